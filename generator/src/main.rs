@@ -1,0 +1,2 @@
+//! fanggen.
+fn main() {}

@@ -1,0 +1,91 @@
+//! The doors through which components reach the world outside: implemented for a Lambda and for one's own machine.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::component::Page;
+use crate::error::Error;
+use crate::record::Item;
+use crate::run::Message;
+
+/// A bucket of objects.
+#[async_trait]
+pub trait Bucket: Send + Sync {
+    /// Puts an object, in one piece or not at all, and says where it is.
+    ///
+    /// # Errors
+    /// What kept it from being put.
+    async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error>;
+}
+
+/// A row of a table: attributes by name.
+pub type Row = serde_json::Map<String, serde_json::Value>;
+
+/// A table of rows.
+#[async_trait]
+pub trait Rows: Send + Sync {
+    /// Puts rows, replacing those of the same key, and says where they are.
+    ///
+    /// # Errors
+    /// What kept them from being put.
+    async fn put(&self, rows: Vec<Row>) -> Result<String, Error>;
+
+    /// A page of the items that the table holds, after a cursor.
+    ///
+    /// # Errors
+    /// What kept it from being read.
+    async fn scan(&self, after: Option<&str>) -> Result<Option<Page>, Error>;
+}
+
+/// A queue between two functions.
+#[async_trait]
+pub trait Queue: Send + Sync {
+    /// Sends messages.
+    ///
+    /// # Errors
+    /// What kept them from being sent.
+    async fn send(&self, messages: Vec<Message>) -> Result<(), Error>;
+}
+
+/// All doors of a place where functions run.
+pub trait Doors: Send + Sync {
+    /// The bucket of this name.
+    ///
+    /// # Errors
+    /// No bucket here.
+    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error>;
+
+    /// The table of this name.
+    ///
+    /// # Errors
+    /// No table here.
+    fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error>;
+
+    /// The queue of this name.
+    ///
+    /// # Errors
+    /// No queue here.
+    fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error>;
+
+    /// The items that came with the run for a source: in the schedule's input, or in `pipeline.toml` itself.
+    ///
+    /// # Errors
+    /// None came.
+    fn given(&self, source: &str) -> Result<Vec<Item>, Error>;
+
+    /// A file that belongs to the pipeline, opened for reading; `store` is the bucket it was uploaded to, where there
+    /// is one.
+    ///
+    /// # Errors
+    /// No such file here.
+    fn file(&self, store: Option<&str>, path: &str) -> Result<Box<dyn Read + Send>, Error>;
+
+    /// A folder of this machine for a sink that writes files.
+    ///
+    /// # Errors
+    /// No disk that lasts here.
+    fn folder(&self, sink: &str) -> Result<PathBuf, Error>;
+}

@@ -1,0 +1,172 @@
+//! A function at work: a run becomes chunks, a chunk moves through the stages and into the outlets.
+
+use std::sync::Arc;
+
+use crate::component::{Opened, Sink, Source, Stage};
+use crate::doors::{Doors, Queue};
+use crate::error::Error;
+use crate::function::{Function, Inlet, Outlets};
+use crate::record::{Failure, Record};
+use crate::run::{CHUNK_BYTES, CHUNK_ITEMS, Chunk, Message, RunId};
+
+/// A function whose components are open.
+pub struct Running {
+    sources: Vec<(String, Box<dyn Source>)>,
+    stages: Vec<Box<dyn Stage>>,
+    out: Out,
+}
+
+enum Out {
+    Queue(Arc<dyn Queue>),
+    Sinks(Vec<(String, Box<dyn Sink>)>),
+}
+
+/// What a producer did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Produced {
+    /// Items read.
+    pub items: usize,
+    /// Chunks sent.
+    pub chunks: usize,
+}
+
+/// What a worker did with a chunk.
+#[derive(Clone, Debug, Default)]
+pub struct Worked {
+    /// The records as they left.
+    pub records: Vec<Record>,
+    /// Where the sinks wrote them.
+    pub places: Vec<(String, String)>,
+    /// Sinks that could not write.
+    pub failures: Vec<Failure>,
+}
+
+impl Function {
+    /// Opens all components behind these doors.
+    ///
+    /// # Errors
+    /// What keeps one of them from running here, with its name.
+    pub fn open(&self, doors: &dyn Doors) -> Result<Running, Error> {
+        let contact = self.contact.as_deref();
+        let open = |part: &crate::function::Part| {
+            part.settings
+                .open(part.binding(contact), doors)
+                .map_err(|error| Error { message: format!("`{}`: {}", part.name, error.message), ..error })
+        };
+        let odd = || Error::permanent("settings_unreadable", "a component opened as another role than its card says");
+        let sources = match &self.inlet {
+            Inlet::Queue => Vec::new(),
+            Inlet::Schedule(parts) => parts
+                .iter()
+                .map(|part| match open(part)? {
+                    Opened::Source(source) => Ok((part.name.clone(), source)),
+                    _ => Err(odd()),
+                })
+                .collect::<Result<_, _>>()?,
+        };
+        let stages = self
+            .stages
+            .iter()
+            .map(|part| match open(part)? {
+                Opened::Stage(stage) => Ok(stage),
+                _ => Err(odd()),
+            })
+            .collect::<Result<_, _>>()?;
+        let out = match &self.outlets {
+            Outlets::Queue(queue) => Out::Queue(doors.queue(queue)?),
+            Outlets::Sinks(parts) => Out::Sinks(
+                parts
+                    .iter()
+                    .map(|part| match open(part)? {
+                        Opened::Sink(sink) => Ok((part.name.clone(), sink)),
+                        _ => Err(odd()),
+                    })
+                    .collect::<Result<_, _>>()?,
+            ),
+        };
+        Ok(Running { sources, stages, out })
+    }
+}
+
+impl Running {
+    /// Reads all items of a run and sends them on in chunks; memory does not grow with their number.
+    ///
+    /// # Errors
+    /// What keeps a source from being read or a chunk from being sent.
+    pub async fn produce(&mut self, run: &RunId) -> Result<Produced, Error> {
+        let mut done = Produced::default();
+        for place in 0..self.sources.len() {
+            let mut waiting: Vec<Record> = Vec::new();
+            let mut bytes = 0;
+            loop {
+                let (name, source) = &mut self.sources[place];
+                let Some(page) = source.next().await? else { break };
+                done.items += page.items.len();
+                for (item, error) in page.items {
+                    let mut record = Record::new(run.as_str(), name, item);
+                    if let Some(error) = error {
+                        record.fail(name, error);
+                    }
+                    let size = serde_json::to_vec(&record).map_or(0, |body| body.len());
+                    if waiting.len() == CHUNK_ITEMS || bytes + size > CHUNK_BYTES && !waiting.is_empty() {
+                        done.chunks += 1;
+                        let chunk = std::mem::take(&mut waiting);
+                        send(&self.out, run, chunk).await?;
+                        bytes = 0;
+                    }
+                    bytes += size;
+                    waiting.push(record);
+                }
+            }
+            if !waiting.is_empty() {
+                done.chunks += 1;
+                send(&self.out, run, waiting).await?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Takes a chunk through the stages and into the outlets. One record's failure never stops the others.
+    ///
+    /// # Errors
+    /// What keeps the chunk from being sent to the next function.
+    pub async fn work(&self, message: Message) -> Result<Worked, Error> {
+        let mut records = message.records;
+        let order: Vec<(String, String)> = records.iter().map(identity).collect();
+        for stage in &self.stages {
+            let (ready, failed): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.failure.is_none());
+            records = if ready.is_empty() { ready } else { stage.apply(ready).await };
+            records.extend(failed);
+        }
+        // Failed records went their own way: bring all back into the order in which they came.
+        records.sort_by_cached_key(|record| order.iter().position(|known| *known == identity(record)));
+        match &self.out {
+            Out::Queue(queue) => {
+                queue.send(vec![Message::new(message.chunk, records)]).await?;
+                Ok(Worked::default())
+            }
+            Out::Sinks(sinks) => {
+                let mut worked = Worked::default();
+                for (name, sink) in sinks {
+                    match sink.write(&message.chunk, &records).await {
+                        Ok(place) => worked.places.push((name.clone(), place)),
+                        Err(error) => worked.failures.push(Failure { stage: name.clone(), error }),
+                    }
+                }
+                worked.records = records;
+                Ok(worked)
+            }
+        }
+    }
+}
+
+fn identity(record: &Record) -> (String, String) {
+    (record.source.clone(), record.item.key.clone())
+}
+
+async fn send(out: &Out, run: &RunId, records: Vec<Record>) -> Result<(), Error> {
+    match out {
+        Out::Queue(queue) => queue.send(vec![Message::new(Chunk::of(run, &records), records)]).await,
+        Out::Sinks(_) => Err(Error::permanent("settings_unreadable", "a producer sends to a queue, and has none")),
+    }
+}

@@ -1,0 +1,55 @@
+//! All kinds in one list, and the way to find one by its word.
+
+use crate::component::{Kind, Role};
+use crate::{sinks, sources, stages};
+
+/// The kinds of a role, in the order of their file.
+#[must_use]
+pub const fn of(role: Role) -> &'static [Kind] {
+    match role {
+        Role::Source => sources::KINDS,
+        Role::Stage => stages::KINDS,
+        Role::Sink => sinks::KINDS,
+    }
+}
+
+/// All kinds.
+pub fn all() -> impl Iterator<Item = &'static Kind> {
+    [Role::Source, Role::Stage, Role::Sink].into_iter().flat_map(of)
+}
+
+/// The kind with this word after `type =`.
+#[must_use]
+pub fn find(role: Role, name: &str) -> Option<&'static Kind> {
+    of(role).iter().find(|kind| kind.card.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_registry_is_in_order_as_a_whole() {
+        let mut names = BTreeSet::new();
+        for kind in all() {
+            let card = kind.card;
+            assert!(names.insert((card.role, card.name)), "{kind:?} is listed twice");
+            assert!(
+                of(card.role).iter().any(|other| other.card.name == card.name),
+                "{kind:?} is in another role's list"
+            );
+            assert!(
+                card.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()),
+                "{kind:?} has an odd name"
+            );
+            assert!(
+                !card.summary.is_empty() && !card.summary.ends_with('.'),
+                "{kind:?} needs a summary without a full stop"
+            );
+            if let Some(stand_in) = card.stand_in {
+                assert!(find(card.role, stand_in).is_some(), "{kind:?} names a stand-in that does not exist");
+            }
+        }
+    }
+}

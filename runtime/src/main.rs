@@ -1,0 +1,25 @@
+//! The Lambda: settings from the environment, then the function for every event.
+
+use fanggen_runtime::cloud::{Cloud, answer};
+use fanggen_runtime::error::Error;
+use fanggen_runtime::function::Function;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    let variables = std::env::vars().filter(|(name, _)| name.starts_with("FANG_")).collect();
+    // Settings that cannot be read are answered to every event, with their reason, and not by a dead process.
+    let function = Function::from_env(&variables);
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async {
+        match &function {
+            Ok(function) => answer(function, &Cloud, event.payload).await.map_err(diagnostic),
+            Err(error) => Err(diagnostic(error.clone())),
+        }
+    }))
+    .await
+}
+
+fn diagnostic(error: Error) -> Diagnostic {
+    Diagnostic { error_type: error.code, error_message: error.message }
+}

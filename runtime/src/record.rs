@@ -1,0 +1,166 @@
+//! The one thing that flows: an item, its text with its provenance, its findings.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+
+/// One thing that is watched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Item {
+    /// What it is called; unique in its source.
+    pub key: String,
+    /// What stages should look it up under, when that differs from the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Address of its feed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feed: Option<String>,
+    /// Language of its texts, as a BCP 47 tag such as `en` or `zh-TW`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Address of its page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// A text that came with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// Anything else, carried through to the sinks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+}
+
+impl Item {
+    /// An item of which only the key is known.
+    pub fn named(key: impl Into<String>) -> Self {
+        Self { key: key.into(), ..Self::default() }
+    }
+
+    /// What a stage looks it up under.
+    pub fn lookup(&self) -> &str {
+        self.title.as_deref().unwrap_or(&self.key)
+    }
+}
+
+/// A text and where it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// The text itself.
+    pub body: String,
+    /// Its language as a BCP 47 tag; absent where nobody said it (it is never guessed).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
+    /// Who gave it: the kind of the stage, or `local texts`.
+    pub source: String,
+    /// The page that was really used, after redirects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its revision at the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// Its licence, where the source names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+}
+
+/// The four answers of a sentiment analysis, in the words of Amazon Comprehend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Label {
+    /// Speaks well of its subject.
+    Positive,
+    /// Speaks ill of it.
+    Negative,
+    /// Does neither.
+    Neutral,
+    /// Does both.
+    Mixed,
+}
+
+impl Label {
+    /// The word that results carry.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Positive => "POSITIVE",
+            Self::Negative => "NEGATIVE",
+            Self::Neutral => "NEUTRAL",
+            Self::Mixed => "MIXED",
+        }
+    }
+}
+
+/// What an analysing stage adds to a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The stage, by its name in the pipeline.
+    pub stage: String,
+    /// What really did the analysis.
+    pub engine: String,
+    /// The paid service that the engine stands in for, on a machine without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stands_in_for: Option<String>,
+    /// The answer.
+    pub label: Label,
+    /// One number for ordering, from -1 (negative) to 1 (positive).
+    pub score: f64,
+    /// How strongly each answer holds, 0 to 1.
+    pub scores: BTreeMap<String, f64>,
+    /// Which part of the text was read, 0 to 1.
+    pub coverage: f64,
+}
+
+/// A stage that could not do its work on this record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The source or stage, by its name in the pipeline.
+    pub stage: String,
+    /// What went wrong.
+    #[serde(flatten)]
+    pub error: Error,
+}
+
+/// An item on its way through a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The run, by its scheduled time.
+    pub run: String,
+    /// The source that the item came from, by its name in the pipeline.
+    pub source: String,
+    /// The item.
+    pub item: Item,
+    /// The text, once a stage has given one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
+    /// What the analysing stages found.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
+    /// The first thing that went wrong; later stages leave such a record alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+impl Record {
+    /// A record at the start of its way.
+    pub fn new(run: &str, source: &str, item: Item) -> Self {
+        Self { run: run.into(), source: source.into(), item, text: None, findings: Vec::new(), failure: None }
+    }
+
+    /// Notes what went wrong; the first cause stays.
+    pub fn fail(&mut self, stage: &str, error: Error) {
+        self.failure.get_or_insert_with(|| Failure { stage: stage.into(), error });
+    }
+
+    /// The text to analyse, or the failure that there is none.
+    ///
+    /// # Errors
+    /// `text_missing` where no stage before gave a text.
+    pub fn body(&self) -> Result<&Text, Error> {
+        self.text
+            .as_ref()
+            .ok_or_else(|| Error::permanent("text_missing", format!("`{}` has no text to analyse", self.item.key)))
+    }
+}

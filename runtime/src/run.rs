@@ -1,0 +1,174 @@
+//! Runs, chunks and the messages that carry them; nothing in their names depends on the delivery, the clock or a text.
+
+use std::fmt::{self, Write as _};
+
+use jiff::{Timestamp, Unit};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::Error;
+use crate::record::Record;
+
+/// Items in a chunk, at most (`design`: one SQS message, one invocation, one object).
+pub const CHUNK_ITEMS: usize = 100;
+
+/// Bytes of a message, at most: SQS admits 1 MiB, and attributes count.
+pub const CHUNK_BYTES: usize = 900 * 1024;
+
+/// One firing of the schedule, known by its scheduled time in UTC: `20261122T090000Z`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// The run of a scheduled time, to the second, or to the millisecond where it has a fraction.
+    #[must_use]
+    pub fn at(time: Timestamp) -> Self {
+        let time = time.round(Unit::Millisecond).unwrap_or(time);
+        let format = if time.subsec_nanosecond() == 0 { "%Y%m%dT%H%M%SZ" } else { "%Y%m%dT%H%M%S%.3fZ" };
+        Self(time.strftime(format).to_string())
+    }
+
+    /// The run that a schedule names in its input.
+    ///
+    /// # Errors
+    /// `run_unreadable` where the time is not one of RFC 3339.
+    pub fn scheduled(time: &str) -> Result<Self, Error> {
+        time.parse().map(Self::at).map_err(|error| {
+            Error::permanent("run_unreadable", format!("`{time}` is not a time such as 2026-11-22T09:00:00Z: {error}"))
+        })
+    }
+
+    /// The day of the run, as `2026-11-22`: the partition of its objects.
+    #[must_use]
+    pub fn date(&self) -> String {
+        let part = |range| self.0.get(range).unwrap_or_default();
+        format!("{}-{}-{}", part(0..4), part(4..6), part(6..8))
+    }
+
+    /// The id itself.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A part of a run that is written as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Chunk {
+    /// The run it belongs to.
+    pub run: RunId,
+    /// A hash of the run and of the keys of its items.
+    pub id: String,
+}
+
+impl Chunk {
+    /// The chunk of these records.
+    #[must_use]
+    pub fn of(run: &RunId, records: &[Record]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(run.as_str());
+        for record in records {
+            // Lengths between, so that no two lists of keys read the same.
+            for part in [&record.source, &record.item.key] {
+                hash.update((part.len() as u64).to_be_bytes());
+                hash.update(part);
+            }
+        }
+        let id = hash.finalize().iter().take(8).fold(String::new(), |mut id, byte| {
+            let _ = write!(id, "{byte:02x}");
+            id
+        });
+        Self { run: run.clone(), id }
+    }
+
+    /// The key of its object: `<prefix>/dt=<date of the run>/<run>-<chunk><ending>`.
+    #[must_use]
+    pub fn key(&self, prefix: &str, ending: &str) -> String {
+        let prefix = prefix.trim_matches('/');
+        let slash = if prefix.is_empty() { "" } else { "/" };
+        format!("{prefix}{slash}dt={}/{}-{}{ending}", self.run.date(), self.run, self.id)
+    }
+}
+
+/// What travels between functions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Message {
+    /// Version of this form, so that new code meets old messages in peace.
+    pub version: u32,
+    /// The chunk.
+    pub chunk: Chunk,
+    /// Its records.
+    pub records: Vec<Record>,
+}
+
+impl Message {
+    /// The version that this code writes.
+    pub const VERSION: u32 = 1;
+
+    /// A message with these records.
+    #[must_use]
+    pub fn new(chunk: Chunk, records: Vec<Record>) -> Self {
+        Self { version: Self::VERSION, chunk, records }
+    }
+
+    /// Reads the body of a message.
+    ///
+    /// # Errors
+    /// `message_unreadable`, `message_version`: poison, which no other try makes readable.
+    pub fn read(body: &str) -> Result<Self, Error> {
+        let message: Self = serde_json::from_str(body).map_err(|error| {
+            Error::permanent("message_unreadable", format!("the message is not one of ours: {error}"))
+        })?;
+        if message.version > Self::VERSION {
+            return Err(Error::permanent(
+                "message_version",
+                format!("the message has version {}, this function reads up to {}", message.version, Self::VERSION),
+            ));
+        }
+        Ok(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Item;
+
+    fn records(keys: &[&str]) -> Vec<Record> {
+        keys.iter().map(|key| Record::new("r", "s", Item::named(*key))).collect()
+    }
+
+    #[test]
+    fn a_run_is_its_scheduled_time_in_utc() {
+        let run = RunId::scheduled("2026-11-22T10:00:00+01:00").expect("a time");
+        assert_eq!(run.as_str(), "20261122T090000Z");
+        assert_eq!(run.date(), "2026-11-22");
+        assert_eq!(RunId::scheduled("noon").expect_err("no time").code, "run_unreadable");
+    }
+
+    #[test]
+    fn a_chunk_is_known_by_its_run_and_keys_and_by_nothing_else() {
+        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        let mut changed = records(&["Apple", "Google"]);
+        changed[0].item.title = Some("Apple Inc.".into());
+        assert_eq!(Chunk::of(&run, &records(&["Apple", "Google"])), Chunk::of(&run, &changed));
+        assert_ne!(Chunk::of(&run, &records(&["Ap", "pleGoogle"])), Chunk::of(&run, &records(&["Apple", "Google"])));
+    }
+
+    #[test]
+    fn a_newer_message_is_refused_and_not_misread() {
+        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        let mut message = Message::new(Chunk::of(&run, &[]), vec![]);
+        message.version = 2;
+        let body = serde_json::to_string(&message).expect("serializable");
+        assert_eq!(Message::read(&body).expect_err("newer").code, "message_version");
+        assert_eq!(Message::read("{").expect_err("poison").code, "message_unreadable");
+    }
+}

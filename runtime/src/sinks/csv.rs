@@ -1,0 +1,44 @@
+//! Sink `csv`: a CSV file of results a chunk, in a folder of this machine, for a spreadsheet.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use super::form;
+use crate::component::{Binding, Card, Component, Opened, Role, Sink};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::record::Record;
+use crate::run::Chunk;
+
+/// One row a record and finding, for `fanggen run`. Cells that a spreadsheet would take for a formula are quoted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Csv {}
+
+impl Component for Csv {
+    const CARD: Card = Card {
+        machine_only: true,
+        ..Card::new(
+            Role::Sink,
+            "csv",
+            "a row a finding in CSV files on this machine",
+            "[sinks.sheet]\ntype = \"csv\"\n",
+        )
+    };
+
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+        Ok(Opened::Sink(Box::new(Sheet { folder: doors.folder(&binding.name)? })))
+    }
+}
+
+struct Sheet {
+    folder: std::path::PathBuf,
+}
+
+#[async_trait]
+impl Sink for Sheet {
+    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
+        form::write_whole(&self.folder.join(chunk.key("", ".csv")), &form::csv(records)?)
+    }
+}

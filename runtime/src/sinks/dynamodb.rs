@@ -1,0 +1,120 @@
+//! Sink `dynamodb`: a row an item and run in a table of the pipeline's, for whoever asks by item.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
+use crate::doors::{Doors, Row, Rows};
+use crate::error::Error;
+use crate::record::Record;
+use crate::run::Chunk;
+use crate::values::{Name, Within};
+
+/// Rows by item and run. The same chunk again puts the same rows again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Dynamodb {
+    /// Last part of the table's name; the sink's name unless given.
+    #[serde(default, skip_serializing)]
+    pub table: Option<Name>,
+    /// After how many days a row is deleted; never unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_days: Option<Within<1, 36_500>>,
+}
+
+impl Component for Dynamodb {
+    const CARD: Card = Card {
+        deployable: false,
+        ..Card::new(
+            Role::Sink,
+            "dynamodb",
+            "a row an item and run, with an end where asked for",
+            "[sinks.latest]\ntype = \"dynamodb\"\ntable = \"sentiment\"\nttl_days = 90\n",
+        )
+    };
+
+    fn store(&self, name: &str) -> Option<Store> {
+        Some(Store::Table {
+            name: self.table.as_ref().map_or_else(|| name.into(), ToString::to_string),
+            partition: "item".into(),
+            sort: Some("run".into()),
+            expires: self.ttl_days.map(|_| "expires"),
+        })
+    }
+
+    fn permissions(&self, _name: &str) -> Vec<Permission> {
+        vec![Permission {
+            actions: vec!["dynamodb:BatchWriteItem"],
+            on: Scope::Store,
+            why: "the worker writes the rows of a chunk, 25 a call",
+        }]
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        vec![Unit { name: "dynamodb_write", per_record: 1.0, why: "a row is taken to be up to 1 KB" }]
+    }
+
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+        let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
+        Ok(Opened::Sink(Box::new(Table { table, ttl_days: self.ttl_days.map(Within::get) })))
+    }
+}
+
+struct Table {
+    table: Arc<dyn Rows>,
+    ttl_days: Option<u64>,
+}
+
+impl Table {
+    /// When the rows of a run end, counted from the day of the run and not from the clock.
+    fn expires(&self, chunk: &Chunk) -> Option<i64> {
+        let days = i64::try_from(self.ttl_days?).ok()?;
+        let day: Date = chunk.run.date().parse().ok()?;
+        let start: Timestamp = day.to_zoned(jiff::tz::TimeZone::UTC).ok()?.timestamp();
+        Some(start.as_second() + (days + 1) * 86_400)
+    }
+}
+
+#[async_trait]
+impl Sink for Table {
+    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
+        let rows = records.iter().map(|record| row(record, self.expires(chunk))).collect::<Result<_, _>>()?;
+        self.table.put(rows).await
+    }
+}
+
+/// The record, with what one asks for most at the top.
+fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
+    let unwritable = |error| Error::permanent("record_unwritable", format!("the record cannot be written: {error}"));
+    let mut row = Row::new();
+    row.insert("item".into(), json!(record.item.key));
+    row.insert("run".into(), json!(record.run));
+    row.insert("source".into(), json!(record.source));
+    if let Some(finding) = record.findings.last() {
+        row.insert("label".into(), json!(finding.label));
+        row.insert("score".into(), json!(finding.score));
+        row.insert("engine".into(), json!(finding.engine));
+    }
+    row.insert("findings".into(), serde_json::to_value(&record.findings).map_err(unwritable)?);
+    if let Some(text) = &record.text {
+        // The text itself stays in the archive: a row is billed by the kilobyte.
+        let mut origin = serde_json::to_value(text).map_err(unwritable)?;
+        if let Some(origin) = origin.as_object_mut() {
+            origin.remove("body");
+        }
+        row.insert("text".into(), origin);
+    }
+    if let Some(failure) = &record.failure {
+        row.insert("failure".into(), serde_json::to_value(failure).map_err(unwritable)?);
+    }
+    if let Some(expires) = expires {
+        row.insert("expires".into(), json!(expires));
+    }
+    Ok(row)
+}

@@ -1,0 +1,123 @@
+//! The forms in which records are written: JSON Lines, CSV, and a file that appears whole or not at all.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::error::Error;
+use crate::record::{Finding, Record};
+
+/// One record a line.
+///
+/// # Errors
+/// `record_unwritable`, which no record of ours can cause.
+pub(super) fn jsonl(records: &[Record]) -> Result<Vec<u8>, Error> {
+    let mut body = Vec::with_capacity(records.len() * 1024);
+    for record in records {
+        serde_json::to_writer(&mut body, record).map_err(|error| unwritable(&error))?;
+        body.push(b'\n');
+    }
+    Ok(body)
+}
+
+const HEADER: [&str; 13] = [
+    "run",
+    "source",
+    "item",
+    "title",
+    "stage",
+    "engine",
+    "label",
+    "score",
+    "coverage",
+    "text_source",
+    "url",
+    "failure",
+    "message",
+];
+
+/// One row a finding, or one for a record without any.
+///
+/// # Errors
+/// `record_unwritable`, which no record of ours can cause.
+pub(super) fn csv(records: &[Record]) -> Result<Vec<u8>, Error> {
+    let mut sheet = csv::Writer::from_writer(Vec::new());
+    sheet.write_record(HEADER).map_err(|error| unwritable(&error))?;
+    for record in records {
+        let findings: Vec<Option<&Finding>> = match record.findings.as_slice() {
+            [] => vec![None],
+            findings => findings.iter().map(Some).collect(),
+        };
+        for finding in findings {
+            sheet.write_record(row(record, finding).map(plain_cell)).map_err(|error| unwritable(&error))?;
+        }
+    }
+    sheet.into_inner().map_err(|error| unwritable(&error.error()))
+}
+
+fn row(record: &Record, finding: Option<&Finding>) -> [String; 13] {
+    let text = record.text.as_ref();
+    let failure = record.failure.as_ref();
+    [
+        record.run.clone(),
+        record.source.clone(),
+        record.item.key.clone(),
+        text.and_then(|text| text.title.clone()).unwrap_or_default(),
+        finding.map(|finding| finding.stage.clone()).unwrap_or_default(),
+        finding.map(|finding| finding.engine.clone()).unwrap_or_default(),
+        finding.map(|finding| finding.label.word().to_owned()).unwrap_or_default(),
+        finding.map(|finding| finding.score.to_string()).unwrap_or_default(),
+        finding.map(|finding| finding.coverage.to_string()).unwrap_or_default(),
+        text.map(|text| text.source.clone()).unwrap_or_default(),
+        text.and_then(|text| text.url.clone()).unwrap_or_default(),
+        failure.map(|failure| failure.error.code.clone()).unwrap_or_default(),
+        failure.map(|failure| failure.error.message.clone()).unwrap_or_default(),
+    ]
+}
+
+/// Keeps a spreadsheet from running a cell as a formula, whoever named the item.
+fn plain_cell(cell: String) -> String {
+    match cell.as_bytes().first() {
+        Some(b'=' | b'@' | b'\t' | b'\r') => format!("'{cell}"),
+        Some(b'+' | b'-') if cell.parse::<f64>().is_err() => format!("'{cell}"),
+        _ => cell,
+    }
+}
+
+/// Writes a file under another name first, so that nobody ever sees half of it.
+///
+/// # Errors
+/// `file_unwritable` with the reason of the disk.
+pub(super) fn write_whole(path: &Path, body: &[u8]) -> Result<String, Error> {
+    let place = path.display().to_string();
+    let unwritable = |error: std::io::Error| Error::permanent("file_unwritable", format!("`{place}`: {error}"));
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(unwritable)?;
+    }
+    let mut other = path.as_os_str().to_owned();
+    other.push(".part");
+    let mut file = std::fs::File::create(&other).map_err(unwritable)?;
+    file.write_all(body).map_err(unwritable)?;
+    drop(file);
+    std::fs::rename(&other, path).map_err(unwritable)?;
+    Ok(place)
+}
+
+fn unwritable(error: &dyn std::fmt::Display) -> Error {
+    Error::permanent("record_unwritable", format!("the record cannot be written: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Item;
+
+    #[test]
+    fn a_name_cannot_become_a_formula() {
+        let mut record = Record::new("r", "s", Item::named("=HYPERLINK(\"http://x\")"));
+        record.fail("x", Error::permanent("text_missing", "-1 is fine, `+a` is not"));
+        let sheet = String::from_utf8(csv(&[record]).expect("written")).expect("UTF-8");
+        assert!(sheet.contains("\"'=HYPERLINK(\"\"http://x\"\")\""), "{sheet}");
+        assert_eq!(plain_cell("-0.5".into()), "-0.5");
+        assert_eq!(plain_cell("+1-cmd".into()), "'+1-cmd");
+    }
+}

@@ -1,0 +1,13 @@
+//! Where finished records go.
+
+mod csv;
+mod dynamodb;
+mod form;
+mod jsonl;
+mod s3;
+
+use crate::component::Kind;
+
+/// The kinds of sinks.
+pub const KINDS: &[Kind] =
+    &[Kind::of::<csv::Csv>(), Kind::of::<dynamodb::Dynamodb>(), Kind::of::<jsonl::Jsonl>(), Kind::of::<s3::S3>()];

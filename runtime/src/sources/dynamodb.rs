@@ -1,0 +1,102 @@
+//! Source `dynamodb`: a table of items, made, seeded and owned by the pipeline, or one that exists.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role, Scope, Source, Store, Unit};
+use crate::doors::{Doors, Rows};
+use crate::error::Error;
+use crate::items::Written;
+use crate::values::{Arn, RelativePath, Within};
+
+/// Items in a DynamoDB table, which people and programs may change at any time.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Dynamodb {
+    /// The attribute that holds the key of an item: the table's partition key.
+    #[serde(default = "name")]
+    pub key: String,
+    /// Items with which the table is seeded: keys, or tables of attributes.
+    #[serde(default, skip_serializing)]
+    pub items: Vec<Written>,
+    /// A CSV or JSON Lines file of items with which the table is seeded.
+    #[serde(default, skip_serializing)]
+    pub items_file: Option<RelativePath>,
+    /// A table that exists already: it is read, and neither made nor seeded nor deleted.
+    #[serde(default, skip_serializing)]
+    pub existing: Option<Arn>,
+    /// In how many parts the table is scanned at once.
+    #[serde(default = "one")]
+    pub segments: Within<1, 64>,
+}
+
+fn name() -> String {
+    "name".into()
+}
+
+fn one() -> Within<1, 64> {
+    Within::of::<1>()
+}
+
+impl Component for Dynamodb {
+    const CARD: Card = Card {
+        deployable: false,
+        ..Card::new(
+            Role::Source,
+            "dynamodb",
+            "a table of items, made and seeded by the pipeline, or one that exists",
+            "[sources.companies]\ntype = \"dynamodb\"\nkey = \"name\"\nitems = [\"Apple\", \"Google\"]\n",
+        )
+    };
+
+    fn store(&self, name: &str) -> Option<Store> {
+        Some(match &self.existing {
+            Some(arn) => Store::Existing(arn.clone()),
+            None => Store::Table { name: name.into(), partition: self.key.clone(), sort: None, expires: None },
+        })
+    }
+
+    fn permissions(&self, _name: &str) -> Vec<Permission> {
+        vec![Permission {
+            actions: vec!["dynamodb:Scan"],
+            on: Scope::Store,
+            why: "the producer reads the items, page by page",
+        }]
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        vec![Unit {
+            name: "dynamodb_read",
+            per_record: 0.125,
+            why: "an eventually consistent scan reads 4 KB for half a unit; an item is taken to be up to 1 KB",
+        }]
+    }
+
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+        let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
+        Ok(Opened::Source(Box::new(Scan { table, after: None })))
+    }
+}
+
+struct Scan {
+    table: Arc<dyn Rows>,
+    after: Option<String>,
+}
+
+#[async_trait]
+impl Source for Scan {
+    async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let page = self.table.scan(self.after.as_deref()).await?;
+        if let Some(page) = &page {
+            self.after = Some(page.cursor.clone());
+        }
+        Ok(page)
+    }
+
+    fn resume(&mut self, cursor: &str) -> Result<(), Error> {
+        self.after = Some(cursor.to_owned());
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! Source `inline`: a few items, written in `pipeline.toml` itself and carried by the schedule.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::component::{Binding, Card, Component, Opened, Page, Role, Source};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::items::Written;
+use crate::record::Item;
+use crate::run::CHUNK_ITEMS;
+
+/// Items that are written in the file and travel in the schedule's input: no table, nothing to look after.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Inline {
+    /// The items: keys, or tables of attributes.
+    #[serde(default, skip_serializing)]
+    pub items: Vec<Written>,
+    /// The attribute that holds the key, where an item is a table.
+    #[serde(default = "name")]
+    pub key: String,
+}
+
+fn name() -> String {
+    "name".into()
+}
+
+impl Component for Inline {
+    const CARD: Card = Card::new(
+        Role::Source,
+        "inline",
+        "a few items in the file itself, carried by the schedule",
+        "[sources.brands]\ntype = \"inline\"\nitems = [\"Lego\", { name = \"Miele\", language = \"de\" }]\n",
+    );
+
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+        Ok(Opened::Source(Box::new(Given { items: doors.given(&binding.name)?, next: 0 })))
+    }
+}
+
+struct Given {
+    items: Vec<Item>,
+    next: usize,
+}
+
+#[async_trait]
+impl Source for Given {
+    async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let items: Vec<_> =
+            self.items.iter().skip(self.next).take(CHUNK_ITEMS).map(|item| (item.clone(), None)).collect();
+        if items.is_empty() {
+            return Ok(None);
+        }
+        self.next += items.len();
+        Ok(Some(Page { items, cursor: self.next.to_string() }))
+    }
+
+    fn resume(&mut self, cursor: &str) -> Result<(), Error> {
+        self.next = super::offset(cursor)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,118 @@
+//! Stage `comprehend`: sentiment, entities and more by Amazon Comprehend.
+
+use serde::{Deserialize, Serialize};
+
+use crate::component::{Binding, Card, Component, Opened, Permission, Quota, Role, Scope, TextFlow, Unit};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::values::Within;
+
+/// What Comprehend is asked about a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Detect {
+    /// The sentiment of the whole text.
+    Sentiment,
+    /// The sentiment towards each entity; English only.
+    TargetedSentiment,
+    /// People, places, organisations and the like.
+    Entities,
+    /// The phrases that carry the text.
+    KeyPhrases,
+    /// The language, for texts whose item and stage name none.
+    DominantLanguage,
+    /// Personal data; English and Spanish only, one text a call.
+    Pii,
+}
+
+impl Detect {
+    const fn action(self) -> &'static str {
+        match self {
+            Self::Sentiment => "comprehend:BatchDetectSentiment",
+            Self::TargetedSentiment => "comprehend:BatchDetectTargetedSentiment",
+            Self::Entities => "comprehend:BatchDetectEntities",
+            Self::KeyPhrases => "comprehend:BatchDetectKeyPhrases",
+            Self::DominantLanguage => "comprehend:BatchDetectDominantLanguage",
+            Self::Pii => "comprehend:DetectPiiEntities",
+        }
+    }
+}
+
+/// Asks Amazon Comprehend, 25 texts of one language a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Comprehend {
+    /// What to ask.
+    #[serde(default = "sentiment")]
+    pub detect: Vec<Detect>,
+    /// The most bytes of a text that are read and paid for; a longer one says so by its `coverage`.
+    #[serde(default = "bytes")]
+    pub max_bytes: Within<300, 1_000_000>,
+    /// The account's quota of batch calls a second (10 unless AWS raised it).
+    #[serde(default = "calls")]
+    pub calls_per_second: Within<1, 10_000>,
+}
+
+fn sentiment() -> Vec<Detect> {
+    vec![Detect::Sentiment]
+}
+
+fn bytes() -> Within<300, 1_000_000> {
+    Within::of::<5_000>()
+}
+
+fn calls() -> Within<1, 10_000> {
+    Within::of::<10>()
+}
+
+impl Component for Comprehend {
+    const CARD: Card = Card {
+        text: TextFlow::Needs,
+        stand_in: Some("lexicon"),
+        deployable: false,
+        ..Card::new(
+            Role::Stage,
+            "comprehend",
+            "sentiment, entities and key phrases by Amazon Comprehend",
+            "[[stages]]\nname = \"sentiment\"\ntype = \"comprehend\"\ndetect = [\"sentiment\", \"entities\"]\n",
+        )
+    };
+
+    fn permissions(&self, _name: &str) -> Vec<Permission> {
+        let mut detect = self.detect.clone();
+        detect.sort_unstable();
+        detect.dedup();
+        vec![Permission {
+            actions: detect.into_iter().map(Detect::action).collect(),
+            on: Scope::Everything("Comprehend's Detect calls know no resources"),
+            why: "the stage asks Comprehend about each text",
+        }]
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        // 100 characters a unit, at least 3 a text (facts of the price list, 2026-11-22).
+        let asked = u32::try_from(self.detect.len()).unwrap_or(u32::MAX);
+        vec![Unit {
+            name: "comprehend_unit",
+            per_record: f64::from(asked) * 15.0,
+            why: "a unit is 100 characters, at least 3 a text; a text is taken to have 1,500 characters",
+        }]
+    }
+
+    fn quota(&self) -> Option<Quota> {
+        #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
+        Some(Quota {
+            service: "Amazon Comprehend",
+            calls_per_second: self.calls_per_second.get() as f64,
+            at_once: None,
+            records_per_call: 25,
+            page: "https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html",
+        })
+    }
+
+    fn open(&self, _: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        Err(Error::not_built("comprehend"))
+    }
+}

@@ -1,0 +1,122 @@
+//! Stage `lexicon`: sentiment by VADER's published rules and word list, embedded, without any network.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use vader_sentimental::SentimentIntensityAnalyzer;
+
+use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::record::{Finding, Label, Record, Text};
+
+/// The compound score from which VADER's authors call a text positive, and below whose negative, negative
+/// (Hutto and Gilbert 2014, and the README of vaderSentiment).
+const THRESHOLD: f64 = 0.05;
+
+/// The word list speaks English only.
+const LANGUAGE: &str = "en";
+
+// Parsing the word list takes milliseconds: once for a process, and only where a text is analysed.
+static ANALYZER: LazyLock<SentimentIntensityAnalyzer<'static>> = LazyLock::new(SentimentIntensityAnalyzer::new);
+
+/// Judges English texts by VADER's rules. Free, fast, and made for short, plain-spoken texts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Lexicon {}
+
+impl Component for Lexicon {
+    const CARD: Card = Card {
+        text: TextFlow::Needs,
+        ..Card::new(
+            Role::Stage,
+            "lexicon",
+            "sentiment of English texts by VADER's rules, embedded and free",
+            "[[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n",
+        )
+    };
+
+    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        Ok(Opened::Stage(Box::new(Rules { name: binding.name })))
+    }
+}
+
+struct Rules {
+    name: String,
+}
+
+impl Rules {
+    fn judge(&self, text: &Text) -> Result<Finding, Error> {
+        match text.language.as_deref() {
+            Some(language) if language.split('-').next() == Some(LANGUAGE) => {}
+            Some(other) => {
+                return Err(Error::permanent(
+                    "language_unsupported",
+                    format!("the lexicon knows English only, and the text is in `{other}`"),
+                ));
+            }
+            None => {
+                return Err(Error::permanent(
+                    "language_unknown",
+                    "nobody said which language the text is in: give the item or the stage that fetches it a `language`",
+                ));
+            }
+        }
+        let found = ANALYZER.polarity_scores(&text.body);
+        let label = match found.compound {
+            score if score >= THRESHOLD => Label::Positive,
+            score if score <= -THRESHOLD => Label::Negative,
+            _ => Label::Neutral,
+        };
+        let scores = [("negative", found.neg), ("neutral", found.neu), ("positive", found.pos)];
+        Ok(Finding {
+            stage: self.name.clone(),
+            engine: "lexicon".into(),
+            stands_in_for: None,
+            label,
+            score: found.compound,
+            scores: scores.map(|(name, score)| (name.to_owned(), score)).into_iter().collect::<BTreeMap<_, _>>(),
+            coverage: 1.0,
+        })
+    }
+}
+
+#[async_trait]
+impl Stage for Rules {
+    async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
+        for record in &mut records {
+            match record.body().and_then(|text| self.judge(text)) {
+                Ok(finding) => record.findings.push(finding),
+                Err(error) => record.fail(&self.name, error),
+            }
+        }
+        records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(body: &str, language: Option<&str>) -> Result<Label, String> {
+        let text = Text { body: body.into(), language: language.map(Into::into), ..Text::default() };
+        Rules { name: "s".into() }.judge(&text).map(|finding| finding.label).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn plain_speech_gets_the_label_a_reader_would_give() {
+        assert_eq!(judge("The service was great and the staff friendly!", Some("en")), Ok(Label::Positive));
+        assert_eq!(judge("A horrible, broken product.", Some("en-GB")), Ok(Label::Negative));
+        assert_eq!(judge("The company is based in Dublin.", Some("en")), Ok(Label::Neutral));
+        assert_eq!(judge("", Some("en")), Ok(Label::Neutral));
+    }
+
+    #[test]
+    fn a_language_it_does_not_know_is_a_failure_and_not_neutral() {
+        assert_eq!(judge("Ein furchtbares Produkt.", Some("de")), Err("language_unsupported".into()));
+        assert_eq!(judge("Who knows?", None), Err("language_unknown".into()));
+    }
+}

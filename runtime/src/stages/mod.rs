@@ -1,0 +1,16 @@
+//! Steps that add to a record: they give it a text, or analyse the text that it has.
+
+mod comprehend;
+mod lexicon;
+mod text;
+mod wikipedia;
+
+use crate::component::Kind;
+
+/// The kinds of stages.
+pub const KINDS: &[Kind] = &[
+    Kind::of::<comprehend::Comprehend>(),
+    Kind::of::<lexicon::Lexicon>(),
+    Kind::of::<text::Text>(),
+    Kind::of::<wikipedia::Wikipedia>(),
+];

@@ -1,0 +1,223 @@
+//! Types of values that settings share: they say what they allow once, to the parser and to the schema alike.
+
+use std::fmt;
+
+use serde::de::{self, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A whole number from `MIN` to `MAX`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct Within<const MIN: u64, const MAX: u64>(u64);
+
+impl<const MIN: u64, const MAX: u64> Within<MIN, MAX> {
+    /// A number that the compiler sees to be inside.
+    #[must_use]
+    pub const fn of<const N: u64>() -> Self {
+        const { assert!(MIN <= N && N <= MAX, "outside its range") };
+        Self(N)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl<const MIN: u64, const MAX: u64> fmt::Display for Within<MIN, MAX> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+struct Between(u64, u64);
+
+impl de::Visitor<'_> for Between {
+    type Value = u64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {} to {}", self.0, self.1)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
+        u64::try_from(number)
+            .ok()
+            .filter(|number| (self.0..=self.1).contains(number))
+            .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
+        i64::try_from(number)
+            .map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+            .and_then(|number| self.visit_i64(number))
+    }
+}
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Between(MIN, MAX)).map(Self)
+    }
+}
+
+/// Declares a text type that checks itself: name, what it allows in words, a pattern for editors, the check.
+macro_rules! checked_text {
+    ($(#[$doc:meta])* $name:ident, $allowed:literal, $pattern:literal, $check:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// The text, where it is allowed.
+            ///
+            /// # Errors
+            /// What would be allowed, in words.
+            pub fn new(text: impl Into<String>) -> Result<Self, &'static str> {
+                let text = text.into();
+                let check: fn(&str) -> bool = $check;
+                if check(&text) { Ok(Self(text)) } else { Err($allowed) }
+            }
+
+            /// The text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = String::deserialize(deserializer)?;
+                Self::new(text.as_str()).map_err(|allowed| {
+                    de::Error::invalid_value(Unexpected::Str(&text), &allowed)
+                })
+            }
+        }
+
+        #[cfg(feature = "cards")]
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+            }
+        }
+    };
+}
+
+checked_text!(
+    /// A name within the pipeline: a lower-case letter, then lower-case letters, digits and single dashes.
+    Name,
+    "a lower-case letter, then lower-case letters, digits and single dashes, 40 at most",
+    "^[a-z](-?[a-z0-9]){0,39}$",
+    |text| {
+        text.len() <= 40
+            && text.starts_with(|c: char| c.is_ascii_lowercase())
+            && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+            && !text.contains("--")
+            && !text.ends_with('-')
+    }
+);
+
+checked_text!(
+    /// A text on one line without control characters, 1 to 200 characters.
+    Line,
+    "one line of 1 to 200 characters, without control characters",
+    "^[^\\x00-\\x1f\\x7f]{1,200}$",
+    |text| !text.is_empty() && text.chars().count() <= 200 && text.chars().all(printable)
+);
+
+checked_text!(
+    /// A language as a BCP 47 tag of a primary language and perhaps a region or script: `en`, `zh-TW`.
+    Language,
+    "a language tag such as `en`, `de` or `zh-TW`",
+    "^[a-z]{2,3}(-[A-Za-z]{2,4})?$",
+    |text| {
+        let (primary, rest) = text.split_once('-').map_or((text, None), |(a, b)| (a, Some(b)));
+        (2..=3).contains(&primary.len())
+            && primary.chars().all(|c| c.is_ascii_lowercase())
+            && rest.is_none_or(|rest| (2..=4).contains(&rest.len()) && rest.chars().all(|c| c.is_ascii_alphabetic()))
+    }
+);
+
+checked_text!(
+    /// The Amazon Resource Name of something that exists already.
+    Arn,
+    "an ARN such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`",
+    "^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12})?:[^\\s]+$",
+    |text| {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        parts.len() == 6
+            && parts[0] == "arn"
+            && parts[1].starts_with("aws")
+            && !parts[2].is_empty()
+            && (parts[4].is_empty() || parts[4].len() == 12 && parts[4].chars().all(|c| c.is_ascii_digit()))
+            && !parts[5].is_empty()
+            && text.chars().all(|c| c.is_ascii_graphic())
+    }
+);
+
+checked_text!(
+    /// A web address.
+    HttpUrl,
+    "an http or https address such as `https://example.com/path`",
+    "^https?://[^\\s]+$",
+    |text| url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        && text.chars().all(|c| !c.is_whitespace() && !c.is_control())
+);
+
+checked_text!(
+    /// An address and port on this machine or its network that fetching may reach all the same.
+    HostPort,
+    "an IP address and a port such as `127.0.0.1:8080`",
+    "^.+:[0-9]{1,5}$",
+    |text| text.parse::<std::net::SocketAddr>().is_ok()
+);
+
+checked_text!(
+    /// A path to a file, relative to the folder of `pipeline.toml`, that stays inside it.
+    RelativePath,
+    "a path relative to the folder of `pipeline.toml`, without `..`",
+    "^[^/\\x00-\\x1f][^\\x00-\\x1f]*$",
+    |text| {
+        let path = std::path::Path::new(text);
+        !text.is_empty()
+            && text.chars().all(printable)
+            && path.is_relative()
+            && path.components().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir))
+    }
+);
+
+/// Whether a character may stand in a template: no control characters, none that YAML calls unprintable.
+#[must_use]
+pub fn printable(c: char) -> bool {
+    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+#[cfg(feature = "cards")]
+impl<const MIN: u64, const MAX: u64> schemars::JsonSchema for Within<MIN, MAX> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("Within{MIN}To{MAX}").into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
