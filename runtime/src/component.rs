@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::doors::Doors;
 use crate::error::Error;
+use crate::items::Written;
 use crate::record::{Item, Record};
 use crate::run::Chunk;
 use crate::tree::{Fault, Tree};
-use crate::values::Arn;
+use crate::values::{Arn, RelativePath};
 
 /// Which of the three a component is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -280,11 +281,34 @@ pub trait Component: Serialize + DeserializeOwned + Documented + fmt::Debug + Cl
         None
     }
 
+    /// The items that were written in the settings of a source.
+    fn seed(&self) -> Option<Seed<'_>> {
+        None
+    }
+
+    /// Why these settings do not go together: the key to point at, what was found, what is allowed.
+    fn check(&self) -> Option<(&'static str, String, String)> {
+        None
+    }
+
     /// The component, ready to run behind these doors.
     ///
     /// # Errors
     /// What keeps it from running here.
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error>;
+}
+
+/// Items that were written beside a source's other settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Seed<'a> {
+    /// The attribute that holds the key.
+    pub key: &'a str,
+    /// The items.
+    pub items: &'a [Written],
+    /// A file with more of them.
+    pub file: Option<&'a RelativePath>,
+    /// Bytes that all items together may have, where they travel in the schedule's input.
+    pub most_bytes: Option<usize>,
 }
 
 /// The settings of any kind.
@@ -297,6 +321,10 @@ pub trait Settings: fmt::Debug + Send + Sync {
     fn units(&self) -> Vec<Unit>;
     /// See [`Component::quota`].
     fn quota(&self) -> Option<Quota>;
+    /// See [`Component::seed`].
+    fn seed(&self) -> Option<Seed<'_>>;
+    /// See [`Component::check`].
+    fn check(&self) -> Option<(&'static str, String, String)>;
     /// See [`Component::open`].
     ///
     /// # Errors
@@ -323,6 +351,14 @@ impl<T: Component> Settings for T {
 
     fn quota(&self) -> Option<Quota> {
         Component::quota(self)
+    }
+
+    fn seed(&self) -> Option<Seed<'_>> {
+        Component::seed(self)
+    }
+
+    fn check(&self) -> Option<(&'static str, String, String)> {
+        Component::check(self)
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {

@@ -126,11 +126,11 @@ impl de::Error for Fault {
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        FaultKind::Mismatch { found: plain(found), allowed: expected.to_string() }.into()
+        FaultKind::Mismatch { found: plain(found), allowed: plain_type(&expected.to_string()) }.into()
     }
 
     fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        FaultKind::Mismatch { found: plain(found), allowed: expected.to_string() }.into()
+        FaultKind::Mismatch { found: plain(found), allowed: plain_type(&expected.to_string()) }.into()
     }
 
     fn unknown_variant(found: &str, allowed: &'static [&'static str]) -> Self {
@@ -162,6 +162,20 @@ fn plain(found: de::Unexpected<'_>) -> String {
         U::Seq => "a list".into(),
         U::Map => "a table".into(),
         other => other.to_string(),
+    }
+}
+
+/// What was expected, where serde only knows the name of a Rust type.
+fn plain_type(expected: &str) -> String {
+    match expected {
+        "a string" | "a borrowed string" => "a text in quotes".into(),
+        "a boolean" => "`true` or `false`".into(),
+        "a sequence" => "a list".into(),
+        "a map" => "a table".into(),
+        "u8" | "u16" | "u32" | "u64" | "i8" | "i16" | "i32" | "i64" | "usize" => "a whole number".into(),
+        "f32" | "f64" => "a number".into(),
+        other if other.starts_with("struct ") => "a table".into(),
+        other => other.into(),
     }
 }
 
@@ -330,7 +344,7 @@ impl<'de> SeqAccess<'de> for List<'de> {
     type Error = Fault;
 
     fn next_element_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<Option<S::Value>, Fault> {
-        self.0.next().map(|tree| seed.deserialize(tree)).transpose()
+        self.0.next().map(|tree| seed.deserialize(tree).map_err(|fault: Fault| fault.at(&tree.span))).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {

@@ -60,11 +60,12 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> 
     }
 }
 
-/// Declares a text type that checks itself: name, what it allows in words, a pattern for editors, the check.
+/// Declares a text type that checks itself: its name, what it allows in words, a pattern for editors, the check.
+#[macro_export]
 macro_rules! checked_text {
     ($(#[$doc:meta])* $name:ident, $allowed:literal, $pattern:literal, $check:expr) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -86,22 +87,31 @@ macro_rules! checked_text {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 self.0.fmt(f)
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = String::deserialize(deserializer)?;
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <String as serde::Deserialize>::deserialize(deserializer)?;
                 Self::new(text.as_str()).map_err(|allowed| {
-                    de::Error::invalid_value(Unexpected::Str(&text), &allowed)
+                    serde::de::Error::invalid_value(serde::de::Unexpected::Str(&text), &allowed)
                 })
             }
         }
 
-        #[cfg(feature = "cards")]
+        $crate::text_schema!($name, $pattern);
+    };
+}
+
+/// The schema of a text type, where schemas are wanted at all.
+#[cfg(feature = "cards")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! text_schema {
+    ($name:ident, $pattern:literal) => {
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
@@ -116,6 +126,14 @@ macro_rules! checked_text {
             }
         }
     };
+}
+
+/// No schema: the Lambda has nobody to show it to.
+#[cfg(not(feature = "cards"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! text_schema {
+    ($name:ident, $pattern:literal) => {};
 }
 
 checked_text!(

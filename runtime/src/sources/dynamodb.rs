@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role, Scope, Source, Store, Unit};
+use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role, Scope, Seed, Source, Store, Unit};
 use crate::doors::{Doors, Rows};
 use crate::error::Error;
 use crate::items::Written;
@@ -72,6 +72,21 @@ impl Component for Dynamodb {
             per_record: 0.125,
             why: "an eventually consistent scan reads 4 KB for half a unit; an item is taken to be up to 1 KB",
         }]
+    }
+
+    fn seed(&self) -> Option<Seed<'_>> {
+        Some(Seed { key: &self.key, items: &self.items, file: self.items_file.as_ref(), most_bytes: None })
+    }
+
+    fn check(&self) -> Option<(&'static str, String, String)> {
+        let key = match () {
+            () if self.existing.is_none() => return None,
+            () if !self.items.is_empty() => "items",
+            () if self.items_file.is_some() => "items_file",
+            () => return None,
+        };
+        let found = format!("`{key}` beside `existing`");
+        Some((key, found, "a table that exists is read as it is: name it, or seed one of the pipeline's own".into()))
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {

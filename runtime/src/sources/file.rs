@@ -62,6 +62,11 @@ impl Component for File {
         vec![Unit { name: "s3_get", per_record: 0.0, why: "one GET a run, whatever the number of records" }]
     }
 
+    fn check(&self) -> Option<(&'static str, String, String)> {
+        let known = ["csv", "jsonl", "ndjson"].contains(&ending(self.path.as_str()).as_str());
+        (!known).then(|| ("path", format!("the file `{}`", self.path), "a file ending in `.csv` or `.jsonl`".into()))
+    }
+
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let file = doors.file(binding.on.as_deref(), self.path.as_str())?;
         Ok(Opened::Source(Box::new(Reader {
@@ -82,8 +87,7 @@ enum Rows {
 
 impl Rows {
     fn of(path: &str, file: Box<dyn Read + Send>) -> Result<Self, Error> {
-        let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
-        match ending.as_str() {
+        match ending(path).as_str() {
             "csv" => {
                 let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(file);
                 let header = reader.headers().map_err(|error| unreadable(path, &error))?.clone();
@@ -142,6 +146,10 @@ impl Rows {
             },
         }
     }
+}
+
+fn ending(path: &str) -> String {
+    path.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase()
 }
 
 fn unreadable(path: &str, error: &dyn std::fmt::Display) -> Error {

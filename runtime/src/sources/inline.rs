@@ -3,12 +3,16 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Page, Role, Source};
+use crate::component::{Binding, Card, Component, Opened, Page, Role, Seed, Source};
 use crate::doors::Doors;
 use crate::error::Error;
 use crate::items::Written;
 use crate::record::Item;
 use crate::run::CHUNK_ITEMS;
+
+/// The most bytes of items in a schedule's input: a quarter of the payload that EventBridge Scheduler admits (256 KB,
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>), since the template carries them too.
+const INPUT_BYTES: usize = 64 * 1024;
 
 /// Items that are written in the file and travel in the schedule's input: no table, nothing to look after.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +38,10 @@ impl Component for Inline {
         "a few items in the file itself, carried by the schedule",
         "[sources.brands]\ntype = \"inline\"\nitems = [\"Lego\", { name = \"Miele\", language = \"de\" }]\n",
     );
+
+    fn seed(&self) -> Option<Seed<'_>> {
+        Some(Seed { key: &self.key, items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
+    }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         Ok(Opened::Source(Box::new(Given { items: doors.given(&binding.name)?, next: 0 })))

@@ -1,0 +1,205 @@
+//! A mistake in `pipeline.toml`: a stable code, a place, what was found, what is allowed, and what to do.
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use fanggen_runtime::tree::{Fault, FaultKind, Span, listed};
+use serde::Serialize;
+
+/// Whether a mistake keeps the file from being used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The file cannot be used.
+    Error,
+    /// The file can be used, and its author should know something.
+    Warning,
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mistake {
+    /// `E...` or `W...`; never given to another mistake later.
+    pub code: &'static str,
+    /// Where it stands.
+    pub span: Span,
+    /// What is wrong, in a sentence.
+    pub title: String,
+    /// The words under the caret: what was found there.
+    pub label: String,
+    /// What is allowed.
+    pub allowed: Option<String>,
+    /// What to do, often "did you mean".
+    pub help: Option<String>,
+    /// Another place that has to do with it.
+    pub other: Option<(Span, String)>,
+}
+
+impl Mistake {
+    /// A mistake at a place.
+    pub fn new(code: &'static str, span: &Span, title: impl Into<String>, label: impl Into<String>) -> Self {
+        Self {
+            code,
+            span: span.clone(),
+            title: title.into(),
+            label: label.into(),
+            allowed: None,
+            help: None,
+            other: None,
+        }
+    }
+
+    /// With what is allowed.
+    #[must_use]
+    pub fn allowed(mut self, allowed: impl Into<String>) -> Self {
+        self.allowed = Some(allowed.into());
+        self
+    }
+
+    /// With what to do.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<Option<String>>) -> Self {
+        self.help = help.into();
+        self
+    }
+
+    /// With another place.
+    #[must_use]
+    pub fn other(mut self, span: &Span, label: impl Into<String>) -> Self {
+        self.other = Some((span.clone(), label.into()));
+        self
+    }
+
+    /// Whether it keeps the file from being used.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        if self.code.starts_with('W') { Severity::Warning } else { Severity::Error }
+    }
+
+    /// A fault of a value, as a mistake: `whose` says whose setting it is, `around` where to point without a place.
+    #[must_use]
+    pub fn of_fault(fault: &Fault, whose: &str, around: &Span, extra: &[&str]) -> Self {
+        let span = fault.span.as_ref().filter(|span| **span != HOLE).unwrap_or(around);
+        match &fault.kind {
+            FaultKind::Mismatch { found, allowed } => {
+                Self::new("E003", span, format!("a value of {whose} does not fit"), format!("found {found}"))
+                    .allowed(allowed.clone())
+            }
+            FaultKind::Choice { found, allowed } => Self::new(
+                "E004",
+                span,
+                format!("{whose} does not know the word `{found}`"),
+                "not one of the words that are allowed",
+            )
+            .allowed(listed(allowed))
+            .help(did_you_mean(found, allowed)),
+            FaultKind::UnknownKey { key, allowed } => {
+                let mut known = allowed.clone();
+                known.extend(extra.iter().map(|word| (*word).to_owned()));
+                let known_words = if known.is_empty() { "none".to_owned() } else { listed(&known) };
+                Self::new("E002", span, format!("{whose} has no setting `{key}`"), "unknown setting")
+                    .allowed(known_words)
+                    .help(did_you_mean(key, &known))
+            }
+            FaultKind::Missing { key } => {
+                Self::new("E005", span, format!("{whose} lacks `{key}`"), format!("`{key}` is missing here"))
+            }
+            FaultKind::Other(words) => {
+                Self::new("E003", span, format!("a value of {whose} does not fit"), words.clone())
+            }
+        }
+    }
+}
+
+/// The place of what stands in for a missing value; no file is that long.
+pub const HOLE: Span = usize::MAX..usize::MAX;
+
+/// The nearest of the known words, when one is near.
+pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Option<&'a str> {
+    known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate.as_ref()), candidate.as_ref()))
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// "did you mean", when a known word is near.
+pub fn did_you_mean<T: AsRef<str>>(word: &str, known: &[T]) -> Option<String> {
+    nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
+}
+
+/// The file in which mistakes are.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Its path as the user gave it.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Where a mistake is, for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: usize,
+    /// Column in characters, from 1.
+    pub column: usize,
+}
+
+impl Source {
+    /// Line and column of a byte.
+    #[must_use]
+    pub fn place(&self, offset: usize) -> Place {
+        let before = self.text.get(..self.text.floor_char_boundary(offset)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+        Place { line, column }
+    }
+
+    /// The span, made fit for printing: inside the text, and on its first line only.
+    fn fit(&self, span: &Span) -> Span {
+        let end = self.text.len();
+        let from = self.text.floor_char_boundary(span.start.min(end));
+        let mut to = self.text.floor_char_boundary(span.end.clamp(from, end));
+        if let Some(line) = self.text[from..to].find('\n') {
+            to = from + line;
+        }
+        // Something to point at, even where something is missing.
+        if from == to && to < end && !self.text[to..].starts_with('\n') {
+            to = self.text.ceil_char_boundary(to + 1);
+        }
+        from..to
+    }
+
+    /// All mistakes as a report for a person, in the order of their places, errors before warnings.
+    #[must_use]
+    pub fn report(&self, mistakes: &[Mistake], colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let renderer = renderer.decor_style(DecorStyle::Ascii);
+        let mut sorted: Vec<&Mistake> = mistakes.iter().collect();
+        sorted.sort_by_key(|mistake| (mistake.severity(), mistake.span.start));
+        let reports = sorted.into_iter().map(|mistake| self.report_one(mistake, &renderer));
+        reports.collect::<Vec<_>>().join("\n\n") + "\n"
+    }
+
+    fn report_one(&self, mistake: &Mistake, renderer: &Renderer) -> String {
+        let level = match mistake.severity() {
+            Severity::Error => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let mut snippet = Snippet::source(self.text.as_str())
+            .path(self.path.as_str())
+            .annotation(AnnotationKind::Primary.span(self.fit(&mistake.span)).label(mistake.label.as_str()));
+        if let Some((span, label)) = &mistake.other {
+            snippet = snippet.annotation(AnnotationKind::Context.span(self.fit(span)).label(label.as_str()));
+        }
+        let mut group = level.primary_title(mistake.title.as_str()).id(mistake.code).element(snippet);
+        if let Some(allowed) = &mistake.allowed {
+            group = group.element(Level::NOTE.message(format!("allowed: {allowed}")));
+        }
+        if let Some(help) = &mistake.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}

@@ -1,0 +1,155 @@
+//! From the text of `pipeline.toml` to a pipeline for each environment, or to every mistake at once. Pure.
+
+pub mod mistake;
+mod overlay;
+pub mod pipeline;
+mod read;
+mod rules;
+pub mod schedule;
+pub mod schema;
+pub mod sections;
+mod spanned;
+pub mod values;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use fanggen_runtime::tree::{Span, Tree, Value};
+use fanggen_runtime::values::Name;
+
+use mistake::{Mistake, Severity, Source};
+use pipeline::Pipeline;
+
+/// The environment of a file that names none.
+pub const DEFAULT_ENVIRONMENT: &str = "dev";
+
+/// A file as it was read.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file.
+    pub source: Source,
+    /// The pipeline of each environment whose values are free of errors.
+    pub pipelines: BTreeMap<String, Pipeline>,
+    /// The names of all environments.
+    pub environments: Vec<String>,
+    /// Errors and warnings.
+    pub mistakes: Vec<Mistake>,
+    trees: BTreeMap<String, Tree>,
+}
+
+impl Config {
+    /// Reads a file.
+    #[must_use]
+    pub fn read(path: &str, text: &str) -> Self {
+        let source = Source { path: path.to_owned(), text: text.to_owned() };
+        let (tree, mut mistakes) = spanned::parse(text);
+        let mut config = Self {
+            source,
+            pipelines: BTreeMap::new(),
+            environments: Vec::new(),
+            mistakes: Vec::new(),
+            trees: BTreeMap::new(),
+        };
+        // With broken syntax half of the values are missing: to complain of those would be noise.
+        if mistakes.is_empty() {
+            // The file without any environment: a wrong value is wrong even where all environments override it, while
+            // what is missing may be theirs to say.
+            let mut common = Vec::new();
+            let base = overlay::environment(&tree, None, &mut common);
+            let _ = Pipeline::read("", &base, &mut common);
+            mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
+            for (name, overlay) in environments(&tree, &mut mistakes) {
+                let merged = overlay::environment(&tree, overlay, &mut mistakes);
+                if let Some(pipeline) = Pipeline::read(&name, &merged, &mut mistakes) {
+                    config.pipelines.insert(name.clone(), pipeline);
+                }
+                config.trees.insert(name.clone(), merged);
+                config.environments.push(name);
+            }
+            rules::across(&config, &mut mistakes);
+        }
+        config.note(mistakes);
+        config
+    }
+
+    /// Adds mistakes, each once, whichever environments they were found in.
+    pub fn note(&mut self, mistakes: Vec<Mistake>) {
+        let identity = |mistake: &Mistake| (mistake.code, mistake.span.start, mistake.span.end, mistake.label.clone());
+        let mut known: BTreeSet<_> = self.mistakes.iter().map(|mistake| identity(mistake)).collect();
+        self.mistakes.extend(mistakes.into_iter().filter(|mistake| known.insert(identity(mistake))));
+    }
+
+    /// Whether any mistake keeps the file from being used.
+    #[must_use]
+    pub fn broken(&self) -> bool {
+        self.mistakes.iter().any(|mistake| mistake.severity() == Severity::Error)
+    }
+
+    /// Where a path such as `stages.summary.sentences` stands, or the nearest part of it that stands anywhere.
+    #[must_use]
+    pub fn span(&self, environment: &str, path: &str) -> Span {
+        let mut span = 0..0;
+        let Some(mut tree) = self.trees.get(environment) else { return span };
+        for part in path.split('.') {
+            let next = match &tree.value {
+                Value::Table(table) => table.get(part).map(|entry| {
+                    let wanted = if entry.tree.table().is_some() { &entry.key } else { &entry.tree.span };
+                    (wanted.clone(), &entry.tree)
+                }),
+                Value::List(list) => by_name(list, part).or_else(|| {
+                    let tree = part.parse::<usize>().ok().and_then(|at| list.get(at))?;
+                    Some((tree.span.clone(), tree))
+                }),
+                _ => None,
+            };
+            let Some((place, inner)) = next else { break };
+            (span, tree) = (place, inner);
+        }
+        span
+    }
+
+    /// The line of a path, from 1.
+    #[must_use]
+    pub fn line(&self, environment: &str, path: &str) -> usize {
+        self.source.place(self.span(environment, path).start).line
+    }
+}
+
+fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {
+    list.iter().find_map(|tree| {
+        let entry = tree.table()?.get("name")?;
+        (entry.tree.text() == Some(name)).then(|| (entry.tree.span.clone(), tree))
+    })
+}
+
+/// The environments with what they override, or the default one.
+fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String, Option<&'a Tree>)> {
+    let default = vec![(DEFAULT_ENVIRONMENT.to_owned(), None)];
+    let Some(entry) = file.table().and_then(|table| table.get("environments")) else { return default };
+    let Some(table) = entry.tree.table() else {
+        let found = format!("found {}", entry.tree.plain());
+        mistakes.push(
+            Mistake::new("E003", &entry.tree.span, "`environments` is a table", found)
+                .allowed("`[environments.<name>]`"),
+        );
+        return default;
+    };
+    let mut environments = Vec::new();
+    for (name, entry) in table {
+        if let Err(allowed) = Name::new(name.as_str()) {
+            mistakes.push(
+                Mistake::new("E010", &entry.key, format!("`{name}` is no name for an environment"), "not a name")
+                    .allowed(allowed),
+            );
+        } else if entry.tree.table().is_none() {
+            let found = format!("found {}", entry.tree.plain());
+            mistakes.push(
+                Mistake::new("E003", &entry.tree.span, format!("environment `{name}` is a table"), found)
+                    .allowed("values that it overrides"),
+            );
+        } else {
+            environments.push((name.clone(), Some(&entry.tree)));
+        }
+    }
+    if environments.is_empty() { default } else { environments }
+}

@@ -1,0 +1,286 @@
+//! A pipeline as one environment sees it: sections, sources, stages and sinks, each with its kind and settings.
+
+use fanggen_runtime::component::{Kind, Role, Settings};
+use fanggen_runtime::kinds;
+use fanggen_runtime::tree::{Entry, FaultKind, Span, Table, Tree, Value, listed};
+use fanggen_runtime::values::Name;
+
+use super::mistake::{Mistake, did_you_mean};
+use super::read;
+use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Logs, Schedule, StageFrame};
+
+/// The keys of a stage that belong to no kind, beside `name` and `type`.
+pub const STAGE_FRAME: [&str; 2] = ["isolate", "share"];
+
+/// All sections, in the order in which the schema shows them.
+pub const SECTIONS: [&str; 14] = [
+    "pipeline",
+    "aws",
+    "schedule",
+    "sources",
+    "stages",
+    "sinks",
+    "functions",
+    "logs",
+    "local",
+    "alarms",
+    "data",
+    "budget",
+    "iam",
+    "environments",
+];
+
+/// A source, stage or sink in its place.
+#[derive(Clone, Debug)]
+pub struct Component {
+    /// Its name.
+    pub name: String,
+    /// Its path in the file: `stages.summary`.
+    pub path: String,
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// Its settings.
+    pub settings: Box<dyn Settings>,
+    /// What every stage has; the defaults for sources and sinks.
+    pub frame: StageFrame,
+    /// Where its name stands.
+    pub span: Span,
+    /// All that was written of it.
+    pub tree: Tree,
+}
+
+/// One pipeline in one environment.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// The environment.
+    pub environment: String,
+    /// `[pipeline]`
+    pub head: Head,
+    /// `[aws]`
+    pub aws: Aws,
+    /// `[schedule]`
+    pub schedule: Schedule,
+    /// `[functions]`
+    pub functions: Functions,
+    /// `[logs]`
+    pub logs: Logs,
+    /// `[local]`
+    pub local: Local,
+    /// `[alarms]`
+    pub alarms: Alarms,
+    /// `[data]`
+    pub data: Data,
+    /// `[budget]`
+    pub budget: Budget,
+    /// `[iam]`
+    pub iam: Iam,
+    /// `[sources.*]`, by name.
+    pub sources: Vec<Component>,
+    /// `[[stages]]`, in order.
+    pub stages: Vec<Component>,
+    /// `[sinks.*]`, by name.
+    pub sinks: Vec<Component>,
+}
+
+impl Pipeline {
+    /// All components, in the order of the flow.
+    pub fn components(&self) -> impl Iterator<Item = &Component> {
+        self.sources.iter().chain(&self.stages).chain(&self.sinks)
+    }
+
+    /// Reads a pipeline from the file as an environment sees it, or notes every mistake.
+    pub fn read(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let table = tree.table()?;
+        let before = mistakes.len();
+        for (name, entry) in table {
+            if !SECTIONS.contains(&name.as_str()) {
+                mistakes.push(
+                    Mistake::new("E002", &entry.key, format!("there is no section `{name}`"), "unknown section")
+                        .allowed(listed(&SECTIONS))
+                        .help(did_you_mean(name, &SECTIONS)),
+                );
+            }
+        }
+        let head = section(table, "pipeline", mistakes).unwrap_or_else(Head::unread);
+        let pipeline = Self {
+            environment: environment.to_owned(),
+            aws: section(table, "aws", mistakes).unwrap_or_default(),
+            schedule: section(table, "schedule", mistakes).unwrap_or_default(),
+            functions: section(table, "functions", mistakes).unwrap_or_default(),
+            logs: section(table, "logs", mistakes).unwrap_or_default(),
+            local: section(table, "local", mistakes).unwrap_or_default(),
+            alarms: section(table, "alarms", mistakes).unwrap_or_default(),
+            data: section(table, "data", mistakes).unwrap_or_default(),
+            budget: section(table, "budget", mistakes).unwrap_or_default(),
+            iam: section(table, "iam", mistakes).unwrap_or_default(),
+            sources: named(table, Role::Source, mistakes),
+            stages: stages(table, mistakes),
+            sinks: named(table, Role::Sink, mistakes),
+            head,
+        };
+        super::rules::check(&pipeline, tree, mistakes);
+        let broken = mistakes[before..].iter().any(|mistake| mistake.code.starts_with('E'));
+        (!broken).then_some(pipeline)
+    }
+}
+
+fn section<T: serde::de::DeserializeOwned>(table: &Table, name: &str, mistakes: &mut Vec<Mistake>) -> Option<T> {
+    let empty = Tree::table_at(0..0);
+    let tree = table.get(name).map_or(&empty, |entry| &entry.tree);
+    read::whole(tree, &format!("`[{name}]`"), &[], Tree::read::<T>, mistakes)
+}
+
+/// The components of `[sources.*]` or `[sinks.*]`.
+fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
+    let section = format!("{}s", role.word());
+    let Some(entry) = table.get(&section) else { return Vec::new() };
+    let Some(components) = entry.tree.table() else {
+        mistakes.push(
+            Mistake::new(
+                "E003",
+                &entry.tree.span,
+                format!("`{section}` is a table"),
+                format!("found {}", entry.tree.plain()),
+            )
+            .allowed(format!("`[{section}.<name>]`")),
+        );
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for (name, entry) in components {
+        if let Err(allowed) = Name::new(name.as_str()) {
+            mistakes.push(
+                Mistake::new("E010", &entry.key, format!("`{name}` is no name for a {}", role.word()), "not a name")
+                    .allowed(allowed),
+            );
+        }
+        read.extend(component(role, name, &entry.key, &entry.tree, mistakes));
+    }
+    read
+}
+
+fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
+    let Some(entry) = table.get("stages") else { return Vec::new() };
+    let Value::List(list) = &entry.tree.value else {
+        mistakes.push(
+            Mistake::new(
+                "E003",
+                &entry.key,
+                "stages are a list, since their order matters",
+                format!("found {}", entry.tree.plain()),
+            )
+            .allowed("`[[stages]]` with a `name` and a `type`"),
+        );
+        return Vec::new();
+    };
+    let mut read: Vec<Component> = Vec::new();
+    for tree in list {
+        let Some(table) = tree.table() else {
+            mistakes.push(
+                Mistake::new("E003", &tree.span, "a stage is a table", format!("found {}", tree.plain()))
+                    .allowed("`[[stages]]` with a `name` and a `type`"),
+            );
+            continue;
+        };
+        let name = match table.get("name") {
+            Some(entry) => read::whole(&entry.tree, "a stage's name", &[], Tree::read::<Name>, mistakes)
+                .map(|name| (name.to_string(), entry.tree.span.clone())),
+            None => {
+                mistakes.push(
+                    Mistake::new("E005", &tree.span, "a stage lacks `name`", "`name` is missing here")
+                        .help("environments and roles address a stage by its name: add `name = \"..\"`".to_owned()),
+                );
+                None
+            }
+        };
+        // A stage without a good name is read all the same, for the sake of its other mistakes.
+        let (name, span) = name.unwrap_or_else(|| (String::new(), tree.span.clone()));
+        if let Some(other) = read.iter().find(|other| other.name == name && !name.is_empty()) {
+            mistakes.push(
+                Mistake::new("E011", &span, format!("two stages are called `{name}`"), "the same name again")
+                    .other(&other.span, "the first of that name"),
+            );
+        }
+        read.extend(component(Role::Stage, &name, &span, tree, mistakes).filter(|read| !read.name.is_empty()));
+    }
+    read
+}
+
+/// Reads one component in two steps: first the type, then the settings of its kind.
+fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<Component> {
+    let word = role.word();
+    let whose = if name.is_empty() { format!("a {word}") } else { format!("{word} `{name}`") };
+    let known: Vec<&str> = kinds::of(role).iter().map(|kind| kind.card.name).collect();
+    let mut rest = tree.clone();
+    let Some(table) = rest.table_mut() else {
+        let found = format!("found {}", tree.plain());
+        mistakes.push(
+            Mistake::new("E003", &tree.span, format!("{whose} is a table"), found).allowed("a table with a `type`"),
+        );
+        return None;
+    };
+    let Some(kind) = table.remove("type") else {
+        mistakes.push(
+            Mistake::new("E005", span, format!("{whose} lacks `type`"), "`type` is missing here")
+                .allowed(listed(&known)),
+        );
+        return None;
+    };
+    let Some(kind) = find_kind(role, &whose, &kind, &known, mistakes) else { return None };
+    let mut frame_keys: Vec<&str> = vec!["type"];
+    let mut frame_table = Tree::table_at(tree.span.clone());
+    if role == Role::Stage {
+        table.remove("name");
+        frame_keys.extend(["name"].iter().chain(&STAGE_FRAME));
+        if let Some(frame) = frame_table.table_mut() {
+            frame.extend(STAGE_FRAME.iter().filter_map(|key| Some(((*key).to_owned(), table.remove(*key)?))));
+        }
+    }
+    let whose = format!("{whose} (type `{}`)", kind.card.name);
+    let frame = read::whole(&frame_table, &whose, &frame_keys, Tree::read::<StageFrame>, mistakes);
+    let settings = read::whole(&rest, &whose, &frame_keys, kind.read, mistakes);
+    Some(Component {
+        name: name.to_owned(),
+        path: format!("{word}s.{name}"),
+        kind,
+        settings: settings?,
+        frame: frame?,
+        span: span.clone(),
+        tree: tree.clone(),
+    })
+}
+
+fn find_kind(
+    role: Role,
+    whose: &str,
+    entry: &Entry,
+    known: &[&str],
+    mistakes: &mut Vec<Mistake>,
+) -> Option<&'static Kind> {
+    let span = &entry.tree.span;
+    let Some(name) = entry.tree.text() else {
+        let kind = FaultKind::Mismatch { found: entry.tree.plain(), allowed: listed(known) };
+        let fault = fanggen_runtime::tree::Fault { span: Some(span.clone()), kind };
+        mistakes.push(Mistake::of_fault(&fault, whose, span, &[]));
+        return None;
+    };
+    let kind = kinds::find(role, name);
+    if kind.is_none() {
+        // A word of another role is the likeliest slip: say so.
+        let elsewhere = kinds::all().find(|kind| kind.card.name == name && kind.card.role != role);
+        let help = elsewhere
+            .map(|kind| format!("`{name}` is a type of {}s", kind.card.role.word()))
+            .or_else(|| did_you_mean(name, known));
+        mistakes.push(
+            Mistake::new(
+                "E006",
+                span,
+                format!("{whose} has an unknown type"),
+                format!("there is no {} of type `{name}`", role.word()),
+            )
+            .allowed(listed(known))
+            .help(help),
+        );
+    }
+    kind
+}

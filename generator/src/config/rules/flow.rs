@@ -1,0 +1,108 @@
+//! Whether sources, stages and sinks make a pipeline: something in, a text before it is analysed, something kept.
+
+use fanggen_runtime::component::TextFlow;
+use fanggen_runtime::kinds;
+use fanggen_runtime::tree::{Tree, listed};
+
+use crate::config::mistake::Mistake;
+use crate::config::pipeline::Pipeline;
+
+pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    absent(pipeline, tree, mistakes);
+    texts(pipeline, mistakes);
+    settings(pipeline, mistakes);
+    promises(pipeline, tree, mistakes);
+}
+
+/// A pipeline needs a source, a stage and a sink.
+fn absent(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    let head = super::entry(tree, &["pipeline"]).map_or(0..0, |entry| entry.key.clone());
+    for (section, example, why) in [
+        ("sources", "[sources.companies]", "so it has nothing to watch"),
+        ("stages", "[[stages]]", "so it does nothing"),
+        ("sinks", "[sinks.archive]", "so it keeps nothing of what it finds"),
+    ] {
+        // A section whose components are all broken is not absent.
+        let written = super::entry(tree, &[section]);
+        let empty = |tree: &Tree| match &tree.value {
+            fanggen_runtime::tree::Value::Table(table) => table.is_empty(),
+            fanggen_runtime::tree::Value::List(list) => list.is_empty(),
+            _ => false,
+        };
+        if written.is_none_or(|entry| empty(&entry.tree)) {
+            let span = written.map_or(&head, |entry| &entry.key);
+            let title = format!("the pipeline `{}` has no {section}, {why}", pipeline.head.name);
+            mistakes.push(
+                Mistake::new("E012", span, title, format!("no {section}"))
+                    .help(format!("add `{example}` with a `type`")),
+            );
+        }
+    }
+}
+
+/// A text comes before its analysis.
+fn texts(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
+    let mut given = false;
+    for stage in &pipeline.stages {
+        match stage.kind.card.text {
+            TextFlow::Gives => given = true,
+            TextFlow::Needs if !given => {
+                let givers: Vec<&str> = kinds::of(fanggen_runtime::component::Role::Stage)
+                    .iter()
+                    .filter(|kind| kind.card.text == TextFlow::Gives)
+                    .map(|kind| kind.card.name)
+                    .collect();
+                let title = format!("stage `{}` analyses a text, and no stage before it gives one", stage.name);
+                mistakes.push(
+                    Mistake::new("E013", &stage.span, title, "no text gets here")
+                        .help(format!("put a stage of one of these types before it: {}", listed(&givers))),
+                );
+            }
+            TextFlow::Needs | TextFlow::Untouched => {}
+        }
+    }
+    let analyses = pipeline.stages.iter().any(|stage| stage.kind.card.text == TextFlow::Needs);
+    if let Some(last) = pipeline.stages.last().filter(|_| !analyses) {
+        let title = "no stage analyses anything, so the results carry texts and no findings";
+        mistakes.push(
+            Mistake::new("W106", &last.span, title, "the last stage")
+                .help("add a stage of type `lexicon` or `comprehend`".to_owned()),
+        );
+    }
+}
+
+/// What the kinds themselves say of their settings.
+fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
+    for component in pipeline.components() {
+        if let Some((key, found, allowed)) = component.settings.check() {
+            let span = super::entry(&component.tree, &[key]).map_or(&component.span, |entry| &entry.tree.span);
+            let whose = format!("{} `{}`", component.kind.card.role.word(), component.name);
+            mistakes.push(
+                Mistake::new("E014", span, format!("the settings of {whose} do not go together"), found)
+                    .allowed(allowed),
+            );
+        }
+    }
+}
+
+/// Settings that are read and kept, and whose effect does not exist yet; sinks that a Lambda cannot have.
+fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    let set = [
+        (pipeline.alarms.email.is_some(), ["alarms", "email"], "no alarm is rendered yet"),
+        (pipeline.data.kms, ["data", "kms"], "data is encrypted with the services' own keys so far"),
+        (pipeline.budget.monthly_usd.is_some(), ["budget", "monthly_usd"], "no budget is rendered yet"),
+    ];
+    for (set, path, what) in set {
+        if let (true, Some(entry)) = (set, super::entry(tree, &path)) {
+            let title = format!("`{}` has no effect yet", path.join("."));
+            mistakes.push(Mistake::new("W101", &entry.tree.span, title, what));
+        }
+    }
+    for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.machine_only) {
+        let title = format!("sink `{}` writes on the machine of `fanggen run` only", sink.name);
+        mistakes.push(
+            Mistake::new("W103", &sink.span, title, "left out when deployed: a Lambda keeps no files")
+                .help("add a sink of type `s3` for the deployed pipeline".to_owned()),
+        );
+    }
+}

@@ -1,0 +1,202 @@
+//! The six fields of a cron expression, judged one by one.
+
+use super::{Expression, Piece, Refusal, judge_quietly};
+
+/// One of the six fields of a cron expression.
+struct Field {
+    name: &'static str,
+    low: u64,
+    high: u64,
+    /// The largest step: Quartz, and a recorded refusal of `*/60` by rules; 0 where no step is taken.
+    step: u64,
+    names: &'static [&'static str],
+}
+
+/// Guide: the table of the six fields.
+const FIELDS: [Field; 6] = [
+    Field::new("minutes", (0, 59), 59, &[]),
+    Field::new("hours", (0, 23), 23, &[]),
+    Field::new("day-of-month", (1, 31), 31, &[]),
+    Field::new("month", (1, 12), 12, &MONTHS),
+    // Guide: `/` is not among the wildcards of this field, alone of all six.
+    Field::new("day-of-week", (1, 7), 0, &DAYS),
+    Field::new("year", (1970, 2199), 229, &[]),
+];
+
+impl Field {
+    const fn new(name: &'static str, (low, high): (u64, u64), step: u64, names: &'static [&'static str]) -> Self {
+        Self { name, low, high, step, names }
+    }
+}
+
+const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
+const DAY_OF_MONTH: usize = 2;
+const DAY_OF_WEEK: usize = 4;
+
+pub(super) fn cron(inner: Piece<'_>) -> Result<Expression, Refusal> {
+    let form = "six fields: minutes hours day-of-month month day-of-week year";
+    // Guide: separated by white space. Recorded for rates, taken over for cron: none inside the brackets' ends.
+    let fields = inner.split(|c| c == ' ' || c == '\t').filter(|field| !field.text.is_empty()).collect::<Vec<_>>();
+    let texts = fields.iter().map(|field| field.text).collect::<Vec<_>>();
+    if inner.text.trim() != inner.text {
+        return Err(inner.refuse(form, Some(format!("leave the outer blanks out: `cron({})`", texts.join(" ")))));
+    }
+    // Recorded: `cron()` and `cron(INVALID)` are refused.
+    let Ok(fields) = <[Piece<'_>; 6]>::try_from(fields) else {
+        let help = match texts.len() {
+            5 => five(inner.text),
+            _ => "for example `cron(0 18 ? * MON-FRI *)`: 18:00 from Monday to Friday".to_owned(),
+        };
+        let mut refusal = inner.refuse(form, Some(help));
+        if texts.len() == 1 {
+            refusal.found.push_str(", 1 field");
+        } else if texts.len() > 1 {
+            refusal.found = format!("{} fields", texts.len());
+        }
+        return Err(refusal);
+    };
+    for (index, piece) in fields.iter().enumerate() {
+        cron_field(index, *piece)?;
+    }
+    days(&fields)?;
+    Ok(Expression::Cron(fields.map(|field| field.text.to_owned())))
+}
+
+/// What to write for the five fields of a Unix crontab.
+pub(super) fn five(bare: &str) -> String {
+    let mut fields = bare.split_whitespace().collect::<Vec<_>>();
+    // Days are counted from 0 there and from 1 here: a number cannot simply be taken over.
+    let counted = fields.get(DAY_OF_WEEK).is_some_and(|days| days.contains(|c: char| c.is_ascii_digit()));
+    if let Some(free) = [DAY_OF_WEEK, DAY_OF_MONTH].into_iter().find(|index| fields.get(*index) == Some(&"*")) {
+        fields[free] = "?";
+    }
+    fields.push("*");
+    let attempt = format!("cron({})", fields.join(" "));
+    if !counted && judge_quietly(&attempt) {
+        return format!("AWS has a sixth field, the year, and one of the two days is `?`: write `{attempt}`");
+    }
+    "AWS has a sixth field, the year, and counts days from 1 (`SUN`): `cron(0 18 ? * MON-FRI *)`".to_owned()
+}
+
+/// Recorded: `* *` is refused. Guide and rules: a value or `*` in one of the two days needs `?` in the other;
+/// that `? ?` is refused as well is Quartz.
+fn days(fields: &[Piece<'_>; 6]) -> Result<(), Refusal> {
+    let (month, week) = (fields[DAY_OF_MONTH], fields[DAY_OF_WEEK]);
+    let with = |index: usize, text: &str| {
+        let mut texts = fields.map(|field| field.text);
+        texts[index] = text;
+        Some(format!("write `cron({})`", texts.join(" ")))
+    };
+    let allowed = "`?` in exactly one of day-of-month and day-of-week";
+    Err(match (month.text, week.text) {
+        ("?", "?") => month.refuse(allowed, with(DAY_OF_MONTH, "*")),
+        ("?", _) | (_, "?") => return Ok(()),
+        (_, "*") => week.refuse(allowed, with(DAY_OF_WEEK, "?")),
+        ("*", _) => month.refuse(allowed, with(DAY_OF_MONTH, "?")),
+        _ => week.refuse(allowed, Some("AWS cannot join the two: keep one and write `?` for the other".to_owned())),
+    })
+}
+
+fn cron_field(index: usize, piece: Piece<'_>) -> Result<(), Refusal> {
+    let field = &FIELDS[index];
+    if piece.text == "?" && [DAY_OF_MONTH, DAY_OF_WEEK].contains(&index) {
+        return Ok(());
+    }
+    if let Some(verdict) = special(index, piece) {
+        return verdict;
+    }
+    for item in piece.split(|c| c == ',') {
+        // Guide: `3#1,6#3` is refused. Quartz: `L` and `W` stand alone too.
+        if special(index, item).is_some() {
+            return Err(item.refuse("`L`, `W` and `#` only alone in their field, not in a list", None));
+        }
+        let (range, step) = item.once('/').map_or((item, None), |(range, step)| (range, Some(step)));
+        if let Some(step) = step {
+            check_step(field, item, step)?;
+        }
+        if range.text == "*" {
+            continue;
+        }
+        // Recorded: `8-8`, `0-15/1` and `0-23/2` are accepted.
+        let Some((from, to)) = range.once('-') else {
+            value(field, if range.text.is_empty() { item } else { range })?;
+            continue;
+        };
+        if from.text.is_empty() || to.text.is_empty() {
+            return Err(range.refuse(span_of(field), None));
+        }
+        // Quartz: a range may wrap around (`22-2`, `FRI-MON`), but time does not wrap around the years.
+        if value(field, from)? > value(field, to)? && field.name == "year" {
+            return Err(range.refuse("years in rising order", None));
+        }
+    }
+    Ok(())
+}
+
+/// The forms of the days that are no lists; `None` for whatever is not of such a form.
+fn special(index: usize, piece: Piece<'_>) -> Option<Result<(), Refusal>> {
+    let field = &FIELDS[index];
+    let end = piece.text.len();
+    // Rules: `sun,mon` and `mOn` are accepted, so letters count in either case.
+    let upper = piece.text.to_ascii_uppercase();
+    let count = |number: Piece<'_>, high: u64, allowed: &str| {
+        let fits = number.is_number() && number.text.parse().is_ok_and(|number| (1..=high).contains(&number));
+        if fits { Ok(()) } else { Err(number.refuse(allowed, None)) }
+    };
+    match (index, upper.as_str()) {
+        // Guide: `L` and `3W`. Rules: `LW` and `L-2`; Quartz: at most `L-30`.
+        (DAY_OF_MONTH, "L" | "LW") | (DAY_OF_WEEK, "L") => Some(Ok(())),
+        (DAY_OF_MONTH, text) if text.starts_with("L-") => Some(count(piece.part(2..end), 30, "`L-1` to `L-30`")),
+        (DAY_OF_MONTH, text) if text.ends_with('W') => Some(value(field, piece.part(0..end - 1)).map(drop)),
+        // Rules: `6L` and `SAT#3` are accepted. Guide: `3#2` is the second TUE of the month.
+        (DAY_OF_WEEK, text) if text.ends_with('L') => Some(value(field, piece.part(0..end - 1)).map(drop)),
+        (DAY_OF_WEEK, text) if text.contains('#') && !text.contains(',') => {
+            let (day, nth) = piece.once('#')?;
+            Some(value(field, day).and_then(|_| count(nth, 5, "`#1` to `#5`, the week of the month")))
+        }
+        _ => None,
+    }
+}
+
+fn check_step(field: &Field, item: Piece<'_>, step: Piece<'_>) -> Result<(), Refusal> {
+    if field.step == 0 {
+        return Err(item.refuse("no steps in day-of-week", Some("name the days: `MON,WED,FRI`".to_owned())));
+    }
+    let fits = step.is_number() && step.text.parse().is_ok_and(|step| (1..=field.step).contains(&step));
+    if fits {
+        return Ok(());
+    }
+    let help = match field.name {
+        "minutes" => "every hour is `0` in minutes and `*` in hours; other periods are a `rate(..)`".to_owned(),
+        _ => "a longer period is a `rate(..)`".to_owned(),
+    };
+    Err(step.refuse(format!("a step of 1 to {} in {}", field.step, field.name), step.is_number().then_some(help)))
+}
+
+/// A number or a name as its number. Rules: `00` and the like are accepted.
+fn value(field: &Field, piece: Piece<'_>) -> Result<u64, Refusal> {
+    let named = || field.names.iter().zip(field.low..).find(|(name, _)| piece.text.eq_ignore_ascii_case(name));
+    let number = if piece.is_number() { piece.text.parse().ok() } else { named().map(|(_, number)| number) };
+    if let Some(number) = number.filter(|number| (field.low..=field.high).contains(number)) {
+        return Ok(number);
+    }
+    let long = piece.text.get(..3).and_then(|head| field.names.iter().find(|name| head.eq_ignore_ascii_case(name)));
+    let help = match (piece.text, long) {
+        ("?", _) => Some("`?` is for the two days only: write `*`".to_owned()),
+        ("0" | "8", _) if !field.names.is_empty() && field.high == 7 => {
+            Some("`1` is `SUN` and `7` is `SAT`, not as in a crontab: names are plainer".to_owned())
+        }
+        (_, Some(short)) => Some(format!("write `{short}`")),
+        _ => None,
+    };
+    Err(piece.refuse(span_of(field), help))
+}
+
+fn span_of(field: &Field) -> String {
+    let numbers = format!("{} to {}", field.low, field.high);
+    match (field.names.first(), field.names.last()) {
+        (Some(first), Some(last)) => format!("{numbers} or {first} to {last} in {}", field.name),
+        _ => format!("{numbers} in {}", field.name),
+    }
+}

@@ -1,0 +1,35 @@
+//! Time zones, by the names of the IANA database.
+
+use jiff::tz::TimeZoneDatabase;
+
+use super::{Piece, Refusal};
+
+/// Says whether AWS knows a time zone: the names of the IANA database, in exactly their case.
+pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
+    let piece = Piece { text: name, start: 0 };
+    // The database inside the program: what a machine has installed must not change a verdict.
+    let database = TimeZoneDatabase::bundled();
+    let known = database.available().map(|known| known.to_string()).collect::<Vec<_>>();
+    // Guide: at most 50 characters, which every name of the database keeps to.
+    if known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let flat = |text: &str| text.trim().to_lowercase().replace([' ', '-'], "_");
+    let wanted = flat(name);
+    let likeness = |known: &str| {
+        let known = flat(known);
+        let city = known.rsplit('/').next().unwrap_or_default();
+        strsim::jaro_winkler(&wanted, &known).max(strsim::jaro_winkler(&wanted, city))
+    };
+    // Among equals the first with a continent: `US/..` and bare names are links kept for old systems.
+    let rank = |known: &str| (likeness(known), known.contains('/') && !known.starts_with("US/"));
+    let best =
+        known.iter().map(|known| (rank(known), known)).max_by(|(a, _), (b, _)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    let help = match best {
+        Some(((likeness, _), best)) if likeness > 0.87 && !wanted.is_empty() => {
+            format!("did you mean `{best}`?")
+        }
+        _ => "name a place, such as `Europe/Zurich`, or `UTC`: an offset cannot follow summer time".to_owned(),
+    };
+    Err(piece.refuse("a name of the IANA time zone database", help))
+}

@@ -1,0 +1,64 @@
+//! TOML text to a tree of settings with places; every mistake of the syntax at once.
+
+use fanggen_runtime::tree::{Entry, Span, Table, Tree, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::mistake::Mistake;
+
+/// Reads what can be read, and says what cannot.
+pub fn parse(text: &str) -> (Tree, Vec<Mistake>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut mistakes: Vec<Mistake> = errors
+        .iter()
+        .map(|error| {
+            let span = error.span().unwrap_or(0..0);
+            let label = error.message().lines().next().unwrap_or_default().to_owned();
+            Mistake::new("E001", &span, "this is not TOML", label)
+        })
+        .collect();
+    let mut tree = Tree::table_at(0..text.len());
+    if let Value::Table(entries) = &mut tree.value {
+        *entries = table_of(table.get_ref(), &mut mistakes);
+    }
+    (tree, mistakes)
+}
+
+fn table_of(table: &DeTable<'_>, mistakes: &mut Vec<Mistake>) -> Table {
+    table
+        .iter()
+        .map(|(name, value)| {
+            let entry = Entry { key: name.span(), tree: tree_of(value, name.span(), mistakes) };
+            (name.get_ref().to_string(), entry)
+        })
+        .collect()
+}
+
+fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>) -> Tree {
+    // A table that only dotted names speak of has no place of its own: its name stands for it.
+    let span = if value.span().is_empty() { key } else { value.span() };
+    let value = match value.get_ref() {
+        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Value::Integer(number),
+            Err(_) => {
+                let label = format!("`{}` does not fit into 64 bits", number.as_str());
+                mistakes.push(Mistake::new("E001", &span, "this number is too large", label));
+                Value::Hole
+            }
+        },
+        DeValue::Float(number) => match number.as_str().parse() {
+            Ok(number) => Value::Float(number),
+            Err(_) => {
+                let label = format!("`{}` is no number", number.as_str());
+                mistakes.push(Mistake::new("E001", &span, "this is not TOML", label));
+                Value::Hole
+            }
+        },
+        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Datetime(date) => Value::Date(date.to_string()),
+        DeValue::Array(list) => Value::List(list.iter().map(|value| tree_of(value, span.clone(), mistakes)).collect()),
+        DeValue::Table(table) => Value::Table(table_of(table, mistakes)),
+    };
+    Tree { span, value }
+}

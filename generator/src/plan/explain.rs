@@ -1,0 +1,63 @@
+//! Why a derived value is what it is, and the page that says so.
+
+use serde::Serialize;
+
+/// One derived value.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Derived {
+    /// What it is a value of.
+    pub of: String,
+    /// Which value.
+    pub what: String,
+    /// The value.
+    pub value: String,
+    /// Why it is that.
+    pub why: String,
+    /// The page that says so; empty where the reason is ours.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub page: &'static str,
+}
+
+/// All derived values of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Reasons(pub Vec<Derived>);
+
+impl Reasons {
+    /// Notes a value with its reason, and gives it back.
+    pub fn derive<T: std::fmt::Display>(
+        &mut self,
+        of: &str,
+        what: &str,
+        value: T,
+        why: impl Into<String>,
+        page: &'static str,
+    ) -> T {
+        self.0.push(Derived { of: of.into(), what: what.into(), value: value.to_string(), why: why.into(), page });
+        value
+    }
+}
+
+/// Pages of AWS that several values come from.
+pub mod pages {
+    /// Queues as event sources.
+    pub const SQS_LAMBDA: &str = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html";
+    /// Partial batch answers and dead-letter queues.
+    pub const SQS_ERRORS: &str = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html";
+    /// Limits of Lambda.
+    pub const LAMBDA_LIMITS: &str = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html";
+    /// Limits of CloudFormation.
+    pub const STACK_LIMITS: &str =
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html";
+    /// Asynchronous invocation and its destinations.
+    pub const LAMBDA_ASYNC: &str = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html";
+    /// Names in place and replacement.
+    pub const STACK_NAMES: &str =
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html";
+    /// Scheduled times in a schedule's input.
+    pub const SCHEDULER_INPUT: &str =
+        "https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html";
+    /// Limits of SQS.
+    pub const SQS_LIMITS: &str =
+        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html";
+}

@@ -1,0 +1,228 @@
+//! The plan: a pure, typed description of all resources of one environment. It is what is rendered and explained.
+
+mod explain;
+mod functions;
+mod limits;
+mod pace;
+mod roles;
+mod show;
+mod storage;
+mod text;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::config::mistake::Mistake;
+use crate::config::pipeline::Pipeline;
+
+pub use explain::{Derived, Reasons};
+pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Queue, SchedulePlan, Variable};
+pub use roles::{Role, Statement};
+pub use storage::{Bucket, Table};
+pub use text::{LogicalId, Text};
+
+/// All resources of one environment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// The environment.
+    pub environment: String,
+    /// Name of the stack.
+    pub stack: String,
+    /// What the stack is for.
+    pub description: String,
+    /// Its region.
+    pub region: String,
+    /// What fires.
+    pub schedule: SchedulePlan,
+    /// The functions, in the order of the flow.
+    pub functions: Vec<FunctionPlan>,
+    /// What happens when the producer fails.
+    pub invokes: Vec<EventInvoke>,
+    /// From queue to worker.
+    pub mappings: Vec<Mapping>,
+    /// The queues and dead-letter queues.
+    pub queues: Vec<Queue>,
+    /// The tables.
+    pub tables: Vec<Table>,
+    /// The buckets.
+    pub buckets: Vec<Bucket>,
+    /// The roles.
+    pub roles: Vec<Role>,
+    /// The log groups.
+    pub log_groups: Vec<LogGroup>,
+    /// The outputs of the stack, by name.
+    pub outputs: BTreeMap<String, Output>,
+    /// Derived values with their reasons.
+    #[serde(skip)]
+    pub reasons: Reasons,
+}
+
+/// An output of the stack.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Output {
+    /// What it is.
+    pub description: String,
+    /// Its value.
+    pub value: Text,
+}
+
+/// A resource in one line: what it is, what it is called, and which part of the file asked for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Resource<'a> {
+    /// Its name within the template.
+    #[serde(skip)]
+    pub id: &'a LogicalId,
+    /// Its CloudFormation type.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Its physical name.
+    pub name: &'a Text,
+    /// The path in `pipeline.toml` that asked for it.
+    pub path: &'a str,
+}
+
+/// A fault that only the plan can see: names too long, names that meet, too many of anything.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    /// Its code.
+    pub code: &'static str,
+    /// The path in `pipeline.toml` to point at.
+    pub path: String,
+    /// What is wrong.
+    pub title: String,
+    /// What was found.
+    pub found: String,
+    /// What is allowed.
+    pub allowed: String,
+    /// What to do.
+    pub help: Option<String>,
+}
+
+impl Plan {
+    /// Plans one environment, or says what keeps it from being deployed.
+    ///
+    /// # Errors
+    /// All problems at once.
+    pub fn of(pipeline: &Pipeline) -> Result<Self, Vec<Problem>> {
+        let mut reasons = Reasons::default();
+        let names = Names::of(pipeline);
+        let (tables, buckets) = storage::plan(pipeline, &names, &mut reasons);
+        let shapes = functions::shapes(pipeline);
+        let flow = functions::plan(pipeline, &names, &shapes, &tables, &mut reasons);
+        let mut problems = Vec::new();
+        let roles = roles::plan(pipeline, &names, &shapes, &flow, &tables, &mut problems);
+        let mut plan = Self {
+            pipeline: pipeline.head.name.to_string(),
+            environment: pipeline.environment.clone(),
+            stack: names.of_part("").trim_end_matches('-').to_owned(),
+            description: pipeline.head.description.as_ref().map_or_else(
+                || format!("Pipeline {}, {}", pipeline.head.name, pipeline.environment),
+                ToString::to_string,
+            ),
+            region: pipeline.aws.region.to_string(),
+            schedule: flow.schedule,
+            functions: flow.functions,
+            invokes: flow.invokes,
+            mappings: flow.mappings,
+            queues: flow.queues,
+            tables,
+            buckets,
+            roles,
+            log_groups: flow.log_groups,
+            outputs: BTreeMap::new(),
+            reasons,
+        };
+        plan.outputs = plan.outputs();
+        limits::check(&plan, &mut problems);
+        if problems.is_empty() { Ok(plan) } else { Err(problems) }
+    }
+
+    /// Plans every environment of a file; problems are noted as mistakes, with their places.
+    pub fn all(config: &mut Config) -> BTreeMap<String, Self> {
+        let mut plans = BTreeMap::new();
+        let mut mistakes = Vec::new();
+        for (environment, pipeline) in &config.pipelines {
+            match Self::of(pipeline) {
+                Ok(plan) => drop(plans.insert(environment.clone(), plan)),
+                Err(problems) => mistakes.extend(problems.into_iter().map(|problem| {
+                    Mistake::new(problem.code, &config.span(environment, &problem.path), problem.title, problem.found)
+                        .allowed(problem.allowed)
+                        .help(problem.help)
+                })),
+            }
+        }
+        config.note(mistakes);
+        plans
+    }
+
+    fn outputs(&self) -> BTreeMap<String, Output> {
+        let mut outputs = BTreeMap::new();
+        let mut put = |id: &LogicalId, what: &str, path: &str| {
+            let description = format!("{what} of {path}");
+            outputs.insert(id.as_str().to_owned(), Output { description, value: Text::Ref(id.clone()) });
+        };
+        self.tables.iter().for_each(|table| put(&table.id, "Table", &table.path));
+        self.buckets.iter().for_each(|bucket| put(&bucket.id, "Bucket", &bucket.path));
+        outputs
+    }
+
+    /// Every resource with a name, in the order of the template.
+    pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
+        let schedule = &self.schedule;
+        let one = std::iter::once(Resource {
+            id: &schedule.id,
+            kind: "AWS::Scheduler::Schedule",
+            name: &schedule.name,
+            path: &schedule.path,
+        });
+        macro_rules! each {
+            ($list:expr, $kind:literal) => {
+                $list.iter().map(|r| Resource { id: &r.id, kind: $kind, name: &r.name, path: &r.path })
+            };
+        }
+        one.chain(each!(self.functions, "AWS::Lambda::Function"))
+            .chain(each!(self.log_groups, "AWS::Logs::LogGroup"))
+            .chain(each!(self.queues, "AWS::SQS::Queue"))
+            .chain(each!(self.tables, "AWS::DynamoDB::Table"))
+            .chain(each!(self.buckets, "AWS::S3::Bucket"))
+            .chain(each!(self.roles, "AWS::IAM::Role"))
+    }
+
+    /// How many resources the template has: the named ones, and the policies and mappings beside them.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.resources().count() + self.mappings.len() + self.invokes.len() + self.queues.len() + self.buckets.len()
+    }
+}
+
+/// How things are called: `<pipeline>-<environment>-<part>`.
+#[derive(Clone, Debug)]
+pub struct Names {
+    prefix: String,
+    region: String,
+}
+
+impl Names {
+    fn of(pipeline: &Pipeline) -> Self {
+        Self {
+            prefix: format!("{}-{}", pipeline.head.name, pipeline.environment),
+            region: pipeline.aws.region.to_string(),
+        }
+    }
+
+    /// The name of a part of the environment.
+    #[must_use]
+    pub fn of_part(&self, part: &str) -> String {
+        format!("{}-{part}", self.prefix)
+    }
+
+    /// A name that must be the only one in the account, whatever the region (roles are global).
+    #[must_use]
+    pub fn global(&self, part: &str) -> String {
+        format!("{}-{part}-{}", self.prefix, self.region)
+    }
+}

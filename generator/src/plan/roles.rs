@@ -1,0 +1,238 @@
+//! One role a function: each statement an exact action on an exact resource, with the line that asked for it.
+
+use std::collections::BTreeMap;
+
+use fanggen_runtime::component::{Scope, Store};
+use fanggen_runtime::tree::listed;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::functions::{Flow, PRODUCER, Shape, queue_name};
+use super::storage::{self, Table};
+use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
+use super::{Names, Problem};
+use crate::config::mistake::did_you_mean;
+use crate::config::pipeline::{Component, Pipeline};
+
+/// An IAM role.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Role {
+    /// Its name within the template.
+    pub id: LogicalId,
+    /// Its physical name.
+    pub name: Text,
+    /// The one service that may assume it.
+    pub service: &'static str,
+    /// Whether that service says for which account it asks.
+    pub source_account: bool,
+    /// The policy that bounds it.
+    pub boundary: Option<String>,
+    /// What it may do.
+    pub statements: Vec<Statement>,
+    /// What asked for it.
+    pub path: String,
+}
+
+/// A statement of a policy.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Statement {
+    /// Its name within the policy.
+    pub sid: String,
+    /// What may be done.
+    pub actions: Vec<String>,
+    /// To what.
+    pub resources: Vec<Text>,
+    /// When.
+    pub conditions: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Why.
+    pub why: String,
+    /// The path in `pipeline.toml` that asked for it.
+    pub path: String,
+}
+
+/// Plans the roles of all functions and of the schedule.
+pub fn plan(
+    pipeline: &Pipeline,
+    names: &Names,
+    shapes: &[Shape<'_>],
+    flow: &Flow,
+    tables: &[Table],
+    problems: &mut Vec<Problem>,
+) -> Vec<Role> {
+    let boundary = pipeline.iam.permissions_boundary.as_ref().map(ToString::to_string);
+    let mut roles: Vec<Role> = shapes
+        .iter()
+        .map(|shape| Role {
+            id: LogicalId::of(&shape.name, "Role"),
+            name: Text::physical(names.global(&shape.name)),
+            service: "lambda.amazonaws.com",
+            source_account: false,
+            boundary: boundary.clone(),
+            statements: statements(pipeline, names, shape, tables),
+            path: shape.path.clone(),
+        })
+        .collect();
+    scopes(pipeline, shapes, &mut roles, problems);
+    let invoke = statement(
+        "schedule",
+        "the schedule starts the producer",
+        &["lambda:InvokeFunction"],
+        vec![arn("lambda", &format!("function:{}", names.of_part(PRODUCER)))],
+    );
+    let dead = statement(
+        "schedule",
+        "firings that reach no function are kept",
+        &["sqs:SendMessage"],
+        vec![arn("sqs", &queue_name(names, "schedule", true))],
+    );
+    roles.push(Role {
+        id: flow.schedule.role.clone(),
+        name: Text::physical(names.global("schedule")),
+        service: "scheduler.amazonaws.com",
+        source_account: true,
+        boundary,
+        statements: vec![invoke, dead],
+        path: "schedule".into(),
+    });
+    for role in &mut roles {
+        for (place, statement) in role.statements.iter_mut().enumerate() {
+            statement.sid = format!("{}{place}", LogicalId::of(&statement.path, "").as_str());
+        }
+    }
+    roles
+}
+
+fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[Table]) -> Vec<Statement> {
+    let path = shape.path.as_str();
+    let log_group = format!("log-group:/aws/lambda/{}:*", names.of_part(&shape.name));
+    let mut all = vec![statement(
+        path,
+        "the function writes its log, in the group that the stack made",
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        vec![arn("logs", &log_group)],
+    )];
+    if pipeline.functions.tracing {
+        all.push(statement(
+            "functions.tracing",
+            "X-Ray knows no resources for these calls",
+            &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+            vec![Text::Literal("*".into())],
+        ));
+    }
+    let producer = shape.name == PRODUCER;
+    if producer {
+        all.push(statement(
+            path,
+            "a failed run is kept",
+            &["sqs:SendMessage"],
+            vec![arn("sqs", &queue_name(names, PRODUCER, true))],
+        ));
+    } else {
+        all.push(statement(
+            path,
+            "the function takes chunks from its queue",
+            &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+            vec![arn("sqs", &queue_name(names, &shape.name, false))],
+        ));
+        all.push(statement(
+            path,
+            "a message that cannot be read is set aside, with its reason",
+            &["sqs:SendMessage"],
+            vec![arn("sqs", &queue_name(names, &shape.name, true))],
+        ));
+    }
+    if let Some(next) = &shape.next {
+        all.push(statement(
+            path,
+            "chunks go on to the next function",
+            &["sqs:SendMessage"],
+            vec![arn("sqs", &queue_name(names, next, false))],
+        ));
+    }
+    if let Some(state) = tables.last() {
+        let calls: &[&str] = if producer {
+            &["dynamodb:GetItem", "dynamodb:UpdateItem"]
+        } else {
+            &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
+        };
+        let table = format!("table/{}", state.name.plain());
+        all.push(statement(path, "runs, chunks and findings are remembered", calls, vec![arn("dynamodb", &table)]));
+    }
+    let mut components: Vec<&Component> = shape.stages.clone();
+    if producer {
+        components.extend(&pipeline.sources);
+    } else if shape.next.is_none() {
+        components.extend(pipeline.sinks.iter().filter(|sink| !sink.kind.card.machine_only));
+    }
+    all.extend(components.into_iter().flat_map(|component| derived(component, names)));
+    all
+}
+
+/// The statements that a component's card asks for.
+fn derived(component: &Component, names: &Names) -> Vec<Statement> {
+    let store: Option<Store> = component.settings.store(&component.name);
+    let own = store.map(|store| storage::physical(names, &store).1);
+    component
+        .settings
+        .permissions(&component.name)
+        .into_iter()
+        .filter_map(|permission| {
+            let (resource, why) = match permission.on {
+                Scope::Store => (own.clone()?, permission.why.to_owned()),
+                Scope::Objects(keys) => (format!("{}/{keys}", own.as_deref()?), permission.why.to_owned()),
+                Scope::Named(arn) => (arn.to_string(), permission.why.to_owned()),
+                Scope::Everything(because) => ("*".into(), format!("{}; {because}", permission.why)),
+            };
+            Some(statement(&component.path, &why, &permission.actions, vec![Text::physical(resource)]))
+        })
+        .collect()
+}
+
+/// The permissions that `[[iam.scopes]]` adds.
+fn scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [Role], problems: &mut Vec<Problem>) {
+    let known: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
+    for (place, scope) in pipeline.iam.scopes.iter().enumerate() {
+        let path = format!("iam.scopes.{place}");
+        let wanted = LogicalId::of(scope.function.as_str(), "Role");
+        let Some(role) = roles.iter_mut().find(|role| role.id == wanted) else {
+            problems.push(Problem {
+                code: "E050",
+                path: format!("{path}.function"),
+                title: format!("there is no function `{}`", scope.function),
+                found: "not a function of this pipeline".into(),
+                allowed: listed(&known),
+                help: did_you_mean(scope.function.as_str(), &known),
+            });
+            continue;
+        };
+        role.statements.push(Statement {
+            sid: String::new(),
+            actions: scope.actions.iter().map(ToString::to_string).collect(),
+            resources: scope.resources.iter().map(|arn| Text::Literal(arn.to_string())).collect(),
+            conditions: scope
+                .conditions
+                .iter()
+                .map(|(operator, keys)| {
+                    (operator.clone(), keys.iter().map(|(key, values)| (key.clone(), json!(values))).collect())
+                })
+                .collect(),
+            why: "asked for in the file".into(),
+            path,
+        });
+    }
+}
+
+fn statement(path: &str, why: &str, actions: &[&str], resources: Vec<Text>) -> Statement {
+    Statement {
+        sid: String::new(),
+        actions: actions.iter().map(|action| (*action).to_owned()).collect(),
+        resources,
+        conditions: BTreeMap::new(),
+        why: why.to_owned(),
+        path: path.to_owned(),
+    }
+}
+
+fn arn(service: &str, rest: &str) -> Text {
+    Text::physical(format!("arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{rest}"))
+}

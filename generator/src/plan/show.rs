@@ -1,0 +1,79 @@
+//! The plan as a tree for people.
+
+use std::fmt;
+
+use super::{Plan, Queue};
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} in {}: {} resources", self.stack, self.region, self.count())?;
+        let schedule = &self.schedule;
+        writeln!(
+            f,
+            "├── schedule {}  {} {} ({})",
+            schedule.name.plain(),
+            schedule.expression,
+            schedule.timezone,
+            schedule.state.to_lowercase()
+        )?;
+        for function in &self.functions {
+            let (memory, timeout) = (function.memory_mb, function.timeout_s);
+            writeln!(f, "├── function {}  {}, {memory} MB, {timeout} s", function.name.plain(), function.architecture)?;
+            let mapping = self.mappings.iter().find(|mapping| mapping.function == function.id);
+            if let Some(mapping) = mapping {
+                writeln!(f, "│   ├── from queue, {} instances at once", mapping.concurrency)?;
+            }
+            for statement in self.roles.iter().filter(|role| role.id == function.role).flat_map(|role| &role.statements)
+            {
+                let resources: Vec<&str> = statement.resources.iter().map(|text| last(text.plain())).collect();
+                writeln!(
+                    f,
+                    "│   ├── may {} on {}  ({})",
+                    statement.actions.join(", "),
+                    resources.join(", "),
+                    statement.path
+                )?;
+            }
+            let bytes: usize = function.variables.iter().map(|it| it.name.len() + it.value.longest()).sum();
+            writeln!(f, "│   └── {} variables, {bytes} of 4096 bytes", function.variables.len())?;
+        }
+        for queue in &self.queues {
+            writeln!(f, "├── queue {}{}", queue.name.plain(), after(queue))?;
+        }
+        for table in &self.tables {
+            let sort = table.sort.as_ref().map(|sort| format!(", {sort}")).unwrap_or_default();
+            let expires = table.expires.map(|_| ", rows end").unwrap_or_default();
+            writeln!(
+                f,
+                "├── table {}  key {}{sort}{expires}{}",
+                table.name.plain(),
+                table.partition,
+                kept(table.retain)
+            )?;
+        }
+        for bucket in &self.buckets {
+            writeln!(f, "├── bucket {}{}", bucket.name.plain(), kept(bucket.retain))?;
+        }
+        for group in &self.log_groups {
+            writeln!(f, "├── log group {}  {} days", group.name.plain(), group.retention_days)?;
+        }
+        let outputs: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
+        write!(f, "└── outputs {}", outputs.join(", "))
+    }
+}
+
+fn after(queue: &Queue) -> String {
+    match &queue.dead_letter {
+        Some(dead) => format!("  visibility {} s, dead after {} receives", queue.visibility_s, dead.after),
+        None => format!("  keeps what failed, {} days", queue.retention_s / 86_400),
+    }
+}
+
+fn kept(retain: bool) -> &'static str {
+    if retain { ", kept when the stack goes" } else { "" }
+}
+
+/// The part of an ARN that a reader looks for.
+fn last(arn: &str) -> &str {
+    arn.splitn(6, ':').last().unwrap_or(arn)
+}

@@ -1,0 +1,143 @@
+//! Tables and buckets: those that components ask for, and the state table.
+
+use fanggen_runtime::component::Store;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::Names;
+use super::explain::{Reasons, pages};
+use super::text::{ACCOUNT, LogicalId, Text};
+use crate::config::pipeline::Pipeline;
+
+/// The last part of the state table's name.
+pub const STATE: &str = "state";
+
+/// A DynamoDB table, billed by request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Table {
+    /// Its name within the template.
+    pub id: LogicalId,
+    /// Its physical name.
+    pub name: Text,
+    /// Partition key.
+    pub partition: String,
+    /// Sort key.
+    pub sort: Option<String>,
+    /// Attribute that says when a row ends.
+    pub expires: Option<&'static str>,
+    /// Whether it outlives the stack.
+    pub retain: bool,
+    /// What asked for it.
+    pub path: String,
+}
+
+/// An S3 bucket.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Bucket {
+    /// Its name within the template.
+    pub id: LogicalId,
+    /// Its physical name.
+    pub name: Text,
+    /// After how many days objects are deleted.
+    pub expires_days: Option<u64>,
+    /// Whether it outlives the stack.
+    pub retain: bool,
+    /// What asked for it.
+    pub path: String,
+}
+
+/// The stores of all components, and the state table.
+pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<Table>, Vec<Bucket>) {
+    let retain = pipeline.data.retain;
+    let (mut tables, mut buckets) = (Vec::new(), Vec::new());
+    for component in pipeline.components() {
+        match component.settings.store(&component.name) {
+            Some(Store::Table { name, partition, sort, expires }) => {
+                let physical = table_name(names, &name, &partition, sort.as_deref());
+                reasons.derive(
+                    &component.path,
+                    "name of the table",
+                    physical.clone(),
+                    "the end is a hash of its keys: CloudFormation cannot replace a named table in place",
+                    pages::STACK_NAMES,
+                );
+                tables.push(Table {
+                    id: LogicalId::of(&name, "Table"),
+                    name: Text::physical(physical),
+                    partition,
+                    sort,
+                    expires,
+                    retain,
+                    path: component.path.clone(),
+                });
+            }
+            Some(Store::Bucket { name, expires_days }) => {
+                let physical = bucket_name(names, &name);
+                reasons.derive(
+                    &component.path,
+                    "name of the bucket",
+                    physical.clone(),
+                    "bucket names are global, so account and region are part of it",
+                    "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
+                );
+                buckets.push(Bucket {
+                    id: LogicalId::of(&name, "Bucket"),
+                    name: Text::physical(physical),
+                    expires_days,
+                    retain,
+                    path: component.path.clone(),
+                });
+            }
+            Some(Store::Existing(_)) | None => {}
+        }
+    }
+    let state = table_name(names, STATE, "pk", Some("sk"));
+    reasons.derive(
+        "pipeline",
+        "state table",
+        state.clone(),
+        "runs, chunks done, findings by hash of the text: nothing is done or paid for twice",
+        "",
+    );
+    tables.push(Table {
+        id: LogicalId::of(STATE, "Table"),
+        name: Text::physical(state),
+        partition: "pk".into(),
+        sort: Some("sk".into()),
+        expires: Some("expires"),
+        // What it holds can be found again; it never keeps a stack from going.
+        retain: false,
+        path: "pipeline".into(),
+    });
+    (tables, buckets)
+}
+
+/// The physical name of a table.
+pub fn table_name(names: &Names, name: &str, partition: &str, sort: Option<&str>) -> String {
+    let hash = Sha256::digest(format!("{partition}\0{}", sort.unwrap_or_default()));
+    let short: String = hash.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{short}", names.of_part(name))
+}
+
+/// The physical name of a bucket.
+pub fn bucket_name(names: &Names, name: &str) -> String {
+    format!("{}-{ACCOUNT}-{}", names.of_part(name), names.region)
+}
+
+/// The physical name of a component's store, and the ARN of it.
+pub fn physical(names: &Names, store: &Store) -> (String, String) {
+    use super::text::{PARTITION, REGION};
+    match store {
+        Store::Table { name, partition, sort, .. } => {
+            let name = table_name(names, name, partition, sort.as_deref());
+            let arn = format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}");
+            (name, arn)
+        }
+        Store::Bucket { name, .. } => {
+            let name = bucket_name(names, name);
+            let arn = format!("arn:{PARTITION}:s3:::{name}");
+            (name, arn)
+        }
+        Store::Existing(arn) => (arn.to_string(), arn.to_string()),
+    }
+}

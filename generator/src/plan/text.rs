@@ -1,0 +1,121 @@
+//! Values of a template: a literal, a `Sub` with a declared greatest length, or a reference to another resource.
+
+use serde::ser::SerializeMap as _;
+use serde::{Serialize, Serializer};
+
+/// Where the number of the account goes; 12 digits in the end.
+pub const ACCOUNT: &str = "${AWS::AccountId}";
+/// Where the partition goes: `aws`, `aws-cn`, `aws-us-gov`.
+pub const PARTITION: &str = "${AWS::Partition}";
+/// Where the region goes.
+pub const REGION: &str = "${AWS::Region}";
+
+/// Pseudo parameters and how long they can become.
+const PLACES: [(&str, usize); 3] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14)];
+
+/// The URL of a queue, at its longest: `https://sqs.<region>.amazonaws.com.cn/<account>/<80 characters>`.
+const QUEUE_URL: usize = 141;
+
+/// The name of a resource within the template: letters and digits only, so that it can stand anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct LogicalId(String);
+
+impl LogicalId {
+    /// `worker-sentiment` and `Queue` become `WorkerSentimentQueue`; anything but letters and digits is left out.
+    #[must_use]
+    pub fn of(name: &str, kind: &str) -> Self {
+        let mut id = String::new();
+        for part in name.split(|c: char| !c.is_ascii_alphanumeric()) {
+            let mut rest = part.chars();
+            id.extend(rest.next().map(|first| first.to_ascii_uppercase()));
+            id.push_str(rest.as_str());
+        }
+        Self(id + kind)
+    }
+
+    /// The id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A value of a template.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Text {
+    /// As it is.
+    Literal(String),
+    /// With places for account, partition and region.
+    Sub(String),
+    /// What `Ref` gives.
+    Ref(LogicalId),
+    /// What `GetAtt` gives for `Arn`.
+    Arn(LogicalId),
+}
+
+impl Text {
+    /// A physical name or ARN: a `Sub` where it has a place in it, else a literal.
+    #[must_use]
+    pub fn physical(text: impl Into<String>) -> Self {
+        let text = text.into();
+        if PLACES.iter().any(|(place, _)| text.contains(place)) { Self::Sub(text) } else { Self::Literal(text) }
+    }
+
+    /// Bytes of the value at its longest.
+    #[must_use]
+    pub fn longest(&self) -> usize {
+        match self {
+            Self::Literal(text) => text.len(),
+            Self::Sub(text) => PLACES.iter().fold(text.len(), |length, (place, longest)| {
+                length - text.matches(place).count() * place.len() + text.matches(place).count() * longest
+            }),
+            Self::Ref(_) | Self::Arn(_) => QUEUE_URL,
+        }
+    }
+
+    /// The text with its places written out as such, for people.
+    #[must_use]
+    pub fn plain(&self) -> &str {
+        match self {
+            Self::Literal(text) | Self::Sub(text) => text,
+            Self::Ref(id) | Self::Arn(id) => id.as_str(),
+        }
+    }
+}
+
+impl Serialize for Text {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Literal(text) => serializer.serialize_str(text),
+            Self::Sub(text) => one(serializer, "Fn::Sub", text),
+            Self::Ref(id) => one(serializer, "Ref", id),
+            Self::Arn(id) => one(serializer, "Fn::GetAtt", &[id.as_str(), "Arn"]),
+        }
+    }
+}
+
+fn one<S: Serializer>(serializer: S, name: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(name, value)?;
+    map.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sub_counts_at_its_longest() {
+        assert_eq!(Text::physical("fang-dev").longest(), 8);
+        assert_eq!(Text::physical(format!("a-{ACCOUNT}-{REGION}")).longest(), 2 + 12 + 1 + 14);
+        // What only looks like a place is a literal, which CloudFormation leaves alone.
+        assert_eq!(Text::physical("${Anything}"), Text::Literal("${Anything}".into()));
+    }
+
+    #[test]
+    fn a_logical_id_can_stand_anywhere() {
+        assert_eq!(LogicalId::of("worker-sentiment", "Queue").as_str(), "WorkerSentimentQueue");
+        assert_eq!(LogicalId::of("a: {{ b }}\n", "").as_str(), "AB");
+    }
+}
