@@ -1,4 +1,7 @@
 //! One `pipeline.toml` becomes a whole serverless pipeline: toml -> config -> plan -> render, or a run on this machine.
 
+pub mod commands;
 pub mod config;
+pub mod local;
 pub mod plan;
+pub mod render;

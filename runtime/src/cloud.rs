@@ -33,7 +33,7 @@ impl Doors for Cloud {
         Err(Error::not_built("inline"))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
         Err(Error::not_built("file"))
     }
 

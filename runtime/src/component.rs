@@ -208,7 +208,7 @@ pub struct Page {
 
 /// Gives the items of a run, page by page.
 #[async_trait]
-pub trait Source: Send {
+pub trait Source: Send + Sync {
     /// The next page, or none at the end.
     ///
     /// # Errors

@@ -81,7 +81,7 @@ pub trait Doors: Send + Sync {
     ///
     /// # Errors
     /// No such file here.
-    fn file(&self, store: Option<&str>, path: &str) -> Result<Box<dyn Read + Send>, Error>;
+    fn file(&self, store: Option<&str>, path: &str) -> Result<Box<dyn Read + Send + Sync>, Error>;
 
     /// A folder of this machine for a sink that writes files.
     ///

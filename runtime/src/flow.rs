@@ -11,13 +11,19 @@ use crate::run::{CHUNK_BYTES, CHUNK_ITEMS, Chunk, Message, RunId};
 
 /// A function whose components are open.
 pub struct Running {
-    sources: Vec<(String, Box<dyn Source>)>,
-    stages: Vec<Box<dyn Stage>>,
-    out: Out,
+    /// Its sources, by name.
+    pub sources: Vec<(String, Box<dyn Source>)>,
+    /// Its stages, in order.
+    pub stages: Vec<Box<dyn Stage>>,
+    /// Where its records go.
+    pub out: Out,
 }
 
-enum Out {
+/// Where the records of a running function go.
+pub enum Out {
+    /// To the next function.
     Queue(Arc<dyn Queue>),
+    /// To the sinks, by name.
     Sinks(Vec<(String, Box<dyn Sink>)>),
 }
 

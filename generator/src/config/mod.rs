@@ -8,6 +8,7 @@ mod rules;
 pub mod schedule;
 pub mod schema;
 pub mod sections;
+pub mod shape;
 mod spanned;
 pub mod values;
 
@@ -152,4 +153,11 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
         }
     }
     if environments.is_empty() { default } else { environments }
+}
+
+/// The environment that is meant where none is named: `dev` where there is one, else the first.
+#[must_use]
+pub fn default_environment(environments: &[String]) -> &str {
+    let dev = environments.iter().find(|name| *name == DEFAULT_ENVIRONMENT);
+    dev.or(environments.first()).map_or(DEFAULT_ENVIRONMENT, String::as_str)
 }

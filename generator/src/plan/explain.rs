@@ -46,9 +46,6 @@ pub mod pages {
     pub const SQS_ERRORS: &str = "https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html";
     /// Limits of Lambda.
     pub const LAMBDA_LIMITS: &str = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html";
-    /// Limits of CloudFormation.
-    pub const STACK_LIMITS: &str =
-        "https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html";
     /// Asynchronous invocation and its destinations.
     pub const LAMBDA_ASYNC: &str = "https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html";
     /// Names in place and replacement.
@@ -57,7 +54,4 @@ pub mod pages {
     /// Scheduled times in a schedule's input.
     pub const SCHEDULER_INPUT: &str =
         "https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html";
-    /// Limits of SQS.
-    pub const SQS_LIMITS: &str =
-        "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html";
 }

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::config::mistake::Mistake;
 use crate::config::pipeline::Pipeline;
+use crate::config::shape;
 
 pub use explain::{Derived, Reasons};
 pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Queue, SchedulePlan, Variable};
@@ -111,7 +112,7 @@ impl Plan {
         let mut reasons = Reasons::default();
         let names = Names::of(pipeline);
         let (tables, buckets) = storage::plan(pipeline, &names, &mut reasons);
-        let shapes = functions::shapes(pipeline);
+        let shapes = shape::shapes(pipeline);
         let flow = functions::plan(pipeline, &names, &shapes, &tables, &mut reasons);
         let mut problems = Vec::new();
         let roles = roles::plan(pipeline, &names, &shapes, &flow, &tables, &mut problems);

@@ -7,12 +7,13 @@ use fanggen_runtime::tree::listed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::functions::{Flow, PRODUCER, Shape, queue_name};
+use super::functions::{Flow, queue_name};
 use super::storage::{self, Table};
 use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
 use super::{Names, Problem};
 use crate::config::mistake::did_you_mean;
 use crate::config::pipeline::{Component, Pipeline};
+use crate::config::shape::{PRODUCER, Shape};
 
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq, Serialize)]

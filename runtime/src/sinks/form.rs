@@ -87,7 +87,7 @@ fn plain_cell(cell: String) -> String {
 ///
 /// # Errors
 /// `file_unwritable` with the reason of the disk.
-pub(super) fn write_whole(path: &Path, body: &[u8]) -> Result<String, Error> {
+pub fn write_whole(path: &Path, body: &[u8]) -> Result<String, Error> {
     let place = path.display().to_string();
     let unwritable = |error: std::io::Error| Error::permanent("file_unwritable", format!("`{place}`: {error}"));
     if let Some(folder) = path.parent() {

@@ -7,6 +7,7 @@ mod jsonl;
 mod s3;
 
 use crate::component::Kind;
+pub use form::write_whole;
 
 /// The kinds of sinks.
 pub const KINDS: &[Kind] =

@@ -81,12 +81,12 @@ impl Component for File {
 
 /// Rows of a file, one at a time, each with the line it starts on.
 enum Rows {
-    Csv(Box<csv::Reader<Box<dyn Read + Send>>>, csv::StringRecord),
-    Lines(BufReader<Box<dyn Read + Send>>, u64),
+    Csv(Box<csv::Reader<Box<dyn Read + Send + Sync>>>, csv::StringRecord),
+    Lines(BufReader<Box<dyn Read + Send + Sync>>, u64),
 }
 
 impl Rows {
-    fn of(path: &str, file: Box<dyn Read + Send>) -> Result<Self, Error> {
+    fn of(path: &str, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
         match ending(path).as_str() {
             "csv" => {
                 let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(file);

@@ -1,0 +1,160 @@
+//! `fanggen run`: the pipeline on this machine.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+use fanggen_runtime::error::Error;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
+
+use super::{Done, Ended, Failure, Global, Style, pretty, print, to_person, words};
+use crate::local::{self, Options, Summary, Watch};
+
+/// Run the pipeline once, on this machine
+#[derive(Debug, Args)]
+#[command(after_help = "Nothing is deployed and no AWS account is asked. Results go below .fanggen/ beside the file.
+
+Examples:
+  fanggen run                take local texts where the pipeline names some
+  fanggen run --live         fetch the texts
+  fanggen run --json | jq '.items[] | select(.label == \"NEGATIVE\")'")]
+pub struct Run {
+    /// The environment
+    #[arg(short, long, value_name = "ENV")]
+    env: Option<String>,
+    /// Fetch texts, even where the pipeline names local ones
+    #[arg(long)]
+    live: bool,
+    /// Print every row of the result, however many there are
+    #[arg(long)]
+    all: bool,
+}
+
+/// Rows of a result that are printed unless all are asked for.
+const ROWS: usize = 40;
+
+impl Run {
+    pub fn execute(self, global: &Global) -> Done {
+        let opened = global.open()?;
+        let pipeline = opened.pipeline(opened.environment(self.env.as_deref())?)?;
+        let options = Options { root: opened.root.clone(), live: self.live, time: Timestamp::now() };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::System("no runtime could be started", error))?;
+        let bar = Bar::new();
+        let start = Instant::now();
+        let summary =
+            runtime.block_on(local::run(pipeline, &options, bar.clone())).map_err(|error| Failure::Run(told(error)))?;
+        bar.0.finish_and_clear();
+        if global.json {
+            print(&pretty(&summary));
+        }
+        tell(&summary, start.elapsed(), if self.all { usize::MAX } else { ROWS }, global.json);
+        if summary.is_good() { Ok(()) } else { Err(Ended(1).into()) }
+    }
+}
+
+fn told(error: Error) -> Error {
+    Error { message: format!("{} ({})", error.message, error.code), ..error }
+}
+
+/// A progress bar for anything over a second, where a person looks.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new() -> Arc<Self> {
+        let target = if to_person() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        let template = "{bar:30} {pos}/{len} items  {elapsed} (another {eta})";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("█▌ "));
+        }
+        bar.enable_steady_tick(Duration::from_secs(1));
+        Arc::new(Self(bar))
+    }
+}
+
+impl Watch for Bar {
+    fn expected(&self, items: usize) {
+        self.0.set_length(items as u64);
+    }
+
+    fn done(&self, items: usize) {
+        self.0.inc(items as u64);
+        if self.0.length().is_none_or(|length| length < self.0.position()) {
+            self.0.set_length(self.0.position());
+        }
+    }
+}
+
+fn tell(summary: &Summary, took: Duration, most: usize, json: bool) {
+    words(&format!(
+        "run {} of {}, environment {}, on this machine",
+        summary.run, summary.pipeline, summary.environment
+    ));
+    for notice in &summary.notices {
+        let hint = notice.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        words(&format!("  {}: {} instead of {}{hint}", notice.stage, notice.is, notice.instead_of));
+    }
+    if !json && !summary.items.is_empty() {
+        print(&table(summary, most));
+    }
+    if !json && summary.items.len() > most {
+        words(&format!("  and {} more: `--all` prints them", summary.items.len() - most));
+    }
+    for failed in &summary.failed {
+        let item = failed.item.as_deref().unwrap_or("a whole chunk");
+        let error = format!("{}failed{}", Style::ERROR, Style::END);
+        words(&format!("{error}: {item} at {}: {} [{}]", failed.at, failed.message, failed.code));
+    }
+    let total = summary.items.len();
+    let failed = summary.failed.len();
+    words(&format!("{total} items, {} good, {failed} failed, in {took:.1?}", summary.succeeded));
+    for (sink, places) in &summary.results {
+        words(&format!("  {sink}  {}", places_of(places.iter().map(String::as_str))));
+    }
+}
+
+/// One place, or the first of several.
+fn places_of<'a>(mut places: impl ExactSizeIterator<Item = &'a str>) -> String {
+    let count = places.len();
+    let mut told = places.next().unwrap_or_default().to_owned();
+    if count > 1 {
+        let _ = write!(told, " and {} more files", count - 1);
+    }
+    told
+}
+
+fn table(summary: &Summary, most: usize) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header(["item", "label", "score", "engine", "text source"]);
+    for row in summary.items.iter().take(most) {
+        let failed = summary.failed.iter().find(|failed| failed.item.as_ref() == Some(&row.item));
+        let label = row.label.map(|label| label.word().to_owned());
+        table.add_row([
+            one_line(&row.item),
+            label.or_else(|| failed.map(|failed| failed.code.clone())).unwrap_or_default(),
+            row.score.map(|score| format!("{score:+.3}")).unwrap_or_default(),
+            row.engine.clone().unwrap_or_default(),
+            one_line(row.text_source.as_deref().unwrap_or_default()),
+        ]);
+    }
+    if let Some(score) = table.column_mut(2) {
+        score.set_cell_alignment(CellAlignment::Right);
+    }
+    table.to_string()
+}
+
+/// A name from outside, made fit for a terminal: no control characters, no endless line.
+fn one_line(text: &str) -> String {
+    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(60).collect();
+    if text.chars().count() > 60 {
+        line.push('…');
+    }
+    line
+}

@@ -1,0 +1,171 @@
+//! What a run came to: a row an item, what failed and why, and where the results are.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fanggen_runtime::flow::Worked;
+use fanggen_runtime::record::{Label, Record};
+use serde::Serialize;
+
+use super::Watch;
+
+/// One item of a run.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Row {
+    /// Its key.
+    pub item: String,
+    /// The label of the last finding.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// Its score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// What found it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<String>,
+    /// Where the text came from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text_source: Option<String>,
+}
+
+/// Something that failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failed {
+    /// The item; absent where a sink failed for a whole chunk.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
+    /// The source, stage or sink.
+    pub at: String,
+    /// The stable code.
+    pub code: String,
+    /// What happened.
+    pub message: String,
+}
+
+/// Something that is not what it would be in AWS.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Notice {
+    /// The stage.
+    pub stage: String,
+    /// What the file asks for.
+    pub instead_of: String,
+    /// What took its place.
+    pub is: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+/// A run on this machine.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Summary {
+    /// The pipeline.
+    pub pipeline: String,
+    /// The environment.
+    pub environment: String,
+    /// The run.
+    pub run: String,
+    /// What is not what it would be in AWS.
+    pub notices: Vec<Notice>,
+    /// Items that ended with a finding or at least without a failure.
+    pub succeeded: usize,
+    /// Chunks of the run.
+    pub chunks: usize,
+    /// A row an item, in the order of the run.
+    pub items: Vec<Row>,
+    /// What failed.
+    pub failed: Vec<Failed>,
+    /// Where each sink wrote.
+    pub results: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Summary {
+    /// Whether everything went well.
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        self.failed.is_empty()
+    }
+}
+
+/// A summary in the making, shared between the tasks of a run.
+#[derive(Clone)]
+pub struct Tally {
+    summary: Arc<Mutex<Summary>>,
+    watch: Arc<dyn Watch>,
+}
+
+impl Tally {
+    pub fn new(watch: Arc<dyn Watch>) -> Self {
+        Self { summary: Arc::default(), watch }
+    }
+
+    fn open(&self) -> MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn expected(&self, items: usize) {
+        self.watch.expected(items);
+    }
+
+    /// Adds what became of a chunk.
+    pub fn add(&self, worked: Worked) {
+        let mut summary = self.open();
+        self.watch.done(worked.records.len());
+        for record in &worked.records {
+            match &record.failure {
+                None => summary.succeeded += 1,
+                Some(failure) => summary.failed.push(Failed {
+                    item: Some(record.item.key.clone()),
+                    at: failure.stage.clone(),
+                    code: failure.error.code.clone(),
+                    message: failure.error.message.clone(),
+                }),
+            }
+            summary.items.push(row(record));
+        }
+        for failure in worked.failures {
+            summary.failed.push(Failed {
+                item: None,
+                at: failure.stage,
+                code: failure.error.code,
+                message: failure.error.message,
+            });
+        }
+        for (sink, place) in worked.places {
+            summary.results.entry(sink).or_default().insert(shown(&place));
+        }
+    }
+
+    pub fn end(&self) -> Summary {
+        std::mem::take(&mut self.open())
+    }
+}
+
+/// A path as a reader wants it: without the dot that only says "here".
+fn shown(place: &str) -> String {
+    Path::new(place)
+        .components()
+        .skip_while(|part| matches!(part, std::path::Component::CurDir))
+        .collect::<std::path::PathBuf>()
+        .display()
+        .to_string()
+}
+
+fn row(record: &Record) -> Row {
+    let finding = record.findings.last();
+    let source = record.text.as_ref().map(|text| match &text.title {
+        Some(title) => format!("{}: {title}", text.source),
+        None => text.source.clone(),
+    });
+    Row {
+        item: record.item.key.clone(),
+        label: finding.map(|finding| finding.label),
+        score: finding.map(|finding| finding.score),
+        engine: finding.map(|finding| match &finding.stands_in_for {
+            Some(service) => format!("{} (for {service})", finding.engine),
+            None => finding.engine.clone(),
+        }),
+        text_source: source,
+    }
+}

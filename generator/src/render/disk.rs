@@ -1,0 +1,126 @@
+//! Artifacts on disk: written where they changed, all or none, and compared where only a look was asked for.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use similar::TextDiff;
+use tempfile::NamedTempFile;
+
+use super::Artifact;
+
+/// Files that fanggen makes in the folder of an environment: those of an environment that is gone are stale.
+const OURS: [&str; 2] = ["template.yaml", "plan.json"];
+
+/// What would have to change on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The file.
+    pub path: PathBuf,
+    /// Its text now, where it exists.
+    pub before: Option<String>,
+    /// Its text after, unless it is to go.
+    pub after: Option<String>,
+}
+
+impl Change {
+    /// What differs, as a unified diff.
+    #[must_use]
+    pub fn diff(&self) -> String {
+        let name = self.path.display().to_string();
+        let (before, after) = (self.before.as_deref().unwrap_or(""), self.after.as_deref().unwrap_or(""));
+        TextDiff::from_lines(before, after).unified_diff().context_radius(2).header(&name, &name).to_string()
+    }
+}
+
+/// A failure of the disk.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}` cannot be {what}: {source}", .path.display())]
+pub struct DiskError {
+    path: PathBuf,
+    what: &'static str,
+    source: io::Error,
+}
+
+impl DiskError {
+    fn of(path: &Path, what: &'static str, source: io::Error) -> Self {
+        Self { path: path.to_owned(), what, source }
+    }
+}
+
+/// What differs between the folder and the artifacts.
+///
+/// # Errors
+/// A file that exists and cannot be read.
+pub fn changes(folder: &Path, artifacts: &[Artifact]) -> Result<Vec<Change>, DiskError> {
+    let mut changes = Vec::new();
+    for artifact in artifacts {
+        let path = folder.join(&artifact.path);
+        let before = read(&path)?;
+        if before.as_deref() != Some(artifact.text.as_str()) {
+            changes.push(Change { path, before, after: Some(artifact.text.clone()) });
+        }
+    }
+    for path in left_over(folder, artifacts) {
+        changes.push(Change { before: read(&path)?, path, after: None });
+    }
+    Ok(changes)
+}
+
+fn read(path: &Path) -> Result<Option<String>, DiskError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DiskError::of(path, "read", error)),
+    }
+}
+
+/// Our files in folders of environments that are no more.
+fn left_over(folder: &Path, artifacts: &[Artifact]) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter(|entry| OURS.iter().all(|name| entry.path().join(name).is_file()))
+        .filter(|entry| {
+            let inside = format!("{}/", entry.file_name().to_string_lossy());
+            !artifacts.iter().any(|artifact| artifact.path.starts_with(&inside))
+        })
+        .flat_map(|entry| OURS.map(|name| entry.path().join(name)))
+        .collect();
+    found.sort();
+    found
+}
+
+/// Carries out changes: every new text is on the disk, under another name, before the first file is replaced.
+///
+/// # Errors
+/// What the disk refuses; files not yet replaced are as they were, and no half file is left.
+pub fn write(changes: &[Change]) -> Result<(), DiskError> {
+    let mut ready: Vec<(NamedTempFile, &Path)> = Vec::new();
+    for change in changes {
+        let Some(after) = &change.after else { continue };
+        let folder = change.path.parent().unwrap_or(Path::new("."));
+        let fail = |error| DiskError::of(&change.path, "written", error);
+        fs::create_dir_all(folder).map_err(fail)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".fanggen-");
+        // A temporary file is for its owner only; a generated one is for everybody whom the umask admits.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder).map_err(fail)?;
+        io::Write::write_all(&mut file, after.as_bytes()).map_err(fail)?;
+        ready.push((file, &change.path));
+    }
+    for (file, path) in ready {
+        file.persist(path).map_err(|error| DiskError::of(path, "replaced", error.error))?;
+    }
+    for change in changes.iter().filter(|change| change.after.is_none()) {
+        fs::remove_file(&change.path).map_err(|error| DiskError::of(&change.path, "removed", error))?;
+        if let Some(folder) = change.path.parent() {
+            // Goes only if nothing else is in it.
+            let _ = fs::remove_dir(folder);
+        }
+    }
+    Ok(())
+}

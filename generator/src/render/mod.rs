@@ -1,0 +1,149 @@
+//! From plans to artifacts in memory, through the templates. Pure: the same plan gives the same bytes.
+
+pub mod disk;
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::{Serde, Value};
+use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::config::{self, schema};
+use crate::plan::Plan;
+
+/// The largest template that CloudFormation takes, from S3
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
+const TEMPLATE_BYTES: usize = 1_048_576;
+
+/// Versions of the tools that the Makefile installs.
+const PINS: [(&str, &str); 3] = [("cfn_lint", "1.58.0"), ("cargo_lambda", "1.9.2"), ("ziglang", "0.15.2")];
+
+/// A file to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Artifact {
+    /// Its path below the folder of generated files.
+    pub path: String,
+    /// Its text.
+    pub text: String,
+}
+
+/// Where generated files come from and go to, in the words that they carry.
+#[derive(Clone, Debug)]
+pub struct Names<'a> {
+    /// Name of the pipeline's file.
+    pub file: &'a str,
+    /// Name of the folder of generated files.
+    pub folder: &'a str,
+}
+
+/// What kept an artifact from being rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    /// A template and the plan do not fit: a fault of ours.
+    #[error("the template `{0}` and the plan do not fit together; this is a fault of fanggen: {1:#}")]
+    Template(&'static str, minijinja::Error),
+    /// CloudFormation would refuse the template.
+    #[error(
+        "the template of environment `{0}` has {1} bytes, and CloudFormation takes {TEMPLATE_BYTES}; isolate fewer \
+         stages, or make two pipelines of it"
+    )]
+    TooLarge(String, usize),
+}
+
+/// All artifacts of a pipeline.
+///
+/// # Errors
+/// See [`RenderError`].
+pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<Artifact>, RenderError> {
+    let engine = engine()?;
+    let mut artifacts = Vec::new();
+    for (environment, plan) in plans {
+        let sha = sha(plan);
+        let text = fill(
+            &engine,
+            TEMPLATE,
+            context! { plan => Value::from(Serde(plan)), sha => sha.as_str(), source => names.file },
+        )?;
+        if text.len() > TEMPLATE_BYTES {
+            return Err(RenderError::TooLarge(environment.clone(), text.len()));
+        }
+        artifacts.push(Artifact { path: format!("{environment}/template.yaml"), text });
+        artifacts.push(Artifact { path: format!("{environment}/plan.json"), text: plan_json(plan, &sha) });
+    }
+    let environments: Vec<String> = plans.keys().cloned().collect();
+    let default = config::default_environment(&environments).to_owned();
+    let pins: BTreeMap<&str, &str> = PINS.into();
+    let makefile = fill(
+        &engine,
+        MAKEFILE,
+        context! {
+            source => names.file, file => names.file, folder => names.folder, environments, default_environment => default, pins
+        },
+    )?;
+    artifacts.push(Artifact { path: MAKEFILE.into(), text: makefile });
+    artifacts.push(Artifact { path: "pipeline.schema.json".into(), text: pretty(&schema::schema()) });
+    Ok(artifacts)
+}
+
+const TEMPLATE: &str = "template.yaml";
+const MAKEFILE: &str = "Makefile";
+
+fn engine() -> Result<Environment<'static>, RenderError> {
+    let mut engine = Environment::new();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_recursion_limit(50);
+    let syntax = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+        .map_err(|error| RenderError::Template(TEMPLATE, error))?;
+    engine.set_syntax(syntax);
+    let escape = |name: &str| if name.ends_with(".yaml") { AutoEscape::Json } else { AutoEscape::None };
+    engine.set_auto_escape_callback(escape);
+    engine.set_formatter(yaml::format);
+    engine.add_filter("line", yaml::line);
+    for (name, text) in [
+        (TEMPLATE, include_str!("../../templates/template.yaml.j2")),
+        (MAKEFILE, include_str!("../../templates/Makefile.j2")),
+    ] {
+        engine.add_template(name, text).map_err(|error| RenderError::Template(name, error))?;
+    }
+    Ok(engine)
+}
+
+fn fill(engine: &Environment<'_>, name: &'static str, context: Value) -> Result<String, RenderError> {
+    engine
+        .get_template(name)
+        .and_then(|template| template.render(context))
+        .map_err(|error| RenderError::Template(name, error))
+}
+
+/// What apply compares: the same plan, rendered by the same version, has the same hash.
+fn sha(plan: &Plan) -> String {
+    let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(serde_json::to_vec(plan).unwrap_or_default());
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Which path of the pipeline's file asked for which resource: what a deployment needs to speak in the file's words.
+fn plan_json(plan: &Plan, sha: &str) -> String {
+    let resources: BTreeMap<&str, _> =
+        plan.resources().map(|resource| (resource.id.as_str(), json!(resource))).collect();
+    pretty(&json!({
+        "pipeline": plan.pipeline,
+        "environment": plan.environment,
+        "stack": plan.stack,
+        "region": plan.region,
+        "render_sha": sha,
+        "resources": resources,
+    }))
+}
+
+fn pretty(value: &serde_json::Value) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}

@@ -1,0 +1,118 @@
+//! How a value stands in YAML: plain where it cannot be misread, else in quotes that nothing breaks out of.
+
+use std::fmt::Write as _;
+
+use minijinja::value::{Value, ValueKind};
+use minijinja::{AutoEscape, Error, ErrorKind, Output, State, escape_formatter};
+
+/// Words that YAML 1.1 readers take for something else than a text.
+const TAKEN: [&str; 11] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"];
+
+/// Writes a value: whole scalars in YAML, as they are elsewhere.
+pub fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
+    if !matches!(state.auto_escape(), AutoEscape::Json) || value.is_safe() {
+        return escape_formatter(out, state, value);
+    }
+    out.write_str(&scalar(value)?).map_err(Error::from)
+}
+
+/// A filter for words within a comment or a recipe: one line, and nothing that a shell, make or YAML reads in another way.
+pub fn line(text: &str) -> Value {
+    let safe = |c: char| match c {
+        _ if c.is_control() => ' ',
+        '$' | '`' | '\\' | '"' | '\'' | '#' => '_',
+        other => other,
+    };
+    Value::from_safe_string(text.chars().map(safe).collect())
+}
+
+fn scalar(value: &Value) -> Result<String, Error> {
+    if let Some(text) = value.as_str() {
+        return Ok(if plain(text) { text.to_owned() } else { quoted(text) });
+    }
+    if value.kind() == ValueKind::Map
+        && let Some(short) = intrinsic(value)
+    {
+        return Ok(short);
+    }
+    // Lists and tables go on one line, as JSON, which is YAML.
+    let json = serde_json::to_string(value)
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, "a value has no JSON").with_source(error))?;
+    Ok(printable(&json))
+}
+
+/// The short form of an intrinsic function, which people read more easily.
+fn intrinsic(value: &Value) -> Option<String> {
+    let mut keys = value.try_iter().ok()?;
+    let key = keys.next()?;
+    let key = key.as_str().filter(|_| value.len() == Some(1))?;
+    let inner = value.get_attr(key).ok()?;
+    match key {
+        "Fn::Sub" => Some(format!("!Sub {}", quoted(inner.as_str()?))),
+        "Ref" => Some(format!("!Ref {}", inner.as_str().filter(|id| plain(id))?)),
+        _ => None,
+    }
+}
+
+/// Whether a text can stand without quotes and be read as itself by every reader.
+fn plain(text: &str) -> bool {
+    let mut letters = text.chars();
+    letters.next().is_some_and(|c| c.is_ascii_alphabetic())
+        && letters.all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.'))
+        && !TAKEN.contains(&text.to_ascii_lowercase().as_str())
+}
+
+fn quoted(text: &str) -> String {
+    printable(&serde_json::Value::from(text).to_string())
+}
+
+/// Escapes what JSON leaves alone and YAML does not take.
+fn printable(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if fanggen_runtime::values::printable(c) {
+            out.push(c);
+        } else {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_be_misread_is_quoted() {
+        for text in [
+            "",
+            "yes",
+            "No",
+            "null",
+            "1e3",
+            "0123",
+            "a: b",
+            "- z",
+            "#x",
+            "{{ y }}",
+            "a\nb",
+            "'",
+            "a b",
+            "2026-01-01",
+            "=",
+            "~",
+            "\u{85}",
+        ] {
+            let written = scalar(&Value::from(text)).expect("a scalar");
+            assert!(written.starts_with('"') && written.ends_with('"'), "{text:?} became {written}");
+            assert!(written.chars().all(fanggen_runtime::values::printable), "{text:?} became {written:?}");
+        }
+        assert_eq!(scalar(&Value::from("rate")).expect("a scalar"), "rate");
+    }
+
+    #[test]
+    fn words_in_a_comment_stay_on_their_line() {
+        assert_eq!(line("a\n- b $(c) `d`").as_str(), Some("a - b _(c) _d_"));
+    }
+}
