@@ -154,7 +154,9 @@ async fn an_answer_without_end_is_read_up_to_the_cap_and_no_further() {
         ("Content-Encoding: gzip\r\nTransfer-Encoding: chunked", empty),
     ] {
         let (server, told) = endless(head, part);
-        assert_eq!(code(&server, "/").await, ("too_large".into(), false), "{head}");
+        let limits = Limits { bytes: 256 * 1024, ..Limits::default() };
+        let error = fetcher(&server).get(&server.url("/"), limits).await.expect_err("too much");
+        assert_eq!((error.code.as_str(), error.transient), ("too_large", false), "{head}");
         // Beside the runtime, which has the connection to close.
         let taken = tokio::task::spawn_blocking(move || told.recv_timeout(Duration::from_secs(5)));
         let taken = taken.await.expect("no panic").expect("the server noticed");
@@ -165,7 +167,7 @@ async fn an_answer_without_end_is_read_up_to_the_cap_and_no_further() {
 
 #[tokio::test]
 async fn a_small_answer_that_unpacks_to_a_gigabyte_stops_at_the_cap() {
-    let bomb = packed(&vec![0; 64 << 20]).repeat(16);
+    let bomb = packed(&vec![0; 1 << 20]).repeat(1 << 10);
     assert!(bomb.len() < 2 << 20);
     let server = Server::start(move |_| Reply::Whole(200, vec!["Content-Encoding: gzip".into()], bomb.clone()));
     assert_eq!(code(&server, "/").await, ("too_large".into(), false));
@@ -235,7 +237,7 @@ async fn the_time_covers_the_whole_and_a_server_without_tls_is_no_safe_one() {
     let limits = Limits { time: Duration::from_millis(200), ..Limits::default() };
     let error = fetcher(&server).get(&server.url("/drip"), limits).await.expect_err("too slow");
     assert_eq!((error.code.as_str(), error.transient), ("timed_out", true));
-    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() < Duration::from_secs(5));
     let tls = server.url("/").replace("http:", "https:");
     let error = fetcher(&server).get(&tls, Limits::default()).await.expect_err("no TLS");
     assert_eq!(error.code, "tls_failed", "{error}");

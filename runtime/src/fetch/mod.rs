@@ -92,7 +92,7 @@ impl Fetcher {
         let url = guard::read(url)?;
         let first = guard::origin(&url);
         tokio::time::timeout(limits.time, self.follow(url, limits)).await.unwrap_or_else(|_| {
-            Err(Error::transient("timed_out", format!("`{first}` did not answer within {:?}", limits.time)))
+            Err(Error::transient("timed_out", format!("`{first}` did not answer within {:.1?}", limits.time)))
         })
     }
 

@@ -30,8 +30,11 @@ pub async fn body(url: &Url, encoding: Option<String>, mut answer: Response, mos
         return Err(too_large());
     }
     let mut travelled = 0;
-    let mut kept =
-        if gzip { Kept::Packed(MultiGzDecoder::new(Capped::to(most))) } else { Kept::Plain(Capped::to(most)) };
+    let mut kept = if gzip {
+        Kept::Packed(Box::new(MultiGzDecoder::new(Capped::to(most))))
+    } else {
+        Kept::Plain(Capped::to(most))
+    };
     let told = |error: &io::Error| match error.kind() {
         io::ErrorKind::FileTooLarge => too_large(),
         _ => Error::transient("answer_unreadable", format!("`{origin}` answers with broken gzip: {error}")),
@@ -58,7 +61,7 @@ pub async fn body(url: &Url, encoding: Option<String>, mut answer: Response, mos
 
 enum Kept {
     Plain(Capped),
-    Packed(MultiGzDecoder<Capped>),
+    Packed(Box<MultiGzDecoder<Capped>>),
 }
 
 /// Bytes that refuse to grow beyond a cap.
