@@ -1,0 +1,257 @@
+//! Which addresses may be fetched from: the public internet, and what the settings allow by address and port.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use url::{Host, Url};
+
+use crate::error::Error;
+
+/// IPv4 blocks that are not the public internet (IANA IPv4 Special-Purpose Address Registry, RFC 6890 and its heirs).
+const CLOSED_V4: [([u8; 4], u32, &str); 15] = [
+    ([0, 0, 0, 0], 8, "an unspecified address"),
+    ([10, 0, 0, 0], 8, "a private address"),
+    ([100, 64, 0, 0], 10, "an address of a carrier's own network"),
+    ([127, 0, 0, 0], 8, "a loopback address"),
+    ([169, 254, 0, 0], 16, "a link-local address"),
+    ([172, 16, 0, 0], 12, "a private address"),
+    ([192, 0, 0, 0], 24, "an address kept for protocols"),
+    ([192, 0, 2, 0], 24, "a documentation address"),
+    ([192, 88, 99, 0], 24, "a 6to4 relay"),
+    ([192, 168, 0, 0], 16, "a private address"),
+    ([198, 18, 0, 0], 15, "a benchmarking address"),
+    ([198, 51, 100, 0], 24, "a documentation address"),
+    ([203, 0, 113, 0], 24, "a documentation address"),
+    ([224, 0, 0, 0], 4, "a multicast address"),
+    ([240, 0, 0, 0], 4, "a reserved address"),
+];
+
+/// The one IPv6 block from which public addresses are given out (IANA IPv6 Address Space: `2000::/3`). Loopback,
+/// mapped and compatible IPv4, NAT64, unique local, link-local, site-local and multicast addresses lie outside.
+const OPEN_V6: ([u16; 4], u32) = ([0x2000, 0, 0, 0], 3);
+
+/// Blocks inside it that are not public, or that carry an IPv4 address which nobody would check
+/// (IANA IPv6 Special-Purpose Address Registry). `2001::/23` holds Teredo, benchmarking and ORCHID.
+const CLOSED_V6: [([u16; 4], u32, &str); 4] = [
+    ([0x2001, 0, 0, 0], 23, "an address kept for protocols"),
+    ([0x2001, 0xdb8, 0, 0], 32, "a documentation address"),
+    ([0x2002, 0, 0, 0], 16, "a 6to4 address"),
+    ([0x3fff, 0, 0, 0], 20, "a documentation address"),
+];
+
+/// Why an address is not one of the public internet; none where it is one.
+#[must_use]
+pub fn closed(address: IpAddr) -> Option<&'static str> {
+    match address {
+        IpAddr::V4(address) => closed_v4(address),
+        IpAddr::V6(address) => closed_v6(address),
+    }
+}
+
+fn closed_v4(address: Ipv4Addr) -> Option<&'static str> {
+    let inside = |net: [u8; 4], bits: u32| (address.to_bits() ^ u32::from_be_bytes(net)) >> (32 - bits) == 0;
+    CLOSED_V4.iter().find(|(net, bits, _)| inside(*net, *bits)).map(|(_, _, words)| *words)
+}
+
+fn closed_v6(address: Ipv6Addr) -> Option<&'static str> {
+    let inside = |[a, b, c, d]: [u16; 4], bits: u32| {
+        (address.to_bits() ^ Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_bits()) >> (128 - bits) == 0
+    };
+    if !inside(OPEN_V6.0, OPEN_V6.1) {
+        return Some("an address outside the public IPv6 space");
+    }
+    CLOSED_V6.iter().find(|(net, bits, _)| inside(*net, *bits)).map(|(_, _, words)| *words)
+}
+
+/// Reads an address that is to be fetched, and refuses what no guard could judge.
+///
+/// # Errors
+/// `url_unreadable` for what is no http(s) address, `address_refused` for one with credentials in it.
+pub fn read(url: &str) -> Result<Url, Error> {
+    let url = Url::parse(url)
+        .map_err(|error| Error::permanent("url_unreadable", format!("the address is not a web address: {error}")))?;
+    check(&url)?;
+    Ok(url)
+}
+
+/// What [`read`] checks, for an address that was read already.
+pub fn check(url: &Url) -> Result<(), Error> {
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(Error::permanent(
+            "url_unreadable",
+            format!("`{}:` addresses are not fetched, only `http:` and `https:`", url.scheme()),
+        ));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(Error::permanent(
+            "address_refused",
+            format!("the address of `{}` carries a user name or a password: take them out", origin(url)),
+        ));
+    }
+    Ok(())
+}
+
+/// The port that an address leads to.
+pub fn port(url: &Url) -> u16 {
+    url.port_or_known_default().unwrap_or_default()
+}
+
+/// Whether a host that is written as an IP address may be reached; names are judged once they are resolved.
+///
+/// # Errors
+/// `address_refused`.
+pub fn literal(url: &Url, allow: &[SocketAddr]) -> Result<(), Error> {
+    let address = match url.host() {
+        Some(Host::Ipv4(address)) => IpAddr::V4(address),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address),
+        _ => return Ok(()),
+    };
+    let target = SocketAddr::new(address, port(url));
+    match closed(address) {
+        Some(words) if !allow.contains(&target) => Err(refused(&origin(url), target, words)),
+        _ => Ok(()),
+    }
+}
+
+/// The addresses of a resolved name that may be reached.
+///
+/// # Errors
+/// `address_refused` where all of them are closed, `unreachable` where there are none.
+pub fn resolved(
+    name: &str,
+    port: u16,
+    found: impl IntoIterator<Item = IpAddr>,
+    allow: &[SocketAddr],
+) -> Result<Vec<SocketAddr>, Error> {
+    let mut open = Vec::new();
+    let mut why = None;
+    for address in found {
+        let target = SocketAddr::new(address, port);
+        match closed(address) {
+            Some(words) if !allow.contains(&target) => why = why.or(Some((target, words))),
+            _ => open.push(target),
+        }
+    }
+    match why {
+        _ if !open.is_empty() => Ok(open),
+        Some((target, words)) => Err(refused(name, target, words)),
+        None => Err(Error::transient("unreachable", format!("`{name}` has no address"))),
+    }
+}
+
+fn refused(from: &str, target: SocketAddr, words: &str) -> Error {
+    // Port zero: the resolver is told names only.
+    let target = if target.port() == 0 { target.ip().to_string() } else { target.to_string() };
+    Error::permanent(
+        "address_refused",
+        format!("`{from}` leads to `{target}`, {words}, which is never fetched unless the stage's `allow` lists it"),
+    )
+}
+
+/// Scheme, host and port: all of an address that messages show, since its path or query may be somebody's secret.
+pub fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLOSED: &str = "
+        0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 127.0.0.1 127.255.255.254 169.254.0.1
+        169.254.169.254 169.254.170.2 172.16.0.1 172.31.255.255 192.0.0.1 192.0.0.170 192.0.2.1 192.88.99.1
+        192.168.0.1 192.168.255.255 198.18.0.1 198.19.255.255 198.51.100.7 203.0.113.7 224.0.0.1 239.255.255.250
+        240.0.0.1 255.255.255.255 :: ::1 ::127.0.0.1 ::8.8.8.8 ::ffff:127.0.0.1 ::ffff:8.8.8.8
+        ::ffff:169.254.169.254 64:ff9b::7f00:1 64:ff9b::808:808 64:ff9b:1::1 100::1 2001::1 2001:0:7f00:1::
+        2001:2::1 2001:10::1 2001:20::1 2001:db8::1 2002:7f00:1:: 2002:808:808::1 3fff::1 5f00::1 fc00::1
+        fd00:ec2::254 fe80::1 febf::1 fec0::1 ff02::1";
+
+    const OPEN: &str = "
+        1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.1
+        169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 192.0.1.1 192.167.255.255 192.169.0.0
+        198.17.255.255 198.20.0.0 223.255.255.255 208.80.154.224 2620:0:861:ed1a::1 2606:4700::1111
+        2001:4860:4860::8888 2001:200::1 2003::1 2a02:ec80:300:ed1a::1";
+
+    #[test]
+    fn an_address_outside_the_public_internet_is_closed() {
+        for address in CLOSED.split_whitespace() {
+            assert!(closed(address.parse().expect("an address")).is_some(), "{address} is open");
+        }
+        for address in OPEN.split_whitespace() {
+            assert_eq!(closed(address.parse().expect("an address")), None, "{address} is closed");
+        }
+    }
+
+    const HOSTS: &str = "
+        127.0.0.1 127.1 127.0.1 0 2130706433 0x7f000001 0x7f.1 0177.0.0.1 017700000001 0x7f.0x0.0x0.0x1
+        127.0.0.1. %31%32%37.0.0.1 １２７.０.０.１ 127。0。0。1 [::1] [::] [::ffff:127.0.0.1] [::ffff:7f00:1]
+        [0:0:0:0:0:ffff:7f00:0001] [::127.0.0.1] [64:ff9b::127.0.0.1] [2002:7f00:1::] 2852039166 0xa9fea9fe
+        169.254.169.254 [fd00:ec2::254] 3232235777 0300.0250.1.1";
+
+    fn judge(url: &str, allow: &[SocketAddr]) -> Result<(), String> {
+        read(url).and_then(|url| literal(&url, allow)).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn a_host_in_any_spelling_of_a_closed_address_is_refused() {
+        for host in HOSTS.split_whitespace() {
+            for url in [format!("http://{host}/"), format!("https://{host}:8443/x?y"), format!("HTTP://{host}")] {
+                assert_eq!(judge(&url, &[]), Err("address_refused".into()), "{url}");
+            }
+        }
+        assert_eq!(judge("https://208.80.154.224/", &[]), Ok(()));
+    }
+
+    #[test]
+    fn what_is_no_plain_web_address_is_not_fetched() {
+        for url in ["", "wikipedia", "//example.com", "http://", "http://[::1", "http://256.256.256.256", "http://a b/"]
+        {
+            assert_eq!(judge(url, &[]), Err("url_unreadable".into()), "{url}");
+        }
+        for url in [
+            "file:///etc/passwd",
+            "ftp://example.com/",
+            "gopher://example.com",
+            "data:,x",
+            "javascript:x",
+            "ws://example.com",
+        ] {
+            assert_eq!(judge(url, &[]), Err("url_unreadable".into()), "{url}");
+        }
+        for url in ["http://me@example.com/", "https://me:secret@example.com/", "http://:secret@example.com/"] {
+            let error = read(url).expect_err("refused");
+            assert_eq!(error.code, "address_refused", "{url}");
+            assert!(!error.message.contains("secret"), "{}", error.message);
+        }
+    }
+
+    #[test]
+    fn only_the_very_address_and_port_that_are_allowed_are_admitted() {
+        let allow = ["127.0.0.1:8080".parse().expect("an address")];
+        assert_eq!(judge("http://127.0.0.1:8080/", &allow), Ok(()));
+        assert_eq!(judge("http://0x7f.1:8080/", &allow), Ok(()));
+        for url in [
+            "http://127.0.0.1/",
+            "http://127.0.0.1:8081/",
+            "http://127.0.0.2:8080/",
+            "http://[::1]:8080/",
+            "http://[::ffff:127.0.0.1]:8080/",
+        ] {
+            assert_eq!(judge(url, &allow), Err("address_refused".into()), "{url}");
+        }
+    }
+
+    #[test]
+    fn of_a_resolved_name_only_the_open_addresses_are_kept() {
+        let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let allow = ["127.0.0.1:8080".parse().expect("an address")];
+        let mixed = [ip("10.0.0.1"), ip("8.8.8.8"), ip("::1")];
+        assert_eq!(resolved("n", 443, mixed, &allow), Ok(vec![SocketAddr::new(ip("8.8.8.8"), 443)]));
+        assert_eq!(resolved("n", 8080, [ip("::1"), ip("127.0.0.1")], &allow), Ok(vec![allow[0]]));
+        let refused = resolved("n", 8081, [ip("127.0.0.1")], &allow).expect_err("another port");
+        assert_eq!(
+            refused.message,
+            "`n` leads to `127.0.0.1:8081`, a loopback address, which is never fetched unless the stage's `allow` lists it"
+        );
+        assert_eq!(resolved("n", 80, [], &allow).expect_err("no address").code, "unreachable");
+    }
+}
