@@ -131,7 +131,7 @@ fn places_of<'a>(mut places: impl ExactSizeIterator<Item = &'a str>) -> String {
 
 fn table(summary: &Summary, most: usize) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header(["item", "label", "score", "engine", "text source"]);
     for row in summary.items.iter().take(most) {
         let failed = summary.failed.iter().find(|failed| failed.item.as_ref() == Some(&row.item));
