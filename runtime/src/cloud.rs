@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tokio::sync::OnceCell;
 
 use crate::doors::{Bucket, Doors, Queue, Rows};
 use crate::error::Error;
+use crate::flow::Running;
 use crate::function::{Function, Inlet};
 use crate::record::Item;
 use crate::run::{Message, RunId};
@@ -62,32 +64,49 @@ struct Delivered {
     body: String,
 }
 
-/// Does what an event asks for, and answers in the form that Lambda expects.
-///
-/// # Errors
-/// What kept the whole event from being dealt with; a single message that failed is named in the answer instead.
-pub async fn answer(function: &Function, doors: &dyn Doors, event: Value) -> Result<Value, Error> {
-    let unreadable = |error| Error::permanent("event_unreadable", format!("the event is not one of ours: {error}"));
-    let mut running = function.open(doors)?;
-    match function.inlet {
-        Inlet::Schedule(_) => {
-            let firing: Firing = serde_json::from_value(event).map_err(unreadable)?;
-            let produced = running.produce(&RunId::scheduled(&firing.scheduled_time)?).await?;
-            Ok(json!(produced))
-        }
-        Inlet::Queue => {
-            let delivery: Delivery = serde_json::from_value(event).map_err(unreadable)?;
-            let mut failures = Vec::new();
-            for delivered in delivery.records {
-                let worked = match Message::read(&delivered.body) {
-                    Ok(message) => running.work(message).await,
-                    Err(error) => Err(error),
-                };
-                if worked.map_or(true, |worked| !worked.failures.is_empty()) {
-                    failures.push(json!({ "itemIdentifier": delivered.message_id }));
-                }
+/// A function that answers events for as long as its process lives.
+pub struct Answering<D> {
+    function: Function,
+    doors: D,
+    /// A worker stays open between events: its connections stay warm, and its pace holds from chunk to chunk.
+    worker: OnceCell<Running>,
+}
+
+impl<D: Doors> Answering<D> {
+    /// A function behind these doors; nothing is opened yet.
+    pub const fn new(function: Function, doors: D) -> Self {
+        Self { function, doors, worker: OnceCell::const_new() }
+    }
+
+    /// Does what an event asks for, and answers in the form that Lambda expects.
+    ///
+    /// # Errors
+    /// What kept the whole event from being dealt with; a single message that failed is named in the answer instead.
+    pub async fn answer(&self, event: Value) -> Result<Value, Error> {
+        let unreadable = |error| Error::permanent("event_unreadable", format!("the event is not one of ours: {error}"));
+        match self.function.inlet {
+            Inlet::Schedule(_) => {
+                let firing: Firing = serde_json::from_value(event).map_err(unreadable)?;
+                let run = RunId::scheduled(&firing.scheduled_time)?;
+                // The sources of every run start from their beginning.
+                let produced = self.function.open(&self.doors)?.produce(&run).await?;
+                Ok(json!(produced))
             }
-            Ok(json!({ "batchItemFailures": failures }))
+            Inlet::Queue => {
+                let delivery: Delivery = serde_json::from_value(event).map_err(unreadable)?;
+                let worker = self.worker.get_or_try_init(|| async { self.function.open(&self.doors) }).await?;
+                let mut failures = Vec::new();
+                for delivered in delivery.records {
+                    let worked = match Message::read(&delivered.body) {
+                        Ok(message) => worker.work(message).await,
+                        Err(error) => Err(error),
+                    };
+                    if worked.map_or(true, |worked| !worked.failures.is_empty()) {
+                        failures.push(json!({ "itemIdentifier": delivered.message_id }));
+                    }
+                }
+                Ok(json!({ "batchItemFailures": failures }))
+            }
         }
     }
 }

@@ -9,10 +9,13 @@ use crate::function::{Function, Inlet, Outlets};
 use crate::record::{Failure, Record};
 use crate::run::{CHUNK_BYTES, CHUNK_ITEMS, Chunk, Message, RunId};
 
+/// Open components by their names.
+pub type Named<T> = Vec<(String, Box<T>)>;
+
 /// A function whose components are open.
 pub struct Running {
     /// Its sources, by name.
-    pub sources: Vec<(String, Box<dyn Source>)>,
+    pub sources: Named<dyn Source>,
     /// Its stages, in order.
     pub stages: Vec<Box<dyn Stage>>,
     /// Where its records go.
@@ -24,7 +27,7 @@ pub enum Out {
     /// To the next function.
     Queue(Arc<dyn Queue>),
     /// To the sinks, by name.
-    Sinks(Vec<(String, Box<dyn Sink>)>),
+    Sinks(Named<dyn Sink>),
 }
 
 /// What a producer did.

@@ -1,6 +1,6 @@
 //! The Lambda: settings from the environment, then the function for every event.
 
-use fanggen_runtime::cloud::{Cloud, answer};
+use fanggen_runtime::cloud::{Answering, Cloud};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::function::Function;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -10,10 +10,10 @@ use serde_json::Value;
 async fn main() -> Result<(), lambda_runtime::Error> {
     let variables = std::env::vars().filter(|(name, _)| name.starts_with("FANG_")).collect();
     // Settings that cannot be read are answered to every event, with their reason, and not by a dead process.
-    let function = Function::from_env(&variables);
+    let function = Function::from_env(&variables).map(|function| Answering::new(function, Cloud));
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async {
         match &function {
-            Ok(function) => answer(function, &Cloud, event.payload).await.map_err(diagnostic),
+            Ok(function) => function.answer(event.payload).await.map_err(diagnostic),
             Err(error) => Err(diagnostic(error.clone())),
         }
     }))

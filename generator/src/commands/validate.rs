@@ -59,7 +59,7 @@ impl Validate {
 
 fn explain(opened: &Opened, environment: &str) -> Result<(), super::Failure> {
     let mut of = "";
-    print(&format!("{environment}"));
+    print(environment);
     for derived in &opened.plan(environment)?.reasons.0 {
         if derived.of != of {
             of = &derived.of;

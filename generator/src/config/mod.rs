@@ -76,7 +76,7 @@ impl Config {
     /// Adds mistakes, each once, whichever environments they were found in.
     pub fn note(&mut self, mistakes: Vec<Mistake>) {
         let identity = |mistake: &Mistake| (mistake.code, mistake.span.start, mistake.span.end, mistake.label.clone());
-        let mut known: BTreeSet<_> = self.mistakes.iter().map(|mistake| identity(mistake)).collect();
+        let mut known: BTreeSet<_> = self.mistakes.iter().map(&identity).collect();
         self.mistakes.extend(mistakes.into_iter().filter(|mistake| known.insert(identity(mistake))));
     }
 

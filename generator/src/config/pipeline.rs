@@ -226,7 +226,7 @@ fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Ve
         );
         return None;
     };
-    let Some(kind) = find_kind(role, &whose, &kind, &known, mistakes) else { return None };
+    let kind = find_kind(role, &whose, &kind, &known, mistakes)?;
     let mut frame_keys: Vec<&str> = vec!["type"];
     let mut frame_table = Tree::table_at(tree.span.clone());
     if role == Role::Stage {

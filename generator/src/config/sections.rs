@@ -32,7 +32,7 @@ impl Head {
 }
 
 /// Where it lives. Compared with the caller's identity before anything is touched.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Aws {
     /// Region of all resources.
@@ -41,12 +41,6 @@ pub struct Aws {
     pub account: Option<AccountId>,
     /// Profile of the AWS configuration that is used to deploy; the default one unless given.
     pub profile: Option<Line>,
-}
-
-impl Default for Aws {
-    fn default() -> Self {
-        Self { region: Region::default(), account: None, profile: None }
-    }
 }
 
 /// When it runs, on EventBridge Scheduler.
@@ -106,17 +100,11 @@ impl Default for Functions {
 }
 
 /// The logs of the functions.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Logs {
     /// For how many days logs are kept.
     pub retention_days: Retention,
-}
-
-impl Default for Logs {
-    fn default() -> Self {
-        Self { retention_days: Retention::default() }
-    }
 }
 
 /// The pipeline on your own machine.
@@ -189,17 +177,11 @@ pub enum Values {
 }
 
 /// What every stage has, whatever its kind.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageFrame {
     /// Whether the stage starts a function of its own, behind its own queue.
     pub isolate: bool,
     /// Which part of the upstream quota this environment may use, above 0 and up to 1.
     pub share: Share,
-}
-
-impl Default for StageFrame {
-    fn default() -> Self {
-        Self { isolate: false, share: Share::default() }
-    }
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use fanggen_runtime::component::{Binding, Opened, Sink, Source, Stage};
 use fanggen_runtime::error::Error;
-use fanggen_runtime::flow::{Out, Running};
+use fanggen_runtime::flow::{Named, Out, Running};
 use fanggen_runtime::run::{Message, RunId};
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -96,7 +96,7 @@ pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) 
 }
 
 async fn produce(
-    sources: Vec<(String, Box<dyn Source>)>,
+    sources: Named<dyn Source>,
     out: Out,
     run: &RunId,
     tally: &Tally,
@@ -137,7 +137,7 @@ fn odd(component: &Component) -> Error {
     named(component, Error::permanent("card_wrong", "it opened as something else than its card says"))
 }
 
-fn sources(pipeline: &Pipeline, here: &Here) -> Result<Vec<(String, Box<dyn Source>)>, Error> {
+fn sources(pipeline: &Pipeline, here: &Here) -> Result<Named<dyn Source>, Error> {
     let open = |source: &Component| match source.settings.open(binding(source, pipeline), here) {
         Ok(Opened::Source(opened)) => Ok((source.name.clone(), opened)),
         Ok(_) => Err(odd(source)),
@@ -146,7 +146,7 @@ fn sources(pipeline: &Pipeline, here: &Here) -> Result<Vec<(String, Box<dyn Sour
     pipeline.sources.iter().map(open).collect()
 }
 
-fn sinks(pipeline: &Pipeline, here: &Here) -> Result<Vec<(String, Box<dyn Sink>)>, Error> {
+fn sinks(pipeline: &Pipeline, here: &Here) -> Result<Named<dyn Sink>, Error> {
     let open = |sink: &Component| match sink.settings.open(binding(sink, pipeline), here) {
         Ok(Opened::Sink(opened)) => Ok((sink.name.clone(), opened)),
         Ok(_) => Err(odd(sink)),

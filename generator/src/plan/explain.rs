@@ -33,7 +33,10 @@ impl Reasons {
         why: impl Into<String>,
         page: &'static str,
     ) -> T {
-        self.0.push(Derived { of: of.into(), what: what.into(), value: value.to_string(), why: why.into(), page });
+        let derived = Derived { of: of.into(), what: what.into(), value: value.to_string(), why: why.into(), page };
+        // Values of one thing stand together, in the order in which the things were first spoken of.
+        let after = self.0.iter().rposition(|other| other.of == derived.of).map_or(self.0.len(), |last| last + 1);
+        self.0.insert(after, derived);
         value
     }
 }

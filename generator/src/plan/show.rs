@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::text::{ACCOUNT, REGION};
 use super::{Plan, Queue};
 
 impl fmt::Display for Plan {
@@ -73,7 +74,9 @@ fn kept(retain: bool) -> &'static str {
     if retain { ", kept when the stack goes" } else { "" }
 }
 
-/// The part of an ARN that a reader looks for.
+/// The part of an ARN that a reader looks for: without partition, service, region and account.
 fn last(arn: &str) -> &str {
-    arn.splitn(6, ':').last().unwrap_or(arn)
+    let known = format!("{REGION}:{ACCOUNT}:");
+    let rest = arn.splitn(4, ':').nth(3).unwrap_or(arn);
+    rest.strip_prefix(&known).unwrap_or(rest).trim_start_matches(':')
 }

@@ -85,6 +85,9 @@ enum Rows {
     Lines(BufReader<Box<dyn Read + Send + Sync>>, u64),
 }
 
+/// The line that a row starts on, and its cells or why they cannot be read.
+type Row = (u64, Result<Cells, Error>);
+
 impl Rows {
     fn of(path: &str, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
         match ending(path).as_str() {
@@ -105,7 +108,7 @@ impl Rows {
     ///
     /// # Errors
     /// What keeps the rest of the file from being read.
-    fn next(&mut self, path: &str) -> Result<Option<(u64, Result<Cells, Error>)>, Error> {
+    fn next(&mut self, path: &str) -> Result<Option<Row>, Error> {
         match self {
             Self::Csv(reader, header) => {
                 let mut row = csv::StringRecord::new();
@@ -195,7 +198,7 @@ mod tests {
     use super::*;
     use std::io::Cursor;
 
-    fn rows(path: &str, text: &str) -> Vec<(u64, Result<Cells, Error>)> {
+    fn rows(path: &str, text: &str) -> Vec<Row> {
         let mut rows = Rows::of(path, Box::new(Cursor::new(text.as_bytes().to_vec()))).expect("a known ending");
         std::iter::from_fn(|| rows.next(path).expect("no fault of the disk")).collect()
     }

@@ -224,7 +224,7 @@ impl Doors for NoDoors {
         Err(Error::not_built("given"))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
         Err(Error::not_built("file"))
     }
 
