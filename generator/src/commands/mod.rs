@@ -182,8 +182,9 @@ struct Opened {
 }
 
 impl Global {
-    /// Reads the file, plans it, looks for the files that it names, and reports what is wrong.
-    fn open(&self) -> Result<Opened, Failure> {
+    /// Reads the file, plans it, looks for the files that it names, and reports what is wrong: errors, and warnings
+    /// where they are asked for.
+    fn open(&self, least: Severity) -> Result<Opened, Failure> {
         let read = |source| Failure::File { path: self.file.clone(), source };
         let text = std::fs::read_to_string(&self.file).map_err(read)?;
         let root = match self.file.parent() {
@@ -194,6 +195,7 @@ impl Global {
         let plans = Plan::all(&mut config);
         let absent = absent_files(&config, &root);
         config.note(absent);
+        config.mistakes.retain(|mistake| mistake.severity() <= least);
         self.report(&config);
         if config.broken() {
             return Err(Failure::Mistakes);
