@@ -185,6 +185,8 @@ pub struct Binding {
     pub pace: Option<Pace>,
     /// Who operates the pipeline, for the User-Agent.
     pub contact: Option<String>,
+    /// The items that came with the run for a source: in the schedule's input, or in `pipeline.toml` itself.
+    pub given: Vec<Item>,
 }
 
 /// A component, ready to run.

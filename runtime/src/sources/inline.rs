@@ -43,8 +43,12 @@ impl Component for Inline {
         Some(Seed { key: &self.key, items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Source(Box::new(Given { items: doors.given(&binding.name)?, next: 0 })))
+    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        if binding.given.is_empty() {
+            let words = format!("no items came with the run for `{}`", binding.name);
+            return Err(Error::permanent("items_missing", words));
+        }
+        Ok(Opened::Source(Box::new(Given { items: binding.given, next: 0 })))
     }
 }
 
