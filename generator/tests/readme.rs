@@ -1,5 +1,7 @@
 //! Everything in the README is true: its commands are run, its outputs compared, its table made from the kinds.
 
+#![allow(clippy::panic, reason = "a test that cannot go on has failed")]
+
 #[path = "harness/project.rs"]
 mod project;
 

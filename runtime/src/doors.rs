@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::component::Page;
 use crate::error::Error;
+use crate::items::Page;
 use crate::run::Message;
 
 /// A bucket of objects.

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::{Binding, Opened, Page, Role, Seed};
+use fanggen_runtime::component::{Binding, Opened, Role, Seed};
 use fanggen_runtime::doors::{Bucket, Doors, Queue, Row, Rows};
 use fanggen_runtime::error::Error;
+use fanggen_runtime::items::Page;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::Item;
 use fanggen_runtime::run::{CHUNK_ITEMS, RunId};

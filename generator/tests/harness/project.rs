@@ -1,6 +1,7 @@
 //! A project in an empty folder, and the `fanggen` binary run in it as a user would.
 
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
+#![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Page, Role, Seed, Source};
+use crate::component::{Binding, Card, Component, Opened, Role, Seed, Source};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::Written;
+use crate::items::{Page, Written};
 use crate::record::Item;
 use crate::run::CHUNK_ITEMS;
 
