@@ -77,8 +77,7 @@ fn every_code_has_a_case() {
     let mut codes = BTreeSet::new();
     collect_codes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut codes);
     assert!(codes.len() > 30, "only {codes:?}");
-    let snapshots = files(&folder(), "stderr");
-    let printed: String = snapshots.iter().map(|path| fs::read_to_string(path).expect("a snapshot")).collect();
+    let printed: String = files(&folder(), "toml").iter().map(|case| report(case)).collect();
     let absent: Vec<_> = codes.iter().filter(|code| !printed.contains(&format!("[{code}]"))).collect();
     assert!(absent.is_empty(), "no case of tests/mistakes shows {absent:?}");
 }
