@@ -14,7 +14,7 @@ use crate::doors::{Bucket, Doors};
 use crate::error::Error;
 use crate::record::Record;
 use crate::run::Chunk;
-use crate::values::Within;
+use crate::values::{Prefix, Within};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,9 +56,6 @@ pub struct S3 {
     #[serde(default, skip_serializing)]
     pub expire_days: Option<Within<1, 36_500>>,
 }
-
-/// The first part of an object's key.
-pub type Prefix = crate::values::RelativePath;
 
 fn jsonl() -> Format {
     Format::Jsonl

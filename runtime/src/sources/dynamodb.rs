@@ -8,7 +8,7 @@ use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope
 use crate::doors::{Doors, Rows};
 use crate::error::Error;
 use crate::items::{Page, Written};
-use crate::values::{Arn, RelativePath, Within};
+use crate::values::{Arn, Attribute, RelativePath, Within};
 
 /// Items in a DynamoDB table, which people and programs may change at any time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ use crate::values::{Arn, RelativePath, Within};
 pub struct Dynamodb {
     /// The attribute that holds the key of an item: the table's partition key.
     #[serde(default = "name")]
-    pub key: String,
+    pub key: Attribute,
     /// Items with which the table is seeded: keys, or tables of attributes.
     #[serde(default, skip_serializing)]
     pub items: Vec<Written>,
@@ -32,8 +32,8 @@ pub struct Dynamodb {
     pub segments: Within<1, 64>,
 }
 
-fn name() -> String {
-    "name".into()
+fn name() -> Attribute {
+    super::name()
 }
 
 fn one() -> Within<1, 64> {
@@ -54,7 +54,7 @@ impl Component for Dynamodb {
     fn store(&self, name: &str) -> Option<Store> {
         Some(match &self.existing {
             Some(arn) => Store::Existing(arn.clone()),
-            None => Store::Table { name: name.into(), partition: self.key.clone(), sort: None, expires: None },
+            None => Store::Table { name: name.into(), partition: self.key.to_string(), sort: None, expires: None },
         })
     }
 
@@ -75,10 +75,17 @@ impl Component for Dynamodb {
     }
 
     fn seed(&self) -> Option<Seed<'_>> {
-        Some(Seed { key: &self.key, items: &self.items, file: self.items_file.as_ref(), most_bytes: None })
+        Some(Seed { key: self.key.as_str(), items: &self.items, file: self.items_file.as_ref(), most_bytes: None })
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {
+        if let Some((found, allowed)) = self.items_file.as_ref().and_then(|file| super::unfit(file.as_str())) {
+            return Some(("items_file", found, allowed));
+        }
+        if let Some(arn) = self.existing.as_ref().filter(|arn| !is_table(arn)) {
+            let allowed = "the ARN of a table such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`";
+            return Some(("existing", format!("`{arn}`"), allowed.into()));
+        }
         let key = match () {
             () if self.existing.is_none() => return None,
             () if !self.items.is_empty() => "items",
@@ -93,6 +100,17 @@ impl Component for Dynamodb {
         let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
         Ok(Opened::Source(Box::new(Scan { table, after: None })))
     }
+}
+
+/// Whether this is a table itself, and not an index, a stream or another service's resource.
+fn is_table(arn: &Arn) -> bool {
+    let parts: Vec<&str> = arn.as_str().splitn(6, ':').collect();
+    let [_, _, service, region, account, rest] = parts[..] else { return false };
+    let name = |name: &str| {
+        (3..=255).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    service == "dynamodb" && !region.is_empty() && !account.is_empty() && rest.strip_prefix("table/").is_some_and(name)
 }
 
 struct Scan {

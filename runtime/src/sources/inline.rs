@@ -9,6 +9,7 @@ use crate::error::Error;
 use crate::items::{Page, Written};
 use crate::record::Item;
 use crate::run::CHUNK_ITEMS;
+use crate::values::Attribute;
 
 /// The most bytes of items in a schedule's input: a quarter of the payload that EventBridge Scheduler admits (256 KB,
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>), since the template carries them too.
@@ -24,11 +25,11 @@ pub struct Inline {
     pub items: Vec<Written>,
     /// The attribute that holds the key, where an item is a table.
     #[serde(default = "name")]
-    pub key: String,
+    pub key: Attribute,
 }
 
-fn name() -> String {
-    "name".into()
+fn name() -> Attribute {
+    super::name()
 }
 
 impl Component for Inline {
@@ -40,7 +41,7 @@ impl Component for Inline {
     );
 
     fn seed(&self) -> Option<Seed<'_>> {
-        Some(Seed { key: &self.key, items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
+        Some(Seed { key: self.key.as_str(), items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {

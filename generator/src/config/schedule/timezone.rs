@@ -4,6 +4,9 @@ use jiff::tz::TimeZoneDatabase;
 
 use super::{Piece, Refusal};
 
+/// Bytes of the longest name that is compared with those of the database, whose own have 30 at most.
+const LONGEST: usize = 100;
+
 /// Says whether AWS knows a time zone: the names of the IANA database, in exactly their case.
 pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
     let piece = Piece { text: name, start: 0 };
@@ -13,6 +16,9 @@ pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
     // Guide: at most 50 characters, which every name of the database keeps to.
     if known.iter().any(|known| known == name) {
         return Ok(());
+    }
+    if name.len() > LONGEST {
+        return Err(piece.refuse("a name of the IANA time zone database", None));
     }
     let flat = |text: &str| text.trim().to_lowercase().replace([' ', '-'], "_");
     let wanted = flat(name);
