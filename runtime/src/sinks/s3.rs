@@ -57,8 +57,13 @@ pub struct S3 {
     pub expire_days: Option<Within<1, 36_500>>,
 }
 
-/// The first part of an object's key.
-pub type Prefix = crate::values::RelativePath;
+crate::checked_text!(
+    /// The first part of an object's key.
+    Prefix,
+    "a path such as `results/press`, up to 900 bytes, of characters up to `ÿ` without `*`, `?` and `$`",
+    "^[^/*?$\\x00-\\x1f][^*?$\\x00-\\x1f]*$",
+    |text| crate::values::RelativePath::new(text).is_ok() && crate::values::exact_key(text)
+);
 
 fn jsonl() -> Format {
     Format::Jsonl

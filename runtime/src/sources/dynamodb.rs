@@ -8,7 +8,7 @@ use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role,
 use crate::doors::{Doors, Rows};
 use crate::error::Error;
 use crate::items::Written;
-use crate::values::{Arn, RelativePath, Within};
+use crate::values::{Arn, RelativePath, Within, printable};
 
 /// Items in a DynamoDB table, which people and programs may change at any time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -38,6 +38,21 @@ fn name() -> String {
 
 fn one() -> Within<1, 64> {
     Within::of::<1>()
+}
+
+/// Bytes of the name of a key attribute
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+const KEY_NAME_BYTES: usize = 255;
+
+/// Whether an ARN is that of a whole table (naming rules on the same page).
+fn is_table(arn: &str) -> bool {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let name = parts.get(5).and_then(|rest| rest.strip_prefix("table/")).unwrap_or_default();
+    parts.get(2) == Some(&"dynamodb")
+        && parts.get(3).is_some_and(|region| !region.is_empty())
+        && parts.get(4).is_some_and(|account| !account.is_empty())
+        && (3..=255).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 impl Component for Dynamodb {
@@ -79,8 +94,17 @@ impl Component for Dynamodb {
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {
+        let Some(existing) = &self.existing else {
+            let fits = (1..=KEY_NAME_BYTES).contains(&self.key.len()) && self.key.chars().all(printable);
+            let found = || format!("an attribute name of {} bytes", self.key.len());
+            let allowed = || format!("1 to {KEY_NAME_BYTES} bytes on one line: it becomes the table's partition key");
+            return (!fits).then(|| ("key", found(), allowed()));
+        };
+        if !is_table(existing.as_str()) {
+            let allowed = "the ARN of a table, such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`";
+            return Some(("existing", format!("`{existing}`"), allowed.into()));
+        }
         let key = match () {
-            () if self.existing.is_none() => return None,
             () if !self.items.is_empty() => "items",
             () if self.items_file.is_some() => "items_file",
             () => return None,
