@@ -1,12 +1,13 @@
 //! A function at work: a run becomes chunks, a chunk moves through the stages and into the outlets.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::component::{Opened, Sink, Source, Stage};
+use crate::component::{Binding, Opened, Sink, Source, Stage};
 use crate::doors::{Doors, Queue};
 use crate::error::Error;
 use crate::function::{Function, Inlet, Outlets};
-use crate::record::{Failure, Record};
+use crate::record::{Failure, Item, Record};
 use crate::run::{CHUNK_BYTES, CHUNK_ITEMS, Chunk, Message, RunId};
 
 /// Open components by their names.
@@ -51,15 +52,16 @@ pub struct Worked {
 }
 
 impl Function {
-    /// Opens all components behind these doors.
+    /// Opens all components behind these doors; `given` are the items that came with the run, by source.
     ///
     /// # Errors
     /// What keeps one of them from running here, with its name.
-    pub fn open(&self, doors: &dyn Doors) -> Result<Running, Error> {
+    pub fn open(&self, doors: &dyn Doors, given: &BTreeMap<String, Vec<Item>>) -> Result<Running, Error> {
         let contact = self.contact.as_deref();
         let open = |part: &crate::function::Part| {
+            let given = given.get(&part.name).cloned().unwrap_or_default();
             part.settings
-                .open(part.binding(contact), doors)
+                .open(Binding { given, ..part.binding(contact) }, doors)
                 .map_err(|error| Error { message: format!("`{}`: {}", part.name, error.message), ..error })
         };
         let odd = || Error::permanent("settings_unreadable", "a component opened as another role than its card says");

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Done, Ended, Global, Style, pretty, print, words};
+use crate::config::mistake::Severity;
 use crate::render::{Artifact, Names, disk, render};
 
 /// Write CloudFormation templates, the Makefile and the schema
@@ -24,7 +25,7 @@ pub struct Render {
 
 impl Render {
     pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open()?;
+        let opened = global.open(Severity::Warning)?;
         let folder = self.out.unwrap_or_else(|| opened.root.join("generated"));
         let file = global.file.file_name().unwrap_or_default().to_string_lossy();
         let names = Names { file: &file, folder: &folder.file_name().unwrap_or_default().to_string_lossy() };

@@ -125,6 +125,7 @@ fn binding(component: &Component, pipeline: &Pipeline) -> Binding {
         on: Some(component.name.clone()),
         pace: None,
         contact: pipeline.head.contact.as_ref().map(ToString::to_string),
+        given: Vec::new(),
     }
 }
 
@@ -138,7 +139,10 @@ fn odd(component: &Component) -> Error {
 }
 
 fn sources(pipeline: &Pipeline, here: &Here) -> Result<Named<dyn Source>, Error> {
-    let open = |source: &Component| match source.settings.open(binding(source, pipeline), here) {
+    let open = |source: &Component| match source
+        .settings
+        .open(Binding { given: here.given(source), ..binding(source, pipeline) }, here)
+    {
         Ok(Opened::Source(opened)) => Ok((source.name.clone(), opened)),
         Ok(_) => Err(odd(source)),
         Err(error) => Err(named(source, error)),

@@ -5,10 +5,10 @@ use std::io::{BufRead as _, BufReader, Read};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role, Scope, Source, Store, Unit};
+use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Source, Store, Unit};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::{self, Cells, Columns};
+use crate::items::{self, Cells, Columns, Page};
 use crate::record::Item;
 use crate::run::CHUNK_ITEMS;
 use crate::values::RelativePath;
