@@ -1,5 +1,7 @@
 //! An environment laid over the file: it overrides any value, and addresses a stage by its name.
 
+use std::sync::Arc;
+
 use fanggen_runtime::tree::{Entry, Table, Tree, Value};
 
 use super::mistake::{Mistake, did_you_mean};
@@ -28,7 +30,9 @@ fn lay(base: &mut Table, overlay: &Table, mistakes: &mut Vec<Mistake>) {
 
 fn lay_entry(name: &str, below: &mut Entry, above: &Entry, mistakes: &mut Vec<Mistake>) {
     match (&mut below.tree.value, &above.tree.value) {
-        (Value::List(stages), Value::Table(by_name)) if name == "stages" => lay_stages(stages, by_name, mistakes),
+        (Value::List(stages), Value::Table(by_name)) if name == "stages" => {
+            lay_stages(Arc::make_mut(stages).as_mut_slice(), by_name, mistakes);
+        }
         (Value::List(_), Value::List(_)) if name == "stages" => {
             let words = "an environment addresses a stage by its name: `stages.<name>.<setting> = ..`";
             mistakes.push(

@@ -174,7 +174,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
         return Vec::new();
     };
     let mut read: Vec<Component> = Vec::new();
-    for tree in list {
+    for tree in list.iter() {
         let Some(table) = tree.table() else {
             mistakes.push(
                 Mistake::new("E003", &tree.span, "a stage is a table", format!("found {}", tree.plain()))

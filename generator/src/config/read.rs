@@ -1,6 +1,8 @@
 //! Reads a settings type from a tree and finds *all* its mistakes: what is wrong is noted and taken out, and the rest
 //! is read again.
 
+use std::sync::Arc;
+
 use fanggen_runtime::tree::{Entry, Fault, FaultKind, Span, Tree, Value};
 
 use super::mistake::{HOLE, Mistake};
@@ -56,6 +58,7 @@ fn take_out(tree: &mut Tree, place: &Span) -> bool {
             let Some(at) = list.iter().position(|element| holds(&element.span) || spans_inside(element, place)) else {
                 return false;
             };
+            let list = Arc::make_mut(list);
             let inside = list.get_mut(at).is_some_and(|element| element.span != *place && take_out(element, place));
             if !inside {
                 list.remove(at);
@@ -87,7 +90,7 @@ fn fill(tree: &mut Tree, place: Option<&Span>, key: &str) -> bool {
             true
         }
         Value::Table(table) => table.values_mut().any(|entry| fill(&mut entry.tree, place, key)),
-        Value::List(list) => list.iter_mut().any(|element| fill(element, place, key)),
+        Value::List(list) => Arc::make_mut(list).iter_mut().any(|element| fill(element, place, key)),
         _ => false,
     }
 }

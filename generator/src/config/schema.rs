@@ -24,25 +24,34 @@ pub fn schema() -> Value {
     section::<Data>(&mut generator, &mut sections, "data");
     section::<Budget>(&mut generator, &mut sections, "budget");
     section::<Iam>(&mut generator, &mut sections, "iam");
-    let by_name = |item: Value| json!({ "type": "object", "additionalProperties": item });
+    let by_name = |item: Value| object([("type", "object".into()), ("additionalProperties", item)]);
     sections.insert("sources".into(), by_name(one_of(Role::Source, &mut generator)));
     sections.insert("sinks".into(), by_name(one_of(Role::Sink, &mut generator)));
     let stage = one_of(Role::Stage, &mut generator);
-    sections.insert("stages".into(), json!({ "type": "array", "items": stage.clone() }));
+    sections.insert("stages".into(), object([("type", "array".into()), ("items", stage.clone())]));
 
     let mut overlay = sections.clone();
     overlay.insert("stages".into(), by_name(stage));
-    let mut overlay = json!({ "type": "object", "properties": overlay, "additionalProperties": false });
+    let mut overlay = object([
+        ("type", "object".into()),
+        ("properties", Value::Object(overlay)),
+        ("additionalProperties", false.into()),
+    ]);
     relax(&mut overlay);
-    sections.insert("environments".into(), json!({ "type": "object", "additionalProperties": overlay }));
-    json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "pipeline.toml",
-        "type": "object",
-        "properties": sections,
-        "required": ["pipeline", "sources", "stages", "sinks"],
-        "additionalProperties": false,
-    })
+    sections.insert("environments".into(), by_name(overlay));
+    object([
+        ("$schema", "http://json-schema.org/draft-07/schema#".into()),
+        ("title", "pipeline.toml".into()),
+        ("type", "object".into()),
+        ("properties", Value::Object(sections)),
+        ("required", json!(["pipeline", "sources", "stages", "sinks"])),
+        ("additionalProperties", false.into()),
+    ])
+}
+
+/// A table of values that move into it: `json!` copies what it is given, and schemas are large.
+fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Object(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 fn section<T: JsonSchema>(generator: &mut SchemaGenerator, sections: &mut Map<String, Value>, name: &str) {
@@ -52,7 +61,7 @@ fn section<T: JsonSchema>(generator: &mut SchemaGenerator, sections: &mut Map<St
 /// A component of a role: its type decides which settings it has.
 fn one_of(role: Role, generator: &mut SchemaGenerator) -> Value {
     let variants: Vec<Value> = kinds::of(role).iter().map(|kind| variant(kind, generator)).collect();
-    json!({ "oneOf": variants })
+    object([("oneOf", Value::Array(variants))])
 }
 
 fn variant(kind: &Kind, generator: &mut SchemaGenerator) -> Value {
