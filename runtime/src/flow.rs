@@ -1,6 +1,7 @@
 //! A function at work: a run becomes chunks, a chunk moves through the stages and into the outlets.
 
 use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::component::{Binding, Opened, Sink, Source, Stage};
@@ -143,14 +144,14 @@ impl Running {
     /// What keeps the chunk from being sent to the next function.
     pub async fn work(&self, message: Message) -> Result<Worked, Error> {
         let mut records = message.records;
-        let order: Vec<(String, String)> = records.iter().map(identity).collect();
+        let order: HashMap<_, _> = records.iter().map(identity).zip(0..).collect();
         for stage in &self.stages {
             let (ready, failed): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.failure.is_none());
             records = if ready.is_empty() { ready } else { stage.apply(ready).await };
             records.extend(failed);
         }
         // Failed records went their own way: bring all back into the order in which they came.
-        records.sort_by_cached_key(|record| order.iter().position(|known| *known == identity(record)));
+        records.sort_by_cached_key(|record| order.get(&identity(record)).copied().unwrap_or(usize::MAX));
         match &self.out {
             Out::Queue(queue) => {
                 queue.send(vec![Message::new(message.chunk, records)]).await?;
