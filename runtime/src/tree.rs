@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -35,8 +36,8 @@ pub enum Value {
     Flag(bool),
     /// A TOML date or time, which no setting takes.
     Date(String),
-    /// Values in a row.
-    List(Vec<Tree>),
+    /// Values in a row, shared: a list of ten thousand items is copied for nobody who only reads it.
+    List(Arc<Vec<Tree>>),
     /// Values by name.
     Table(Table),
     /// Stands where a required value was missing, so that reading goes on to the next mistake.
@@ -257,7 +258,7 @@ impl Tree {
                 None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             serde_json::Value::String(text) => Value::Text(text),
-            serde_json::Value::Array(list) => Value::List(list.into_iter().map(Self::from_json).collect()),
+            serde_json::Value::Array(list) => Value::List(Arc::new(list.into_iter().map(Self::from_json).collect())),
             serde_json::Value::Object(map) => Value::Table(
                 map.into_iter()
                     .map(|(name, value)| (name, Entry { key: 0..0, tree: Self::from_json(value) }))

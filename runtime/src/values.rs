@@ -247,6 +247,14 @@ pub fn printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
+/// Whether a text can be the key of an object *and* stand in the policy that admits exactly this key: IAM takes Latin-1
+/// only (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>), and reads `*`, `?` and `$` as
+/// more than themselves. S3 takes 1,024 bytes, of which some are for day, run and chunk.
+#[must_use]
+pub fn exact_key(text: &str) -> bool {
+    text.len() <= 900 && text.chars().all(|c| printable(c) && u32::from(c) <= 0xff && !matches!(c, '*' | '?' | '$'))
+}
+
 #[cfg(feature = "cards")]
 impl<const MIN: u64, const MAX: u64> schemars::JsonSchema for Within<MIN, MAX> {
     fn inline_schema() -> bool {

@@ -193,18 +193,18 @@ struct Opened {
 }
 
 impl Global {
-    /// Reads the file, plans it, looks for the files that it names, and reports what is wrong.
-    fn open(&self) -> Result<Opened, Failure> {
+    /// Reads the file, plans it, looks for the files that it names, and reports what is wrong: errors, and warnings
+    /// where they are asked for.
+    fn open(&self, least: Severity) -> Result<Opened, Failure> {
         let read = |source| Failure::File { path: self.file.clone(), source };
         let text = std::fs::read_to_string(&self.file).map_err(read)?;
-        let root = match self.file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        // Empty for a file in this folder, so that what is printed starts with what the user knows.
+        let root = self.file.parent().map(Path::to_owned).unwrap_or_default();
         let mut config = Config::read(&self.file.display().to_string(), &text);
         let plans = Plan::all(&mut config);
         let absent = absent_files(&config, &root);
         config.note(absent);
+        config.mistakes.retain(|mistake| mistake.severity() <= least);
         self.report(&config);
         if config.broken() {
             return Err(Failure::Mistakes);
@@ -276,7 +276,7 @@ fn absent_files(config: &Config, root: &Path) -> Vec<Mistake> {
 fn near_file(root: &Path, file: &str) -> Option<String> {
     let wanted = Path::new(file);
     let folder = wanted.parent()?;
-    let entries = std::fs::read_dir(root.join(folder)).ok()?;
+    let entries = std::fs::read_dir(Path::new(".").join(root).join(folder)).ok()?;
     let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let near = mistake::nearest(&wanted.file_name()?.to_string_lossy(), &names)?;
     Some(format!("did you mean `{}`?", folder.join(near).display()))

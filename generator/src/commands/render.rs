@@ -6,7 +6,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Done, Ended, Global, Style, pretty, print, words};
+use crate::config::mistake::Severity;
 use crate::render::{Artifact, Names, disk, render};
+
+/// The folder for generated files, unless another is named.
+const GENERATED: &str = "generated";
 
 /// Write CloudFormation templates, the Makefile and the schema
 #[derive(Debug, Args)]
@@ -24,10 +28,17 @@ pub struct Render {
 
 impl Render {
     pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open()?;
-        let folder = self.out.unwrap_or_else(|| opened.root.join("generated"));
-        let file = global.file.file_name().unwrap_or_default().to_string_lossy();
-        let names = Names { file: &file, folder: &folder.file_name().unwrap_or_default().to_string_lossy() };
+        let opened = global.open(Severity::Warning)?;
+        let folder = self.out.unwrap_or_else(|| opened.root.join(GENERATED));
+        // Beside the file, the Makefile finds its way there from wherever it is called.
+        let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let around = folder.parent().filter(|around| *around != Path::new("")).unwrap_or(Path::new("."));
+        let (file, shown, root) = if around == opened.root {
+            (last(&global.file), last(&folder), Some(".."))
+        } else {
+            (global.file.display().to_string(), folder.display().to_string(), None)
+        };
+        let names = Names { file: &file, folder: &shown, root };
         let artifacts = render(&opened.plans, &names)?;
         let changes = disk::changes(&folder, &artifacts)?;
         if !self.check {

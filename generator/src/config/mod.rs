@@ -54,14 +54,17 @@ impl Config {
         };
         // With broken syntax half of the values are missing: to complain of those would be noise.
         if mistakes.is_empty() {
+            let environments = environments(&tree, &mut mistakes);
             // The file without any environment: a wrong value is wrong even where all environments override it, while
-            // what is missing may be theirs to say.
-            let mut common = Vec::new();
-            let base = overlay::environment(&tree, None, &mut common);
-            let _ = Pipeline::read("", &base, &mut common);
-            mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
+            // what is missing may be theirs to say. A file that names none is read once.
+            if environments.iter().any(|(_, overlay)| overlay.is_some()) {
+                let mut common = Vec::new();
+                let base = overlay::environment(&tree, None, &mut common);
+                let _ = Pipeline::read("", &base, &mut common);
+                mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
+            }
             let mut found = Vec::new();
-            for (name, overlay) in environments(&tree, &mut mistakes) {
+            for (name, overlay) in environments {
                 let mut mistakes = Vec::new();
                 let merged = overlay::environment(&tree, overlay, &mut mistakes);
                 if let Some(pipeline) = Pipeline::read(&name, &merged, &mut mistakes) {

@@ -1,5 +1,7 @@
 //! An environment laid over the file: it overrides any value, and addresses a stage by its name.
 
+use std::sync::Arc;
+
 use fanggen_runtime::tree::{Entry, Table, Tree, Value, listed};
 
 use super::mistake::{Mistake, did_you_mean};
@@ -44,7 +46,9 @@ fn lay(base: &mut Table, overlay: &Table) {
 fn lay_all_stages(base: &mut Table, above: Entry, mistakes: &mut Vec<Mistake>) {
     let below = base.get_mut("stages").map(|entry| &mut entry.tree.value);
     match (below, &above.tree.value) {
-        (Some(Value::List(stages)), Value::Table(by_name)) => lay_stages(stages, by_name, mistakes),
+        (Some(Value::List(stages)), Value::Table(by_name)) => {
+            lay_stages(Arc::make_mut(stages).as_mut_slice(), by_name, mistakes)
+        }
         (None, Value::Table(by_name)) => lay_stages(&mut [], by_name, mistakes),
         (_, Value::List(_)) => {
             let words = "an environment addresses a stage by its name: `stages.<name>.<setting> = ..`";

@@ -185,7 +185,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
     };
     let mut read: Vec<Component> = Vec::new();
     let mut names: Vec<(String, Span)> = Vec::new();
-    for tree in list {
+    for tree in list.iter() {
         let Some(table) = tree.table() else {
             mistakes.push(
                 Mistake::new("E003", &tree.span, "a stage is a table", format!("found {}", tree.plain()))

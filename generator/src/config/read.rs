@@ -1,6 +1,8 @@
 //! Reads a settings type from a tree and finds *all* its mistakes: what is wrong is noted and taken out, and the rest
 //! is read again.
 
+use std::sync::Arc;
+
 use fanggen_runtime::tree::{Entry, Fault, FaultKind, Span, Table, Tree, Value};
 
 use super::mistake::{HOLE, Mistake};
@@ -91,6 +93,7 @@ fn take_out(tree: &mut Tree, place: &Span) -> Option<(Span, String)> {
         }
         Value::List(list) => {
             let at = list.iter().position(|element| holds(&element.span) || spans_inside(element, place))?;
+            let list = Arc::make_mut(list);
             let inside =
                 list.get_mut(at).filter(|element| element.span != *place).and_then(|inner| take_out(inner, place));
             inside.or_else(|| {
@@ -123,7 +126,7 @@ fn fill(tree: &mut Tree, place: Option<&Span>, key: &str, value: &Value) -> bool
             true
         }
         Value::Table(table) => table.values_mut().any(|entry| fill(&mut entry.tree, place, key, value)),
-        Value::List(list) => list.iter_mut().any(|element| fill(element, place, key, value)),
+        Value::List(list) => Arc::make_mut(list).iter_mut().any(|element| fill(element, place, key, value)),
         _ => false,
     }
 }

@@ -1,7 +1,11 @@
 //! The JSON Schema of `pipeline.toml`, from the same types that read it.
+//!
+//! Each section and each kind is defined once, with nothing required: that is how an environment sees it. The file
+//! itself refers to the same definitions, and adds what has to be there.
 
 use fanggen_runtime::component::{Kind, Role};
 use fanggen_runtime::kinds;
+use fanggen_runtime::values::Name;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
@@ -12,82 +16,136 @@ use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Lo
 #[must_use]
 pub fn schema() -> Value {
     // Draft 7 is what TOML language servers read.
-    let mut generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
-    let mut sections = Map::new();
-    section::<Head>(&mut generator, &mut sections, "pipeline");
-    section::<Aws>(&mut generator, &mut sections, "aws");
-    section::<Schedule>(&mut generator, &mut sections, "schedule");
-    section::<Functions>(&mut generator, &mut sections, "functions");
-    section::<Logs>(&mut generator, &mut sections, "logs");
-    section::<Local>(&mut generator, &mut sections, "local");
-    section::<Alarms>(&mut generator, &mut sections, "alarms");
-    section::<Data>(&mut generator, &mut sections, "data");
-    section::<Budget>(&mut generator, &mut sections, "budget");
-    section::<Iam>(&mut generator, &mut sections, "iam");
-    let by_name = |item: Value| json!({ "type": "object", "additionalProperties": item });
-    sections.insert("sources".into(), by_name(one_of(Role::Source, &mut generator)));
-    sections.insert("sinks".into(), by_name(one_of(Role::Sink, &mut generator)));
-    let stage = one_of(Role::Stage, &mut generator);
-    sections.insert("stages".into(), json!({ "type": "array", "items": stage.clone() }));
-
-    let mut overlay = sections.clone();
-    overlay.insert("stages".into(), by_name(stage));
-    let mut overlay = json!({ "type": "object", "properties": overlay, "additionalProperties": false });
-    relax(&mut overlay);
-    sections.insert("environments".into(), json!({ "type": "object", "additionalProperties": overlay }));
+    let generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
+    let mut all = Parts { generator, definitions: Map::new(), file: Map::new(), overlay: Map::new() };
+    all.section::<Head>("pipeline");
+    all.section::<Aws>("aws");
+    all.section::<Schedule>("schedule");
+    all.section::<Functions>("functions");
+    all.section::<Logs>("logs");
+    all.section::<Local>("local");
+    all.section::<Alarms>("alarms");
+    all.section::<Data>("data");
+    all.section::<Budget>("budget");
+    all.section::<Iam>("iam");
+    all.components(Role::Source);
+    all.components(Role::Stage);
+    all.components(Role::Sink);
+    let environment = json!({
+        "type": "object",
+        "description": "What this environment overrides; a stage is addressed by its name.",
+        "properties": all.overlay,
+        "additionalProperties": false,
+    });
+    let environments = by_name("The environments, by name.", environment);
+    all.file.insert("environments".into(), environments);
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "pipeline.toml",
         "type": "object",
-        "properties": sections,
+        "properties": all.file,
         "required": ["pipeline", "sources", "stages", "sinks"],
         "additionalProperties": false,
+        "definitions": all.definitions,
     })
 }
 
-fn section<T: JsonSchema>(generator: &mut SchemaGenerator, sections: &mut Map<String, Value>, name: &str) {
-    sections.insert(name.into(), T::json_schema(generator).into());
+struct Parts {
+    generator: SchemaGenerator,
+    definitions: Map<String, Value>,
+    file: Map<String, Value>,
+    overlay: Map<String, Value>,
 }
 
-/// A component of a role: its type decides which settings it has.
-fn one_of(role: Role, generator: &mut SchemaGenerator) -> Value {
-    let variants: Vec<Value> = kinds::of(role).iter().map(|kind| variant(kind, generator)).collect();
-    json!({ "oneOf": variants })
-}
+impl Parts {
+    fn section<T: JsonSchema>(&mut self, name: &str) {
+        let schema = T::json_schema(&mut self.generator);
+        let (here, required) = self.define(name, schema);
+        self.overlay.insert(name.into(), here.clone());
+        self.file.insert(name.into(), with_required(here, required));
+    }
 
-fn variant(kind: &Kind, generator: &mut SchemaGenerator) -> Value {
-    let mut schema: Schema = (kind.schema)(generator);
-    let schema = schema.ensure_object();
-    let frame: Value = StageFrame::json_schema(generator).into();
-    let properties = schema.entry("properties").or_insert_with(|| json!({}));
-    let mut required = vec![json!("type")];
-    if let Some(properties) = properties.as_object_mut() {
-        properties.insert("type".into(), json!({ "const": kind.card.name, "description": kind.card.summary }));
-        if kind.card.role == Role::Stage {
-            properties.insert("name".into(), json!({ "type": "string", "description": "Name of the stage." }));
-            required.push(json!("name"));
-            properties.extend(frame["properties"].as_object().cloned().unwrap_or_default());
+    /// All kinds of a role: the type of a component decides which settings it has.
+    fn components(&mut self, role: Role) {
+        let (mut any, mut one) = (Vec::new(), Vec::new());
+        for kind in kinds::of(role) {
+            let schema = self.kind(kind);
+            let (here, mut required) = self.define(&format!("{}.{}", role.word(), kind.card.name), schema);
+            required.push(json!("type"));
+            if role == Role::Stage {
+                required.push(json!("name"));
+            }
+            any.push(here.clone());
+            one.push(with_required(here, required));
         }
+        let word = role.word();
+        let (section, words) = (format!("{word}s"), format!("The {word}s, by name."));
+        self.overlay.insert(section.clone(), by_name(&words, json!({ "anyOf": any })));
+        let one = json!({ "oneOf": one });
+        self.file.insert(
+            section,
+            match role {
+                Role::Stage => json!({ "type": "array", "description": "The stages, in order.", "items": one }),
+                Role::Source | Role::Sink => by_name(&words, one),
+            },
+        );
     }
-    match schema.entry("required").or_insert_with(|| json!([])) {
-        Value::Array(all) => all.extend(required),
-        other => *other = json!(required),
+
+    /// The settings of a kind, and what every component of its role has.
+    fn kind(&mut self, kind: &Kind) -> Schema {
+        let mut schema: Schema = (kind.schema)(&mut self.generator);
+        let frame: Value = StageFrame::json_schema(&mut self.generator).into();
+        let name: Value = Name::json_schema(&mut self.generator).into();
+        let object = schema.ensure_object();
+        object.insert("title".into(), json!(format!("{} {}", kind.card.role.word(), kind.card.name)));
+        if let Some(properties) = object.entry("properties").or_insert_with(|| json!({})).as_object_mut() {
+            let of_type = json!({ "type": "string", "const": kind.card.name, "description": kind.card.summary });
+            properties.insert("type".into(), of_type);
+            if kind.card.role == Role::Stage {
+                let name =
+                    json!({ "description": "Name of the stage.", "type": name["type"], "pattern": name["pattern"] });
+                properties.insert("name".into(), name);
+                properties.extend(frame["properties"].as_object().cloned().unwrap_or_default());
+            }
+        }
+        schema
     }
-    schema.insert("title".into(), json!(format!("{} {}", kind.card.role.word(), kind.card.name)));
-    Value::Object(std::mem::take(schema))
+
+    /// Defines a schema; gives back the reference to it, and what it required.
+    fn define(&mut self, name: &str, schema: Schema) -> (Value, Vec<Value>) {
+        let mut schema: Value = schema.into();
+        let required = schema.as_object_mut().and_then(|schema| schema.remove("required"));
+        without_null(&mut schema);
+        self.definitions.insert(name.into(), schema);
+        let required = required.and_then(|required| required.as_array().cloned()).unwrap_or_default();
+        (json!({ "$ref": format!("#/definitions/{name}") }), required)
+    }
 }
 
-/// In an environment nothing is required, and a component need not repeat its type.
-fn relax(schema: &mut Value) {
+/// Draft 7 reads nothing beside a reference.
+fn with_required(reference: Value, required: Vec<Value>) -> Value {
+    if required.is_empty() { reference } else { json!({ "allOf": [reference], "required": required }) }
+}
+
+fn by_name(words: &str, item: Value) -> Value {
+    json!({ "type": "object", "description": words, "additionalProperties": item })
+}
+
+/// TOML has no null, so an absent value is said by leaving it out; nor does an editor care who writes what.
+fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
-            map.remove("required");
-            if let Some(one_of) = map.remove("oneOf") {
-                map.insert("anyOf".into(), one_of);
+            map.retain(|key, value| key != "writeOnly" && !(key == "default" && value.is_null()));
+            if let Some(Value::Array(types)) = map.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    map.insert("type".into(), only);
+                }
             }
-            map.values_mut().for_each(relax);
+            map.values_mut().for_each(without_null);
         }
-        Value::Array(list) => list.iter_mut().for_each(relax),
+        Value::Array(list) => list.iter_mut().for_each(without_null),
         _ => {}
     }
 }

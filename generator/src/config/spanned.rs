@@ -1,5 +1,7 @@
 //! TOML text to a tree of settings with places; every mistake of the syntax at once.
 
+use std::sync::Arc;
+
 use fanggen_runtime::tree::{Entry, Span, Table, Tree, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -82,7 +84,9 @@ fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>)
         },
         DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(date) => Value::Date(date.to_string()),
-        DeValue::Array(list) => Value::List(list.iter().map(|value| tree_of(value, span.clone(), mistakes)).collect()),
+        DeValue::Array(list) => {
+            Value::List(Arc::new(list.iter().map(|value| tree_of(value, span.clone(), mistakes)).collect()))
+        }
         DeValue::Table(table) => Value::Table(table_of(table, mistakes)),
     };
     Tree { span, value }

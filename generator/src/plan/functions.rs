@@ -67,14 +67,31 @@ pub struct Queue {
     pub retention_s: u64,
     /// Where messages go that were received too often.
     pub dead_letter: Option<DeadLetter>,
+    /// Which queues may give up messages to it.
+    pub takes: Takes,
     /// What asked for it.
     pub path: String,
+}
+
+/// From which queues a queue takes dead letters (`RedriveAllowPolicy`; SQS admits all unless told).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all_fields = "camelCase", tag = "redrivePermission")]
+pub enum Takes {
+    /// From none.
+    #[serde(rename = "denyAll")]
+    Nothing,
+    /// From these, by ARNs that are written out: the queue refers to this one already.
+    #[serde(rename = "byQueue")]
+    From {
+        /// The queues.
+        source_queue_arns: Vec<Text>,
+    },
 }
 
 /// Where messages of a queue go that were received too often.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DeadLetter {
-    /// ARN of the dead-letter queue, written out so that the two queues do not refer to each other in a circle.
+    /// ARN of the dead-letter queue: SQS refuses one that does not exist yet, so the queue has to wait for it.
     pub arn: Text,
     /// After how many receives.
     pub after: u64,
@@ -202,7 +219,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
                 function: id.clone(),
                 on_failure: dead.clone(),
             });
-            flow.queues.push(dead_queue(names, &shape.name, &shape.path));
+            flow.queues.push(dead_queue(names, &shape.name, &shape.path, None));
         } else {
             let concurrency = pace::concurrency(pipeline, &shape.name, &shape.stages, reasons);
             paces = shape
@@ -217,8 +234,8 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
                 function: id.clone(),
                 concurrency,
             });
-            flow.queues.push(queue);
-            flow.queues.push(dead_queue(names, &shape.name, &shape.path));
+            let dead = dead_queue(names, &shape.name, &shape.path, Some(&queue));
+            flow.queues.extend([queue, dead]);
         }
         let part = |component: &Component| Part {
             name: component.name.clone(),
@@ -265,7 +282,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             id,
         });
     }
-    flow.queues.push(dead_queue(names, "schedule", "schedule"));
+    flow.queues.push(dead_queue(names, "schedule", "schedule", None));
     flow
 }
 
@@ -290,7 +307,6 @@ fn variables(function: &Function, next: Option<&str>) -> Vec<Variable> {
 }
 
 fn queue(names: &Names, shape: &Shape<'_>, timeout: u64, reasons: &mut Reasons) -> Queue {
-    use super::text::{ACCOUNT, PARTITION, REGION};
     let visibility_s = reasons.derive(
         &shape.name,
         "visibility timeout of its queue, seconds",
@@ -312,29 +328,41 @@ fn queue(names: &Names, shape: &Shape<'_>, timeout: u64, reasons: &mut Reasons) 
         "one message is one chunk of up to 100 items: it is the batch",
         pages::SQS_LAMBDA,
     );
-    let dead = queue_name(names, &shape.name, true);
     Queue {
         id: LogicalId::of(&shape.name, "Queue"),
         name: Text::physical(queue_name(names, &shape.name, false)),
         visibility_s,
         retention_s: LONGEST_RETENTION_S,
-        dead_letter: Some(DeadLetter {
-            arn: Text::physical(format!("arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{dead}")),
-            after,
-        }),
+        dead_letter: Some(DeadLetter { arn: Text::Arn(LogicalId::of(&shape.name, "DeadQueue")), after }),
+        takes: Takes::Nothing,
         path: shape.path.clone(),
     }
 }
 
-fn dead_queue(names: &Names, function: &str, path: &str) -> Queue {
+/// The queue of a function's dead letters; `before` is the queue that they come from, unless a service puts them there.
+fn dead_queue(names: &Names, function: &str, path: &str, before: Option<&Queue>) -> Queue {
+    use super::text::{ACCOUNT, PARTITION, REGION};
+    let arn = |queue: &Queue| Text::physical(format!("arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{}", queue.name.plain()));
+    let takes = before.map_or(Takes::Nothing, |queue| Takes::From { source_queue_arns: vec![arn(queue)] });
     Queue {
         id: LogicalId::of(function, "DeadQueue"),
         name: Text::physical(queue_name(names, function, true)),
         visibility_s: 30,
         retention_s: LONGEST_RETENTION_S,
         dead_letter: None,
+        takes,
         path: path.to_owned(),
     }
+}
+
+/// What the schedule sends. Only one of its `<aws.scheduler..>` is meant for the Scheduler: those in an item's name stay
+/// as they are, since within JSON a `<` can be written in another way.
+fn input_text(given: &BTreeMap<&str, serde_json::Value>) -> String {
+    let time = r#""scheduled_time":"<aws.scheduler.scheduled-time>""#;
+    if given.is_empty() {
+        return format!("{{{time}}}");
+    }
+    format!(r#"{{"given":{},{time}}}"#, json!(given).to_string().replace('<', r"\u003c"))
 }
 
 fn schedule(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> SchedulePlan {
@@ -346,10 +374,6 @@ fn schedule(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Schedu
             seed.most_bytes.map(|_| (source.name.as_str(), json!({ "key": seed.key, "items": seed.items })))
         })
         .collect();
-    let mut input = json!({ "scheduled_time": "<aws.scheduler.scheduled-time>" });
-    if !given.is_empty() {
-        input["given"] = json!(given);
-    }
     reasons.derive(
         "schedule",
         "input",
@@ -365,7 +389,7 @@ fn schedule(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Schedu
         state: if pipeline.schedule.enabled { "ENABLED" } else { "DISABLED" },
         function: LogicalId::of(PRODUCER, "Function"),
         role: LogicalId::of("schedule", "Role"),
-        input: input.to_string(),
+        input: input_text(&given),
         dead_letter: LogicalId::of("schedule", "DeadQueue"),
         path: "schedule".into(),
     }

@@ -1,5 +1,6 @@
 //! The plan: a pure, typed description of all resources of one environment. It is what is rendered and explained.
 
+mod conditions;
 mod explain;
 mod functions;
 mod limits;
@@ -20,7 +21,7 @@ use crate::config::pipeline::Pipeline;
 use crate::config::shape;
 
 pub use explain::{Derived, Reasons};
-pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Queue, SchedulePlan, Variable};
+pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Queue, SchedulePlan, Takes, Variable};
 pub use roles::{Role, Statement};
 pub use storage::{Bucket, Table};
 pub use text::{LogicalId, Text};
@@ -36,8 +37,12 @@ pub struct Plan {
     pub stack: String,
     /// What the stack is for.
     pub description: String,
+    /// Whether a text of the user's looks like a parameter, which a linter takes for a `Sub` that was forgotten.
+    pub look_alikes: bool,
     /// Its region.
     pub region: String,
+    /// What every resource that takes tags is marked with.
+    pub tags: Vec<Tag>,
     /// What fires.
     pub schedule: SchedulePlan,
     /// The functions, in the order of the flow.
@@ -61,6 +66,16 @@ pub struct Plan {
     /// Derived values with their reasons.
     #[serde(skip)]
     pub reasons: Reasons,
+}
+
+/// What a resource is marked with: bills and searches of a whole account are told apart by it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Tag {
+    /// Its name.
+    pub key: &'static str,
+    /// Its value.
+    pub value: String,
 }
 
 /// An output of the stack.
@@ -139,7 +154,12 @@ impl Plan {
                 || format!("Pipeline {}, {}", pipeline.head.name, pipeline.environment),
                 ToString::to_string,
             ),
+            look_alikes: false,
             region: pipeline.aws.region.to_string(),
+            tags: vec![
+                Tag { key: "fanggen:pipeline", value: pipeline.head.name.to_string() },
+                Tag { key: "fanggen:environment", value: pipeline.environment.clone() },
+            ],
             schedule: flow.schedule,
             functions: flow.functions,
             invokes: flow.invokes,
@@ -153,6 +173,8 @@ impl Plan {
             reasons,
         };
         plan.outputs = plan.outputs();
+        let look_alikes = plan.literals().any(|text| text.contains("${"));
+        plan.look_alikes = look_alikes;
         limits::check(&plan, &mut problems);
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
@@ -173,6 +195,23 @@ impl Plan {
         }
         config.note(worst(mistakes));
         plans
+    }
+
+    /// The texts of the template that come from the user and are taken as they are.
+    fn literals(&self) -> impl Iterator<Item = &str> {
+        let variables = self.functions.iter().flat_map(|function| &function.variables).map(|variable| &variable.value);
+        let statements = || self.roles.iter().flat_map(|role| &role.statements);
+        let conditions = statements().flat_map(|statement| statement.conditions.values());
+        let keys = conditions.clone().flat_map(BTreeMap::keys);
+        let values = conditions.flat_map(BTreeMap::values).flat_map(|value| match value {
+            serde_json::Value::Array(list) => list.iter().filter_map(serde_json::Value::as_str).collect(),
+            other => Vec::from_iter(other.as_str()),
+        });
+        [self.description.as_str(), self.schedule.input.as_str()]
+            .into_iter()
+            .chain(variables.chain(statements().flat_map(|statement| &statement.resources)).filter_map(Text::literal))
+            .chain(keys.map(String::as_str))
+            .chain(values)
     }
 
     fn outputs(&self) -> BTreeMap<String, Output> {

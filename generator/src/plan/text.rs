@@ -74,6 +74,15 @@ impl Text {
         }
     }
 
+    /// The text, where it is taken as it is.
+    #[must_use]
+    pub fn literal(&self) -> Option<&str> {
+        match self {
+            Self::Literal(text) => Some(text),
+            Self::Sub(_) | Self::Ref(_) | Self::Arn(_) => None,
+        }
+    }
+
     /// The text with its places written out as such, for people.
     #[must_use]
     pub fn plain(&self) -> &str {

@@ -33,10 +33,12 @@ pub struct Artifact {
 /// Where generated files come from and go to, in the words that they carry.
 #[derive(Clone, Debug)]
 pub struct Names<'a> {
-    /// Name of the pipeline's file.
+    /// The pipeline's file, from where the Makefile works.
     pub file: &'a str,
-    /// Name of the folder of generated files.
+    /// The folder of generated files, from there.
     pub folder: &'a str,
+    /// Where the Makefile works, from the folder of generated files; absent where the two know nothing of each other.
+    pub root: Option<&'a str>,
 }
 
 /// What kept an artifact from being rendered.
@@ -80,7 +82,8 @@ pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<A
         &engine,
         MAKEFILE,
         context! {
-            source => names.file, file => names.file, folder => names.folder, environments, default_environment => default, pins
+            file => names.file, folder => names.folder, root => names.root,
+            environments, default_environment => default, pins
         },
     )?;
     artifacts.push(Artifact { path: MAKEFILE.into(), text: makefile });

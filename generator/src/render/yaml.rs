@@ -49,6 +49,11 @@ fn intrinsic(value: &Value) -> Option<String> {
     let inner = value.get_attr(key).ok()?;
     match key {
         "Fn::Sub" => Some(format!("!Sub {}", quoted(inner.as_str()?))),
+        "Fn::GetAtt" => {
+            let parts: Vec<Value> = inner.try_iter().ok()?.collect();
+            let words: Option<Vec<&str>> = parts.iter().map(|part| part.as_str().filter(|word| plain(word))).collect();
+            Some(format!("!GetAtt {}", words?.join(".")))
+        }
         "Ref" => Some(format!("!Ref {}", inner.as_str().filter(|id| plain(id))?)),
         _ => None,
     }
@@ -66,15 +71,16 @@ fn quoted(text: &str) -> String {
     printable(&serde_json::Value::from(text).to_string())
 }
 
-/// Escapes what JSON leaves alone and YAML does not take.
+/// Escapes what JSON leaves alone, the way YAML does it.
 fn printable(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        if fanggen_runtime::values::printable(c) {
-            out.push(c);
-        } else {
-            let _ = write!(out, "\\u{:04x}", u32::from(c));
-        }
+        // Beyond ASCII readers differ: some take no emoji, and GetTemplate gives back question marks.
+        let _ = match u32::from(c) {
+            0x20..=0x7e => out.write_char(c),
+            code @ 0..=0xffff => write!(out, "\\u{code:04x}"),
+            code => write!(out, "\\U{code:08x}"),
+        };
     }
     out
 }
@@ -103,10 +109,12 @@ mod tests {
             "=",
             "~",
             "\u{85}",
+            "\u{fc}",
+            "\u{1f600}",
         ] {
             let written = scalar(&Value::from(text)).expect("a scalar");
             assert!(written.starts_with('"') && written.ends_with('"'), "{text:?} became {written}");
-            assert!(written.chars().all(fanggen_runtime::values::printable), "{text:?} became {written:?}");
+            assert!(written.is_ascii(), "{text:?} became {written:?}");
         }
         assert_eq!(scalar(&Value::from("rate")).expect("a scalar"), "rate");
     }

@@ -4,10 +4,10 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role, Scope, Seed, Source, Store, Unit};
+use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Seed, Source, Store, Unit};
 use crate::doors::{Doors, Rows};
 use crate::error::Error;
-use crate::items::Written;
+use crate::items::{Page, Written};
 use crate::values::{Arn, Attribute, RelativePath, Within};
 
 /// Items in a DynamoDB table, which people and programs may change at any time.

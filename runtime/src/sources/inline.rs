@@ -3,10 +3,10 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Page, Role, Seed, Source};
+use crate::component::{Binding, Card, Component, Opened, Role, Seed, Source};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::Written;
+use crate::items::{Page, Written};
 use crate::record::Item;
 use crate::run::CHUNK_ITEMS;
 use crate::values::Attribute;
@@ -44,8 +44,12 @@ impl Component for Inline {
         Some(Seed { key: self.key.as_str(), items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Source(Box::new(Given { items: doors.given(&binding.name)?, next: 0 })))
+    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        if binding.given.is_empty() {
+            let words = format!("no items came with the run for `{}`", binding.name);
+            return Err(Error::permanent("items_missing", words));
+        }
+        Ok(Opened::Source(Box::new(Given { items: binding.given, next: 0 })))
     }
 }
 

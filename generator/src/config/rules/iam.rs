@@ -45,7 +45,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let Some(Value::List(written)) = super::entry(tree, &["iam", "scopes"]).map(|entry| &entry.tree.value) else {
         return;
     };
-    for (scope, tree) in pipeline.iam.scopes.iter().zip(written) {
+    for (scope, tree) in pipeline.iam.scopes.iter().zip(written.iter()) {
         let lists = [("actions", scope.actions.is_empty()), ("resources", scope.resources.is_empty())];
         for (key, _) in lists.into_iter().filter(|(_, empty)| *empty) {
             let span = super::entry(tree, &[key]).map_or(&tree.span, |entry| &entry.tree.span);

@@ -12,8 +12,9 @@ pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
     let piece = Piece { text: name, start: 0 };
     // The database inside the program: what a machine has installed must not change a verdict.
     let database = TimeZoneDatabase::bundled();
-    // Guide: at most 50 characters, which every name of the database keeps to. The database itself forgives another case.
-    if database.get(name).is_ok_and(|zone| zone.iana_name() == Some(name)) {
+    // Guide: at most 50 characters, which every name of the database keeps to. The database itself does not mind the
+    // case, and has a zone for those who do not know theirs. All names are listed only for whoever needs help.
+    if database.get(name).is_ok_and(|zone| !zone.is_unknown() && zone.iana_name() == Some(name)) {
         return Ok(());
     }
     if name.len() > LONGEST {

@@ -1,0 +1,157 @@
+//! The generated Makefile: all that the original's had, from wherever it is called, for environments that exist.
+
+#[path = "harness/rendered.rs"]
+mod rendered;
+#[path = "harness/tools.rs"]
+mod tools;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use rendered::{Project, repository};
+
+const TARGETS: [&str; 13] = [
+    "help", "setup", "env", "install", "bucket", "build", "deploy", "data", "infra", "teardown", "lint", "test", "all",
+];
+
+/// What `make -n` of a target says that it would do, in the environment `ENV`: commands of fanggen, in order.
+const STEPS: [(&str, &[&str]); 11] = [
+    ("env", &["validate --env ENV --explain"]),
+    ("install", &["validate"]),
+    ("bucket", &["bucket --env ENV --yes"]),
+    ("build", &["build --env ENV"]),
+    ("deploy", &["build --env ENV", "render --out \"generated\"", "apply --env ENV --yes"]),
+    ("data", &["items --env ENV --yes"]),
+    ("infra", &["render --out \"generated\"", "apply --env ENV --no-items --yes"]),
+    ("teardown", &["destroy --env ENV --yes"]),
+    ("lint", &["validate", "render --out \"generated\" --check"]),
+    ("test", &["run --env ENV"]),
+    (
+        "all",
+        &[
+            "validate",
+            "validate",
+            "render --out \"generated\" --check",
+            "run --env ENV",
+            "build --env ENV",
+            "render --out \"generated\"",
+            "apply --env ENV --yes",
+        ],
+    ),
+];
+
+/// A copy of the root's project, rendered.
+fn project() -> Project {
+    let examples = repository().join("examples");
+    let project = Project::copy(&examples, &repository().join("pipeline.toml"));
+    let inner = project.path().join("examples/fang");
+    std::fs::create_dir_all(&inner).expect("a folder");
+    std::fs::copy(examples.join("fang/texts.jsonl"), inner.join("texts.jsonl")).expect("a copy");
+    project.render();
+    project
+}
+
+/// Runs make in a folder, with nobody to answer a question.
+fn make(folder: &Path, args: &[&str]) -> Output {
+    Command::new("make")
+        .current_dir(folder)
+        .env_remove("ENV")
+        .env_remove("MAKEFLAGS")
+        .env_remove("MAKELEVEL")
+        .args(["--no-print-directory", &format!("FANGGEN={}", env!("CARGO_BIN_EXE_fanggen"))])
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .expect("make starts")
+}
+
+fn stdout(output: &Output) -> String {
+    rendered::good(output)
+}
+
+#[test]
+fn every_target_is_there_and_help_lists_it() {
+    let project = project();
+    let help = stdout(&make(project.path(), &["-f", "generated/Makefile"]));
+    let listed: Vec<&str> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    assert_eq!(listed, TARGETS);
+    for target in TARGETS {
+        stdout(&make(project.path(), &["-f", "generated/Makefile", "-n", target]));
+    }
+}
+
+#[test]
+fn every_target_is_for_the_environment_that_was_asked_for() {
+    let project = project();
+    for (env, asked) in [("dev", None), ("prod", Some("ENV=prod"))] {
+        for (target, steps) in STEPS {
+            let mut args = vec!["-f", "generated/Makefile", "-n", target];
+            args.extend(asked);
+            let said = stdout(&make(project.path(), &args));
+            let start = format!("cd \"generated/..\" && {} --file \"pipeline.toml\" ", env!("CARGO_BIN_EXE_fanggen"));
+            let done: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix(&start)).collect();
+            let expected: Vec<String> = steps.iter().map(|step| step.replace("ENV", env)).collect();
+            assert_eq!(done, expected, "{target}: {said}");
+        }
+    }
+}
+
+#[test]
+fn an_environment_that_is_not_there_is_refused() {
+    let project = project();
+    for wrong in ["staging", "%", "dev prod", "", "de"] {
+        let output = make(project.path(), &["-f", "generated/Makefile", "teardown", &format!("ENV={wrong}")]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(said.contains(&format!("there is no environment `{wrong}`; known: dev prod.")), "{said}");
+        assert!(output.stdout.is_empty(), "{output:?}");
+    }
+}
+
+#[test]
+fn the_same_work_is_done_from_wherever_make_is_called() {
+    let project = project();
+    let (root, generated) = (project.path(), project.path().join("generated"));
+    let whole = generated.join("Makefile").display().to_string();
+    let calls: [(&Path, &[&str]); 4] = [
+        (root, &["-f", "generated/Makefile"]),
+        (root, &["-C", "generated"]),
+        (&generated, &[]),
+        (Path::new("/"), &["-f", &whole]),
+    ];
+    for (folder, how) in calls {
+        let run = |target: &'static str| make(folder, &[how, &["-s", target, "ENV=prod"]].concat());
+        let explained = stdout(&run("env"));
+        assert!(explained.contains("instances at once"), "{explained}");
+        let results = stdout(&run("test"));
+        assert!(results.contains("Netflix"), "{results}");
+    }
+}
+
+#[test]
+fn lint_says_what_is_stale_and_what_is_missing() {
+    let project = project();
+    let tools = tools::cfn_lint().parent().and_then(Path::parent).expect("a folder").display().to_string();
+    let linted = make(project.path(), &["-C", "generated", "lint", &format!("TOOLS={tools}")]);
+    stdout(&linted);
+    let without = make(project.path(), &["-C", "generated", "lint"]);
+    assert_eq!(without.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&without.stderr).contains("the linter is not there: run `make setup`"));
+    let template = project.path().join("generated/dev/template.yaml");
+    std::fs::write(&template, project.read("generated/dev/template.yaml") + "#\n").expect("a file");
+    let stale = make(project.path(), &["-C", "generated", "lint", &format!("TOOLS={tools}")]);
+    assert_eq!(stale.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&stale.stderr).contains("stale: 1 files"), "{stale:?}");
+}
+
+#[test]
+fn a_file_of_another_name_in_a_folder_with_spaces_is_found() {
+    let project = project();
+    let folder = project.path().join("my pipelines");
+    std::fs::create_dir(&folder).expect("a folder");
+    let file = project.read("pipeline.toml").replace("[local]\ntexts = \"examples/fang/texts.jsonl\"\n", "");
+    std::fs::write(folder.join("the press.toml"), file).expect("a file");
+    stdout(&project.fanggen(&["--file", "my pipelines/the press.toml", "render"]));
+    let explained = stdout(&make(&folder, &["-C", "generated", "-s", "env"]));
+    assert!(explained.contains("instances at once"), "{explained}");
+}
