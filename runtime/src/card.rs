@@ -102,8 +102,8 @@ pub enum Store {
         /// After how many days objects are deleted; never where absent.
         expires_days: Option<u64>,
     },
-    /// Something that exists already, and that the plan neither makes nor deletes.
-    Existing(Arn),
+    /// A table that exists already, by its ARN or its name; the plan neither makes nor deletes it.
+    Existing(String),
 }
 
 /// One thing a component may do in AWS, beside the call that needs it.

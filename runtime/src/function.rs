@@ -232,7 +232,7 @@ mod tests {
         let tree = Tree::from_json(serde_json::to_value(settings).expect("JSON"));
         let settings = (kind.read)(&tree).unwrap_or_else(|fault| panic!("{kind:?}: {fault}"));
         let on = settings.store("x").map(|store| match store {
-            Store::Existing(arn) => arn.to_string(),
+            Store::Existing(table) => table,
             Store::Table { name, .. } | Store::Bucket { name, .. } => format!("p-e-{name}"),
         });
         let pace = settings.quota().map(|_| Pace { per_second: 0.1 + 0.2, at_once: 2 });

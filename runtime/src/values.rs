@@ -82,6 +82,7 @@ macro_rules! checked_text {
 
             /// The text.
             #[must_use]
+            #[allow(dead_code, reason = "not every type of this kind is taken apart")]
             pub fn as_str(&self) -> &str {
                 &self.0
             }

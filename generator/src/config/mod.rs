@@ -60,14 +60,14 @@ impl Config {
             if environments.iter().any(|(_, overlay)| overlay.is_some()) {
                 let mut common = Vec::new();
                 let base = overlay::environment(&tree, None, &mut common);
-                let _ = Pipeline::read("", &base, &mut common);
+                let _ = judged("", &base, &mut common);
                 mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
             }
             let mut found = Vec::new();
             for (name, overlay) in environments {
                 let mut mistakes = Vec::new();
                 let merged = overlay::environment(&tree, overlay, &mut mistakes);
-                if let Some(pipeline) = Pipeline::read(&name, &merged, &mut mistakes) {
+                if let Some(pipeline) = judged(&name, &merged, &mut mistakes) {
                     config.pipelines.insert(name.clone(), pipeline);
                 }
                 config.trees.insert(name.clone(), merged);
@@ -135,6 +135,15 @@ impl Config {
     pub fn line(&self, environment: &str, path: &str) -> usize {
         self.source.place(self.span(environment, path).start).line
     }
+}
+
+/// The pipeline of an environment, where it is free of errors.
+fn judged(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<Pipeline> {
+    let before = mistakes.len();
+    let pipeline = Pipeline::read(environment, tree, mistakes);
+    rules::check(&pipeline, tree, mistakes);
+    let broken = mistakes[before..].iter().any(|mistake| mistake.severity() == Severity::Error);
+    (!broken).then_some(pipeline)
 }
 
 fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {

@@ -89,10 +89,11 @@ impl Pipeline {
         self.sources.iter().chain(&self.stages).chain(&self.sinks)
     }
 
-    /// Reads a pipeline from the file as an environment sees it, or notes every mistake.
-    pub fn read(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<Self> {
-        let table = tree.table()?;
-        let before = mistakes.len();
+    /// Reads a pipeline from the file as an environment sees it, and notes what could not be read: that part is left
+    /// out, or stands for itself by its default, so that rules across the file can go on.
+    pub fn read(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Self {
+        let empty = Table::new();
+        let table = tree.table().unwrap_or(&empty);
         for (name, entry) in table {
             if !SECTIONS.contains(&name.as_str()) {
                 let near = nearest(name, &SECTIONS).map(|section| format!("did you mean {}?", hints::header(section)));
@@ -105,7 +106,7 @@ impl Pipeline {
             }
         }
         let head = section(table, "pipeline", mistakes).unwrap_or_else(Head::unread);
-        let pipeline = Self {
+        Self {
             environment: environment.to_owned(),
             aws: section(table, "aws", mistakes).unwrap_or_default(),
             schedule: section(table, "schedule", mistakes).unwrap_or_default(),
@@ -120,10 +121,7 @@ impl Pipeline {
             stages: stages(table, mistakes),
             sinks: named(table, Role::Sink, mistakes),
             head,
-        };
-        super::rules::check(&pipeline, tree, mistakes);
-        let broken = mistakes[before..].iter().any(|mistake| mistake.code.starts_with('E'));
-        (!broken).then_some(pipeline)
+        }
     }
 }
 

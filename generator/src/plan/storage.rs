@@ -138,6 +138,7 @@ pub fn physical(names: &Names, store: &Store) -> (String, String) {
             let arn = format!("arn:{PARTITION}:s3:::{name}");
             (name, arn)
         }
-        Store::Existing(arn) => (arn.to_string(), arn.to_string()),
+        Store::Existing(table) if table.starts_with("arn:") => (table.clone(), table.clone()),
+        Store::Existing(table) => (table.clone(), format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{table}")),
     }
 }

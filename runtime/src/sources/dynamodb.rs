@@ -26,7 +26,7 @@ pub struct Dynamodb {
     pub items_file: Option<RelativePath>,
     /// A table that exists already: it is read, and neither made nor seeded nor deleted.
     #[serde(default, skip_serializing)]
-    pub existing: Option<Arn>,
+    pub existing: Option<ExistingTable>,
     /// In how many parts the table is scanned at once.
     #[serde(default = "one")]
     pub segments: Within<1, 64>,
@@ -34,6 +34,30 @@ pub struct Dynamodb {
 
 fn name() -> Attribute {
     super::name()
+}
+
+crate::checked_text!(
+    /// A table that exists: its name, or its ARN where it is another account's.
+    ExistingTable,
+    "the name of a table, or its ARN such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`",
+    "^(arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/)?[A-Za-z0-9_.-]{3,255}$",
+    |text| {
+        let name = match text.split_once(":table/") {
+            // Not an index, a stream or another service's resource.
+            Some((start, name)) if is_dynamodb(start) => name,
+            Some(_) => return false,
+            None => text,
+        };
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        (3..=255).contains(&name.len()) && name.bytes().all(fits)
+    }
+);
+
+/// Whether an ARN starts as one of DynamoDB does, in a region and an account.
+fn is_dynamodb(start: &str) -> bool {
+    let parts: Vec<&str> = start.split(':').collect();
+    let [_, _, service, region, account] = parts[..] else { return false };
+    Arn::new(format!("{start}:x")).is_ok() && service == "dynamodb" && !region.is_empty() && !account.is_empty()
 }
 
 fn one() -> Within<1, 64> {
@@ -53,7 +77,7 @@ impl Component for Dynamodb {
 
     fn store(&self, name: &str) -> Option<Store> {
         Some(match &self.existing {
-            Some(arn) => Store::Existing(arn.clone()),
+            Some(table) => Store::Existing(table.to_string()),
             None => Store::Table { name: name.into(), partition: self.key.to_string(), sort: None, expires: None },
         })
     }
@@ -82,10 +106,6 @@ impl Component for Dynamodb {
         if let Some((found, allowed)) = self.items_file.as_ref().and_then(|file| super::unfit(file.as_str())) {
             return Some(("items_file", found, allowed));
         }
-        if let Some(arn) = self.existing.as_ref().filter(|arn| !is_table(arn)) {
-            let allowed = "the ARN of a table such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`";
-            return Some(("existing", format!("`{arn}`"), allowed.into()));
-        }
         let key = match () {
             () if self.existing.is_none() => return None,
             () if !self.items.is_empty() => "items",
@@ -100,17 +120,6 @@ impl Component for Dynamodb {
         let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
         Ok(Opened::Source(Box::new(Scan { table, after: None })))
     }
-}
-
-/// Whether this is a table itself, and not an index, a stream or another service's resource.
-fn is_table(arn: &Arn) -> bool {
-    let parts: Vec<&str> = arn.as_str().splitn(6, ':').collect();
-    let [_, _, service, region, account, rest] = parts[..] else { return false };
-    let name = |name: &str| {
-        (3..=255).contains(&name.len())
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    };
-    service == "dynamodb" && !region.is_empty() && !account.is_empty() && rest.strip_prefix("table/").is_some_and(name)
 }
 
 struct Scan {

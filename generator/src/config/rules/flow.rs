@@ -90,8 +90,10 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
             mistakes.push(
                 Mistake::new("E014", span, format!("{whose} cannot work with these settings"), found).allowed(allowed),
             );
-        } else if let Some(Store::Existing(arn)) = component.settings.store(&component.name) {
-            let (here, there) = (pipeline.aws.region.as_str(), arn.as_str().split(':').nth(3).unwrap_or_default());
+        } else if let Some(Store::Existing(table)) = component.settings.store(&component.name) {
+            // A bare name is one of the pipeline's own region.
+            let here = pipeline.aws.region.as_str();
+            let there = table.split(':').nth(3).unwrap_or(here);
             if here != there {
                 let span =
                     super::entry(&component.tree, &["existing"]).map_or(&component.span, |entry| &entry.tree.span);
