@@ -59,9 +59,10 @@ fn every_case_renders_as_accepted() {
         }
     }
     assert!(differences.is_empty(), "{differences}\nwhere this is meant: UPDATE_SNAPSHOTS=1 cargo test --test golden");
-    let gone = fs::read_dir(&root).expect("golden files").flatten().filter(|entry| {
-        !Path::new(CASES).join(entry.file_name()).with_extension("toml").is_file()
-    });
+    let gone = fs::read_dir(&root)
+        .expect("golden files")
+        .flatten()
+        .filter(|entry| !Path::new(CASES).join(entry.file_name()).with_extension("toml").is_file());
     let gone: Vec<_> = gone.map(|entry| entry.path()).collect();
     assert!(gone.is_empty(), "without a pipeline: {gone:?}");
 }

@@ -60,8 +60,14 @@ fn it_refuses_what_fanggen_refuses() {
         ("no sinks", MINIMAL.replace("[sinks.archive]\ntype = \"s3\"\n", "")),
         ("stages as a table", MINIMAL.replace("[[stages]]\nname = \"review\"", "[stages.x]\nname = \"review\"")),
         ("an unknown key of an environment", format!("{MINIMAL}\n[environments.dev]\nschedul.expression = \"x\"\n")),
-        ("an unknown key in a section of an environment", format!("{MINIMAL}\n[environments.dev]\naws.regio = \"x\"\n")),
-        ("an unknown setting in an environment", format!("{MINIMAL}\n[environments.dev.sinks.archive]\nforma = \"x\"\n")),
+        (
+            "an unknown key in a section of an environment",
+            format!("{MINIMAL}\n[environments.dev]\naws.regio = \"x\"\n"),
+        ),
+        (
+            "an unknown setting in an environment",
+            format!("{MINIMAL}\n[environments.dev.sinks.archive]\nforma = \"x\"\n"),
+        ),
         ("a scope without actions", format!("{MINIMAL}\n[[iam.scopes]]\nfunction = \"worker\"\nresources = []\n")),
     ];
     for (what, text) in wrong {

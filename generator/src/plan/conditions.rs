@@ -76,9 +76,10 @@ pub fn refused(scope: &Scope, path: &str) -> Vec<Problem> {
                     path: format!("{path}.conditions.{operator}"),
                     title: format!("IAM refuses the condition on `{key}`"),
                     found: if named { "values that no policy can hold" } else { "a key without a service" }.into(),
-                    allowed: "a key such as `aws:RequestedRegion`, and one or more texts on one line, of characters up \
+                    allowed:
+                        "a key such as `aws:RequestedRegion`, and one or more texts on one line, of characters up \
                               to `ÿ`"
-                        .into(),
+                            .into(),
                     help: None,
                 });
             }

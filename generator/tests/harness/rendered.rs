@@ -130,7 +130,8 @@ pub fn lint(templates: &[PathBuf], more: &[&str]) {
             let mut command = Command::new(&linter);
             command.args(more).args(["--non-zero-exit-code", "informational", "--"]).args(part);
             let output = command.output().expect("cfn-lint starts");
-            let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+            let said =
+                format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
             if output.status.success() && said.trim().is_empty() { String::new() } else { format!("{said}\n") }
         };
         let started: Vec<_> = parts.map(|part| scope.spawn(move || run(part))).collect();

@@ -32,34 +32,23 @@ fn tool(name: &str) -> PathBuf {
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
     let programs = PROGRAMS.get_or_init(|| environment(&cache()).join("bin"));
     let program = programs.join(name);
-    assert!(
-        program.is_file(),
-        "`{name}` was installed, but `{}` is not there",
-        program.display()
-    );
+    assert!(program.is_file(), "`{name}` was installed, but `{}` is not there", program.display());
     program
 }
 
 fn pins() -> Vec<String> {
-    PINS.iter()
-        .map(|(name, version)| format!("{name}=={version}"))
-        .collect()
+    PINS.iter().map(|(name, version)| format!("{name}=={version}")).collect()
 }
 
 /// The folder that holds the lock and the environment; other pins have another folder.
 fn cache() -> PathBuf {
-    let set = |name: &str| {
-        env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
+    let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = set("FANGGEN_TOOLS_DIR").unwrap_or_else(|| {
         let home = || set("HOME").map(|home| home.join(".cache"));
         let Some(base) = set("XDG_CACHE_HOME").or_else(home) else {
             panic!("no place for the linters: set `FANGGEN_TOOLS_DIR`, `XDG_CACHE_HOME` or `HOME`");
         };
-        base.join("fanggen")
-            .join(format!("tools-{:016x}", hash(&pins().join(" "))))
+        base.join("fanggen").join(format!("tools-{:016x}", hash(&pins().join(" "))))
     });
     // Programs are started from other folders than this one.
     std::path::absolute(&folder).unwrap_or(folder)
@@ -67,9 +56,7 @@ fn cache() -> PathBuf {
 
 /// FNV-1a: the hasher of std may change with the compiler, and would then install everything anew.
 fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The folder of the finished environment, which the first process to come makes.
@@ -83,10 +70,7 @@ fn environment(cache: &Path) -> PathBuf {
         return folder;
     }
     if folder.exists() {
-        eprintln!(
-            "tools: `{}` is unfinished or of other versions: made anew",
-            folder.display()
-        );
+        eprintln!("tools: `{}` is unfinished or of other versions: made anew", folder.display());
         done(fs::remove_dir_all(&folder), "remove", &folder);
     }
     install(&folder);
@@ -121,41 +105,21 @@ fn is_ready(folder: &Path) -> bool {
 
 fn install(folder: &Path) {
     let pins = pins();
-    eprintln!(
-        "tools: installing {} into `{}`",
-        pins.join(", "),
-        folder.display()
-    );
+    eprintln!("tools: installing {} into `{}`", pins.join(", "), folder.display());
     let advice = "install Python 3.9 or later with its `venv` module (Debian, Ubuntu: `apt-get install python3-venv`)";
-    run(
-        Command::new("python3").args(["-m", "venv"]).arg(folder),
-        advice,
-    );
+    run(Command::new("python3").args(["-m", "venv"]).arg(folder), advice);
     let mut pip = Command::new(folder.join("bin/python"));
-    pip.args([
-        "-m",
-        "pip",
-        "install",
-        "--disable-pip-version-check",
-        "--no-input",
-        "--quiet",
-    ]);
+    pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]);
     // From source, `taplo` would ask for a compiler and many minutes.
     pip.args(["--only-binary", ":all:"]).args(&pins);
-    run(
-        &mut pip,
-        "the linters come from PyPI: check the network, or the index that pip is set to",
-    );
+    run(&mut pip, "the linters come from PyPI: check the network, or the index that pip is set to");
 }
 
 /// Runs to the end; when that fails, stops with what was run, what it said, and what to do.
 fn run(command: &mut Command, advice: &str) {
     let output = match command.output() {
         Ok(output) => output,
-        Err(error) => panic!(
-            "cannot start `{}`: {error}\n{advice}",
-            command.get_program().display()
-        ),
+        Err(error) => panic!("cannot start `{}`: {error}\n{advice}", command.get_program().display()),
     };
     assert!(
         output.status.success(),
