@@ -43,7 +43,7 @@ fn fresh_files_pass_the_check_and_are_not_touched() {
     let before = times(&project);
     let check = project.fanggen(&["render", "--check"]);
     assert_eq!(good(&check), "");
-    assert!(texts(&check).1.contains("fresh: 8 files in ./generated"), "{check:?}");
+    assert!(texts(&check).1.contains("fresh: 8 files in generated"), "{check:?}");
     assert!(texts(&project.fanggen(&["render"])).1.contains("fresh: 8 files"));
     assert_eq!(times(&project), before);
 }
@@ -58,8 +58,8 @@ fn stale_files_fail_the_check_with_what_differs() {
     assert_eq!(check.status.code(), Some(1));
     let expected = "-Description: \"All sources, all sinks\"\n+Description: \"All of them\"\n";
     assert_eq!(diff.matches(expected).count(), 3, "{diff}");
-    assert!(diff.starts_with("--- ./generated/dev/template.yaml\n+++ ./generated/dev/template.yaml\n"), "{diff}");
-    assert!(words.ends_with("stale: 6 files in ./generated; run `fanggen render`\n"), "{words}");
+    assert!(diff.starts_with("--- generated/dev/template.yaml\n+++ generated/dev/template.yaml\n"), "{diff}");
+    assert!(words.ends_with("stale: 6 files in generated; run `fanggen render`\n"), "{words}");
     assert_eq!(project.files(), before);
     let json = project.fanggen(&["render", "--check", "--json"]);
     let json: serde_json::Value = serde_json::from_str(&texts(&json).0).expect("JSON");
@@ -72,7 +72,7 @@ fn only_what_changed_is_written() {
     let before = times(&project);
     change(&project, "functions.memory_mb = 1024", "functions.memory_mb = 2048");
     let (_, words) = texts(&project.fanggen(&["render"]));
-    assert!(words.contains(" changed ./generated/prod/template.yaml\n"), "{words}");
+    assert!(words.contains(" changed generated/prod/template.yaml\n"), "{words}");
     let changed: Vec<String> =
         times(&project).into_iter().filter(|(path, time)| before[path] != *time).map(|(path, _)| path).collect();
     assert_eq!(changed, ["prod/plan.json", "prod/template.yaml"]);
@@ -89,7 +89,7 @@ fn files_of_an_environment_that_is_gone_go_with_it_and_those_of_others_stay() {
     assert_eq!(project.fanggen(&["render", "--check"]).status.code(), Some(1));
     assert!(generated.join("paused/plan.json").exists());
     let (_, words) = texts(&project.fanggen(&["render"]));
-    assert!(words.contains("    gone ./generated/paused/template.yaml\n"), "{words}");
+    assert!(words.contains("    gone generated/paused/template.yaml\n"), "{words}");
     assert!(!generated.join("paused").exists());
     assert!(generated.join("later/plan.json").exists() && generated.join("dev/notes.md").exists());
     assert!(generated.join("notes/template.yaml").exists());
@@ -109,7 +109,7 @@ fn a_file_that_cannot_be_written_keeps_all_others_as_they_were() {
         let before = (project.files(), times(&project));
         let output = project.fanggen(&["render"]);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
-        assert!(texts(&output).1.contains(&format!("error: `./generated/{blocked}` cannot be ")), "{output:?}");
+        assert!(texts(&output).1.contains(&format!("error: `generated/{blocked}` cannot be ")), "{output:?}");
         assert_eq!((project.files(), times(&project)), before, "{blocked}");
     }
 }

@@ -1,5 +1,6 @@
 //! The Lambda's side: the events that it is sent, what it answers, and its doors to AWS.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::doors::{Bucket, Doors, Queue, Rows};
 use crate::error::Error;
 use crate::flow::Running;
 use crate::function::{Function, Inlet};
+use crate::items::Written;
 use crate::record::Item;
 use crate::run::{Message, RunId};
 
@@ -31,10 +33,6 @@ impl Doors for Cloud {
         Err(Error::not_built("sqs"))
     }
 
-    fn given(&self, _: &str) -> Result<Vec<Item>, Error> {
-        Err(Error::not_built("inline"))
-    }
-
     fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
         Err(Error::not_built("file"))
     }
@@ -48,6 +46,21 @@ impl Doors for Cloud {
 #[derive(Debug, Deserialize)]
 struct Firing {
     scheduled_time: String,
+    #[serde(default)]
+    given: BTreeMap<String, Given>,
+}
+
+/// The items of a source that travel in the schedule's input.
+#[derive(Debug, Deserialize)]
+struct Given {
+    key: String,
+    items: Vec<Written>,
+}
+
+impl Given {
+    fn items(&self) -> Result<Vec<Item>, Error> {
+        self.items.iter().map(|written| written.item(&self.key)).collect()
+    }
 }
 
 /// What an event source mapping sends.
@@ -89,12 +102,15 @@ impl<D: Doors> Answering<D> {
                 let firing: Firing = serde_json::from_value(event).map_err(unreadable)?;
                 let run = RunId::scheduled(&firing.scheduled_time)?;
                 // The sources of every run start from their beginning.
-                let produced = self.function.open(&self.doors)?.produce(&run).await?;
+                let items = |(source, given): (String, Given)| Ok((source, given.items()?));
+                let given = firing.given.into_iter().map(items).collect::<Result<_, Error>>()?;
+                let produced = self.function.open(&self.doors, &given)?.produce(&run).await?;
                 Ok(json!(produced))
             }
             Inlet::Queue => {
                 let delivery: Delivery = serde_json::from_value(event).map_err(unreadable)?;
-                let worker = self.worker.get_or_try_init(|| async { self.function.open(&self.doors) }).await?;
+                let worker =
+                    self.worker.get_or_try_init(|| async { self.function.open(&self.doors, &BTreeMap::new()) }).await?;
                 let mut failures = Vec::new();
                 for delivered in delivery.records {
                     let worked = match Message::read(&delivered.body) {

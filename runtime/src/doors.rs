@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::component::Page;
 use crate::error::Error;
-use crate::record::Item;
+use crate::items::Page;
 use crate::run::Message;
 
 /// A bucket of objects.
@@ -69,12 +68,6 @@ pub trait Doors: Send + Sync {
     /// # Errors
     /// No queue here.
     fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error>;
-
-    /// The items that came with the run for a source: in the schedule's input, or in `pipeline.toml` itself.
-    ///
-    /// # Errors
-    /// None came.
-    fn given(&self, source: &str) -> Result<Vec<Item>, Error>;
 
     /// A file that belongs to the pipeline, opened for reading; `store` is the bucket it was uploaded to, where there
     /// is one.

@@ -1,12 +1,14 @@
 //! A function at work: a run becomes chunks, a chunk moves through the stages and into the outlets.
 
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::component::{Opened, Sink, Source, Stage};
+use crate::component::{Binding, Opened, Sink, Source, Stage};
 use crate::doors::{Doors, Queue};
 use crate::error::Error;
 use crate::function::{Function, Inlet, Outlets};
-use crate::record::{Failure, Record};
+use crate::record::{Failure, Item, Record};
 use crate::run::{CHUNK_BYTES, CHUNK_ITEMS, Chunk, Message, RunId};
 
 /// Open components by their names.
@@ -51,15 +53,16 @@ pub struct Worked {
 }
 
 impl Function {
-    /// Opens all components behind these doors.
+    /// Opens all components behind these doors; `given` are the items that came with the run, by source.
     ///
     /// # Errors
     /// What keeps one of them from running here, with its name.
-    pub fn open(&self, doors: &dyn Doors) -> Result<Running, Error> {
+    pub fn open(&self, doors: &dyn Doors, given: &BTreeMap<String, Vec<Item>>) -> Result<Running, Error> {
         let contact = self.contact.as_deref();
         let open = |part: &crate::function::Part| {
+            let given = given.get(&part.name).cloned().unwrap_or_default();
             part.settings
-                .open(part.binding(contact), doors)
+                .open(Binding { given, ..part.binding(contact) }, doors)
                 .map_err(|error| Error { message: format!("`{}`: {}", part.name, error.message), ..error })
         };
         let odd = || Error::permanent("settings_unreadable", "a component opened as another role than its card says");
@@ -141,14 +144,14 @@ impl Running {
     /// What keeps the chunk from being sent to the next function.
     pub async fn work(&self, message: Message) -> Result<Worked, Error> {
         let mut records = message.records;
-        let order: Vec<(String, String)> = records.iter().map(identity).collect();
+        let order: HashMap<_, _> = records.iter().map(identity).zip(0..).collect();
         for stage in &self.stages {
             let (ready, failed): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.failure.is_none());
             records = if ready.is_empty() { ready } else { stage.apply(ready).await };
             records.extend(failed);
         }
         // Failed records went their own way: bring all back into the order in which they came.
-        records.sort_by_cached_key(|record| order.iter().position(|known| *known == identity(record)));
+        records.sort_by_cached_key(|record| order.get(&identity(record)).copied().unwrap_or(usize::MAX));
         match &self.out {
             Out::Queue(queue) => {
                 queue.send(vec![Message::new(message.chunk, records)]).await?;

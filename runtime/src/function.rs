@@ -35,7 +35,13 @@ impl Part {
     /// What the component is told when it is opened.
     #[must_use]
     pub fn binding(&self, contact: Option<&str>) -> Binding {
-        Binding { name: self.name.clone(), on: self.on.clone(), pace: self.pace, contact: contact.map(Into::into) }
+        Binding {
+            name: self.name.clone(),
+            on: self.on.clone(),
+            pace: self.pace,
+            contact: contact.map(Into::into),
+            given: Vec::new(),
+        }
     }
 
     fn to_json(&self) -> Value {

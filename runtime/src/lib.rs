@@ -1,5 +1,6 @@
 //! The components of a sentiment pipeline and the function that runs them: event -> source -> stages -> sinks.
 
+pub mod card;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod component;

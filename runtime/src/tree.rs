@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
@@ -35,8 +36,8 @@ pub enum Value {
     Flag(bool),
     /// A TOML date or time, which no setting takes.
     Date(String),
-    /// Values in a row.
-    List(Vec<Tree>),
+    /// Values in a row, shared: a list of ten thousand items is copied for nobody who only reads it.
+    List(Arc<Vec<Tree>>),
     /// Values by name.
     Table(Table),
     /// Stands where a required value was missing, so that reading goes on to the next mistake.
@@ -158,6 +159,7 @@ fn plain(found: de::Unexpected<'_>) -> String {
         U::Unsigned(number) => format!("the number `{number}`"),
         U::Signed(number) => format!("the number `{number}`"),
         U::Float(number) => format!("the number `{number}`"),
+        U::Str("") => "an empty text".into(),
         U::Str(text) => format!("the text `{text}`"),
         U::Seq => "a list".into(),
         U::Map => "a table".into(),
@@ -226,6 +228,7 @@ impl Tree {
     /// What this is, in the words of somebody who writes TOML.
     pub fn plain(&self) -> String {
         match &self.value {
+            Value::Text(text) if text.is_empty() => "an empty text".into(),
             Value::Text(text) => format!("the text `{text}`"),
             Value::Integer(number) => format!("the number `{number}`"),
             Value::Float(number) => format!("the number `{number}`"),
@@ -255,7 +258,7 @@ impl Tree {
                 None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
             serde_json::Value::String(text) => Value::Text(text),
-            serde_json::Value::Array(list) => Value::List(list.into_iter().map(Self::from_json).collect()),
+            serde_json::Value::Array(list) => Value::List(Arc::new(list.into_iter().map(Self::from_json).collect())),
             serde_json::Value::Object(map) => Value::Table(
                 map.into_iter()
                     .map(|(name, value)| (name, Entry { key: 0..0, tree: Self::from_json(value) }))
@@ -332,9 +335,25 @@ impl<'de> de::Deserializer<'de> for &'de Tree {
         }
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        match self.value {
+            // Serde would take the values of a list for the fields in their order, which nobody means.
+            Value::List(_) => Err(Fault {
+                span: Some(self.span.clone()),
+                kind: FaultKind::Mismatch { found: self.plain(), allowed: "a table".into() },
+            }),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf
-        unit unit_struct tuple tuple_struct map struct identifier ignored_any
+        unit unit_struct tuple tuple_struct map identifier ignored_any
     }
 }
 

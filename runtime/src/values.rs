@@ -189,6 +189,28 @@ checked_text!(
 );
 
 checked_text!(
+    /// The name of a column or attribute that holds a key: what DynamoDB takes for a key's attribute.
+    Attribute,
+    "1 to 255 bytes without control characters",
+    "^[^\\x00-\\x1f\\x7f]{1,255}$",
+    |text| !text.trim().is_empty() && text.len() <= 255 && text.chars().all(printable)
+);
+
+checked_text!(
+    /// The first part of the keys of objects. In a policy `*`, `?` and `$` would mean more than themselves.
+    Prefix,
+    "names of letters, digits, `-`, `_`, `.` and `=` with `/` between them, 200 characters at most",
+    "^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$",
+    |text| {
+        let name = |part: &str| {
+            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
+            !matches!(part, "" | "." | "..") && part.bytes().all(fits)
+        };
+        text.len() <= 200 && text.split('/').all(name)
+    }
+);
+
+checked_text!(
     /// A web address.
     HttpUrl,
     "an http or https address such as `https://example.com/path`",

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use fanggen_runtime::tree::{Entry, Span, Table, Tree};
 use serde::Serialize;
 use serde_json::json;
 
@@ -71,7 +72,7 @@ pub struct Ended(pub u8);
 #[derive(Debug, thiserror::Error)]
 enum Failure {
     /// The pipeline's file cannot be read.
-    #[error("`{}` cannot be read: {source}{}", .path.display(), hint(.path))]
+    #[error("`{}` cannot be read: {}{}", .path.display(), plain(.source), hint(.path))]
     File { path: PathBuf, source: std::io::Error },
     /// Its mistakes are printed already.
     #[error("")]
@@ -91,6 +92,16 @@ enum Failure {
     /// The system refuses what a command needs.
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
+}
+
+/// The system's reason, in the words of somebody who has a file.
+fn plain(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::InvalidData => "it is not text in UTF-8; save it as UTF-8 and try again".into(),
+        std::io::ErrorKind::IsADirectory => "it is a folder; name the `pipeline.toml` in it".into(),
+        _ => error.to_string(),
+    }
 }
 
 fn hint(path: &Path) -> &'static str {
@@ -182,18 +193,18 @@ struct Opened {
 }
 
 impl Global {
-    /// Reads the file, plans it, looks for the files that it names, and reports what is wrong.
-    fn open(&self) -> Result<Opened, Failure> {
+    /// Reads the file, plans it, looks for the files that it names, and reports what is wrong: errors, and warnings
+    /// where they are asked for.
+    fn open(&self, least: Severity) -> Result<Opened, Failure> {
         let read = |source| Failure::File { path: self.file.clone(), source };
         let text = std::fs::read_to_string(&self.file).map_err(read)?;
-        let root = match self.file.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-            _ => PathBuf::from("."),
-        };
+        // Empty for a file in this folder, so that what is printed starts with what the user knows.
+        let root = self.file.parent().map(Path::to_owned).unwrap_or_default();
         let mut config = Config::read(&self.file.display().to_string(), &text);
         let plans = Plan::all(&mut config);
         let absent = absent_files(&config, &root);
         config.note(absent);
+        config.mistakes.retain(|mistake| mistake.severity() <= least);
         self.report(&config);
         if config.broken() {
             return Err(Failure::Mistakes);
@@ -237,26 +248,23 @@ fn listed(config: &Config) -> Vec<serde_json::Value> {
 /// Files that the pipeline names and that are not there.
 fn absent_files(config: &Config, root: &Path) -> Vec<Mistake> {
     let mut absent = Vec::new();
-    for (environment, pipeline) in &config.pipelines {
-        let mut named: Vec<(String, String)> = Vec::new();
-        if let Some(texts) = &pipeline.local.texts {
-            named.push(("local.texts".into(), texts.to_string()));
+    for environment in &config.environments {
+        let Some(file) = config.tree(environment).and_then(Tree::table) else { continue };
+        let table = |name: &str| file.get(name).and_then(|entry| entry.tree.table()).into_iter();
+        let mut named: Vec<&Entry> = table("local").filter_map(|local| local.get("texts")).collect();
+        for source in table("sources").flat_map(Table::values).filter_map(|source| source.tree.table()) {
+            named.extend(["path", "items_file"].into_iter().filter_map(|key| source.get(key)));
         }
-        for source in &pipeline.sources {
-            for key in ["path", "items_file"] {
-                let path = format!("{}.{key}", source.path);
-                let entry = source.tree.table().and_then(|table| table.get(key));
-                named.extend(entry.and_then(|entry| entry.tree.text()).map(|text| (path, text.to_owned())));
-            }
-        }
-        for (path, file) in named {
-            if !root.join(&file).is_file() {
+        for (entry, file) in named.into_iter().filter_map(|entry| Some((entry, entry.tree.text()?))) {
+            // Where something is wrong with the setting already, its file is not looked for.
+            let known = |span: &Span| config.mistakes.iter().any(|mistake| mistake.span == *span);
+            if !known(&entry.key) && !known(&entry.tree.span) && !root.join(file).is_file() {
                 let title = format!("the file `{file}` is not there");
-                let span = config.span(environment, &path);
+                let span = entry.tree.span.clone();
                 absent.push(
                     Mistake::new("E080", &span, title, "no such file")
                         .allowed(format!("a file, by its path from the folder of `{}`", config.source.path))
-                        .help(near_file(root, &file)),
+                        .help(near_file(root, file)),
                 );
             }
         }
@@ -268,7 +276,7 @@ fn absent_files(config: &Config, root: &Path) -> Vec<Mistake> {
 fn near_file(root: &Path, file: &str) -> Option<String> {
     let wanted = Path::new(file);
     let folder = wanted.parent()?;
-    let entries = std::fs::read_dir(root.join(folder)).ok()?;
+    let entries = std::fs::read_dir(Path::new(".").join(root).join(folder)).ok()?;
     let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let near = mistake::nearest(&wanted.file_name()?.to_string_lossy(), &names)?;
     Some(format!("did you mean `{}`?", folder.join(near).display()))

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{Done, Global, pretty, print};
+use crate::config::mistake::Severity;
 
 /// Show all resources of an environment
 #[derive(Debug, Args)]
@@ -20,7 +21,7 @@ pub struct PlanCommand {
 
 impl PlanCommand {
     pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open()?;
+        let opened = global.open(Severity::Warning)?;
         let plan = opened.plan(opened.environment(self.env.as_deref())?)?;
         print(&if global.json { pretty(plan) } else { plan.to_string() });
         Ok(())

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Done, Ended, Global, Style, pretty, print, words};
+use crate::config::mistake::Severity;
 use crate::render::{Artifact, Names, disk, render};
 
 /// The folder for generated files, unless another is named.
@@ -27,12 +28,12 @@ pub struct Render {
 
 impl Render {
     pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open()?;
+        let opened = global.open(Severity::Warning)?;
         let folder = self.out.unwrap_or_else(|| opened.root.join(GENERATED));
         // Beside the file, the Makefile finds its way there from wherever it is called.
         let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let around = folder.parent().filter(|around| *around != Path::new("")).unwrap_or(Path::new("."));
-        let (file, shown, root) = if around == opened.root {
+        let here = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
+        let (file, shown, root) = if folder.parent().map(here) == Some(here(&opened.root)) {
             (last(&global.file), last(&folder), Some(".."))
         } else {
             (global.file.display().to_string(), folder.display().to_string(), None)

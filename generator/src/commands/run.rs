@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 use fanggen_runtime::error::Error;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{Done, Ended, Failure, Global, Style, pretty, print, to_person, words};
+use crate::config::mistake::Severity;
 use crate::local::{self, Options, Summary, Watch};
 
 /// Run the pipeline once, on this machine
@@ -33,12 +34,19 @@ pub struct Run {
     all: bool,
 }
 
+/// A line under the header, and nothing else: what a person reads and a program can still cut into columns.
+const STYLE: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::none().junction(' '))
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .content_lines(ContentLineStyle::none().junction(' '));
+
 /// Rows of a result that are printed unless all are asked for.
 const ROWS: usize = 40;
 
 impl Run {
     pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open()?;
+        // What is left out when deployed does not matter here: errors only.
+        let opened = global.open(Severity::Error)?;
         let pipeline = opened.pipeline(opened.environment(self.env.as_deref())?)?;
         let options = Options { root: opened.root.clone(), live: self.live, time: Timestamp::now() };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -131,7 +139,7 @@ fn places_of<'a>(mut places: impl ExactSizeIterator<Item = &'a str>) -> String {
 
 fn table(summary: &Summary, most: usize) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(STYLE);
     table.set_header(["item", "label", "score", "engine", "text source"]);
     for row in summary.items.iter().take(most) {
         let failed = summary.failed.iter().find(|failed| failed.item.as_ref() == Some(&row.item));
@@ -147,7 +155,7 @@ fn table(summary: &Summary, most: usize) -> String {
     if let Some(score) = table.column_mut(2) {
         score.set_cell_alignment(CellAlignment::Right);
     }
-    table.to_string()
+    table.trim_fmt()
 }
 
 /// A name from outside, made fit for a terminal: no control characters, no endless line.

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Done, Global, Opened, Style, listed, pretty, print, words};
+use crate::config::mistake::Severity;
 
 /// Check the file, and print every mistake at once
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub struct Validate {
 
 impl Validate {
     pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open()?;
+        let opened = global.open(Severity::Warning)?;
         let environments: Vec<&str> = match &self.env {
             Some(asked) => vec![opened.environment(Some(asked))?],
             None => opened.config.environments.iter().map(String::as_str).collect(),

@@ -98,10 +98,11 @@ impl Mistake {
                 let known_words = if known.is_empty() { "none".to_owned() } else { listed(&known) };
                 Self::new("E002", span, format!("{whose} has no setting `{key}`"), "unknown setting")
                     .allowed(known_words)
-                    .help(did_you_mean(key, &known))
+                    .help(did_you_mean(key, &known).or_else(|| super::hints::home(key)))
             }
             FaultKind::Missing { key } => {
-                Self::new("E005", span, format!("{whose} lacks `{key}`"), format!("`{key}` is missing here"))
+                let part = if span == around { "" } else { "a part of " };
+                Self::new("E005", span, format!("{part}{whose} lacks `{key}`"), format!("`{key}` is missing here"))
             }
             FaultKind::Other(words) => {
                 Self::new("E003", span, format!("a value of {whose} does not fit"), words.clone())
@@ -113,14 +114,27 @@ impl Mistake {
 /// The place of what stands in for a missing value; no file is that long.
 pub const HOLE: Span = usize::MAX..usize::MAX;
 
-/// The nearest of the known words, when one is near.
+/// Bytes of the longest word that is compared with others: the time for it grows with the product of both lengths.
+const COMPARED: usize = 100;
+
+/// The nearest of the known words, when one is near: by letters, or because it is part of one, as `memory` is of
+/// `memory_mb`.
 pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Option<&'a str> {
+    if word.len() > COMPARED {
+        return None;
+    }
+    let part = |candidate: &str| {
+        let starts = word.len() > 1 && candidate.starts_with(word);
+        starts || word.len() > 2 && candidate.split('_').any(|part| part == word)
+    };
+    let parts = || known.iter().map(AsRef::as_ref).find(|candidate| part(candidate));
     known
         .iter()
         .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate.as_ref()), candidate.as_ref()))
         .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+        .or_else(parts)
 }
 
 /// "did you mean", when a known word is near.
@@ -164,6 +178,9 @@ impl Source {
         if let Some(line) = self.text[from..to].find('\n') {
             to = from + line;
         }
+        if self.text[from..to].ends_with('\r') {
+            to -= 1;
+        }
         // Something to point at, even where something is missing.
         if from == to && to < end && !self.text[to..].starts_with('\n') {
             to = self.text.ceil_char_boundary(to + 1);
@@ -183,23 +200,72 @@ impl Source {
     }
 
     fn report_one(&self, mistake: &Mistake, renderer: &Renderer) -> String {
+        let (title, label) = (tidy(&mistake.title), tidy(&mistake.label));
         let level = match mistake.severity() {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
         let mut snippet = Snippet::source(self.text.as_str())
             .path(self.path.as_str())
-            .annotation(AnnotationKind::Primary.span(self.fit(&mistake.span)).label(mistake.label.as_str()));
+            .annotation(AnnotationKind::Primary.span(self.fit(&mistake.span)).label(label.as_str()));
         if let Some((span, label)) = &mistake.other {
             snippet = snippet.annotation(AnnotationKind::Context.span(self.fit(span)).label(label.as_str()));
         }
-        let mut group = level.primary_title(mistake.title.as_str()).id(mistake.code).element(snippet);
+        let mut group = level.primary_title(title.as_str()).id(mistake.code).element(snippet);
         if let Some(allowed) = &mistake.allowed {
-            group = group.element(Level::NOTE.message(format!("allowed: {allowed}")));
+            group = group.element(Level::NOTE.message(format!("allowed: {}", tidy(allowed))));
         }
         if let Some(help) = &mistake.help {
-            group = group.element(Level::HELP.message(help.as_str()));
+            group = group.element(Level::HELP.message(tidy(help)));
         }
         renderer.render(&[group])
+    }
+}
+
+/// Characters of a quotation that are shown.
+const SHOWN: usize = 120;
+
+/// Words fit for printing, whatever they quote: on one line, nothing that moves the cursor or turns the direction of
+/// writing, and no quotation without end.
+fn tidy(words: &str) -> String {
+    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shortened = |part: &str| match part.char_indices().nth(SHOWN) {
+        Some((end, _)) if part.chars().count() > SHOWN + 20 => format!("{}...", &part[..end]),
+        _ => part.to_owned(),
+    };
+    // Every other part stands between backticks.
+    let parts = words.split('`').enumerate();
+    let parts: Vec<String> =
+        parts.map(|(at, part)| if at % 2 == 1 { shortened(part) } else { part.to_owned() }).collect();
+    let mut tidied = String::new();
+    for c in parts.join("`").chars() {
+        if c.is_control() || turns(c) || !fanggen_runtime::values::printable(c) {
+            tidied.extend(c.escape_default());
+        } else {
+            tidied.push(c);
+        }
+    }
+    tidied
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quoted_cannot_spoil_the_report() {
+        assert_eq!(tidy("`a\nb\u{1b}[31m` is `\u{202e}x`"), "`a\\nb\\u{1b}[31m` is `\\u{202e}x`");
+        assert_eq!(tidy(&format!("`{}` is long", "é".repeat(500))), format!("`{}...` is long", "é".repeat(120)));
+        let sentence = "words ".repeat(100);
+        assert_eq!(tidy(&sentence), sentence);
+    }
+
+    #[test]
+    fn near_words_are_found_and_far_ones_are_not() {
+        assert_eq!(nearest("memory", &["architecture", "memory_mb"]), Some("memory_mb"));
+        assert_eq!(nearest("days", &["retention_days"]), Some("retention_days"));
+        assert_eq!(nearest("sentence", &["sentences", "language"]), Some("sentences"));
+        assert_eq!(nearest("monitoring", &["alarms", "logs"]), None);
+        assert_eq!(nearest(&"x".repeat(1 << 20), &["x"]), None);
     }
 }

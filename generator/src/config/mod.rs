@@ -1,5 +1,6 @@
 //! From the text of `pipeline.toml` to a pipeline for each environment, or to every mistake at once. Pure.
 
+mod hints;
 pub mod mistake;
 mod overlay;
 pub mod pipeline;
@@ -53,20 +54,27 @@ impl Config {
         };
         // With broken syntax half of the values are missing: to complain of those would be noise.
         if mistakes.is_empty() {
+            let environments = environments(&tree, &mut mistakes);
             // The file without any environment: a wrong value is wrong even where all environments override it, while
-            // what is missing may be theirs to say.
-            let mut common = Vec::new();
-            let base = overlay::environment(&tree, None, &mut common);
-            let _ = Pipeline::read("", &base, &mut common);
-            mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
-            for (name, overlay) in environments(&tree, &mut mistakes) {
+            // what is missing may be theirs to say. A file that names none is read once.
+            if environments.iter().any(|(_, overlay)| overlay.is_some()) {
+                let mut common = Vec::new();
+                let base = overlay::environment(&tree, None, &mut common);
+                let _ = Pipeline::read("", &base, &mut common);
+                mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
+            }
+            let mut found = Vec::new();
+            for (name, overlay) in environments {
+                let mut mistakes = Vec::new();
                 let merged = overlay::environment(&tree, overlay, &mut mistakes);
                 if let Some(pipeline) = Pipeline::read(&name, &merged, &mut mistakes) {
                     config.pipelines.insert(name.clone(), pipeline);
                 }
                 config.trees.insert(name.clone(), merged);
-                config.environments.push(name);
+                config.environments.push(name.clone());
+                found.push((name, mistakes));
             }
+            mistakes.extend(of_all(found));
             rules::across(&config, &mut mistakes);
         }
         config.note(mistakes);
@@ -78,6 +86,13 @@ impl Config {
         let identity = |mistake: &Mistake| (mistake.code, mistake.span.start, mistake.span.end, mistake.label.clone());
         let mut known: BTreeSet<_> = self.mistakes.iter().map(&identity).collect();
         self.mistakes.extend(mistakes.into_iter().filter(|mistake| known.insert(identity(mistake))));
+        self.mistakes.sort_by_key(|mistake| (mistake.severity(), mistake.span.start));
+    }
+
+    /// The file as an environment sees it.
+    #[must_use]
+    pub fn tree(&self, environment: &str) -> Option<&Tree> {
+        self.trees.get(environment)
     }
 
     /// Whether any mistake keeps the file from being used.
@@ -86,9 +101,15 @@ impl Config {
         self.mistakes.iter().any(|mistake| mistake.severity() == Severity::Error)
     }
 
-    /// Where a path such as `stages.summary.sentences` stands, or the nearest part of it that stands anywhere.
+    /// Where a path such as `stages.summary.sentences` stands, or the nearest part of it that stands anywhere; the
+    /// name of the pipeline for a section that nobody wrote.
     #[must_use]
     pub fn span(&self, environment: &str, path: &str) -> Span {
+        let span = self.written(environment, path);
+        if span.is_empty() { self.written(environment, "pipeline.name") } else { span }
+    }
+
+    fn written(&self, environment: &str, path: &str) -> Span {
         let mut span = 0..0;
         let Some(mut tree) = self.trees.get(environment) else { return span };
         for part in path.split('.') {
@@ -121,6 +142,25 @@ fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {
         let entry = tree.table()?.get("name")?;
         (entry.tree.text() == Some(name)).then(|| (entry.tree.span.clone(), tree))
     })
+}
+
+/// The mistakes of all environments; what is missing in some of them only says in which.
+fn of_all(found: Vec<(String, Vec<Mistake>)>) -> Vec<Mistake> {
+    let all = found.len();
+    let mut absent: BTreeMap<(&str, usize, &str), Vec<String>> = BTreeMap::new();
+    for (environment, mistakes) in &found {
+        for mistake in mistakes.iter().filter(|mistake| rules::ABSENT.contains(&mistake.code)) {
+            let identity = (mistake.code, mistake.span.start, mistake.label.as_str());
+            absent.entry(identity).or_default().push(format!("`{environment}`"));
+        }
+    }
+    let within = |mistake: &Mistake| {
+        let environments = absent.get(&(mistake.code, mistake.span.start, mistake.label.as_str()))?;
+        (environments.len() < all).then(|| format!("{} in {}", mistake.label, environments.join(", ")))
+    };
+    let label =
+        |mistake: &Mistake| Mistake { label: within(mistake).unwrap_or(mistake.label.clone()), ..mistake.clone() };
+    found.iter().flat_map(|(_, mistakes)| mistakes).map(label).collect()
 }
 
 /// The environments with what they override, or the default one.

@@ -1,6 +1,8 @@
 //! An environment laid over the file: it overrides any value, and addresses a stage by its name.
 
-use fanggen_runtime::tree::{Entry, Table, Tree, Value};
+use std::sync::Arc;
+
+use fanggen_runtime::tree::{Entry, Table, Tree, Value, listed};
 
 use super::mistake::{Mistake, did_you_mean};
 
@@ -10,26 +12,45 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
     if let Some(table) = tree.table_mut() {
         table.remove("environments");
         if let Some(overlay) = overlay.and_then(Tree::table) {
-            lay(table, overlay, mistakes);
+            let mut overlay = overlay.clone();
+            if let Some(inner) = overlay.remove("environments") {
+                mistakes.push(
+                    Mistake::new("E041", &inner.key, "an environment has no environments of its own", "not read here")
+                        .help("write each of them as `[environments.<name>]`".to_owned()),
+                );
+            }
+            if let Some(above) = overlay.remove("stages") {
+                lay_all_stages(table, above, mistakes);
+            }
+            lay(table, &overlay);
         }
     }
     tree
 }
 
 /// Lays one table over another, value by value.
-fn lay(base: &mut Table, overlay: &Table, mistakes: &mut Vec<Mistake>) {
+fn lay(base: &mut Table, overlay: &Table) {
     for (name, above) in overlay {
-        match base.get_mut(name) {
-            None => drop(base.insert(name.clone(), above.clone())),
-            Some(below) => lay_entry(name, below, above, mistakes),
+        let below = base.get_mut(name).and_then(|below| below.tree.table_mut());
+        match (below, above.tree.table()) {
+            (Some(below), Some(overlay)) => {
+                change_type(below, overlay);
+                lay(below, overlay);
+            }
+            _ => drop(base.insert(name.clone(), above.clone())),
         }
     }
 }
 
-fn lay_entry(name: &str, below: &mut Entry, above: &Entry, mistakes: &mut Vec<Mistake>) {
-    match (&mut below.tree.value, &above.tree.value) {
-        (Value::List(stages), Value::Table(by_name)) if name == "stages" => lay_stages(stages, by_name, mistakes),
-        (Value::List(_), Value::List(_)) if name == "stages" => {
+/// The stages are a list in the file, and a table by name in an environment.
+fn lay_all_stages(base: &mut Table, above: Entry, mistakes: &mut Vec<Mistake>) {
+    let below = base.get_mut("stages").map(|entry| &mut entry.tree.value);
+    match (below, &above.tree.value) {
+        (Some(Value::List(stages)), Value::Table(by_name)) => {
+            lay_stages(Arc::make_mut(stages).as_mut_slice(), by_name, mistakes)
+        }
+        (None, Value::Table(by_name)) => lay_stages(&mut [], by_name, mistakes),
+        (_, Value::List(_)) => {
             let words = "an environment addresses a stage by its name: `stages.<name>.<setting> = ..`";
             mistakes.push(
                 Mistake::new("E042", &above.key, "an environment cannot list the stages anew", "a list of stages")
@@ -37,11 +58,8 @@ fn lay_entry(name: &str, below: &mut Entry, above: &Entry, mistakes: &mut Vec<Mi
                     .help(words.to_owned()),
             );
         }
-        (Value::Table(base), Value::Table(overlay)) => {
-            change_type(base, overlay);
-            lay(base, overlay, mistakes);
-        }
-        _ => *below = above.clone(),
+        (Some(_), Value::Table(_)) => {} // what the file itself has there is no list, and is reported as such
+        _ => drop(base.insert("stages".into(), above)),
     }
 }
 
@@ -53,7 +71,7 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
         match (stage, above.tree.table()) {
             (Some(stage), Some(overlay)) => {
                 change_type(stage, overlay);
-                lay(stage, overlay, mistakes);
+                lay(stage, overlay);
             }
             (Some(_), None) => mistakes.push(
                 Mistake::new("E003", &above.tree.span, "a stage is a table", format!("found {}", above.tree.plain()))
@@ -61,7 +79,7 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
             ),
             (None, _) => mistakes.push(
                 Mistake::new("E040", &above.key, format!("there is no stage `{name}`"), "not the name of a stage")
-                    .allowed(fanggen_runtime::tree::listed(&names))
+                    .allowed(if names.is_empty() { "none: the file has no stages".into() } else { listed(&names) })
                     .help(did_you_mean(name, &names)),
             ),
         }

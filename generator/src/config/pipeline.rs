@@ -5,7 +5,8 @@ use fanggen_runtime::kinds;
 use fanggen_runtime::tree::{Entry, FaultKind, Span, Table, Tree, Value, listed};
 use fanggen_runtime::values::Name;
 
-use super::mistake::{Mistake, did_you_mean};
+use super::hints;
+use super::mistake::{Mistake, did_you_mean, nearest};
 use super::read;
 use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Logs, Schedule, StageFrame};
 
@@ -94,10 +95,12 @@ impl Pipeline {
         let before = mistakes.len();
         for (name, entry) in table {
             if !SECTIONS.contains(&name.as_str()) {
+                let near = nearest(name, &SECTIONS).map(|section| format!("did you mean {}?", hints::header(section)));
+                let home = || hints::home(name).filter(|_| entry.tree.table().is_none());
                 mistakes.push(
                     Mistake::new("E002", &entry.key, format!("there is no section `{name}`"), "unknown section")
                         .allowed(listed(&SECTIONS))
-                        .help(did_you_mean(name, &SECTIONS)),
+                        .help(near.or_else(home)),
                 );
             }
         }
@@ -126,8 +129,15 @@ impl Pipeline {
 
 fn section<T: serde::de::DeserializeOwned>(table: &Table, name: &str, mistakes: &mut Vec<Mistake>) -> Option<T> {
     let empty = Tree::table_at(0..0);
-    let tree = table.get(name).map_or(&empty, |entry| &entry.tree);
-    read::whole(tree, &format!("`[{name}]`"), &[], Tree::read::<T>, mistakes)
+    let written = table.get(name);
+    let before = mistakes.len();
+    let tree = written.map_or(&empty, |entry| &entry.tree);
+    let read = read::whole(tree, &format!("`[{name}]`"), &[], Tree::read::<T>, mistakes);
+    for mistake in mistakes[before..].iter_mut().filter(|_| written.is_none()) {
+        mistake.title = format!("there is no section `[{name}]`");
+        mistake.help = Some(format!("add `[{name}]` with what is missing"));
+    }
+    read
 }
 
 /// The components of `[sources.*]` or `[sinks.*]`.
@@ -174,7 +184,8 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
         return Vec::new();
     };
     let mut read: Vec<Component> = Vec::new();
-    for tree in list {
+    let mut names: Vec<(String, Span)> = Vec::new();
+    for tree in list.iter() {
         let Some(table) = tree.table() else {
             mistakes.push(
                 Mistake::new("E003", &tree.span, "a stage is a table", format!("found {}", tree.plain()))
@@ -183,8 +194,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
             continue;
         };
         let name = match table.get("name") {
-            Some(entry) => read::whole(&entry.tree, "a stage's name", &[], Tree::read::<Name>, mistakes)
-                .map(|name| (name.to_string(), entry.tree.span.clone())),
+            Some(entry) => stage_name(entry, mistakes).map(|name| (name, entry.tree.span.clone())),
             None => {
                 mistakes.push(
                     Mistake::new("E005", &tree.span, "a stage lacks `name`", "`name` is missing here")
@@ -195,15 +205,30 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
         };
         // A stage without a good name is read all the same, for the sake of its other mistakes.
         let (name, span) = name.unwrap_or_else(|| (String::new(), tree.span.clone()));
-        if let Some(other) = read.iter().find(|other| other.name == name && !name.is_empty()) {
+        if let Some((_, first)) = names.iter().find(|(other, _)| *other == name && !name.is_empty()) {
             mistakes.push(
                 Mistake::new("E011", &span, format!("two stages are called `{name}`"), "the same name again")
-                    .other(&other.span, "the first of that name"),
+                    .other(first, "the first of that name"),
             );
         }
+        names.push((name.clone(), span.clone()));
         read.extend(component(Role::Stage, &name, &span, tree, mistakes).filter(|read| !read.name.is_empty()));
     }
     read
+}
+
+fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
+    let Some(text) = entry.tree.text() else {
+        return read::whole(&entry.tree, "a stage's name", &[], Tree::read::<Name>, mistakes)
+            .map(|name| name.to_string());
+    };
+    let refuse = |allowed| {
+        mistakes.push(
+            Mistake::new("E010", &entry.tree.span, format!("`{text}` is no name for a stage"), "not a name")
+                .allowed(allowed),
+        );
+    };
+    Name::new(text).map(|name| name.to_string()).map_err(refuse).ok()
 }
 
 /// Reads one component in two steps: first the type, then the settings of its kind.
@@ -215,7 +240,8 @@ fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Ve
     let Some(table) = rest.table_mut() else {
         let found = format!("found {}", tree.plain());
         mistakes.push(
-            Mistake::new("E003", &tree.span, format!("{whose} is a table"), found).allowed("a table with a `type`"),
+            Mistake::new("E003", &tree.span, format!("{whose} is a table"), found)
+                .allowed(format!("{} with a `type`", hints::header(&format!("{word}s")))),
         );
         return None;
     };

@@ -1,9 +1,14 @@
 //! Reads a settings type from a tree and finds *all* its mistakes: what is wrong is noted and taken out, and the rest
 //! is read again.
 
-use fanggen_runtime::tree::{Entry, Fault, FaultKind, Span, Tree, Value};
+use std::sync::Arc;
+
+use fanggen_runtime::tree::{Entry, Fault, FaultKind, Span, Table, Tree, Value};
 
 use super::mistake::{HOLE, Mistake};
+
+/// Mistakes of one table after which nobody reads on: a list of ten thousand wrong values is one thing to mend.
+const MOST: usize = 100;
 
 /// Reads `tree` with `read`; on any mistake they are all noted, and there is no result.
 ///
@@ -15,21 +20,40 @@ pub fn whole<T>(
     read: impl Fn(&Tree) -> Result<T, Fault>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<T> {
-    let fault = match read(tree) {
+    let mut fault = match read(tree) {
         Ok(settings) => return Some(settings),
-        Err(fault) => fault,
+        Err(fault) => Some(fault),
     };
+    let before = mistakes.len();
     let mut rest = tree.clone();
-    let mut fault = Some(fault);
-    while let Some(found) = fault.take() {
-        if found.span.as_ref() == Some(&HOLE) {
-            break; // what stands in for a missing value did not fit; the missing value is noted already
-        }
-        mistakes.push(Mistake::of_fault(&found, whose, &tree.span, extra));
-        let mended = match (&found.kind, &found.span) {
-            (FaultKind::Missing { key }, span) => fill(&mut rest, span.as_ref(), key),
-            (_, Some(span)) => take_out(&mut rest, span),
-            (_, None) => false,
+    // Values that were wrong: that they are missing once they are taken out is no second mistake.
+    let mut taken: Vec<(Span, String)> = Vec::new();
+    // The last value that was missing, and what stands in for it.
+    let mut hole: Option<(Option<Span>, String, usize)> = None;
+    while let Some(found) = fault.take().filter(|_| mistakes.len() - before < MOST) {
+        let mended = if found.span.as_ref() == Some(&HOLE) {
+            // What stands in for the missing value did not fit: something else may.
+            let next = hole.take().and_then(|(place, key, tried)| Some((stand_in(tried + 1)?, place, key, tried + 1)));
+            next.is_some_and(|(value, place, key, tried)| {
+                let mended = fill(&mut rest, place.as_ref(), &key, &value);
+                hole = Some((place, key, tried));
+                mended
+            })
+        } else {
+            let again =
+                |key: &String| taken.iter().any(|(place, name)| Some(place) == found.span.as_ref() && name == key);
+            match &found.kind {
+                FaultKind::Missing { key } if again(key) => {}
+                _ => mistakes.push(Mistake::of_fault(&found, whose, &tree.span, extra)),
+            }
+            match (&found.kind, &found.span) {
+                (FaultKind::Missing { key }, span) => {
+                    hole = Some((span.clone(), key.clone(), 0));
+                    fill(&mut rest, span.as_ref(), key, &Value::Hole)
+                }
+                (_, Some(span)) => take_out(&mut rest, span).map(|out| taken.push(out)).is_some(),
+                (_, None) => false,
+            }
         };
         if mended {
             fault = read(&rest).err();
@@ -38,31 +62,46 @@ pub fn whole<T>(
     None
 }
 
-/// Removes the innermost entry or element whose name or value holds the place.
-fn take_out(tree: &mut Tree, place: &Span) -> bool {
+/// What is tried in turn in the place of a missing value; nobody sees it, it only lets the reading go on.
+fn stand_in(tried: usize) -> Option<Value> {
+    let text = |text: &str| Value::Text(text.to_owned());
+    Some(match tried {
+        0 => Value::Hole,
+        1 => text("a"),
+        2 => Value::Integer(1),
+        3 => text("https://example.com"),
+        4 => text("arn:aws:dynamodb:us-east-1:123456789012:table/any"),
+        5 => Value::Table(Table::new()),
+        _ => return None,
+    })
+}
+
+/// Removes the innermost entry or element whose name or value holds the place, and says from where.
+fn take_out(tree: &mut Tree, place: &Span) -> Option<(Span, String)> {
     let holds = |span: &Span| span.start <= place.start && place.end <= span.end && !span.is_empty();
     match &mut tree.value {
         Value::Table(table) => {
             let found = table.iter().find(|(_, entry)| holds(&entry.key)).or_else(|| {
                 table.iter().find(|(_, entry)| holds(&entry.tree.span) || spans_inside(&entry.tree, place))
             });
-            let Some(name) = found.map(|(name, _)| name.clone()) else { return false };
-            let inside = table.get_mut(&name).is_some_and(|entry| {
-                entry.key != *place && entry.tree.span != *place && take_out(&mut entry.tree, place)
-            });
-            inside || table.remove(&name).is_some()
+            let name = found.map(|(name, _)| name.clone())?;
+            let inside = table
+                .get_mut(&name)
+                .filter(|entry| entry.key != *place && entry.tree.span != *place)
+                .and_then(|entry| take_out(&mut entry.tree, place));
+            inside.or_else(|| table.remove(&name).map(|_| (tree.span.clone(), name)))
         }
         Value::List(list) => {
-            let Some(at) = list.iter().position(|element| holds(&element.span) || spans_inside(element, place)) else {
-                return false;
-            };
-            let inside = list.get_mut(at).is_some_and(|element| element.span != *place && take_out(element, place));
-            if !inside {
+            let at = list.iter().position(|element| holds(&element.span) || spans_inside(element, place))?;
+            let list = Arc::make_mut(list);
+            let inside =
+                list.get_mut(at).filter(|element| element.span != *place).and_then(|inner| take_out(inner, place));
+            inside.or_else(|| {
                 list.remove(at);
-            }
-            true
+                Some((tree.span.clone(), String::new()))
+            })
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -77,17 +116,17 @@ fn spans_inside(tree: &Tree, place: &Span) -> bool {
     }
 }
 
-/// Puts a hole where a value is missing in the table at this place.
-fn fill(tree: &mut Tree, place: Option<&Span>, key: &str) -> bool {
+/// Puts something in where a value is missing in the table at this place.
+fn fill(tree: &mut Tree, place: Option<&Span>, key: &str, value: &Value) -> bool {
     let here = place.is_none_or(|place| tree.span == *place);
     match &mut tree.value {
-        Value::Table(table) if here && !table.contains_key(key) => {
-            let hole = Tree { span: HOLE, value: Value::Hole };
+        Value::Table(table) if here && table.get(key).is_none_or(|entry| entry.key == HOLE) => {
+            let hole = Tree { span: HOLE, value: value.clone() };
             table.insert(key.to_owned(), Entry { key: HOLE, tree: hole });
             true
         }
-        Value::Table(table) => table.values_mut().any(|entry| fill(&mut entry.tree, place, key)),
-        Value::List(list) => list.iter_mut().any(|element| fill(element, place, key)),
+        Value::Table(table) => table.values_mut().any(|entry| fill(&mut entry.tree, place, key, value)),
+        Value::List(list) => Arc::make_mut(list).iter_mut().any(|element| fill(element, place, key, value)),
         _ => false,
     }
 }

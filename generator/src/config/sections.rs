@@ -1,12 +1,14 @@
 //! The sections of `pipeline.toml`: every field is a TOML key, its doc comment what the user reads about it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
-use fanggen_runtime::values::{Arn, Line, Name, RelativePath, Within};
+use fanggen_runtime::values::{Line, Name, RelativePath, Within};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::values::{AccountId, Action, Email, Region, ResourcePattern, Retention, Share};
+use super::values::{AccountId, Action, Email, PolicyArn, Region, ResourcePattern, Retention, Share};
 
 /// What the pipeline is.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -146,7 +148,7 @@ pub struct Budget {
 #[serde(default, deny_unknown_fields)]
 pub struct Iam {
     /// A policy that bounds every role.
-    pub permissions_boundary: Option<Arn>,
+    pub permissions_boundary: Option<PolicyArn>,
     /// Permissions beside the derived ones.
     pub scopes: Vec<Scope>,
 }
@@ -167,13 +169,51 @@ pub struct Scope {
 }
 
 /// One value or several.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a text or a list of texts")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
 pub enum Values {
     /// One.
     One(String),
     /// Several.
     Many(Vec<String>),
+}
+
+// By hand, since an untagged enum loses the places of what is inside it.
+impl<'de> Deserialize<'de> for Values {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ValuesVisitor)
+    }
+}
+
+struct ValuesVisitor;
+
+impl<'de> Visitor<'de> for ValuesVisitor {
+    type Value = Values;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or a list of texts")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Values, E> {
+        Ok(Values::One(text.to_owned()))
+    }
+
+    // IAM takes numbers and flags as texts, and people write them as they are.
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Values, E> {
+        Ok(Values::One(flag.to_string()))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Values, E> {
+        Ok(Values::One(number.to_string()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Values, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(text) = list.next_element()? {
+            texts.push(text);
+        }
+        Ok(Values::Many(texts))
+    }
 }
 
 /// What every stage has, whatever its kind.

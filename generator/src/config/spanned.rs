@@ -1,5 +1,7 @@
 //! TOML text to a tree of settings with places; every mistake of the syntax at once.
 
+use std::sync::Arc;
+
 use fanggen_runtime::tree::{Entry, Span, Table, Tree, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -14,14 +16,39 @@ pub fn parse(text: &str) -> (Tree, Vec<Mistake>) {
         .map(|error| {
             let span = error.span().unwrap_or(0..0);
             let label = error.message().lines().next().unwrap_or_default().to_owned();
-            Mistake::new("E001", &span, "this is not TOML", label)
+            if label == AGAIN {
+                Mistake::new("E001", &span, "a name is given twice", "the same name again")
+                    .allowed("each name once in its table, each table once in the file")
+            } else {
+                Mistake::new("E001", &span, "this is not TOML", label)
+            }
         })
         .collect();
+    follow_on(text, &mut mistakes);
     let mut tree = Tree::table_at(0..text.len());
     if let Value::Table(entries) = &mut tree.value {
         *entries = table_of(table.get_ref(), &mut mistakes);
     }
     (tree, mistakes)
+}
+
+/// What the parser says of a name that is there already.
+const AGAIN: &str = "duplicate key";
+
+/// Leaves out the names within a table that is itself there twice: they are there twice because it is.
+fn follow_on(text: &str, mistakes: &mut Vec<Mistake>) {
+    let mut table: Option<usize> = None;
+    mistakes.retain(|mistake| {
+        let at = text.floor_char_boundary(mistake.span.start.min(text.len()));
+        let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
+        let again = mistake.title == "a name is given twice";
+        if again && text[line..].trim_start().starts_with('[') {
+            table = Some(at);
+            return true;
+        }
+        let within = table.is_some_and(|start| start <= at && !text[start..at].contains("\n["));
+        !(again && within)
+    });
 }
 
 fn table_of(table: &DeTable<'_>, mistakes: &mut Vec<Mistake>) -> Table {
@@ -57,7 +84,9 @@ fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>)
         },
         DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(date) => Value::Date(date.to_string()),
-        DeValue::Array(list) => Value::List(list.iter().map(|value| tree_of(value, span.clone(), mistakes)).collect()),
+        DeValue::Array(list) => {
+            Value::List(Arc::new(list.iter().map(|value| tree_of(value, span.clone(), mistakes)).collect()))
+        }
         DeValue::Table(table) => Value::Table(table_of(table, mistakes)),
     };
     Tree { span, value }

@@ -16,7 +16,7 @@ checked_text!(
     /// An AWS region. New ones appear every year, so its form is checked and not a list.
     Region,
     "a region such as `us-east-1` or `eu-central-1`",
-    "^[a-z]{2}(-[a-z]+)+-[0-9]$",
+    "^[a-z]{2,4}(-[a-z]+)+-[0-9]$",
     |text| {
         let parts: Vec<&str> = text.split('-').collect();
         let word = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -24,7 +24,8 @@ checked_text!(
         // those of governments.
         parts.len() >= 3
             && text.len() <= 14
-            && parts[0].len() == 2
+            // `eusc-de-east-1` is the European Sovereign Cloud.
+            && (2..=4).contains(&parts[0].len())
             && parts[..parts.len() - 1].iter().all(word)
             && parts[parts.len() - 1].len() == 1
             && parts[parts.len() - 1].bytes().all(|byte| byte.is_ascii_digit())
@@ -60,13 +61,39 @@ checked_text!(
         let parts: Vec<&str> = text.splitn(6, ':').collect();
         parts.len() == 6
             && parts[0] == "arn"
-            && parts[1].starts_with("aws")
+            && partition(parts[1])
             && !parts[2].is_empty()
             && parts[2].bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
             && !parts[5].is_empty()
             && text.bytes().all(|byte| byte.is_ascii_graphic())
     }
 );
+
+checked_text!(
+    /// The ARN of an IAM policy: one of the account's, or one of AWS's own.
+    PolicyArn,
+    "the ARN of an IAM policy such as `arn:aws:iam::123456789012:policy/team`",
+    "^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/[!-~]+$",
+    |text| {
+        let parts: Vec<&str> = text.splitn(6, ':').collect();
+        let [arn, part, service, region, account, rest] = parts[..] else { return false };
+        let owner = account == "aws" || account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        (arn, service, region) == ("arn", "iam", "")
+            && partition(part)
+            && owner
+            && rest.strip_prefix("policy/").is_some_and(|name| {
+                let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_/-".contains(&byte);
+                !name.is_empty() && !name.ends_with('/') && name.len() <= 640 && name.bytes().all(fits)
+            })
+    }
+);
+
+/// Whether this is a partition of AWS: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` and the like.
+fn partition(text: &str) -> bool {
+    let rest = text.strip_prefix("aws");
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && rest.len() > 1)
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
+}
 
 checked_text!(
     /// An e-mail address.

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::{Binding, Opened, Page, Role, Seed};
+use fanggen_runtime::component::{Binding, Opened, Role, Seed};
 use fanggen_runtime::doors::{Bucket, Doors, Queue, Row, Rows};
 use fanggen_runtime::error::Error;
+use fanggen_runtime::items::Page;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::Item;
 use fanggen_runtime::run::{CHUNK_ITEMS, RunId};
@@ -73,6 +74,14 @@ impl Here {
         Ok(items)
     }
 
+    /// The items that would come with the run for a source whose items travel in the schedule's input.
+    #[must_use]
+    pub fn given(&self, source: &Component) -> Vec<Item> {
+        let travels = source.settings.seed().is_some_and(|seed| seed.most_bytes.is_some());
+        let items = self.seeds.get(&source.name).filter(|_| travels);
+        items.map(|items| items.iter().map(|(item, _)| item.clone()).collect()).unwrap_or_default()
+    }
+
     /// Notes down that a run begins. No two runs have the same id, however fast they follow each other.
     ///
     /// # Errors
@@ -122,11 +131,6 @@ impl Doors for Here {
 
     fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error> {
         Err(Error::permanent("queue_unknown", format!("there is no queue `{name}` on this machine")))
-    }
-
-    fn given(&self, source: &str) -> Result<Vec<Item>, Error> {
-        let none = || Error::permanent("items_missing", format!("source `{source}` has no items"));
-        Ok(self.seeds.get(source).ok_or_else(none)?.iter().map(|(item, _)| item.clone()).collect())
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {

@@ -9,7 +9,7 @@ mod texts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fanggen_runtime::component::{Binding, Opened, Sink, Source, Stage};
+use fanggen_runtime::component::{Binding, Opened, Pace, Quota, Sink, Source, Stage};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::flow::{Named, Out, Running};
 use fanggen_runtime::run::{Message, RunId};
@@ -123,9 +123,17 @@ fn binding(component: &Component, pipeline: &Pipeline) -> Binding {
     Binding {
         name: component.name.clone(),
         on: Some(component.name.clone()),
-        pace: None,
+        pace: component.settings.quota().map(|quota| pace(&quota, component.frame.share.get())),
         contact: pipeline.head.contact.as_ref().map(ToString::to_string),
+        given: Vec::new(),
     }
+}
+
+/// How fast one worker may call upstream: this machine keeps to the same share of the quota as the environment.
+fn pace(quota: &Quota, share: f64) -> Pace {
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
+    let at_once = quota.at_once.map_or(1, |at_once| (at_once as f64 * share) as u64).max(1);
+    Pace { per_second: quota.calls_per_second * share, at_once }
 }
 
 fn named(component: &Component, error: Error) -> Error {
@@ -138,7 +146,10 @@ fn odd(component: &Component) -> Error {
 }
 
 fn sources(pipeline: &Pipeline, here: &Here) -> Result<Named<dyn Source>, Error> {
-    let open = |source: &Component| match source.settings.open(binding(source, pipeline), here) {
+    let open = |source: &Component| match source
+        .settings
+        .open(Binding { given: here.given(source), ..binding(source, pipeline) }, here)
+    {
         Ok(Opened::Source(opened)) => Ok((source.name.clone(), opened)),
         Ok(_) => Err(odd(source)),
         Err(error) => Err(named(source, error)),

@@ -1,7 +1,6 @@
 //! What a run came to: a row an item, what failed and why, and where the results are.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanggen_runtime::flow::Worked;
@@ -133,23 +132,13 @@ impl Tally {
             });
         }
         for (sink, place) in worked.places {
-            summary.results.entry(sink).or_default().insert(shown(&place));
+            summary.results.entry(sink).or_default().insert(place);
         }
     }
 
     pub fn end(&self) -> Summary {
         std::mem::take(&mut self.open())
     }
-}
-
-/// A path as a reader wants it: without the dot that only says "here".
-fn shown(place: &str) -> String {
-    Path::new(place)
-        .components()
-        .skip_while(|part| matches!(part, std::path::Component::CurDir))
-        .collect::<std::path::PathBuf>()
-        .display()
-        .to_string()
 }
 
 fn row(record: &Record) -> Row {

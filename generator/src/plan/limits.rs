@@ -16,6 +16,14 @@ const NAMES: [(&str, usize); 7] = [
     ("AWS::Logs::LogGroup", 512),
 ];
 
+/// How the name of a bucket must not begin (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
+const KEPT_BY_S3: [&str; 2] = ["sthree-", "amzn-s3-demo-"];
+
+/// Whose names the next ones are.
+const OWN: &str = "the template's own parameters";
+/// What the template itself calls its parameters.
+const PARAMETERS: [&str; 2] = ["ArtifactBucket", "ArtifactKey"];
+
 /// Resources of a stack (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
 pub const RESOURCES: usize = 500;
 /// Outputs of a stack (same page).
@@ -30,19 +38,25 @@ const POLICY: usize = 10_240;
 /// Notes every limit that the plan breaks.
 pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
     lengths(plan, problems);
+    beginnings(plan, problems);
     meetings(plan, problems);
     variables(plan, problems);
     policies(plan, problems);
-    let counts = [("resources", plan.count(), RESOURCES, "E063"), ("outputs", plan.outputs.len(), OUTPUTS, "E065")];
-    for (what, count, most, code) in counts {
+    let fewer_stages = "isolate fewer stages, or make two pipelines of it";
+    let fewer_stores = "each table and bucket is an output: make two pipelines of it";
+    let counts = [
+        ("resources", plan.count(), RESOURCES, "E063", "stages", fewer_stages),
+        ("outputs", plan.outputs.len(), OUTPUTS, "E065", "sinks", fewer_stores),
+    ];
+    for (what, count, most, code, path, help) in counts {
         if count > most {
             problems.push(Problem {
                 code,
-                path: "stages".into(),
+                path: path.into(),
                 title: format!("the stack of environment `{}` would have too many {what}", plan.environment),
                 found: format!("{count} {what}"),
                 allowed: format!("{most} {what} a stack"),
-                help: Some("isolate fewer stages, or make two pipelines of it".into()),
+                help: Some(help.into()),
             });
         }
     }
@@ -53,13 +67,31 @@ fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
         let most = NAMES.iter().find(|(kind, _)| *kind == resource.kind).map_or(usize::MAX, |(_, most)| *most);
         let length = resource.name.longest();
         if length > most {
+            // A name that has nothing of the component in it is too long because of the pipeline's.
+            let part = resource.path.rsplit('.').next().unwrap_or_default();
+            let named = resource.path.contains('.') && resource.name.plain().contains(part);
             problems.push(Problem {
                 code: "E060",
-                path: resource.path.to_owned(),
+                path: if named { resource.path.to_owned() } else { "pipeline.name".into() },
                 title: format!("the name of a resource becomes too long in environment `{}`", plan.environment),
-                found: format!("`{}` has {length} characters", resource.name.plain()),
-                allowed: format!("{most} characters for a {}", resource.kind),
+                found: format!("`{}` has {length} characters, {} too many", resource.name.plain(), length - most),
+                allowed: format!("{most} characters for an {}", resource.kind),
                 help: Some("shorten this name, the environment's or the pipeline's".into()),
+            });
+        }
+    }
+}
+
+fn beginnings(plan: &Plan, problems: &mut Vec<Problem>) {
+    for bucket in &plan.buckets {
+        if let Some(kept) = KEPT_BY_S3.iter().find(|kept| bucket.name.plain().starts_with(**kept)) {
+            problems.push(Problem {
+                code: "E066",
+                path: "pipeline.name".into(),
+                title: format!("S3 keeps names that begin with `{kept}` for itself"),
+                found: format!("the bucket would be called `{}`", bucket.name.plain()),
+                allowed: format!("a name that does not begin with `{kept}`"),
+                help: Some("give the pipeline another name".into()),
             });
         }
     }
@@ -67,22 +99,36 @@ fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
 
 /// Two names that give one logical id, or one physical name: the template would hold only one of the two.
 fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
-    let mut ids: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut ids: BTreeMap<&str, &str> = PARAMETERS.into_iter().map(|id| (id, OWN)).collect();
     let mut names: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for resource in plan.resources() {
         let one_id = ids.insert(resource.id.as_str(), resource.path);
         let one_name = names.insert((resource.kind, resource.name.plain()), resource.path);
         if let Some(other) = one_id.or(one_name).filter(|other| *other != resource.path) {
+            // The state table has its name from nobody: whoever meets it is to be renamed.
+            let (path, other) = match resource.path {
+                "pipeline" => (other, "the pipeline's state"),
+                path => (path, other),
+            };
             problems.push(Problem {
                 code: "E061",
-                path: resource.path.to_owned(),
-                title: format!("`{other}` and `{}` would become one resource", resource.path),
-                found: format!("`{}` is taken by `{other}`", resource.id.as_str()),
+                path: path.to_owned(),
+                title: if other == OWN {
+                    format!("`{path}` would be called as one of {OWN} is")
+                } else {
+                    format!("`{path}` and {} would become one resource", quoted(other))
+                },
+                found: format!("`{}` is taken by {}", resource.id.as_str(), quoted(other)),
                 allowed: "names that differ in more than dashes, and stores that differ".into(),
-                help: Some("rename one of them".into()),
+                help: Some(format!("rename `{path}`")),
             });
         }
     }
+}
+
+/// A path in backticks; words as they are.
+fn quoted(path: &str) -> String {
+    if path.contains(' ') { path.to_owned() } else { format!("`{path}`") }
 }
 
 fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
@@ -96,7 +142,11 @@ fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
                 title: format!("the settings of function `{}` do not fit into its environment", function.word),
                 found: format!("{bytes} bytes of variables"),
                 allowed: format!("{VARIABLES} bytes a function"),
-                help: Some("give a stage `isolate = true`: it gets a function of its own".into()),
+                help: Some(if function.path == "schedule" {
+                    "the producer carries the settings of all sources: make two pipelines of it".into()
+                } else {
+                    "give a stage `isolate = true`: it gets a function of its own".into()
+                }),
             });
         }
     }
@@ -105,25 +155,29 @@ fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
 fn policies(plan: &Plan, problems: &mut Vec<Problem>) {
     for role in &plan.roles {
         let text = |text: &Text| text.longest() + 3;
-        let bytes: usize = role
-            .statements
-            .iter()
-            .map(|statement| {
-                let conditions = serde_json::to_string(&statement.conditions).map_or(0, |json| json.len());
-                60 + statement.sid.len()
-                    + statement.actions.iter().map(|action| action.len() + 3).sum::<usize>()
-                    + statement.resources.iter().map(text).sum::<usize>()
-                    + conditions
-            })
-            .sum();
+        let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
+        for statement in &role.statements {
+            let conditions = serde_json::to_string(&statement.conditions).map_or(0, |json| json.len());
+            *parts.entry(&statement.path).or_default() += 60
+                + statement.sid.len()
+                + statement.actions.iter().map(|action| action.len() + 3).sum::<usize>()
+                + statement.resources.iter().map(text).sum::<usize>()
+                + conditions;
+        }
+        let bytes: usize = parts.values().sum();
         if bytes > POLICY {
+            let largest = parts.iter().max_by_key(|(_, bytes)| **bytes).map_or(role.path.as_str(), |(path, _)| *path);
             problems.push(Problem {
                 code: "E064",
-                path: role.path.clone(),
+                path: largest.to_owned(),
                 title: format!("the policy of role `{}` becomes too large", role.name.plain()),
                 found: format!("about {bytes} characters"),
                 allowed: format!("{POLICY} characters a role"),
-                help: Some("give a stage `isolate = true`: its function gets a role of its own".into()),
+                help: Some(if largest.starts_with("iam.") {
+                    "this is the largest part of it: name fewer resources, with `*` where they begin alike".into()
+                } else {
+                    "give a stage `isolate = true`: its function gets a role of its own".into()
+                }),
             });
         }
     }

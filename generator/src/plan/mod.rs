@@ -11,6 +11,7 @@ mod storage;
 mod text;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::Serialize;
 
@@ -84,6 +85,20 @@ pub struct Output {
     pub description: String,
     /// Its value.
     pub value: Text,
+}
+
+/// One mistake a place and code: of all environments and resources that it concerns, the one with the most to say,
+/// which is the longest name or the largest number. Whoever mends that has mended the others.
+fn worst(mistakes: Vec<Mistake>) -> Vec<Mistake> {
+    let mut worst: BTreeMap<(&str, usize), Mistake> = BTreeMap::new();
+    for mistake in mistakes {
+        match worst.entry((mistake.code, mistake.span.start)) {
+            Entry::Occupied(mut known) if known.get().label.len() < mistake.label.len() => drop(known.insert(mistake)),
+            Entry::Occupied(_) => {}
+            Entry::Vacant(place) => drop(place.insert(mistake)),
+        }
+    }
+    worst.into_values().collect()
 }
 
 /// A resource in one line: what it is, what it is called, and which part of the file asked for it.
@@ -178,7 +193,7 @@ impl Plan {
                 })),
             }
         }
-        config.note(mistakes);
+        config.note(worst(mistakes));
         plans
     }
 

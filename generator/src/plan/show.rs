@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::text::{ACCOUNT, REGION};
+use super::text::{ACCOUNT, PARTITION, REGION};
 use super::{Plan, Queue};
 
 impl fmt::Display for Plan {
@@ -76,7 +76,7 @@ fn kept(retain: bool) -> &'static str {
 
 /// The part of an ARN that a reader looks for: without partition, service, region and account.
 fn last(arn: &str) -> &str {
-    let known = format!("{REGION}:{ACCOUNT}:");
-    let rest = arn.splitn(4, ':').nth(3).unwrap_or(arn);
-    rest.strip_prefix(&known).unwrap_or(rest).trim_start_matches(':')
+    let Some(rest) = arn.strip_prefix(&format!("arn:{PARTITION}:")) else { return arn };
+    let name = rest.split_once(':').map_or(rest, |(_, name)| name);
+    name.strip_prefix(&format!("{REGION}:{ACCOUNT}:")).unwrap_or(name).trim_start_matches(':')
 }

@@ -1,14 +1,11 @@
 //! Sink `csv`: a CSV file of results a chunk, in a folder of this machine, for a spreadsheet.
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::form;
-use crate::component::{Binding, Card, Component, Opened, Role, Sink};
+use crate::component::{Binding, Card, Component, Opened, Role};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::record::Record;
-use crate::run::Chunk;
 
 /// One row a record and finding, for `fanggen run`. Cells that a spreadsheet would take for a formula are quoted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,17 +25,6 @@ impl Component for Csv {
     };
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Sink(Box::new(Sheet { folder: doors.folder(&binding.name)? })))
-    }
-}
-
-struct Sheet {
-    folder: std::path::PathBuf,
-}
-
-#[async_trait]
-impl Sink for Sheet {
-    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        form::write_whole(&self.folder.join(chunk.key("", ".csv")), &form::csv(records)?)
+        form::Files::open(doors.folder(&binding.name)?, ".csv", form::csv)
     }
 }

@@ -1,10 +1,14 @@
 //! The forms in which records are written: JSON Lines, CSV, and a file that appears whole or not at all.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use async_trait::async_trait;
+
+use crate::component::{Opened, Sink};
 use crate::error::Error;
 use crate::record::{Finding, Record};
+use crate::run::Chunk;
 
 /// One record a line.
 ///
@@ -80,6 +84,31 @@ fn plain_cell(cell: String) -> String {
         Some(b'=' | b'@' | b'\t' | b'\r') => format!("'{cell}"),
         Some(b'+' | b'-') if cell.parse::<f64>().is_err() => format!("'{cell}"),
         _ => cell,
+    }
+}
+
+/// A sink of files: one a chunk, in a folder of this machine.
+pub(super) struct Files {
+    folder: PathBuf,
+    ending: &'static str,
+    form: fn(&[Record]) -> Result<Vec<u8>, Error>,
+}
+
+impl Files {
+    /// The sink that writes records in this form.
+    pub(super) fn open(
+        folder: PathBuf,
+        ending: &'static str,
+        form: fn(&[Record]) -> Result<Vec<u8>, Error>,
+    ) -> Result<Opened, Error> {
+        Ok(Opened::Sink(Box::new(Self { folder, ending, form })))
+    }
+}
+
+#[async_trait]
+impl Sink for Files {
+    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
+        write_whole(&self.folder.join(chunk.key("", self.ending)), &(self.form)(records)?)
     }
 }
 

@@ -1,14 +1,11 @@
 //! Sink `jsonl`: a JSON Lines file of records a chunk, in a folder of this machine.
 
-use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::form;
-use crate::component::{Binding, Card, Component, Opened, Role, Sink};
+use crate::component::{Binding, Card, Component, Opened, Role};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::record::Record;
-use crate::run::Chunk;
 
 /// Whole records, one a line, for `fanggen run`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -28,17 +25,6 @@ impl Component for Jsonl {
     };
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Sink(Box::new(Lines { folder: doors.folder(&binding.name)? })))
-    }
-}
-
-struct Lines {
-    folder: std::path::PathBuf,
-}
-
-#[async_trait]
-impl Sink for Lines {
-    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        form::write_whole(&self.folder.join(chunk.key("", ".jsonl")), &form::jsonl(records)?)
+        form::Files::open(doors.folder(&binding.name)?, ".jsonl", form::jsonl)
     }
 }

@@ -14,7 +14,7 @@ use crate::doors::{Bucket, Doors};
 use crate::error::Error;
 use crate::record::Record;
 use crate::run::Chunk;
-use crate::values::Within;
+use crate::values::{Prefix, Within};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,14 +56,6 @@ pub struct S3 {
     #[serde(default, skip_serializing)]
     pub expire_days: Option<Within<1, 36_500>>,
 }
-
-crate::checked_text!(
-    /// The first part of an object's key.
-    Prefix,
-    "a path such as `results/press`, up to 900 bytes, of characters up to `ÿ` without `*`, `?` and `$`",
-    "^[^/*?$\\x00-\\x1f][^*?$\\x00-\\x1f]*$",
-    |text| crate::values::RelativePath::new(text).is_ok() && crate::values::exact_key(text)
-);
 
 fn jsonl() -> Format {
     Format::Jsonl

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role, Scope, Seed, Source, Store, Unit};
+use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Seed, Source, Store, Unit};
 use crate::doors::{Doors, Rows};
 use crate::error::Error;
-use crate::items::Written;
-use crate::values::{Arn, RelativePath, Within, printable};
+use crate::items::{Page, Written};
+use crate::values::{Arn, Attribute, RelativePath, Within};
 
 /// Items in a DynamoDB table, which people and programs may change at any time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -17,7 +17,7 @@ use crate::values::{Arn, RelativePath, Within, printable};
 pub struct Dynamodb {
     /// The attribute that holds the key of an item: the table's partition key.
     #[serde(default = "name")]
-    pub key: String,
+    pub key: Attribute,
     /// Items with which the table is seeded: keys, or tables of attributes.
     #[serde(default, skip_serializing)]
     pub items: Vec<Written>,
@@ -32,27 +32,12 @@ pub struct Dynamodb {
     pub segments: Within<1, 64>,
 }
 
-fn name() -> String {
-    "name".into()
+fn name() -> Attribute {
+    super::name()
 }
 
 fn one() -> Within<1, 64> {
     Within::of::<1>()
-}
-
-/// Bytes of the name of a key attribute
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
-const KEY_NAME_BYTES: usize = 255;
-
-/// Whether an ARN is that of a whole table (naming rules on the same page).
-fn is_table(arn: &str) -> bool {
-    let parts: Vec<&str> = arn.splitn(6, ':').collect();
-    let name = parts.get(5).and_then(|rest| rest.strip_prefix("table/")).unwrap_or_default();
-    parts.get(2) == Some(&"dynamodb")
-        && parts.get(3).is_some_and(|region| !region.is_empty())
-        && parts.get(4).is_some_and(|account| !account.is_empty())
-        && (3..=255).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
 }
 
 impl Component for Dynamodb {
@@ -69,7 +54,7 @@ impl Component for Dynamodb {
     fn store(&self, name: &str) -> Option<Store> {
         Some(match &self.existing {
             Some(arn) => Store::Existing(arn.clone()),
-            None => Store::Table { name: name.into(), partition: self.key.clone(), sort: None, expires: None },
+            None => Store::Table { name: name.into(), partition: self.key.to_string(), sort: None, expires: None },
         })
     }
 
@@ -90,21 +75,19 @@ impl Component for Dynamodb {
     }
 
     fn seed(&self) -> Option<Seed<'_>> {
-        Some(Seed { key: &self.key, items: &self.items, file: self.items_file.as_ref(), most_bytes: None })
+        Some(Seed { key: self.key.as_str(), items: &self.items, file: self.items_file.as_ref(), most_bytes: None })
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {
-        let Some(existing) = &self.existing else {
-            let fits = (1..=KEY_NAME_BYTES).contains(&self.key.len()) && self.key.chars().all(printable);
-            let found = || format!("an attribute name of {} bytes", self.key.len());
-            let allowed = || format!("1 to {KEY_NAME_BYTES} bytes on one line: it becomes the table's partition key");
-            return (!fits).then(|| ("key", found(), allowed()));
-        };
-        if !is_table(existing.as_str()) {
-            let allowed = "the ARN of a table, such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`";
-            return Some(("existing", format!("`{existing}`"), allowed.into()));
+        if let Some((found, allowed)) = self.items_file.as_ref().and_then(|file| super::unfit(file.as_str())) {
+            return Some(("items_file", found, allowed));
+        }
+        if let Some(arn) = self.existing.as_ref().filter(|arn| !is_table(arn)) {
+            let allowed = "the ARN of a table such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`";
+            return Some(("existing", format!("`{arn}`"), allowed.into()));
         }
         let key = match () {
+            () if self.existing.is_none() => return None,
             () if !self.items.is_empty() => "items",
             () if self.items_file.is_some() => "items_file",
             () => return None,
@@ -117,6 +100,17 @@ impl Component for Dynamodb {
         let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
         Ok(Opened::Source(Box::new(Scan { table, after: None })))
     }
+}
+
+/// Whether this is a table itself, and not an index, a stream or another service's resource.
+fn is_table(arn: &Arn) -> bool {
+    let parts: Vec<&str> = arn.as_str().splitn(6, ':').collect();
+    let [_, _, service, region, account, rest] = parts[..] else { return false };
+    let name = |name: &str| {
+        (3..=255).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+    };
+    service == "dynamodb" && !region.is_empty() && !account.is_empty() && rest.strip_prefix("table/").is_some_and(name)
 }
 
 struct Scan {

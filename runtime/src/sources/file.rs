@@ -5,13 +5,13 @@ use std::io::{BufRead as _, BufReader, Read};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Page, Permission, Role, Scope, Source, Store, Unit};
+use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Source, Store, Unit};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::{self, Cells, Columns};
+use crate::items::{self, Cells, Columns, Page};
 use crate::record::Item;
 use crate::run::CHUNK_ITEMS;
-use crate::values::{RelativePath, exact_key};
+use crate::values::{Attribute, RelativePath, exact_key};
 
 /// The longest line that is read; a longer one fails alone, and memory stays flat.
 const LINE_BYTES: u64 = 1024 * 1024;
@@ -25,14 +25,14 @@ pub struct File {
     pub path: RelativePath,
     /// The column that holds the key of an item.
     #[serde(default = "name")]
-    pub key: String,
+    pub key: Attribute,
     /// Which columns hold the other attributes; columns that are no attribute become labels.
     #[serde(default)]
     pub columns: Columns,
 }
 
-fn name() -> String {
-    "name".into()
+fn name() -> Attribute {
+    super::name()
 }
 
 impl Component for File {
@@ -63,14 +63,12 @@ impl Component for File {
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {
-        let known = ["csv", "jsonl", "ndjson"].contains(&ending(self.path.as_str()).as_str());
-        let found = || format!("the file `{}`", self.path);
-        if !known {
-            return Some(("path", found(), "a file ending in `.csv` or `.jsonl`".into()));
-        }
         // In the cloud the path is a key in a bucket, and stands in the one statement that admits reading it.
-        let allowed = "up to 900 bytes, of characters up to `ÿ` without `*`, `?` and `$`";
-        (!exact_key(self.path.as_str())).then(|| ("path", found(), allowed.into()))
+        if !exact_key(self.path.as_str()) {
+            let allowed = "up to 900 bytes, of characters up to `ÿ` without `*`, `?` and `$`".into();
+            return Some(("path", format!("the path `{}`", self.path), allowed));
+        }
+        super::unfit(self.path.as_str()).map(|(found, allowed)| ("path", found, allowed))
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
@@ -78,7 +76,7 @@ impl Component for File {
         Ok(Opened::Source(Box::new(Reader {
             rows: Rows::of(self.path.as_str(), file)?,
             path: self.path.to_string(),
-            key: self.key.clone(),
+            key: self.key.to_string(),
             columns: self.columns.clone(),
             read: 0,
         })))
@@ -96,7 +94,7 @@ type Row = (u64, Result<Cells, Error>);
 
 impl Rows {
     fn of(path: &str, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
-        match ending(path).as_str() {
+        match super::ending(path).as_str() {
             "csv" => {
                 let mut reader = csv::ReaderBuilder::new().flexible(false).from_reader(file);
                 let header = reader.headers().map_err(|error| unreadable(path, &error))?.clone();
@@ -155,10 +153,6 @@ impl Rows {
             },
         }
     }
-}
-
-fn ending(path: &str) -> String {
-    path.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase()
 }
 
 fn unreadable(path: &str, error: &dyn std::fmt::Display) -> Error {

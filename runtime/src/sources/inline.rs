@@ -3,12 +3,13 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Page, Role, Seed, Source};
+use crate::component::{Binding, Card, Component, Opened, Role, Seed, Source};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::Written;
+use crate::items::{Page, Written};
 use crate::record::Item;
 use crate::run::CHUNK_ITEMS;
+use crate::values::Attribute;
 
 /// The most bytes of items in a schedule's input: a quarter of the payload that EventBridge Scheduler admits (256 KB,
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>), since the template carries them too.
@@ -24,11 +25,11 @@ pub struct Inline {
     pub items: Vec<Written>,
     /// The attribute that holds the key, where an item is a table.
     #[serde(default = "name")]
-    pub key: String,
+    pub key: Attribute,
 }
 
-fn name() -> String {
-    "name".into()
+fn name() -> Attribute {
+    super::name()
 }
 
 impl Component for Inline {
@@ -40,11 +41,15 @@ impl Component for Inline {
     );
 
     fn seed(&self) -> Option<Seed<'_>> {
-        Some(Seed { key: &self.key, items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
+        Some(Seed { key: self.key.as_str(), items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Source(Box::new(Given { items: doors.given(&binding.name)?, next: 0 })))
+    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        if binding.given.is_empty() {
+            let words = format!("no items came with the run for `{}`", binding.name);
+            return Err(Error::permanent("items_missing", words));
+        }
+        Ok(Opened::Source(Box::new(Given { items: binding.given, next: 0 })))
     }
 }
 

@@ -180,7 +180,8 @@ pub fn recorded(name: &str) -> Option<String> {
 pub fn stage(kind: &str, settings: Value, pace: Option<Pace>) -> Box<dyn Stage> {
     let kind = kinds::find(Role::Stage, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    let binding = Binding { name: "summary".into(), pace, contact: Some("me@example.com".into()), on: None };
+    let binding =
+        Binding { name: "summary".into(), pace, contact: Some("me@example.com".into()), ..Binding::default() };
     match settings.open(binding, &NoDoors).expect("an open stage") {
         Opened::Stage(stage) => stage,
         _ => unreachable!("a stage opens as a stage"),
@@ -218,10 +219,6 @@ impl Doors for NoDoors {
 
     fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
         Err(Error::not_built("queue"))
-    }
-
-    fn given(&self, _: &str) -> Result<Vec<Item>, Error> {
-        Err(Error::not_built("given"))
     }
 
     fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {

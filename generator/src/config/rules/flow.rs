@@ -1,21 +1,21 @@
 //! Whether sources, stages and sinks make a pipeline: something in, a text before it is analysed, something kept.
 
-use fanggen_runtime::component::TextFlow;
+use fanggen_runtime::component::{Store, TextFlow};
 use fanggen_runtime::kinds;
-use fanggen_runtime::tree::{Tree, listed};
+use fanggen_runtime::tree::{Tree, Value, listed};
 
-use crate::config::mistake::Mistake;
-use crate::config::pipeline::Pipeline;
+use crate::config::mistake::{Mistake, nearest};
+use crate::config::pipeline::{Pipeline, SECTIONS};
 
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
-    absent(pipeline, tree, mistakes);
-    texts(pipeline, mistakes);
+    absent(tree, mistakes);
+    texts(pipeline, tree, mistakes);
     settings(pipeline, mistakes);
     promises(pipeline, tree, mistakes);
 }
 
 /// A pipeline needs a source, a stage and a sink.
-fn absent(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+fn absent(tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let head = super::entry(tree, &["pipeline"]).map_or(0..0, |entry| entry.key.clone());
     for (section, example, why) in [
         ("sources", "[sources.companies]", "so it has nothing to watch"),
@@ -25,13 +25,18 @@ fn absent(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         // A section whose components are all broken is not absent.
         let written = super::entry(tree, &[section]);
         let empty = |tree: &Tree| match &tree.value {
-            fanggen_runtime::tree::Value::Table(table) => table.is_empty(),
-            fanggen_runtime::tree::Value::List(list) => list.is_empty(),
+            Value::Table(table) => table.is_empty(),
+            Value::List(list) => list.is_empty(),
             _ => false,
         };
-        if written.is_none_or(|entry| empty(&entry.tree)) {
+        // Nor is one whose header is misspelt, which is reported as such.
+        let misspelt = || {
+            let mut names = tree.table().into_iter().flat_map(|table| table.keys());
+            names.any(|name| !SECTIONS.contains(&name.as_str()) && nearest(name, &SECTIONS) == Some(section))
+        };
+        if written.is_none_or(|entry| empty(&entry.tree)) && !misspelt() {
             let span = written.map_or(&head, |entry| &entry.key);
-            let title = format!("the pipeline `{}` has no {section}, {why}", pipeline.head.name);
+            let title = format!("the pipeline has no {section}, {why}");
             mistakes.push(
                 Mistake::new("E012", span, title, format!("no {section}"))
                     .help(format!("add `{example}` with a `type`")),
@@ -41,7 +46,12 @@ fn absent(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 }
 
 /// A text comes before its analysis.
-fn texts(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
+fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    // Where a stage could not be read, nobody knows what it does with the text.
+    let written = super::entry(tree, &["stages"]).map(|entry| &entry.tree.value);
+    if matches!(written, Some(Value::List(list)) if list.len() != pipeline.stages.len()) {
+        return;
+    }
     let mut given = false;
     for stage in &pipeline.stages {
         match stage.kind.card.text {
@@ -78,9 +88,20 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
             let span = super::entry(&component.tree, &[key]).map_or(&component.span, |entry| &entry.tree.span);
             let whose = format!("{} `{}`", component.kind.card.role.word(), component.name);
             mistakes.push(
-                Mistake::new("E014", span, format!("the settings of {whose} do not go together"), found)
-                    .allowed(allowed),
+                Mistake::new("E014", span, format!("{whose} cannot work with these settings"), found).allowed(allowed),
             );
+        } else if let Some(Store::Existing(arn)) = component.settings.store(&component.name) {
+            let (here, there) = (pipeline.aws.region.as_str(), arn.as_str().split(':').nth(3).unwrap_or_default());
+            if here != there {
+                let span =
+                    super::entry(&component.tree, &["existing"]).map_or(&component.span, |entry| &entry.tree.span);
+                let title = format!("`{}` keeps its items in another region than the pipeline", component.name);
+                mistakes.push(
+                    Mistake::new("E015", span, title, format!("in `{there}`, and the pipeline is in `{here}`"))
+                        .allowed("a table in the region of the pipeline: a function asks its own region only")
+                        .help("set `aws.region`, or `existing` for each environment".to_owned()),
+                );
+            }
         }
     }
 }

@@ -2,18 +2,53 @@
 
 use std::collections::BTreeMap;
 
+use fanggen_runtime::component::Seed;
 use fanggen_runtime::items::{ATTRIBUTES, Written};
 use fanggen_runtime::tree::{Span, Tree, Value, listed};
-use fanggen_runtime::values::Language;
+use fanggen_runtime::values::{HttpUrl, Language};
 
 use crate::config::mistake::{Mistake, did_you_mean};
-use crate::config::pipeline::Component;
+use crate::config::pipeline::{Component, Pipeline};
 
 /// The longest key: DynamoDB's limit for a partition key is 2,048 bytes, and half of it leaves room for others
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
 const KEY_BYTES: usize = 1_024;
 
-pub fn check(source: &Component, mistakes: &mut Vec<Mistake>) {
+pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
+    // All sources that travel in the schedule's input share it.
+    let mut carried = 0;
+    for source in &pipeline.sources {
+        of_source(source, mistakes);
+        if let Some((seed, most)) = source.settings.seed().and_then(|seed| Some((seed, seed.most_bytes?))) {
+            size(source, seed, most, &mut carried, mistakes);
+        }
+    }
+}
+
+/// Whether the items of a source still fit into the schedule's input.
+fn size(source: &Component, seed: Seed<'_>, most: usize, carried: &mut usize, mistakes: &mut Vec<Mistake>) {
+    if seed.items.is_empty() {
+        let title = format!("source `{}` has no items, so no run will have any of it", source.name);
+        mistakes.push(Mistake::new("W107", &source.span, title, "no items").help("add `items = [\"..\"]`".to_owned()));
+    }
+    let bytes = serde_json::to_vec(seed.items).map_or(0, |json| json.len());
+    let before = *carried;
+    *carried += bytes;
+    if *carried > most && before <= most {
+        let title = format!("the items of source `{}` do not fit into the schedule's input", source.name);
+        let found = match before {
+            0 => format!("{bytes} bytes of items"),
+            before => format!("{bytes} bytes of items, after {before} of the sources before it"),
+        };
+        mistakes.push(
+            Mistake::new("E033", &source.span, title, found)
+                .allowed(format!("up to {most} bytes of all sources together"))
+                .help("use `type = \"dynamodb\"`, whose table holds any number".to_owned()),
+        );
+    }
+}
+
+fn of_source(source: &Component, mistakes: &mut Vec<Mistake>) {
     let Some(seed) = source.settings.seed() else { return };
     let places: Vec<&Tree> = match super::entry(&source.tree, &["items"]).map(|entry| &entry.tree.value) {
         Some(Value::List(list)) => list.iter().collect(),
@@ -34,8 +69,11 @@ pub fn check(source: &Component, mistakes: &mut Vec<Mistake>) {
             continue;
         };
         if key.len() > KEY_BYTES || key.chars().any(char::is_control) {
+            let long = key.len() > KEY_BYTES;
+            let found =
+                if long { format!("a key of {} bytes", key.len()) } else { "a control character in the key".into() };
             mistakes.push(
-                Mistake::new("E032", &place.span, "this key cannot be stored", format!("a key of {} bytes", key.len()))
+                Mistake::new("E032", place_of(place, seed.key), "this key cannot be stored", found)
                     .allowed(format!("up to {KEY_BYTES} bytes without control characters")),
             );
         }
@@ -47,17 +85,11 @@ pub fn check(source: &Component, mistakes: &mut Vec<Mistake>) {
         }
         attributes(place, seed.key, mistakes);
     }
-    if let Some(most) = seed.most_bytes {
-        let bytes = serde_json::to_vec(seed.items).map_or(0, |json| json.len());
-        if bytes > most {
-            let title = format!("the items of source `{}` do not fit into the schedule's input", source.name);
-            mistakes.push(
-                Mistake::new("E033", &source.span, title, format!("{bytes} bytes of items"))
-                    .allowed(format!("up to {most} bytes"))
-                    .help("use `type = \"dynamodb\"`, whose table holds any number".to_owned()),
-            );
-        }
-    }
+}
+
+/// Where the key of an item stands.
+fn place_of<'a>(item: &'a Tree, key: &str) -> &'a Span {
+    super::entry(item, &[key]).map_or(&item.span, |entry| &entry.tree.span)
 }
 
 /// The attributes of an item that is written as a table.
@@ -81,6 +113,22 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
         {
             let title = format!("`{language}` is no language");
             mistakes.push(Mistake::new("E035", &entry.tree.span, title, "not a language tag").allowed(allowed));
+        }
+        if let (true, Some(address)) = (["feed", "url"].contains(&name.as_str()), entry.tree.text())
+            && let Err(allowed) = HttpUrl::new(address)
+        {
+            let title = format!("the {name} `{address}` cannot be asked for anything");
+            mistakes.push(Mistake::new("E036", &entry.tree.span, title, "not a web address").allowed(allowed));
+        }
+        // Labels lie beside the attributes in a row of the table: one of the same name would take its place.
+        for (label, entry) in entry.tree.table().into_iter().flatten().filter(|_| name == "labels") {
+            if label == key || ATTRIBUTES.contains(&label.as_str()) {
+                let title = format!("a label cannot be called `{label}`, which is an attribute of every item");
+                mistakes.push(
+                    Mistake::new("E037", &entry.key, title, "the name of an attribute")
+                        .help("write it beside `labels`, or give the label another name".to_owned()),
+                );
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod across;
 mod flow;
+mod iam;
 mod items;
 mod timing;
 
@@ -13,15 +14,14 @@ use super::pipeline::Pipeline;
 pub use across::across;
 
 /// Codes of what is missing, rather than wrong.
-pub const ABSENT: [&str; 4] = ["E005", "E012", "E013", "W106"];
+pub const ABSENT: [&str; 5] = ["E005", "E012", "E013", "W106", "W107"];
 
 /// Notes what does not go together in one environment.
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     timing::check(pipeline, tree, mistakes);
     flow::check(pipeline, tree, mistakes);
-    for source in &pipeline.sources {
-        items::check(source, mistakes);
-    }
+    items::check(pipeline, mistakes);
+    iam::check(pipeline, tree, mistakes);
 }
 
 /// The entry at a path of names.

@@ -383,6 +383,9 @@ at(tomorrow) => tomorrow =>
         {
             assert_eq!(judge_timezone(name), Ok(()), "{name}");
         }
+        for name in jiff::tz::TimeZoneDatabase::bundled().available() {
+            assert_eq!(judge_timezone(name.as_str()), Ok(()), "{name}");
+        }
         let helps = [
             ("Europe/Zürich", "`Europe/Zurich`"),
             ("europe/zurich", "`Europe/Zurich`"),
@@ -391,6 +394,7 @@ at(tomorrow) => tomorrow =>
             ("utc", "UTC`"),
             ("+01:00", "name a place"),
             ("", "name a place"),
+            ("Etc/Unknown", "Etc/"),
         ];
         for (name, help) in helps {
             let refusal = judge_timezone(name).expect_err(name);

@@ -4,16 +4,23 @@ use jiff::tz::TimeZoneDatabase;
 
 use super::{Piece, Refusal};
 
+/// Bytes of the longest name that is compared with those of the database, whose own have 30 at most.
+const LONGEST: usize = 100;
+
 /// Says whether AWS knows a time zone: the names of the IANA database, in exactly their case.
 pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
     let piece = Piece { text: name, start: 0 };
     // The database inside the program: what a machine has installed must not change a verdict.
     let database = TimeZoneDatabase::bundled();
-    let known = database.available().map(|known| known.to_string()).collect::<Vec<_>>();
-    // Guide: at most 50 characters, which every name of the database keeps to.
-    if known.iter().any(|known| known == name) {
+    // Guide: at most 50 characters, which every name of the database keeps to. The database itself does not mind the
+    // case, and has a zone for those who do not know theirs. All names are listed only for whoever needs help.
+    if database.get(name).is_ok_and(|zone| !zone.is_unknown() && zone.iana_name() == Some(name)) {
         return Ok(());
     }
+    if name.len() > LONGEST {
+        return Err(piece.refuse("a name of the IANA time zone database", None));
+    }
+    let known = database.available().map(|known| known.to_string()).collect::<Vec<_>>();
     let flat = |text: &str| text.trim().to_lowercase().replace([' ', '-'], "_");
     let wanted = flat(name);
     let likeness = |known: &str| {

@@ -1,0 +1,76 @@
+//! Where a setting belongs that was written in the wrong place: every type is asked for its own names.
+
+use fanggen_runtime::component::Role;
+use fanggen_runtime::kinds;
+use fanggen_runtime::tree::{Entry, Fault, FaultKind, Tree, Value};
+use serde::de::DeserializeOwned;
+
+use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Logs, Schedule};
+
+/// How the header of a section is written.
+#[must_use]
+pub fn header(section: &str) -> String {
+    match section {
+        "stages" => "`[[stages]]`".into(),
+        "sources" | "sinks" | "environments" => format!("`[{section}.<name>]`"),
+        _ => format!("`[{section}]`"),
+    }
+}
+
+/// In words, which section or kind has a setting of this name.
+#[must_use]
+pub fn home(key: &str) -> Option<String> {
+    let sections: [(&str, Vec<String>); 10] = [
+        ("pipeline", names_of::<Head>()),
+        ("aws", names_of::<Aws>()),
+        ("schedule", names_of::<Schedule>()),
+        ("functions", names_of::<Functions>()),
+        ("logs", names_of::<Logs>()),
+        ("local", names_of::<Local>()),
+        ("alarms", names_of::<Alarms>()),
+        ("data", names_of::<Data>()),
+        ("budget", names_of::<Budget>()),
+        ("iam", names_of::<Iam>()),
+    ];
+    let knows = |names: &[String]| names.iter().any(|name| name == key);
+    if let Some((section, _)) = sections.iter().find(|(_, names)| knows(names)) {
+        return Some(format!("`{key}` belongs into {}", header(section)));
+    }
+    let types = |role: Role| -> Vec<String> {
+        let named = kinds::of(role).iter().filter(|kind| knows(&names(|tree| (kind.read)(tree))));
+        named.map(|kind| format!("`{}`", kind.card.name)).collect()
+    };
+    [Role::Source, Role::Stage, Role::Sink].into_iter().find_map(|role| {
+        let types = types(role);
+        let (last, first) = types.split_last()?;
+        let listed = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
+        Some(format!("`{key}` is a setting of {}s of type {listed}", role.word()))
+    })
+}
+
+fn names_of<T: DeserializeOwned>() -> Vec<String> {
+    names(Tree::read::<T>)
+}
+
+/// All names that a settings type knows: it lists them when it meets one that it does not.
+fn names<T>(read: impl Fn(&Tree) -> Result<T, Fault>) -> Vec<String> {
+    let mut probe = Tree::table_at(0..0);
+    let flag = Tree { span: 0..0, value: Value::Flag(true) };
+    probe.table_mut().map(|table| table.insert("?".into(), Entry { key: 0..0, tree: flag }));
+    match read(&probe) {
+        Err(Fault { kind: FaultKind::UnknownKey { allowed, .. }, .. }) => allowed,
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_knows_where_it_belongs() {
+        assert_eq!(home("region").as_deref(), Some("`region` belongs into `[aws]`"));
+        assert_eq!(home("sentences").as_deref(), Some("`sentences` is a setting of stages of type `wikipedia`"));
+        assert_eq!(home("nowhere"), None);
+    }
+}

@@ -1,0 +1,105 @@
+//! The permissions of `[[iam.scopes]]`: what IAM itself would refuse only when the stack is made.
+
+use fanggen_runtime::tree::{Entry, Tree, Value};
+
+use crate::config::mistake::{Mistake, did_you_mean};
+use crate::config::pipeline::Pipeline;
+
+/// The condition operators, without prefix and suffix
+/// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>).
+const OPERATORS: [&str; 27] = [
+    "StringEquals",
+    "StringNotEquals",
+    "StringEqualsIgnoreCase",
+    "StringNotEqualsIgnoreCase",
+    "StringLike",
+    "StringNotLike",
+    "NumericEquals",
+    "NumericNotEquals",
+    "NumericLessThan",
+    "NumericLessThanEquals",
+    "NumericGreaterThan",
+    "NumericGreaterThanEquals",
+    "DateEquals",
+    "DateNotEquals",
+    "DateLessThan",
+    "DateLessThanEquals",
+    "DateGreaterThan",
+    "DateGreaterThanEquals",
+    "Bool",
+    "BinaryEquals",
+    "IpAddress",
+    "NotIpAddress",
+    "ArnEquals",
+    "ArnLike",
+    "ArnNotEquals",
+    "ArnNotLike",
+    "Null",
+];
+/// What may stand before an operator.
+const PREFIXES: [&str; 2] = ["ForAllValues:", "ForAnyValue:"];
+/// What may stand after one, but for `Null`.
+const SUFFIX: &str = "IfExists";
+
+pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    let Some(Value::List(written)) = super::entry(tree, &["iam", "scopes"]).map(|entry| &entry.tree.value) else {
+        return;
+    };
+    for (scope, tree) in pipeline.iam.scopes.iter().zip(written.iter()) {
+        let lists = [("actions", scope.actions.is_empty()), ("resources", scope.resources.is_empty())];
+        for (key, _) in lists.into_iter().filter(|(_, empty)| *empty) {
+            let span = super::entry(tree, &[key]).map_or(&tree.span, |entry| &entry.tree.span);
+            let title = format!("a permission without {key} permits nothing, and IAM refuses it");
+            mistakes.push(
+                Mistake::new("E053", span, title, format!("no {key}"))
+                    .allowed(format!("a list of {key}, one at least")),
+            );
+        }
+        let conditions = super::entry(tree, &["conditions"]).and_then(|entry| entry.tree.table());
+        for (operator, entry) in conditions.into_iter().flatten() {
+            if !known(operator) {
+                mistakes.push(
+                    Mistake::new("E051", &entry.key, format!("IAM has no condition operator `{operator}`"), "unknown operator")
+                        .allowed("such as `StringEquals`, `ArnLike`, `Bool`, `NumericLessThan`, with `IfExists` after or `ForAllValues:`, `ForAnyValue:` before it")
+                        .help(meant(operator)),
+                );
+            }
+            for (key, entry) in entry.tree.table().into_iter().flatten() {
+                condition_key(key, entry, mistakes);
+            }
+        }
+    }
+}
+
+fn condition_key(key: &str, entry: &Entry, mistakes: &mut Vec<Mistake>) {
+    // Every key has the service's prefix; what is after a `/` is the name of a tag, and a tag may be called anything.
+    let fits = key.split_once(':').is_some_and(|(service, rest)| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        !service.is_empty() && service.chars().all(plain) && !rest.is_empty() && !rest.chars().any(char::is_control)
+    });
+    if !fits {
+        mistakes.push(
+            Mistake::new("E052", &entry.key, format!("`{key}` is no key of an IAM condition"), "no service before it")
+                .allowed("a key with its service, such as `aws:RequestedRegion` or `s3:prefix`"),
+        );
+    }
+}
+
+fn known(operator: &str) -> bool {
+    let bare = PREFIXES.iter().find_map(|prefix| operator.strip_prefix(prefix)).unwrap_or(operator);
+    OPERATORS.contains(&bare)
+        || bare.strip_suffix(SUFFIX).is_some_and(|bare| bare != "Null" && OPERATORS.contains(&bare))
+}
+
+fn meant(operator: &str) -> Option<String> {
+    if operator.ends_with("NullIfExists") {
+        return Some("`Null` itself asks whether a key exists: leave `IfExists` out".into());
+    }
+    let suffixed = OPERATORS.iter().filter(|bare| **bare != "Null").map(|bare| format!("{bare}{SUFFIX}"));
+    let bare: Vec<String> = OPERATORS.iter().map(|bare| (*bare).to_owned()).chain(suffixed).collect();
+    let prefixed = PREFIXES.iter().flat_map(|prefix| bare.iter().map(move |bare| format!("{prefix}{bare}")));
+    let lower = operator.to_lowercase();
+    let all: Vec<String> = bare.iter().cloned().chain(prefixed).collect();
+    let same = all.iter().find(|known| known.to_lowercase() == lower);
+    same.map(|known| format!("did you mean `{known}`?")).or_else(|| did_you_mean(operator, &all))
+}

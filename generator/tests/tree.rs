@@ -1,0 +1,27 @@
+//! Without the feature `aws` nobody pays for the AWS SDK: no crate of it is in the tree.
+
+use std::env;
+use std::process::Command;
+
+#[test]
+fn without_aws_the_tree_has_no_crate_of_aws() {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(&cargo);
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    command.args(["tree", "-p", "fanggen", "--no-default-features", "--edges", "normal,build", "--prefix", "none"]);
+    // Looked up in the lock file and nowhere else: a test does not ask the network.
+    let output = match command.args(["--offline", "--locked"]).output() {
+        Ok(output) => output,
+        Err(error) => {
+            eprintln!("skipped: `{}` cannot be started: {error}", cargo.display());
+            return;
+        }
+    };
+    let (tree, words) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{command:?} failed ({}): {words}", output.status);
+    let names: Vec<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert!(names.contains(&"fanggen-runtime"), "this is no tree of ours:\n{tree}");
+    let theirs: Vec<&&str> =
+        names.iter().filter(|name| name.starts_with("aws-") || name.starts_with("lambda_")).collect();
+    assert!(theirs.is_empty(), "without the feature `aws` the tree has {theirs:?}");
+}

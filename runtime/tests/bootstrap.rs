@@ -1,0 +1,168 @@
+//! The real `bootstrap` under a Runtime API of our own: what Lambda is answered, event by event.
+
+#![cfg(feature = "aws")]
+
+#[path = "harness/lambda.rs"]
+mod lambda;
+
+use fanggen_runtime::component::Role;
+use fanggen_runtime::function::{Function, Inlet, Outlets, Part};
+use fanggen_runtime::kinds;
+use fanggen_runtime::record::{Item, Record};
+use fanggen_runtime::run::{Chunk, Message, RunId};
+use fanggen_runtime::tree::Tree;
+use lambda::{Answer, Lambda};
+use serde_json::{Value, json};
+
+fn start(function: &Function) -> Lambda {
+    let variables = function.to_env().into_iter().map(|variable| (variable.name, variable.value));
+    Lambda::start(env!("CARGO_BIN_EXE_bootstrap"), variables)
+}
+
+fn part(role: Role, name: &str, kind: &str, settings: Value) -> Part {
+    let kind = kinds::find(role, kind).expect("a kind");
+    let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
+    Part { name: name.into(), kind, settings, on: Some(format!("fang-dev-{name}")), pace: None }
+}
+
+fn function(name: &str, inlet: Inlet, stages: Vec<Part>, outlets: Outlets) -> Function {
+    Function {
+        pipeline: "fang".into(),
+        environment: "dev".into(),
+        name: name.into(),
+        contact: None,
+        state: Some("fang-dev-state".into()),
+        inlet,
+        stages,
+        outlets,
+    }
+}
+
+/// A worker that takes the items' own texts, judges them, and hands them to these sinks.
+fn worker(sinks: Vec<Part>) -> Function {
+    let stages = vec![
+        part(Role::Stage, "review", "text", json!({ "language": "en" })),
+        part(Role::Stage, "sentiment", "lexicon", json!({})),
+    ];
+    function("worker", Inlet::Queue, stages, Outlets::Sinks(sinks))
+}
+
+/// A message as the producer sends it.
+fn message() -> String {
+    let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+    let records: Vec<Record> = [("Apple", "A great phone, and I love it."), ("Netflix", "A horrible series.")]
+        .map(|(key, text)| Record::new(run.as_str(), "reviews", Item { text: Some(text.into()), ..Item::named(key) }))
+        .into();
+    serde_json::to_string(&Message::new(Chunk::of(&run, &records), records)).expect("serializable")
+}
+
+fn delivery(bodies: &[(&str, &str)]) -> Value {
+    let records: Vec<Value> = bodies
+        .iter()
+        .map(|(id, body)| json!({ "messageId": id, "body": body, "eventSource": "aws:sqs", "attributes": {} }))
+        .collect();
+    json!({ "Records": records })
+}
+
+fn failures(ids: &[&str]) -> Answer {
+    let failures: Vec<Value> = ids.iter().map(|id| json!({ "itemIdentifier": id })).collect();
+    Ok(json!({ "batchItemFailures": failures }))
+}
+
+/// The code and the words of a reported error.
+fn reported(answer: Answer) -> (String, String) {
+    let error = answer.expect_err("a reported error");
+    let word = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
+    (word("errorType"), word("errorMessage"))
+}
+
+#[test]
+fn missing_settings_are_answered_to_every_event_and_by_a_process_that_lives() {
+    let mut lambda = Lambda::start(env!("CARGO_BIN_EXE_bootstrap"), []);
+    for event in [delivery(&[("1", &message())]), json!({ "scheduled_time": "2026-11-22T09:00:00Z" }), json!(null)] {
+        let (code, words) = reported(lambda.invoke(&event));
+        assert_eq!(code, "settings_missing");
+        assert_eq!(words, "the variable `FANG_PIPELINE` is not set; `fanggen render` sets it");
+    }
+    assert!(lambda.is_alive());
+}
+
+#[test]
+fn settings_that_cannot_be_read_name_their_variable() {
+    let broken = [("FANG_STAGE_0".to_owned(), "{\"name\":\"x\",\"type\":\"oracle\"}".to_owned())];
+    let lambda = Lambda::start(env!("CARGO_BIN_EXE_bootstrap"), broken);
+    let (code, words) = reported(lambda.invoke(&delivery(&[])));
+    assert_eq!((code.as_str(), words.as_str()), ("settings_unreadable", "`FANG_STAGE_0`: no stage of type `oracle`"));
+}
+
+#[test]
+fn a_chunk_is_worked_and_only_what_failed_is_handed_back() {
+    let mut lambda = start(&worker(vec![]));
+    let good = message();
+    let newer = good.replacen("\"version\":1", "\"version\":2", 1);
+    let cases: [(&[(&str, &str)], &[&str]); 6] = [
+        (&[("1", &good)], &[]),
+        (&[("2", "Message Body")], &["2"]),
+        (&[("3", &good), ("4", "{}")], &["4"]),
+        (&[("5", ""), ("6", &good), ("7", &newer)], &["5", "7"]),
+        (&[], &[]),
+        (&[("8", &good)], &[]),
+    ];
+    for (bodies, failed) in cases {
+        assert_eq!(lambda.invoke(&delivery(bodies)), failures(failed), "{bodies:?}");
+    }
+    assert!(lambda.is_alive());
+}
+
+#[test]
+fn a_recorded_event_with_a_foreign_body_is_handed_back() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/events/example-sqs-event.json");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        eprintln!("skipped: ../shared is absent");
+        return;
+    };
+    let event = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(start(&worker(vec![])).invoke(&event), failures(&["MessageID_1"]));
+}
+
+#[test]
+fn an_event_that_is_none_of_ours_is_refused_and_the_next_one_is_not() {
+    let mut lambda = start(&worker(vec![]));
+    for event in [json!({ "hello": 1 }), json!(null), json!([]), json!("Records"), json!({ "Records": [{}] })] {
+        let (code, words) = reported(lambda.invoke(&event));
+        assert_eq!(code, "event_unreadable", "{event}");
+        assert!(words.starts_with("the event is not one of ours: "), "{words}");
+    }
+    assert_eq!(lambda.invoke(&delivery(&[("1", &message())])), failures(&[]));
+    assert!(lambda.is_alive());
+}
+
+#[test]
+fn a_sink_that_is_not_built_is_named_and_nothing_is_lost_in_silence() {
+    let lambda = start(&worker(vec![part(Role::Sink, "archive", "s3", json!({}))]));
+    for _ in 0..2 {
+        let (code, words) = reported(lambda.invoke(&delivery(&[("1", &message())])));
+        assert_eq!(code, "kind_not_built");
+        assert_eq!(words, "`archive`: `s3` is planned and rendered, but what it does is not built yet");
+    }
+}
+
+#[test]
+fn a_producer_reads_its_firing_and_names_the_source_that_is_not_built() {
+    let sources = vec![part(Role::Source, "companies", "dynamodb", json!({}))];
+    let out = Outlets::Queue("https://sqs.us-east-1.amazonaws.com/123456789012/fang-dev-worker".into());
+    let lambda = start(&function("producer", Inlet::Schedule(sources), vec![], out));
+    for (event, code, words) in [
+        (
+            json!({ "scheduled_time": "2026-11-22T09:00:00Z" }),
+            "kind_not_built",
+            "`companies`: `dynamodb` is planned and rendered, but what it does is not built yet",
+        ),
+        (json!({ "scheduled_time": "noon" }), "run_unreadable", "`noon` is not a time such as 2026-11-22T09:00:00Z"),
+        (delivery(&[("1", &message())]), "event_unreadable", "missing field `scheduled_time`"),
+    ] {
+        let (found, said) = reported(lambda.invoke(&event));
+        assert_eq!(found, code, "{said}");
+        assert!(said.contains(words), "{said}");
+    }
+}
