@@ -378,7 +378,7 @@ fn a_file_out_of_all_measure_is_read_to_an_end() {
         format!("a = {}", "{a=".repeat(many)),
         format!("{} = 1", vec!["a"; many].join(".")),
         format!("[{}]", vec!["a"; many].join(".")),
-        format!("{} = 1", "x".repeat(200 * many)),
+        format!("{} = 1", "x".repeat(20 * many)),
         format!("[schedule]\ntimezone = \"{}\"", "Europe/Z".repeat(many)),
         format!("[schedule]\nexpression = \"{}\"", "rate(".repeat(many)),
         format!("[sources.a]\ntype = \"dynamodb\"\nitems = [{}]", "7,".repeat(many)),

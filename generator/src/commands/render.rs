@@ -32,8 +32,8 @@ impl Render {
         let folder = self.out.unwrap_or_else(|| opened.root.join(GENERATED));
         // Beside the file, the Makefile finds its way there from wherever it is called.
         let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let here = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
-        let (file, shown, root) = if folder.parent().map(here) == Some(here(&opened.root)) {
+        let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
+        let (file, shown, root) = if folder.parent().map(plain) == Some(plain(&opened.root)) {
             (last(&global.file), last(&folder), Some(".."))
         } else {
             (global.file.display().to_string(), folder.display().to_string(), None)

@@ -160,6 +160,9 @@ pub struct Place {
     pub column: usize,
 }
 
+/// Mistakes that are shown; nobody reads more at once, and each is a look at the whole file.
+const MOST_SHOWN: usize = 200;
+
 impl Source {
     /// Line and column of a byte.
     #[must_use]
@@ -195,8 +198,13 @@ impl Source {
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let mut sorted: Vec<&Mistake> = mistakes.iter().collect();
         sorted.sort_by_key(|mistake| (mistake.severity(), mistake.span.start));
-        let reports = sorted.into_iter().map(|mistake| self.report_one(mistake, &renderer));
-        reports.collect::<Vec<_>>().join("\n\n") + "\n"
+        let more = sorted.len().saturating_sub(MOST_SHOWN);
+        let shown = sorted.into_iter().take(MOST_SHOWN).map(|mistake| self.report_one(mistake, &renderer));
+        let mut reports: Vec<String> = shown.collect();
+        if more > 0 {
+            reports.push(format!("... and {more} more like these"));
+        }
+        reports.join("\n\n") + "\n"
     }
 
     fn report_one(&self, mistake: &Mistake, renderer: &Renderer) -> String {
@@ -205,11 +213,20 @@ impl Source {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let mut snippet = Snippet::source(self.text.as_str())
+        let span = self.fit(&mistake.span);
+        let other = mistake.other.as_ref().map(|(span, label)| (self.fit(span), label.as_str()));
+        // Only the lines that are shown: the renderer looks at all that it is given, for every mistake.
+        let first = other.as_ref().map_or(span.start, |(other, _)| other.start.min(span.start));
+        let last = other.as_ref().map_or(span.end, |(other, _)| other.end.max(span.end));
+        let from = self.text[..first].rfind('\n').map_or(0, |end| end + 1);
+        let to = self.text[last..].find('\n').map_or(self.text.len(), |end| last + end + 1);
+        let within = |span: Span| span.start - from..span.end - from;
+        let mut snippet = Snippet::source(&self.text[from..to])
+            .line_start(self.place(first).line)
             .path(self.path.as_str())
-            .annotation(AnnotationKind::Primary.span(self.fit(&mistake.span)).label(label.as_str()));
-        if let Some((span, label)) = &mistake.other {
-            snippet = snippet.annotation(AnnotationKind::Context.span(self.fit(span)).label(label.as_str()));
+            .annotation(AnnotationKind::Primary.span(within(span)).label(label.as_str()));
+        if let Some((span, label)) = other {
+            snippet = snippet.annotation(AnnotationKind::Context.span(within(span)).label(label));
         }
         let mut group = level.primary_title(title.as_str()).id(mistake.code).element(snippet);
         if let Some(allowed) = &mistake.allowed {

@@ -1,6 +1,5 @@
 //! The plan: a pure, typed description of all resources of one environment. It is what is rendered and explained.
 
-mod conditions;
 mod explain;
 mod functions;
 mod limits;

@@ -7,7 +7,6 @@ use fanggen_runtime::tree::listed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::conditions;
 use super::functions::{Flow, queue_name};
 use super::storage::{self, Table};
 use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
@@ -62,7 +61,6 @@ pub fn plan(
     problems: &mut Vec<Problem>,
 ) -> Vec<Role> {
     let boundary = pipeline.iam.permissions_boundary.as_ref().map(ToString::to_string);
-    problems.extend(boundary.as_deref().and_then(conditions::boundary));
     let mut roles: Vec<Role> = shapes
         .iter()
         .map(|shape| Role {
@@ -208,7 +206,6 @@ fn scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [Role], problem
             });
             continue;
         };
-        problems.extend(conditions::refused(scope, &path));
         role.statements.push(Statement {
             sid: String::new(),
             actions: scope.actions.iter().map(ToString::to_string).collect(),

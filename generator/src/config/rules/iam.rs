@@ -77,6 +77,24 @@ fn condition_key(key: &str, entry: &Entry, mistakes: &mut Vec<Mistake>) {
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
         !service.is_empty() && service.chars().all(plain) && !rest.is_empty() && !rest.chars().any(char::is_control)
     });
+    let written = match &entry.tree.value {
+        Value::List(list) => list.iter().collect(),
+        _ => vec![&entry.tree],
+    };
+    // IAM: tab, line ends, and printable characters up to `\u{ff}`.
+    let holds =
+        |tree: &&Tree| tree.text().is_none_or(|text| text.chars().all(|c| matches!(c, ' '..='~' | '\u{a1}'..='ÿ')));
+    if written.is_empty() || !written.iter().all(holds) {
+        mistakes.push(
+            Mistake::new(
+                "E054",
+                &entry.tree.span,
+                format!("no policy can hold this value of `{key}`"),
+                "no such value",
+            )
+            .allowed("one or more texts on one line, of characters up to `ÿ`"),
+        );
+    }
     if !fits {
         mistakes.push(
             Mistake::new("E052", &entry.key, format!("`{key}` is no key of an IAM condition"), "no service before it")

@@ -77,7 +77,8 @@ fn of_source(source: &Component, mistakes: &mut Vec<Mistake>) {
                     .allowed(format!("up to {KEY_BYTES} bytes without control characters")),
             );
         }
-        if let Some(first) = seen.insert(key, &place.span) {
+        let first = *seen.entry(key).or_insert(&place.span);
+        if *first != place.span {
             mistakes.push(
                 Mistake::new("E031", &place.span, format!("the item `{key}` is listed twice"), "the same key again")
                     .other(first, "the first of that key"),

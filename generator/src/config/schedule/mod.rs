@@ -394,7 +394,7 @@ at(tomorrow) => tomorrow =>
             ("utc", "UTC`"),
             ("+01:00", "name a place"),
             ("", "name a place"),
-            ("Etc/Unknown", "Etc/"),
+            ("Etc/Unknown", "name a place"),
         ];
         for (name, help) in helps {
             let refusal = judge_timezone(name).expect_err(name);

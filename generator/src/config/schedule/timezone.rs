@@ -17,8 +17,9 @@ pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
     if database.get(name).is_ok_and(|zone| !zone.is_unknown() && zone.iana_name() == Some(name)) {
         return Ok(());
     }
+    let allowed = "a name of the IANA time zone database";
     if name.len() > LONGEST {
-        return Err(piece.refuse("a name of the IANA time zone database", None));
+        return Err(piece.refuse(allowed, None));
     }
     let known = database.available().map(|known| known.to_string()).collect::<Vec<_>>();
     let flat = |text: &str| text.trim().to_lowercase().replace([' ', '-'], "_");
@@ -38,5 +39,5 @@ pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
         }
         _ => "name a place, such as `Europe/Zurich`, or `UTC`: an offset cannot follow summer time".to_owned(),
     };
-    Err(piece.refuse("a name of the IANA time zone database", help))
+    Err(piece.refuse(allowed, help))
 }
