@@ -31,23 +31,28 @@ pub fn schema() -> Value {
     all.components(Role::Source);
     all.components(Role::Stage);
     all.components(Role::Sink);
-    let environment = json!({
-        "type": "object",
-        "description": "What this environment overrides; a stage is addressed by its name.",
-        "properties": all.overlay,
-        "additionalProperties": false,
-    });
+    let environment = object([
+        ("type", "object".into()),
+        ("description", "What this environment overrides; a stage is addressed by its name.".into()),
+        ("properties", Value::Object(all.overlay)),
+        ("additionalProperties", false.into()),
+    ]);
     let environments = by_name("The environments, by name.", environment);
     all.file.insert("environments".into(), environments);
-    json!({
-        "$schema": "http://json-schema.org/draft-07/schema#",
-        "title": "pipeline.toml",
-        "type": "object",
-        "properties": all.file,
-        "required": ["pipeline", "sources", "stages", "sinks"],
-        "additionalProperties": false,
-        "definitions": all.definitions,
-    })
+    object([
+        ("$schema", "http://json-schema.org/draft-07/schema#".into()),
+        ("title", "pipeline.toml".into()),
+        ("type", "object".into()),
+        ("properties", Value::Object(all.file)),
+        ("required", json!(["pipeline", "sources", "stages", "sinks"])),
+        ("additionalProperties", false.into()),
+        ("definitions", Value::Object(all.definitions)),
+    ])
+}
+
+/// A table of values that move into it: `json!` would copy each, and schemas are large.
+fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
+    Value::Object(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 struct Parts {
@@ -80,12 +85,14 @@ impl Parts {
         }
         let word = role.word();
         let (section, words) = (format!("{word}s"), format!("The {word}s, by name."));
-        self.overlay.insert(section.clone(), by_name(&words, json!({ "anyOf": any })));
-        let one = json!({ "oneOf": one });
+        self.overlay.insert(section.clone(), by_name(&words, object([("anyOf", Value::Array(any))])));
+        let one = object([("oneOf", Value::Array(one))]);
         self.file.insert(
             section,
             match role {
-                Role::Stage => json!({ "type": "array", "description": "The stages, in order.", "items": one }),
+                Role::Stage => {
+                    object([("type", "array".into()), ("description", "The stages, in order.".into()), ("items", one)])
+                }
                 Role::Source | Role::Sink => by_name(&words, one),
             },
         );
@@ -128,7 +135,7 @@ fn with_required(reference: Value, required: Vec<Value>) -> Value {
 }
 
 fn by_name(words: &str, item: Value) -> Value {
-    json!({ "type": "object", "description": words, "additionalProperties": item })
+    object([("type", "object".into()), ("description", words.into()), ("additionalProperties", item)])
 }
 
 /// TOML has no null, so an absent value is said by leaving it out; nor does an editor care who writes what.
