@@ -121,11 +121,21 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             mistakes.push(Mistake::new("W101", &entry.tree.span, title, what));
         }
     }
+    let deployed = pipeline.sinks.iter().any(|sink| !sink.kind.card.machine_only);
+    let help = "nothing else keeps the results of the deployed pipeline: add a sink of type `s3`";
     for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.machine_only) {
         let title = format!("sink `{}` writes on the machine of `fanggen run` only", sink.name);
         mistakes.push(
             Mistake::new("W103", &sink.span, title, "left out when deployed: a Lambda keeps no files")
-                .help("add a sink of type `s3` for the deployed pipeline".to_owned()),
+                .help((!deployed).then(|| help.to_owned())),
         );
+    }
+    // <https://www.mediawiki.org/wiki/Wikimedia_APIs/Rate_limits>
+    let asks = pipeline.stages.iter().find(|stage| stage.kind.card.fetches);
+    if let Some(stage) = asks.filter(|_| super::entry(tree, &["pipeline", "contact"]).is_none()) {
+        let title = format!("stage `{}` asks others for texts, and nobody is named as who asks", stage.name);
+        mistakes.push(Mistake::new("W108", &stage.span, title, "sent without a contact in its User-Agent").help(
+            "set `contact` in `[pipeline]`: Wikimedia admits 200 requests a minute with it, 10 without".to_owned(),
+        ));
     }
 }
