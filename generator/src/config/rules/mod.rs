@@ -14,7 +14,7 @@ use super::pipeline::Pipeline;
 pub use across::across;
 
 /// Codes of what is missing, rather than wrong.
-pub const ABSENT: [&str; 5] = ["E005", "E012", "E013", "W106", "W107"];
+pub const ABSENT: [&str; 6] = ["E005", "E012", "E013", "W106", "W107", "W108"];
 
 /// Notes what does not go together in one environment.
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
