@@ -1,6 +1,7 @@
 //! What a source, a stage or a sink is: its card, its settings, and the traits by which a function runs it.
 
 use std::fmt;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use serde::Serialize;
@@ -13,6 +14,7 @@ use crate::items::Page;
 use crate::record::{Item, Record};
 use crate::run::Chunk;
 use crate::tree::{Fault, Tree};
+use crate::values::RelativePath;
 
 /// What a component is told when it is opened, beside its settings.
 #[derive(Clone, Debug, Default)]
@@ -119,6 +121,21 @@ pub trait Component: Serialize + DeserializeOwned + Documented + fmt::Debug + Cl
         None
     }
 
+    /// Files beside `pipeline.toml` that it reads, each with the key that names it.
+    fn files(&self) -> Vec<(&'static str, &RelativePath)> {
+        Vec::new()
+    }
+
+    /// The longest that it waits for others with one chunk, where it waits at all.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// What an analysing stage asks about a text, in the words of its settings; none where it asks but one thing.
+    fn asks(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Why these settings do not go together: the key to point at, what was found, what is allowed.
     fn check(&self) -> Option<(&'static str, String, String)> {
         None
@@ -143,6 +160,12 @@ pub trait Settings: fmt::Debug + Send + Sync {
     fn quota(&self) -> Option<Quota>;
     /// See [`Component::seed`].
     fn seed(&self) -> Option<Seed<'_>>;
+    /// See [`Component::files`].
+    fn files(&self) -> Vec<(&'static str, &RelativePath)>;
+    /// See [`Component::patience`].
+    fn patience(&self) -> Option<Duration>;
+    /// See [`Component::asks`].
+    fn asks(&self) -> Vec<&'static str>;
     /// See [`Component::check`].
     fn check(&self) -> Option<(&'static str, String, String)>;
     /// See [`Component::open`].
@@ -175,6 +198,18 @@ impl<T: Component> Settings for T {
 
     fn seed(&self) -> Option<Seed<'_>> {
         Component::seed(self)
+    }
+
+    fn files(&self) -> Vec<(&'static str, &RelativePath)> {
+        Component::files(self)
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        Component::patience(self)
+    }
+
+    fn asks(&self) -> Vec<&'static str> {
+        Component::asks(self)
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {

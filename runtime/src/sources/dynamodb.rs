@@ -102,6 +102,10 @@ impl Component for Dynamodb {
         Some(Seed { key: self.key.as_str(), items: &self.items, file: self.items_file.as_ref(), most_bytes: None })
     }
 
+    fn files(&self) -> Vec<(&'static str, &RelativePath)> {
+        self.items_file.iter().map(|path| ("items_file", path)).collect()
+    }
+
     fn check(&self) -> Option<(&'static str, String, String)> {
         if let Some((found, allowed)) = self.items_file.as_ref().and_then(|file| super::unfit(file.as_str())) {
             return Some(("items_file", found, allowed));

@@ -62,6 +62,10 @@ impl Component for File {
         vec![Unit { name: "s3_get", per_record: 0.0, why: "one GET a run, whatever the number of records" }]
     }
 
+    fn files(&self) -> Vec<(&'static str, &RelativePath)> {
+        vec![("path", &self.path)]
+    }
+
     fn check(&self) -> Option<(&'static str, String, String)> {
         // In the cloud the path is a key in a bucket, and stands in the one statement that admits reading it.
         if !exact_key(self.path.as_str()) {

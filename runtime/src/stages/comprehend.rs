@@ -27,6 +27,17 @@ pub enum Detect {
 }
 
 impl Detect {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Sentiment => "sentiment",
+            Self::TargetedSentiment => "targeted_sentiment",
+            Self::Entities => "entities",
+            Self::KeyPhrases => "key_phrases",
+            Self::DominantLanguage => "dominant_language",
+            Self::Pii => "pii",
+        }
+    }
+
     const fn action(self) -> &'static str {
         match self {
             Self::Sentiment => "comprehend:BatchDetectSentiment",
@@ -110,6 +121,10 @@ impl Component for Comprehend {
             records_per_call: 25,
             page: "https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html",
         })
+    }
+
+    fn asks(&self) -> Vec<&'static str> {
+        self.detect.iter().map(|detect| detect.word()).collect()
     }
 
     fn open(&self, _: Binding, _: &dyn Doors) -> Result<Opened, Error> {

@@ -106,6 +106,10 @@ impl Component for Wikipedia {
         })
     }
 
+    fn patience(&self) -> Option<Duration> {
+        Some(seconds(self.patience_s).unwrap_or(PATIENCE))
+    }
+
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
         let limits = Limits::default();
         let gate = match binding.pace {
