@@ -7,12 +7,15 @@ use std::sync::Arc;
 use crate::component::{Binding, Opened, Sink, Source, Stage};
 use crate::doors::{Doors, Queue};
 use crate::error::Error;
-use crate::function::{Function, Inlet, Outlets};
+use crate::function::{Function, Inlet, Outlets, Part};
 use crate::record::{Failure, Item, Record};
 use crate::run::{CHUNK_BYTES, CHUNK_ITEMS, Chunk, Message, RunId};
 
 /// Open components by their names.
 pub type Named<T> = Vec<(String, Box<T>)>;
+
+/// Gives another component than the one that a part names, or none to leave it as it is.
+pub type Instead<'a> = dyn Fn(&Part, &Binding) -> Option<Result<Opened, Error>> + 'a;
 
 /// A function whose components are open.
 pub struct Running {
@@ -58,11 +61,25 @@ impl Function {
     /// # Errors
     /// What keeps one of them from running here, with its name.
     pub fn open(&self, doors: &dyn Doors, given: &BTreeMap<String, Vec<Item>>) -> Result<Running, Error> {
+        self.open_with(doors, given, &|_, _| None)
+    }
+
+    /// Opens all components, but for those that `instead` gives another one for.
+    ///
+    /// # Errors
+    /// What keeps one of them from running here, with its name.
+    pub fn open_with(
+        &self,
+        doors: &dyn Doors,
+        given: &BTreeMap<String, Vec<Item>>,
+        instead: &Instead<'_>,
+    ) -> Result<Running, Error> {
         let contact = self.contact.as_deref();
-        let open = |part: &crate::function::Part| {
+        let open = |part: &Part| {
             let given = given.get(&part.name).cloned().unwrap_or_default();
-            part.settings
-                .open(Binding { given, ..part.binding(contact) }, doors)
+            let binding = Binding { given, ..part.binding(contact) };
+            instead(part, &binding)
+                .unwrap_or_else(|| part.settings.open(binding, doors))
                 .map_err(|error| Error { message: format!("`{}`: {}", part.name, error.message), ..error })
         };
         let odd = || Error::permanent("settings_unreadable", "a component opened as another role than its card says");

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{Done, Ended, Failure, Global, Style, pretty, print, to_person, words};
-use crate::config::mistake::Severity;
+use crate::config::mistake::{Severity, tidy};
 use crate::local::{self, Options, Summary, Watch};
 
 /// Run the pipeline once, on this machine
@@ -55,8 +55,9 @@ impl Run {
             .map_err(|error| Failure::System("no runtime could be started", error))?;
         let bar = Bar::new();
         let start = Instant::now();
-        let summary =
-            runtime.block_on(local::run(pipeline, &options, bar.clone())).map_err(|error| Failure::Run(told(error)))?;
+        let summary = runtime
+            .block_on(local::run(pipeline, &options, bar.clone()))
+            .map_err(|error| Failure::Run(told(&error)))?;
         bar.0.finish_and_clear();
         if global.json {
             print(&pretty(&summary));
@@ -66,8 +67,8 @@ impl Run {
     }
 }
 
-fn told(error: Error) -> Error {
-    Error { message: format!("{} ({})", error.message, error.code), ..error }
+fn told(error: &Error) -> Error {
+    Error { message: format!("{} ({})", tidy(&error.message), error.code), ..error.clone() }
 }
 
 /// A progress bar for anything over a second, where a person looks.
@@ -114,10 +115,13 @@ fn tell(summary: &Summary, took: Duration, most: usize, json: bool) {
     if !json && summary.items.len() > most {
         words(&format!("  and {} more: `--all` prints them", summary.items.len() - most));
     }
-    for failed in &summary.failed {
-        let item = failed.item.as_deref().unwrap_or("a whole chunk");
+    for failed in summary.failed.iter().take(most) {
+        let item = failed.item.as_deref().map_or("a whole chunk".into(), one_line);
         let error = format!("{}failed{}", Style::ERROR, Style::END);
-        words(&format!("{error}: {item} at {}: {} [{}]", failed.at, failed.message, failed.code));
+        words(&format!("{error}: {item} at {}: {} [{}]", failed.at, tidy(&failed.message), failed.code));
+    }
+    if summary.failed.len() > most {
+        words(&format!("  and {} more that failed: `--all` prints them", summary.failed.len() - most));
     }
     let total = summary.items.len();
     let failed = summary.failed.len();
@@ -142,11 +146,10 @@ fn table(summary: &Summary, most: usize) -> String {
     table.load_style(STYLE);
     table.set_header(["item", "label", "score", "engine", "text source"]);
     for row in summary.items.iter().take(most) {
-        let failed = summary.failed.iter().find(|failed| failed.item.as_ref() == Some(&row.item));
         let label = row.label.map(|label| label.word().to_owned());
         table.add_row([
             one_line(&row.item),
-            label.or_else(|| failed.map(|failed| failed.code.clone())).unwrap_or_default(),
+            label.or_else(|| row.failed.clone()).unwrap_or_default(),
             row.score.map(|score| format!("{score:+.3}")).unwrap_or_default(),
             row.engine.clone().unwrap_or_default(),
             one_line(row.text_source.as_deref().unwrap_or_default()),
@@ -158,11 +161,14 @@ fn table(summary: &Summary, most: usize) -> String {
     table.trim_fmt()
 }
 
-/// A name from outside, made fit for a terminal: no control characters, no endless line.
+/// A name from outside, made fit for a terminal: nothing that moves the cursor, no endless line.
 fn one_line(text: &str) -> String {
-    let mut line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(60).collect();
-    if text.chars().count() > 60 {
+    let mut line = tidy(&text.chars().take(WIDE).collect::<String>());
+    if text.chars().nth(WIDE).is_some() {
         line.push('…');
     }
     line
 }
+
+/// Characters of a name that are shown.
+const WIDE: usize = 60;

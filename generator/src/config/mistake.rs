@@ -244,7 +244,8 @@ const SHOWN: usize = 120;
 
 /// Words fit for printing, whatever they quote: on one line, nothing that moves the cursor or turns the direction of
 /// writing, and no quotation without end.
-fn tidy(words: &str) -> String {
+#[must_use]
+pub fn tidy(words: &str) -> String {
     let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let shortened = |part: &str| match part.char_indices().nth(SHOWN) {
         Some((end, _)) if part.chars().count() > SHOWN + 20 => format!("{}...", &part[..end]),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,12 +14,14 @@ use fanggen_runtime::error::Error;
 use fanggen_runtime::items::Page;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::Item;
-use fanggen_runtime::run::{CHUNK_ITEMS, RunId};
+use fanggen_runtime::run::{CHUNK_ITEMS, Message, RunId};
 use fanggen_runtime::tree::Tree;
 use jiff::Timestamp;
 use serde_json::json;
+use tokio::sync::mpsc;
 
 use super::Summary;
+use super::queue::Memory;
 use crate::config::pipeline::{Component, Pipeline};
 
 type Seeds = Vec<(Item, Option<Error>)>;
@@ -28,7 +30,10 @@ type Seeds = Vec<(Item, Option<Error>)>;
 pub struct Here {
     root: PathBuf,
     results: PathBuf,
+    /// The items of the sources, by the paths of these.
     seeds: BTreeMap<String, Arc<Seeds>>,
+    /// The ends of queues that no function has taken yet, by the function behind.
+    queues: Mutex<BTreeMap<String, Memory>>,
 }
 
 impl Here {
@@ -37,11 +42,16 @@ impl Here {
     /// # Errors
     /// `items_missing`, `items_unreadable`: a source of which nothing can be known here.
     pub async fn of(pipeline: &Pipeline, root: &Path) -> Result<Self, Error> {
-        let mut here = Self { root: root.to_owned(), results: super::results(root, pipeline), seeds: BTreeMap::new() };
+        let mut here = Self {
+            root: root.to_owned(),
+            results: super::results(root, pipeline),
+            seeds: BTreeMap::new(),
+            queues: Mutex::default(),
+        };
         for source in &pipeline.sources {
             if let Some(seed) = source.settings.seed() {
                 let items = here.items(source, &seed).await?;
-                here.seeds.insert(source.name.clone(), Arc::new(items));
+                here.seeds.insert(source.path.clone(), Arc::new(items));
             }
         }
         Ok(here)
@@ -78,8 +88,15 @@ impl Here {
     #[must_use]
     pub fn given(&self, source: &Component) -> Vec<Item> {
         let travels = source.settings.seed().is_some_and(|seed| seed.most_bytes.is_some());
-        let items = self.seeds.get(&source.name).filter(|_| travels);
+        let items = self.seeds.get(&source.path).filter(|_| travels);
         items.map(|items| items.iter().map(|(item, _)| item.clone()).collect()).unwrap_or_default()
+    }
+
+    /// Makes the queue before a function, and gives the end that this function reads.
+    pub fn queue_before(&mut self, function: &str) -> mpsc::Receiver<Message> {
+        let (queue, messages) = Memory::new();
+        self.queues.get_mut().unwrap_or_else(PoisonError::into_inner).insert(function.to_owned(), queue);
+        messages
     }
 
     /// Notes down that a run begins. No two runs have the same id, however fast they follow each other.
@@ -87,6 +104,11 @@ impl Here {
     /// # Errors
     /// `file_unwritable` with the reason of the disk.
     pub fn begin(&self, time: Timestamp) -> Result<(RunId, PathBuf), Error> {
+        let top = self.root.join(super::RESULTS);
+        if top.is_symlink() {
+            let words = format!("`{}` is a link: results are written below the file's own folder only", top.display());
+            return Err(Error::permanent("file_unwritable", words));
+        }
         let folder = self.results.join("runs");
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
         let mut time = time;
@@ -117,20 +139,28 @@ fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::permanent("file_unwritable", format!("`{}`: {error}", path.display()))
 }
 
+/// The name of a component, from its path.
+fn last(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
 impl Doors for Here {
     fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
-        Ok(Arc::new(Folder { path: self.results.join(name) }))
+        Ok(Arc::new(Folder { path: self.results.join(last(name)) }))
     }
 
     fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error> {
         Ok(match self.seeds.get(name) {
             Some(items) => Arc::new(Seeded { items: items.clone() }),
-            None => Arc::new(RowsFile { path: self.results.join(name).join("rows.jsonl"), turn: Mutex::new(()) }),
+            None => Arc::new(RowsFile { path: self.results.join(last(name)).join("rows.jsonl"), turn: Mutex::new(()) }),
         })
     }
 
     fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error> {
-        Err(Error::permanent("queue_unknown", format!("there is no queue `{name}` on this machine")))
+        // Given away, and not kept: the queue ends with the one function that sends to it.
+        let queue = self.queues.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let unknown = || Error::permanent("queue_unknown", format!("there is no queue `{name}` on this machine"));
+        Ok(Arc::new(queue.ok_or_else(unknown)?))
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {

@@ -9,10 +9,11 @@ mod texts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fanggen_runtime::component::{Binding, Opened, Pace, Quota, Sink, Source, Stage};
+use fanggen_runtime::component::{Pace, Quota};
 use fanggen_runtime::error::Error;
-use fanggen_runtime::flow::{Named, Out, Running};
-use fanggen_runtime::run::{Message, RunId};
+use fanggen_runtime::flow::{Produced, Running};
+use fanggen_runtime::function::{Function, Inlet, Outlets, Part};
+use fanggen_runtime::run::Message;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
@@ -20,7 +21,7 @@ use crate::config::pipeline::{Component, Pipeline};
 use crate::config::shape;
 
 use doors::Here;
-use queue::Memory;
+use stand_in::StandIns;
 use summary::Tally;
 pub use summary::{Failed, Notice, Row, Summary};
 
@@ -43,90 +44,88 @@ pub trait Watch: Send + Sync {
     fn done(&self, items: usize);
 }
 
-/// Messages that wait in a queue, at most: memory does not grow with the items.
-const WAITING: usize = 8;
-
 /// Runs a pipeline once.
 ///
 /// # Errors
 /// What keeps the run as a whole from starting or from being read to its end; an item that fails is in the summary.
 pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) -> Result<Summary, Error> {
-    let offline = stand_in::offline(pipeline, options.live);
-    let texts = match pipeline.local.texts.as_ref().filter(|_| offline) {
-        Some(path) => Some(Arc::new(texts::Texts::read(&options.root, path.as_str())?)),
-        None => None,
-    };
-    let here = Here::of(pipeline, &options.root).await?;
+    let stand_ins = StandIns::of(pipeline, options)?;
+    let mut here = Here::of(pipeline, &options.root).await?;
+    let given = pipeline.sources.iter().map(|source| (source.name.clone(), here.given(source))).collect();
+    let functions = functions(pipeline);
+    let queues: Vec<_> = functions.iter().map(|function| here.queue_before(&function.name)).collect();
     // Everything is opened before the run is noted down: what cannot start leaves nothing behind.
-    let sources = sources(pipeline, &here)?;
-    let mut workers = Vec::new();
-    for shape in shape::shapes(pipeline).into_iter().filter(|shape| shape.name != shape::PRODUCER) {
-        let stages = shape.stages.iter().map(|stage| open_stage(stage, pipeline, &here, texts.as_ref()));
-        workers.push(stages.collect::<Result<Vec<_>, _>>()?);
-    }
-    let sinks = sinks(pipeline, &here)?;
+    let open = |function: &Function| {
+        function.open_with(&here, &given, &|part, binding| stand_ins.instead(part, binding, &here))
+    };
+    let opened = functions.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (run, note) = here.begin(options.time)?;
 
     let tally = Tally::new(watch);
-    // From the last function to the first, each with the queue of the one after it.
-    let mut out = Out::Sinks(sinks);
-    let mut tasks = tokio::task::JoinSet::new();
-    for stages in workers.into_iter().rev() {
-        let (sender, receiver) = mpsc::channel(WAITING);
-        let next = std::mem::replace(&mut out, Out::Queue(Arc::new(Memory::new(sender))));
-        let last = matches!(next, Out::Sinks(_));
-        let running = Running { sources: Vec::new(), stages, out: next };
-        tasks.spawn(work(running, receiver, last.then(|| tally.clone())));
+    let mut producer = None;
+    let mut workers = tokio::task::JoinSet::new();
+    for (running, queue) in opened.into_iter().zip(queues) {
+        // The first function has the schedule before it, and nobody sends to its queue.
+        if producer.is_none() {
+            producer = Some(running);
+        } else {
+            workers.spawn(work(running, queue, tally.clone()));
+        }
     }
-    let produced = produce(sources, out, &run, &tally).await;
-    while let Some(ended) = tasks.join_next().await {
-        ended
-            .map_err(|error| Error::permanent("worker_ended", format!("a worker ended before its work: {error}")))??;
+    let produced = match producer {
+        Some(mut producer) => producer.produce(&run).await,
+        None => Ok(Produced::default()),
+    };
+    tally.expected(produced.as_ref().map_or(0, |produced| produced.items));
+    let mut trouble = produced.as_ref().err().cloned();
+    while let Some(ended) = workers.join_next().await {
+        let broken = |error| Error::permanent("worker_ended", format!("a worker ended before its work: {error}"));
+        trouble = trouble.or(ended.map_err(broken).and_then(|worked| worked).err());
     }
     let summary = Summary {
         pipeline: pipeline.head.name.to_string(),
         environment: pipeline.environment.clone(),
         run: run.to_string(),
-        notices: stand_in::notices(pipeline, offline),
-        chunks: produced.as_ref().map_or(0, |produced| produced.chunks),
+        notices: stand_ins.notices(pipeline),
+        chunks: produced.map_or(0, |produced| produced.chunks),
         ..tally.end()
     };
+    // What was done is noted down, whatever came between.
     here.end(&note, &summary)?;
-    produced.map(|_| summary)
+    trouble.map_or(Ok(summary), Err)
 }
 
-async fn produce(
-    sources: Named<dyn Source>,
-    out: Out,
-    run: &RunId,
-    tally: &Tally,
-) -> Result<fanggen_runtime::flow::Produced, Error> {
-    let mut producer = Running { sources, stages: Vec::new(), out };
-    let produced = producer.produce(run).await?;
-    tally.expected(produced.items);
-    Ok(produced)
-}
-
-async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: Option<Tally>) -> Result<(), Error> {
+async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: Tally) -> Result<(), Error> {
     while let Some(message) = messages.recv().await {
-        let worked = running.work(message).await?;
-        if let Some(tally) = &tally {
-            tally.add(worked);
-        }
+        // A function in the middle has passed its records on, and has none to tell of.
+        tally.add(running.work(message).await?);
         // One thread does it all: the producer and the progress bar get their turn between two chunks.
         tokio::task::yield_now().await;
     }
     Ok(())
 }
 
-fn binding(component: &Component, pipeline: &Pipeline) -> Binding {
-    Binding {
+/// The functions that the plan would deploy, with stores and queues of this machine.
+fn functions(pipeline: &Pipeline) -> Vec<Function> {
+    let part = |component: &Component| Part {
         name: component.name.clone(),
-        on: Some(component.name.clone()),
+        kind: component.kind,
+        settings: component.settings.clone(),
+        on: Some(component.path.clone()),
         pace: component.settings.quota().map(|quota| pace(&quota, component.frame.share.get())),
+    };
+    let parts = |components: &[Component]| components.iter().map(part).collect();
+    let function = |shape: shape::Shape<'_>| Function {
+        pipeline: pipeline.head.name.to_string(),
+        environment: pipeline.environment.clone(),
         contact: pipeline.head.contact.as_ref().map(ToString::to_string),
-        given: Vec::new(),
-    }
+        state: None,
+        inlet: if shape.name == shape::PRODUCER { Inlet::Schedule(parts(&pipeline.sources)) } else { Inlet::Queue },
+        stages: shape.stages.iter().map(|stage| part(stage)).collect(),
+        outlets: shape.next.map_or_else(|| Outlets::Sinks(parts(&pipeline.sinks)), Outlets::Queue),
+        name: shape.name,
+    };
+    shape::shapes(pipeline).into_iter().map(function).collect()
 }
 
 /// How fast one worker may call upstream: this machine keeps to the same share of the quota as the environment.
@@ -136,58 +135,11 @@ fn pace(quota: &Quota, share: f64) -> Pace {
     Pace { per_second: quota.calls_per_second * share, at_once }
 }
 
-fn named(component: &Component, error: Error) -> Error {
-    let what = component.kind.card.role.word();
-    Error { message: format!("{what} `{}`: {}", component.name, error.message), ..error }
-}
-
-fn odd(component: &Component) -> Error {
-    named(component, Error::permanent("card_wrong", "it opened as something else than its card says"))
-}
-
-fn sources(pipeline: &Pipeline, here: &Here) -> Result<Named<dyn Source>, Error> {
-    let open = |source: &Component| match source
-        .settings
-        .open(Binding { given: here.given(source), ..binding(source, pipeline) }, here)
-    {
-        Ok(Opened::Source(opened)) => Ok((source.name.clone(), opened)),
-        Ok(_) => Err(odd(source)),
-        Err(error) => Err(named(source, error)),
-    };
-    pipeline.sources.iter().map(open).collect()
-}
-
-fn sinks(pipeline: &Pipeline, here: &Here) -> Result<Named<dyn Sink>, Error> {
-    let open = |sink: &Component| match sink.settings.open(binding(sink, pipeline), here) {
-        Ok(Opened::Sink(opened)) => Ok((sink.name.clone(), opened)),
-        Ok(_) => Err(odd(sink)),
-        Err(error) => Err(named(sink, error)),
-    };
-    pipeline.sinks.iter().map(open).collect()
-}
-
-fn open_stage(
-    stage: &Component,
-    pipeline: &Pipeline,
-    here: &Here,
-    texts: Option<&Arc<texts::Texts>>,
-) -> Result<Box<dyn Stage>, Error> {
-    if let Some(texts) = texts.filter(|_| stage.kind.card.fetches) {
-        return Ok(Box::new(texts::LocalTexts { stage: stage.name.clone(), texts: texts.clone() }));
-    }
-    let opened = match stage.kind.card.stand_in {
-        Some(kind) => stand_in::open(stage.kind.card.name, kind, binding(stage, pipeline), here),
-        None => match stage.settings.open(binding(stage, pipeline), here) {
-            Ok(Opened::Stage(opened)) => Ok(opened),
-            Ok(_) => return Err(odd(stage)),
-            Err(error) => Err(error),
-        },
-    };
-    opened.map_err(|error| named(stage, error))
-}
+/// The folder of all local results, beside the file.
+const RESULTS: &str = ".fanggen";
 
 /// The folder of a pipeline's local results.
 #[must_use]
 pub fn results(root: &Path, pipeline: &Pipeline) -> PathBuf {
-    root.join(".fanggen").join(pipeline.head.name.as_str()).join(&pipeline.environment)
+    root.join(RESULTS).join(pipeline.head.name.as_str()).join(&pipeline.environment)
 }

@@ -6,15 +6,19 @@ use fanggen_runtime::error::Error;
 use fanggen_runtime::run::Message;
 use tokio::sync::mpsc;
 
-/// The end of a queue that messages go into; it ends when this is dropped.
+/// Messages that wait, at most: memory does not grow with the items.
+const WAITING: usize = 8;
+
+/// The end of a queue that messages go into; the queue ends when this is dropped.
 pub struct Memory {
     sender: mpsc::Sender<Message>,
 }
 
 impl Memory {
-    /// A queue that feeds this sender's receiver.
-    pub fn new(sender: mpsc::Sender<Message>) -> Self {
-        Self { sender }
+    /// A queue: the end for the function before it, and the one for the function behind it.
+    pub fn new() -> (Self, mpsc::Receiver<Message>) {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        (Self { sender }, receiver)
     }
 }
 

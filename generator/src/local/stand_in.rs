@@ -1,68 +1,126 @@
 //! What takes the place of paid services and of the network on this machine, and the notices that say so.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
-use fanggen_runtime::component::{Binding, Opened, Role, Stage};
+use fanggen_runtime::component::{Binding, Card, Kind, Opened, Role, Settings, Stage};
 use fanggen_runtime::doors::Doors;
 use fanggen_runtime::error::Error;
+use fanggen_runtime::function::Part;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::Record;
 use fanggen_runtime::tree::Tree;
 
+use super::Options;
 use super::summary::Notice;
-use crate::config::pipeline::Pipeline;
+use super::texts::{LocalTexts, Texts};
+use crate::config::pipeline::{Component, Pipeline};
 
-/// Whether local texts are taken instead of fetching.
-pub fn offline(pipeline: &Pipeline, live: bool) -> bool {
-    !live && pipeline.local.texts.is_some() && pipeline.stages.iter().any(|stage| stage.kind.card.fetches)
+/// What is not what it would be in AWS.
+pub struct StandIns {
+    /// The local texts, where they take the place of fetching.
+    texts: Option<Arc<Texts>>,
 }
 
-/// Everything that is not what it would be in AWS.
-pub fn notices(pipeline: &Pipeline, offline: bool) -> Vec<Notice> {
-    let mut notices = Vec::new();
-    for stage in &pipeline.stages {
-        let card = stage.kind.card;
-        if let Some(texts) = pipeline.local.texts.as_ref().filter(|_| offline && card.fetches) {
-            notices.push(Notice {
+impl StandIns {
+    /// Reads what is needed to stand in.
+    ///
+    /// # Errors
+    /// `texts_unreadable`, with file and line.
+    pub fn of(pipeline: &Pipeline, options: &Options) -> Result<Self, Error> {
+        let fetches = pipeline.stages.iter().any(|stage| stage.kind.card.fetches);
+        let path = pipeline.local.texts.as_ref().filter(|_| fetches && !options.live);
+        let texts = path.map(|path| Texts::read(&options.root, path.as_str()).map(Arc::new)).transpose()?;
+        Ok(Self { texts })
+    }
+
+    /// The stage that takes the place of another, if one does.
+    pub fn instead(&self, part: &Part, binding: &Binding, doors: &dyn Doors) -> Option<Result<Opened, Error>> {
+        let card = part.kind.card;
+        if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
+            let texts = LocalTexts { stage: part.name.clone(), texts: texts.clone() };
+            return Some(Ok(Opened::Stage(Box::new(texts))));
+        }
+        let other = Other::of(&card)?;
+        let answered = other.answers(part.settings.as_ref());
+        let inner = if answered { other.open(binding.clone(), doors) } else { Ok(None) };
+        let stage = part.name.clone();
+        Some(inner.map(|inner| Opened::Stage(Box::new(StandIn { stage, service: card.name, inner }))))
+    }
+
+    /// Everything that is not what it would be in AWS.
+    pub fn notices(&self, pipeline: &Pipeline) -> Vec<Notice> {
+        let of = |stage: &Component| {
+            let card = stage.kind.card;
+            let notice = |is: String, hint: &str| Notice {
                 stage: stage.name.clone(),
                 instead_of: card.name.into(),
-                is: format!("texts of {texts}"),
-                hint: Some("--live fetches".into()),
-            });
-        }
-        if let Some(kind) = card.stand_in {
-            notices.push(Notice {
-                stage: stage.name.clone(),
-                instead_of: card.name.into(),
-                is: kind.into(),
-                hint: Some("every record says so".into()),
-            });
-        }
-    }
-    notices
-}
-
-/// Opens the embedded kind that stands in for a paid one; its findings say what it stands in for.
-pub fn open(service: &'static str, kind: &str, binding: Binding, doors: &dyn Doors) -> Result<Box<dyn Stage>, Error> {
-    let unfit = || Error::permanent("card_wrong", format!("`{kind}` cannot stand in for `{service}`"));
-    let kind = kinds::find(Role::Stage, kind).ok_or_else(unfit)?;
-    let settings = (kind.read)(&Tree::table_at(0..0)).map_err(|_| unfit())?;
-    let stage = binding.name.clone();
-    match settings.open(binding, doors)? {
-        Opened::Stage(inner) => Ok(Box::new(StandIn { stage, service, inner })),
-        _ => Err(unfit()),
+                is,
+                hint: Some(hint.into()),
+            };
+            if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
+                return vec![notice(format!("texts of {}", texts.path()), "--live fetches")];
+            }
+            let Some(other) = Other::of(&card) else { return Vec::new() };
+            let mut notices = Vec::new();
+            if other.answers(stage.settings.as_ref()) {
+                notices.push(notice(other.kind.card.name.into(), "every record says so"));
+            }
+            let unanswered = other.unanswered(stage.settings.as_ref());
+            if !unanswered.is_empty() {
+                notices.push(notice(format!("nothing for {}", unanswered.join(", ")), "not asked on this machine"));
+            }
+            notices
+        };
+        pipeline.stages.iter().flat_map(of).collect()
     }
 }
 
+/// The embedded kind that stands in for a paid one.
+struct Other {
+    kind: &'static Kind,
+    settings: Box<dyn Settings>,
+}
+
+impl Other {
+    fn of(card: &Card) -> Option<Self> {
+        let kind = kinds::find(Role::Stage, card.stand_in?)?;
+        // A kind that stands in for another needs no settings.
+        let settings = (kind.read)(&Tree::table_at(0..0)).ok()?;
+        Some(Self { kind, settings })
+    }
+
+    /// Whether it can answer anything of what is asked.
+    fn answers(&self, asked: &dyn Settings) -> bool {
+        asked.asks().iter().any(|question| self.settings.asks().contains(question))
+    }
+
+    /// What is asked that it cannot answer: that is left out, and never made up.
+    fn unanswered(&self, asked: &dyn Settings) -> Vec<&'static str> {
+        let answers = self.settings.asks();
+        asked.asks().into_iter().filter(|question| !answers.contains(question)).collect()
+    }
+
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Option<Box<dyn Stage>>, Error> {
+        match self.settings.open(binding, doors)? {
+            Opened::Stage(stage) => Ok(Some(stage)),
+            _ => Err(Error::permanent("card_wrong", format!("`{}` is no stage", self.kind.card.name))),
+        }
+    }
+}
+
+/// A stage in another's place; its findings say in whose.
 struct StandIn {
     stage: String,
     service: &'static str,
-    inner: Box<dyn Stage>,
+    inner: Option<Box<dyn Stage>>,
 }
 
 #[async_trait]
 impl Stage for StandIn {
     async fn apply(&self, records: Vec<Record>) -> Vec<Record> {
-        let mut records = self.inner.apply(records).await;
+        let Some(inner) = &self.inner else { return records };
+        let mut records = inner.apply(records).await;
         for finding in records.iter_mut().flat_map(|record| &mut record.findings) {
             if finding.stage == self.stage {
                 finding.stands_in_for = Some(self.service.to_owned());

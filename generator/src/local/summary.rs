@@ -26,6 +26,9 @@ pub struct Row {
     /// Where the text came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_source: Option<String>,
+    /// The code of what failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
 }
 
 /// Something that failed.
@@ -156,5 +159,6 @@ fn row(record: &Record) -> Row {
             None => finding.engine.clone(),
         }),
         text_source: source,
+        failed: record.failure.as_ref().map(|failure| failure.error.code.clone()),
     }
 }

@@ -65,6 +65,13 @@ impl Texts {
     }
 }
 
+impl Texts {
+    /// The file, as the pipeline names it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
 /// The stage that takes the place of one that fetches.
 pub struct LocalTexts {
     /// Its name.

@@ -39,6 +39,10 @@ impl Component for Lexicon {
         )
     };
 
+    fn asks(&self) -> Vec<&'static str> {
+        vec!["sentiment"]
+    }
+
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
         Ok(Opened::Stage(Box::new(Rules { name: binding.name })))
     }
