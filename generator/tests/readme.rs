@@ -51,9 +51,9 @@ fn blocks(readme: &str) -> Vec<(String, String, std::ops::Range<usize>)> {
 fn steady(text: &str) -> String {
     let mut out: String = text.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     for (pattern, instead) in [
-        (r"\d{8}T\d{6}(\.\d+)?Z", "20261122T090000Z"),
+        (r"\d{8}T\d{6}(\.\d+)?Z", "20261122T090000.000Z"),
         (r"dt=\d{4}-\d{2}-\d{2}", "dt=2026-11-22"),
-        (r"20261122T090000Z-[0-9a-f]{16}", "20261122T090000Z-5a3c0b1e7f2d9846"),
+        (r"20261122T090000.000Z-[0-9a-f]{16}", "20261122T090000.000Z-5a3c0b1e7f2d9846"),
         (r"in [0-9.]+(ns|µs|ms|s)\b", "in 21.4ms"),
     ] {
         out = regex_lite::Regex::new(pattern).expect("a pattern").replace_all(&out, instead).into_owned();

@@ -307,3 +307,74 @@ fn broken_rows_of_a_file_are_kept_with_their_place() {
         .collect();
     assert_eq!(kept.lines().count(), 4, "nothing is lost");
 }
+
+#[test]
+fn what_a_stand_in_cannot_answer_is_left_out_and_never_made_up() {
+    let project = Project::example("reviews");
+    let toml =
+        project.read("pipeline.toml").replace("type = \"comprehend\"", "type = \"comprehend\"\ndetect = [\"pii\"]");
+    project.write("pipeline.toml", &toml);
+    let ran = project.fanggen(&["run"]);
+    assert!(
+        ran.stderr.contains("sentiment: nothing instead of comprehend's pii (left out, and never made up)"),
+        "{ran:?}"
+    );
+    for row in rows(&project, ".fanggen/reviews/dev/latest/rows.jsonl") {
+        assert!(row["label"].is_null() && row["findings"] == json!([]), "{row}");
+    }
+}
+
+#[test]
+fn a_source_and_a_sink_may_have_one_name() {
+    let project = many(3, false);
+    let toml =
+        project.read("pipeline.toml").replace("[sinks.lines]\ntype = \"jsonl\"", "[sinks.all]\ntype = \"dynamodb\"");
+    project.write(
+        "pipeline.toml",
+        &toml.replace("type = \"file\"\npath = \"all.csv\"", "type = \"dynamodb\"\nitems_file = \"all.csv\""),
+    );
+    assert_eq!(project.fanggen(&["run"]).code, 0);
+    assert_eq!(rows(&project, ".fanggen/many/dev/all/rows.jsonl").len(), 3);
+}
+
+#[test]
+fn a_name_cannot_move_the_cursor() {
+    let project = many(1, false);
+    project.write("all.csv", "name,text\n\u{202e}abc,\n\u{9b}2J x,A great day.\n");
+    let ran = project.fanggen(&["run"]);
+    let shown = ran.stdout + &ran.stderr;
+    assert!(!shown.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{shown:?}");
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_a_failure() {
+    let project = Project::root();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanggen"));
+    let status = command.args(["run", "--json"]).current_dir(project.path()).stdout(full).status().expect("started");
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_run_that_was_killed_says_so_and_a_link_leads_nowhere() {
+    let project = Project::root();
+    assert_eq!(project.fanggen(&["run"]).code, 0);
+    let note = project.files(".fanggen/fang/dev/runs").remove(0);
+    assert!(fs::read_to_string(note).expect("a note").contains("\"state\": \"ended\""));
+
+    let outside = Project::empty();
+    let linked = Project::root();
+    std::os::unix::fs::symlink(outside.path(), linked.path().join(".fanggen")).expect("a link");
+    let ran = linked.fanggen(&["run"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("`.fanggen` is a link"), "{}", ran.stderr);
+    assert!(outside.files("").is_empty());
+}
+
+#[test]
+fn local_texts_are_in_the_language_that_the_stage_would_fetch_in() {
+    let project = Project::root();
+    project.write("examples/fang/texts.jsonl", "{\"item\": \"Apple\", \"text\": \"A great success.\"}\n");
+    let summary = project.fanggen(&["run", "--json"]).json();
+    assert_eq!(labels(&summary)["Apple"], "POSITIVE");
+}

@@ -22,7 +22,7 @@ use crate::plan::Plan;
 
 /// One pipeline.toml becomes a whole serverless sentiment pipeline on AWS, and runs on your own machine.
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, disable_help_subcommand = true, after_help = EXAMPLES, max_term_width = 100)]
+#[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
     #[command(flatten)]
     global: Global,
@@ -173,10 +173,16 @@ impl Style {
     const END: &str = "\x1b[0m";
 }
 
-/// Prints data. Whoever closes the pipe has read enough.
+/// Prints data. Whoever closes the pipe has read enough; a full disk has not.
 fn print(data: &str) {
     let mut out = anstream::stdout().lock();
-    let _ = writeln!(out, "{data}");
+    match writeln!(out, "{data}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            words(&format!("{}error{}: the result cannot be written: {error}", Style::ERROR, Style::END));
+            std::process::exit(1);
+        }
+        _ => {}
+    }
 }
 
 /// Prints words.
@@ -223,7 +229,6 @@ impl Global {
         words(config.source.report(&config.mistakes, true).trim_end());
         let count = |severity| config.mistakes.iter().filter(|mistake| mistake.severity() == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let plural = |count: usize, word: &str| format!("{count} {word}{}", if count == 1 { "" } else { "s" });
         let style = if errors > 0 { Style::ERROR } else { Style::WARNING };
         let both = [(errors, "error"), (warnings, "warning")];
         let counts: Vec<String> =
@@ -306,6 +311,11 @@ impl Opened {
 
 fn pretty<T: Serialize>(value: &T) -> String {
     serde_json::to_string_pretty(value).unwrap_or_default()
+}
+
+/// So many of something: `1 file`, `2 files`.
+fn plural(count: usize, word: &str) -> String {
+    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Whether words go to a person.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::{Done, Ended, Global, Style, pretty, print, words};
+use super::{Done, Ended, Global, Style, plural, pretty, print, words};
 use crate::config::mistake::Severity;
 use crate::render::{Artifact, Names, disk, render};
 
@@ -63,13 +63,13 @@ impl Render {
         }
         let good = format!("{}fresh{}", Style::GOOD, Style::END);
         match (self.check, changes.len()) {
-            (_, 0) => words(&format!("{good}: {} files in {}", artifacts.len(), folder.display())),
+            (_, 0) => words(&format!("{good}: {} in {}", plural(artifacts.len(), "file"), folder.display())),
             (false, changed) => {
                 words(&format!("{changed} of {} files written in {}", artifacts.len(), folder.display()))
             }
             (true, stale) => {
                 let red = format!("{}stale{}", Style::ERROR, Style::END);
-                words(&format!("{red}: {stale} files in {}; run `fanggen render`", folder.display()));
+                words(&format!("{red}: {} in {}; run `fanggen render`", plural(stale, "file"), folder.display()));
                 return Err(Ended(1).into());
             }
         }

@@ -10,7 +10,7 @@ use fanggen_runtime::error::Error;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{Done, Ended, Failure, Global, Style, pretty, print, to_person, words};
+use super::{Done, Ended, Failure, Global, Style, plural, pretty, print, to_person, words};
 use crate::config::mistake::{Severity, tidy};
 use crate::local::{self, Options, Summary, Watch};
 
@@ -77,8 +77,9 @@ struct Bar(ProgressBar);
 impl Bar {
     fn new() -> Arc<Self> {
         let target = if to_person() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-        let bar = ProgressBar::with_draw_target(Some(0), target);
-        let template = "{bar:30} {pos}/{len} items  {elapsed} (another {eta})";
+        // How many items there are is known when the sources are read.
+        let bar = ProgressBar::with_draw_target(None, target);
+        let template = "{wide_bar} {pos}/{len} items {elapsed}";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("█▌ "));
         }
@@ -94,9 +95,6 @@ impl Watch for Bar {
 
     fn done(&self, items: usize) {
         self.0.inc(items as u64);
-        if self.0.length().is_none_or(|length| length < self.0.position()) {
-            self.0.set_length(self.0.position());
-        }
     }
 }
 
@@ -123,9 +121,17 @@ fn tell(summary: &Summary, took: Duration, most: usize, json: bool) {
     if summary.failed.len() > most {
         words(&format!("  and {} more that failed: `--all` prints them", summary.failed.len() - most));
     }
-    let total = summary.items.len();
-    let failed = summary.failed.len();
-    words(&format!("{total} items, {} good, {failed} failed, in {took:.1?}", summary.succeeded));
+    let items = summary.failed.iter().filter(|failed| failed.item.is_some()).count();
+    let chunks = summary.failed.len() - items;
+    let lost = if chunks == 0 { String::new() } else { format!(", {} not written", plural(chunks, "chunk")) };
+    let total = plural(summary.items.len(), "item");
+    words(&format!("{total}, {} good, {items} failed{lost}, in {took:.1?}", summary.succeeded));
+    if summary.items.is_empty() {
+        words("the sources have no items: there was nothing to do");
+    }
+    if summary.failed.iter().any(|failed| failed.code == "unreachable") {
+        words("without a network, name texts of your own: `[local] texts = \"texts.jsonl\"`");
+    }
     for (sink, places) in &summary.results {
         words(&format!("  {sink}  {}", places_of(places.iter().map(String::as_str))));
     }
@@ -136,7 +142,7 @@ fn places_of<'a>(mut places: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = places.len();
     let mut told = places.next().unwrap_or_default().to_owned();
     if count > 1 {
-        let _ = write!(told, " and {} more files", count - 1);
+        let _ = write!(told, " and {} more", plural(count - 1, "file"));
     }
     told
 }

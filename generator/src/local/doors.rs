@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::{Binding, Opened, Role, Seed};
+use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
 use fanggen_runtime::doors::{Bucket, Doors, Queue, Row, Rows};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::items::Page;
@@ -74,11 +74,14 @@ impl Here {
             }
         }
         if items.is_empty() {
-            let words = format!(
-                "source `{}` has no items here: a table that exists is out of reach on this machine; give it `items` or \
-                 an `items_file` in an environment of its own",
-                source.name
-            );
+            let words = match source.settings.store(&source.name) {
+                Some(Store::Existing(table)) => format!(
+                    "source `{}` has no items here: the table `{table}` is out of reach on this machine; give the \
+                     source `items` or an `items_file` in an environment of its own",
+                    source.name
+                ),
+                _ => format!("source `{}` has no items: give it `items` in the file", source.name),
+            };
             return Err(Error::permanent("items_missing", words));
         }
         Ok(items)
@@ -116,7 +119,12 @@ impl Here {
             let run = RunId::at(time);
             let note = folder.join(format!("{run}.json"));
             match OpenOptions::new().write(true).create_new(true).open(&note) {
-                Ok(_) => return Ok((run, note)),
+                // Until it ends: what a killed run leaves behind says that it was one.
+                Ok(mut file) => {
+                    let begun = json!({ "run": run, "state": "running" }).to_string();
+                    file.write_all(begun.as_bytes()).map_err(|error| unwritable(&note, &error))?;
+                    return Ok((run, note));
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
                     time = time.checked_add(Duration::from_millis(1)).map_err(|error| unwritable(&note, &error))?;
                 }

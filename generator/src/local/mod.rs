@@ -86,6 +86,7 @@ pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) 
         pipeline: pipeline.head.name.to_string(),
         environment: pipeline.environment.clone(),
         run: run.to_string(),
+        state: "ended",
         notices: stand_ins.notices(pipeline),
         chunks: produced.map_or(0, |produced| produced.chunks),
         ..tally.end()

@@ -38,7 +38,10 @@ impl StandIns {
     pub fn instead(&self, part: &Part, binding: &Binding, doors: &dyn Doors) -> Option<Result<Opened, Error>> {
         let card = part.kind.card;
         if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
-            let texts = LocalTexts { stage: part.name.clone(), texts: texts.clone() };
+            // The language that the stage would fetch in is that of texts which name none.
+            let language =
+                part.settings.json().get("language").and_then(|language| language.as_str().map(str::to_owned));
+            let texts = LocalTexts { stage: part.name.clone(), texts: texts.clone(), language };
             return Some(Ok(Opened::Stage(Box::new(texts))));
         }
         let other = Other::of(&card)?;
@@ -52,23 +55,24 @@ impl StandIns {
     pub fn notices(&self, pipeline: &Pipeline) -> Vec<Notice> {
         let of = |stage: &Component| {
             let card = stage.kind.card;
-            let notice = |is: String, hint: &str| Notice {
+            let notice = |instead_of: &str, is: &str, hint: &str| Notice {
                 stage: stage.name.clone(),
-                instead_of: card.name.into(),
-                is,
+                instead_of: instead_of.into(),
+                is: is.into(),
                 hint: Some(hint.into()),
             };
             if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
-                return vec![notice(format!("texts of {}", texts.path()), "--live fetches")];
+                return vec![notice(card.name, &format!("texts of {}", texts.path()), "--live fetches")];
             }
             let Some(other) = Other::of(&card) else { return Vec::new() };
             let mut notices = Vec::new();
             if other.answers(stage.settings.as_ref()) {
-                notices.push(notice(other.kind.card.name.into(), "every record says so"));
+                notices.push(notice(card.name, other.kind.card.name, "every record says so"));
             }
             let unanswered = other.unanswered(stage.settings.as_ref());
             if !unanswered.is_empty() {
-                notices.push(notice(format!("nothing for {}", unanswered.join(", ")), "not asked on this machine"));
+                let those = format!("{}'s {}", card.name, unanswered.join(", "));
+                notices.push(notice(&those, "nothing", "left out, and never made up"));
             }
             notices
         };

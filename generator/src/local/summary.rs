@@ -68,6 +68,8 @@ pub struct Summary {
     pub environment: String,
     /// The run.
     pub run: String,
+    /// `ended`; `running` in the note of a run that was killed.
+    pub state: &'static str,
     /// What is not what it would be in AWS.
     pub notices: Vec<Notice>,
     /// Items that ended with a finding or at least without a failure.

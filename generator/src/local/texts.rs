@@ -47,7 +47,10 @@ impl Texts {
         for (number, line) in body.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let place = format!("{path}:{}", number + 1);
             let line: Line = serde_json::from_str(line.trim_start_matches('\u{feff}')).map_err(|error| {
-                wrong(format!("{place}: {error}; a line is {{\"item\": .., \"text\": .., \"language\": ..}}"))
+                // The place within the line of JSON would only be taken for another line of the file.
+                let words = error.to_string();
+                let words = words.split(" at line ").next().unwrap_or(&words);
+                wrong(format!("{place}: {words}; a line is {{\"item\": .., \"text\": .., \"language\": ..}}"))
             })?;
             let text = Text {
                 body: line.text,
@@ -78,6 +81,8 @@ pub struct LocalTexts {
     pub stage: String,
     /// The texts.
     pub texts: Arc<Texts>,
+    /// The language of texts whose line and item name none.
+    pub language: Option<String>,
 }
 
 #[async_trait]
@@ -85,7 +90,10 @@ impl Stage for LocalTexts {
     async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
         for record in &mut records {
             match self.texts.by_item.get(&record.item.key) {
-                Some(text) => record.text = Some(text.clone()),
+                Some(text) => {
+                    let named = text.language.clone().or_else(|| record.item.language.clone());
+                    record.text = Some(Text { language: named.or_else(|| self.language.clone()), ..text.clone() });
+                }
                 None => {
                     let words = format!(
                         "`{}` has no text in `{}`: add one there, or fetch with --live",

@@ -53,6 +53,7 @@ impl Project {
         let project = Self::empty();
         fs::copy(workspace().join("pipeline.toml"), project.path().join("pipeline.toml")).expect("copied");
         copy(&workspace().join("examples"), &project.path().join("examples"));
+        copy(&workspace().join("generated"), &project.path().join("generated"));
         project
     }
 
