@@ -327,8 +327,9 @@ fn what_a_stand_in_cannot_answer_is_left_out_and_never_made_up() {
 #[test]
 fn a_source_and_a_sink_may_have_one_name() {
     let project = many(3, false);
-    let toml =
-        project.read("pipeline.toml").replace("[sinks.lines]\ntype = \"jsonl\"", "[sinks.all]\ntype = \"dynamodb\"");
+    let toml = project
+        .read("pipeline.toml")
+        .replace("[sinks.lines]\ntype = \"jsonl\"", "[sinks.all]\ntype = \"dynamodb\"\ntable = \"results\"");
     project.write(
         "pipeline.toml",
         &toml.replace("type = \"file\"\npath = \"all.csv\"", "type = \"dynamodb\"\nitems_file = \"all.csv\""),
