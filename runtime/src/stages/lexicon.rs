@@ -87,6 +87,10 @@ impl Rules {
 
 #[async_trait]
 impl Stage for Rules {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
         for record in &mut records {
             match record.body().and_then(|text| self.judge(text)) {

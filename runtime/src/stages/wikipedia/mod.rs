@@ -145,6 +145,10 @@ struct Summaries {
 
 #[async_trait]
 impl Stage for Summaries {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
         let deadline = Instant::now() + self.patience;
         let (batches, refused) = request::batches(&records, &self.language);

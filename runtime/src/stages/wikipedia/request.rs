@@ -95,7 +95,8 @@ fn title(text: &str) -> Result<&str, Error> {
 /// The Wikipedia of a language tag: its primary language. It becomes part of a host name, so nothing else passes.
 fn wiki(tag: &str) -> Result<String, Error> {
     primary_language(tag).ok_or_else(|| {
-        let words = format!("`{tag}` is not a language tag such as `en`, `de` or `zh-TW`: correct the item's `language`");
+        let words =
+            format!("`{tag}` is not a language tag such as `en`, `de` or `zh-TW`: correct the item's `language`");
         Error::permanent("language_invalid", words)
     })
 }
