@@ -142,7 +142,7 @@ checked_text!(
     /// A name within the pipeline: a lower-case letter, then lower-case letters, digits and single dashes.
     Name,
     "a lower-case letter, then lower-case letters, digits and single dashes, 40 at most",
-    "^[a-z](-?[a-z0-9])*$" <= 40,
+    "^[a-z](-?[a-z0-9]){0,39}$" <= 40,
     |text| {
         text.len() <= 40
             && text.starts_with(|c: char| c.is_ascii_lowercase())
