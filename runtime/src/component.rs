@@ -63,6 +63,11 @@ pub trait Source: Send + Sync {
 /// Records that failed before do not come here.
 #[async_trait]
 pub trait Stage: Send + Sync {
+    /// Its name in the pipeline, by which its failures are known.
+    fn name(&self) -> &str {
+        "stage"
+    }
+
     /// Does the stage's work on these records.
     async fn apply(&self, records: Vec<Record>) -> Vec<Record>;
 }

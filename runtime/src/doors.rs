@@ -23,20 +23,32 @@ pub trait Bucket: Send + Sync {
 /// A row of a table: attributes by name.
 pub type Row = serde_json::Map<String, serde_json::Value>;
 
+/// Which items of a table are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scan<'a> {
+    /// The attribute that holds the key of an item.
+    pub key: &'a str,
+    /// In how many parts the table may be read at once.
+    pub segments: u64,
+    /// The cursor of the page before, where there was one.
+    pub after: Option<&'a str>,
+}
+
 /// A table of rows.
 #[async_trait]
 pub trait Rows: Send + Sync {
-    /// Puts rows, replacing those of the same key, and says where they are.
+    /// Puts rows, and says where they are. A second put of the same rows changes no answer: a table replaces what has the
+    /// same key, a file has the same line once more. No two rows of one put have the same key.
     ///
     /// # Errors
     /// What kept them from being put.
     async fn put(&self, rows: Vec<Row>) -> Result<String, Error>;
 
-    /// A page of the items that the table holds, after a cursor.
+    /// A page of the items that the table holds; none at the end.
     ///
     /// # Errors
     /// What kept it from being read.
-    async fn scan(&self, after: Option<&str>) -> Result<Option<Page>, Error>;
+    async fn scan(&self, scan: Scan<'_>) -> Result<Option<Page>, Error>;
 }
 
 /// A queue between two functions.

@@ -1,7 +1,8 @@
 //! A function at work: a run becomes chunks, a chunk moves through the stages and into the outlets.
 
+mod passage;
+
 use std::collections::BTreeMap;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::component::{Binding, Opened, Sink, Source, Stage};
@@ -136,7 +137,7 @@ impl Running {
                     if let Some(error) = error {
                         record.fail(name, error);
                     }
-                    let size = serde_json::to_vec(&record).map_or(0, |body| body.len());
+                    let size = fitted(&mut record);
                     if waiting.len() == CHUNK_ITEMS || bytes + size > CHUNK_BYTES && !waiting.is_empty() {
                         done.chunks += 1;
                         let chunk = std::mem::take(&mut waiting);
@@ -160,15 +161,7 @@ impl Running {
     /// # Errors
     /// What keeps the chunk from being sent to the next function.
     pub async fn work(&self, message: Message) -> Result<Worked, Error> {
-        let mut records = message.records;
-        let order: HashMap<_, _> = records.iter().map(identity).zip(0..).collect();
-        for stage in &self.stages {
-            let (ready, failed): (Vec<_>, Vec<_>) = records.into_iter().partition(|record| record.failure.is_none());
-            records = if ready.is_empty() { ready } else { stage.apply(ready).await };
-            records.extend(failed);
-        }
-        // Failed records went their own way: bring all back into the order in which they came.
-        records.sort_by_cached_key(|record| order.get(&identity(record)).copied().unwrap_or(usize::MAX));
+        let records = passage::through(&self.stages, message.records).await;
         match &self.out {
             Out::Queue(queue) => {
                 queue.send(vec![Message::new(message.chunk, records)]).await?;
@@ -189,13 +182,91 @@ impl Running {
     }
 }
 
-fn identity(record: &Record) -> (String, String) {
-    (record.source.clone(), record.item.key.clone())
+/// How many bytes a record takes in a message. One that fits into none loses its text, and all but its key where that
+/// is not enough: it fails and is kept, and the run goes on.
+fn fitted(record: &mut Record) -> usize {
+    let size = |record: &Record| serde_json::to_vec(record).map_or(0, |body| body.len());
+    let bytes = size(record);
+    if bytes <= CHUNK_BYTES {
+        return bytes;
+    }
+    let key = &record.item.key;
+    let words = format!("`{key}` takes {bytes} bytes, and {CHUNK_BYTES} at most fit into a message: shorten its text");
+    record.item.text = None;
+    record.fail(&record.source.clone(), Error::permanent("row_too_long", words));
+    if size(record) > CHUNK_BYTES {
+        record.item = Item::named(std::mem::take(&mut record.item.key));
+    }
+    size(record)
 }
 
 async fn send(out: &Out, run: &RunId, records: Vec<Record>) -> Result<(), Error> {
     match out {
         Out::Queue(queue) => queue.send(vec![Message::new(Chunk::of(run, &records), records)]).await,
         Out::Sinks(_) => Err(Error::permanent("settings_unreadable", "a producer sends to a queue, and has none")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::items::Page;
+    use async_trait::async_trait;
+    use std::sync::Mutex;
+
+    struct Once(Option<Page>);
+
+    #[async_trait]
+    impl Source for Once {
+        async fn next(&mut self) -> Result<Option<Page>, Error> {
+            Ok(self.0.take())
+        }
+
+        fn resume(&mut self, _: &str) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<Message>>);
+
+    #[async_trait]
+    impl Queue for Kept {
+        async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
+            self.0.lock().expect("no panic").extend(messages);
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_record_that_fits_into_no_message_fails_alone_and_is_kept() {
+        let label = |bytes: usize| BTreeMap::from([("note".to_owned(), "x".repeat(bytes))]);
+        let items = vec![
+            (Item { text: Some("good".into()), ..Item::named("first") }, None),
+            (Item { text: Some("x".repeat(2 << 20)), labels: label(3), ..Item::named("long") }, None),
+            (Item { labels: label(2 << 20), ..Item::named("longer") }, None),
+            (Item { text: Some("good".into()), ..Item::named("last") }, None),
+        ];
+        let queue = Arc::new(Kept::default());
+        let source: Box<dyn Source> = Box::new(Once(Some(Page { items, cursor: String::new() })));
+        let mut running =
+            Running { sources: vec![("s".into(), source)], stages: vec![], out: Out::Queue(queue.clone()) };
+        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        let produced = running.produce(&run).await.expect("a whole run");
+        let sent = queue.0.lock().expect("no panic");
+        assert_eq!(produced, Produced { items: 4, chunks: sent.len() });
+        assert!(sent.iter().all(|message| serde_json::to_vec(message).expect("JSON").len() < 1 << 20));
+        let records: Vec<_> = sent.iter().flat_map(|message| &message.records).collect();
+        let code = |record: &Record| record.failure.as_ref().map(|failure| failure.error.code.clone());
+        assert_eq!(
+            records.iter().map(|record| (record.item.key.as_str(), code(record))).collect::<Vec<_>>(),
+            [
+                ("first", None),
+                ("long", Some("row_too_long".to_owned())),
+                ("longer", Some("row_too_long".to_owned())),
+                ("last", None)
+            ]
+        );
+        assert_eq!((records[1].item.text.as_ref(), &records[1].item.labels), (None, &label(3)));
     }
 }

@@ -157,10 +157,19 @@ impl Record {
     /// The text to analyse, or the failure that there is none.
     ///
     /// # Errors
-    /// `text_missing` where no stage before gave a text.
+    /// `text_missing` where no stage before gave a text, `text_empty` where there is nothing to read in it: an answer
+    /// about such a text would be invented.
     pub fn body(&self) -> Result<&Text, Error> {
-        self.text
-            .as_ref()
-            .ok_or_else(|| Error::permanent("text_missing", format!("`{}` has no text to analyse", self.item.key)))
+        let failed = |code, words| Err(Error::permanent(code, format!("`{}` {words}", self.item.key)));
+        match &self.text {
+            None => failed("text_missing", "has no text to analyse"),
+            Some(text) if text.body.chars().all(blank) => failed("text_empty", "has a text of nothing but blanks"),
+            Some(text) => Ok(text),
+        }
     }
+}
+
+/// Whether nobody would see this character on paper.
+fn blank(c: char) -> bool {
+    c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }

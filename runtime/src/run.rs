@@ -3,7 +3,8 @@
 use std::fmt::{self, Write as _};
 
 use jiff::{Timestamp, Unit};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
@@ -17,8 +18,30 @@ pub const CHUNK_BYTES: usize = 900 * 1024;
 
 /// One firing of the schedule, known by its scheduled time in UTC: `20261122T090000Z`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
+
+/// Whether a text is written as [`RunId::at`] writes: it becomes part of the keys of objects, whoever sent it.
+fn is_run(text: &str) -> bool {
+    let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((day, time)) = text.strip_suffix('Z').and_then(|text| text.split_once('T')) else { return false };
+    let (time, fraction) = time.split_once('.').map_or((time, None), |(time, fraction)| (time, Some(fraction)));
+    digits(day, 8) && digits(time, 6) && fraction.is_none_or(|fraction| digits(fraction, 3))
+}
+
+impl TryFrom<String> for RunId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        if is_run(&text) { Ok(Self(text)) } else { Err("a run is called as `20261122T090000Z` is") }
+    }
+}
+
+impl From<RunId> for String {
+    fn from(run: RunId) -> Self {
+        run.0
+    }
+}
 
 impl RunId {
     /// The run of a scheduled time, to the second, or to the millisecond where it has a fraction.
@@ -65,7 +88,15 @@ pub struct Chunk {
     /// The run it belongs to.
     pub run: RunId,
     /// A hash of the run and of the keys of its items.
+    #[serde(deserialize_with = "hash")]
     pub id: String,
+}
+
+/// The id of a chunk as [`Chunk::of`] writes it: it becomes part of the keys of objects, too.
+fn hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    let fits = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if fits { Ok(id) } else { Err(D::Error::custom("a chunk is called by 16 hexadecimal digits")) }
 }
 
 impl Chunk {
@@ -124,7 +155,11 @@ impl Message {
     /// `message_unreadable`, `message_version`: poison, which no other try makes readable.
     pub fn read(body: &str) -> Result<Self, Error> {
         let message: Self = serde_json::from_str(body).map_err(|error| {
-            Error::permanent("message_unreadable", format!("the message is not one of ours: {error}"))
+            // The place and not serde's own words: they quote the message, and this sentence goes into logs.
+            let what = if error.is_data() { "it is JSON of another form" } else { "it is not whole JSON" };
+            let (line, column) = (error.line(), error.column());
+            let words = format!("the message is not one of ours: {what} (line {line}, column {column})");
+            Error::permanent("message_unreadable", words)
         })?;
         if message.version > Self::VERSION {
             return Err(Error::permanent(
@@ -170,5 +205,30 @@ mod tests {
         let body = serde_json::to_string(&message).expect("serializable");
         assert_eq!(Message::read(&body).expect_err("newer").code, "message_version");
         assert_eq!(Message::read("{").expect_err("poison").code, "message_unreadable");
+    }
+
+    #[test]
+    fn a_message_cannot_choose_where_its_chunk_is_written() {
+        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        let fraction = RunId::scheduled("2026-11-22T09:00:00.25Z").expect("a time");
+        let body =
+            |run: &str, id: &str| format!(r#"{{"version":1,"chunk":{{"run":"{run}","id":"{id}"}},"records":[]}}"#);
+        let id = Chunk::of(&run, &[]).id;
+        for run in [&run, &fraction] {
+            assert_eq!(Message::read(&body(run.as_str(), &id)).expect("ours").chunk.run, *run);
+        }
+        for odd in ["", "../../etc", "20261122T090000", "2026112aT090000Z", "20261122T090000.2Z", "20261122T090000Z/x"]
+        {
+            assert_eq!(Message::read(&body(odd, &id)).expect_err(odd).code, "message_unreadable");
+        }
+        for odd in ["", "../x", "0123456789abcdeg", "0123456789ABCDEF", "0123456789abcdef0"] {
+            assert_eq!(Message::read(&body(run.as_str(), odd)).expect_err(odd).code, "message_unreadable");
+        }
+    }
+
+    #[test]
+    fn a_refused_message_is_not_quoted() {
+        let said = Message::read(r#"{"version":"my secret"}"#).expect_err("poison").message;
+        assert_eq!(said, "the message is not one of ours: it is JSON of another form (line 1, column 22)");
     }
 }

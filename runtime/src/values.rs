@@ -60,10 +60,11 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> 
     }
 }
 
-/// Declares a text type that checks itself: its name, what it allows in words, a pattern for editors, the check.
+/// Declares a text type that checks itself: its name, what it allows in words, a pattern for editors (and the most
+/// characters, where the pattern cannot count them), the check.
 #[macro_export]
 macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $allowed:literal, $pattern:literal, $check:expr) => {
+    ($(#[$doc:meta])* $name:ident, $allowed:literal, $pattern:literal $(<= $most:literal)?, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
@@ -103,7 +104,7 @@ macro_rules! checked_text {
             }
         }
 
-        $crate::text_schema!($name, $pattern);
+        $crate::text_schema!($name, $pattern $(<= $most)?);
     };
 }
 
@@ -112,7 +113,7 @@ macro_rules! checked_text {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! text_schema {
-    ($name:ident, $pattern:literal) => {
+    ($name:ident, $pattern:literal $(<= $most:literal)?) => {
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
@@ -123,7 +124,7 @@ macro_rules! text_schema {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $pattern })
+                schemars::json_schema!({ "type": "string", "pattern": $pattern $(, "maxLength": $most)? })
             }
         }
     };
@@ -134,14 +135,14 @@ macro_rules! text_schema {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! text_schema {
-    ($name:ident, $pattern:literal) => {};
+    ($name:ident, $pattern:literal $(<= $most:literal)?) => {};
 }
 
 checked_text!(
     /// A name within the pipeline: a lower-case letter, then lower-case letters, digits and single dashes.
     Name,
     "a lower-case letter, then lower-case letters, digits and single dashes, 40 at most",
-    "^[a-z](-?[a-z0-9]){0,39}$",
+    "^[a-z](-?[a-z0-9]){0,39}$" <= 40,
     |text| {
         text.len() <= 40
             && text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -212,12 +213,14 @@ checked_text!(
 );
 
 checked_text!(
-    /// A web address.
+    /// A web address. It may name no user and no password: addresses are written into results and logs.
     HttpUrl,
-    "an http or https address such as `https://example.com/path`",
-    "^https?://[^\\s]+$",
-    |text| url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-        && text.chars().all(|c| !c.is_whitespace() && !c.is_control())
+    "an http or https address such as `https://example.com/path`, without a user name or password",
+    "^https?://[^\\s/?#@]+([/?#][^\\s]*)?$",
+    |text| url::Url::parse(text).is_ok_and(|url| {
+        let named = !url.username().is_empty() || url.password().is_some();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && !named
+    }) && text.chars().all(|c| !c.is_whitespace() && !c.is_control())
 );
 
 checked_text!(
@@ -229,18 +232,28 @@ checked_text!(
 );
 
 checked_text!(
-    /// A path to a file, relative to the folder of `pipeline.toml`, that stays inside it.
+    /// A path to a file, relative to the folder of `pipeline.toml`, that stays inside it. In the cloud it is the key of
+    /// an object, of which there is one spelling only: no `./` before it, no doubled slashes in it.
     RelativePath,
-    "a path relative to the folder of `pipeline.toml`, without `..`",
-    "^[^/\\x00-\\x1f][^\\x00-\\x1f]*$",
+    "a path relative to the folder of `pipeline.toml`, without `.`, `..` and doubled slashes",
+    "^([^/.\\x00-\\x1f\\x7f]|\\.[^/.\\x00-\\x1f\\x7f]|\\.\\.[^/\\x00-\\x1f\\x7f])[^/\\x00-\\x1f\\x7f]*(/([^/.\\x00-\\x1f\\x7f]|\\.[^/.\\x00-\\x1f\\x7f]|\\.\\.[^/\\x00-\\x1f\\x7f])[^/\\x00-\\x1f\\x7f]*)*$",
     |text| {
         let path = std::path::Path::new(text);
-        !text.is_empty()
-            && text.chars().all(printable)
+        text.chars().all(printable)
             && path.is_relative()
-            && path.components().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir))
+            && text.split('/').all(|part| !matches!(part, "" | "." | ".."))
+            && path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
     }
 );
+
+/// The primary language of a tag, however it is written: `en` of `EN`, `en_US` and `en-us`. It may become part of a
+/// host name, so nothing but letters passes.
+#[must_use]
+pub fn primary_language(tag: &str) -> Option<String> {
+    let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
+    let fits = (2..=3).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    fits.then(|| primary.to_ascii_lowercase())
+}
 
 /// Whether a character may stand in a template: no control characters, none that YAML calls unprintable.
 #[must_use]
@@ -268,5 +281,49 @@ impl<const MIN: u64, const MAX: u64> schemars::JsonSchema for Within<MIN, MAX> {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_carries_no_password() {
+        for fine in ["https://example.com/a@b", "http://127.0.0.1:80", "https://{language}.example.com/api?x=a@b"] {
+            assert!(HttpUrl::new(fine).is_ok(), "{fine}");
+        }
+        for odd in ["https://me:secret@example.com/", "https://me@example.com", "https://:secret@example.com/feed"] {
+            assert!(HttpUrl::new(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_path_has_one_spelling() {
+        for fine in ["a.csv", "data/a.csv", ".hidden/..a/a..csv", "..."] {
+            assert!(RelativePath::new(fine).is_ok(), "{fine}");
+        }
+        for odd in ["", "./a.csv", "data/./a.csv", "data//a.csv", "data/a.csv/", "/a.csv", "../a.csv", "a/..", "."] {
+            assert!(RelativePath::new(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_language_is_the_same_however_it_is_written() {
+        for tag in ["en", "EN", "en_US", "en-us", "En-Latn", " en "] {
+            assert_eq!(primary_language(tag).as_deref(), Some("en"), "{tag}");
+        }
+        for odd in ["", "e", "english", "-en", "日本"] {
+            assert_eq!(primary_language(odd), None, "{odd}");
+        }
+    }
+
+    #[cfg(feature = "cards")]
+    #[test]
+    fn the_schema_of_a_name_counts_as_its_check_does() {
+        use schemars::JsonSchema as _;
+        let schema = Name::json_schema(&mut schemars::SchemaGenerator::default());
+        assert_eq!(schema.get("maxLength"), Some(&serde_json::json!(40)));
+        assert!(Name::new("a-".repeat(19) + "ab").is_ok() && Name::new("a-".repeat(20) + "a").is_err());
     }
 }

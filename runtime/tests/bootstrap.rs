@@ -87,6 +87,19 @@ fn missing_settings_are_answered_to_every_event_and_by_a_process_that_lives() {
     assert!(lambda.is_alive());
 }
 
+#[cfg(unix)]
+#[test]
+fn a_foreign_variable_that_is_not_utf_8_stops_nobody() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt as _;
+    let odd = || OsString::from_vec(vec![0xff, 0xfe]);
+    let own = worker(vec![]).to_env().into_iter().map(|variable| (variable.name.into(), variable.value.into()));
+    let mut lambda =
+        Lambda::start_with(env!("CARGO_BIN_EXE_bootstrap"), own.chain([("LEGACY".into(), odd()), (odd(), "x".into())]));
+    assert_eq!(lambda.invoke(&delivery(&[("1", &message())])), failures(&[]));
+    assert!(lambda.is_alive());
+}
+
 #[test]
 fn settings_that_cannot_be_read_name_their_variable() {
     let broken = [("FANG_STAGE_0".to_owned(), "{\"name\":\"x\",\"type\":\"oracle\"}".to_owned())];
@@ -110,6 +123,19 @@ fn a_chunk_is_worked_and_only_what_failed_is_handed_back() {
     check(&[], &[]);
     check(&[("8", &good)], &[]);
     assert!(lambda.is_alive());
+}
+
+#[test]
+fn the_reason_of_a_failed_message_is_logged_without_its_text() {
+    let lambda = start(&worker(vec![]));
+    let odd = message().replacen("\"version\":1", "\"version\":\"my secret\"", 1);
+    assert_eq!(lambda.invoke(&delivery(&[("m-1", &odd), ("m-2", &message())])), failures(&["m-1"]));
+    let log = lambda.logged(1);
+    let line: Value = serde_json::from_str(&log[0]).expect("a line of JSON");
+    assert_eq!((&line["level"], &line["function"]), (&json!("ERROR"), &json!("worker")));
+    assert_eq!((&line["code"], &line["message_id"]), (&json!("message_unreadable"), &json!("m-1")));
+    assert!(line["message"].as_str().is_some_and(|words| words.starts_with("the message is not one of ours")));
+    assert!(log.len() == 1 && !log[0].contains("secret") && !log[0].contains("great phone"), "{log:?}");
 }
 
 #[test]
@@ -143,6 +169,11 @@ fn a_sink_that_is_not_built_is_named_and_nothing_is_lost_in_silence() {
         assert_eq!(code, "kind_not_built");
         assert_eq!(words, "`archive`: `s3` is planned and rendered, but what it does is not built yet");
     }
+    let log = lambda.logged(1);
+    assert!(
+        log.len() == 1 && log[0].contains("\"code\":\"kind_not_built\""),
+        "once, and not with every event: {log:?}"
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 mod harness;
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fanggen_runtime::component::Pace;
@@ -160,4 +162,24 @@ async fn a_pace_admits_one_chunk_at_once_and_then_its_rate() {
     assert!(told.iter().all(|record| record.text.is_some()));
     assert!(start.elapsed() >= Duration::from_millis(990), "{:?}", start.elapsed());
     assert_eq!(server.asked().len(), 6);
+}
+
+#[tokio::test]
+async fn without_a_pace_as_many_are_asked_at_once_as_the_settings_say() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let seen = Arc::clone(&most);
+    let server = Server::start(move |asked| {
+        seen.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        // Each waits until all five are there, or long enough to see that they do not come.
+        let start = Instant::now();
+        while seen.load(Ordering::SeqCst) < 5 && start.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        now.fetch_sub(1, Ordering::SeqCst);
+        pages(asked)
+    });
+    let stage = open(&server, json!({ "at_once": 5 }), None);
+    let told = stage.apply(records((0..100).map(|n| Item::named(format!("Title {n}"))))).await;
+    assert!(told.iter().all(|record| record.failure.is_none()));
+    assert_eq!(most.load(Ordering::SeqCst), 5);
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
-use fanggen_runtime::doors::{Bucket, Doors, Queue, Row, Rows};
+use fanggen_runtime::doors::{Bucket, Doors, Queue, Row, Rows, Scan};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::items::Page;
 use fanggen_runtime::kinds;
@@ -222,7 +222,7 @@ impl Rows for RowsFile {
         Ok(self.path.display().to_string())
     }
 
-    async fn scan(&self, _: Option<&str>) -> Result<Option<Page>, Error> {
+    async fn scan(&self, _: Scan<'_>) -> Result<Option<Page>, Error> {
         Err(Error::permanent("table_unreadable", "a table of results is not read on this machine"))
     }
 }
@@ -238,8 +238,8 @@ impl Rows for Seeded {
         Err(Error::permanent("table_unwritable", "a table of items is not written on this machine"))
     }
 
-    async fn scan(&self, after: Option<&str>) -> Result<Option<Page>, Error> {
-        let from: usize = after.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
+    async fn scan(&self, scan: Scan<'_>) -> Result<Option<Page>, Error> {
+        let from: usize = scan.after.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
         let items: Vec<_> = self.items.iter().skip(from).take(CHUNK_ITEMS).cloned().collect();
         let cursor = (from + items.len()).to_string();
         Ok(if items.is_empty() { None } else { Some(Page { items, cursor }) })

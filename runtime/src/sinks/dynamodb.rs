@@ -1,5 +1,6 @@
 //! Sink `dynamodb`: a row an item and run in a table of the pipeline's, for whoever asks by item.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -84,7 +85,14 @@ impl Table {
 #[async_trait]
 impl Sink for Table {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        let rows = records.iter().map(|record| row(record, self.expires(chunk))).collect::<Result<_, _>>()?;
+        // One row an item and run: of an item that is in the chunk twice, the first one counts, and the failure of the
+        // second never takes its place.
+        let mut seen = HashSet::new();
+        let rows = records
+            .iter()
+            .filter(|record| seen.insert((&record.item.key, &record.run)))
+            .map(|record| row(record, self.expires(chunk)))
+            .collect::<Result<_, _>>()?;
         self.table.put(rows).await
     }
 }
@@ -117,4 +125,42 @@ fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
         row.insert("expires".into(), json!(expires));
     }
     Ok(row)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doors::Scan;
+    use crate::items::Page;
+    use crate::record::Item;
+    use crate::run::RunId;
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Kept(Mutex<Vec<Row>>);
+
+    #[async_trait]
+    impl Rows for Kept {
+        async fn put(&self, rows: Vec<Row>) -> Result<String, Error> {
+            self.0.lock().expect("no panic").extend(rows);
+            Ok(String::new())
+        }
+
+        async fn scan(&self, _: Scan<'_>) -> Result<Option<Page>, Error> {
+            Ok(None)
+        }
+    }
+
+    #[tokio::test]
+    async fn no_two_rows_of_a_write_have_the_same_key() {
+        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        let mut records = ["A", "B", "A"].map(|key| Record::new(run.as_str(), "s", Item::named(key)));
+        records[2].fail("s", Error::permanent("item_twice", "twice"));
+        let kept = Arc::new(Kept::default());
+        let table = Table { table: kept.clone(), ttl_days: None };
+        table.write(&Chunk::of(&run, &records), &records).await.expect("written");
+        let rows = kept.0.lock().expect("no panic");
+        assert_eq!(rows.iter().map(|row| &row["item"]).collect::<Vec<_>>(), ["A", "B"]);
+        assert!(rows.iter().all(|row| !row.contains_key("failure")));
+    }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Seed, Source, Store, Unit};
-use crate::doors::{Doors, Rows};
+use crate::doors::{Doors, Rows, Scan};
 use crate::error::Error;
 use crate::items::{Page, Written};
 use crate::values::{Arn, Attribute, RelativePath, Within};
@@ -122,19 +122,27 @@ impl Component for Dynamodb {
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
-        Ok(Opened::Source(Box::new(Scan { table, after: None })))
+        Ok(Opened::Source(Box::new(Pages {
+            table,
+            key: self.key.to_string(),
+            segments: self.segments.get(),
+            after: None,
+        })))
     }
 }
 
-struct Scan {
+struct Pages {
     table: Arc<dyn Rows>,
+    key: String,
+    segments: u64,
     after: Option<String>,
 }
 
 #[async_trait]
-impl Source for Scan {
+impl Source for Pages {
     async fn next(&mut self) -> Result<Option<Page>, Error> {
-        let page = self.table.scan(self.after.as_deref()).await?;
+        let scan = Scan { key: &self.key, segments: self.segments, after: self.after.as_deref() };
+        let page = self.table.scan(scan).await?;
         if let Some(page) = &page {
             self.after = Some(page.cursor.clone());
         }
@@ -144,5 +152,40 @@ impl Source for Scan {
     fn resume(&mut self, cursor: &str) -> Result<(), Error> {
         self.after = Some(cursor.to_owned());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doors::Row;
+    use crate::record::Item;
+    use std::sync::Mutex;
+
+    /// A table of two pages that notes what it was asked.
+    #[derive(Default)]
+    struct Noting(Mutex<Vec<(String, u64, Option<String>)>>);
+
+    #[async_trait]
+    impl Rows for Noting {
+        async fn put(&self, _: Vec<Row>) -> Result<String, Error> {
+            Err(Error::not_built("table"))
+        }
+
+        async fn scan(&self, scan: Scan<'_>) -> Result<Option<Page>, Error> {
+            let mut asked = self.0.lock().expect("no panic");
+            asked.push((scan.key.into(), scan.segments, scan.after.map(Into::into)));
+            let page = Page { items: vec![(Item::named("a"), None)], cursor: asked.len().to_string() };
+            Ok((asked.len() <= 2).then_some(page))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_table_is_told_its_key_its_segments_and_where_to_go_on() {
+        let table = Arc::new(Noting::default());
+        let mut pages = Pages { table: table.clone(), key: "company".into(), segments: 4, after: None };
+        while pages.next().await.expect("a page").is_some() {}
+        let asked = |after: Option<&str>| ("company".to_owned(), 4, after.map(Into::into));
+        assert_eq!(*table.0.lock().expect("no panic"), [asked(None), asked(Some("1")), asked(Some("2"))]);
     }
 }

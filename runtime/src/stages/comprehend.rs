@@ -1,6 +1,7 @@
 //! Stage `comprehend`: sentiment, entities and more by Amazon Comprehend.
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::component::{Binding, Card, Component, Opened, Permission, Quota, Role, Scope, TextFlow, Unit};
 use crate::doors::Doors;
@@ -50,6 +51,45 @@ impl Detect {
     }
 }
 
+/// What is asked: something, and nothing twice, since each question is paid for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Questions(Vec<Detect>);
+
+impl<'de> Deserialize<'de> for Questions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Vec::<Detect>::deserialize(deserializer)?;
+        let allowed = "`sentiment`, `targeted_sentiment`, `entities`, `key_phrases`, `dominant_language`, `pii`: at \
+                       least one of them, and each once";
+        if list.is_empty() {
+            return Err(D::Error::invalid_value(Unexpected::Other("an empty list"), &allowed));
+        }
+        match list.iter().enumerate().find(|(place, word)| list[..*place].contains(word)) {
+            None => Ok(Self(list)),
+            Some((_, twice)) => {
+                let found = format!("`{}` twice", twice.word());
+                Err(D::Error::invalid_value(Unexpected::Other(&found), &allowed))
+            }
+        }
+    }
+}
+
+#[cfg(feature = "cards")]
+impl schemars::JsonSchema for Questions {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Questions".into()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let items = generator.subschema_for::<Detect>();
+        schemars::json_schema!({ "type": "array", "items": items, "minItems": 1, "uniqueItems": true })
+    }
+}
+
 /// Asks Amazon Comprehend, 25 texts of one language a call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
@@ -57,7 +97,7 @@ impl Detect {
 pub struct Comprehend {
     /// What to ask.
     #[serde(default = "sentiment")]
-    pub detect: Vec<Detect>,
+    pub detect: Questions,
     /// The most bytes of a text that are read and paid for; a longer one says so by its `coverage`.
     #[serde(default = "bytes")]
     pub max_bytes: Within<300, 1_000_000>,
@@ -66,8 +106,8 @@ pub struct Comprehend {
     pub calls_per_second: Within<1, 10_000>,
 }
 
-fn sentiment() -> Vec<Detect> {
-    vec![Detect::Sentiment]
+fn sentiment() -> Questions {
+    Questions(vec![Detect::Sentiment])
 }
 
 fn bytes() -> Within<300, 1_000_000> {
@@ -92,9 +132,8 @@ impl Component for Comprehend {
     };
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {
-        let mut detect = self.detect.clone();
+        let mut detect = self.detect.0.clone();
         detect.sort_unstable();
-        detect.dedup();
         vec![Permission {
             actions: detect.into_iter().map(Detect::action).collect(),
             on: Scope::Everything("Comprehend's Detect calls know no resources"),
@@ -104,7 +143,7 @@ impl Component for Comprehend {
 
     fn units(&self) -> Vec<Unit> {
         // 100 characters a unit, at least 3 a text (facts of the price list, 2026-11-22).
-        let asked = u32::try_from(self.detect.len()).unwrap_or(u32::MAX);
+        let asked = u32::try_from(self.detect.0.len()).unwrap_or(u32::MAX);
         vec![Unit {
             name: "comprehend_unit",
             per_record: f64::from(asked) * 15.0,
@@ -124,10 +163,46 @@ impl Component for Comprehend {
     }
 
     fn asks(&self) -> Vec<&'static str> {
-        self.detect.iter().map(|detect| detect.word()).collect()
+        self.detect.0.iter().map(|detect| detect.word()).collect()
     }
 
     fn open(&self, _: Binding, _: &dyn Doors) -> Result<Opened, Error> {
         Err(Error::not_built("comprehend"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Entry, Fault, FaultKind, Tree, Value};
+    use std::sync::Arc;
+
+    /// Settings with this list, which stands at the bytes 9 to 30 of its file.
+    fn read(words: &[&str]) -> Result<Comprehend, Fault> {
+        let word = |word: &&str| Tree { span: 10..12, value: Value::Text((*word).into()) };
+        let list = Value::List(Arc::new(words.iter().map(word).collect()));
+        let entry = Entry { key: 0..6, tree: Tree { span: 9..30, value: list } };
+        Tree { span: 0..30, value: Value::Table([("detect".to_owned(), entry)].into()) }.read()
+    }
+
+    #[test]
+    fn something_is_asked_and_nothing_twice() {
+        for (words, wrong) in [(&[][..], "an empty list"), (&["pii", "sentiment", "pii"][..], "`pii` twice")] {
+            let fault = read(words).expect_err("refused");
+            assert_eq!(fault.span, Some(9..30), "the place of the list");
+            let FaultKind::Mismatch { found, allowed } = fault.kind else { panic!("{fault}") };
+            assert_eq!(found, wrong);
+            assert!(allowed.contains("`key_phrases`"), "{allowed}");
+        }
+        let settings = read(&["sentiment", "entities"]).expect("two questions");
+        assert!((settings.units()[0].per_record - 30.0).abs() < 1e-9);
+    }
+
+    #[cfg(feature = "cards")]
+    #[test]
+    fn the_schema_knows_it_too() {
+        let schema = <Questions as schemars::JsonSchema>::json_schema(&mut schemars::SchemaGenerator::default());
+        assert_eq!(schema.get("minItems"), Some(&serde_json::json!(1)));
+        assert_eq!(schema.get("uniqueItems"), Some(&serde_json::json!(true)));
     }
 }

@@ -11,6 +11,7 @@ use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
 use crate::doors::Doors;
 use crate::error::Error;
 use crate::record::{Finding, Label, Record, Text};
+use crate::values::primary_language;
 
 /// The compound score from which VADER's authors call a text positive, and below whose negative, negative
 /// (Hutto and Gilbert 2014, and the README of vaderSentiment).
@@ -55,7 +56,7 @@ struct Rules {
 impl Rules {
     fn judge(&self, text: &Text) -> Result<Finding, Error> {
         match text.language.as_deref() {
-            Some(language) if language.split('-').next() == Some(LANGUAGE) => {}
+            Some(language) if primary_language(language).as_deref() == Some(LANGUAGE) => {}
             Some(other) => {
                 return Err(Error::permanent(
                     "language_unsupported",
@@ -90,6 +91,10 @@ impl Rules {
 
 #[async_trait]
 impl Stage for Rules {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
         for record in &mut records {
             match record.body().and_then(|text| self.judge(text)) {
@@ -115,7 +120,25 @@ mod tests {
         assert_eq!(judge("The service was great and the staff friendly!", Some("en")), Ok(Label::Positive));
         assert_eq!(judge("A horrible, broken product.", Some("en-GB")), Ok(Label::Negative));
         assert_eq!(judge("The company is based in Dublin.", Some("en")), Ok(Label::Neutral));
-        assert_eq!(judge("", Some("en")), Ok(Label::Neutral));
+        assert_eq!(judge("...", Some("en")), Ok(Label::Neutral));
+    }
+
+    #[test]
+    fn english_is_english_however_its_tag_is_written() {
+        for tag in ["EN", "en_US", "en-us", "en-GB"] {
+            assert_eq!(judge("A horrible, broken product.", Some(tag)), Ok(Label::Negative), "{tag}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blank_text_is_a_failure_and_not_neutral() {
+        let text = |body: &str| Text { body: body.into(), language: Some("en".into()), ..Text::default() };
+        let record = |body| Record { text: Some(text(body)), ..Record::new("r", "s", crate::record::Item::named("a")) };
+        let rules = Rules { name: "s".into() };
+        let told = rules.apply(["", " \n\t\u{a0}", "\u{feff}\u{200b}", "?!"].map(record).into()).await;
+        let codes: Vec<_> = told.iter().map(|told| told.failure.as_ref().map(|f| f.error.code.as_str())).collect();
+        assert_eq!(codes, [Some("text_empty"), Some("text_empty"), Some("text_empty"), None]);
+        assert!(told[..3].iter().all(|record| record.findings.is_empty()));
     }
 
     #[test]

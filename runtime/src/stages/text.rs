@@ -42,6 +42,10 @@ struct Own {
 
 #[async_trait]
 impl Stage for Own {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
         for record in &mut records {
             // The text moves: results carry it once, with its provenance.

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "the tests ask it and the bench only starts it")]
 #![allow(clippy::panic, reason = "a function that breaks the rules of Lambda has failed its test")]
 
+use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -33,6 +34,7 @@ pub struct Lambda {
     started: Instant,
     events: Sender<String>,
     told: Receiver<Told>,
+    log: Arc<Mutex<Vec<String>>>,
 }
 
 impl Drop for Lambda {
@@ -45,6 +47,11 @@ impl Drop for Lambda {
 impl Lambda {
     /// Starts the program with these variables and those that Lambda sets, and no others.
     pub fn start(program: &str, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::start_with(program, variables.into_iter().map(|(name, value)| (name.into(), value.into())))
+    }
+
+    /// The same, with variables that need not be UTF-8.
+    pub fn start_with(program: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address").to_string();
         let (events, waiting) = channel();
@@ -66,9 +73,21 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
             .stdin(Stdio::null())
-            .stdout(Stdio::null());
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
         let started = Instant::now();
-        Self { child: command.spawn().expect("the program starts"), started, events, told }
+        let mut child = command.spawn().expect("the program starts");
+        let log = Arc::new(Mutex::new(Vec::new()));
+        if let Some(stderr) = child.stderr.take() {
+            let log = Arc::clone(&log);
+            thread::spawn(move || {
+                for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                    eprintln!("{line}");
+                    log.lock().expect("no panic").push(line);
+                }
+            });
+        }
+        Self { child, started, events, told, log }
     }
 
     /// Waits until the function asks for its first event, and says how long that took.
@@ -94,6 +113,18 @@ impl Lambda {
 
     fn told(&self) -> Told {
         self.told.recv_timeout(PATIENCE).expect("the function says something in time")
+    }
+
+    /// The first lines that it logged, as soon as there are so many.
+    pub fn logged(&self, lines: usize) -> Vec<String> {
+        let start = Instant::now();
+        loop {
+            let log = self.log.lock().expect("no panic").clone();
+            if log.len() >= lines || start.elapsed() > PATIENCE {
+                return log;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// Whether the process still runs.

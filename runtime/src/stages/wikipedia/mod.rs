@@ -114,7 +114,7 @@ impl Component for Wikipedia {
         let limits = Limits::default();
         let gate = match binding.pace {
             Some(pace) => Gate::paced(pace, u32::try_from(CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
-            None => Gate::unpaced(self.at_once.get().min(AT_ONCE)),
+            None => Gate::unpaced(self.at_once.get()),
         };
         let asker = Asker {
             fetcher: Fetcher::new(&request::agent(binding.contact.as_deref()), &self.allow)?,
@@ -145,6 +145,10 @@ struct Summaries {
 
 #[async_trait]
 impl Stage for Summaries {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
     async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
         let deadline = Instant::now() + self.patience;
         let (batches, refused) = request::batches(&records, &self.language);

@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::error::Error;
 use crate::record::Record;
-use crate::values::HttpUrl;
+use crate::values::{HttpUrl, primary_language};
 
 /// Titles of one request: the API's limit for extracts (`exlimit`, and only with `exintro`).
 pub const TITLES: usize = 20;
@@ -94,12 +94,11 @@ fn title(text: &str) -> Result<&str, Error> {
 
 /// The Wikipedia of a language tag: its primary language. It becomes part of a host name, so nothing else passes.
 fn wiki(tag: &str) -> Result<String, Error> {
-    let primary = tag.split(['-', '_']).next().unwrap_or_default();
-    if (2..=3).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        return Ok(primary.to_ascii_lowercase());
-    }
-    let words = format!("`{tag}` is not a language tag such as `en`, `de` or `zh-TW`: correct the item's `language`");
-    Err(Error::permanent("language_invalid", words))
+    primary_language(tag).ok_or_else(|| {
+        let words =
+            format!("`{tag}` is not a language tag such as `en`, `de` or `zh-TW`: correct the item's `language`");
+        Error::permanent("language_invalid", words)
+    })
 }
 
 /// The address of a language's API.
@@ -228,6 +227,7 @@ mod tests {
             assert_eq!(wiki(odd).map_err(|error| error.code), Err("language_invalid".into()), "{odd}");
         }
         assert_eq!(wiki("ZH-tw"), Ok("zh".into()));
+        assert_eq!((wiki("EN"), wiki("en_US")), (Ok("en".into()), Ok("en".into())));
         assert_eq!(endpoint(None, "de").expect("an address").as_str(), "https://de.wikipedia.org/w/api.php");
         let setting = HttpUrl::new("https://{language}.wiki.example/api?x=1").expect("an address");
         assert_eq!(endpoint(Some(&setting), "de").expect("an address").as_str(), "https://de.wiki.example/api?x=1");

@@ -1,0 +1,68 @@
+//! Rows of a JSON Lines file: an object a line.
+
+use std::io::{BufRead as _, BufReader, Read};
+
+use super::{Form, LINE_BYTES, Row};
+use crate::error::Error;
+
+/// A file of lines, and the number of the last one.
+pub(super) struct Lines {
+    reader: BufReader<Box<dyn Read + Send + Sync>>,
+    line: u64,
+}
+
+impl Lines {
+    pub(super) fn open(file: Box<dyn Read + Send + Sync>) -> Self {
+        Self { reader: BufReader::new(file), line: 0 }
+    }
+
+    /// The next row; empty lines are none.
+    pub(super) fn next(&mut self, form: &Form) -> Result<Option<Row>, Error> {
+        loop {
+            self.line += 1;
+            let mut bytes = Vec::new();
+            let mut limited = self.reader.by_ref().take(LINE_BYTES as u64);
+            match limited.read_until(b'\n', &mut bytes) {
+                Ok(0) => return Ok(None),
+                Ok(_) if !bytes.ends_with(b"\n") && limited.limit() == 0 => {
+                    self.reader.skip_until(b'\n').map_err(|error| form.unreadable(&error))?;
+                    return Ok(Some((self.line, Err(form.too_long(self.line)))));
+                }
+                Ok(_) => {}
+                Err(error) => return Err(form.unreadable(&error)),
+            }
+            let bytes = bytes.trim_ascii();
+            // A file that was edited on Windows may start with a byte order mark.
+            let bytes = if self.line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
+            if !bytes.is_empty() {
+                let row = serde_json::from_slice(bytes).map_err(|error| form.unreadable(&error));
+                return Ok(Some((self.line, row.and_then(|row| form.object(row)))));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::rows;
+
+    #[test]
+    fn a_broken_line_fails_alone_and_says_where() {
+        let text = "\u{feff}{\"name\":\"Apple\",\"labels\":{\"a\":1}}\n\nnot json\n{\"name\":[1]}\n{\"name\":\" Z \"}";
+        let lines = rows("a.jsonl", text.as_bytes());
+        assert_eq!(
+            lines.iter().map(|row| (row.0, row.1.is_ok())).collect::<Vec<_>>(),
+            [(1, true), (3, false), (4, false), (5, true)]
+        );
+        assert_eq!(lines[0].1.as_ref().expect("whole").labels["a"], "1");
+        assert_eq!(lines[3].1.as_ref().expect("whole").key, "Z");
+    }
+
+    #[test]
+    fn a_line_without_end_does_not_fill_the_memory() {
+        let text = format!("{{\"name\":\"{}\"}}\n{{\"name\":\"Z\"}}\n", "x".repeat(3 << 20));
+        let lines = rows("a.jsonl", text.as_bytes());
+        assert_eq!(lines[0].1.as_ref().expect_err("too long").code, "row_too_long");
+        assert!(lines[1].1.is_ok());
+    }
+}

@@ -1,0 +1,199 @@
+//! Source `file`: items in a CSV or JSON Lines file, read row by row.
+
+mod lines;
+mod sheet;
+mod split;
+
+use std::io::Read;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Source, Store, Unit};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::items::{self, Cells, Columns, Page};
+use crate::record::Item;
+use crate::run::CHUNK_ITEMS;
+use crate::values::{Attribute, RelativePath, exact_key};
+
+/// The longest row that is read; a longer one fails alone, and memory stays flat.
+const LINE_BYTES: usize = 1024 * 1024;
+
+/// Items in a file beside `pipeline.toml`; for the Lambda, `apply` puts it into a bucket of the pipeline's.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// The file: `.csv` with a header, or `.jsonl` with an object a line.
+    pub path: RelativePath,
+    /// The column that holds the key of an item.
+    #[serde(default = "name")]
+    pub key: Attribute,
+    /// Which columns hold the other attributes; columns that are no attribute become labels.
+    #[serde(default)]
+    pub columns: Columns,
+}
+
+fn name() -> Attribute {
+    super::name()
+}
+
+impl Component for File {
+    const CARD: Card = Card {
+        deployable: false,
+        ..Card::new(
+            Role::Source,
+            "file",
+            "items in a CSV or JSON Lines file, with their texts where it has them",
+            "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\nkey = \"id\"\ncolumns = { text = \"review\" }\n",
+        )
+    };
+
+    fn store(&self, name: &str) -> Option<Store> {
+        Some(Store::Bucket { name: name.into(), expires_days: None })
+    }
+
+    fn permissions(&self, _name: &str) -> Vec<Permission> {
+        vec![Permission {
+            actions: vec!["s3:GetObject"],
+            on: Scope::Objects(self.path.to_string()),
+            why: "the producer reads the file of items",
+        }]
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        vec![Unit { name: "s3_get", per_record: 0.0, why: "one GET a run, whatever the number of records" }]
+    }
+
+    fn files(&self) -> Vec<(&'static str, &RelativePath)> {
+        vec![("path", &self.path)]
+    }
+
+    fn check(&self) -> Option<(&'static str, String, String)> {
+        // In the cloud the path is a key in a bucket, and stands in the one statement that admits reading it.
+        if !exact_key(self.path.as_str()) {
+            let allowed = "up to 900 bytes, of characters up to `ÿ` without `*`, `?` and `$`".into();
+            return Some(("path", format!("the path `{}`", self.path), allowed));
+        }
+        super::unfit(self.path.as_str()).map(|(found, allowed)| ("path", found, allowed))
+    }
+
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+        let file = doors.file(binding.on.as_deref(), self.path.as_str())?;
+        let form = Form { path: self.path.to_string(), key: self.key.to_string(), columns: self.columns.clone() };
+        Ok(Opened::Source(Box::new(Reader { rows: Rows::of(&form, file)?, form, read: 0 })))
+    }
+}
+
+/// What is read of a row.
+struct Form {
+    path: String,
+    key: String,
+    columns: Columns,
+}
+
+impl Form {
+    /// The item of a row of cells.
+    fn item(&self, mut cells: Cells) -> Result<Item, Error> {
+        // Blanks around a key are an accident of whoever wrote the file, and would make another item.
+        if let Some(key) = cells.get_mut(&self.key) {
+            *key = key.trim().to_owned();
+        }
+        items::from_cells(cells, &self.key, &self.columns)
+    }
+
+    /// The item of a row that is a JSON object.
+    fn object(&self, mut row: Value) -> Result<Item, Error> {
+        if let Some(Value::String(key)) = row.get_mut(&self.key) {
+            *key = key.trim().to_owned();
+        }
+        items::from_json(row, &self.key, &self.columns)
+    }
+
+    fn unreadable(&self, error: &dyn std::fmt::Display) -> Error {
+        Error::permanent("row_unreadable", format!("`{}`: {error}", self.path))
+    }
+
+    fn too_long(&self, line: u64) -> Error {
+        let words = format!("`{}`: the row at line {line} is longer than {LINE_BYTES} bytes", self.path);
+        Error::permanent("row_too_long", words)
+    }
+}
+
+/// A row: the line that it starts on, and its item or why it has none.
+type Row = (u64, Result<Item, Error>);
+
+/// Rows of a file, one at a time, each with the line it starts on.
+enum Rows {
+    Csv(sheet::Sheet),
+    Lines(lines::Lines),
+}
+
+impl Rows {
+    fn of(form: &Form, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
+        match super::ending(&form.path).as_str() {
+            "csv" => Ok(Self::Csv(sheet::Sheet::open(form, file)?)),
+            "jsonl" | "ndjson" => Ok(Self::Lines(lines::Lines::open(file))),
+            _ => Err(Error::permanent(
+                "file_kind_unknown",
+                format!(
+                    "`{}` is neither `.csv` nor `.jsonl`, which are the files of items that can be read",
+                    form.path
+                ),
+            )),
+        }
+    }
+
+    /// The next row, or none at the end.
+    ///
+    /// # Errors
+    /// What keeps the rest of the file from being read.
+    fn next(&mut self, form: &Form) -> Result<Option<Row>, Error> {
+        match self {
+            Self::Csv(sheet) => sheet.next(form),
+            Self::Lines(lines) => lines.next(form),
+        }
+    }
+}
+
+struct Reader {
+    rows: Rows,
+    form: Form,
+    read: usize,
+}
+
+#[async_trait]
+impl Source for Reader {
+    async fn next(&mut self) -> Result<Option<Page>, Error> {
+        let mut page = Page::default();
+        while page.items.len() < CHUNK_ITEMS {
+            let Some((line, row)) = self.rows.next(&self.form)? else { break };
+            self.read += 1;
+            // A row that cannot be read is an item all the same, known by its place: it fails alone and is not lost.
+            page.items.push(match row {
+                Ok(item) => (item, None),
+                Err(error) => (Item::named(format!("{}:{line}", self.form.path)), Some(error)),
+            });
+        }
+        page.cursor = self.read.to_string();
+        Ok(if page.items.is_empty() { None } else { Some(page) })
+    }
+
+    fn resume(&mut self, cursor: &str) -> Result<(), Error> {
+        let offset = super::offset(cursor)?;
+        while self.read < offset && self.rows.next(&self.form)?.is_some() {
+            self.read += 1;
+        }
+        Ok(())
+    }
+}
+
+/// All rows of a text, for the tests of both forms.
+#[cfg(test)]
+fn rows(path: &str, text: &[u8]) -> Vec<Row> {
+    let form = Form { path: path.into(), key: "name".into(), columns: Columns::default() };
+    let mut rows = Rows::of(&form, Box::new(std::io::Cursor::new(text.to_vec()))).expect("a file with its columns");
+    std::iter::from_fn(|| rows.next(&form).expect("no fault of the disk")).collect()
+}
