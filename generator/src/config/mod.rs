@@ -43,7 +43,7 @@ impl Config {
     /// Reads a file.
     #[must_use]
     pub fn read(path: &str, text: &str) -> Self {
-        let source = Source { path: path.to_owned(), text: text.to_owned() };
+        let source = Source::new(path, text);
         let (tree, mut mistakes) = spanned::parse(text);
         let mut config = Self {
             source,
@@ -56,12 +56,13 @@ impl Config {
         if mistakes.is_empty() {
             let environments = environments(&tree, &mut mistakes);
             // The file without any environment: a wrong value is wrong even where all environments override it, while
-            // what is missing may be theirs to say. A file that names none is read once.
+            // what is missing, or does not go with another value, may be theirs to say. A file that names none is read
+            // once.
             if environments.iter().any(|(_, overlay)| overlay.is_some()) {
-                let mut common = Vec::new();
-                let base = overlay::environment(&tree, None, &mut common);
-                let _ = judged("", &base, &mut common);
-                mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
+                let mut of_all = Vec::new();
+                let base = overlay::environment(&tree, None, &mut of_all);
+                let _ = judged("", &base, &mut of_all);
+                mistakes.extend(of_all.into_iter().filter(|mistake| rules::OF_ONE_VALUE.contains(&mistake.code)));
             }
             let mut found = Vec::new();
             for (name, overlay) in environments {
