@@ -28,7 +28,7 @@ pub struct FunctionPlan {
     pub role: LogicalId,
     /// Its log group.
     pub log_group: LogicalId,
-    /// Processor.
+    /// Instruction set.
     pub architecture: &'static str,
     /// Memory in MB.
     pub memory_mb: u64,
