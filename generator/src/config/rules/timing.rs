@@ -41,18 +41,20 @@ fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             continue;
         }
         let names: Vec<&str> = waiting.iter().map(|(_, name, _)| name.as_str()).collect();
-        let (whose, label) = match names.len() {
-            1 => (format!("stage `{longest}`"), format!("it waits for up to {} s", sum.as_secs_f64())),
+        let seconds = sum.as_secs_f64();
+        let (whose, label, or) = match names.len() {
+            1 => (format!("stage `{longest}`"), "it waits", "or let the stage wait less"),
             _ => {
-                (format!("stages {}", listed(&names)), format!("together they wait for up to {} s", sum.as_secs_f64()))
+                let or = "let a stage wait less, or give one `isolate = true`";
+                (format!("stages {}", listed(&names)), "together they wait", or)
             }
         };
         let span = super::entry(tree, &["functions", "timeout_s"]).map_or(span, |entry| &entry.tree.span);
         let title = format!("{whose} may wait longer than function `{}` runs, which is {timeout} s", shape.name);
-        mistakes.push(Mistake::new("W105", span, title, label).help(format!(
-            "raise `functions.timeout_s` above {}, let a stage wait less, or give one `isolate = true`",
-            sum.as_secs_f64().floor()
-        )));
+        mistakes.push(
+            Mistake::new("W105", span, title, format!("{label} for up to {seconds} s"))
+                .help(format!("raise `functions.timeout_s` above {}, {or}", seconds.floor())),
+        );
     }
 }
 
