@@ -65,16 +65,17 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
 fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
     for resource in plan.resources() {
         let most = NAMES.iter().find(|(kind, _)| *kind == resource.kind).map_or(usize::MAX, |(_, most)| *most);
-        let length = resource.name.longest();
+        let Some(name) = resource.name else { continue };
+        let length = name.longest();
         if length > most {
             // A name that has nothing of the component in it is too long because of the pipeline's.
             let part = resource.path.rsplit('.').next().unwrap_or_default();
-            let named = resource.path.contains('.') && resource.name.plain().contains(part);
+            let named = resource.path.contains('.') && name.plain().contains(part);
             problems.push(Problem {
                 code: "E060",
                 path: if named { resource.path.to_owned() } else { "pipeline.name".into() },
                 title: format!("the name of a resource becomes too long in environment `{}`", plan.environment),
-                found: format!("`{}` has {length} characters, {} too many", resource.name.plain(), length - most),
+                found: format!("`{}` has {length} characters, {} too many", name.plain(), length - most),
                 allowed: format!("{most} characters for an {}", resource.kind),
                 help: Some("shorten this name, the environment's or the pipeline's".into()),
             });
@@ -103,7 +104,7 @@ fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
     let mut names: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for resource in plan.resources() {
         let one_id = ids.insert(resource.id.as_str(), resource.path);
-        let one_name = names.insert((resource.kind, resource.name.plain()), resource.path);
+        let one_name = resource.name.and_then(|name| names.insert((resource.kind, name.plain()), resource.path));
         if let Some(other) = one_id.or(one_name).filter(|other| *other != resource.path) {
             // The state table has its name from nobody: whoever meets it is to be renamed.
             let (path, other) = match resource.path {
