@@ -16,11 +16,13 @@ pub mod values;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use fanggen_runtime::tree::{Span, Tree, Value};
+use fanggen_runtime::tree::{Entry, Span, Tree, Value};
 use fanggen_runtime::values::Name;
 
 use mistake::{Mistake, Severity, Source};
 use pipeline::Pipeline;
+
+pub use rules::{Together, together};
 
 /// The environment of a file that names none.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
@@ -37,6 +39,8 @@ pub struct Config {
     /// Errors and warnings.
     pub mistakes: Vec<Mistake>,
     trees: BTreeMap<String, Tree>,
+    /// Where the environments are named.
+    keys: BTreeMap<String, Span>,
 }
 
 impl Config {
@@ -51,6 +55,7 @@ impl Config {
             environments: Vec::new(),
             mistakes: Vec::new(),
             trees: BTreeMap::new(),
+            keys: BTreeMap::new(),
         };
         // With broken syntax half of the values are missing: to complain of those would be noise.
         if mistakes.is_empty() {
@@ -65,9 +70,10 @@ impl Config {
                 mistakes.extend(of_all.into_iter().filter(|mistake| rules::OF_ONE_VALUE.contains(&mistake.code)));
             }
             let mut found = Vec::new();
-            for (name, overlay) in environments {
+            for (name, entry) in environments {
                 let mut mistakes = Vec::new();
-                let merged = overlay::environment(&tree, overlay, &mut mistakes);
+                let merged = overlay::environment(&tree, entry.map(|entry| &entry.tree), &mut mistakes);
+                config.keys.extend(entry.map(|entry| (name.clone(), entry.key.clone())));
                 if let Some(pipeline) = judged(&name, &merged, &mut mistakes) {
                     config.pipelines.insert(name.clone(), pipeline);
                 }
@@ -108,6 +114,12 @@ impl Config {
     pub fn span(&self, environment: &str, path: &str) -> Span {
         let span = self.written(environment, path);
         if span.is_empty() { self.written(environment, "pipeline.name") } else { span }
+    }
+
+    /// Where an environment is named; the pipeline's name where the file names none.
+    #[must_use]
+    pub fn named(&self, environment: &str) -> Span {
+        self.keys.get(environment).cloned().unwrap_or_else(|| self.span(environment, "pipeline.name"))
     }
 
     fn written(&self, environment: &str, path: &str) -> Span {
@@ -174,7 +186,7 @@ fn of_all(found: Vec<(String, Vec<Mistake>)>) -> Vec<Mistake> {
 }
 
 /// The environments with what they override, or the default one.
-fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String, Option<&'a Tree>)> {
+fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String, Option<&'a Entry>)> {
     let default = vec![(DEFAULT_ENVIRONMENT.to_owned(), None)];
     let Some(entry) = file.table().and_then(|table| table.get("environments")) else { return default };
     let Some(table) = entry.tree.table() else {
@@ -199,7 +211,7 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
                     .allowed("values that it overrides"),
             );
         } else {
-            environments.push((name.clone(), Some(&entry.tree)));
+            environments.push((name.clone(), Some(entry)));
         }
     }
     if environments.is_empty() { default } else { environments }

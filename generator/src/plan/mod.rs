@@ -193,7 +193,10 @@ impl Plan {
                 })),
             }
         }
-        config.note(worst(mistakes));
+        let mut mistakes = worst(mistakes);
+        mistakes.extend(limits::between(config, &plans));
+        mistakes.extend(pace::check(config, &mut plans));
+        config.note(mistakes);
         plans
     }
 

@@ -13,7 +13,7 @@ use fanggen_runtime::tree::{Tree, listed};
 use super::mistake::Mistake;
 use super::pipeline::Pipeline;
 
-pub use across::across;
+pub use across::{Together, across, together};
 
 /// Codes of what is missing, rather than wrong.
 pub const ABSENT: [&str; 6] = ["E005", "E012", "E013", "W106", "W107", "W108"];
