@@ -1,7 +1,7 @@
 //! A mistake in `pipeline.toml`: a stable code, a place, what was found, what is allowed, and what to do.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use fanggen_runtime::tree::{Fault, FaultKind, Span, listed};
 use serde::Serialize;
 
@@ -166,6 +166,9 @@ pub struct Place {
     pub column: usize,
 }
 
+/// Bytes of a line, on each side of the place, from which on it is not shown as a whole.
+const LONG_LINE: usize = 2_000;
+
 /// Mistakes that are shown; nobody reads more at once, and each is a look at the whole file.
 const MOST_SHOWN: usize = 200;
 
@@ -247,6 +250,10 @@ impl Source {
         let last = other.as_ref().map_or(span.end, |(other, _)| other.end.max(span.end));
         let from = self.text[..first].rfind('\n').map_or(0, |end| end + 1);
         let to = self.text[last..].find('\n').map_or(self.text.len(), |end| last + end + 1);
+        // And of a line that nobody can read as a whole, only what is around the place.
+        let cut = first - from > LONG_LINE;
+        let from = if cut { self.text.floor_char_boundary(first - LONG_LINE / 2) } else { from };
+        let to = self.text.ceil_char_boundary(to.min(last + LONG_LINE));
         let within = |span: Span| span.start - from..span.end - from;
         // The renderer replaces what turns the direction of writing, and leaves the upper controls, which some terminals
         // obey. What stands in for them has as many bytes, so that the places stay right.
@@ -254,12 +261,19 @@ impl Source {
         let (shown, path) = (self.text[from..to].replace(upper, "\u{bf}"), tidy(&self.path));
         let mut snippet = Snippet::source(shown.as_str())
             .line_start(self.place(first).line)
-            .path(path.as_str())
-            .annotation(AnnotationKind::Primary.span(within(span)).label(label.as_str()));
+            .path((!cut).then_some(path.as_str()))
+            .annotation(AnnotationKind::Primary.span(within(span.clone())).label(label.as_str()));
         if let Some((span, label)) = &other {
             snippet = snippet.annotation(AnnotationKind::Context.span(within(span.clone())).label(label.as_str()));
         }
-        let mut group = level.primary_title(title.as_str()).id(mistake.code).element(snippet);
+        let title = level.primary_title(title.as_str()).id(mistake.code);
+        let mut group = if cut {
+            // The renderer would count from where the line was cut.
+            let Place { line, column } = self.place(span.start);
+            title.element(Origin::path(path.as_str()).line(line).char_column(column)).element(snippet)
+        } else {
+            title.element(snippet)
+        };
         if let Some(allowed) = &mistake.allowed {
             group = group.element(Level::NOTE.message(format!("allowed: {}", tidy(allowed))));
         }
@@ -328,6 +342,16 @@ mod tests {
         let mistake = Mistake::new("E003", &(4..12), "`\u{9b}`", "\u{9d}").other(&(0..1), "\u{85}");
         let report = source.report(&[mistake], false);
         assert!(!report.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{report:?}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_its_places_are_not() {
+        let text = format!("a = 1\nx = [{}wrong, {}]\n", "\u{e9}, ".repeat(100_000), "y, ".repeat(100_000));
+        let source = Source::new("x.toml", &text);
+        let at = text.find("wrong").expect("it is there");
+        let report = source.report(&[Mistake::new("E003", &(at..at + 5), "a title", "found here")], false);
+        assert!(report.contains("--> x.toml:2:300006\n") && report.contains("wrong"), "{report}");
+        assert!(report.contains("^^^^^ found here") && report.len() < 2_000, "{report}");
     }
 
     #[test]
