@@ -142,7 +142,7 @@ fn lint_says_what_is_stale_and_what_is_missing() {
     std::fs::write(&template, project.read("generated/dev/template.yaml") + "#\n").expect("a file");
     let stale = make(project.path(), &["-C", "generated", "lint", &format!("TOOLS={tools}")]);
     assert_eq!(stale.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&stale.stderr).contains("stale: 1 files"), "{stale:?}");
+    assert!(String::from_utf8_lossy(&stale.stderr).contains("stale: 1 file "), "{stale:?}");
 }
 
 #[test]
