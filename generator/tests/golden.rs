@@ -92,6 +92,12 @@ fn a_template_says_what_the_plan_says() {
             let plan: Value = serde_json::from_str(&plan).expect("JSON");
             assert_eq!(template["Description"], plan["description"], "{whose}");
             let resources = &template["Resources"];
+            let listed: Value =
+                serde_json::from_str(&project.read(&format!("generated/{environment}/plan.json"))).expect("JSON");
+            let kinds = |of: &Value, key: &str| -> BTreeMap<String, Value> {
+                of.as_object().into_iter().flatten().map(|(id, one)| (id.clone(), one[key].clone())).collect()
+            };
+            assert_eq!(kinds(resources, "Type"), kinds(&listed["resources"], "type"), "{whose}");
             let schedule = &resources["Schedule"]["Properties"];
             assert_eq!(schedule["Target"]["Input"], plan["schedule"]["input"], "{whose}");
             assert_eq!(schedule["ScheduleExpression"], plan["schedule"]["expression"], "{whose}");

@@ -55,7 +55,8 @@ fn project() -> Project {
 fn make(folder: &Path, args: &[&str]) -> Output {
     Command::new("make")
         .current_dir(folder)
-        .env_remove("ENV")
+        // As where a POSIX shell exports its own.
+        .env("ENV", "/home/somebody/.shrc")
         .env_remove("MAKEFLAGS")
         .env_remove("MAKELEVEL")
         .args(["--no-print-directory", &format!("FANGGEN={}", env!("CARGO_BIN_EXE_fanggen"))])
@@ -141,7 +142,7 @@ fn lint_says_what_is_stale_and_what_is_missing() {
     std::fs::write(&template, project.read("generated/dev/template.yaml") + "#\n").expect("a file");
     let stale = make(project.path(), &["-C", "generated", "lint", &format!("TOOLS={tools}")]);
     assert_eq!(stale.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&stale.stderr).contains("stale: 1 files"), "{stale:?}");
+    assert!(String::from_utf8_lossy(&stale.stderr).contains("stale: 1 file "), "{stale:?}");
 }
 
 #[test]
@@ -154,4 +155,24 @@ fn a_file_of_another_name_in_a_folder_with_spaces_is_found() {
     stdout(&project.fanggen(&["--file", "my pipelines/the press.toml", "render"]));
     let explained = stdout(&make(&folder, &["-C", "generated", "-s", "env"]));
     assert!(explained.contains("instances at once"), "{explained}");
+}
+
+#[test]
+fn a_name_is_carried_as_it_is_or_refused() {
+    let project = project();
+    let file = project.read("pipeline.toml");
+    let render = |name: &str| {
+        std::fs::write(project.path().join(name), &file).expect("a file");
+        project.fanggen(&["--file", name, "render"])
+    };
+    stdout(&render("it's 100% (ours), &c.toml"));
+    stdout(&make(project.path(), &["-C", "generated", "-s", "env"]));
+    for (name, odd) in
+        [("a$b.toml", "`$`"), ("a\"`b.toml", "`\"`, ```"), ("a\nb#.toml", "\\n, `#`"), (" a.toml", "a space")]
+    {
+        let refused = render(name);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        assert!(said.contains("the Makefile cannot carry the name") && said.contains(odd), "{said}");
+    }
 }

@@ -1,7 +1,7 @@
 //! A mistake in `pipeline.toml`: a stable code, a place, what was found, what is allowed, and what to do.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use fanggen_runtime::tree::{Fault, FaultKind, Span, listed};
 use serde::Serialize;
 
@@ -149,7 +149,13 @@ pub struct Source {
     pub path: String,
     /// Its text.
     pub text: String,
+    /// Places that are known, in order, and the byte of each: the starts of lines, and more within long ones. Without
+    /// them, the place of each mistake would be another look at the whole file.
+    marks: Vec<(usize, Place)>,
 }
+
+/// Bytes from one known place to the next, at most: to count so many characters takes no time.
+const BETWEEN_MARKS: usize = 1_024;
 
 /// Where a mistake is, for programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -160,17 +166,41 @@ pub struct Place {
     pub column: usize,
 }
 
+/// Bytes of a line, on each side of the place, from which on it is not shown as a whole.
+const LONG_LINE: usize = 2_000;
+
 /// Mistakes that are shown; nobody reads more at once, and each is a look at the whole file.
 const MOST_SHOWN: usize = 200;
 
 impl Source {
+    /// A file by its path and text.
+    #[must_use]
+    pub fn new(path: &str, text: &str) -> Self {
+        let mut here = Place { line: 1, column: 1 };
+        let mut marks = vec![(0, here.clone())];
+        let mut marked = 0;
+        for (at, c) in text.char_indices() {
+            let end = at + c.len_utf8();
+            here.column += 1;
+            if c == '\n' {
+                here = Place { line: here.line + 1, column: 1 };
+            }
+            if c == '\n' || end - marked >= BETWEEN_MARKS {
+                marks.push((end, here.clone()));
+                marked = end;
+            }
+        }
+        Self { path: path.to_owned(), text: text.to_owned(), marks }
+    }
+
     /// Line and column of a byte.
     #[must_use]
     pub fn place(&self, offset: usize) -> Place {
-        let before = self.text.get(..self.text.floor_char_boundary(offset)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Place { line, column }
+        let offset = self.text.floor_char_boundary(offset);
+        let known = self.marks.partition_point(|(mark, _)| *mark <= offset);
+        let Some((mark, place)) = self.marks[..known].last() else { return Place { line: 1, column: 1 } };
+        let after = self.text.get(*mark..offset).unwrap_or_default().chars().count();
+        Place { line: place.line, column: place.column + after }
     }
 
     /// The span, made fit for printing: inside the text, and on its first line only.
@@ -214,21 +244,36 @@ impl Source {
             Severity::Warning => Level::WARNING,
         };
         let span = self.fit(&mistake.span);
-        let other = mistake.other.as_ref().map(|(span, label)| (self.fit(span), label.as_str()));
+        let other = mistake.other.as_ref().map(|(span, label)| (self.fit(span), tidy(label)));
         // Only the lines that are shown: the renderer looks at all that it is given, for every mistake.
         let first = other.as_ref().map_or(span.start, |(other, _)| other.start.min(span.start));
         let last = other.as_ref().map_or(span.end, |(other, _)| other.end.max(span.end));
         let from = self.text[..first].rfind('\n').map_or(0, |end| end + 1);
         let to = self.text[last..].find('\n').map_or(self.text.len(), |end| last + end + 1);
+        // And of a line that nobody can read as a whole, only what is around the place.
+        let cut = first - from > LONG_LINE;
+        let from = if cut { self.text.floor_char_boundary(first - LONG_LINE / 2) } else { from };
+        let to = self.text.ceil_char_boundary(to.min(last + LONG_LINE));
         let within = |span: Span| span.start - from..span.end - from;
-        let mut snippet = Snippet::source(&self.text[from..to])
+        // The renderer replaces what turns the direction of writing, and leaves the upper controls, which some terminals
+        // obey. What stands in for them has as many bytes, so that the places stay right.
+        let upper = |c: char| matches!(c, '\u{80}'..='\u{9f}');
+        let (shown, path) = (self.text[from..to].replace(upper, "\u{bf}"), tidy(&self.path));
+        let mut snippet = Snippet::source(shown.as_str())
             .line_start(self.place(first).line)
-            .path(self.path.as_str())
-            .annotation(AnnotationKind::Primary.span(within(span)).label(label.as_str()));
-        if let Some((span, label)) = other {
-            snippet = snippet.annotation(AnnotationKind::Context.span(within(span)).label(label));
+            .path((!cut).then_some(path.as_str()))
+            .annotation(AnnotationKind::Primary.span(within(span.clone())).label(label.as_str()));
+        if let Some((span, label)) = &other {
+            snippet = snippet.annotation(AnnotationKind::Context.span(within(span.clone())).label(label.as_str()));
         }
-        let mut group = level.primary_title(title.as_str()).id(mistake.code).element(snippet);
+        let title = level.primary_title(title.as_str()).id(mistake.code);
+        let mut group = if cut {
+            // The renderer would count from where the line was cut.
+            let Place { line, column } = self.place(span.start);
+            title.element(Origin::path(path.as_str()).line(line).char_column(column)).element(snippet)
+        } else {
+            title.element(snippet)
+        };
         if let Some(allowed) = &mistake.allowed {
             group = group.element(Level::NOTE.message(format!("allowed: {}", tidy(allowed))));
         }
@@ -246,7 +291,8 @@ const SHOWN: usize = 120;
 /// writing, and no quotation without end.
 #[must_use]
 pub fn tidy(words: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns =
+        |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let shortened = |part: &str| match part.char_indices().nth(SHOWN) {
         Some((end, _)) if part.chars().count() > SHOWN + 20 => format!("{}...", &part[..end]),
         _ => part.to_owned(),
@@ -276,6 +322,36 @@ mod tests {
         assert_eq!(tidy(&format!("`{}` is long", "é".repeat(500))), format!("`{}...` is long", "é".repeat(120)));
         let sentence = "words ".repeat(100);
         assert_eq!(tidy(&sentence), sentence);
+    }
+
+    #[test]
+    fn a_place_is_the_one_that_counting_gives() {
+        let text = format!("a = 1\r\n\n{} # ü\u{1f600}\nlast", "é".repeat(3_000));
+        let source = Source::new("x.toml", &text);
+        for (at, _) in text.char_indices().chain([(text.len(), ' '), (text.len() + 9, ' ')]) {
+            let before = &text[..at.min(text.len())];
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            assert_eq!(source.place(at), Place { line, column }, "byte {at}");
+        }
+    }
+
+    #[test]
+    fn nothing_of_the_file_commands_the_terminal() {
+        let source = Source::new("a\u{9b}b.toml", "x = \"\u{9b}2J\u{90}\" # \u{202e}\n");
+        let mistake = Mistake::new("E003", &(4..12), "`\u{9b}`", "\u{9d}").other(&(0..1), "\u{85}");
+        let report = source.report(&[mistake], false);
+        assert!(!report.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{report:?}");
+    }
+
+    #[test]
+    fn a_long_line_is_cut_and_its_places_are_not() {
+        let text = format!("a = 1\nx = [{}wrong, {}]\n", "\u{e9}, ".repeat(100_000), "y, ".repeat(100_000));
+        let source = Source::new("x.toml", &text);
+        let at = text.find("wrong").expect("it is there");
+        let report = source.report(&[Mistake::new("E003", &(at..at + 5), "a title", "found here")], false);
+        assert!(report.contains("--> x.toml:2:300006\n") && report.contains("wrong"), "{report}");
+        assert!(report.contains("^^^^^ found here") && report.len() < 2_000, "{report}");
     }
 
     #[test]

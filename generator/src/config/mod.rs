@@ -16,11 +16,13 @@ pub mod values;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use fanggen_runtime::tree::{Span, Tree, Value};
+use fanggen_runtime::tree::{Entry, Span, Tree, Value};
 use fanggen_runtime::values::Name;
 
 use mistake::{Mistake, Severity, Source};
 use pipeline::Pipeline;
+
+pub use rules::{Together, together};
 
 /// The environment of a file that names none.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
@@ -37,13 +39,15 @@ pub struct Config {
     /// Errors and warnings.
     pub mistakes: Vec<Mistake>,
     trees: BTreeMap<String, Tree>,
+    /// Where the environments are named.
+    keys: BTreeMap<String, Span>,
 }
 
 impl Config {
     /// Reads a file.
     #[must_use]
     pub fn read(path: &str, text: &str) -> Self {
-        let source = Source { path: path.to_owned(), text: text.to_owned() };
+        let source = Source::new(path, text);
         let (tree, mut mistakes) = spanned::parse(text);
         let mut config = Self {
             source,
@@ -51,22 +55,25 @@ impl Config {
             environments: Vec::new(),
             mistakes: Vec::new(),
             trees: BTreeMap::new(),
+            keys: BTreeMap::new(),
         };
         // With broken syntax half of the values are missing: to complain of those would be noise.
         if mistakes.is_empty() {
             let environments = environments(&tree, &mut mistakes);
             // The file without any environment: a wrong value is wrong even where all environments override it, while
-            // what is missing may be theirs to say. A file that names none is read once.
+            // what is missing, or does not go with another value, may be theirs to say. A file that names none is read
+            // once.
             if environments.iter().any(|(_, overlay)| overlay.is_some()) {
-                let mut common = Vec::new();
-                let base = overlay::environment(&tree, None, &mut common);
-                let _ = judged("", &base, &mut common);
-                mistakes.extend(common.into_iter().filter(|mistake| !rules::ABSENT.contains(&mistake.code)));
+                let mut of_all = Vec::new();
+                let base = overlay::environment(&tree, None, &mut of_all);
+                let _ = judged("", &base, &mut of_all);
+                mistakes.extend(of_all.into_iter().filter(|mistake| rules::OF_ONE_VALUE.contains(&mistake.code)));
             }
             let mut found = Vec::new();
-            for (name, overlay) in environments {
+            for (name, entry) in environments {
                 let mut mistakes = Vec::new();
-                let merged = overlay::environment(&tree, overlay, &mut mistakes);
+                let merged = overlay::environment(&tree, entry.map(|entry| &entry.tree), &mut mistakes);
+                config.keys.extend(entry.map(|entry| (name.clone(), entry.key.clone())));
                 if let Some(pipeline) = judged(&name, &merged, &mut mistakes) {
                     config.pipelines.insert(name.clone(), pipeline);
                 }
@@ -107,6 +114,12 @@ impl Config {
     pub fn span(&self, environment: &str, path: &str) -> Span {
         let span = self.written(environment, path);
         if span.is_empty() { self.written(environment, "pipeline.name") } else { span }
+    }
+
+    /// Where an environment is named; the pipeline's name where the file names none.
+    #[must_use]
+    pub fn named(&self, environment: &str) -> Span {
+        self.keys.get(environment).cloned().unwrap_or_else(|| self.span(environment, "pipeline.name"))
     }
 
     fn written(&self, environment: &str, path: &str) -> Span {
@@ -173,7 +186,7 @@ fn of_all(found: Vec<(String, Vec<Mistake>)>) -> Vec<Mistake> {
 }
 
 /// The environments with what they override, or the default one.
-fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String, Option<&'a Tree>)> {
+fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String, Option<&'a Entry>)> {
     let default = vec![(DEFAULT_ENVIRONMENT.to_owned(), None)];
     let Some(entry) = file.table().and_then(|table| table.get("environments")) else { return default };
     let Some(table) = entry.tree.table() else {
@@ -198,7 +211,7 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
                     .allowed("values that it overrides"),
             );
         } else {
-            environments.push((name.clone(), Some(&entry.tree)));
+            environments.push((name.clone(), Some(entry)));
         }
     }
     if environments.is_empty() { default } else { environments }

@@ -34,7 +34,7 @@ fn lay(base: &mut Table, overlay: &Table) {
         let below = base.get_mut(name).and_then(|below| below.tree.table_mut());
         match (below, above.tree.table()) {
             (Some(below), Some(overlay)) => {
-                change_type(below, overlay);
+                give_way(below, overlay);
                 lay(below, overlay);
             }
             _ => drop(base.insert(name.clone(), above.clone())),
@@ -70,7 +70,7 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
         let stage = stages.iter_mut().find(|stage| stage_name(stage) == Some(name)).and_then(Tree::table_mut);
         match (stage, above.tree.table()) {
             (Some(stage), Some(overlay)) => {
-                change_type(stage, overlay);
+                give_way(stage, overlay);
                 lay(stage, overlay);
             }
             (Some(_), None) => mistakes.push(
@@ -90,8 +90,19 @@ fn stage_name(stage: &Tree) -> Option<&str> {
     stage.table()?.get("name")?.tree.text()
 }
 
-/// A changed type drops the old settings: they belonged to another kind.
-fn change_type(base: &mut Table, overlay: &Table) {
+/// Settings that stand instead of each other, a source's table: one that exists already is nobody's to seed. An environment
+/// that sets one side drops what it would inherit of the other.
+const INSTEAD: (&[&str], &[&str]) = (&["existing"], &["items", "items_file"]);
+
+/// A changed type drops the old settings: they belonged to another kind. So does a setting those that it stands for.
+fn give_way(base: &mut Table, overlay: &Table) {
+    let (one, other) = INSTEAD;
+    for (set, dropped) in [(one, other), (other, one)] {
+        // A table of such a name is no setting, but a source that is called so.
+        if set.iter().any(|key| overlay.get(*key).is_some_and(|entry| entry.tree.table().is_none())) {
+            base.retain(|key, entry| !dropped.contains(&key.as_str()) || entry.tree.table().is_some());
+        }
+    }
     let word = |table: &Table| table.get("type").and_then(|entry| entry.tree.text()).map(str::to_owned);
     if let (Some(old), Some(new)) = (word(base), word(overlay))
         && old != new

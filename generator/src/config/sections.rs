@@ -63,7 +63,7 @@ impl Default for Schedule {
     }
 }
 
-/// Processor of the functions.
+/// Instruction set of the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Architecture {
@@ -77,7 +77,7 @@ pub enum Architecture {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Functions {
-    /// Processor: `arm64` or `x86_64`.
+    /// Instruction set: `arm64` or `x86_64`.
     pub architecture: Architecture,
     /// Memory in MB; the CPU grows with it.
     pub memory_mb: Within<128, 10_240>,
@@ -161,7 +161,7 @@ pub struct Scope {
     pub function: Name,
     /// IAM actions, exact, such as `s3:GetObject`.
     pub actions: Vec<Action>,
-    /// ARNs, `*` and `?` allowed after the service.
+    /// ARNs, `*` and `?` allowed after the service; `*` alone for actions that know no resources.
     pub resources: Vec<ResourcePattern>,
     /// IAM conditions: operator, key, value or values.
     #[serde(default)]

@@ -28,7 +28,7 @@ pub struct FunctionPlan {
     pub role: LogicalId,
     /// Its log group.
     pub log_group: LogicalId,
-    /// Processor.
+    /// Instruction set.
     pub architecture: &'static str,
     /// Memory in MB.
     pub memory_mb: u64,
@@ -69,6 +69,8 @@ pub struct Queue {
     pub dead_letter: Option<DeadLetter>,
     /// Which queues may give up messages to it.
     pub takes: Takes,
+    /// The policy that closes it to plain HTTP, within the template.
+    pub policy: LogicalId,
     /// What asked for it.
     pub path: String,
 }
@@ -108,6 +110,12 @@ pub struct Mapping {
     pub function: LogicalId,
     /// Instances at once.
     pub concurrency: u64,
+    /// Messages of one invocation.
+    pub batch: u64,
+    /// What the function may answer.
+    pub answers: Vec<&'static str>,
+    /// What asked for it.
+    pub path: String,
 }
 
 /// What happens when an asynchronous invocation fails.
@@ -119,6 +127,10 @@ pub struct EventInvoke {
     pub function: LogicalId,
     /// The queue that keeps the failed event.
     pub on_failure: LogicalId,
+    /// How often Lambda tries again before.
+    pub retries: u64,
+    /// What asked for it.
+    pub path: String,
 }
 
 /// A CloudWatch log group.
@@ -155,6 +167,10 @@ pub struct SchedulePlan {
     pub input: String,
     /// The queue of firings that reached no function.
     pub dead_letter: LogicalId,
+    /// How often the Scheduler tries again.
+    pub retries: u64,
+    /// After how many seconds it gives up.
+    pub give_up_s: u64,
     /// What asked for it.
     pub path: String,
 }
@@ -178,6 +194,14 @@ pub fn queue_name(names: &Names, function: &str, dead: bool) -> String {
 const LONGEST_RETENTION_S: u64 = 1_209_600;
 /// Receives after which a message is dead. The worker deals with poison itself: this guards against crashes.
 const RECEIVES: u64 = 10;
+/// How long a dead letter that somebody looks at stays hidden from others: SQS's own default.
+const DEAD_VISIBILITY_S: u64 = 30;
+/// How often a firing is tried again where Lambda itself does not answer.
+const FIRINGS_AGAIN: u64 = 3;
+/// When a firing is given up: a run that comes an hour late meets the next one.
+const GIVE_UP_S: u64 = 3_600;
+/// How often Lambda tries a failed event again: its most.
+const EVENTS_AGAIN: u64 = 2;
 /// Lambda's longest invocation, which the producer gets: a scan is not to be cut short.
 const LONGEST_TIMEOUT_S: u64 = 900;
 
@@ -217,9 +241,17 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             flow.invokes.push(EventInvoke {
                 id: LogicalId::of(&shape.name, "Invoke"),
                 function: id.clone(),
-                on_failure: dead.clone(),
+                on_failure: dead,
+                retries: reasons.derive(
+                    PRODUCER,
+                    "attempts after a failure (MaximumRetryAttempts)",
+                    EVENTS_AGAIN,
+                    "Lambda's most: the producer goes on where its cursor is, so that another attempt repeats nothing",
+                    pages::LAMBDA_RETRIES,
+                ),
+                path: shape.path.clone(),
             });
-            flow.queues.push(dead_queue(names, &shape.name, &shape.path, None));
+            flow.queues.push(dead_queue(names, &shape.name, &shape.path, None, reasons));
         } else {
             let concurrency = pace::concurrency(pipeline, &shape.name, &shape.stages, reasons);
             paces = shape
@@ -233,8 +265,23 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
                 queue: queue.id.clone(),
                 function: id.clone(),
                 concurrency,
+                batch: reasons.derive(
+                    &shape.name,
+                    "batch size",
+                    1,
+                    "one message is one chunk of up to 100 items: it is the batch",
+                    pages::SQS_LAMBDA,
+                ),
+                answers: vec![reasons.derive(
+                    &shape.name,
+                    "answers (FunctionResponseTypes)",
+                    "ReportBatchItemFailures",
+                    "a chunk that is to come again is handed back by its id, and is no failure of the function",
+                    pages::SQS_ERRORS,
+                )],
+                path: shape.path.clone(),
             });
-            let dead = dead_queue(names, &shape.name, &shape.path, Some(&queue));
+            let dead = dead_queue(names, &shape.name, &shape.path, Some(&queue), reasons);
             flow.queues.extend([queue, dead]);
         }
         let part = |component: &Component| Part {
@@ -261,7 +308,13 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
         flow.log_groups.push(LogGroup {
             id: log_group.clone(),
             name: Text::physical(format!("/aws/lambda/{}", names.of_part(&shape.name))),
-            retention_days: pipeline.logs.retention_days.days(),
+            retention_days: reasons.derive(
+                &shape.name,
+                "retention of its log, days",
+                pipeline.logs.retention_days.days(),
+                "`logs.retention_days`, 30 unless set: a group that Lambda makes itself keeps everything for ever",
+                pages::LOG_RETENTION,
+            ),
             path: shape.path.clone(),
         });
         flow.functions.push(FunctionPlan {
@@ -282,7 +335,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             id,
         });
     }
-    flow.queues.push(dead_queue(names, "schedule", "schedule", None));
+    flow.queues.push(dead_queue(names, "schedule", "schedule", None, reasons));
     flow
 }
 
@@ -321,34 +374,48 @@ fn queue(names: &Names, shape: &Shape<'_>, timeout: u64, reasons: &mut Reasons) 
         "the worker deals with poison itself: this guards against crashes, and AWS asks for 5 at least",
         pages::SQS_ERRORS,
     );
-    reasons.derive(
-        &shape.name,
-        "batch size",
-        1,
-        "one message is one chunk of up to 100 items: it is the batch",
-        pages::SQS_LAMBDA,
-    );
+    let id = LogicalId::of(&shape.name, "Queue");
     Queue {
-        id: LogicalId::of(&shape.name, "Queue"),
+        policy: id.with("Policy"),
+        id,
         name: Text::physical(queue_name(names, &shape.name, false)),
         visibility_s,
-        retention_s: LONGEST_RETENTION_S,
+        retention_s: retention(&shape.name, "messages of its queue", reasons),
         dead_letter: Some(DeadLetter { arn: Text::Arn(LogicalId::of(&shape.name, "DeadQueue")), after }),
         takes: Takes::Nothing,
         path: shape.path.clone(),
     }
 }
 
+/// How long a queue keeps what is in it, in seconds.
+fn retention(function: &str, what: &str, reasons: &mut Reasons) -> u64 {
+    reasons.derive(
+        function,
+        &format!("retention of {what}, seconds"),
+        LONGEST_RETENTION_S,
+        "14 days, SQS's most: whoever looks after it may be on holiday",
+        pages::SQS_LIMITS,
+    )
+}
+
 /// The queue of a function's dead letters; `before` is the queue that they come from, unless a service puts them there.
-fn dead_queue(names: &Names, function: &str, path: &str, before: Option<&Queue>) -> Queue {
+fn dead_queue(names: &Names, function: &str, path: &str, before: Option<&Queue>, reasons: &mut Reasons) -> Queue {
     use super::text::{ACCOUNT, PARTITION, REGION};
     let arn = |queue: &Queue| Text::physical(format!("arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{}", queue.name.plain()));
     let takes = before.map_or(Takes::Nothing, |queue| Takes::From { source_queue_arns: vec![arn(queue)] });
+    let id = LogicalId::of(function, "DeadQueue");
     Queue {
-        id: LogicalId::of(function, "DeadQueue"),
+        policy: id.with("Policy"),
+        id,
         name: Text::physical(queue_name(names, function, true)),
-        visibility_s: 30,
-        retention_s: LONGEST_RETENTION_S,
+        visibility_s: reasons.derive(
+            function,
+            "visibility timeout of its dead-letter queue, seconds",
+            DEAD_VISIBILITY_S,
+            "SQS's own default: no function takes from it, only somebody who looks",
+            pages::SQS_VISIBILITY,
+        ),
+        retention_s: retention(function, "dead letters", reasons),
         dead_letter: None,
         takes,
         path: path.to_owned(),
@@ -391,6 +458,20 @@ fn schedule(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Schedu
         role: LogicalId::of("schedule", "Role"),
         input: input_text(&given),
         dead_letter: LogicalId::of("schedule", "DeadQueue"),
+        retries: reasons.derive(
+            "schedule",
+            "attempts after a failure (MaximumRetryAttempts)",
+            FIRINGS_AGAIN,
+            "for when Lambda itself does not answer: the function's own failures never reach the Scheduler",
+            pages::SCHEDULER_RETRY,
+        ),
+        give_up_s: reasons.derive(
+            "schedule",
+            "seconds until a firing is given up (MaximumEventAgeInSeconds)",
+            GIVE_UP_S,
+            "a firing that comes later meets the next ones; it goes to the dead-letter queue",
+            pages::SCHEDULER_RETRY,
+        ),
         path: "schedule".into(),
     }
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::text::Text;
 use super::{Plan, Problem};
+use crate::config::Config;
+use crate::config::mistake::Mistake;
 
 /// Characters of a name, by type (pages of the services' API references).
 const NAMES: [(&str, usize); 7] = [
@@ -65,16 +67,17 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
 fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
     for resource in plan.resources() {
         let most = NAMES.iter().find(|(kind, _)| *kind == resource.kind).map_or(usize::MAX, |(_, most)| *most);
-        let length = resource.name.longest();
+        let Some(name) = resource.name else { continue };
+        let length = name.longest();
         if length > most {
             // A name that has nothing of the component in it is too long because of the pipeline's.
             let part = resource.path.rsplit('.').next().unwrap_or_default();
-            let named = resource.path.contains('.') && resource.name.plain().contains(part);
+            let named = resource.path.contains('.') && name.plain().contains(part);
             problems.push(Problem {
                 code: "E060",
                 path: if named { resource.path.to_owned() } else { "pipeline.name".into() },
                 title: format!("the name of a resource becomes too long in environment `{}`", plan.environment),
-                found: format!("`{}` has {length} characters, {} too many", resource.name.plain(), length - most),
+                found: format!("`{}` has {length} characters, {} too many", name.plain(), length - most),
                 allowed: format!("{most} characters for an {}", resource.kind),
                 help: Some("shorten this name, the environment's or the pipeline's".into()),
             });
@@ -103,7 +106,7 @@ fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
     let mut names: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for resource in plan.resources() {
         let one_id = ids.insert(resource.id.as_str(), resource.path);
-        let one_name = names.insert((resource.kind, resource.name.plain()), resource.path);
+        let one_name = resource.name.and_then(|name| names.insert((resource.kind, name.plain()), resource.path));
         if let Some(other) = one_id.or(one_name).filter(|other| *other != resource.path) {
             // The state table has its name from nobody: whoever meets it is to be renamed.
             let (path, other) = match resource.path {
@@ -124,6 +127,37 @@ fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
             });
         }
     }
+}
+
+/// Two environments that give one physical name, where they may be of one account and region: the second stack could not
+/// be made. One mistake for two environments, since renaming one mends all.
+pub fn between(config: &Config, plans: &BTreeMap<String, Plan>) -> Vec<Mistake> {
+    let mut taken: BTreeMap<(&str, &str), Vec<(&str, &str)>> = BTreeMap::new();
+    let mut met: BTreeMap<(&str, &str), Mistake> = BTreeMap::new();
+    for (environment, plan) in plans {
+        let Some(aws) = config.pipelines.get(environment).map(|pipeline| &pipeline.aws) else { continue };
+        for resource in plan.resources() {
+            let Some(name) = resource.name.map(Text::plain) else { continue };
+            let owners = taken.entry((resource.kind, name)).or_default();
+            for (other, path) in owners.iter().filter(|(other, _)| other != environment) {
+                let Some(theirs) = config.pipelines.get(*other).map(|pipeline| &pipeline.aws) else { continue };
+                let apart = theirs.account.is_some() && aws.account.is_some() && theirs.account != aws.account;
+                if theirs.region != aws.region || apart {
+                    continue;
+                }
+                let title = format!("environments `{other}` and `{environment}` would make one resource");
+                let found = format!("`{name}` is `{}` here, and `{path}` of `{other}`", resource.path);
+                met.entry((*other, environment)).or_insert_with(|| {
+                    Mistake::new("E067", &config.named(environment), title, found)
+                        .allowed(format!("one {} of a name, in an account and region", resource.kind))
+                        .help("give the environment, or the stage, another name; or name two accounts".to_owned())
+                        .other(&config.named(other), "the other environment")
+                });
+            }
+            owners.push((environment, resource.path));
+        }
+    }
+    met.into_values().collect()
 }
 
 /// A path in backticks; words as they are.

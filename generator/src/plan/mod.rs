@@ -109,8 +109,9 @@ pub struct Resource<'a> {
     /// Its CloudFormation type.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// Its physical name.
-    pub name: &'a Text,
+    /// Its physical name, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a Text>,
     /// The path in `pipeline.toml` that asked for it.
     pub path: &'a str,
 }
@@ -144,7 +145,7 @@ impl Plan {
         let shapes = shape::shapes(pipeline);
         let flow = functions::plan(pipeline, &names, &shapes, &tables, &mut reasons);
         let mut problems = Vec::new();
-        let roles = roles::plan(pipeline, &names, &shapes, &flow, &tables, &mut problems);
+        let roles = roles::plan(pipeline, &names, &shapes, &flow, &tables, &mut reasons, &mut problems);
         let mut plan = Self {
             pipeline: pipeline.head.name.to_string(),
             environment: pipeline.environment.clone(),
@@ -192,7 +193,10 @@ impl Plan {
                 })),
             }
         }
-        config.note(worst(mistakes));
+        let mut mistakes = worst(mistakes);
+        mistakes.extend(limits::between(config, &plans));
+        mistakes.extend(pace::check(config, &mut plans));
+        config.note(mistakes);
         plans
     }
 
@@ -224,32 +228,39 @@ impl Plan {
         outputs
     }
 
-    /// Every resource with a name, in the order of the template.
+    /// Every resource, in the order of the template.
     pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
         let schedule = &self.schedule;
         let one = std::iter::once(Resource {
             id: &schedule.id,
             kind: "AWS::Scheduler::Schedule",
-            name: &schedule.name,
+            name: Some(&schedule.name),
             path: &schedule.path,
         });
         macro_rules! each {
-            ($list:expr, $kind:literal) => {
-                $list.iter().map(|r| Resource { id: &r.id, kind: $kind, name: &r.name, path: &r.path })
+            ($list:ident, $kind:literal) => {
+                self.$list.iter().map(|r| Resource { id: &r.id, kind: $kind, name: Some(&r.name), path: &r.path })
+            };
+            ($list:ident.$id:ident, $kind:literal) => {
+                self.$list.iter().map(|r| Resource { id: &r.$id, kind: $kind, name: None, path: &r.path })
             };
         }
-        one.chain(each!(self.functions, "AWS::Lambda::Function"))
-            .chain(each!(self.log_groups, "AWS::Logs::LogGroup"))
-            .chain(each!(self.queues, "AWS::SQS::Queue"))
-            .chain(each!(self.tables, "AWS::DynamoDB::Table"))
-            .chain(each!(self.buckets, "AWS::S3::Bucket"))
-            .chain(each!(self.roles, "AWS::IAM::Role"))
+        one.chain(each!(functions, "AWS::Lambda::Function"))
+            .chain(each!(invokes.id, "AWS::Lambda::EventInvokeConfig"))
+            .chain(each!(mappings.id, "AWS::Lambda::EventSourceMapping"))
+            .chain(each!(log_groups, "AWS::Logs::LogGroup"))
+            .chain(each!(queues, "AWS::SQS::Queue"))
+            .chain(each!(queues.policy, "AWS::SQS::QueuePolicy"))
+            .chain(each!(tables, "AWS::DynamoDB::Table"))
+            .chain(each!(buckets, "AWS::S3::Bucket"))
+            .chain(each!(buckets.policy, "AWS::S3::BucketPolicy"))
+            .chain(each!(roles, "AWS::IAM::Role"))
     }
 
-    /// How many resources the template has: the named ones, and the policies and mappings beside them.
+    /// How many resources the template has.
     #[must_use]
     pub fn count(&self) -> usize {
-        self.resources().count() + self.mappings.len() + self.invokes.len() + self.queues.len() + self.buckets.len()
+        self.resources().count()
     }
 }
 

@@ -1,9 +1,15 @@
 //! How many instances of a worker run at once, and how fast each may call upstream: quotas, shared out.
 
-use fanggen_runtime::component::Pace;
+use std::collections::BTreeMap;
 
+use fanggen_runtime::component::{Pace, Quota};
+
+use super::Plan;
 use super::explain::{Reasons, pages};
+use crate::config::mistake::Mistake;
 use crate::config::pipeline::{Component, Pipeline};
+use crate::config::shape::shapes;
+use crate::config::{self, Config};
 
 /// What an event source mapping admits (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>).
 const CONCURRENCY: std::ops::RangeInclusive<u64> = 2..=1_000;
@@ -12,37 +18,40 @@ const CONCURRENCY: std::ops::RangeInclusive<u64> = 2..=1_000;
 /// whole quota may be 10.
 const UNLIMITED: u64 = 10;
 
+/// The instances that the scarcest quota of some stages has room for, and whose quota it is.
+fn scarcest<'a>(stages: &[&'a Component]) -> Option<(u64, &'a Component, Quota)> {
+    let room = |stage: &&'a Component| {
+        let quota = stage.settings.quota()?;
+        Some((floor(calls(&quota) * stage.frame.share.get()), *stage, quota))
+    };
+    stages.iter().filter_map(room).min_by_key(|(instances, ..)| *instances)
+}
+
+/// Calls that a quota admits: at once where that is limited, else a second.
+fn calls(quota: &Quota) -> f64 {
+    quota.at_once.map_or(quota.calls_per_second, as_float)
+}
+
+/// Instances at once that a number of calls has room for, as far as AWS takes so few or so many.
+fn fitting(instances: u64) -> u64 {
+    instances.clamp(*CONCURRENCY.start(), *CONCURRENCY.end())
+}
+
 /// Instances of a function at once.
 pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&Component], reasons: &mut Reasons) -> u64 {
-    let why;
-    let value = if let Some(set) = pipeline.functions.max_concurrency {
-        why = "set by `functions.max_concurrency`".to_owned();
-        set.get()
-    } else {
-        let scarcest = stages
-            .iter()
-            .filter_map(|stage| {
-                let quota = stage.settings.quota()?;
-                let share = stage.frame.share.get();
-                let calls = quota.at_once.map_or(quota.calls_per_second, as_float);
-                Some((floor(calls * share), stage, quota, share, calls))
-            })
-            .min_by_key(|(instances, ..)| *instances);
-        match scarcest {
-            None => {
-                why = "no stage asks anybody upstream".to_owned();
-                UNLIMITED
-            }
-            Some((instances, stage, quota, share, calls)) => {
-                let unit = if quota.at_once.is_some() { "at once" } else { "a second" };
-                why = format!(
-                    "stage `{}`: {} admits {} calls {unit}, of which this environment has {share}; 2 is the least",
-                    stage.name,
-                    quota.service,
-                    round(calls)
-                );
-                instances.clamp(*CONCURRENCY.start(), *CONCURRENCY.end())
-            }
+    let (value, why) = match (pipeline.functions.max_concurrency, scarcest(stages)) {
+        (Some(set), _) => (set.get(), "set by `functions.max_concurrency`".to_owned()),
+        (None, None) => (UNLIMITED, "no stage asks anybody upstream".to_owned()),
+        (None, Some((instances, stage, quota))) => {
+            let unit = if quota.at_once.is_some() { "at once" } else { "a second" };
+            let why = format!(
+                "stage `{}`: {} admits {} calls {unit}, of which this environment has {}; 2 is the least that AWS takes",
+                stage.name,
+                quota.service,
+                round(calls(&quota)),
+                stage.frame.share.get()
+            );
+            (fitting(instances), why)
         }
     };
     reasons.derive(function, "instances at once (MaximumConcurrency)", value, why, pages::SQS_LAMBDA)
@@ -69,7 +78,123 @@ pub fn pace(stage: &Component, concurrency: u64, reasons: &mut Reasons) -> Optio
         ),
         quota.page,
     );
+    reasons.derive(
+        &stage.path,
+        "burst of one instance",
+        "one chunk",
+        "calls for up to 100 items go out at full speed, and the rate holds from there on: a run of few items waits for \
+         nothing",
+        quota.page,
+    );
     Some(Pace { per_second, at_once })
+}
+
+/// What all instances of a stage may ask at once, in one environment.
+struct Asked<'a> {
+    environment: &'a str,
+    stage: &'a Component,
+    quota: Quota,
+    at_once: u64,
+    /// Whether the user's own number of instances is beyond what there is room for.
+    set: bool,
+}
+
+fn asked(pipeline: &Pipeline) -> Vec<Asked<'_>> {
+    let mut all = Vec::new();
+    for shape in shapes(pipeline) {
+        let aside = &mut Reasons::default();
+        let instances = concurrency(pipeline, &shape.name, &shape.stages, aside);
+        let set = scarcest(&shape.stages).is_some_and(|(room, ..)| instances > fitting(room));
+        for stage in shape.stages {
+            let (Some(quota), Some(pace)) = (stage.settings.quota(), pace(stage, instances, aside)) else { continue };
+            all.push(Asked {
+                environment: &pipeline.environment,
+                stage,
+                quota,
+                at_once: instances * pace.at_once,
+                set,
+            });
+        }
+    }
+    all
+}
+
+/// Notes where instances ask for more at once than there is room for: those of one environment because the user set
+/// their number, those of all environments together because none can have fewer than AWS takes.
+pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake> {
+    let mut mistakes: Vec<Mistake> = config.pipelines.values().filter_map(|it| too_many(config, it)).collect();
+    for together in config::together(config) {
+        let parts: Vec<Asked<'_>> = (together.environments.iter().filter_map(|name| config.pipelines.get(*name)))
+            .flat_map(asked)
+            .filter(|asked| asked.quota.service == together.service && asked.quota.at_once.is_some())
+            .collect();
+        // Each against its own quota, which is a setting of the stage; they add up as shares do.
+        let part = |asked: &Asked<'_>| asked.quota.at_once.map_or(0.0, |most| as_float(asked.at_once) / as_float(most));
+        let used: f64 = parts.iter().map(part).sum();
+        let all: u64 = parts.iter().map(|asked| asked.at_once).sum();
+        let admitted = parts.iter().filter_map(|asked| asked.quota.at_once).max().unwrap_or_default();
+        // What was set too high is said of each environment, and explains the sum.
+        if used <= 1.0 + 1e-9 || parts.iter().any(|asked| asked.set) {
+            continue;
+        }
+        let why = format!(
+            "{} is the least that AWS takes, so all environments together may have {all} requests at once where {} \
+             admits {admitted}: one pipeline run at a time keeps it",
+            CONCURRENCY.start(),
+            together.service
+        );
+        for asked in &parts {
+            if let Some(plan) = plans.get_mut(asked.environment) {
+                let what = "calls of all environments at once";
+                plan.reasons.derive(&asked.stage.path, what, all, why.clone(), asked.quota.page);
+            }
+        }
+        // Where the shares are too many already, they are what is to be mended. Twice as many as there is room for is what
+        // two environments come to by AWS's least alone.
+        if let Some(last) = parts.last().filter(|_| together.shares <= 1.0 + 1e-9 && used > 2.0 + 1e-9) {
+            let list: Vec<String> = (parts.iter())
+                .map(|asked| format!("{}/{} {}", asked.environment, asked.stage.name, asked.at_once))
+                .collect();
+            let (title, found) = (
+                format!("all environments together may ask {} for more at once than it admits", together.service),
+                format!("at once: {}", list.join(", ")),
+            );
+            mistakes.push(
+                Mistake::new("W104", &config.span(last.environment, &last.stage.path), title, found)
+                    .allowed(format!(
+                        "{admitted} requests at once, and no worker has fewer than {} instances",
+                        CONCURRENCY.start()
+                    ))
+                    .help(
+                        "let fewer environments run at the same time: `schedule.enabled = false` pauses one".to_owned(),
+                    ),
+            );
+        }
+    }
+    mistakes
+}
+
+/// A number of instances that was set, and that upstream has no room for.
+fn too_many(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
+    let set = pipeline.functions.max_concurrency?.get();
+    let shapes = shapes(pipeline);
+    let least = shapes.iter().filter_map(|shape| scarcest(&shape.stages)).min_by_key(|(instances, ..)| *instances);
+    let (instances, stage, quota) = least?;
+    let fits = fitting(instances);
+    (set > fits).then(|| {
+        let unit = if quota.at_once.is_some() { "at once" } else { "a second" };
+        let share = stage.frame.share.get();
+        let title = format!("so many instances ask {} for more than it admits", quota.service);
+        let found = format!("{set} instances, with a call of stage `{}` each", stage.name);
+        Mistake::new("W109", &config.span(&pipeline.environment, "functions.max_concurrency"), title, found)
+            .allowed(format!(
+                "up to {fits}: {} admits {} calls {unit}, of which environment `{}` has {share}",
+                quota.service,
+                round(calls(&quota)),
+                pipeline.environment
+            ))
+            .help("leave `max_concurrency` out: it is derived from what upstream admits".to_owned())
+    })
 }
 
 #[expect(clippy::cast_precision_loss, reason = "quotas are far below 2^52")]

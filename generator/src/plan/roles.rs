@@ -7,6 +7,7 @@ use fanggen_runtime::tree::listed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::explain::{Reasons, pages};
 use super::functions::{Flow, queue_name};
 use super::storage::{self, Table};
 use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
@@ -58,6 +59,7 @@ pub fn plan(
     shapes: &[Shape<'_>],
     flow: &Flow,
     tables: &[Table],
+    reasons: &mut Reasons,
     problems: &mut Vec<Problem>,
 ) -> Vec<Role> {
     let boundary = pipeline.iam.permissions_boundary.as_ref().map(ToString::to_string);
@@ -98,6 +100,10 @@ pub fn plan(
     for role in &mut roles {
         for (place, statement) in role.statements.iter_mut().enumerate() {
             statement.sid = format!("{}{place}", LogicalId::of(&statement.path, "").as_str());
+            let resources: Vec<&str> = statement.resources.iter().map(Text::plain).collect();
+            let what = format!("may {}", statement.actions.join(", "));
+            let why = format!("{} (`{}`)", statement.why, statement.path);
+            reasons.derive(&format!("role {}", role.name.plain()), &what, resources.join(", "), why, pages::LEAST);
         }
     }
     roles

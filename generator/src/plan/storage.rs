@@ -12,6 +12,11 @@ use crate::config::pipeline::Pipeline;
 /// The last part of the state table's name.
 pub const STATE: &str = "state";
 
+/// Days for which a bucket keeps versions that were replaced or deleted.
+const OLD_VERSIONS_DAYS: u64 = 30;
+/// Days after which an upload in parts is given up.
+const UNFINISHED_DAYS: u64 = 7;
+
 /// A DynamoDB table, billed by request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Table {
@@ -40,6 +45,12 @@ pub struct Bucket {
     pub name: Text,
     /// After how many days objects are deleted.
     pub expires_days: Option<u64>,
+    /// After how many days a version goes that was replaced or deleted.
+    pub old_versions_days: u64,
+    /// After how many days an upload in parts goes that nobody finished.
+    pub unfinished_days: u64,
+    /// The policy that closes it to plain HTTP, within the template.
+    pub policy: LogicalId,
     /// Whether it outlives the stack.
     pub retain: bool,
     /// What asked for it.
@@ -80,10 +91,26 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
                     "bucket names are global, so account and region are part of it",
                     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
                 );
+                let id = LogicalId::of(&name, "Bucket");
                 buckets.push(Bucket {
-                    id: LogicalId::of(&name, "Bucket"),
+                    policy: id.with("Policy"),
+                    id,
                     name: Text::physical(physical),
                     expires_days,
+                    old_versions_days: reasons.derive(
+                        &component.path,
+                        "days until an old version goes (NoncurrentDays)",
+                        OLD_VERSIONS_DAYS,
+                        "a month to notice that something was deleted or overwritten",
+                        pages::S3_LIFECYCLE,
+                    ),
+                    unfinished_days: reasons.derive(
+                        &component.path,
+                        "days until an unfinished upload goes (DaysAfterInitiation)",
+                        UNFINISHED_DAYS,
+                        "parts of an upload that nobody finished are billed, and seen by nobody",
+                        pages::S3_LIFECYCLE,
+                    ),
                     retain,
                     path: component.path.clone(),
                 });

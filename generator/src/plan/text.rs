@@ -34,6 +34,12 @@ impl LogicalId {
         Self(id + kind)
     }
 
+    /// The id of what belongs to this one.
+    #[must_use]
+    pub fn with(&self, kind: &str) -> Self {
+        Self(format!("{}{kind}", self.0))
+    }
+
     /// The id.
     #[must_use]
     pub fn as_str(&self) -> &str {

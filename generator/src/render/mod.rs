@@ -11,6 +11,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use crate::config::mistake::tidy;
 use crate::config::{self, schema};
 use crate::plan::Plan;
 
@@ -53,6 +54,47 @@ pub enum RenderError {
          stages, or make two pipelines of it"
     )]
     TooLarge(String, usize),
+    /// A recipe of the Makefile would read the name in another way.
+    #[error(
+        "the Makefile cannot carry the name `{name}`, which {what}; rename it: make and its shell read {NOT_CARRIED} in \
+         their own way"
+    )]
+    Name {
+        /// The file or folder, fit for printing.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    },
+}
+
+/// Characters that mean something within a variable of make, or within double quotes of a shell.
+const NOT_CARRIED: &str = "$ ` \\ \" #";
+
+/// What stands for bytes of a path that are no text.
+const LOST: char = char::REPLACEMENT_CHARACTER;
+
+/// Whether a name reaches the shell as it is. Spaces and other quotes do, since recipes put it between double quotes.
+fn carried(name: &str) -> Result<(), RenderError> {
+    let mut odd: Vec<String> = Vec::new();
+    let wrong = |c: &char| c.is_control() || *c == LOST || !c.is_whitespace() && NOT_CARRIED.contains(*c);
+    for c in name.chars().filter(wrong) {
+        let shown = match c {
+            LOST => "bytes that are no UTF-8".to_owned(),
+            c if c.is_control() => c.escape_default().to_string(),
+            c => format!("`{c}`"),
+        };
+        if !odd.contains(&shown) {
+            odd.push(shown);
+        }
+    }
+    let what = if !odd.is_empty() {
+        format!("has {}", odd.join(", "))
+    } else if name.trim() == name {
+        return Ok(());
+    } else {
+        "begins or ends with a space".to_owned()
+    };
+    Err(RenderError::Name { name: tidy(name), what })
 }
 
 /// All artifacts of a pipeline.
@@ -60,6 +102,7 @@ pub enum RenderError {
 /// # Errors
 /// See [`RenderError`].
 pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<Artifact>, RenderError> {
+    [Some(names.file), Some(names.folder), names.root].into_iter().flatten().try_for_each(carried)?;
     let engine = engine()?;
     let mut artifacts = Vec::new();
     for (environment, plan) in plans {

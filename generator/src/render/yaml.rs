@@ -16,11 +16,12 @@ pub fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) ->
     out.write_str(&scalar(value)?).map_err(Error::from)
 }
 
-/// A filter for words within a comment or a recipe: one line, and nothing that a shell, make or YAML reads in another way.
+/// A filter for words within a comment, or between double quotes of a recipe: one line, and nothing that a shell, make or
+/// YAML reads in another way there.
 pub fn line(text: &str) -> Value {
     let safe = |c: char| match c {
         _ if c.is_control() => ' ',
-        '$' | '`' | '\\' | '"' | '\'' | '#' => '_',
+        '$' | '`' | '\\' | '"' | '#' => '_',
         other => other,
     };
     Value::from_safe_string(text.chars().map(safe).collect())

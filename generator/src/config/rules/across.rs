@@ -1,22 +1,72 @@
 //! Rules across environments: together they must not ask more of an upstream service than it admits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
 use crate::config::mistake::Mistake;
+use crate::config::pipeline::Pipeline;
 
-pub fn across(config: &Config, mistakes: &mut Vec<Mistake>) {
-    let mut asked: BTreeMap<&str, Vec<(&str, &str, f64)>> = BTreeMap::new();
-    for (environment, pipeline) in &config.pipelines {
+/// Environments that ask one service under one quota, at the same time.
+pub struct Together<'a> {
+    /// The service.
+    pub service: &'static str,
+    /// The environments, by name.
+    pub environments: Vec<&'a str>,
+    /// Their stages with their shares of the quota.
+    parts: Vec<(&'a str, &'a str, f64)>,
+    /// The sum of their shares.
+    pub shares: f64,
+}
+
+/// Whose quota it is that an environment uses: AWS counts by account and region, everybody else by who asks.
+type Reach<'a> = Option<(Option<&'a str>, &'a str)>;
+
+fn reach<'a>(service: &str, pipeline: &'a Pipeline) -> Reach<'a> {
+    let account = pipeline.aws.account.as_ref().map(|account| account.as_str());
+    service.starts_with("Amazon").then(|| (account, pipeline.aws.region.as_str()))
+}
+
+/// Whether an environment uses the quota of this reach: one without an account may be deployed to any.
+fn within(own: Reach<'_>, whole: Reach<'_>) -> bool {
+    match (own, whole) {
+        (Some((account, region)), Some((one, there))) => region == there && (account.is_none() || account == one),
+        _ => true,
+    }
+}
+
+/// All quotas with the environments that use them at the same time: one that is paused asks for nothing.
+pub fn together(config: &Config) -> Vec<Together<'_>> {
+    let mut asked: BTreeMap<&'static str, Vec<(&Pipeline, &str, f64)>> = BTreeMap::new();
+    for pipeline in config.pipelines.values().filter(|pipeline| pipeline.schedule.enabled) {
         for stage in &pipeline.stages {
             if let Some(quota) = stage.settings.quota() {
-                asked.entry(quota.service).or_default().push((environment, &stage.name, stage.frame.share.get()));
+                asked.entry(quota.service).or_default().push((pipeline, &stage.name, stage.frame.share.get()));
             }
         }
     }
-    for (service, parts) in asked {
-        let sum: f64 = parts.iter().map(|part| part.2).sum();
-        let Some((environment, stage, _)) = parts.last().filter(|_| sum > 1.0 + 1e-9) else { continue };
+    let mut all = Vec::new();
+    for (service, stages) in asked {
+        let reaches: BTreeSet<Reach<'_>> = stages.iter().map(|(pipeline, ..)| reach(service, pipeline)).collect();
+        // Who names no account counts with each that is named, and alone only where none is.
+        let counted = |own: &Reach<'_>| reaches.iter().any(|whole| whole != own && within(*own, *whole));
+        for whole in reaches.iter().filter(|own| !counted(own)) {
+            let parts: Vec<_> = (stages.iter())
+                .filter(|(pipeline, ..)| within(reach(service, pipeline), *whole))
+                .map(|(pipeline, stage, share)| (pipeline.environment.as_str(), *stage, *share))
+                .collect();
+            let mut environments: Vec<&str> = parts.iter().map(|(environment, ..)| *environment).collect();
+            environments.dedup();
+            let shares = parts.iter().map(|(.., share)| share).sum();
+            all.push(Together { service, environments, parts, shares });
+        }
+    }
+    all
+}
+
+/// Notes the quotas of which all environments together have more than there is.
+pub fn across(config: &Config, mistakes: &mut Vec<Mistake>) {
+    for Together { service, parts, shares, .. } in together(config) {
+        let Some((environment, stage, _)) = parts.last().filter(|_| shares > 1.0 + 1e-9) else { continue };
         let span = config.span(environment, &format!("stages.{stage}"));
         let shares: Vec<String> =
             parts.iter().map(|(environment, stage, share)| format!("{environment}/{stage} {share}")).collect();

@@ -1,8 +1,7 @@
 //! Whether sources, stages and sinks make a pipeline: something in, a text before it is analysed, something kept.
 
-use fanggen_runtime::component::{Store, TextFlow};
-use fanggen_runtime::kinds;
-use fanggen_runtime::tree::{Tree, Value, listed};
+use fanggen_runtime::component::{Role, Store, TextFlow};
+use fanggen_runtime::tree::{Tree, Value};
 
 use crate::config::mistake::{Mistake, nearest};
 use crate::config::pipeline::{Pipeline, SECTIONS};
@@ -57,15 +56,11 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         match stage.kind.card.text {
             TextFlow::Gives => given = true,
             TextFlow::Needs if !given => {
-                let givers: Vec<&str> = kinds::of(fanggen_runtime::component::Role::Stage)
-                    .iter()
-                    .filter(|kind| kind.card.text == TextFlow::Gives)
-                    .map(|kind| kind.card.name)
-                    .collect();
+                let givers = super::types(Role::Stage, |card| card.text == TextFlow::Gives);
                 let title = format!("stage `{}` analyses a text, and no stage before it gives one", stage.name);
                 mistakes.push(
                     Mistake::new("E013", &stage.span, title, "no text gets here")
-                        .help(format!("put a stage of one of these types before it: {}", listed(&givers))),
+                        .help(format!("put a stage of one of these types before it: {givers}")),
                 );
             }
             TextFlow::Needs | TextFlow::Untouched => {}
@@ -73,10 +68,11 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     }
     let analyses = pipeline.stages.iter().any(|stage| stage.kind.card.text == TextFlow::Needs);
     if let Some(last) = pipeline.stages.last().filter(|_| !analyses) {
+        let analysts = super::types(Role::Stage, |card| card.text == TextFlow::Needs);
         let title = "no stage analyses anything, so the results carry texts and no findings";
         mistakes.push(
             Mistake::new("W106", &last.span, title, "the last stage")
-                .help("add a stage of type `lexicon` or `comprehend`".to_owned()),
+                .help(format!("add a stage of one of these types: {analysts}")),
         );
     }
 }
@@ -122,20 +118,26 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         }
     }
     let deployed = pipeline.sinks.iter().any(|sink| !sink.kind.card.machine_only);
-    let help = "nothing else keeps the results of the deployed pipeline: add a sink of type `s3`";
+    let lasting = super::types(Role::Sink, |_| true);
+    let help =
+        format!("nothing else keeps the results of the deployed pipeline: add a sink of one of these types: {lasting}");
     for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.machine_only) {
         let title = format!("sink `{}` writes on the machine of `fanggen run` only", sink.name);
         mistakes.push(
             Mistake::new("W103", &sink.span, title, "left out when deployed: a Lambda keeps no files")
-                .help((!deployed).then(|| help.to_owned())),
+                .help((!deployed).then(|| help.clone())),
         );
     }
-    // <https://www.mediawiki.org/wiki/Wikimedia_APIs/Rate_limits>
+    // Wikimedia, for one: 200 requests a minute with a contact, 10 without
+    // (<https://www.mediawiki.org/wiki/Wikimedia_APIs/Rate_limits>).
     let asks = pipeline.stages.iter().find(|stage| stage.kind.card.fetches);
     if let Some(stage) = asks.filter(|_| super::entry(tree, &["pipeline", "contact"]).is_none()) {
-        let title = format!("stage `{}` asks others for texts, and nobody is named as who asks", stage.name);
+        let (name, kind) = (&stage.name, stage.kind.card.name);
+        let title = format!("stage `{name}` (type `{kind}`) asks others for texts, and nobody is named as who asks");
         mistakes.push(Mistake::new("W108", &stage.span, title, "sent without a contact in its User-Agent").help(
-            "set `contact` in `[pipeline]`: Wikimedia admits 200 requests a minute with it, 10 without".to_owned(),
+            "set `contact` in `[pipeline]`: whoever is asked admits fewer requests, or none, of those whom they cannot \
+             reach"
+                .to_owned(),
         ));
     }
 }

@@ -1,9 +1,11 @@
 //! The permissions of `[[iam.scopes]]`: what IAM itself would refuse only when the stack is made.
 
-use fanggen_runtime::tree::{Entry, Tree, Value};
+use fanggen_runtime::tree::{Entry, Tree, Value, listed};
 
 use crate::config::mistake::{Mistake, did_you_mean};
 use crate::config::pipeline::Pipeline;
+use crate::config::sections::Scope;
+use crate::config::values::Action;
 
 /// The condition operators, without prefix and suffix
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html>).
@@ -55,6 +57,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                     .allowed(format!("a list of {key}, one at least")),
             );
         }
+        everything(scope, tree, mistakes);
         let conditions = super::entry(tree, &["conditions"]).and_then(|entry| entry.tree.table());
         for (operator, entry) in conditions.into_iter().flatten() {
             if !known(operator) {
@@ -68,6 +71,20 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                 condition_key(key, entry, mistakes);
             }
         }
+    }
+}
+
+/// Some actions know no resources, and which they are changes with every service: the author has to know.
+fn everything(scope: &Scope, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    let Some(Value::List(written)) = super::entry(tree, &["resources"]).map(|entry| &entry.tree.value) else { return };
+    if let Some(star) = written.iter().find(|tree| tree.text() == Some("*")) {
+        let actions: Vec<&str> = scope.actions.iter().map(Action::as_str).collect();
+        let title = format!("`{}` may do this to everything in the account: {}", scope.function, listed(&actions));
+        mistakes.push(
+            Mistake::new("W110", &star.span, title, "every resource")
+                .allowed("`*` only where the action knows no resource, such as `cloudwatch:PutMetricData`")
+                .help("name the ARNs, unless the actions are such ones".to_owned()),
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::component::Seed;
+use fanggen_runtime::component::{Role, Seed};
 use fanggen_runtime::items::{ATTRIBUTES, Written};
 use fanggen_runtime::tree::{Span, Tree, Value, listed};
 use fanggen_runtime::values::{HttpUrl, Language};
@@ -17,8 +17,10 @@ const KEY_BYTES: usize = 1_024;
 pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     // All sources that travel in the schedule's input share it.
     let mut carried = 0;
+    // A record is known by its run and item, whichever source the item is of.
+    let mut seen = BTreeMap::new();
     for source in &pipeline.sources {
-        of_source(source, mistakes);
+        of_source(source, &mut seen, mistakes);
         if let Some((seed, most)) = source.settings.seed().and_then(|seed| Some((seed, seed.most_bytes?))) {
             size(source, seed, most, &mut carried, mistakes);
         }
@@ -43,18 +45,23 @@ fn size(source: &Component, seed: Seed<'_>, most: usize, carried: &mut usize, mi
         mistakes.push(
             Mistake::new("E033", &source.span, title, found)
                 .allowed(format!("up to {most} bytes of all sources together"))
-                .help("use `type = \"dynamodb\"`, whose table holds any number".to_owned()),
+                .help(format!(
+                    "keep them in a source of a type that has room for more: {}",
+                    super::types(Role::Source, |card| card.name != source.kind.card.name)
+                )),
         );
     }
 }
 
-fn of_source(source: &Component, mistakes: &mut Vec<Mistake>) {
+/// Where a key was first written: in which source, and its place.
+type Seen<'a> = BTreeMap<&'a str, (&'a str, &'a Span)>;
+
+fn of_source<'a>(source: &'a Component, seen: &mut Seen<'a>, mistakes: &mut Vec<Mistake>) {
     let Some(seed) = source.settings.seed() else { return };
     let places: Vec<&Tree> = match super::entry(&source.tree, &["items"]).map(|entry| &entry.tree.value) {
         Some(Value::List(list)) => list.iter().collect(),
         _ => return,
     };
-    let mut seen: BTreeMap<&str, &Span> = BTreeMap::new();
     for (written, place) in seed.items.iter().zip(&places) {
         let key = match written {
             Written::Key(key) => Some(key),
@@ -77,11 +84,19 @@ fn of_source(source: &Component, mistakes: &mut Vec<Mistake>) {
                     .allowed(format!("up to {KEY_BYTES} bytes without control characters")),
             );
         }
-        let first = *seen.entry(key).or_insert(&place.span);
+        let (other, first) = *seen.entry(key).or_insert((&source.name, &place.span));
         if *first != place.span {
+            let (title, help) = if other == source.name {
+                (format!("the item `{key}` is listed twice"), None)
+            } else {
+                let title = format!("the item `{key}` is listed in source `{other}` and in source `{}`", source.name);
+                let help = "a record is known by its run and its item: one of the two would be lost";
+                (title, Some(help.to_owned()))
+            };
             mistakes.push(
-                Mistake::new("E031", &place.span, format!("the item `{key}` is listed twice"), "the same key again")
-                    .other(first, "the first of that key"),
+                Mistake::new("E031", &place.span, title, "the same key again")
+                    .other(first, "the first of that key")
+                    .help(help),
             );
         }
         attributes(place, seed.key, mistakes);

@@ -6,15 +6,23 @@ mod iam;
 mod items;
 mod timing;
 
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::component::{Card, Role};
+use fanggen_runtime::kinds;
+use fanggen_runtime::tree::{Tree, listed};
 
 use super::mistake::Mistake;
 use super::pipeline::Pipeline;
 
-pub use across::across;
+pub use across::{Together, across, together};
 
 /// Codes of what is missing, rather than wrong.
 pub const ABSENT: [&str; 6] = ["E005", "E012", "E013", "W106", "W107", "W108"];
+
+/// Codes of what one value tells by itself, whatever an environment sets beside it.
+pub const OF_ONE_VALUE: [&str; 18] = [
+    "E002", "E003", "E004", "E006", "E010", "E011", "E020", "E021", "E030", "E032", "E034", "E035", "E036", "E037",
+    "E051", "E052", "E053", "E054",
+];
 
 /// Notes what does not go together in one environment.
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
@@ -22,6 +30,13 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     flow::check(pipeline, tree, mistakes);
     items::check(pipeline, mistakes);
     iam::check(pipeline, tree, mistakes);
+}
+
+/// The types of a role, of those that a Lambda can have, whose card fits.
+fn types(role: Role, fits: impl Fn(&Card) -> bool) -> String {
+    let known = kinds::of(role).iter().map(|kind| &kind.card);
+    let names: Vec<&str> = known.filter(|card| !card.machine_only && fits(card)).map(|card| card.name).collect();
+    listed(&names)
 }
 
 /// The entry at a path of names.

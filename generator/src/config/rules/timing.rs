@@ -1,13 +1,16 @@
 //! Schedule expressions and time zones, judged as EventBridge Scheduler judges them.
 
-use fanggen_runtime::tree::{Span, Tree, Value};
+use std::time::Duration;
+
+use fanggen_runtime::tree::{Span, Tree, listed};
 
 use crate::config::mistake::Mistake;
-use crate::config::pipeline::Pipeline;
+use crate::config::pipeline::{Component, Pipeline};
 use crate::config::schedule::{Refusal, judge, judge_timezone};
+use crate::config::shape::shapes;
 
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
-    patience(pipeline, mistakes);
+    patience(pipeline, tree, mistakes);
     let verdicts = [
         ("E020", "expression", judge(&pipeline.schedule.expression).err()),
         ("E021", "timezone", judge_timezone(&pipeline.schedule.timezone).err()),
@@ -26,20 +29,32 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// A stage that may wait longer than its function lives is cut off before it can say what went wrong.
-fn patience(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
+/// A function whose stages may wait longer than it lives is cut off before it can say what went wrong.
+fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let timeout = pipeline.functions.timeout_s.get();
-    for stage in &pipeline.stages {
-        let Some(entry) = super::entry(&stage.tree, &["patience_s"]) else { continue };
-        if let Value::Integer(patience) = entry.tree.value
-            && u64::try_from(patience).is_ok_and(|patience| patience >= timeout)
-        {
-            let title = format!("stage `{}` may wait longer than its function runs", stage.name);
-            mistakes.push(
-                Mistake::new("W105", &entry.tree.span, title, format!("`functions.timeout_s` is {timeout}"))
-                    .help(format!("raise `functions.timeout_s` above {patience}, or lower this")),
-            );
+    for shape in shapes(pipeline) {
+        let waits = |stage: &&Component| Some((stage.settings.patience()?, stage.name.clone(), stage.span.clone()));
+        let waiting: Vec<_> = shape.stages.iter().filter_map(waits).collect();
+        let sum: Duration = waiting.iter().map(|(patience, ..)| *patience).sum();
+        let Some((_, longest, span)) = waiting.iter().max_by_key(|(patience, ..)| *patience) else { continue };
+        if sum < Duration::from_secs(timeout) {
+            continue;
         }
+        let names: Vec<&str> = waiting.iter().map(|(_, name, _)| name.as_str()).collect();
+        let seconds = sum.as_secs_f64();
+        let (whose, label, or) = match names.len() {
+            1 => (format!("stage `{longest}`"), "it waits", "or let the stage wait less"),
+            _ => {
+                let or = "let a stage wait less, or give one `isolate = true`";
+                (format!("stages {}", listed(&names)), "together they wait", or)
+            }
+        };
+        let span = super::entry(tree, &["functions", "timeout_s"]).map_or(span, |entry| &entry.tree.span);
+        let title = format!("{whose} may wait longer than function `{}` runs, which is {timeout} s", shape.name);
+        mistakes.push(
+            Mistake::new("W105", span, title, format!("{label} for up to {seconds} s"))
+                .help(format!("raise `functions.timeout_s` above {}, {or}", seconds.floor())),
+        );
     }
 }
 
