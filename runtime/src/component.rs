@@ -64,9 +64,7 @@ pub trait Source: Send + Sync {
 #[async_trait]
 pub trait Stage: Send + Sync {
     /// Its name in the pipeline, by which its failures are known.
-    fn name(&self) -> &str {
-        "stage"
-    }
+    fn name(&self) -> &str;
 
     /// Does the stage's work on these records.
     async fn apply(&self, records: Vec<Record>) -> Vec<Record>;

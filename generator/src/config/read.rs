@@ -44,6 +44,8 @@ pub fn whole<T>(
                 |key: &String| taken.iter().any(|(place, name)| Some(place) == found.span.as_ref() && name == key);
             match &found.kind {
                 FaultKind::Missing { key } if again(key) => {}
+                // A list that is empty or too short only for what was taken out of it.
+                FaultKind::Mismatch { .. } if again(&String::new()) => {}
                 _ => mistakes.push(Mistake::of_fault(&found, whose, &tree.span, extra)),
             }
             match (&found.kind, &found.span) {

@@ -109,8 +109,10 @@ impl Parts {
             let of_type = json!({ "type": "string", "const": kind.card.name, "description": kind.card.summary });
             properties.insert("type".into(), of_type);
             if kind.card.role == Role::Stage {
-                let name =
-                    json!({ "description": "Name of the stage.", "type": name["type"], "pattern": name["pattern"] });
+                let mut name = name;
+                if let Some(name) = name.as_object_mut() {
+                    name.insert("description".into(), json!("Name of the stage."));
+                }
                 properties.insert("name".into(), name);
                 properties.extend(frame["properties"].as_object().cloned().unwrap_or_default());
             }

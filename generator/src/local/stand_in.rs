@@ -122,6 +122,10 @@ struct StandIn {
 
 #[async_trait]
 impl Stage for StandIn {
+    fn name(&self) -> &str {
+        &self.stage
+    }
+
     async fn apply(&self, records: Vec<Record>) -> Vec<Record> {
         let Some(inner) = &self.inner else { return records };
         let mut records = inner.apply(records).await;

@@ -87,6 +87,10 @@ pub struct LocalTexts {
 
 #[async_trait]
 impl Stage for LocalTexts {
+    fn name(&self) -> &str {
+        &self.stage
+    }
+
     async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
         for record in &mut records {
             match self.texts.by_item.get(&record.item.key) {

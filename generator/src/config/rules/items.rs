@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::component::{Role, Seed};
-use fanggen_runtime::items::{ATTRIBUTES, Written};
+use fanggen_runtime::items::{ATTRIBUTES, KEY_BYTES, Written, key_fault};
 use fanggen_runtime::tree::{Span, Tree, Value, listed};
 use fanggen_runtime::values::{HttpUrl, Language};
 
 use crate::config::mistake::{Mistake, did_you_mean};
 use crate::config::pipeline::{Component, Pipeline};
-
-/// The longest key: DynamoDB's limit for a partition key is 2,048 bytes, and half of it leaves room for others
-/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
-const KEY_BYTES: usize = 1_024;
 
 pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     // All sources that travel in the schedule's input share it.
@@ -75,10 +71,7 @@ fn of_source<'a>(source: &'a Component, seen: &mut Seen<'a>, mistakes: &mut Vec<
             );
             continue;
         };
-        if key.len() > KEY_BYTES || key.chars().any(char::is_control) {
-            let long = key.len() > KEY_BYTES;
-            let found =
-                if long { format!("a key of {} bytes", key.len()) } else { "a control character in the key".into() };
+        if let Some(found) = key_fault(key) {
             mistakes.push(
                 Mistake::new("E032", place_of(place, seed.key), "this key cannot be stored", found)
                     .allowed(format!("up to {KEY_BYTES} bytes without control characters")),
