@@ -159,3 +159,19 @@ fn another_folder_is_as_good() {
         good(&project.fanggen(&["render", "--check", "--out", out]));
     }
 }
+
+#[test]
+fn a_file_that_somebody_else_made_is_not_replaced() {
+    let project = project();
+    let makefile = project.path().join("generated/Makefile");
+    fs::write(&makefile, "all:\n\techo mine\n").expect("a file");
+    change(&project, "All sources, all sinks", "All of them");
+    let before = project.files();
+    let render = project.fanggen(&["render"]);
+    assert_eq!(render.status.code(), Some(1));
+    assert!(
+        texts(&render).1.contains("`generated/Makefile` cannot be replaced: it was not made by fanggen"),
+        "{render:?}"
+    );
+    assert_eq!(project.files(), before, "and nothing else was");
+}

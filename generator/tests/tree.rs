@@ -13,7 +13,11 @@ fn without_aws_the_tree_has_no_crate_of_aws() {
     let output = match command.args(["--offline", "--locked"]).output() {
         Ok(output) => output,
         Err(error) => {
-            eprintln!("skipped: `{}` cannot be started: {error}", cargo.display());
+            // Past the capture of the test runner, so that it is seen.
+            let _ = std::io::Write::write_all(
+                &mut std::io::stderr(),
+                format!("skipped: `{}` cannot be started: {error}\n", cargo.display()).as_bytes(),
+            );
             return;
         }
     };

@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use fanggen_runtime::tree::{Entry, Span, Table, Tree};
+use fanggen_runtime::values::RelativePath;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::config::mistake::{Mistake, Severity};
-use crate::config::pipeline::Pipeline;
+use crate::config::pipeline::{Component, Pipeline};
 use crate::config::{Config, default_environment, mistake};
 use crate::plan::Plan;
 
@@ -253,28 +253,32 @@ fn listed(config: &Config) -> Vec<serde_json::Value> {
 /// Files that the pipeline names and that are not there.
 fn absent_files(config: &Config, root: &Path) -> Vec<Mistake> {
     let mut absent = Vec::new();
-    for environment in &config.environments {
-        let Some(file) = config.tree(environment).and_then(Tree::table) else { continue };
-        let table = |name: &str| file.get(name).and_then(|entry| entry.tree.table()).into_iter();
-        let mut named: Vec<&Entry> = table("local").filter_map(|local| local.get("texts")).collect();
-        for source in table("sources").flat_map(Table::values).filter_map(|source| source.tree.table()) {
-            named.extend(["path", "items_file"].into_iter().filter_map(|key| source.get(key)));
-        }
-        for (entry, file) in named.into_iter().filter_map(|entry| Some((entry, entry.tree.text()?))) {
-            // Where something is wrong with the setting already, its file is not looked for.
-            let known = |span: &Span| config.mistakes.iter().any(|mistake| mistake.span == *span);
-            if !known(&entry.key) && !known(&entry.tree.span) && !root.join(file).is_file() {
-                let title = format!("the file `{file}` is not there");
-                let span = entry.tree.span.clone();
-                absent.push(
-                    Mistake::new("E080", &span, title, "no such file")
-                        .allowed(format!("a file, by its path from the folder of `{}`", config.source.path))
-                        .help(near_file(root, file)),
-                );
-            }
+    for (environment, pipeline) in config.pipelines.iter().chain(&config.unusable) {
+        let texts = pipeline.local.texts.iter().map(|path| ("local.texts".to_owned(), path));
+        for (place, file) in texts.chain(pipeline.components().flat_map(files_of)) {
+            absent.extend(absent_file(config, environment, &place, file.as_str(), root));
         }
     }
     absent
+}
+
+/// The files of a component, each with the path of the setting that names it.
+fn files_of(component: &Component) -> impl Iterator<Item = (String, &RelativePath)> {
+    component.settings.files().into_iter().map(|(key, file)| (format!("{}.{key}", component.path), file))
+}
+
+fn absent_file(config: &Config, environment: &str, place: &str, file: &str, root: &Path) -> Option<Mistake> {
+    let span = config.span(environment, place);
+    // Where something is wrong with the setting already, its file is not looked for.
+    if root.join(file).is_file() || config.mistakes.iter().any(|mistake| mistake.span == span) {
+        return None;
+    }
+    let title = format!("the file `{file}` is not there");
+    Some(
+        Mistake::new("E080", &span, title, "no such file")
+            .allowed(format!("a file, by its path from the folder of `{}`", config.source.path))
+            .help(near_file(root, file)),
+    )
 }
 
 /// A file beside the one that is not there, with nearly its name.

@@ -34,6 +34,8 @@ pub struct Config {
     pub source: Source,
     /// The pipeline of each environment whose values are free of errors.
     pub pipelines: BTreeMap<String, Pipeline>,
+    /// What could be read of the other ones.
+    pub unusable: BTreeMap<String, Pipeline>,
     /// The names of all environments.
     pub environments: Vec<String>,
     /// Errors and warnings.
@@ -52,6 +54,7 @@ impl Config {
         let mut config = Self {
             source,
             pipelines: BTreeMap::new(),
+            unusable: BTreeMap::new(),
             environments: Vec::new(),
             mistakes: Vec::new(),
             trees: BTreeMap::new(),
@@ -74,9 +77,9 @@ impl Config {
                 let mut mistakes = Vec::new();
                 let merged = overlay::environment(&tree, entry.map(|entry| &entry.tree), &mut mistakes);
                 config.keys.extend(entry.map(|entry| (name.clone(), entry.key.clone())));
-                if let Some(pipeline) = judged(&name, &merged, &mut mistakes) {
-                    config.pipelines.insert(name.clone(), pipeline);
-                }
+                let (pipeline, good) = judged(&name, &merged, &mut mistakes);
+                let read = if good { &mut config.pipelines } else { &mut config.unusable };
+                read.insert(name.clone(), pipeline);
                 config.trees.insert(name.clone(), merged);
                 config.environments.push(name.clone());
                 found.push((name, mistakes));
@@ -94,12 +97,6 @@ impl Config {
         let mut known: BTreeSet<_> = self.mistakes.iter().map(&identity).collect();
         self.mistakes.extend(mistakes.into_iter().filter(|mistake| known.insert(identity(mistake))));
         self.mistakes.sort_by_key(|mistake| (mistake.severity(), mistake.span.start));
-    }
-
-    /// The file as an environment sees it.
-    #[must_use]
-    pub fn tree(&self, environment: &str) -> Option<&Tree> {
-        self.trees.get(environment)
     }
 
     /// Whether any mistake keeps the file from being used.
@@ -150,13 +147,13 @@ impl Config {
     }
 }
 
-/// The pipeline of an environment, where it is free of errors.
-fn judged(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<Pipeline> {
+/// The pipeline of an environment, and whether it is free of errors.
+fn judged(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> (Pipeline, bool) {
     let before = mistakes.len();
     let pipeline = Pipeline::read(environment, tree, mistakes);
     rules::check(&pipeline, tree, mistakes);
-    let broken = mistakes[before..].iter().any(|mistake| mistake.severity() == Severity::Error);
-    (!broken).then_some(pipeline)
+    let good = mistakes[before..].iter().all(|mistake| mistake.severity() != Severity::Error);
+    (pipeline, good)
 }
 
 fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {

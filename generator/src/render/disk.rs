@@ -12,6 +12,9 @@ use super::Artifact;
 /// Files that fanggen makes in the folder of an environment: those of an environment that is gone are stale.
 const OURS: [&str; 2] = ["template.yaml", "plan.json"];
 
+/// How files of ours begin, but for those of JSON, which has no comments.
+const MARK: &str = "# Made by fanggen";
+
 /// What would have to change on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -24,6 +27,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// Whether somebody else's file stands where one of ours would go.
+    fn is_theirs(&self) -> bool {
+        let ours = |text: &Option<String>| text.as_ref().is_some_and(|text| text.starts_with(MARK));
+        ours(&self.after) && self.before.is_some() && !ours(&self.before)
+    }
+
     /// What differs, as a unified diff.
     #[must_use]
     pub fn diff(&self) -> String {
@@ -85,6 +94,7 @@ fn left_over(folder: &Path, artifacts: &[Artifact]) -> Vec<PathBuf> {
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
         .filter(|entry| OURS.iter().all(|name| entry.path().join(name).is_file()))
+        .filter(|entry| fs::read(entry.path().join(OURS[0])).is_ok_and(|text| text.starts_with(MARK.as_bytes())))
         .filter(|entry| {
             let inside = format!("{}/", entry.file_name().to_string_lossy());
             !artifacts.iter().any(|artifact| artifact.path.starts_with(&inside))
@@ -100,6 +110,10 @@ fn left_over(folder: &Path, artifacts: &[Artifact]) -> Vec<PathBuf> {
 /// # Errors
 /// What the disk refuses; files not yet replaced are as they were, and no half file is left.
 pub fn write(changes: &[Change]) -> Result<(), DiskError> {
+    if let Some(theirs) = changes.iter().find(|change| change.is_theirs()) {
+        let words = "it was not made by fanggen; move it away, or name another folder with `--out`";
+        return Err(DiskError::of(&theirs.path, "replaced", io::Error::other(words)));
+    }
     let mut ready: Vec<(NamedTempFile, &Path)> = Vec::new();
     for change in changes {
         let Some(after) = &change.after else { continue };
