@@ -1,6 +1,6 @@
 //! Rows of a CSV file: a header, then a record a row, which quotes may spread over lines.
 
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Cursor, Read, SeekFrom};
 
 use super::split::Splitter;
 use super::{Form, LINE_BYTES, Row};
@@ -13,6 +13,8 @@ pub(super) struct Sheet {
     /// The line that the next byte stands on.
     line: u64,
     header: Vec<String>,
+    /// Takes records apart. One for all of them: making it costs more than a record does.
+    parts: csv::Reader<Cursor<Vec<u8>>>,
 }
 
 /// The bytes of one record, and where it starts.
@@ -33,13 +35,14 @@ impl Sheet {
     /// # Errors
     /// `column_missing` where a column that the settings name is not there, once for the file and not for every row.
     pub(super) fn open(form: &Form, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
-        let mut sheet = Self { reader: BufReader::new(file), line: 1, header: Vec::new() };
+        let parts = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Cursor::default());
+        let mut sheet = Self { reader: BufReader::new(file), line: 1, header: Vec::new(), parts };
         // A file that was edited on Windows may start with a byte order mark.
         let start = sheet.reader.fill_buf().map_err(|error| form.unreadable(&error))?;
         let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         sheet.reader.consume(mark);
         if let Some(record) = sheet.record(form)? {
-            sheet.header = cells(form, &record)?.iter().map(|name| name.trim().to_owned()).collect();
+            sheet.header = sheet.cells(form, record)?.iter().map(|name| name.trim().to_owned()).collect();
         }
         let has = |column: &str| sheet.header.iter().any(|name| name == column);
         match std::iter::once(form.key.as_str()).chain(form.columns.named()).find(|column| !has(column)) {
@@ -59,14 +62,15 @@ impl Sheet {
     /// The next row.
     pub(super) fn next(&mut self, form: &Form) -> Result<Option<Row>, Error> {
         let Some(record) = self.record(form)? else { return Ok(None) };
-        let item = cells(form, &record).and_then(|row| {
+        let line = record.line;
+        let item = self.cells(form, record).and_then(|row| {
             if row.len() != self.header.len() {
                 let (cells, columns) = (row.len(), self.header.len());
-                return Err(form.unreadable(&format!("{cells} cells at line {}, and {columns} columns", record.line)));
+                return Err(form.unreadable(&format!("{cells} cells at line {line}, and {columns} columns")));
             }
             form.item(self.header.iter().zip(&row).map(|(name, cell)| (name.clone(), cell.into())).collect::<Cells>())
         });
-        Ok(Some((record.line, item)))
+        Ok(Some((line, item)))
     }
 
     /// The next record that is not blank. What is longer than a row may be is read over and not kept.
@@ -110,33 +114,37 @@ impl Sheet {
             }
         }
     }
-}
 
-/// The cells of a record.
-fn cells(form: &Form, record: &Record) -> Result<csv::StringRecord, Error> {
-    if let Some(line) = record.open {
-        let words = format!("the quote that opens at line {line} is never closed, and the rows after it are inside it");
-        return Err(form.unreadable(&words));
+    /// The cells of a record.
+    fn cells(&mut self, form: &Form, record: Record) -> Result<csv::StringRecord, Error> {
+        if let Some(line) = record.open {
+            let words =
+                format!("the quote that opens at line {line} is never closed, and the rows after it are inside it");
+            return Err(form.unreadable(&words));
+        }
+        if let Some(line) = record.stray {
+            let words = format!("the quote that opens at line {line} closes lines later, in the middle of a cell");
+            return Err(form.unreadable(&words));
+        }
+        if record.cut {
+            return Err(form.too_long(record.line));
+        }
+        *self.parts.get_mut().get_mut() = record.bytes;
+        let mut cells = csv::ByteRecord::new();
+        self.parts
+            .seek_raw(SeekFrom::Start(0), csv::Position::new())
+            .and_then(|()| self.parts.read_byte_record(&mut cells))
+            .map_err(|error| form.unreadable(&error))?;
+        let line = record.line;
+        csv::StringRecord::from_byte_record(cells)
+            .map_err(|_| form.unreadable(&format!("the row at line {line} is not UTF-8: save the file as UTF-8")))
     }
-    if let Some(line) = record.stray {
-        let words = format!("the quote that opens at line {line} closes lines later, in the middle of a cell");
-        return Err(form.unreadable(&words));
-    }
-    if record.cut {
-        return Err(form.too_long(record.line));
-    }
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(record.bytes.as_slice());
-    let mut cells = csv::ByteRecord::new();
-    reader.read_byte_record(&mut cells).map_err(|error| form.unreadable(&error))?;
-    csv::StringRecord::from_byte_record(cells)
-        .map_err(|_| form.unreadable(&format!("the row at line {} is not UTF-8: save the file as UTF-8", record.line)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{Columns, Row, rows};
     use super::*;
-    use std::io::Cursor;
 
     fn codes(rows: &[Row]) -> Vec<(u64, &str)> {
         let word = |row: &'_ Row| row.1.as_ref().map_or_else(|error| error.code.clone(), |item| item.key.clone());
@@ -185,7 +193,7 @@ mod tests {
         assert!(sheet.next(&form).expect("no fault of the disk").is_some());
         let record = sheet.record(&form).expect("no fault of the disk").expect("a record");
         assert_eq!((record.bytes.len(), record.line, record.open, record.cut), (LINE_BYTES, 3, Some(3), true));
-        assert!(cells(&form, &record).expect_err("open").message.contains("line 3"));
+        assert!(sheet.cells(&form, record).expect_err("open").message.contains("line 3"));
     }
 
     #[test]
