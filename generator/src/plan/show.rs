@@ -55,9 +55,15 @@ impl fmt::Display for Plan {
         for bucket in &self.buckets {
             writeln!(f, "├── bucket {}{}", bucket.name.plain(), kept(bucket.retain))?;
         }
+        for role in &self.roles {
+            let (service, count) = (role.service, role.statements.len());
+            writeln!(f, "├── role {}  for {service}, {count} statements", role.name.plain())?;
+        }
         for group in &self.log_groups {
             writeln!(f, "├── log group {}  {} days", group.name.plain(), group.retention_days)?;
         }
+        let named = self.resources().filter(|resource| resource.name.is_some()).count();
+        writeln!(f, "├── and {} without names: policies, what joins queue and function", self.count() - named)?;
         let outputs: Vec<&str> = self.outputs.keys().map(String::as_str).collect();
         write!(f, "└── outputs {}", outputs.join(", "))
     }
