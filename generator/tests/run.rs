@@ -383,3 +383,18 @@ fn local_texts_are_in_the_language_that_the_stage_would_fetch_in() {
     let summary = project.fanggen(&["run", "--json"]).json();
     assert_eq!(labels(&summary)["Apple"], "POSITIVE");
 }
+
+#[test]
+fn a_webhook_sends_nothing_from_this_machine_and_says_so() {
+    let project = Project::empty();
+    fs::copy(project::workspace().join("generator/tests/pipelines/webhook.toml"), project.path().join("pipeline.toml"))
+        .expect("copied");
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stderr.contains("alert: jsonl instead of webhook (nothing is sent from this machine)"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(project.files(".fanggen/hook/dev/alert").len(), 1);
+}

@@ -45,6 +45,9 @@ impl StandIns {
             return Some(Ok(Opened::Stage(Box::new(texts))));
         }
         let other = Other::of(&card)?;
+        if card.role == Role::Sink {
+            return Some(other.settings.open(binding.clone(), doors));
+        }
         let answered = other.answers(part.settings.as_ref());
         let inner = if answered { other.open(binding.clone(), doors) } else { Ok(None) };
         let stage = part.name.clone();
@@ -53,10 +56,10 @@ impl StandIns {
 
     /// Everything that is not what it would be in AWS.
     pub fn notices(&self, pipeline: &Pipeline) -> Vec<Notice> {
-        let of = |stage: &Component| {
-            let card = stage.kind.card;
+        let of = |component: &Component| {
+            let card = component.kind.card;
             let notice = |instead_of: &str, is: &str, hint: &str| Notice {
-                stage: stage.name.clone(),
+                stage: component.name.clone(),
                 instead_of: instead_of.into(),
                 is: is.into(),
                 hint: Some(hint.into()),
@@ -66,17 +69,19 @@ impl StandIns {
             }
             let Some(other) = Other::of(&card) else { return Vec::new() };
             let mut notices = Vec::new();
-            if other.answers(stage.settings.as_ref()) {
+            if card.role == Role::Sink {
+                notices.push(notice(card.name, other.kind.card.name, "nothing is sent from this machine"));
+            } else if other.answers(component.settings.as_ref()) {
                 notices.push(notice(card.name, other.kind.card.name, "every record says so"));
             }
-            let unanswered = other.unanswered(stage.settings.as_ref());
+            let unanswered = other.unanswered(component.settings.as_ref());
             if !unanswered.is_empty() {
                 let those = format!("{}'s {}", card.name, unanswered.join(", "));
                 notices.push(notice(&those, "nothing", "left out, and never made up"));
             }
             notices
         };
-        pipeline.stages.iter().flat_map(of).collect()
+        pipeline.stages.iter().chain(&pipeline.sinks).flat_map(of).collect()
     }
 }
 
@@ -88,7 +93,7 @@ struct Other {
 
 impl Other {
     fn of(card: &Card) -> Option<Self> {
-        let kind = kinds::find(Role::Stage, card.stand_in?)?;
+        let kind = kinds::find(card.role, card.stand_in?)?;
         // A kind that stands in for another needs no settings.
         let settings = (kind.read)(&Tree::table_at(0..0)).ok()?;
         Some(Self { kind, settings })

@@ -48,7 +48,7 @@ pub struct Failed {
 /// Something that is not what it would be in AWS.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Notice {
-    /// The stage.
+    /// The stage or sink.
     pub stage: String,
     /// What the file asks for.
     pub instead_of: String,

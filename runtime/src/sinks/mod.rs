@@ -5,10 +5,16 @@ mod dynamodb;
 mod form;
 mod jsonl;
 mod s3;
+mod webhook;
 
 use crate::component::Kind;
 pub use form::write_whole;
 
 /// The kinds of sinks.
-pub const KINDS: &[Kind] =
-    &[Kind::of::<csv::Csv>(), Kind::of::<dynamodb::Dynamodb>(), Kind::of::<jsonl::Jsonl>(), Kind::of::<s3::S3>()];
+pub const KINDS: &[Kind] = &[
+    Kind::of::<csv::Csv>(),
+    Kind::of::<dynamodb::Dynamodb>(),
+    Kind::of::<jsonl::Jsonl>(),
+    Kind::of::<s3::S3>(),
+    Kind::of::<webhook::Webhook>(),
+];
