@@ -77,20 +77,22 @@ struct Bar(ProgressBar);
 impl Bar {
     fn new() -> Arc<Self> {
         let target = if to_person() { ProgressDrawTarget::stderr_with_hz(10) } else { ProgressDrawTarget::hidden() };
-        // How many items there are is known when the sources are read.
+        // How many items there are is not always known before the sources are read.
         let bar = ProgressBar::with_draw_target(None, target);
-        let template = "{wide_bar} {pos}/{len} items {elapsed}";
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            bar.set_style(style.progress_chars("█▌ "));
-        }
+        bar.set_style(style("{spinner} {pos} items {elapsed}"));
         bar.enable_steady_tick(Duration::from_secs(1));
         Arc::new(Self(bar))
     }
 }
 
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▌ ")
+}
+
 impl Watch for Bar {
     fn expected(&self, items: usize) {
         self.0.set_length(items as u64);
+        self.0.set_style(style("{wide_bar} {pos}/{len} items {elapsed}, another {eta}"));
     }
 
     fn done(&self, items: usize) {
@@ -142,7 +144,8 @@ fn places_of<'a>(mut places: impl ExactSizeIterator<Item = &'a str>) -> String {
     let count = places.len();
     let mut told = places.next().unwrap_or_default().to_owned();
     if count > 1 {
-        let _ = write!(told, " and {} more", plural(count - 1, "file"));
+        let files = if count == 2 { "file" } else { "files" };
+        let _ = write!(told, " and {} more {files}", count - 1);
     }
     told
 }

@@ -95,6 +95,11 @@ impl Here {
         items.map(|items| items.iter().map(|(item, _)| item.clone()).collect()).unwrap_or_default()
     }
 
+    /// How many items the run will have, where that is known before its sources are read.
+    pub fn expected(&self, pipeline: &Pipeline) -> Option<usize> {
+        pipeline.sources.iter().map(|source| self.seeds.get(&source.path).map(|items| items.len())).sum()
+    }
+
     /// Makes the queue before a function, and gives the end that this function reads.
     pub fn queue_before(&mut self, function: &str) -> mpsc::Receiver<Message> {
         let (queue, messages) = Memory::new();

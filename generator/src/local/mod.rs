@@ -62,6 +62,9 @@ pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) 
     let (run, note) = here.begin(options.time)?;
 
     let tally = Tally::new(watch);
+    if let Some(items) = here.expected(pipeline) {
+        tally.expected(items);
+    }
     let mut producer = None;
     let mut workers = tokio::task::JoinSet::new();
     for (running, queue) in opened.into_iter().zip(queues) {
