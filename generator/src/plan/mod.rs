@@ -4,7 +4,9 @@ mod explain;
 mod functions;
 mod limits;
 mod pace;
+mod queues;
 mod roles;
+mod schedule;
 mod show;
 mod storage;
 mod text;
@@ -20,8 +22,10 @@ use crate::config::pipeline::Pipeline;
 use crate::config::shape;
 
 pub use explain::{Derived, Reasons};
-pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Queue, SchedulePlan, Takes, Variable};
+pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Variable};
+pub use queues::{Queue, Takes};
 pub use roles::{Role, Statement};
+pub use schedule::SchedulePlan;
 pub use storage::{Bucket, Table};
 pub use text::{LogicalId, Text};
 

@@ -8,7 +8,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::explain::{Reasons, pages};
-use super::functions::{Flow, queue_name};
+use super::functions::Flow;
+use super::queues::queue_name;
 use super::storage::{self, Table};
 use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
 use super::{Names, Problem};
