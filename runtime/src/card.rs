@@ -156,6 +156,25 @@ pub struct Quota {
     pub page: &'static str,
 }
 
+impl Quota {
+    /// How fast each of some instances may call, which together have a share of the quota: at least one call at once,
+    /// since an instance that may not call at all does nothing.
+    #[must_use]
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "quotas are positive and far below 2^52"
+    )]
+    pub fn pace(&self, share: f64, instances: u64) -> Pace {
+        let part = share / instances.max(1) as f64;
+        // Three digits after the point: what is printed is what is meant.
+        let per_second = ((self.calls_per_second * part * 1_000.0).round() / 1_000.0).max(0.001);
+        let at_once = self.at_once.map_or(per_second, |at_once| at_once as f64 * part);
+        Pace { per_second, at_once: (at_once.floor() as u64).max(1) }
+    }
+}
+
 /// How fast one instance of a function may call upstream; the plan computes it from the quota.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pace {

@@ -9,7 +9,6 @@ mod texts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fanggen_runtime::component::{Pace, Quota};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::flow::{Produced, Running};
 use fanggen_runtime::function::{Function, Inlet, Outlets, Part};
@@ -116,7 +115,8 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
         kind: component.kind,
         settings: component.settings.clone(),
         on: Some(component.path.clone()),
-        pace: component.settings.quota().map(|quota| pace(&quota, component.frame.share.get())),
+        // One worker, which keeps to the same share of the quota as the environment's instances together.
+        pace: component.settings.quota().map(|quota| quota.pace(component.frame.share.get(), 1)),
     };
     let parts = |components: &[Component]| components.iter().map(part).collect();
     let function = |shape: shape::Shape<'_>| Function {
@@ -130,13 +130,6 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
         name: shape.name,
     };
     shape::shapes(pipeline).into_iter().map(function).collect()
-}
-
-/// How fast one worker may call upstream: this machine keeps to the same share of the quota as the environment.
-fn pace(quota: &Quota, share: f64) -> Pace {
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small")]
-    let at_once = quota.at_once.map_or(1, |at_once| (at_once as f64 * share) as u64).max(1);
-    Pace { per_second: quota.calls_per_second * share, at_once }
 }
 
 /// The folder of all local results, beside the file.

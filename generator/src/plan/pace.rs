@@ -61,16 +61,11 @@ pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&Component], r
 pub fn pace(stage: &Component, concurrency: u64, reasons: &mut Reasons) -> Option<Pace> {
     let quota = stage.settings.quota()?;
     let share = stage.frame.share.get();
-    let per_second = round(quota.calls_per_second * share / as_float(concurrency)).max(0.001);
-    let at_once = match quota.at_once {
-        Some(at_once) => floor(as_float(at_once) * share / as_float(concurrency)),
-        None => floor(per_second),
-    }
-    .max(1);
+    let pace = quota.pace(share, concurrency);
     reasons.derive(
         &stage.path,
         "calls of one instance",
-        format!("{per_second} a second, {at_once} at once"),
+        format!("{} a second, {} at once", pace.per_second, pace.at_once),
         format!(
             "{}: {} calls a second x share {share} / {concurrency} instances; at least one at once",
             quota.service,
@@ -86,7 +81,7 @@ pub fn pace(stage: &Component, concurrency: u64, reasons: &mut Reasons) -> Optio
          nothing",
         quota.page,
     );
-    Some(Pace { per_second, at_once })
+    Some(pace)
 }
 
 /// What all instances of a stage may ask at once, in one environment.
