@@ -2,6 +2,8 @@
 
 pub mod commands;
 pub mod config;
+#[cfg(feature = "aws")]
+pub mod deploy;
 pub mod local;
 pub mod plan;
 pub mod render;

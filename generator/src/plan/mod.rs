@@ -44,6 +44,11 @@ pub struct Plan {
     pub look_alikes: bool,
     /// Its region.
     pub region: String,
+    /// The only account that it may live in, where the file names one; no part of what is rendered.
+    #[serde(skip)]
+    pub account: Option<String>,
+    /// Whether its data outlives it, for which it is protected.
+    pub retain: bool,
     /// What every resource that takes tags is marked with.
     pub tags: Vec<Tag>,
     /// What fires.
@@ -160,6 +165,8 @@ impl Plan {
             ),
             look_alikes: false,
             region: pipeline.aws.region.to_string(),
+            account: pipeline.aws.account.as_ref().map(ToString::to_string),
+            retain: pipeline.data.retain,
             tags: vec![
                 Tag { key: "fanggen:pipeline", value: pipeline.head.name.to_string() },
                 Tag { key: "fanggen:environment", value: pipeline.environment.clone() },

@@ -185,6 +185,9 @@ fn plan_json(plan: &Plan, sha: &str) -> String {
         "environment": plan.environment,
         "stack": plan.stack,
         "region": plan.region,
+        "account": plan.account,
+        "retain": plan.retain,
+        "architecture": plan.functions.first().map(|function| function.architecture),
         "render_sha": sha,
         "resources": resources,
     }))

@@ -1,0 +1,85 @@
+//! The account behind the credentials: the SDK's configuration, loaded once, and who is calling.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts as sts;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+
+use super::call::CallError;
+
+/// How often a call is tried: with a fifth of all calls failing, one in 15,000 fails for good.
+const ATTEMPTS: u32 = 6;
+/// Seconds for a connection, and for one attempt; the upload of a runtime is the longest.
+const CONNECT_S: u64 = 5;
+const ATTEMPT_S: u64 = 60;
+
+/// What all doors are opened with.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The SDK's configuration.
+    pub sdk: SdkConfig,
+    /// The region.
+    pub region: String,
+}
+
+/// Who is calling.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Identity {
+    /// The account, of 12 digits.
+    pub account: String,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+impl Identity {
+    /// `aws`, or what AWS calls itself in China and for the government.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws")
+    }
+}
+
+impl Account {
+    /// Loads configuration and credentials as every AWS tool does; nothing is called yet, unless credentials need it.
+    pub async fn open(region: &str, profile: Option<&str>) -> Self {
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(Duration::from_secs(CONNECT_S))
+            .operation_attempt_timeout(Duration::from_secs(ATTEMPT_S))
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .region(Region::new(region.to_owned()))
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(timeouts);
+        if let Some(profile) = profile {
+            loader = loader.profile_name(profile);
+        }
+        Self { sdk: loader.load().await, region: region.to_owned() }
+    }
+
+    /// Where calls go, if that is not AWS.
+    #[must_use]
+    pub fn stand_in(&self) -> Option<&str> {
+        self.sdk.endpoint_url()
+    }
+
+    /// Asks who is calling.
+    ///
+    /// # Errors
+    /// Credentials that are absent, expired or unknown, and a network without an answer.
+    pub async fn identity(&self) -> Result<Identity, CallError> {
+        const ACTION: &str = "sts:GetCallerIdentity";
+        let answer = sts::Client::new(&self.sdk)
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| CallError::of(ACTION, error))?;
+        Ok(Identity { account: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() })
+    }
+}

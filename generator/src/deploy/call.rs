@@ -1,0 +1,194 @@
+//! A call to AWS that failed, in words that say what to do next.
+
+use std::error::Error as StdError;
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::display::DisplayErrorContext;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+/// Codes by which a service says that credentials have had their time.
+const EXPIRED: [&str; 4] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
+/// Codes by which a service says that it knows nobody by these credentials.
+const UNKNOWN: [&str; 6] = [
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+    "InvalidAccessKeyId",
+    "SignatureDoesNotMatch",
+    "AuthFailure",
+    "InvalidSignatureException",
+];
+/// Codes by which a service says no.
+const DENIED: [&str; 5] =
+    ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized"];
+
+/// Why a call did not do what it should.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// There is nobody to call as.
+    #[error(
+        "no AWS credentials were found: {0}\n  log in (`aws sso login`), or set AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or name a profile with `[aws] profile` or AWS_PROFILE"
+    )]
+    NoCredentials(String),
+    /// Once good, now not.
+    #[error(
+        "the AWS credentials have expired ({action} answered {code})\n  log in again, for example with `aws sso login`"
+    )]
+    Expired {
+        /// The call, as `service:Operation`.
+        action: &'static str,
+        /// The code of the answer.
+        code: String,
+    },
+    /// Not known to AWS.
+    #[error(
+        "AWS does not know these credentials ({action} answered {code}: {message})\n  look at the profile, and at AWS_ACCESS_KEY_ID"
+    )]
+    Unknown {
+        /// The call, as `service:Operation`.
+        action: &'static str,
+        /// The code of the answer.
+        code: String,
+        /// Its words.
+        message: String,
+    },
+    /// Known, but not allowed to.
+    #[error(
+        "permission is missing: {action} on {resource}\n  {message}\n  `fanggen iam --deployer` prints a policy that has it"
+    )]
+    Denied {
+        /// The action that is missing.
+        action: String,
+        /// The resource that it is missing on.
+        resource: String,
+        /// What the service said.
+        message: String,
+    },
+    /// No answer.
+    #[error(
+        "no answer from AWS to {action}: {reason}\n  look at the network and the region, and run the same command again"
+    )]
+    Unreachable {
+        /// The call.
+        action: &'static str,
+        /// What the network said.
+        reason: String,
+    },
+    /// An answer that says why not.
+    #[error("{action} failed: {message} ({code})")]
+    Refused {
+        /// The call.
+        action: &'static str,
+        /// The code of the answer.
+        code: String,
+        /// Its words.
+        message: String,
+        /// The HTTP status.
+        status: u16,
+    },
+}
+
+impl CallError {
+    /// What became of a call: `action` is what it needs in IAM's words.
+    pub fn of<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        if status == 0 {
+            return Self::unanswered(action, &error);
+        }
+        let code = error.code().map_or_else(|| bare(status).to_owned(), str::to_owned);
+        let message = error.message().map_or_else(|| format!("HTTP status {status}"), str::to_owned);
+        let is = |codes: &[&str]| codes.contains(&code.as_str());
+        if is(&EXPIRED) {
+            Self::Expired { action, code }
+        } else if is(&UNKNOWN) {
+            Self::Unknown { action, code, message }
+        } else if is(&DENIED) || status == 403 {
+            let (what, on) = denied(&message);
+            Self::Denied {
+                action: what.unwrap_or(action).to_owned(),
+                resource: on.unwrap_or("a resource that the service does not name").to_owned(),
+                message,
+            }
+        } else {
+            Self::Refused { action, code, message, status }
+        }
+    }
+
+    fn unanswered<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: StdError + Send + Sync + 'static,
+    {
+        let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+        let mut last = String::new();
+        while let Some(inner) = cause {
+            // Matched by its name: the type is in a crate that only the SDK's own configuration loader needs.
+            let shown = inner.to_string();
+            if shown.contains("credentials") {
+                return Self::NoCredentials(shown);
+            }
+            last = shown;
+            cause = inner.source();
+        }
+        let reason = if last.is_empty() { DisplayErrorContext(error).to_string() } else { last };
+        Self::Unreachable { action, reason }
+    }
+
+    /// Whether the service answered with this code.
+    #[must_use]
+    pub fn is(&self, wanted: &str) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == wanted)
+    }
+
+    /// Whether what was asked for is not there.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        let Self::Refused { code, message, status, .. } = self else { return false };
+        *status == 404
+            || code.contains("NotFound")
+            || code.contains("NoSuch")
+            || code.contains("NonExistent")
+            || (code == "ValidationError" && message.contains("does not exist"))
+    }
+}
+
+/// The code of an answer that has only a status: those to HEAD have no body.
+fn bare(status: u16) -> &'static str {
+    match status {
+        301 => "PermanentRedirect",
+        403 => "AccessDenied",
+        404 => "NotFound",
+        409 => "Conflict",
+        412 => "PreconditionFailed",
+        _ => "Unknown",
+    }
+}
+
+/// Action and resource of AWS's sentence: `.. is not authorized to perform: ACTION on resource: RESOURCE because ..`.
+fn denied(message: &str) -> (Option<&str>, Option<&str>) {
+    let word = |after: &str| {
+        let rest = message.split_once(after)?.1.trim_start();
+        let word = rest.split_whitespace().next()?.trim_matches(|c| c == '"' || c == ',' || c == '.');
+        (!word.is_empty()).then_some(word)
+    };
+    (word("to perform:"), word("on resource:"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_denial_names_action_and_resource() {
+        let message = "User: arn:aws:iam::123456789012:user/d is not authorized to perform: dynamodb:CreateTable on \
+                       resource: arn:aws:dynamodb:us-east-1:123456789012:table/t because no identity-based policy allows it";
+        assert_eq!(
+            denied(message),
+            (Some("dynamodb:CreateTable"), Some("arn:aws:dynamodb:us-east-1:123456789012:table/t"))
+        );
+        assert_eq!(denied("Access Denied"), (None, None));
+    }
+}

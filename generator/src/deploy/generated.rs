@@ -1,0 +1,118 @@
+//! What was rendered, read from disk: all that a deployment knows of the pipeline.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::account::Identity;
+
+/// One environment of `generated/`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Generated {
+    /// What is in the template, and which part of the pipeline's file asked for it.
+    pub manifest: Manifest,
+    /// The template.
+    pub template: String,
+}
+
+/// `plan.json`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Manifest {
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// The environment.
+    pub environment: String,
+    /// Name of the stack.
+    pub stack: String,
+    /// Region of the stack.
+    pub region: String,
+    /// The only account that may be deployed to, where the file names one.
+    pub account: Option<String>,
+    /// Whether data outlives the stack, and the stack is protected.
+    pub retain: bool,
+    /// Instruction set of the functions.
+    pub architecture: String,
+    /// Hash of what was rendered.
+    pub render_sha: String,
+    /// The resources, by their names within the template.
+    pub resources: BTreeMap<String, Resource>,
+}
+
+/// One resource of the template.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Resource {
+    /// Its CloudFormation type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its physical name: a text, or `{"Fn::Sub": text}`.
+    pub name: Option<Value>,
+    /// The path in the pipeline's file that asked for it.
+    pub path: String,
+}
+
+/// Why `generated/` cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum GeneratedError {
+    /// Not there, or not to be read.
+    #[error("`{}` cannot be read: {source}\n  run `fanggen render`", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Of another version, or written by somebody else.
+    #[error("`{}` is not what fanggen writes: {source}\n  run `fanggen render`", .path.display())]
+    Shape {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        source: serde_json::Error,
+    },
+}
+
+impl Generated {
+    /// Reads one environment of the folder of generated files.
+    ///
+    /// # Errors
+    /// See [`GeneratedError`].
+    pub fn read(folder: &Path, environment: &str) -> Result<Self, GeneratedError> {
+        let text = |name: &str| {
+            let path = folder.join(environment).join(name);
+            fs::read_to_string(&path)
+                .map(|text| (text, path.clone()))
+                .map_err(|source| GeneratedError::Read { path, source })
+        };
+        let (plan, path) = text("plan.json")?;
+        let manifest = serde_json::from_str(&plan).map_err(|source| GeneratedError::Shape { path, source })?;
+        let (template, _) = text("template.yaml")?;
+        Ok(Self { manifest, template })
+    }
+}
+
+impl Manifest {
+    /// The physical name of a resource in an account, where the template gives it one.
+    #[must_use]
+    pub fn physical(&self, resource: &Resource, caller: &Identity) -> Option<String> {
+        match resource.name.as_ref()? {
+            Value::String(name) => Some(name.clone()),
+            Value::Object(map) => map.get("Fn::Sub")?.as_str().map(|text| {
+                text.replace("${AWS::AccountId}", &caller.account)
+                    .replace("${AWS::Region}", &self.region)
+                    .replace("${AWS::Partition}", caller.partition())
+            }),
+            _ => None,
+        }
+    }
+
+    /// The resources of a type, by their names within the template, with their physical names.
+    pub fn named<'a>(&'a self, kind: &'a str, caller: &'a Identity) -> impl Iterator<Item = (&'a str, String)> {
+        self.resources
+            .iter()
+            .filter(move |(_, resource)| resource.kind == kind)
+            .filter_map(|(id, resource)| Some((id.as_str(), self.physical(resource, caller)?)))
+    }
+}
