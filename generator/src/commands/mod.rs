@@ -1,8 +1,15 @@
 //! The commands: each a file with its words and what it does. Data goes to stdout, words to stderr.
 
+#[cfg(feature = "aws")]
+mod apply;
+#[cfg(feature = "aws")]
+mod cloud;
 mod plan;
 mod render;
+mod rendered;
 mod run;
+#[cfg(feature = "aws")]
+mod terminal;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -62,6 +69,8 @@ enum Command {
     Plan(plan::PlanCommand),
     Render(render::Render),
     Run(run::Run),
+    #[cfg(feature = "aws")]
+    Apply(apply::Apply),
 }
 
 /// A command that ended, but not well: what it had to say is said.
@@ -89,6 +98,14 @@ enum Failure {
     /// A fault of a run.
     #[error("{0}")]
     Run(fanggen_runtime::error::Error),
+    /// What is on disk is not what the file renders to.
+    #[cfg(feature = "aws")]
+    #[error("what is in `{}` is not what the file renders to: nothing was touched\n  run `fanggen render` and look at what changed, or add `--render`", .0.display())]
+    Stale(PathBuf),
+    /// A fault of a deployment.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Deploy(#[from] crate::deploy::error::DeployError),
     /// The system refuses what a command needs.
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
@@ -126,6 +143,8 @@ impl Cli {
             Command::Plan(command) => command.execute(&self.global),
             Command::Render(command) => command.execute(&self.global),
             Command::Run(command) => command.execute(&self.global),
+            #[cfg(feature = "aws")]
+            Command::Apply(command) => command.execute(&self.global),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

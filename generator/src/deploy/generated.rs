@@ -1,8 +1,6 @@
-//! What was rendered, read from disk: all that a deployment knows of the pipeline.
+//! What was rendered: all that a deployment knows of the pipeline.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -53,43 +51,13 @@ pub struct Resource {
     pub path: String,
 }
 
-/// Why `generated/` cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum GeneratedError {
-    /// Not there, or not to be read.
-    #[error("`{}` cannot be read: {source}\n  run `fanggen render`", .path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// Of another version, or written by somebody else.
-    #[error("`{}` is not what fanggen writes: {source}\n  run `fanggen render`", .path.display())]
-    Shape {
-        /// The file.
-        path: PathBuf,
-        /// What does not fit.
-        source: serde_json::Error,
-    },
-}
-
 impl Generated {
-    /// Reads one environment of the folder of generated files.
+    /// Takes an environment's `plan.json` and template.
     ///
     /// # Errors
-    /// See [`GeneratedError`].
-    pub fn read(folder: &Path, environment: &str) -> Result<Self, GeneratedError> {
-        let text = |name: &str| {
-            let path = folder.join(environment).join(name);
-            fs::read_to_string(&path)
-                .map(|text| (text, path.clone()))
-                .map_err(|source| GeneratedError::Read { path, source })
-        };
-        let (plan, path) = text("plan.json")?;
-        let manifest = serde_json::from_str(&plan).map_err(|source| GeneratedError::Shape { path, source })?;
-        let (template, _) = text("template.yaml")?;
-        Ok(Self { manifest, template })
+    /// A plan that is not what is written there.
+    pub fn of(plan: &str, template: String) -> Result<Self, serde_json::Error> {
+        Ok(Self { manifest: serde_json::from_str(plan)?, template })
     }
 }
 

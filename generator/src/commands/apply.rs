@@ -1,0 +1,157 @@
+//! `fanggen apply`: what was rendered, made true in the account.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::cloud::{Cloud, placed, wait_for};
+use super::rendered::Rendered;
+use super::{Done, Failure, Global, Opened, Style, pretty, print, words};
+use crate::config::mistake::Severity;
+use crate::deploy::apply::{Applied, Order, Outcome};
+use crate::deploy::deployment::Deployment;
+use crate::deploy::error::DeployError;
+use crate::deploy::propose::Runtime;
+use crate::render::disk;
+
+/// Make what was rendered true in the account
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fanggen render && fanggen apply          the default environment: shown, asked, done
+  fanggen apply --env prod --yes           without a question, as in CI
+  fanggen plan --env prod --save           now, and after a review exactly that:
+  fanggen apply --env prod --change-set fanggen-saved-..
+
+Exit codes: 0 done or nothing to do, 1 stopped; the words say where it stands and which command goes on.")]
+pub struct Apply {
+    /// The environment
+    #[arg(short, long, value_name = "ENV")]
+    env: Option<String>,
+    /// Say yes to every question
+    #[arg(short, long)]
+    yes: bool,
+    /// Let CloudFormation not wait for resources to settle: quicker, for development
+    #[arg(long)]
+    express: bool,
+    /// Come back once CloudFormation has begun; the next apply goes on from there
+    #[arg(long)]
+    no_wait: bool,
+    /// Leave the items alone
+    #[arg(long, conflicts_with_all = ["prune", "only"])]
+    no_items: bool,
+    /// Also delete from the table the items that left the file
+    #[arg(long)]
+    prune: bool,
+    /// Start no run after the first apply
+    #[arg(long)]
+    no_run: bool,
+    /// Render first
+    #[arg(long)]
+    render: bool,
+    /// Give up the data of this resource, which has to be replaced or deleted (again for more)
+    #[arg(long, value_name = "LOGICAL_ID")]
+    replace: Vec<String>,
+    /// Carry out exactly this change set, made by `fanggen plan --save`
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["render", "express"])]
+    change_set: Option<String>,
+    /// Do only one part
+    #[arg(long, value_name = "PART", conflicts_with_all = ["express", "no_wait", "replace", "change_set"])]
+    only: Option<Part>,
+    /// The folder for generated files [default: `generated` beside the file]
+    #[arg(short, long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// The bucket of artifacts of this account and region
+    Bucket,
+    /// The items of the file, in a stack that is there
+    Items,
+}
+
+impl Apply {
+    pub fn execute(self, global: &Global) -> Done {
+        let opened = global.open(Severity::Warning)?;
+        let environment = opened.environment(self.env.as_deref())?.to_owned();
+        let rendered = Rendered::of(&opened, global, self.out.clone())?;
+        if rendered.is_stale(&environment) {
+            if !self.render {
+                return Err(Failure::Stale(rendered.folder.join(&environment)).into());
+            }
+            disk::write(&rendered.changes)?;
+            words(&format!("rendered into {}", rendered.folder.display()));
+        }
+        let value = wait_for(self.work(&opened, &environment, &rendered, global))??;
+        if global.json {
+            print(&pretty(&value));
+        }
+        Ok(())
+    }
+
+    async fn work(
+        &self,
+        opened: &Opened,
+        environment: &str,
+        rendered: &Rendered,
+        global: &Global,
+    ) -> Result<serde_json::Value, Failure> {
+        let cloud = Cloud::open(opened, environment, rendered).await?;
+        let deployment = cloud.deployment(self.yes, global.json)?;
+        if self.only == Some(Part::Bucket) {
+            return bucket(&deployment).await;
+        }
+        let applied = self.stack(&deployment).await.map_err(|error| placed(error, opened, environment))?;
+        report(&applied, &deployment);
+        Ok(json!({ "stack": applied }))
+    }
+
+    async fn stack(&self, deployment: &Deployment<'_>) -> Result<Applied, DeployError> {
+        let runtime: Option<Runtime> = None;
+        let order = Order {
+            runtime: runtime.as_ref(),
+            no_runtime: "none was built".into(),
+            express: self.express,
+            no_wait: self.no_wait,
+            replace: &self.replace,
+            saved: self.change_set.as_deref(),
+        };
+        let found = deployment.find().await?;
+        if order.saved.is_none() && deployment.carried(found.as_ref(), order.runtime) {
+            return deployment.apply_stack(found, &order).await;
+        }
+        deployment.ensure_bucket().await?;
+        let lock = deployment.lock("apply").await?;
+        let done = async { deployment.apply_stack(deployment.find().await?, &order).await }.await;
+        lock.release().await?;
+        done
+    }
+}
+
+async fn bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, Failure> {
+    let made = deployment.ensure_bucket().await?;
+    let name = &deployment.bucket.name;
+    words(&format!("{}ready{}: the bucket of artifacts `{name}`", Style::GOOD, Style::END));
+    Ok(json!({ "bucket": name, "made": made }))
+}
+
+/// What became of the stack, in words.
+fn report(applied: &Applied, deployment: &Deployment<'_>) {
+    let name = &deployment.stack.name;
+    let (good, end) = (Style::GOOD, Style::END);
+    match applied.outcome {
+        Outcome::Unchanged => words(&format!("{good}nothing to do{end}: stack `{name}` is what was rendered")),
+        Outcome::Created => words(&format!("{good}created{end}: stack `{name}`")),
+        Outcome::Updated => words(&format!("{good}updated{end}: stack `{name}`")),
+        Outcome::Started => words(&format!(
+            "started: CloudFormation is at work on stack `{name}`; `fanggen apply --env {}` follows it to its end",
+            deployment.environment()
+        )),
+    }
+    if let Some(stack) = applied.stack.as_ref().filter(|_| applied.outcome != Outcome::Unchanged) {
+        for (key, value) in &stack.outputs {
+            words(&format!("  {key:<24} {value}"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From what is deployed to what was rendered: always by a change set that was shown, always to a named state.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::changes::Changes;
+use super::deployment::Deployment;
+use super::error::DeployError;
+use super::events::seconds;
+use super::follow::Ended;
+use super::propose::{Proposal, Runtime};
+use super::standing::{Described, Standing};
+
+/// How an apply is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Order<'a> {
+    /// The runtime of this machine, where one was built.
+    pub runtime: Option<&'a Runtime>,
+    /// Why there is none.
+    pub no_runtime: String,
+    /// Whether CloudFormation does not wait for resources to settle.
+    pub express: bool,
+    /// Whether to come back before CloudFormation is done.
+    pub no_wait: bool,
+    /// Names within the template of data that may be lost.
+    pub replace: &'a [String],
+    /// A change set that was saved.
+    pub saved: Option<&'a str>,
+}
+
+/// What became of the stack.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It already was what was rendered.
+    Unchanged,
+    /// It was made.
+    Created,
+    /// It was changed.
+    Updated,
+    /// CloudFormation is at it.
+    Started,
+}
+
+/// What an apply did to the stack.
+#[derive(Clone, Debug, Serialize)]
+pub struct Applied {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How it stands now.
+    pub stack: Option<Described>,
+    /// What was changed.
+    pub changes: Option<Changes>,
+    /// Seconds that each resource took.
+    pub seconds: BTreeMap<String, f64>,
+}
+
+impl Applied {
+    fn unchanged(stack: Described) -> Self {
+        Self { outcome: Outcome::Unchanged, stack: Some(stack), changes: None, seconds: BTreeMap::new() }
+    }
+}
+
+impl Deployment<'_> {
+    /// Whether the stack is what was rendered already, as far as that is known without a change set.
+    #[must_use]
+    pub fn carried(&self, found: Option<&Described>, runtime: Option<&Runtime>) -> bool {
+        let sha = &self.generated.manifest.render_sha;
+        let key = self.runtime_key(runtime, found);
+        key.is_some() && found.is_some_and(|found| found.carries(sha, key.as_deref()))
+    }
+
+    /// Brings the stack to what was rendered. The lock is held by the caller, and `found` was seen under it.
+    ///
+    /// # Errors
+    /// See [`DeployError`]; each ends in a state from which the same command goes on.
+    pub async fn apply_stack(&self, found: Option<Described>, order: &Order<'_>) -> Result<Applied, DeployError> {
+        let found = self.settle(found).await?;
+        if order.saved.is_none()
+            && self.carried(found.as_ref(), order.runtime)
+            && let Some(found) = found
+        {
+            self.match_protection(&found).await?;
+            return Ok(Applied::unchanged(found));
+        }
+        let Some(key) = self.runtime_key(order.runtime, found.as_ref()) else {
+            return Err(DeployError::NoRuntime(order.no_runtime.clone()));
+        };
+        if let Some(runtime) = order.runtime {
+            self.upload(runtime).await?;
+        }
+        let proposal = match order.saved {
+            Some(name) => Some(self.saved(name, found.as_ref()).await?),
+            None => self.propose(&self.set_name("apply"), found.as_ref(), &key, order.express).await?,
+        };
+        let Some(proposal) = proposal else {
+            // Nothing that CloudFormation would call a change.
+            let found = self.found().await?;
+            self.match_protection(&found).await?;
+            return Ok(Applied::unchanged(found));
+        };
+        if let Err(stop) = self.agreed(&proposal, order).await {
+            if order.saved.is_none() {
+                self.discard(&proposal.set.name).await?;
+            }
+            return Err(stop);
+        }
+        let fresh = found.is_none_or(|found| found.standing() == Standing::Shell);
+        self.carry_out(proposal, order, fresh).await
+    }
+
+    async fn agreed(&self, proposal: &Proposal, order: &Order<'_>) -> Result<(), DeployError> {
+        self.audience.show(&proposal.changes);
+        Self::guard(&proposal.changes, order.replace)?;
+        self.agree("Apply these changes?").await?;
+        if self.interrupt.raised() { Err(DeployError::Interrupted) } else { Ok(()) }
+    }
+
+    async fn carry_out(&self, proposal: Proposal, order: &Order<'_>, fresh: bool) -> Result<Applied, DeployError> {
+        let Proposal { set, changes } = proposal;
+        let mark = self.mark(&set.stack).await?;
+        self.stack.execute(&set.name).await?;
+        if order.no_wait {
+            let applied = Applied {
+                outcome: Outcome::Started,
+                stack: self.stack.describe(Some(&set.stack)).await?,
+                changes: Some(changes),
+                seconds: BTreeMap::new(),
+            };
+            return Ok(applied);
+        }
+        let what = if fresh { "creating" } else { "updating" };
+        let ended = self.watch(what, set.listed.len(), &set.stack, mark.as_deref()).await?;
+        if !ended.well() {
+            return Err(self.stopped(&ended).await?);
+        }
+        let found = self.found().await?;
+        self.match_protection(&found).await?;
+        let seconds = seconds(&ended.events).into_iter().map(|(id, seconds)| (id.to_owned(), seconds)).collect();
+        let outcome = if fresh { Outcome::Created } else { Outcome::Updated };
+        Ok(Applied { outcome, stack: Some(found), changes: Some(changes), seconds })
+    }
+
+    /// What is left of an operation that failed: a broken first creation is cleaned up.
+    async fn stopped(&self, ended: &Ended) -> Result<DeployError, DeployError> {
+        let again = "mend the cause, then run `fanggen apply` again";
+        let error = match Standing::of(&ended.status) {
+            Standing::NeverMade => {
+                if let Some(found) = self.find().await? {
+                    self.clean_up(&found).await?;
+                }
+                self.failed(ended, &format!("what was made of it is cleaned up; {again}"))
+            }
+            Standing::RollbackStuck => {
+                self.failed(ended, "mend the cause; `fanggen apply` then offers to continue the rollback")
+            }
+            Standing::Absent => self.failed(ended, again),
+            _ => self.failed(ended, &format!("the stack is what it was before; {again}")),
+        };
+        Ok(error)
+    }
+
+    /// Protects what retains its data, and nothing else.
+    async fn match_protection(&self, found: &Described) -> Result<(), DeployError> {
+        let wanted = self.generated.manifest.retain;
+        if found.protected != wanted {
+            self.stack.protect(wanted).await?;
+        }
+        Ok(())
+    }
+}

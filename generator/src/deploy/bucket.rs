@@ -1,0 +1,347 @@
+//! The door to the bucket of artifacts, one per account and region: runtimes, large templates, locks, memories of items.
+
+use aws_sdk_s3::Client;
+use aws_sdk_s3::error::SdkError;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types;
+use serde_json::json;
+
+use super::account::{Account, Identity};
+use super::call::CallError;
+
+/// Days for which a version is kept that was replaced.
+const OLD_VERSIONS_DAYS: i32 = 30;
+/// Days after which an upload in parts is given up.
+const UNFINISHED_DAYS: i32 = 7;
+/// Marks a bucket as ours and its settings as complete; a new number makes every bucket be set up again.
+const READY: (&str, &str) = ("fanggen:artifacts", "1");
+
+macro_rules! calls {
+    ($($name:ident = $action:literal),+ $(,)?) => {
+        $(const $name: &str = concat!("s3:", $action);)+
+        /// The actions that this door needs, on the bucket and on its objects.
+        pub const CALLS: &[&str] = &[$($name),+];
+    };
+}
+
+calls! {
+    TAGGING = "GetBucketTagging",
+    CREATE = "CreateBucket",
+    PRIVATE = "PutBucketPublicAccessBlock",
+    ENCRYPT = "PutEncryptionConfiguration",
+    VERSION = "PutBucketVersioning",
+    POLICY = "PutBucketPolicy",
+    LIFECYCLE = "PutLifecycleConfiguration",
+    OWNERSHIP = "PutBucketOwnershipControls",
+    TAG = "PutBucketTagging",
+    GET = "GetObject",
+    PUT = "PutObject",
+    REMOVE = "DeleteObject",
+    LIST = "ListBucket",
+}
+
+/// The bucket.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    client: Client,
+    /// Its name.
+    pub name: String,
+    region: String,
+    owner: String,
+    partition: String,
+}
+
+/// How the bucket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Not there.
+    Absent,
+    /// There, but its settings were never completed.
+    Unready,
+    /// There and set up.
+    Ready,
+}
+
+/// Why the bucket cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// A failed call.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Somebody else has the name.
+    #[error(
+        "the bucket `{0}` belongs to another account: nothing was written to it\n  bucket names are global, and this one \
+         is made of account and region; ask AWS support for it, or deploy to another region"
+    )]
+    Theirs(String),
+    /// Ours, but not made by this tool.
+    #[error("the bucket `{0}` is in this account, but not one that fanggen made; rename or remove it")]
+    Foreign(String),
+}
+
+/// An object, with what is needed to replace exactly this version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its content.
+    pub text: String,
+    /// Its entity tag.
+    pub tag: String,
+}
+
+/// The name of the bucket.
+#[must_use]
+pub fn name(account: &str, region: &str) -> String {
+    format!("fanggen-artifacts-{account}-{region}")
+}
+
+impl Bucket {
+    /// The bucket of this account and region, whether it exists or not.
+    #[must_use]
+    pub fn new(account: &Account, caller: &Identity) -> Self {
+        Self {
+            client: Client::new(&account.sdk),
+            name: name(&caller.account, &account.region),
+            region: account.region.clone(),
+            owner: caller.account.clone(),
+            partition: caller.partition().to_owned(),
+        }
+    }
+
+    /// How it stands, in one call.
+    ///
+    /// # Errors
+    /// A name that is another account's, and failed calls.
+    pub async fn state(&self) -> Result<State, BucketError> {
+        let call = self.client.get_bucket_tagging().bucket(&self.name).expected_bucket_owner(&self.owner);
+        match call.send().await.map_err(|error| CallError::of(TAGGING, error)) {
+            Ok(answer) => {
+                let ready = answer.tag_set.iter().any(|tag| tag.key == READY.0 && tag.value == READY.1);
+                Ok(if ready { State::Ready } else { State::Unready })
+            }
+            Err(error) if error.is("NoSuchTagSet") => Ok(State::Unready),
+            Err(error) if error.is_absent() => Ok(State::Absent),
+            // With the right to ask, only a foreign owner is refused.
+            Err(CallError::Denied { resource, .. }) if !resource.starts_with("arn:") => {
+                Err(BucketError::Theirs(self.name.clone()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes it and sets it up, as far as that was not done.
+    ///
+    /// # Errors
+    /// A name that is another account's, and failed calls.
+    pub async fn ensure(&self) -> Result<State, BucketError> {
+        let state = self.state().await?;
+        if state == State::Absent {
+            self.create().await?;
+        }
+        if state != State::Ready {
+            self.set_up().await?;
+        }
+        Ok(state)
+    }
+
+    async fn create(&self) -> Result<(), BucketError> {
+        // The oldest region is the one that must not be named.
+        let place = (self.region != "us-east-1").then(|| {
+            let constraint = types::BucketLocationConstraint::from(self.region.as_str());
+            types::CreateBucketConfiguration::builder().location_constraint(constraint).build()
+        });
+        let call = self
+            .client
+            .create_bucket()
+            .bucket(&self.name)
+            .object_ownership(types::ObjectOwnership::BucketOwnerEnforced)
+            .set_create_bucket_configuration(place);
+        match call.send().await.map_err(|error| CallError::of(CREATE, error)) {
+            Err(error) if error.is("BucketAlreadyOwnedByYou") => Ok(()),
+            Err(error) if error.is("BucketAlreadyExists") => Err(BucketError::Theirs(self.name.clone())),
+            other => Ok(other.map(drop)?),
+        }
+    }
+
+    async fn set_up(&self) -> Result<(), CallError> {
+        let (client, name, owner) = (&self.client, &self.name, &self.owner);
+        let block = types::PublicAccessBlockConfiguration::builder()
+            .block_public_acls(true)
+            .ignore_public_acls(true)
+            .block_public_policy(true)
+            .restrict_public_buckets(true)
+            .build();
+        let call = client.put_public_access_block().bucket(name).expected_bucket_owner(owner);
+        done(PRIVATE, call.public_access_block_configuration(block).send().await)?;
+        let default = built(
+            types::ServerSideEncryptionByDefault::builder().sse_algorithm(types::ServerSideEncryption::Aes256).build(),
+        )?;
+        let rule = types::ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default).build();
+        let encryption = built(types::ServerSideEncryptionConfiguration::builder().rules(rule).build())?;
+        let call = client.put_bucket_encryption().bucket(name).expected_bucket_owner(owner);
+        done(ENCRYPT, call.server_side_encryption_configuration(encryption).send().await)?;
+        let enabled = types::VersioningConfiguration::builder().status(types::BucketVersioningStatus::Enabled).build();
+        let call = client.put_bucket_versioning().bucket(name).expected_bucket_owner(owner);
+        done(VERSION, call.versioning_configuration(enabled).send().await)?;
+        let call = client.put_bucket_policy().bucket(name).expected_bucket_owner(owner);
+        done(POLICY, call.policy(self.tls_only()).send().await)?;
+        let call = client.put_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner);
+        done(LIFECYCLE, call.lifecycle_configuration(lifecycle()?).send().await)?;
+        let rule = built(
+            types::OwnershipControlsRule::builder()
+                .object_ownership(types::ObjectOwnership::BucketOwnerEnforced)
+                .build(),
+        )?;
+        let controls = built(types::OwnershipControls::builder().rules(rule).build())?;
+        let call = client.put_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner);
+        done(OWNERSHIP, call.ownership_controls(controls).send().await)?;
+        // Last: its presence says that all of the above was done.
+        let tag = built(types::Tag::builder().key(READY.0).value(READY.1).build())?;
+        let tags = built(types::Tagging::builder().tag_set(tag).build())?;
+        let call = client.put_bucket_tagging().bucket(name).expected_bucket_owner(owner);
+        done(TAG, call.tagging(tags).send().await)
+    }
+
+    fn tls_only(&self) -> String {
+        let arn = format!("arn:{}:s3:::{}", self.partition, self.name);
+        json!({
+            "Version": "2012-10-17",
+            "Statement": [{
+                "Sid": "TlsOnly",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [arn, format!("{arn}/*")],
+                "Condition": { "Bool": { "aws:SecureTransport": "false" } },
+            }],
+        })
+        .to_string()
+    }
+
+    /// Whether an object of this key is there.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn has(&self, key: &str) -> Result<bool, CallError> {
+        let call = self.client.head_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        match call.send().await.map_err(|error| CallError::of(GET, error)) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Puts an object whose key is a hash of its content.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), CallError> {
+        let call = self.client.put_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        call.body(ByteStream::from(bytes)).send().await.map(drop).map_err(|error| CallError::of(PUT, error))
+    }
+
+    /// Reads a small object; nothing if it is not there, or its bucket is not.
+    ///
+    /// # Errors
+    /// A failed call, and a content that is no text.
+    pub async fn read(&self, key: &str) -> Result<Option<Object>, CallError> {
+        let call = self.client.get_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let answer = match call.send().await.map_err(|error| CallError::of(GET, error)) {
+            Err(error) if error.is_absent() => return Ok(None),
+            other => other?,
+        };
+        let tag = answer.e_tag.unwrap_or_default();
+        let broken = |reason: String| CallError::Unreachable { action: GET, reason };
+        let bytes = answer.body.collect().await.map_err(|error| broken(error.to_string()))?.to_vec();
+        let text = String::from_utf8(bytes).map_err(|_| broken(format!("`{key}` is not text")))?;
+        Ok(Some(Object { text, tag }))
+    }
+
+    /// Writes a small object, if it still is what `before` says: this version, or not there. Gives the new entity tag,
+    /// or nothing if somebody was faster.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn write(&self, key: &str, text: &str, before: Option<&str>) -> Result<Option<String>, CallError> {
+        let call = self.client.put_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let call = call.content_type("application/json").body(ByteStream::from(text.as_bytes().to_vec()));
+        let call = match before {
+            Some(tag) => call.if_match(tag),
+            None => call.if_none_match("*"),
+        };
+        match call.send().await.map_err(|error| CallError::of(PUT, error)) {
+            Ok(answer) => Ok(Some(answer.e_tag.unwrap_or_default())),
+            // 409: two at once, and the other one won. 404: what was to be replaced is gone.
+            Err(CallError::Refused { status: 404 | 409 | 412, .. }) => {
+                // The answer to an earlier attempt may be what was lost: then the object is what we wrote.
+                let now = self.read(key).await?;
+                Ok(now.filter(|object| object.text == text).map(|object| object.tag))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes an object; one that is not there is no fault.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn remove(&self, key: &str) -> Result<(), CallError> {
+        let call = self.client.delete_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        match call.send().await.map_err(|error| CallError::of(REMOVE, error)) {
+            Err(error) if error.is_absent() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// The keys below a prefix.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn keys(&self, prefix: &str) -> Result<Vec<String>, CallError> {
+        let call = self.client.list_objects_v2().bucket(&self.name).prefix(prefix).expected_bucket_owner(&self.owner);
+        let mut pages = call.into_paginator().send();
+        let mut keys = Vec::new();
+        while let Some(page) = pages.next().await {
+            match page.map_err(|error| CallError::of(LIST, error)) {
+                Err(error) if error.is_absent() => return Ok(Vec::new()),
+                other => keys.extend(other?.contents.unwrap_or_default().into_iter().filter_map(|object| object.key)),
+            }
+        }
+        Ok(keys)
+    }
+
+    /// The address by which CloudFormation finds an object.
+    #[must_use]
+    pub fn address(&self, key: &str) -> String {
+        let suffix = if self.partition == "aws-cn" { ".cn" } else { "" };
+        format!("https://s3.{}.amazonaws.com{suffix}/{}/{key}", self.region, self.name)
+    }
+}
+
+fn lifecycle() -> Result<types::BucketLifecycleConfiguration, CallError> {
+    let rule = types::LifecycleRule::builder()
+        .id("old-versions")
+        .status(types::ExpirationStatus::Enabled)
+        .filter(types::LifecycleRuleFilter::builder().prefix("").build())
+        .noncurrent_version_expiration(
+            types::NoncurrentVersionExpiration::builder().noncurrent_days(OLD_VERSIONS_DAYS).build(),
+        )
+        .abort_incomplete_multipart_upload(
+            types::AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_DAYS).build(),
+        )
+        .build();
+    built(types::BucketLifecycleConfiguration::builder().rules(built(rule)?).build())
+}
+
+fn built<T>(result: Result<T, aws_smithy_types::error::operation::BuildError>) -> Result<T, CallError> {
+    result.map_err(|error| CallError::Unreachable { action: CREATE, reason: error.to_string() })
+}
+
+fn done<T, E>(
+    action: &'static str,
+    result: Result<T, SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
+) -> Result<(), CallError>
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    result.map(drop).map_err(|error| CallError::of(action, error))
+}

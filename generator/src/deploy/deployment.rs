@@ -1,0 +1,284 @@
+//! One environment of a pipeline in one account: its stack, its bucket of artifacts, and how both are brought to rest.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::account::{Account, Identity};
+use super::audience::{Answer, Audience, Interrupt};
+use super::bucket::Bucket;
+use super::error::{DeployError, Failed};
+use super::events::cause;
+use super::follow::{Ended, follow};
+use super::generated::Generated;
+use super::lock::Lock;
+use super::stack::Stack;
+use super::standing::{Described, ENVIRONMENT_TAG, PIPELINE_TAG, Standing};
+
+/// How change sets of ours begin: those of a look, of an apply, and those that were saved.
+pub const SETS: &str = "fanggen-";
+
+/// One environment of a pipeline, in one account.
+pub struct Deployment<'a> {
+    /// The account.
+    pub account: &'a Account,
+    /// Who is calling.
+    pub caller: &'a Identity,
+    /// What was rendered.
+    pub generated: &'a Generated,
+    /// Its stack.
+    pub stack: Stack,
+    /// The bucket of artifacts.
+    pub bucket: Bucket,
+    /// Who is told and asked.
+    pub audience: Arc<dyn Audience>,
+    /// Whether somebody wants this to end.
+    pub interrupt: &'a Interrupt,
+    /// Where this machine's locks are.
+    pub locks: PathBuf,
+}
+
+impl<'a> Deployment<'a> {
+    /// Compares the caller with the file, before anything is touched.
+    ///
+    /// # Errors
+    /// Another account than the file's.
+    pub fn new(
+        account: &'a Account,
+        caller: &'a Identity,
+        generated: &'a Generated,
+        audience: Arc<dyn Audience>,
+        interrupt: &'a Interrupt,
+        locks: PathBuf,
+    ) -> Result<Self, DeployError> {
+        let manifest = &generated.manifest;
+        if let Some(wanted) = manifest.account.as_ref().filter(|wanted| **wanted != caller.account) {
+            return Err(DeployError::WrongAccount {
+                found: caller.account.clone(),
+                wanted: wanted.clone(),
+                caller: caller.arn.clone(),
+            });
+        }
+        Ok(Self {
+            account,
+            caller,
+            generated,
+            stack: Stack::new(account, &manifest.stack),
+            bucket: Bucket::new(account, caller),
+            audience,
+            interrupt,
+            locks,
+        })
+    }
+
+    /// The name of the environment.
+    #[must_use]
+    pub fn environment(&self) -> &str {
+        &self.generated.manifest.environment
+    }
+
+    /// What the stack is marked with.
+    #[must_use]
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let manifest = &self.generated.manifest;
+        let tags = [(PIPELINE_TAG, &manifest.pipeline), (ENVIRONMENT_TAG, &manifest.environment)];
+        tags.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
+    }
+
+    /// How its stack stands, if there is one and it is ours.
+    ///
+    /// # Errors
+    /// A stack that is somebody else's, and failed calls.
+    pub async fn find(&self) -> Result<Option<Described>, DeployError> {
+        let Some(found) = self.stack.describe(None).await? else { return Ok(None) };
+        let manifest = &self.generated.manifest;
+        let ours = match found.standing() {
+            Standing::Absent => return Ok(None),
+            // A stack that was never executed may not show its tags yet.
+            Standing::Shell if found.tags.is_empty() => {
+                self.stack.change_sets().await?.iter().all(|name| name.starts_with(SETS))
+            }
+            _ => found.is_of(&manifest.pipeline, &manifest.environment),
+        };
+        if ours { Ok(Some(found)) } else { Err(DeployError::Foreign(self.stack.name.clone())) }
+    }
+
+    /// The stack, which must be there.
+    ///
+    /// # Errors
+    /// Its absence, and all of [`Self::find`].
+    pub async fn found(&self) -> Result<Described, DeployError> {
+        let found = self.find().await?.filter(|found| found.standing() != Standing::Shell);
+        found.ok_or_else(|| DeployError::NoStack {
+            stack: self.stack.name.clone(),
+            region: self.account.region.clone(),
+            account: self.caller.account.clone(),
+            environment: self.environment().to_owned(),
+        })
+    }
+
+    /// Makes the bucket of artifacts, as far as it is not there.
+    ///
+    /// # Errors
+    /// See [`super::bucket::BucketError`].
+    pub async fn ensure_bucket(&self) -> Result<bool, DeployError> {
+        let before = self.bucket.ensure().await?;
+        if before == super::bucket::State::Absent {
+            self.audience.say(&format!("made the bucket of artifacts `{}`", self.bucket.name));
+        }
+        Ok(before == super::bucket::State::Absent)
+    }
+
+    /// Takes the lock.
+    ///
+    /// # Errors
+    /// See [`super::lock::LockError`].
+    pub async fn lock(&self, what: &str) -> Result<Lock, DeployError> {
+        Ok(Lock::take(&self.bucket, &self.stack.name, &self.caller.arn, what, &self.locks).await?)
+    }
+
+    /// Asks for a yes.
+    ///
+    /// # Errors
+    /// A no, and nobody to ask.
+    pub async fn agree(&self, question: &str) -> Result<(), DeployError> {
+        let (audience, question) = (Arc::clone(&self.audience), question.to_owned());
+        // On a thread of its own, so that an interruption and the renewal of the lock do not wait for a person.
+        let asked = tokio::task::spawn_blocking(move || audience.agree(&question));
+        let answer = tokio::select! {
+            answer = asked => answer.unwrap_or(Answer::No),
+            () = self.interrupt.wait() => return Err(DeployError::Interrupted),
+        };
+        match answer {
+            Answer::Yes => Ok(()),
+            Answer::No => Err(DeployError::Declined),
+            Answer::Nobody => Err(DeployError::NobodyToAsk),
+        }
+    }
+
+    /// Brings the stack to a state from which it can be changed: follows what is at work, cleans up what never was,
+    /// goes on with a rollback that is stuck.
+    ///
+    /// # Errors
+    /// States that want a person, and all that can happen on the way.
+    pub async fn settle(&self, mut found: Option<Described>) -> Result<Option<Described>, DeployError> {
+        loop {
+            let Some(stack) = found else { return Ok(None) };
+            match stack.standing() {
+                Standing::Absent => return Ok(None),
+                Standing::Settled | Standing::Shell => return Ok(Some(stack)),
+                Standing::Moving | Standing::Going => {
+                    self.audience.say(&format!("stack `{}` is in {}: following it", self.stack.name, stack.status));
+                    let ended = self.watch("what is at work already", 0, &stack.id, None).await?;
+                    self.audience.say(&format!("stack `{}` is in {}", self.stack.name, ended.status));
+                }
+                Standing::NeverMade => self.clean_up(&stack).await?,
+                Standing::RollbackStuck => {
+                    self.agree(&format!(
+                        "A rollback of stack `{}` failed{}. Continue it?",
+                        self.stack.name,
+                        stack.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
+                    ))
+                    .await?;
+                    let mark = self.mark(&stack.id).await?;
+                    self.stack.continue_rollback().await?;
+                    let ended = self.watch("continuing the rollback", 0, &stack.id, mark.as_deref()).await?;
+                    if Standing::of(&ended.status) == Standing::RollbackStuck {
+                        return Err(self.failed(&ended, "mend the cause, then run the same command again"));
+                    }
+                }
+                Standing::DeletionStuck => {
+                    return Err(DeployError::DeletionStuck {
+                        stack: self.stack.name.clone(),
+                        reason: stack.reason,
+                        environment: self.environment().to_owned(),
+                    });
+                }
+            }
+            found = self.find().await?;
+        }
+    }
+
+    /// Removes a stack whose first creation failed.
+    ///
+    /// # Errors
+    /// A stack that was whole once, and all that can happen on the way.
+    pub async fn clean_up(&self, stack: &Described) -> Result<(), DeployError> {
+        if self.stack.was_whole(&stack.id).await? {
+            return Err(DeployError::WasWhole {
+                stack: self.stack.name.clone(),
+                status: stack.status.clone(),
+                environment: self.environment().to_owned(),
+            });
+        }
+        self.audience.say(&format!(
+            "stack `{}` is in {}: its first creation failed, so it is cleaned up",
+            self.stack.name, stack.status
+        ));
+        let mark = self.mark(&stack.id).await?;
+        self.stack.delete(&stack.id).await?;
+        let ended = self.watch("cleaning up", 0, &stack.id, mark.as_deref()).await?;
+        if ended.well() {
+            return Ok(());
+        }
+        Err(self.failed(&ended, &format!("mend the cause, then run `fanggen destroy --env {}`", self.environment())))
+    }
+
+    /// The last event so far, after which a new operation begins.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn mark(&self, id: &str) -> Result<Option<String>, DeployError> {
+        Ok(self.stack.events(id, None).await?.pop().map(|event| event.id))
+    }
+
+    /// Follows an operation, and tells the audience.
+    ///
+    /// # Errors
+    /// See [`follow`].
+    pub async fn watch(&self, what: &str, count: usize, id: &str, mark: Option<&str>) -> Result<Ended, DeployError> {
+        self.audience.begin(what, count);
+        let ended = follow(&self.stack, id, mark, &*self.audience, self.interrupt).await;
+        self.audience.end();
+        ended
+    }
+
+    /// An operation that did not do what it was asked to, with its first cause in the words of the file.
+    #[must_use]
+    pub fn failed(&self, ended: &Ended, next: &str) -> DeployError {
+        let cause = cause(&ended.events).cloned();
+        let resources = &self.generated.manifest.resources;
+        let path = cause.as_ref().and_then(|event| resources.get(&event.resource)).map(|asked| asked.path.clone());
+        DeployError::Failed(Box::new(Failed {
+            stack: self.stack.name.clone(),
+            status: ended.status.clone(),
+            cause,
+            asked: None,
+            path,
+            next: next.to_owned(),
+        }))
+    }
+
+    /// Removes a change set, and the shell of a stack if nothing else is in it.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn discard(&self, set: &str) -> Result<(), DeployError> {
+        self.stack.forget(set).await?;
+        self.remove_shell().await
+    }
+
+    /// Removes the shell of a stack that has neither resources nor a saved change set.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn remove_shell(&self) -> Result<(), DeployError> {
+        let Some(stack) = self.find().await? else { return Ok(()) };
+        if stack.standing() == Standing::Shell && self.stack.change_sets().await?.is_empty() {
+            let mark = self.mark(&stack.id).await?;
+            self.stack.delete(&stack.id).await?;
+            follow(&self.stack, &stack.id, mark.as_deref(), &*self.audience, &Interrupt::default()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,197 @@
+//! Who is at work on an environment: a conditional write in the bucket of artifacts, beside a lock of this machine.
+//!
+//! The lock in the bucket keeps other machines out until it expires. The lock of this machine, which the system gives
+//! up with the process, tells at once that a holder on this machine was ended, so that nobody waits for a dead one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
+
+use super::bucket::Bucket;
+use super::call::CallError;
+
+/// Seconds after which a lock that nobody renews has had its time.
+const LIFE_S: i64 = 180;
+/// Seconds between renewals.
+const RENEW_S: u64 = 60;
+/// Bytes of old tokens that are kept on this machine: some hundreds.
+const TOKENS_BYTES: usize = 20_000;
+
+/// What is written in the bucket.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The caller's ARN.
+    pub who: String,
+    /// What they do: `apply` or `destroy`.
+    pub what: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when, unless it is renewed.
+    pub expires: Timestamp,
+    /// Tells one holder from another.
+    pub token: String,
+}
+
+/// Why the lock cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody is at work.
+    #[error(
+        "`{}` is at work on `{stack}`: {} since {} (the lock expires at {} unless it is renewed)\n  wait for them, then run \
+         the same command again", .holder.what, .holder.who, .holder.since, .holder.expires
+    )]
+    Held {
+        /// The stack.
+        stack: String,
+        /// By whom.
+        holder: Holder,
+    },
+    /// Another process of this machine is at work.
+    #[error("another fanggen on this machine is at work on `{0}`\n  wait for it, then run the same command again")]
+    Here(String),
+    /// The lock is there, but nobody can read it.
+    #[error(
+        "the lock `{0}` in the bucket of artifacts is not what fanggen writes\n  if nobody is at work, remove that object"
+    )]
+    Unreadable(String),
+    /// A failed call.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// This machine's lock file.
+    #[error("`{}` cannot be locked: {source}", .path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+/// The lock, held.
+#[derive(Debug)]
+pub struct Lock {
+    bucket: Bucket,
+    key: String,
+    token: String,
+    renewal: JoinHandle<()>,
+    /// Given up by the system when this process ends, however it ends.
+    _here: File,
+}
+
+/// Where the lock of a stack is.
+#[must_use]
+pub fn key(stack: &str) -> String {
+    format!("locks/{stack}.json")
+}
+
+impl Lock {
+    /// Takes the lock of a stack. `folder` is where this machine's locks are.
+    ///
+    /// # Errors
+    /// Somebody who is at work, and failed calls.
+    pub async fn take(bucket: &Bucket, stack: &str, who: &str, what: &str, folder: &Path) -> Result<Self, LockError> {
+        let path = folder.join(format!("{}-{stack}.lock", bucket.name));
+        let disk = |source| LockError::Disk { path: path.clone(), source };
+        let mut here = open(&path).map_err(disk)?;
+        match here.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(LockError::Here(stack.to_owned())),
+            Err(fs::TryLockError::Error(source)) => return Err(disk(source)),
+        }
+        let mut tokens = String::new();
+        here.read_to_string(&mut tokens).map_err(disk)?;
+        let now = Timestamp::now();
+        let holder = Holder {
+            who: who.to_owned(),
+            what: what.to_owned(),
+            since: now,
+            expires: now + SignedDuration::from_secs(LIFE_S),
+            token: token(now),
+        };
+        // Before the bucket is written: a process that finds this file unlocked, and our token in both, knows that we
+        // are dead. Earlier tokens stay: one of them may be what the bucket still holds.
+        if tokens.len() > TOKENS_BYTES {
+            here.set_len(0).map_err(disk)?;
+        }
+        here.seek(SeekFrom::End(0)).map_err(disk)?;
+        writeln!(here, "{}", holder.token).and_then(|()| here.sync_all()).map_err(disk)?;
+        let key = key(stack);
+        let tag = match bucket.write(&key, &text(&holder), None).await? {
+            Some(tag) => tag,
+            None => replace(bucket, &key, stack, &holder, &tokens).await?,
+        };
+        let renewal = tokio::spawn(renew(bucket.clone(), key.clone(), holder.clone(), tag));
+        Ok(Self { bucket: bucket.clone(), key, token: holder.token, renewal, _here: here })
+    }
+
+    /// Gives it up, if it still is ours.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn release(self) -> Result<(), CallError> {
+        self.renewal.abort();
+        match self.bucket.read(&self.key).await? {
+            Some(object) if parsed(&object.text).is_some_and(|holder| holder.token == self.token) => {
+                self.bucket.remove(&self.key).await
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Takes the place of a holder that is no more.
+async fn replace(bucket: &Bucket, key: &str, stack: &str, ours: &Holder, dead: &str) -> Result<String, LockError> {
+    let Some(found) = bucket.read(key).await? else {
+        // Given up in this moment.
+        let taken = bucket.write(key, &text(ours), None).await?;
+        return taken.ok_or_else(|| LockError::Held { stack: stack.to_owned(), holder: ours.clone() });
+    };
+    let holder = parsed(&found.text).ok_or_else(|| LockError::Unreadable(key.to_owned()))?;
+    let stale = holder.expires < ours.since || dead.lines().any(|token| token == holder.token);
+    let held = || LockError::Held { stack: stack.to_owned(), holder: holder.clone() };
+    if !stale {
+        return Err(held());
+    }
+    bucket.write(key, &text(ours), Some(&found.tag)).await?.ok_or_else(held)
+}
+
+/// Keeps it alive, until it is somebody else's.
+async fn renew(bucket: Bucket, key: String, mut holder: Holder, mut tag: String) {
+    loop {
+        tokio::time::sleep(Duration::from_secs(RENEW_S)).await;
+        holder.expires = Timestamp::now() + SignedDuration::from_secs(LIFE_S);
+        match bucket.write(&key, &text(&holder), Some(&tag)).await {
+            Ok(Some(new)) => tag = new,
+            Ok(None) => return,
+            // Tried again at the next turn, of which there are several before it expires.
+            Err(_) => {}
+        }
+    }
+}
+
+fn open(path: &Path) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)
+}
+
+fn text(holder: &Holder) -> String {
+    serde_json::to_string_pretty(holder).unwrap_or_default()
+}
+
+fn parsed(text: &str) -> Option<Holder> {
+    serde_json::from_str(text).ok()
+}
+
+/// The moment and the process make it the only one: two processes of one machine cannot hold its lock at once.
+fn token(now: Timestamp) -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    let random = RandomState::new().hash_one(std::process::id());
+    format!("{:x}-{random:016x}", now.as_nanosecond())
+}

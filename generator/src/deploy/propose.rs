@@ -1,0 +1,238 @@
+//! What would change: a change set of CloudFormation, and the same in the pipeline's words.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::changes::{Changes, Side, compare};
+use super::deployment::{Deployment, SETS};
+use super::error::{DeployError, Losses};
+use super::stack::{Body, ChangeSet, Draft, INLINE_BYTES};
+use super::standing::{ARTIFACT_BUCKET, ARTIFACT_KEY, Described, Standing};
+
+/// Milliseconds between two looks at a change set that is being made.
+const LOOK_MS: u64 = 250;
+
+/// A runtime on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Runtime {
+    /// Its zip.
+    pub path: PathBuf,
+    /// Its key in the bucket of artifacts: a hash of its content.
+    pub key: String,
+}
+
+impl Runtime {
+    /// The runtime of an instruction set, by the hash of its zip.
+    #[must_use]
+    pub fn new(path: PathBuf, architecture: &str, sha256: &str) -> Self {
+        Self { path, key: format!("runtime/{architecture}/{sha256}.zip") }
+    }
+}
+
+/// Changes that could be made.
+#[derive(Clone, Debug)]
+pub struct Proposal {
+    /// CloudFormation's change set.
+    pub set: ChangeSet,
+    /// What it means.
+    pub changes: Changes,
+}
+
+/// What a change set says of itself: what it was made from, so that a stack that has moved since is seen.
+fn origin(sha: &str, found: Option<&Described>) -> String {
+    let from = found.filter(|found| found.standing() != Standing::Shell).map_or_else(
+        || "nothing".to_owned(),
+        |found| {
+            let at = found.updated.or(found.created).map(|at| at.to_string()).unwrap_or_default();
+            format!("{} of {at}", found.id.rsplit('/').next().unwrap_or_default())
+        },
+    );
+    format!("fanggen: {sha} from {from}")
+}
+
+impl Deployment<'_> {
+    /// The key of the runtime to deploy: that of this machine, or the one that is deployed already.
+    #[must_use]
+    pub fn runtime_key(&self, runtime: Option<&Runtime>, found: Option<&Described>) -> Option<String> {
+        let deployed = || {
+            let key = found?.parameters.get(ARTIFACT_KEY)?;
+            // That of another instruction set does not run.
+            key.contains(&format!("/{}/", self.generated.manifest.architecture)).then(|| key.clone())
+        };
+        runtime.map(|runtime| runtime.key.clone()).or_else(deployed)
+    }
+
+    /// Uploads a runtime, unless it is there.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and failed calls.
+    pub async fn upload(&self, runtime: &Runtime) -> Result<(), DeployError> {
+        if self.bucket.has(&runtime.key).await? {
+            return Ok(());
+        }
+        let disk = |source| DeployError::Disk { path: runtime.path.display().to_string(), source };
+        let bytes = fs::read(&runtime.path).map_err(disk)?;
+        self.audience.say(&format!("uploading the runtime ({:.1} MB)", bytes.len() as f64 / 1e6));
+        Ok(self.bucket.put(&runtime.key, bytes).await?)
+    }
+
+    /// A new name for a change set.
+    #[must_use]
+    pub fn set_name(&self, what: &str) -> String {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let sha: String = self.generated.manifest.render_sha.chars().take(8).collect();
+        format!("{SETS}{what}-{sha}-{now:x}")
+    }
+
+    /// Asks CloudFormation what would change; nothing if nothing would.
+    ///
+    /// # Errors
+    /// What CloudFormation refuses, an interruption, failed calls. No change set is left behind.
+    pub async fn propose(
+        &self,
+        name: &str,
+        found: Option<&Described>,
+        key: &str,
+        express: bool,
+    ) -> Result<Option<Proposal>, DeployError> {
+        let settled = found.filter(|found| found.standing() != Standing::Shell);
+        let parameters = BTreeMap::from([
+            (ARTIFACT_BUCKET.to_owned(), self.bucket.name.clone()),
+            (ARTIFACT_KEY.to_owned(), key.to_owned()),
+        ]);
+        let draft = Draft {
+            name,
+            description: &origin(&self.generated.manifest.render_sha, found),
+            body: self.body().await?,
+            parameters: &parameters,
+            tags: &self.tags(),
+            creates: settled.is_none(),
+            express,
+        };
+        self.stack.draft(&draft).await?;
+        let set = match self.thought_over(name).await {
+            Ok(set) => set,
+            Err(error) => {
+                self.discard(name).await?;
+                return Err(error);
+            }
+        };
+        if set.empty() {
+            self.discard(name).await?;
+            return Ok(None);
+        }
+        if !set.ready() {
+            self.discard(name).await?;
+            return Err(refused(&set, self.environment()));
+        }
+        Ok(Some(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set }))
+    }
+
+    async fn body(&self) -> Result<Body, DeployError> {
+        let template = &self.generated.template;
+        if template.len() <= INLINE_BYTES {
+            return Ok(Body::Inline(template.clone()));
+        }
+        self.ensure_bucket().await?;
+        let hash: String = Sha256::digest(template).iter().map(|byte| format!("{byte:02x}")).collect();
+        let key = format!("templates/{hash}.yaml");
+        if !self.bucket.has(&key).await? {
+            self.bucket.put(&key, template.clone().into_bytes()).await?;
+        }
+        Ok(Body::At(self.bucket.address(&key)))
+    }
+
+    /// Waits until CloudFormation has made up its mind.
+    async fn thought_over(&self, name: &str) -> Result<ChangeSet, DeployError> {
+        loop {
+            match self.stack.change_set(name).await? {
+                Some(set) if !set.pending() => return Ok(set),
+                _ => {}
+            }
+            tokio::select! {
+                () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
+                () = self.interrupt.wait() => return Err(DeployError::Interrupted),
+            }
+        }
+    }
+
+    /// A change set in the pipeline's words.
+    async fn explain(
+        &self,
+        set: &ChangeSet,
+        settled: Option<&Described>,
+        template: &str,
+    ) -> Result<Changes, DeployError> {
+        let deployed = match settled {
+            Some(_) => Some(self.stack.template().await?),
+            None => None,
+        };
+        let before = deployed.as_deref().zip(settled);
+        let before = before.map(|(template, stack)| Side { template, parameters: &stack.parameters });
+        let after = Side { template, parameters: &set.parameters };
+        compare(before, after, &set.listed, &self.generated.manifest)
+            .map_err(|error| DeployError::Other(error.to_string()))
+    }
+
+    /// A change set that was saved, if it still is what it was.
+    ///
+    /// # Errors
+    /// A change set that is gone, or of another stack than there is now; failed calls.
+    pub async fn saved(&self, name: &str, found: Option<&Described>) -> Result<Proposal, DeployError> {
+        let set = self.stack.change_set(name).await?.ok_or_else(|| DeployError::NoSuchChangeSet {
+            name: name.to_owned(),
+            stack: self.stack.name.clone(),
+            environment: self.environment().to_owned(),
+        })?;
+        let outdated = |reason: &str| DeployError::Outdated {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+            environment: self.environment().to_owned(),
+        };
+        if !set.ready() {
+            return Err(outdated(&format!("it is in {}, {}", set.status, set.execution)));
+        }
+        let now = origin(&self.generated.manifest.render_sha, found);
+        if set.description != now {
+            let render = |text: &str| text.split(" from ").next().map(str::to_owned);
+            return Err(outdated(if render(&set.description) == render(&now) {
+                "the stack has changed since it was made"
+            } else {
+                "it was made of another `pipeline.toml` than the one that is rendered"
+            }));
+        }
+        let settled = found.filter(|found| found.standing() != Standing::Shell);
+        Ok(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set })
+    }
+
+    /// Stops where data would be lost that nobody has given up by name.
+    ///
+    /// # Errors
+    /// All such data at once.
+    pub fn guard(changes: &Changes, given_up: &[String]) -> Result<(), DeployError> {
+        let losses: Vec<(String, String)> = changes
+            .dangers()
+            .filter(|danger| !given_up.contains(&danger.id))
+            .map(|danger| (danger.id.clone(), danger.to_string()))
+            .collect();
+        if losses.is_empty() { Ok(()) } else { Err(DeployError::DataLoss(Losses(losses))) }
+    }
+}
+
+/// A change set that CloudFormation would not make, with what helps.
+fn refused(set: &ChangeSet, environment: &str) -> DeployError {
+    let reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
+    let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
+        format!(
+            "\n  they were left by an earlier life of this environment: remove them with \
+             `fanggen destroy --env {environment} --delete-data`, or take them over with `[data] retain = true`"
+        )
+    } else {
+        String::new()
+    };
+    DeployError::NoChangeSet { reason, help }
+}
