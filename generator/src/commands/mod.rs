@@ -1,5 +1,7 @@
 //! The commands: each a file with its words and what it does. Data goes to stdout, words to stderr.
 
+#[cfg(feature = "aws")]
+mod build;
 mod plan;
 mod render;
 mod run;
@@ -62,6 +64,8 @@ enum Command {
     Plan(plan::PlanCommand),
     Render(render::Render),
     Run(run::Run),
+    #[cfg(feature = "aws")]
+    Build(build::Build),
 }
 
 /// A command that ended, but not well: what it had to say is said.
@@ -86,6 +90,10 @@ enum Failure {
     /// A fault of the disk.
     #[error(transparent)]
     Disk(#[from] crate::render::disk::DiskError),
+    /// No artifact.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Build(#[from] crate::build::BuildError),
     /// A fault of a run.
     #[error("{0}")]
     Run(fanggen_runtime::error::Error),
@@ -126,6 +134,8 @@ impl Cli {
             Command::Plan(command) => command.execute(&self.global),
             Command::Render(command) => command.execute(&self.global),
             Command::Run(command) => command.execute(&self.global),
+            #[cfg(feature = "aws")]
+            Command::Build(command) => command.execute(&self.global),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,
