@@ -7,3 +7,4 @@ pub mod config;
 pub mod local;
 pub mod plan;
 pub mod render;
+pub mod source;

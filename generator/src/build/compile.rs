@@ -12,9 +12,7 @@ use tempfile::TempDir;
 use super::tools::{answer, has_std, source};
 use super::{BuildError, Tools};
 use crate::config::sections::Architecture;
-
-/// The package that holds the functions' binary.
-pub const PACKAGE: &str = "fanggen-runtime";
+use crate::source::PACKAGE;
 
 /// Its binary, called as Lambda wants it.
 const BINARY: &str = "bootstrap";

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::BuildError;
+use crate::source::{above, is_source};
 
 /// Python's name of the package that brings zig.
 const ZIGLANG: [&str; 3] = ["-m", "ziglang", "version"];
@@ -85,15 +86,8 @@ pub fn source(named: Option<&Path>, root: &Path) -> Result<PathBuf, BuildError> 
         return if is_source(&folder) { Ok(folder) } else { Err(BuildError::NotSource(named.to_owned())) };
     }
     let (root, here) = (whole(root), whole(Path::new("")));
-    let found = root.ancestors().chain(here.ancestors()).find(|folder| is_source(folder)).map(Path::to_owned);
+    let found = above(&root).or_else(|| above(&here)).map(Path::to_owned);
     found.ok_or(BuildError::NoSource { root, here })
-}
-
-fn is_source(folder: &Path) -> bool {
-    let manifest = fs::read_to_string(folder.join("runtime/Cargo.toml")).unwrap_or_default();
-    let manifest: Option<toml::Table> = toml::from_str(&manifest).ok();
-    let name = manifest.as_ref().and_then(|manifest| manifest.get("package")?.get("name")?.as_str());
-    name == Some(super::compile::PACKAGE) && folder.join("Cargo.toml").is_file()
 }
 
 /// What a program prints, run in a folder.
