@@ -1,5 +1,7 @@
 //! One `pipeline.toml` becomes a whole serverless pipeline: toml -> config -> plan -> render, or a run on this machine.
 
+#[cfg(feature = "aws")]
+pub mod build;
 pub mod commands;
 pub mod config;
 #[cfg(feature = "aws")]
@@ -7,3 +9,4 @@ pub mod deploy;
 pub mod local;
 pub mod plan;
 pub mod render;
+pub mod source;

@@ -1,15 +1,11 @@
 //! The commands: each a file with its words and what it does. Data goes to stdout, words to stderr.
 
 #[cfg(feature = "aws")]
-mod apply;
-#[cfg(feature = "aws")]
 mod cloud;
 mod plan;
 mod render;
 mod rendered;
 mod run;
-#[cfg(feature = "aws")]
-mod terminal;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -70,7 +66,8 @@ enum Command {
     Render(render::Render),
     Run(run::Run),
     #[cfg(feature = "aws")]
-    Apply(apply::Apply),
+    #[command(flatten)]
+    Cloud(cloud::Command),
 }
 
 /// A command that ended, but not well: what it had to say is said.
@@ -98,14 +95,10 @@ enum Failure {
     /// A fault of a run.
     #[error("{0}")]
     Run(fanggen_runtime::error::Error),
-    /// What is on disk is not what the file renders to.
-    #[cfg(feature = "aws")]
-    #[error("what is in `{}` is not what the file renders to: nothing was touched\n  run `fanggen render` and look at what changed, or add `--render`", .0.display())]
-    Stale(PathBuf),
-    /// A fault of a deployment.
+    /// A fault of what needs AWS.
     #[cfg(feature = "aws")]
     #[error(transparent)]
-    Deploy(#[from] crate::deploy::error::DeployError),
+    Cloud(cloud::CloudFailure),
     /// The system refuses what a command needs.
     #[error("{0}: {1}")]
     System(&'static str, std::io::Error),
@@ -144,7 +137,7 @@ impl Cli {
             Command::Render(command) => command.execute(&self.global),
             Command::Run(command) => command.execute(&self.global),
             #[cfg(feature = "aws")]
-            Command::Apply(command) => command.execute(&self.global),
+            Command::Cloud(command) => command.execute(&self.global),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

@@ -73,6 +73,26 @@ pub enum Architecture {
     X86_64,
 }
 
+impl Architecture {
+    /// What the file, AWS and people call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Arm64 => "arm64",
+            Self::X86_64 => "x86_64",
+        }
+    }
+
+    /// What the compiler calls it.
+    #[must_use]
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Arm64 => "aarch64-unknown-linux-gnu",
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+        }
+    }
+}
+
 /// The functions, all alike.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

@@ -13,7 +13,6 @@ use super::schedule::{SchedulePlan, schedule};
 use super::storage::{self, Table};
 use super::text::{LogicalId, Text};
 use crate::config::pipeline::{Component, Pipeline};
-use crate::config::sections::Architecture;
 use crate::config::shape::{PRODUCER, Shape};
 
 /// One Lambda function.
@@ -234,10 +233,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             description: describe(shape),
             role: LogicalId::of(&shape.name, "Role"),
             log_group,
-            architecture: match pipeline.functions.architecture {
-                Architecture::Arm64 => "arm64",
-                Architecture::X86_64 => "x86_64",
-            },
+            architecture: pipeline.functions.architecture.word(),
             memory_mb: pipeline.functions.memory_mb.get(),
             timeout_s: if producer { LONGEST_TIMEOUT_S } else { timeout },
             tracing: pipeline.functions.tracing,

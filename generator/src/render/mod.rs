@@ -1,5 +1,6 @@
 //! From plans to artifacts in memory, through the templates. Pure: the same plan gives the same bytes.
 
+pub mod ci;
 pub mod disk;
 mod yaml;
 
@@ -103,7 +104,7 @@ fn carried(name: &str) -> Result<(), RenderError> {
 /// See [`RenderError`].
 pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<Artifact>, RenderError> {
     [Some(names.file), Some(names.folder), names.root].into_iter().flatten().try_for_each(carried)?;
-    let engine = engine()?;
+    let engine = engine(PLACES)?;
     let mut artifacts = Vec::new();
     for (environment, plan) in plans {
         let sha = sha(plan);
@@ -137,24 +138,29 @@ pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<A
 const TEMPLATE: &str = "template.yaml";
 const MAKEFILE: &str = "Makefile";
 
-fn engine() -> Result<Environment<'static>, RenderError> {
+/// What surrounds a value's place in a template.
+const PLACES: (&str, &str) = ("{{", "}}");
+
+fn engine((open, close): (&'static str, &'static str)) -> Result<Environment<'static>, RenderError> {
     let mut engine = Environment::new();
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_recursion_limit(50);
     let syntax = SyntaxConfig::builder()
+        .variable_delimiters(open, close)
         .trim_blocks(true)
         .lstrip_blocks(true)
         .keep_trailing_newline(true)
         .build()
         .map_err(|error| RenderError::Template(TEMPLATE, error))?;
     engine.set_syntax(syntax);
-    let escape = |name: &str| if name.ends_with(".yaml") { AutoEscape::Json } else { AutoEscape::None };
-    engine.set_auto_escape_callback(escape);
+    let is_yaml = |name: &str| name.ends_with(".yaml") || name.ends_with(".yml");
+    engine.set_auto_escape_callback(move |name| if is_yaml(name) { AutoEscape::Json } else { AutoEscape::None });
     engine.set_formatter(yaml::format);
     engine.add_filter("line", yaml::line);
     for (name, text) in [
         (TEMPLATE, include_str!("../../templates/template.yaml.j2")),
         (MAKEFILE, include_str!("../../templates/Makefile.j2")),
+        (ci::GITHUB, include_str!("../../templates/github.yml.j2")),
     ] {
         engine.add_template(name, text).map_err(|error| RenderError::Template(name, error))?;
     }

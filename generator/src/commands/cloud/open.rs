@@ -4,9 +4,9 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::rendered::Rendered;
 use super::terminal::Terminal;
-use super::{Failure, Opened, Style, words};
+use crate::commands::rendered::Rendered;
+use crate::commands::{Failure, Opened, Style, words};
 use crate::deploy::account::{Account, Identity};
 use crate::deploy::audience::Interrupt;
 use crate::deploy::deployment::Deployment;
@@ -98,5 +98,5 @@ pub fn placed(error: DeployError, opened: &Opened, environment: &str) -> Failure
         let place = opened.config.source.place(opened.config.span(environment, path).start);
         failed.asked = Some(format!("`{path}` ({}:{})", opened.config.source.path, place.line));
     }
-    Failure::Deploy(error)
+    error.into()
 }

@@ -5,14 +5,17 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::cloud::{Cloud, placed, wait_for};
-use super::rendered::Rendered;
-use super::{Done, Failure, Global, Opened, Style, pretty, print, words};
+use super::CloudFailure;
+use super::open::{Cloud, placed, wait_for};
+use crate::build;
+use crate::commands::rendered::Rendered;
+use crate::commands::{Done, Failure, Global, Opened, Style, pretty, print, words};
 use crate::config::mistake::Severity;
 use crate::deploy::apply::{Applied, Order, Outcome};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::propose::Runtime;
+use crate::deploy::standing::Described;
 use crate::render::disk;
 
 /// Make what was rendered true in the account
@@ -78,7 +81,7 @@ impl Apply {
         let rendered = Rendered::of(&opened, global, self.out.clone())?;
         if rendered.is_stale(&environment) {
             if !self.render {
-                return Err(Failure::Stale(rendered.folder.join(&environment)).into());
+                return Err(Failure::Cloud(CloudFailure::Stale(rendered.folder.join(&environment))).into());
             }
             disk::write(&rendered.changes)?;
             words(&format!("rendered into {}", rendered.folder.display()));
@@ -102,22 +105,25 @@ impl Apply {
         if self.only == Some(Part::Bucket) {
             return bucket(&deployment).await;
         }
-        let applied = self.stack(&deployment).await.map_err(|error| placed(error, opened, environment))?;
+        let applied = self.stack(&deployment, opened).await.map_err(|error| placed(error, opened, environment))?;
         report(&applied, &deployment);
         Ok(json!({ "stack": applied }))
     }
 
-    async fn stack(&self, deployment: &Deployment<'_>) -> Result<Applied, DeployError> {
-        let runtime: Option<Runtime> = None;
+    async fn stack(&self, deployment: &Deployment<'_>, opened: &Opened) -> Result<Applied, DeployError> {
+        let found = deployment.find().await?;
+        let (runtime, no_runtime) = match runtime(opened, deployment, found.as_ref()) {
+            Ok(runtime) => (runtime, String::new()),
+            Err(error) => (None, error.to_string()),
+        };
         let order = Order {
             runtime: runtime.as_ref(),
-            no_runtime: "none was built".into(),
+            no_runtime,
             express: self.express,
             no_wait: self.no_wait,
             replace: &self.replace,
             saved: self.change_set.as_deref(),
         };
-        let found = deployment.find().await?;
         if order.saved.is_none() && deployment.carried(found.as_ref(), order.runtime) {
             return deployment.apply_stack(found, &order).await;
         }
@@ -127,6 +133,25 @@ impl Apply {
         lock.release().await?;
         done
     }
+}
+
+/// The runtime of this machine: the one that was built last, or one that is built now where nothing is deployed yet.
+/// Where something is, it stays.
+fn runtime(
+    opened: &Opened,
+    deployment: &Deployment<'_>,
+    found: Option<&Described>,
+) -> Result<Option<Runtime>, Failure> {
+    let architecture = opened.pipeline(deployment.environment())?.functions.architecture;
+    let artifact = match build::artifact(&opened.root, architecture)? {
+        None if deployment.runtime_key(None, found).is_some() => {
+            words("no runtime was built here: the deployed one stays");
+            return Ok(None);
+        }
+        None => super::build::compiled(opened, architecture, None, None)?.artifact,
+        Some(artifact) => artifact,
+    };
+    Ok(Some(Runtime::new(artifact.path, architecture.word(), &artifact.sha256)))
 }
 
 async fn bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, Failure> {

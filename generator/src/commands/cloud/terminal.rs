@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{Style, to_person, words};
+use crate::commands::{Style, to_person, words};
 use crate::deploy::audience::{Answer, Audience};
 use crate::deploy::changes::Changes;
 use crate::deploy::events::Event;

@@ -1,0 +1,125 @@
+//! Compiles the runtime for Lambda with cargo-lambda, so that the same source gives the same bytes from any folder.
+
+use std::env;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use super::tools::{answer, has_std, source};
+use super::{BuildError, Tools};
+use crate::config::sections::Architecture;
+use crate::source::PACKAGE;
+
+/// Its binary, called as Lambda wants it.
+const BINARY: &str = "bootstrap";
+
+/// A program that was just compiled; its folder goes when this is dropped.
+#[derive(Debug)]
+pub struct Compiled {
+    folder: TempDir,
+}
+
+impl Compiled {
+    /// The program.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.path().join(BINARY).join(BINARY)
+    }
+}
+
+/// Compiles the functions' binary; what the compiler says goes to stderr.
+///
+/// # Errors
+/// A missing source, tool or standard library, with what to do; or what the compiler refuses.
+pub fn compile(
+    named: Option<&Path>,
+    root: &Path,
+    tools: &Path,
+    architecture: Architecture,
+) -> Result<Compiled, BuildError> {
+    let source = source(named, root)?;
+    let tools = Tools::find(tools)?;
+    let target = architecture.target();
+    if !has_std(target, &source)? {
+        return Err(BuildError::NoStd { target, source_folder: source });
+    }
+    let folder = tempfile::tempdir().map_err(|error| BuildError::Disk {
+        path: env::temp_dir(),
+        what: "used for a folder",
+        source: error,
+    })?;
+    let program = tools.cargo_lambda.display().to_string();
+    let start = |error| BuildError::Start { program: program.clone(), source: error };
+    let (glibc, minor) = super::check::GLIBC;
+    let status = Command::new(&tools.cargo_lambda)
+        .args(["lambda", "build", "--release", "--locked", "--skip-target-check", "--features", "aws"])
+        .args(["--package", PACKAGE, "--bin", BINARY])
+        .args(["--target", &format!("{target}.{glibc}.{minor}")])
+        .arg("--lambda-dir")
+        .arg(folder.path())
+        .env(tools.zig.0, &tools.zig.1)
+        .env(RUSTFLAGS, flags(&source, architecture)?)
+        .current_dir(&source)
+        .stdin(Stdio::null())
+        .stdout(stderr().map_err(start)?)
+        .status()
+        .map_err(start)?;
+    if !status.success() {
+        return Err(BuildError::Compiler(status));
+    }
+    Ok(Compiled { folder })
+}
+
+/// The variable that wins over every other way of giving the compiler flags: a developer's `-C target-cpu=native` would
+/// make a binary that Lambda cannot run
+/// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
+const RUSTFLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
+
+/// What separates flags there.
+const SEPARATOR: &str = "\x1f";
+
+/// The compiler's flags: the oldest CPU that Lambda has, and no folder of this machine in the binary.
+fn flags(source: &Path, architecture: Architecture) -> Result<OsString, BuildError> {
+    let metadata = answer("cargo", &["metadata", "--no-deps", "--locked", "--format-version", "1"], source)?;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap_or_default();
+    let Some(target) = metadata.get("target_directory").and_then(serde_json::Value::as_str) else {
+        return Err(BuildError::Answer("cargo", "its metadata names no target directory".into()));
+    };
+    let sysroot = answer("rustc", &["--print", "sysroot"], source)?;
+    let home = env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    // Where several fit, the last one holds: a target folder within the source comes after it.
+    let places = [
+        home.map(|home| (home, "/cargo")),
+        Some((Path::new(sysroot.trim()).join("lib/rustlib/src/rust"), "/rust")),
+        Some((source.to_owned(), "/fanggen")),
+        Some((PathBuf::from(target), "/target")),
+    ];
+    let mut flags = OsString::from(format!("-Ctarget-cpu={}", cpu(architecture)));
+    for (from, to) in places.into_iter().flatten() {
+        flags.push(SEPARATOR);
+        flags.push("--remap-path-prefix=");
+        flags.push(from);
+        flags.push("=");
+        flags.push(to);
+    }
+    Ok(flags)
+}
+
+/// The oldest CPU that Lambda runs on: AVX2 is promised on x86_64 (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-avx2.html>),
+/// and arm64 is a Graviton2 (<https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html>).
+fn cpu(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::Arm64 => "neoverse-n1",
+        Architecture::X86_64 => "haswell",
+    }
+}
+
+/// Our own stderr, for a program that would print words to stdout, where data goes.
+fn stderr() -> io::Result<Stdio> {
+    Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
+}

@@ -1,0 +1,60 @@
+//! The commands that need AWS, and what they share.
+
+mod apply;
+mod build;
+mod open;
+mod terminal;
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{Done, Failure, Global};
+use crate::build::BuildError;
+use crate::deploy::error::DeployError;
+
+/// A command that needs AWS.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Build(build::Build),
+    Apply(apply::Apply),
+}
+
+impl Command {
+    /// Does it.
+    pub fn execute(self, global: &Global) -> Done {
+        match self {
+            Self::Build(command) => command.execute(global),
+            Self::Apply(command) => command.execute(global),
+        }
+    }
+}
+
+/// Why such a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudFailure {
+    /// No artifact.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// What is on disk is not what the file renders to.
+    #[error(
+        "what is in `{}` is not what the file renders to: nothing was touched\n  run `fanggen render` and look at what \
+         changed, or add `--render`", .0.display()
+    )]
+    Stale(PathBuf),
+    /// A deployment that stopped.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::Cloud(error.into())
+    }
+}
+
+impl From<DeployError> for Failure {
+    fn from(error: DeployError) -> Self {
+        Self::Cloud(error.into())
+    }
+}

@@ -1,0 +1,128 @@
+//! The workflow of a continuous integration: checks and a plan for every pull request, and what is merged is applied.
+
+use std::collections::BTreeMap;
+
+use minijinja::context;
+use minijinja::value::{Serde, Value};
+use serde::Serialize;
+
+use super::{Artifact, PINS, RenderError, carried, engine, fill};
+use crate::config::default_environment;
+use crate::config::pipeline::Pipeline;
+use crate::config::sections::Architecture;
+use crate::plan::Plan;
+
+pub(super) const GITHUB: &str = "github.yml";
+
+/// GitHub's own expressions stand in double braces, which the other templates take for theirs.
+const PLACES: (&str, &str) = ("[[", "]]");
+
+/// Where things are in the repository.
+#[derive(Clone, Debug)]
+pub struct Places<'a> {
+    /// The folder of the pipeline's file, from the root of the repository; `.` for the root itself.
+    pub folder: &'a str,
+    /// The pipeline's file, from that folder.
+    pub file: &'a str,
+    /// fanggen's own source, from the root of the repository, where it is part of it.
+    pub source: Option<&'a str>,
+}
+
+/// An environment, in the words of the workflow.
+#[derive(Debug, Serialize)]
+struct Stage {
+    name: String,
+    region: String,
+    architecture: &'static str,
+    /// Names of jobs, which take letters, digits, `-` and `_`, as names of environments do.
+    plan: String,
+    apply: String,
+    /// What has to be done before it is applied.
+    needs: Vec<String>,
+    /// Whether somebody has to approve.
+    guarded: bool,
+    plan_title: String,
+    apply_title: String,
+    plan_role: String,
+    role: String,
+    plan_group: String,
+    group: String,
+    /// By which the comment of an earlier plan is found again.
+    marker: String,
+}
+
+/// What is compiled for an architecture: a build serves all of its environments.
+#[derive(Debug, Serialize)]
+struct Binary {
+    architecture: &'static str,
+    target: &'static str,
+    environment: String,
+}
+
+/// The workflow of GitHub, by its path from the folder of workflows.
+///
+/// # Errors
+/// See [`RenderError`].
+pub fn github(
+    pipelines: &BTreeMap<String, Pipeline>,
+    plans: &BTreeMap<String, Plan>,
+    places: &Places<'_>,
+) -> Result<Artifact, RenderError> {
+    [Some(places.folder), Some(places.file), places.source].into_iter().flatten().try_for_each(carried)?;
+    let names: Vec<String> = plans.keys().cloned().collect();
+    let first = default_environment(&names);
+    let mut stages: Vec<Stage> = Vec::new();
+    let mut binaries: BTreeMap<&str, Binary> = BTreeMap::new();
+    // The default environment goes first, and the others after it.
+    for (name, plan) in plans.iter().filter(|(name, _)| *name == first).chain(plans.iter().filter(|(n, _)| *n != first))
+    {
+        let Some(pipeline) = pipelines.get(name) else { continue };
+        let architecture: Architecture = pipeline.functions.architecture;
+        let word = architecture.word();
+        let binary = Binary { architecture: word, target: architecture.target(), environment: name.clone() };
+        binaries.entry(word).or_insert(binary);
+        stages.push(stage(name, plan, word, first));
+    }
+    let pipeline = plans.values().next().map(|plan| plan.pipeline.clone()).unwrap_or_default();
+    let origin =
+        if places.folder == "." { places.file.to_owned() } else { format!("{}/{}", places.folder, places.file) };
+    let text = fill(
+        &engine(PLACES)?,
+        GITHUB,
+        context! {
+            pipeline => pipeline.as_str(), origin, folder => places.folder, file => places.file,
+            source => places.source, stages => Value::from(Serde(&stages)),
+            binaries => Value::from(Serde(binaries.into_values().collect::<Vec<_>>())),
+            pins => BTreeMap::from(PINS),
+        },
+    )?;
+    Ok(Artifact { path: format!("{pipeline}.yml"), text })
+}
+
+fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> Stage {
+    // Names of variables take capitals, digits and `_`.
+    let variable: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    let is_first = name == first;
+    let mut needs = vec!["check".to_owned()];
+    if !is_first {
+        needs.push(format!("apply-{first}"));
+    }
+    Stage {
+        name: name.to_owned(),
+        region: plan.region.clone(),
+        architecture,
+        plan: format!("plan-{name}"),
+        apply: format!("apply-{name}"),
+        needs,
+        // Also where it is the only one.
+        guarded: !is_first || name.starts_with("prod"),
+        plan_title: format!("plan {name}"),
+        apply_title: format!("apply {name}"),
+        plan_role: format!("${{{{ vars.AWS_PLAN_ROLE_ARN_{variable} || vars.AWS_ROLE_ARN_{variable} }}}}"),
+        role: format!("${{{{ vars.AWS_ROLE_ARN_{variable} }}}}"),
+        plan_group: format!("plan-{}-${{{{ github.ref }}}}", plan.stack),
+        group: plan.stack.clone(),
+        marker: format!("<!-- fanggen plan {} -->", plan.stack),
+    }
+}
