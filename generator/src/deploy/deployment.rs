@@ -274,7 +274,7 @@ impl<'a> Deployment<'a> {
     /// A failed call.
     pub async fn remove_shell(&self) -> Result<(), DeployError> {
         let Some(stack) = self.find().await? else { return Ok(()) };
-        if stack.standing() == Standing::Shell && self.stack.change_sets().await?.is_empty() {
+        if stack.standing() == Standing::Shell && self.sweep().await?.is_empty() {
             let mark = self.mark(&stack.id).await?;
             self.stack.delete(&stack.id).await?;
             follow(&self.stack, &stack.id, mark.as_deref(), &*self.audience, &Interrupt::default()).await?;

@@ -99,6 +99,18 @@ pub enum DeployError {
         /// The environment.
         environment: String,
     },
+    /// A look at a stack that is not at rest.
+    #[error(
+        "stack `{stack}` is in {status}, and nothing can be planned on it\n  run `fanggen apply --env {environment}`, which brings it to rest first"
+    )]
+    NotNow {
+        /// The stack.
+        stack: String,
+        /// Its status.
+        status: String,
+        /// The environment.
+        environment: String,
+    },
     /// A deletion did not go through.
     #[error("stack `{stack}` could not be deleted the last time{}\n  run `fanggen destroy --env {environment}` first", because(.reason))]
     DeletionStuck {

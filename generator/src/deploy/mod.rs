@@ -14,6 +14,7 @@ pub mod events;
 pub mod follow;
 pub mod generated;
 pub mod lock;
+pub mod look;
 pub mod propose;
 pub mod stack;
 pub mod standing;

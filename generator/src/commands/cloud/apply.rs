@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::CloudFailure;
+use super::build::compiled;
 use super::open::{Cloud, placed, wait_for};
 use crate::build;
 use crate::commands::rendered::Rendered;
@@ -112,10 +113,7 @@ impl Apply {
 
     async fn stack(&self, deployment: &Deployment<'_>, opened: &Opened) -> Result<Applied, DeployError> {
         let found = deployment.find().await?;
-        let (runtime, no_runtime) = match runtime(opened, deployment, found.as_ref()) {
-            Ok(runtime) => (runtime, String::new()),
-            Err(error) => (None, error.to_string()),
-        };
+        let (runtime, no_runtime) = order_of(opened, deployment, found.as_ref(), true);
         let order = Order {
             runtime: runtime.as_ref(),
             no_runtime,
@@ -135,23 +133,31 @@ impl Apply {
     }
 }
 
-/// The runtime of this machine: the one that was built last, or one that is built now where nothing is deployed yet.
-/// Where something is, it stays.
-fn runtime(
+/// The runtime of this machine, or why there is none: the one that was built last, or one that is built now where
+/// nothing is deployed yet. Where something is, it stays.
+pub fn order_of(
     opened: &Opened,
     deployment: &Deployment<'_>,
     found: Option<&Described>,
-) -> Result<Option<Runtime>, Failure> {
-    let architecture = opened.pipeline(deployment.environment())?.functions.architecture;
-    let artifact = match build::artifact(&opened.root, architecture)? {
-        None if deployment.runtime_key(None, found).is_some() => {
-            words("no runtime was built here: the deployed one stays");
-            return Ok(None);
-        }
-        None => super::build::compiled(opened, architecture, None, None)?.artifact,
-        Some(artifact) => artifact,
+    build: bool,
+) -> (Option<Runtime>, String) {
+    let ready = || -> Result<Option<Runtime>, Failure> {
+        let architecture = opened.pipeline(deployment.environment())?.functions.architecture;
+        let artifact = match build::artifact(&opened.root, architecture)? {
+            None if !build => return Ok(None),
+            None if deployment.runtime_key(None, found).is_some() => {
+                words("no runtime was built here: the deployed one stays");
+                return Ok(None);
+            }
+            None => compiled(opened, architecture, None, None)?.artifact,
+            Some(artifact) => artifact,
+        };
+        Ok(Some(Runtime::new(artifact.path, architecture.word(), &artifact.sha256)))
     };
-    Ok(Some(Runtime::new(artifact.path, architecture.word(), &artifact.sha256)))
+    match ready() {
+        Ok(runtime) => (runtime, String::new()),
+        Err(error) => (None, error.to_string()),
+    }
 }
 
 async fn bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, Failure> {

@@ -3,6 +3,7 @@
 mod apply;
 mod build;
 mod open;
+pub mod plan;
 mod terminal;
 
 use std::path::PathBuf;
