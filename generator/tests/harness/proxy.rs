@@ -271,7 +271,7 @@ impl Shared {
         let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
         // All headers stay as they came, `Host` among them, for the signature covers them.
         let mut headers = call.head.headers.clone();
-        for own in ["connection", "transfer-encoding", "content-length"] {
+        for own in ["connection", "transfer-encoding"] {
             headers.remove(own);
         }
         let request = self.client.request(call.head.method.clone(), format!("{}{path}", self.upstream));

@@ -164,10 +164,7 @@ fn s3(head: &Parts, path: &[&str]) -> Option<&'static str> {
     const PARTS: [(&str, [&str; 3]); 9] = [
         ("versioning", ["GetBucketVersioning", "PutBucketVersioning", ""]),
         ("encryption", ["GetBucketEncryption", "PutBucketEncryption", "DeleteBucketEncryption"]),
-        (
-            "lifecycle",
-            ["GetBucketLifecycleConfiguration", "PutBucketLifecycleConfiguration", "DeleteBucketLifecycle"],
-        ),
+        ("lifecycle", ["GetBucketLifecycleConfiguration", "PutBucketLifecycleConfiguration", "DeleteBucketLifecycle"]),
         ("policy", ["GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"]),
         ("policyStatus", ["GetBucketPolicyStatus", "", ""]),
         ("publicAccessBlock", ["GetPublicAccessBlock", "PutPublicAccessBlock", "DeletePublicAccessBlock"]),
