@@ -1,29 +1,24 @@
 //! The harness of all that touches AWS: an emulator, permissions, a proxy before it, and a stand-in for CloudFormation.
 #![cfg(feature = "aws")]
 
-#[path = "harness/deployer.rs"]
-mod deployer;
-#[path = "harness/emulator.rs"]
-mod emulator;
-#[path = "harness/proxy.rs"]
-mod proxy;
-#[path = "harness/scripted.rs"]
-mod scripted;
+#[path = "harness/aws/mod.rs"]
+mod aws;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "harness/wire.rs"]
-mod wire;
 
 use std::process::Command;
 use std::time::Duration;
 
+use aws::deployer::deployer;
+use aws::emulator::{self, ACCOUNT, Emulator, block_on};
+use aws::faults::{Fault, Faults};
+use aws::permissions::{handlers, refused};
+use aws::proxy::{Cut, Proxy};
+use aws::scripted::{NO_CHANGES, Outcome, Story, step};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::error::ProvideErrorMetadata as _;
-use emulator::{ACCOUNT, Emulator, block_on};
-use proxy::{Cut, Fault, Faults, Proxy};
-use scripted::{NO_CHANGES, Outcome, Story, step};
 
 const TABLE: &str = "AWS::DynamoDB::Table";
 
@@ -60,7 +55,7 @@ fn a_deployer_does_what_the_policy_says_and_nothing_else() {
         })
         .collect();
     let policy = format!(r#"{{"Version":"2012-10-17","Statement":[{}]}}"#, statements.join(","));
-    let key = deployer::deployer(emulator, "narrow", &policy);
+    let key = deployer(emulator, "narrow", &policy);
     let config = emulator.sdk(&emulator.endpoint(), &key);
     let s3 = aws_sdk_s3::Client::new(&config);
     for number in [0, 59] {
@@ -89,7 +84,7 @@ fn the_proxy_passes_on_what_is_signed_and_names_every_call() {
     let proxy = Proxy::before(emulator);
     // Signatures of a user are checked, those of the root are not.
     let all = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-    let key = deployer::deployer(emulator, "mighty", all);
+    let key = deployer(emulator, "mighty", all);
     let config = emulator.sdk(&proxy.endpoint(), &key);
     let s3 = aws_sdk_s3::Client::new(&config);
     let big = vec![7_u8; 6_000_000];
@@ -343,4 +338,21 @@ fn a_stuck_rollback_a_stuck_deletion_and_no_changes_are_told_as_on_aws() {
         assert_eq!(status().await.as_deref(), Some("DELETE_IN_PROGRESS"));
         assert_eq!(status().await, None);
     });
+}
+
+#[test]
+fn what_cloudformation_needs_is_known_and_what_a_policy_lacks_is_found() {
+    let needed = handlers(&["AWS::SQS::Queue", "AWS::Scheduler::Schedule"]);
+    assert!(needed["AWS::SQS::Queue"]["create"].contains("sqs:CreateQueue"), "{needed:?}");
+    let create: Vec<&str> = needed["AWS::Scheduler::Schedule"]["create"].iter().map(String::as_str).collect();
+    assert_eq!(create, ["iam:PassRole", "scheduler:CreateSchedule", "scheduler:GetSchedule"]);
+
+    let policy = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":"scheduler:*","Resource":"arn:aws:scheduler:*:*:schedule/default/fang-*"}]}"#;
+    let refused = |name: &str| {
+        let arn = format!("arn:aws:scheduler:us-east-1:{ACCOUNT}:schedule/default/{name}");
+        refused(Emulator::shared(), policy, &create, &arn)
+    };
+    assert_eq!(refused("fang-dev").into_iter().collect::<Vec<_>>(), ["iam:PassRole"]);
+    assert_eq!(refused("other").len(), 3);
 }

@@ -1,6 +1,4 @@
 //! An emulator of AWS for one test process, with TLS and checked permissions, and a way to it for the SDK and `fanggen`.
-#![allow(clippy::panic, reason = "a test without its emulator has nothing to judge")]
-#![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -17,7 +15,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair}
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
-use super::tools;
+use crate::tools;
 
 /// The account of the root key below, and of every user made with it.
 pub const ACCOUNT: &str = "123456789012";

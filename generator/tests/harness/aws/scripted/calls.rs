@@ -1,11 +1,12 @@
-//! What the told CloudFormation does for each operation, and its answers in XML.
+//! What the told CloudFormation does for each operation.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::super::wire::{Answer, ID, escaped, xml};
-use super::{Change, ChangeSet, Event, GONE, Stack, Story};
+use super::super::wire::Answer;
+use super::xml::{event_xml, reply, resources_xml, set_xml, stack_xml, tag, text_tag};
+use super::{ChangeSet, GONE, Story};
 
 type Form = BTreeMap<String, String>;
 type Refused = (u16, &'static str, String);
@@ -28,13 +29,13 @@ impl Story {
         match operation {
             "DescribeStacks" | "ListStacks" if name.is_empty() => {
                 let stacks = self.stack.as_ref().filter(|stack| stack.status != GONE);
-                let list = stacks.map(|stack| self.stack_xml(stack)).unwrap_or_default();
+                let list = stacks.map(|stack| stack_xml(&self.name, stack)).unwrap_or_default();
                 let list = if operation == "ListStacks" { tag("StackSummaries", &list) } else { tag("Stacks", &list) };
                 Ok(reply(operation, &list))
             }
             "DescribeStacks" => {
                 let stack = self.find(&name).ok_or_else(|| no_stack(&name))?;
-                Ok(reply(operation, &tag("Stacks", &self.stack_xml(stack))))
+                Ok(reply(operation, &tag("Stacks", &stack_xml(&self.name, stack))))
             }
             "DescribeStackEvents" => self.events_of(&name, &text("NextToken")),
             "CreateChangeSet" => self.create_change_set(&name, &set, form),
@@ -187,6 +188,8 @@ impl Story {
         self.sets.clear();
         if let Some(stack) = &mut self.stack {
             (stack.template, stack.parameters, stack.tags) = (set.template, set.parameters, set.tags);
+            stack.set = set.id;
+            stack.updated = (!new).then(Timestamp::now);
         }
         let course: &[&str] = match (set.kind.as_str(), new) {
             ("IMPORT", _) => &["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"],
@@ -209,26 +212,6 @@ impl Story {
         self.react("DeleteStack", token, course);
         Ok(reply("DeleteStack", ""))
     }
-
-    fn stack_xml(&self, stack: &Stack) -> String {
-        let outputs = members(&stack.outputs, "OutputKey", "OutputValue");
-        let parameters = members(&stack.parameters, "ParameterKey", "ParameterValue");
-        let inner = [
-            text_tag("StackId", &stack.id),
-            text_tag("StackName", &self.name),
-            tag("CreationTime", &stack.created.to_string()),
-            text_tag("StackStatus", &stack.status),
-            text_tag("StackStatusReason", &stack.reason),
-            tag("DisableRollback", "false"),
-            tag("EnableTerminationProtection", &stack.protected.to_string()),
-            tag("Capabilities", "<member>CAPABILITY_NAMED_IAM</member>"),
-            tag("Outputs", &outputs),
-            tag("Parameters", &parameters),
-            tag("Tags", &members(&stack.tags, "Key", "Value")),
-            tag("DriftInformation", "<StackDriftStatus>NOT_CHECKED</StackDriftStatus>"),
-        ];
-        tag("member", &inner.concat())
-    }
 }
 
 fn no_stack(name: &str) -> Refused {
@@ -244,78 +227,4 @@ fn pairs(form: &Form, list: &str, [key, value]: [&str; 2], old: &BTreeMap<String
         old.or(at(index, value)).cloned().unwrap_or_default()
     };
     keys.map(|(index, key)| (key.clone(), kept(index, &key))).collect()
-}
-
-fn set_xml(stack: &str, stack_id: &str, set: &ChangeSet, whole: bool) -> String {
-    let done = set.status != "CREATE_IN_PROGRESS";
-    let reason = if done { set.reason.as_str() } else { "" };
-    let mut inner = [
-        text_tag("ChangeSetName", &set.name),
-        text_tag("ChangeSetId", &set.id),
-        text_tag("StackId", stack_id),
-        text_tag("StackName", stack),
-        tag("CreationTime", &set.created.to_string()),
-        tag("Status", &set.status),
-        text_tag("StatusReason", reason),
-        tag("ExecutionStatus", &set.execution),
-    ]
-    .concat();
-    if whole {
-        let changes: String = set.changes.iter().filter(|_| done).map(change_xml).collect();
-        inner += &tag("Parameters", &members(&set.parameters, "ParameterKey", "ParameterValue"));
-        inner += &(tag("Tags", &members(&set.tags, "Key", "Value")) + &tag("Changes", &changes));
-    }
-    inner
-}
-
-fn change_xml(change: &Change) -> String {
-    let inner = [
-        tag("Action", &change.action),
-        text_tag("LogicalResourceId", &change.logical),
-        text_tag("ResourceType", &change.kind),
-        text_tag("Replacement", &change.replacement),
-        tag("Scope", ""),
-        tag("Details", ""),
-    ];
-    tag("member", &(tag("Type", "Resource") + &tag("ResourceChange", &inner.concat())))
-}
-
-fn event_xml(event: &Event, time: &str) -> String {
-    [
-        text_tag("LogicalResourceId", &event.logical),
-        text_tag("PhysicalResourceId", &event.physical),
-        text_tag("ResourceType", &event.kind),
-        tag(time, &event.time.to_string()),
-        text_tag("ResourceStatus", &event.status),
-        text_tag("ResourceStatusReason", &event.reason),
-    ]
-    .concat()
-}
-
-fn resources_xml(stack: &Stack, time: &str) -> String {
-    stack.resources.values().map(|event| tag("member", &event_xml(event, time))).collect()
-}
-
-fn members(pairs: &BTreeMap<String, String>, key: &str, value: &str) -> String {
-    pairs.iter().map(|(name, text)| tag("member", &(tag(key, &escaped(name)) + &tag(value, &escaped(text))))).collect()
-}
-
-fn tag(name: &str, inner: &str) -> String {
-    format!("<{name}>{inner}</{name}>")
-}
-
-/// Absent where there is nothing to say, as on AWS.
-fn text_tag(name: &str, text: &str) -> String {
-    if text.is_empty() { String::new() } else { tag(name, &escaped(text)) }
-}
-
-fn reply(operation: &str, inner: &str) -> Answer {
-    let result = tag(&format!("{operation}Result"), inner);
-    xml(
-        200,
-        format!(
-            "<{operation}Response xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\">{result}\
-             <ResponseMetadata><RequestId>{ID}</RequestId></ResponseMetadata></{operation}Response>"
-        ),
-    )
 }

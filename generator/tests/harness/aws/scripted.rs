@@ -14,7 +14,6 @@
 //!
 //! The first step of a list holds as soon as the call is answered; each DescribeStacks or DescribeStackEvents that was
 //! answered leads to the next, and the last one stays. A call without a list does what AWS does when all goes well.
-#![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -25,8 +24,8 @@ use super::emulator::{ACCOUNT, REGION};
 use super::proxy::StandIn;
 use super::wire::{Answer, Call, query_error};
 
-#[path = "scripted_xml.rs"]
-mod answers;
+mod calls;
+mod xml;
 
 /// What AWS says of a change set that changes nothing: the first of a template, the second of a transformed one.
 pub const NO_CHANGES: &str =
@@ -154,6 +153,9 @@ struct Stack {
     outputs: BTreeMap<String, String>,
     protected: bool,
     created: Timestamp,
+    updated: Option<Timestamp>,
+    /// The change set that was executed last.
+    set: String,
     resources: BTreeMap<String, Event>,
 }
 
@@ -168,7 +170,11 @@ pub struct Story {
     reactions: BTreeMap<String, VecDeque<Vec<Step>>>,
     refusals: BTreeMap<String, VecDeque<(u16, String, String)>>,
     outcomes: VecDeque<Outcome>,
+    /// The steps after the present one, and how many polls that one still holds.
     coming: VecDeque<Step>,
+    polls: usize,
+    /// Of the operation at work: its events carry it.
+    token: String,
     page: usize,
 }
 
@@ -210,7 +216,7 @@ impl Story {
 
     /// A resource of the stack that is there, with the event of its state.
     pub fn resource(mut self, logical: &str, kind: &str, status: &str, reason: &str) -> Self {
-        self.happen(Event::new(logical, kind, status, reason), "");
+        self.happen(Event::new(logical, kind, status, reason));
         self
     }
 
@@ -248,7 +254,7 @@ impl Story {
     }
 
     fn stacked(mut self, change: impl FnOnce(&mut Stack)) -> Self {
-        change(self.stack.get_or_insert_with(Stack::default));
+        change(self.stack.as_mut().expect("a stack: say `at` first"));
         self
     }
 
@@ -259,26 +265,26 @@ impl Story {
         self.stack = Some(Stack { id, created: Timestamp::now(), ..Stack::default() });
         self.events.clear();
         self.sets.clear();
-        self.reach(step(status), "");
+        self.reach(step(status));
     }
 
     /// The stack comes to a state.
-    fn reach(&mut self, step: Step, token: &str) {
+    fn reach(&mut self, step: Step) {
         for event in step.events {
-            self.happen(event, token);
+            self.happen(event);
         }
         let Some(stack) = &mut self.stack else { return };
         (stack.status, stack.reason) = (step.status.clone(), step.reason.clone());
         let id = stack.id.clone();
         let own = Event::new(&self.name.clone(), "AWS::CloudFormation::Stack", &step.status, &step.reason);
-        self.happen(Event { physical: id, ..own }, token);
+        self.happen(Event { physical: id, ..own });
     }
 
     /// Each event is a millisecond after the last at least, so that their order is that of their times.
-    fn happen(&mut self, event: Event, token: &str) {
+    fn happen(&mut self, event: Event) {
         let after = self.events.last().and_then(|last| last.time.checked_add(jiff::Span::new().milliseconds(1)).ok());
         let now = Timestamp::now();
-        let event = Event { time: after.map_or(now, |after| after.max(now)), token: token.to_owned(), ..event };
+        let event = Event { time: after.map_or(now, |after| after.max(now)), token: self.token.clone(), ..event };
         if let Some(stack) = &mut self.stack
             && event.kind != "AWS::CloudFormation::Stack"
         {
@@ -290,28 +296,24 @@ impl Story {
     /// Begins what an operation leads to: as it was told, or else as AWS does it.
     fn react(&mut self, operation: &str, token: &str, otherwise: &[&str]) {
         let told = self.reactions.get_mut(operation).and_then(VecDeque::pop_front);
-        let mut steps: VecDeque<Step> =
-            told.unwrap_or_else(|| otherwise.iter().map(|status| step(status)).collect()).into();
-        if let Some(first) = steps.pop_front() {
-            let polls = first.polls;
-            self.reach(first, token);
-            // The state that holds now waits at the head, without what already happened.
-            self.coming = steps;
-            self.coming.push_front(Step { polls, reason: token.to_owned(), ..Step::default() });
+        let usual = || otherwise.iter().map(|status| step(status)).collect();
+        self.coming = told.unwrap_or_else(usual).into();
+        token.clone_into(&mut self.token);
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        if let Some(next) = self.coming.pop_front() {
+            self.polls = next.polls;
+            self.reach(next);
         }
     }
 
     /// One poll was answered.
     fn poll(&mut self) {
-        let Some(now) = self.coming.front_mut() else { return };
-        now.polls = now.polls.saturating_sub(1);
-        if now.polls > 0 {
-            return;
-        }
-        let token = self.coming.pop_front().map(|now| now.reason).unwrap_or_default();
-        if let Some(next) = self.coming.front_mut() {
-            let next = std::mem::replace(next, Step { polls: next.polls, reason: token.clone(), ..Step::default() });
-            self.reach(next, &token);
+        self.polls = self.polls.saturating_sub(1);
+        if self.polls == 0 {
+            self.advance();
         }
     }
 

@@ -1,6 +1,4 @@
 //! Somebody with exactly the permissions of a policy: an IAM user of the emulator, and the key to act as that user.
-#![allow(clippy::panic, reason = "a test without its deployer has nothing to judge")]
-#![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 use aws_sdk_iam::Client;
 use aws_sdk_sts::config::Credentials;
