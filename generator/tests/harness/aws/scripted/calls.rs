@@ -184,8 +184,9 @@ impl Story {
             return Err((400, "InvalidChangeSetStatus", said));
         }
         let new = self.stack.as_ref().is_some_and(|stack| stack.status == "REVIEW_IN_PROGRESS");
-        // All change sets of a stack go when one of them is executed.
-        self.sets.clear();
+        // The others go with it; this one stays, and cannot be executed again.
+        self.sets.retain(|other| other.id == set.id);
+        self.sets.iter_mut().for_each(|done| "EXECUTE_COMPLETE".clone_into(&mut done.execution));
         if let Some(stack) = &mut self.stack {
             (stack.template, stack.parameters, stack.tags) = (set.template, set.parameters, set.tags);
             stack.set = set.id;
