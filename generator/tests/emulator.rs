@@ -30,7 +30,8 @@ fn once(emulator: &Emulator, endpoint: &str) -> SdkConfig {
 
 #[test]
 fn the_emulator_knows_its_accounts_and_forgets_them() {
-    let emulator = Emulator::start();
+    // With TLS and permissions the shared one of all other tests is started.
+    let emulator = Emulator::plain();
     let config = emulator.sdk(&emulator.endpoint(), &emulator.root());
     let client = aws_sdk_sts::Client::new(&config);
     assert_eq!(block_on(client.get_caller_identity().send()).expect("an identity").account(), Some(ACCOUNT));
@@ -92,11 +93,10 @@ fn the_proxy_passes_on_what_is_signed_and_names_every_call() {
     block_on(async {
         s3.create_bucket().bucket("proxied").send().await.expect("made");
         s3.put_object().bucket("proxied").key("a/b c+ü.zip").body(big.clone().into()).send().await.expect("put");
-        let streamed = std::env::temp_dir().join(format!("fanggen-proxied-{}", std::process::id()));
+        let streamed = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(&streamed, &big).expect("written");
-        let body = aws_sdk_s3::primitives::ByteStream::from_path(&streamed).await.expect("a body");
+        let body = aws_sdk_s3::primitives::ByteStream::from_path(streamed.path()).await.expect("a body");
         s3.put_object().bucket("proxied").key("streamed").body(body).send().await.expect("put");
-        std::fs::remove_file(&streamed).expect("removed");
         s3.head_object().bucket("proxied").key("streamed").send().await.expect("there");
         let got = s3.get_object().bucket("proxied").key("a/b c+ü.zip").send().await.expect("got");
         assert_eq!(got.body.collect().await.expect("all").into_bytes(), big);
@@ -172,12 +172,13 @@ fn faults_are_those_that_the_sdk_knows() {
     let names: Vec<_> = all.buckets().iter().filter_map(|bucket| bucket.name()).collect();
     assert!(names.contains(&"unheard-of") && !names.contains(&"lost-for-ever"), "{names:?}");
 
-    // A share of calls, the same ones for the same seed; the SDK's own retries get through.
-    let patient = aws_sdk_sts::Client::new(&emulator.sdk(&proxy.endpoint(), &emulator.root()));
+    // A share of calls, the same ones for the same seed.
+    let sts = aws_sdk_sts::Client::new(&config);
     let run = |seed| {
         proxy.clear();
         proxy.faults(Faults::all(seed, 20));
-        (0..40).filter(|_| block_on(patient.get_caller_identity().send()).is_ok()).count();
+        let good = (0..40).filter(|_| block_on(sts.get_caller_identity().send()).is_ok()).count();
+        assert!((20..40).contains(&good), "{good} of 40");
         proxy.seen()
     };
     let seen = run(3);

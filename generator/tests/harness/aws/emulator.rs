@@ -120,7 +120,7 @@ impl Emulator {
         Credentials::new(number, "test", None, None, "emulator")
     }
 
-    /// Forgets everything in all accounts.
+    /// Forgets everything in all accounts: not for the shared one, where other tests are at work.
     pub fn reset(&self) {
         let answer = block_on(self.client().post(format!("{}/_ministack/reset", self.endpoint())).send());
         assert!(answer.is_ok_and(|answer| answer.status().is_success()), "no reset; the log:\n{}", self.log());
