@@ -1,4 +1,4 @@
-//! Linters from PyPI at pinned versions, installed once per machine and shared by every test process.
+//! Linters and an emulator of AWS from PyPI at pinned versions, installed once per machine and shared by every test process.
 #![allow(
     clippy::panic,
     reason = "a test without its linter has nothing to judge: stopping with the cause is the answer"
@@ -12,7 +12,11 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Every tool and its version: a tool more is a line here and a function below.
-const PINS: &[(&str, &str)] = &[("cfn-lint", "1.58.0"), ("taplo", "0.9.3")];
+///
+/// The emulator learns the actions of REST services from `botocore`, which `cfn-lint` brings: without it, Scheduler's
+/// calls would pass unchecked.
+const PINS: &[(&str, &str)] =
+    &[("cfn-lint", "1.58.0"), ("check-jsonschema", "0.39.0"), ("ministack", "1.5.33"), ("taplo", "0.9.3")];
 
 /// Written last into the environment: without it an installation was interrupted.
 const MARKER: &str = "ready";
@@ -20,6 +24,16 @@ const MARKER: &str = "ready";
 /// The program that judges CloudFormation templates.
 pub fn cfn_lint() -> PathBuf {
     tool("cfn-lint")
+}
+
+/// The program that checks JSON and YAML against schemas, and carries that of GitHub's workflows.
+pub fn check_jsonschema() -> PathBuf {
+    tool("check-jsonschema")
+}
+
+/// The Python that has the emulator of AWS.
+pub fn ministack_python() -> PathBuf {
+    tool("ministack").with_file_name("python")
 }
 
 /// The program that checks and formats TOML.

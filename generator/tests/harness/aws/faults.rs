@@ -1,0 +1,49 @@
+//! What goes wrong between us and AWS: how, how often, and for which calls.
+
+use std::time::Duration;
+
+/// What may go wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    Throttled,
+    Broken,
+    /// The connection ends before AWS hears of the call.
+    Lost,
+    /// AWS does what the call asks, then the connection ends without an answer.
+    Unheard,
+    Late(Duration),
+}
+
+/// Which calls go wrong: a share of all of them, and how. The same seed meets the same calls: each operation's calls
+/// are counted on their own, so that what runs at the same time does not change it.
+#[derive(Clone, Debug)]
+pub struct Faults {
+    pub seed: u64,
+    pub percent: u64,
+    pub kinds: Vec<Fault>,
+}
+
+impl Faults {
+    /// A share of calls, with everything that may go wrong.
+    pub fn all(seed: u64, percent: u64) -> Self {
+        let late = Fault::Late(Duration::from_millis(300));
+        Self { seed, percent, kinds: vec![Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard, late] }
+    }
+
+    /// Every call, in one way.
+    pub fn every(kind: Fault) -> Self {
+        Self { seed: 0, percent: 100, kinds: vec![kind] }
+    }
+
+    /// What happens to the nth call of an operation, if anything does.
+    pub fn meets(&self, operation: &str, nth: usize) -> Option<Fault> {
+        let mut hash = self.seed ^ 0xcbf2_9ce4_8422_2325;
+        for byte in operation.bytes().chain(nth.to_le_bytes()) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        // The low bits of FNV are poor: the rest of a good mixer sees to them.
+        hash = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        hash ^= hash >> 33;
+        (hash % 100 < self.percent).then(|| self.kinds[(hash / 100) as usize % self.kinds.len()])
+    }
+}

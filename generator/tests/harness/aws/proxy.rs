@@ -1,0 +1,243 @@
+//! A proxy between `fanggen` and the emulator: it counts the calls, stops the world at one of them, and makes faults.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+
+use super::emulator::Emulator;
+use super::faults::{Fault, Faults};
+use super::wire::{Answer, Call};
+
+/// Answers some calls in the emulator's place.
+pub type StandIn = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
+
+/// Where the world stops: the calls are counted from 1, in the order in which they come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The call never reaches AWS.
+    Before(usize),
+    /// AWS does what the call asks, and nobody hears of it.
+    After(usize),
+}
+
+/// One call that came, and what was done to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub operation: String,
+    pub fault: Option<Fault>,
+}
+
+#[derive(Default)]
+struct State {
+    seen: Vec<Seen>,
+    cut: Option<Cut>,
+    /// Nothing goes on: neither the call of the cut, nor those after it.
+    stopped: bool,
+    faults: Option<Faults>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    stops: Condvar,
+    upstream: String,
+    client: reqwest::Client,
+    stand_in: Option<Arc<StandIn>>,
+}
+
+/// Listens on plain HTTP until it is dropped.
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+    /// Its thread ends when this goes.
+    _end: oneshot::Sender<Infallible>,
+}
+
+impl Proxy {
+    pub fn before(emulator: &Emulator) -> Self {
+        Self::start(emulator, None)
+    }
+
+    /// Asks the stand-in first, and the emulator for what it does not answer.
+    pub fn with(emulator: &Emulator, stand_in: Arc<StandIn>) -> Self {
+        Self::start(emulator, Some(stand_in))
+    }
+
+    fn start(emulator: &Emulator, stand_in: Option<Arc<StandIn>>) -> Self {
+        let (upstream, client) = (emulator.endpoint(), emulator.client());
+        let shared = Arc::new(Shared { state: Mutex::default(), stops: Condvar::new(), upstream, client, stand_in });
+        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
+        let port = socket.local_addr().expect("an address").port();
+        socket.set_nonblocking(true).expect("a socket");
+        let (end, ended) = oneshot::channel();
+        let served = Arc::clone(&shared);
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serve(TcpListener::from_std(socket).expect("a socket"), served) => {}
+                    _ = ended => {}
+                }
+            });
+        });
+        Self { port, shared, _end: end }
+    }
+
+    pub fn endpoint(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// All calls so far, in the order in which they came.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.shared.state().seen.clone()
+    }
+
+    /// The operations of all calls so far.
+    pub fn operations(&self) -> Vec<String> {
+        self.seen().into_iter().map(|seen| seen.operation).collect()
+    }
+
+    /// How many calls of each operation came.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        self.operations().into_iter().for_each(|operation| *counts.entry(operation).or_default() += 1);
+        counts
+    }
+
+    /// Forgets the calls, the cut and the faults, and lets everything pass again.
+    pub fn clear(&self) {
+        *self.shared.state() = State::default();
+    }
+
+    pub fn faults(&self, faults: Faults) {
+        self.shared.state().faults = Some(faults);
+    }
+
+    /// Counts from now on, and stops the world at this call.
+    pub fn cut(&self, cut: Cut) {
+        *self.shared.state() = State { cut: Some(cut), ..State::default() };
+    }
+
+    /// Waits a moment for the cut, and says whether it came.
+    pub fn has_stopped(&self, patience: Duration) -> bool {
+        let waiting = self.shared.stops.wait_timeout_while(self.shared.state(), patience, |state| !state.stopped);
+        waiting.is_ok_and(|(state, _)| state.stopped)
+    }
+
+    /// Runs a program until it comes to the cut and is killed there with SIGKILL, or until its own end.
+    ///
+    /// Says what the operation of the cut was, or nothing where the program ended before it.
+    pub fn killed_at(&self, cut: Cut, command: &mut std::process::Command, limit: Duration) -> Option<String> {
+        self.cut(cut);
+        let begin = Instant::now();
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
+        let stopped = loop {
+            if self.has_stopped(Duration::from_millis(10)) {
+                break true;
+            }
+            if child.try_wait().expect("asked").is_some() {
+                break false;
+            }
+            if begin.elapsed() > limit {
+                let _ = child.kill();
+                panic!("{command:?} neither ended nor came to {cut:?} within {limit:?}: {:?}", self.operations());
+            }
+        };
+        // It hangs in the call of the cut, so there is no race: it cannot have gone on.
+        let _ = child.kill();
+        child.wait().expect("ended");
+        let (Cut::Before(number) | Cut::After(number)) = cut;
+        let operation = stopped.then(|| self.operations()[number - 1].clone());
+        self.clear();
+        operation
+    }
+}
+
+async fn serve(socket: TcpListener, shared: Arc<Shared>) {
+    while let Ok((stream, _)) = socket.accept().await {
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            let answer = service_fn(|request| answer(request, &shared));
+            // An error here is a connection that ended in the middle, which is what a fault may want.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+        });
+    }
+}
+
+/// An error ends the connection without an answer.
+async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Answer, String> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
+    let call = Call::new(head, body);
+    let (number, fault, cut) = shared.note(&call);
+    if cut == Some(Cut::Before(number)) || shared.state().stopped {
+        return shared.stop().await;
+    }
+    match fault {
+        Some(Fault::Throttled) => return Ok(call.throttled()),
+        Some(Fault::Broken) => return Ok(call.broken()),
+        Some(Fault::Lost) => return Err("lost".to_owned()),
+        Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
+        Some(Fault::Unheard) | None => {}
+    }
+    let answer = shared.ask(&call).await?;
+    if cut == Some(Cut::After(number)) {
+        return shared.stop().await;
+    }
+    if fault == Some(Fault::Unheard) { Err("unheard".to_owned()) } else { Ok(answer) }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+
+    fn note(&self, call: &Call) -> (usize, Option<Fault>, Option<Cut>) {
+        let operation = call.operation();
+        let mut state = self.state();
+        let nth = state.seen.iter().filter(|seen| seen.operation == operation).count();
+        let fault = state.faults.as_ref().and_then(|faults| faults.meets(&operation, nth));
+        state.seen.push(Seen { operation, fault });
+        (state.seen.len(), fault, state.cut)
+    }
+
+    /// The caller waits until it dies.
+    async fn stop(&self) -> Result<Answer, String> {
+        self.state().stopped = true;
+        self.stops.notify_all();
+        std::future::pending().await
+    }
+
+    async fn ask(&self, call: &Call) -> Result<Answer, String> {
+        if let Some(answer) = self.stand_in.as_ref().and_then(|stand_in| stand_in(call)) {
+            return Ok(answer);
+        }
+        let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
+        // All headers stay as they came, `Host` among them, for the signature covers them.
+        let mut headers = call.head.headers.clone();
+        for own in ["connection", "transfer-encoding"] {
+            headers.remove(own);
+        }
+        let request = self.client.request(call.head.method.clone(), format!("{}{path}", self.upstream));
+        let request = request.headers(headers).body(call.body.clone());
+        let answer = request.send().await.map_err(|error| format!("{error:?}"))?;
+        let mut reply = Response::builder().status(answer.status());
+        for (name, value) in answer.headers() {
+            if !["connection", "transfer-encoding"].contains(&name.as_str()) {
+                reply = reply.header(name, value);
+            }
+        }
+        let body = answer.bytes().await.map_err(|error| format!("{error:?}"))?;
+        reply.body(Full::new(body)).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,241 @@
+//! CloudFormation as a test tells it: one stack whose states are a story, in the real wire format.
+//!
+//! It stands where the emulator never gets to: failed creations, broken rollbacks, stacks that take their time. Every
+//! call but CloudFormation's goes on to the emulator, through the proxy that this stands in for:
+//!
+//! ```ignore
+//! let story = Story::of("fang-dev").on("ExecuteChangeSet", [
+//!     step("CREATE_IN_PROGRESS"),
+//!     step("ROLLBACK_IN_PROGRESS").event("Items", TABLE, "CREATE_FAILED", "Table already exists"),
+//!     step("ROLLBACK_COMPLETE"),
+//! ]);
+//! let proxy = Proxy::with(emulator, story.stand_in());
+//! ```
+//!
+//! The first step of a list holds as soon as the call is answered; each DescribeStacks or DescribeStackEvents that was
+//! answered leads to the next, and the last one stays. A call without a list does what AWS does when all goes well.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+
+use super::emulator::{ACCOUNT, REGION};
+use super::proxy::StandIn;
+use super::wire::{Answer, Call, query_error};
+
+mod calls;
+pub mod steps;
+mod xml;
+
+use steps::{Change, Event, GONE, Outcome, Step, step};
+
+#[derive(Clone, Debug, Default)]
+struct ChangeSet {
+    name: String,
+    id: String,
+    kind: String,
+    status: String,
+    execution: String,
+    reason: String,
+    changes: Vec<Change>,
+    template: String,
+    parameters: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    created: Timestamp,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Stack {
+    id: String,
+    status: String,
+    reason: String,
+    template: String,
+    parameters: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    outputs: BTreeMap<String, String>,
+    protected: bool,
+    created: Timestamp,
+    updated: Option<Timestamp>,
+    /// The change set that was executed last.
+    set: String,
+    resources: BTreeMap<String, Event>,
+}
+
+/// A stack by its name, what it is at first, and what is to happen.
+#[derive(Debug, Default)]
+pub struct Story {
+    name: String,
+    lives: usize,
+    stack: Option<Stack>,
+    sets: Vec<ChangeSet>,
+    events: Vec<Event>,
+    reactions: BTreeMap<String, VecDeque<Vec<Step>>>,
+    refusals: BTreeMap<String, VecDeque<(u16, String, String)>>,
+    outcomes: VecDeque<Outcome>,
+    /// The steps after the present one, and how many polls that one still holds.
+    coming: VecDeque<Step>,
+    polls: usize,
+    /// Of the operation at work: its events carry it.
+    token: String,
+    page: usize,
+}
+
+impl Story {
+    /// There is no such stack yet.
+    pub fn of(name: &str) -> Self {
+        Self { name: name.to_owned(), page: 100, ..Self::default() }
+    }
+
+    /// The stack is there, in this state.
+    pub fn at(mut self, status: &str) -> Self {
+        self.begin(status);
+        self
+    }
+
+    pub fn because(self, reason: &str) -> Self {
+        self.stacked(|stack| reason.clone_into(&mut stack.reason))
+    }
+
+    pub fn output(self, name: &str, value: &str) -> Self {
+        self.stacked(|stack| drop(stack.outputs.insert(name.to_owned(), value.to_owned())))
+    }
+
+    pub fn parameter(self, name: &str, value: &str) -> Self {
+        self.stacked(|stack| drop(stack.parameters.insert(name.to_owned(), value.to_owned())))
+    }
+
+    pub fn tag(self, name: &str, value: &str) -> Self {
+        self.stacked(|stack| drop(stack.tags.insert(name.to_owned(), value.to_owned())))
+    }
+
+    pub fn template(self, text: &str) -> Self {
+        self.stacked(|stack| text.clone_into(&mut stack.template))
+    }
+
+    pub fn protected(self) -> Self {
+        self.stacked(|stack| stack.protected = true)
+    }
+
+    /// A resource of the stack that is there, with the event of its state.
+    pub fn resource(mut self, logical: &str, kind: &str, status: &str, reason: &str) -> Self {
+        self.happen(Event::new(logical, kind, status, reason));
+        self
+    }
+
+    /// What the next call of this operation leads to, after the ones told before.
+    pub fn on(mut self, operation: &str, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.reactions.entry(operation.to_owned()).or_default().push_back(steps.into_iter().collect());
+        self
+    }
+
+    /// What becomes of the next change set.
+    pub fn change_set(mut self, outcome: Outcome) -> Self {
+        self.outcomes.push_back(outcome);
+        self
+    }
+
+    /// The next call of this operation is answered with an error.
+    pub fn refuse(mut self, operation: &str, status: u16, code: &str, message: &str) -> Self {
+        let refusal = (status, code.to_owned(), message.to_owned());
+        self.refusals.entry(operation.to_owned()).or_default().push_back(refusal);
+        self
+    }
+
+    /// How many events DescribeStackEvents gives at once, where it is not 100.
+    pub fn events_a_page(self, page: usize) -> Self {
+        Self { page, ..self }
+    }
+
+    /// For `Proxy::with`.
+    pub fn stand_in(self) -> Arc<StandIn> {
+        let story = Mutex::new(self);
+        Arc::new(move |call| {
+            let mut story = story.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            (call.service == "cloudformation").then(|| story.answer(call))
+        })
+    }
+
+    fn stacked(mut self, change: impl FnOnce(&mut Stack)) -> Self {
+        change(self.stack.as_mut().expect("a stack: say `at` first"));
+        self
+    }
+
+    /// A new stack of the name: each has an id of its own.
+    fn begin(&mut self, status: &str) {
+        self.lives += 1;
+        let id = format!("arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/{}/{:032x}", self.name, self.lives);
+        self.stack = Some(Stack { id, created: Timestamp::now(), ..Stack::default() });
+        self.events.clear();
+        self.sets.clear();
+        self.reach(step(status));
+    }
+
+    /// The stack comes to a state.
+    fn reach(&mut self, step: Step) {
+        for event in step.events {
+            self.happen(event);
+        }
+        let Some(stack) = &mut self.stack else { return };
+        (stack.status, stack.reason) = (step.status.clone(), step.reason.clone());
+        let id = stack.id.clone();
+        let own = Event::new(&self.name.clone(), "AWS::CloudFormation::Stack", &step.status, &step.reason);
+        self.happen(Event { physical: id, ..own });
+    }
+
+    /// Each event is a millisecond after the last at least, so that their order is that of their times.
+    fn happen(&mut self, event: Event) {
+        let after = self.events.last().and_then(|last| last.time.checked_add(jiff::Span::new().milliseconds(1)).ok());
+        let now = Timestamp::now();
+        let event = Event { time: after.map_or(now, |after| after.max(now)), token: self.token.clone(), ..event };
+        if let Some(stack) = &mut self.stack
+            && event.kind != "AWS::CloudFormation::Stack"
+        {
+            stack.resources.insert(event.logical.clone(), event.clone());
+        }
+        self.events.push(event);
+    }
+
+    /// Begins what an operation leads to: as it was told, or else as AWS does it.
+    fn react(&mut self, operation: &str, token: &str, otherwise: &[&str]) {
+        let told = self.reactions.get_mut(operation).and_then(VecDeque::pop_front);
+        let usual = || otherwise.iter().map(|status| step(status)).collect();
+        self.coming = told.unwrap_or_else(usual).into();
+        token.clone_into(&mut self.token);
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        if let Some(next) = self.coming.pop_front() {
+            self.polls = next.polls;
+            self.reach(next);
+        }
+    }
+
+    /// One poll was answered.
+    fn poll(&mut self) {
+        self.polls = self.polls.saturating_sub(1);
+        if self.polls == 0 {
+            self.advance();
+        }
+    }
+
+    /// The stack, by its name while it lives and by its id for ever.
+    fn find(&self, wanted: &str) -> Option<&Stack> {
+        let stack = self.stack.as_ref()?;
+        let alive = stack.status != GONE;
+        (stack.id == wanted || alive && self.name == wanted).then_some(stack)
+    }
+
+    fn answer(&mut self, call: &Call) -> Answer {
+        if let Some((status, code, message)) = self.refusals.get_mut(&call.name).and_then(VecDeque::pop_front) {
+            return query_error(status, &code, &message);
+        }
+        let form = call.form();
+        let answer = self.act(&call.name, &form);
+        if ["DescribeStacks", "DescribeStackEvents"].contains(&call.name.as_str()) {
+            self.poll();
+        }
+        answer.unwrap_or_else(|(status, code, message)| query_error(status, code, &message))
+    }
+}

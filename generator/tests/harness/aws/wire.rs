@@ -1,0 +1,141 @@
+//! A call to AWS as it is on the wire, and how each service's protocol says that it went wrong.
+
+use std::collections::BTreeMap;
+
+use http_body_util::Full;
+use hyper::Response;
+use hyper::body::Bytes;
+use hyper::http::request::Parts;
+use serde_json::json;
+
+use super::operations;
+
+pub type Answer = Response<Full<Bytes>>;
+
+/// A request with its whole body.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The name that it is signed for: `s3`, `cloudformation`.
+    pub service: String,
+    /// `PutObject`, `CreateChangeSet`; where no rule knows it, the method and the path.
+    pub name: String,
+    pub head: Parts,
+    pub body: Bytes,
+}
+
+impl Call {
+    pub fn new(head: Parts, body: Bytes) -> Self {
+        let service = operations::service(&head).unwrap_or("unsigned").to_owned();
+        let name =
+            operations::name(&service, &head, &body).unwrap_or_else(|| format!("{} {}", head.method, head.uri.path()));
+        Self { service, name, head, body }
+    }
+
+    /// As permissions name it, nearly: `s3:ListObjectVersions` is the operation, not its permission.
+    pub fn operation(&self) -> String {
+        format!("{}:{}", self.service, self.name)
+    }
+
+    /// The parameters of the query protocol.
+    pub fn form(&self) -> BTreeMap<String, String> {
+        form(&self.body)
+    }
+
+    fn protocol(&self) -> Protocol {
+        match self.service.as_str() {
+            "s3" => Protocol::S3,
+            "sqs" => Protocol::Sqs,
+            _ if self.head.headers.contains_key("x-amz-target") => Protocol::Json,
+            "lambda" | "scheduler" => Protocol::RestJson,
+            _ => Protocol::Query,
+        }
+    }
+
+    /// What the service says to a caller who asks too often.
+    pub fn throttled(&self) -> Answer {
+        match self.protocol() {
+            Protocol::Query => query_error(400, "Throttling", "Rate exceeded"),
+            Protocol::Json => json_error(400, "ThrottlingException", "Rate exceeded"),
+            Protocol::RestJson if self.service == "lambda" => {
+                json_error(429, "TooManyRequestsException", "Rate Exceeded.")
+            }
+            Protocol::RestJson => json_error(429, "ThrottlingException", "Rate exceeded"),
+            Protocol::Sqs => sqs_error(400, "RequestThrottled", "Request is throttled."),
+            Protocol::S3 => s3_error(503, "SlowDown", "Please reduce your request rate."),
+        }
+    }
+
+    /// What the service says when something of its own is broken.
+    pub fn broken(&self) -> Answer {
+        const SAID: &str = "We encountered an internal error. Please try again.";
+        match self.protocol() {
+            Protocol::Query => query_error(500, "InternalFailure", SAID),
+            Protocol::Json => json_error(500, "InternalServerError", SAID),
+            Protocol::RestJson if self.service == "lambda" => json_error(500, "ServiceException", SAID),
+            Protocol::RestJson => json_error(500, "InternalServerException", SAID),
+            Protocol::Sqs => sqs_error(500, "InternalFailure", SAID),
+            Protocol::S3 => s3_error(500, "InternalError", SAID),
+        }
+    }
+}
+
+enum Protocol {
+    Query,
+    Json,
+    RestJson,
+    Sqs,
+    S3,
+}
+
+/// The namespace of an error is that of its service: the SDK does not look at it, and neither do we.
+pub fn query_error(status: u16, code: &str, message: &str) -> Answer {
+    let side = if status < 500 { "Sender" } else { "Receiver" };
+    xml(
+        status,
+        format!(
+            "<ErrorResponse xmlns=\"http://cloudformation.amazonaws.com/doc/2010-05-15/\"><Error><Type>{side}</Type>\
+             <Code>{code}</Code><Message>{}</Message></Error><RequestId>{ID}</RequestId></ErrorResponse>",
+            escaped(message)
+        ),
+    )
+}
+
+fn s3_error(status: u16, code: &str, message: &str) -> Answer {
+    xml(
+        status,
+        format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>{code}</Code><Message>{message}</Message>\
+             <RequestId>{ID}</RequestId><HostId>{ID}</HostId></Error>"
+        ),
+    )
+}
+
+fn json_error(status: u16, code: &str, message: &str) -> Answer {
+    let body = json!({"__type": code, "message": message}).to_string();
+    let answer = Response::builder().status(status).header("x-amzn-errortype", code);
+    answer.header("content-type", "application/x-amz-json-1.0").body(body.into()).expect("an answer")
+}
+
+/// SQS speaks JSON, and says its codes of old in a header.
+fn sqs_error(status: u16, code: &str, message: &str) -> Answer {
+    let side = if status < 500 { "Sender" } else { "Receiver" };
+    let mut answer = json_error(status, &format!("com.amazonaws.sqs#{code}"), message);
+    answer.headers_mut().insert("x-amzn-query-error", format!("{code};{side}").parse().expect("a value"));
+    answer
+}
+
+pub fn xml(status: u16, body: String) -> Answer {
+    let answer = Response::builder().status(status).header("content-type", "text/xml").header("x-amzn-requestid", ID);
+    answer.body(body.into()).expect("an answer")
+}
+
+/// The request id of every answer that did not come from the emulator.
+pub const ID: &str = "00000000-0000-4000-8000-000000000000";
+
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+pub fn form(body: &[u8]) -> BTreeMap<String, String> {
+    url::form_urlencoded::parse(body).into_owned().collect()
+}
