@@ -49,7 +49,7 @@ pub enum LockError {
         /// The stack.
         stack: String,
         /// By whom.
-        holder: Holder,
+        holder: Box<Holder>,
     },
     /// Another process of this machine is at work.
     #[error("another fanggen on this machine is at work on `{0}`\n  wait for it, then run the same command again")]
@@ -149,11 +149,11 @@ async fn replace(bucket: &Bucket, key: &str, stack: &str, ours: &Holder, dead: &
     let Some(found) = bucket.read(key).await? else {
         // Given up in this moment.
         let taken = bucket.write(key, &text(ours), None).await?;
-        return taken.ok_or_else(|| LockError::Held { stack: stack.to_owned(), holder: ours.clone() });
+        return taken.ok_or_else(|| LockError::Held { stack: stack.to_owned(), holder: Box::new(ours.clone()) });
     };
     let holder = parsed(&found.text).ok_or_else(|| LockError::Unreadable(key.to_owned()))?;
     let stale = holder.expires < ours.since || dead.lines().any(|token| token == holder.token);
-    let held = || LockError::Held { stack: stack.to_owned(), holder: holder.clone() };
+    let held = || LockError::Held { stack: stack.to_owned(), holder: Box::new(holder.clone()) };
     if !stale {
         return Err(held());
     }
