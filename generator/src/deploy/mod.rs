@@ -4,4 +4,5 @@
 
 pub mod account;
 pub mod call;
+pub mod changes;
 pub mod generated;
