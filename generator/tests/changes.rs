@@ -1,0 +1,347 @@
+//! What an apply would change, told from real templates: exactly that, in the pipeline's own words.
+#![cfg(feature = "aws")]
+
+#[path = "harness/yaml.rs"]
+mod yaml;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use fanggen::config::Config;
+use fanggen::deploy::account::Identity;
+use fanggen::deploy::changes::{Action, Changes, Listed, Replacement, Side, compare};
+use fanggen::deploy::generated::Manifest;
+use fanggen::plan::Plan;
+use fanggen::render::{Names, render};
+
+const PIPELINE: &str = r#"
+[pipeline]
+name = "fang"
+contact = "team@example.com"
+
+[schedule]
+expression = "rate(1 hour)"
+
+[sources.companies]
+type = "dynamodb"
+key = "name"
+items = ["Apple"]
+
+[[stages]]
+name = "summary"
+type = "wikipedia"
+sentences = 3
+
+[[stages]]
+name = "sentiment"
+type = "lexicon"
+
+[sinks.archive]
+type = "s3"
+
+[sinks.latest]
+type = "dynamodb"
+table = "sentiment"
+ttl_days = 90
+"#;
+
+/// The pipeline with some of its lines replaced, and more lines behind it.
+fn with(replaced: &[(&str, &str)], more: &str) -> String {
+    let mut text = PIPELINE.to_owned();
+    for (from, to) in replaced {
+        assert!(text.contains(from), "{from}");
+        text = text.replace(from, to);
+    }
+    text + more
+}
+
+fn rendered(pipeline: &str) -> (String, Manifest) {
+    let mut config = Config::read("pipeline.toml", pipeline);
+    let plans = Plan::all(&mut config);
+    assert!(!config.broken(), "{:?}", config.mistakes);
+    let names = Names { file: "pipeline.toml", folder: "generated", root: Some("..") };
+    let artifacts = render(&plans, &names).expect("artifacts");
+    let text = |path: &str| artifacts.iter().find(|it| it.path == path).expect(path).text.clone();
+    (text("dev/template.yaml"), serde_json::from_str(&text("dev/plan.json")).expect("a manifest"))
+}
+
+fn caller() -> Identity {
+    Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/a".into() }
+}
+
+/// What a change set lists of two templates, were it to list neither more nor less than what is different.
+fn listed(before: Option<&str>, after: &str, runtime: bool) -> Vec<Listed> {
+    let resources = |text: &str| yaml::read(text).expect("YAML")["Resources"].as_object().expect("resources").clone();
+    let (was, is) = (before.map(resources).unwrap_or_default(), resources(after));
+    let ids: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let one = |id: &&String| {
+        let (was, is) = (was.get(*id), is.get(*id));
+        let kind = is.or(was).and_then(|it| it["Type"].as_str()).expect("a type").to_owned();
+        let action = match (was, is) {
+            (None, _) => Action::Add,
+            (_, None) => Action::Remove,
+            (was, is) if was != is || runtime && kind == "AWS::Lambda::Function" => Action::Modify,
+            _ => return None,
+        };
+        Some(Listed { id: (*id).clone(), kind, action, replacement: Replacement::No, physical: None, scope: vec![] })
+    };
+    ids.iter().filter_map(one).collect()
+}
+
+fn changes(before: Option<&str>, after: &str) -> Changes {
+    changed(before, after, &[], "a")
+}
+
+/// With resources that are listed though nothing of theirs is different, and another runtime.
+fn changed(before: Option<&str>, after: &str, more: &[Listed], runtime: &str) -> Changes {
+    let before = before.map(|pipeline| rendered(pipeline).0);
+    let (after, manifest) = rendered(after);
+    let parameters = |key: &str| {
+        let all =
+            [("ArtifactBucket", "artifacts".to_owned()), ("ArtifactKey", format!("runtime/{}.zip", key.repeat(64)))];
+        all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>()
+    };
+    let (was, is) = (parameters("a"), parameters(runtime));
+    let mut listed = listed(before.as_deref(), &after, runtime != "a");
+    listed.extend_from_slice(more);
+    let before = before.as_deref().map(|template| Side { template, parameters: &was });
+    compare(before, Side { template: &after, parameters: &is }, &listed, &manifest, &caller()).expect("changes")
+}
+
+fn text(changes: &Changes) -> String {
+    anstream::adapter::strip_str(&changes.text().to_string()).to_string()
+}
+
+/// The text of what a change of the file changes.
+fn told(replaced: &[(&str, &str)], more: &str) -> String {
+    text(&changes(Some(PIPELINE), &with(replaced, more)))
+}
+
+#[track_caller]
+fn same(found: &str, expected: &str) {
+    let trimmed: Vec<&str> = found.lines().map(str::trim_end).collect();
+    let found = trimmed.join("\n");
+    assert_eq!(found.trim_end(), expected.trim(), "found:\n{found}");
+}
+
+fn names(changes: &Changes) -> Vec<&str> {
+    changes.settings.iter().map(|setting| setting.name.as_str()).collect()
+}
+
+#[test]
+fn nothing_changed_is_nothing_told() {
+    let same_again = changes(Some(PIPELINE), PIPELINE);
+    assert!(same_again.is_empty(), "{same_again:?}");
+    same(&text(&same_again), "fang-dev in us-east-1: nothing to change");
+}
+
+#[test]
+fn a_new_stack_is_counted_and_listed() {
+    let new = changes(None, PIPELINE);
+    let text = text(&new);
+    println!("{text}");
+    assert!(
+        text.starts_with(
+            "fang-dev in us-east-1 is new: 1 schedule, 2 functions, 4 queues, 3 tables, 1 bucket, 3 roles, 2 log groups, \
+             1 mapping, 1 failure destination, 4 queue policies, 1 bucket policy; its roles have 13 permissions\n"
+        ),
+        "{text}"
+    );
+    assert_eq!(text.lines().filter(|line| line.starts_with("  + ")).count(), new.resources.len());
+    assert!(new.creation && new.settings.is_empty() && new.dangers().next().is_none());
+}
+
+#[test]
+fn another_schedule_is_one_line() {
+    same(&told(&[("rate(1 hour)", "rate(2 hours)")], ""), "");
+}
+
+#[test]
+fn other_memory_is_one_line_for_all_functions() {
+    same(&told(&[], "[functions]\nmemory_mb = 512\n"), "");
+}
+
+#[test]
+fn another_timeout_shows_what_follows_from_it() {
+    same(&told(&[], "[functions]\ntimeout_s = 120\n"), "");
+}
+
+#[test]
+fn a_setting_of_a_stage_is_one_line() {
+    same(&told(&[("sentences = 3", "sentences = 5")], ""), "");
+}
+
+#[test]
+fn a_share_of_the_quota_is_told_as_what_follows_from_it() {
+    same(&told(&[("sentences = 3", "sentences = 3\nshare = 0.1")], ""), "");
+}
+
+#[test]
+fn a_stage_of_another_type_drops_the_old_settings() {
+    same(&told(&[("type = \"lexicon\"", "type = \"comprehend\"\ndetect = [\"sentiment\"]")], ""), "");
+}
+
+#[test]
+fn an_isolated_stage_brings_a_function_of_its_own() {
+    let stage = "[[stages]]\nname = \"words\"\ntype = \"comprehend\"\nisolate = true\n";
+    same(&told(&[], stage), "");
+}
+
+#[test]
+fn a_sink_that_goes_takes_its_rows_with_it() {
+    let sink = &PIPELINE[PIPELINE.find("[sinks.latest]").expect("a sink")..];
+    let changes = changes(Some(PIPELINE), &with(&[(sink, "")], ""));
+    same(&text(&changes), "");
+    let dangers: Vec<_> = changes.dangers().map(|danger| (danger.id.as_str(), danger.kept)).collect();
+    assert_eq!(dangers, [("SentimentTable", false)]);
+}
+
+#[test]
+fn another_key_is_another_table() {
+    let changes = changes(Some(PIPELINE), &with(&[("key = \"name\"", "key = \"company\"")], ""));
+    same(&text(&changes), "");
+}
+
+#[test]
+fn another_table_of_a_sink_is_told_by_its_word() {
+    let changes = changes(Some(PIPELINE), &with(&[("table = \"sentiment\"", "table = \"mood\"")], ""));
+    assert_eq!(names(&changes), ["sinks.latest.table"]);
+    assert_eq!(changes.settings[0].after, Some("mood".into()));
+}
+
+const SCOPE: &str =
+    "[[iam.scopes]]\nfunction = \"worker\"\nactions = [\"s3:GetObject\"]\nresources = [\"arn:aws:s3:::press/*\"]\n";
+
+#[test]
+fn a_scope_broadens_and_its_end_narrows() {
+    let scoped = with(&[], SCOPE);
+    same(&text(&changes(Some(PIPELINE), &scoped)), "");
+    same(&text(&changes(Some(&scoped), PIPELINE)), "");
+}
+
+#[test]
+fn a_narrower_resource_or_a_condition_narrows() {
+    let scoped = with(&[], SCOPE);
+    let narrower = with(&[], &SCOPE.replace("press/*", "press/2026/*"));
+    same(&text(&changes(Some(&scoped), &narrower)), "");
+    let condition = "conditions = { StringEquals = { \"aws:RequestedRegion\" = \"us-east-1\" } }\n";
+    let conditioned = with(&[], &format!("{SCOPE}{condition}"));
+    same(&text(&changes(Some(&scoped), &conditioned)), "");
+    same(&text(&changes(Some(&conditioned), &scoped)), "");
+}
+
+#[test]
+fn a_boundary_narrows_all_roles_at_once() {
+    same(&told(&[], "[iam]\npermissions_boundary = \"arn:aws:iam::123456789012:policy/team\"\n"), "");
+}
+
+#[test]
+fn retained_data_is_one_setting_and_is_kept() {
+    let retained = with(&[], "[data]\nretain = true\n");
+    same(&text(&changes(Some(PIPELINE), &retained)), "");
+    let sink = &PIPELINE[PIPELINE.find("[sinks.latest]").expect("a sink")..];
+    let changes = changes(Some(&retained), &with(&[(sink, "")], "[data]\nretain = true\n"));
+    assert!(changes.dangers().all(|danger| danger.kept));
+    let text = text(&changes);
+    assert!(text.contains("kept, no longer managed: fang-dev-sentiment-bb6625 stays in the account"), "{text}");
+    assert!(!text.contains("LOSS"), "{text}");
+}
+
+#[test]
+fn tracing_is_flagged_for_its_resources() {
+    same(&told(&[], "[functions]\ntracing = true\n"), "");
+}
+
+#[test]
+fn stages_in_another_order_are_one_line() {
+    let (summary, sentiment) =
+        ("name = \"summary\"\ntype = \"wikipedia\"\nsentences = 3", "name = \"sentiment\"\ntype = \"lexicon\"");
+    let swapped = with(&[(summary, "@"), (sentiment, summary), ("@", sentiment)], "");
+    let changes = changes(Some(PIPELINE), &swapped);
+    assert_eq!(names(&changes), ["stages"], "{}", text(&changes));
+}
+
+#[test]
+fn the_rest_of_the_file_has_its_words() {
+    for (replaced, more, name) in [
+        (&[("team@example.com", "other@example.com")][..], "", "pipeline.contact"),
+        (&[("name = \"fang\"", "name = \"fang\"\ndescription = \"x\"")][..], "", "pipeline.description"),
+        (&[("rate(1 hour)\"", "rate(1 hour)\"\ntimezone = \"Europe/Berlin\"")][..], "", "schedule.timezone"),
+        (&[("rate(1 hour)\"", "rate(1 hour)\"\nenabled = false")][..], "", "schedule.enabled"),
+        (&[("type = \"s3\"", "type = \"s3\"\nexpire_days = 9")][..], "", "sinks.archive.expire_days"),
+        (&[("type = \"s3\"", "type = \"s3\"\nformat = \"csv\"")][..], "", "sinks.archive.format"),
+        (&[("ttl_days = 90", "ttl_days = 9")][..], "", "sinks.latest.ttl_days"),
+        (&[("ttl_days = 90", "")][..], "", "sinks.latest.ttl_days"),
+        (&[("items = [\"Apple\"]", "existing = \"theirs\"")][..], "", "sources.companies.existing"),
+        (&[("items = [\"Apple\"]", "segments = 2")][..], "", "sources.companies.segments"),
+        (&[][..], "[logs]\nretention_days = 7\n", "logs.retention_days"),
+        (&[][..], "[functions]\narchitecture = \"x86_64\"\n", "functions.architecture"),
+        (&[("type = \"lexicon\"", "type = \"lexicon\"\nisolate = true")][..], "", "stages.sentiment.isolate"),
+    ] {
+        let changes = changes(Some(PIPELINE), &with(replaced, more));
+        assert_eq!(names(&changes), [name], "{}", text(&changes));
+    }
+    // What only this machine knows changes nothing.
+    assert!(changes(Some(PIPELINE), &with(&[], "[budget]\nmonthly_usd = 5\n")).is_empty());
+}
+
+#[test]
+fn items_of_the_schedule_are_told_by_name() {
+    let source = "type = \"dynamodb\"\nkey = \"name\"\nitems = [\"Apple\"]";
+    let inline = |items: &str| with(&[(source, &format!("type = \"inline\"\nitems = [{items}]"))], "");
+    let changes = changes(Some(&inline("\"Lego\", \"Miele\"")), &inline("\"Lego\", \"Br\u{e4}un\""));
+    assert_eq!(names(&changes), ["sources.companies.items"]);
+    assert_eq!(changes.settings[0].note.as_deref(), Some("+ Br\u{e4}un, - Miele"));
+}
+
+#[test]
+fn another_runtime_and_those_that_only_refer() {
+    let follower = |id: &str, kind: &str| Listed {
+        id: id.into(),
+        kind: kind.into(),
+        action: Action::Modify,
+        replacement: Replacement::Perhaps,
+        physical: None,
+        scope: vec!["Properties".into()],
+    };
+    let more = [
+        follower("WorkerMapping", "AWS::Lambda::EventSourceMapping"),
+        follower("Schedule", "AWS::Scheduler::Schedule"),
+    ];
+    same(&text(&changed(Some(PIPELINE), PIPELINE, &more, "b")), "");
+}
+
+#[test]
+fn what_a_change_set_forgets_of_data_is_told_all_the_same() {
+    let sink = &PIPELINE[PIPELINE.find("[sinks.latest]").expect("a sink")..];
+    let (before, (after, manifest)) = (rendered(PIPELINE).0, rendered(&with(&[(sink, "")], "")));
+    let none = BTreeMap::new();
+    let side = |template| Side { template, parameters: &none };
+    let changes = compare(Some(side(&before)), side(&after), &[], &manifest, &caller()).expect("changes");
+    assert_eq!(changes.dangers().map(|danger| danger.id.as_str()).collect::<Vec<_>>(), ["SentimentTable"]);
+}
+
+#[test]
+fn nothing_of_a_template_commands_the_terminal() {
+    let (before, manifest) = rendered(PIPELINE);
+    let odd = before
+        .replace("rate(1 hour)", "\\u001b[2J\\u202e\\n`x`")
+        .replace("  WorkerLogs:", "  \"Worker\\u001bLogs\":")
+        .replace("s3:PutObject", "s3:\\u009bx");
+    assert_ne!(odd, before);
+    let none = BTreeMap::new();
+    let side = |template| Side { template, parameters: &none };
+    for (was, is) in [(&odd, &before), (&before, &odd)] {
+        let listed = listed(Some(was), is, false);
+        let text = text(&compare(Some(side(was)), side(is), &listed, &manifest, &caller()).expect("changes"));
+        assert!(!text.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{text:?}");
+    }
+}
+
+#[test]
+fn a_template_that_cannot_be_read_is_an_error() {
+    let (after, manifest) = rendered(PIPELINE);
+    let none = BTreeMap::new();
+    let side = |template| Side { template, parameters: &none };
+    let error = compare(Some(side("a: [")), side(&after), &[], &manifest, &caller()).expect_err("broken");
+    assert!(error.to_string().starts_with("the template that is deployed cannot be read: "), "{error}");
+}
