@@ -175,9 +175,9 @@ fn an_agenda_says_what_it_does() {
          alone, 1 as before"
     );
     let json = serde_json::to_value(&agenda).expect("JSON");
-    assert_eq!((&json["kept"]["taken"], &json["put"]["new"]["why"], &json["unknown"]), {
-        (&"changed".into(), &"new".into(), &1.into())
-    });
+    assert_eq!(json["kept"]["taken"], "changed");
+    assert_eq!(json["put"]["new"]["why"], "new");
+    assert_eq!(json["unknown"], 1);
     let many: State = (0..25).map(|number| (format!("{number:02}"), 'a')).collect();
     let many = Agenda::of(&Applied::default(), &wanted(&many), &Hashes::new(), false).to_string();
     assert!(many.ends_with("  + 19\n    and 5 more\nitems: 25 new"), "{many}");
