@@ -1,10 +1,10 @@
-//! The calls of all doors, with those that have no door of their own yet.
+//! The calls of all doors, each with what it is done to.
 
 use crate::deploy::allow::{Call, On};
-use crate::deploy::{account, contents, functions, logs, queues, roles, schedules, table};
+use crate::deploy::{account, bucket, contents, functions, logs, queues, roles, schedules, stack, table};
 
-/// What the calls of every door need.
-pub const DOORS: &[&[Call]] = &[
+/// Doors that say of each call what it is done to.
+const DOORS: &[&[Call]] = &[
     account::CALLS,
     contents::CALLS,
     functions::CALLS,
@@ -13,59 +13,33 @@ pub const DOORS: &[&[Call]] = &[
     roles::CALLS,
     schedules::CALLS,
     table::CALLS,
-    STACK,
-    ARTIFACTS,
 ];
 
-/// The stack: change sets, events, drift.
-const STACK: &[Call] = &[
-    Call::new("cloudformation:CancelUpdateStack", On::Stack),
-    Call::new("cloudformation:ContinueUpdateRollback", On::Stack),
-    Call::new("cloudformation:CreateChangeSet", On::Stack),
-    Call::new("cloudformation:DeleteChangeSet", On::Stack),
-    Call::new("cloudformation:DeleteStack", On::Stack),
-    Call::new("cloudformation:DescribeChangeSet", On::Stack),
-    Call::new("cloudformation:DescribeEvents", On::Stack),
-    Call::new("cloudformation:DescribeStackDriftDetectionStatus", On::Everything("DriftIsAskedForWithoutAResource")),
-    Call::new("cloudformation:DescribeStackEvents", On::Stack),
-    Call::new("cloudformation:DescribeStackResourceDrifts", On::Stack),
-    Call::new("cloudformation:DescribeStackResources", On::Stack),
-    Call::new("cloudformation:DescribeStacks", On::Stack),
-    Call::new("cloudformation:DetectStackDrift", On::Stack),
-    Call::new("cloudformation:DetectStackResourceDrift", On::Stack),
-    Call::new("cloudformation:ExecuteChangeSet", On::Stack),
-    Call::new("cloudformation:GetTemplate", On::Stack),
-    Call::new("cloudformation:ListChangeSets", On::Stack),
-    Call::new("cloudformation:ListStackResources", On::Stack),
-    Call::new("cloudformation:ListStacks", On::Everything("StacksAreListedWithoutAResource")),
-    Call::new("cloudformation:TagResource", On::Stack),
-    Call::new("cloudformation:UntagResource", On::Stack),
-    Call::new("cloudformation:UpdateTerminationProtection", On::Stack),
+/// What CloudFormation needs beside the calls themselves: the tags of the stack.
+const TAGS: [&str; 2] = ["cloudformation:TagResource", "cloudformation:UntagResource"];
+
+/// Calls about stacks for which CloudFormation knows no resource, with the reason
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>).
+const NO_STACK: [(&str, &str); 2] = [
+    ("cloudformation:DescribeStackDriftDetectionStatus", "DriftIsAskedForWithoutAResource"),
+    ("cloudformation:ListStacks", "StacksAreListedWithoutAResource"),
 ];
 
-/// The artifact bucket: made, checked, filled, and taken away again by `destroy --artifacts`.
-const ARTIFACTS: &[Call] = &[
-    Call::new("s3:AbortMultipartUpload", On::ArtifactObjects),
-    Call::new("s3:CreateBucket", On::Artifacts),
-    Call::new("s3:DeleteBucket", On::Artifacts),
-    Call::new("s3:DeleteObject", On::ArtifactObjects),
-    Call::new("s3:DeleteObjectVersion", On::ArtifactObjects),
-    Call::new("s3:GetBucketPolicy", On::Artifacts),
-    Call::new("s3:GetBucketPublicAccessBlock", On::Artifacts),
-    Call::new("s3:GetBucketTagging", On::Artifacts),
-    Call::new("s3:GetBucketVersioning", On::Artifacts),
-    Call::new("s3:GetEncryptionConfiguration", On::Artifacts),
-    Call::new("s3:GetLifecycleConfiguration", On::Artifacts),
-    Call::new("s3:GetObject", On::ArtifactObjects),
-    Call::new("s3:ListBucket", On::Artifacts),
-    Call::new("s3:ListBucketMultipartUploads", On::Artifacts),
-    Call::new("s3:ListBucketVersions", On::Artifacts),
-    Call::new("s3:PutBucketOwnershipControls", On::Artifacts),
-    Call::new("s3:PutBucketPolicy", On::Artifacts),
-    Call::new("s3:PutBucketPublicAccessBlock", On::Artifacts),
-    Call::new("s3:PutBucketTagging", On::Artifacts),
-    Call::new("s3:PutBucketVersioning", On::Artifacts),
-    Call::new("s3:PutEncryptionConfiguration", On::Artifacts),
-    Call::new("s3:PutLifecycleConfiguration", On::Artifacts),
-    Call::new("s3:PutObject", On::ArtifactObjects),
-];
+/// What every call of every door needs.
+pub fn all() -> impl Iterator<Item = Call> {
+    let doors = DOORS.iter().copied().flatten().copied();
+    // The bucket of artifacts is emptied and deleted through the same door as a pipeline's own buckets.
+    let emptied = contents::CALLS.iter().map(|call| match call.on {
+        On::Objects => Call::new(call.action, On::ArtifactObjects),
+        _ => Call::new(call.action, On::Artifacts),
+    });
+    let stored = bucket::CALLS.iter().map(|action| {
+        let objects = action.ends_with("Object");
+        Call::new(action, if objects { On::ArtifactObjects } else { On::Artifacts })
+    });
+    let stack = stack::CALLS.iter().chain(&TAGS).map(|action| {
+        let reason = NO_STACK.iter().find(|(name, _)| name == action);
+        Call::new(action, reason.map_or(On::Stack, |(_, reason)| On::Everything(reason)))
+    });
+    doors.chain(emptied).chain(stored).chain(stack)
+}

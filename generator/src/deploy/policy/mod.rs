@@ -103,7 +103,7 @@ pub fn policies(environments: &[Environment<'_>]) -> Result<Vec<Document>, Polic
     };
     for environment in environments {
         let place = Place::of(environment);
-        for call in calls::DOORS.iter().copied().flatten() {
+        for call in calls::all() {
             grant(place.scopes(call.on, When::Always), &[call.action]);
         }
         for need in needs(environment.manifest)? {

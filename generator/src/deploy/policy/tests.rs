@@ -27,11 +27,20 @@ fn files(folder: &Path, fits: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     all
 }
 
+/// A manifest, of before it said these things too.
+fn manifest(text: &str) -> Manifest {
+    let mut plan: Value = serde_json::from_str(text).expect("JSON");
+    for (name, value) in [("architecture", Value::from("arm64")), ("retain", false.into())] {
+        plan.as_object_mut().expect("an object").entry(name).or_insert(value);
+    }
+    serde_json::from_value(plan).expect("a manifest")
+}
+
 fn manifests() -> Vec<Manifest> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folders = [root.join("tests/golden"), root.join("../generated")];
     let plans = folders.iter().flat_map(|folder| files(folder, &|path| path.ends_with("plan.json")));
-    plans.map(|path| serde_json::from_str(&fs::read_to_string(path).expect("text")).expect("a manifest")).collect()
+    plans.map(|path| manifest(&fs::read_to_string(path).expect("text"))).collect()
 }
 
 fn policy_of(manifests: &[Manifest], boundary: Option<&str>) -> Vec<Document> {
@@ -155,10 +164,12 @@ fn every_call_of_the_code_is_in_the_policy() {
     let mut seen = 0;
     for path in files(&folder, &|path| path.extension().is_some_and(|end| end == "rs")) {
         let text = fs::read_to_string(&path).expect("text");
-        // Inline policies of the artifact bucket speak of actions too, and are no calls.
-        let lines = text.lines().filter(|line| !line.contains("\"Action\""));
-        for found in lines.flat_map(|line| named.captures_iter(line)) {
+        for found in named.captures_iter(&text) {
             let action = &found[1];
+            // A condition's key looks like an action.
+            if action.starts_with("aws:") {
+                continue;
+            }
             seen += 1;
             let known = TYPES.iter().flat_map(|(_, needs)| *needs).any(|need| need.actions.contains(&action));
             assert!(known || !allowed(&statements, action).is_empty(), "{}: {action} is not declared", path.display());
