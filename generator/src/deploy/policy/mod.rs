@@ -65,11 +65,11 @@ pub struct Statement {
 }
 
 /// Operators, keys, and the values that are allowed.
-pub(self) type Condition = BTreeMap<&'static str, BTreeMap<&'static str, Vec<String>>>;
+type Condition = BTreeMap<&'static str, BTreeMap<&'static str, Vec<String>>>;
 
 /// One resource under one condition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(self) struct Scope {
+struct Scope {
     resource: String,
     condition: Condition,
     reason: Option<&'static str>,

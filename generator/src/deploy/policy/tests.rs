@@ -163,6 +163,9 @@ fn every_call_of_the_code_is_in_the_policy() {
     let statements = statements_of(&policy_of(&root(), None));
     let mut seen = 0;
     for path in files(&folder, &|path| path.extension().is_some_and(|end| end == "rs")) {
+        if path.parent().is_some_and(|folder| folder.ends_with("policy")) {
+            continue;
+        }
         let text = fs::read_to_string(&path).expect("text");
         for found in named.captures_iter(&text) {
             let action = &found[1];
