@@ -143,6 +143,18 @@ impl CallError {
         matches!(self, Self::Refused { code, .. } if code == wanted)
     }
 
+    /// Whether what a call was about is there: a service that says it is not has answered the question.
+    ///
+    /// # Errors
+    /// All other errors.
+    pub fn there<T>(answer: Result<T, Self>) -> Result<bool, Self> {
+        match answer {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Whether what was asked for is not there.
     #[must_use]
     pub fn is_absent(&self) -> bool {
@@ -151,6 +163,7 @@ impl CallError {
             || code.contains("NotFound")
             || code.contains("NoSuch")
             || code.contains("NonExistent")
+            || code.contains("DoesNotExist")
             || (code == "ValidationError" && message.contains("does not exist"))
     }
 }

@@ -1,0 +1,37 @@
+//! What a call needs of IAM: declared beside the call, in its door, and gathered into the deployer's policy.
+
+/// An action, and what it is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The action in IAM's words, which are not always those of the operation.
+    pub action: &'static str,
+    /// What it is done to.
+    pub on: On,
+}
+
+/// What an action is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// Each resource of a CloudFormation type, by its exact ARN.
+    Each(&'static str),
+    /// The objects of each bucket.
+    Objects,
+    /// The event source mappings of each function, whose ids are Lambda's own.
+    Mappings,
+    /// The stack.
+    Stack,
+    /// The artifact bucket.
+    Artifacts,
+    /// The objects of the artifact bucket.
+    ArtifactObjects,
+    /// The service knows no resources for it: the reason, written as a `Sid` is.
+    Everything(&'static str),
+}
+
+impl Call {
+    /// An action on something.
+    #[must_use]
+    pub const fn new(action: &'static str, on: On) -> Self {
+        Self { action, on }
+    }
+}

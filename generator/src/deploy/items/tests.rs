@@ -1,0 +1,262 @@
+//! Every case of the three-way comparison, and what holds in all of them.
+
+use std::collections::BTreeMap;
+
+use fanggen_runtime::items::{Columns, from_cells};
+use fanggen_runtime::record::Item;
+use proptest::prelude::*;
+
+use super::*;
+
+/// A row that differs by its title alone.
+fn row_of(key: &str, title: char) -> Row {
+    Row::from([("name".to_owned(), key.to_owned()), ("title".to_owned(), title.to_string())])
+}
+
+type State = BTreeMap<String, char>;
+
+fn wanted(file: &State) -> Wanted {
+    let item = |(key, title): (&String, &char)| Item { title: Some(title.to_string()), ..Item::named(key) };
+    Wanted::of("name", file.iter().map(item)).expect("rows")
+}
+
+fn hashes(table: &State) -> Hashes {
+    table.iter().map(|(key, title)| (key.clone(), RowHash::of(&row_of(key, *title)))).collect()
+}
+
+fn state(one: Option<char>) -> State {
+    one.into_iter().map(|title| ("k".to_owned(), title)).collect()
+}
+
+fn remembered(memory: &State) -> Applied {
+    Agenda::of(&Applied::default(), &wanted(memory), &Hashes::new(), false).done()
+}
+
+/// What happens to the one row, in a word.
+fn outcome(memory: Option<char>, file: Option<char>, table: Option<char>, prune: bool) -> &'static str {
+    let agenda = Agenda::of(&remembered(&state(memory)), &wanted(&state(file)), &hashes(&state(table)), prune);
+    let mut words = Vec::new();
+    words.extend(agenda.put.get("k").map(|put| match put.why {
+        Why::New => "new",
+        Why::Changed => "changed",
+        Why::Again => "again",
+    }));
+    words.extend(agenda.delete.contains("k").then_some("delete"));
+    words.extend(agenda.left.contains("k").then_some("left"));
+    words.extend(agenda.kept.get("k").map(|kept| match kept {
+        Kept::Changed => "kept changed",
+        Kept::Deleted => "kept deleted",
+        Kept::LeftChanged => "kept left",
+    }));
+    words.extend((agenda.same == 1).then_some("same"));
+    words.extend((agenda.unknown == 1).then_some("unknown"));
+    assert!(words.len() <= 1, "{words:?}");
+    words.first().copied().unwrap_or("nothing")
+}
+
+#[test]
+fn every_case_of_file_memory_and_table_has_its_answer() {
+    let (a, b, c) = (Some('a'), Some('b'), Some('c'));
+    // memory, file, table, and what happens to the row.
+    let cases = [
+        (None, None, None, "nothing"),
+        (None, None, a, "unknown"),
+        (None, a, None, "new"),
+        (None, a, a, "same"),
+        (None, a, b, "kept changed"),
+        (a, None, None, "nothing"),
+        (a, None, a, "left"),
+        (a, None, b, "kept left"),
+        (a, a, None, "kept deleted"),
+        (a, a, a, "same"),
+        (a, a, b, "kept changed"),
+        (a, b, None, "again"),
+        (a, b, a, "changed"),
+        (a, b, b, "same"),
+        (a, b, c, "kept changed"),
+    ];
+    for (memory, file, table, expected) in cases {
+        assert_eq!(outcome(memory, file, table, false), expected, "{memory:?} {file:?} {table:?}");
+        // Pruning makes a difference for what left the file, and for nothing else.
+        let pruned = if expected == "left" { "delete" } else { expected };
+        assert_eq!(outcome(memory, file, table, true), pruned, "{memory:?} {file:?} {table:?}, pruned");
+    }
+}
+
+#[test]
+fn a_row_that_left_the_file_is_remembered_until_it_is_pruned() {
+    let (file, none) = (state(Some('a')), State::new());
+    let table = hashes(&file);
+    let first = Agenda::of(&remembered(&file), &wanted(&none), &table, false);
+    let tables = BTreeMap::from([("t".to_owned(), wanted(&none))]);
+    let mut memory = Memory::empty("life-1");
+    memory.remember("life-1", "t", first.done());
+    assert!(memory.settled("life-1", &tables, false));
+    assert!(!memory.settled("life-1", &tables, true));
+    let second = Agenda::of(&first.done(), &wanted(&none), &table, true);
+    assert_eq!(second.delete.len(), 1);
+    memory.remember("life-1", "t", second.done());
+    assert!(memory.settled("life-1", &tables, true));
+}
+
+#[test]
+fn nothing_to_do_is_known_from_the_memory_alone() {
+    let (one, other) = (wanted(&state(Some('a'))), wanted(&state(Some('b'))));
+    let tables = |wanted: &Wanted| BTreeMap::from([("t".to_owned(), wanted.clone())]);
+    let agenda = Agenda::of(&Memory::empty("life-1").of("t", "id-1"), &one, &Hashes::new(), false);
+    let mut memory = Memory::empty("life-1");
+    assert!(!memory.settled("life-1", &tables(&one), false));
+    memory.remember("life-1", "t", agenda.begun());
+    assert!(!memory.settled("life-1", &tables(&one), false), "an interrupted write is not settled");
+    memory.remember("life-1", "t", agenda.done());
+    let memory = Memory::read(&memory.bytes()).expect("what was written");
+    assert!(memory.settled("life-1", &tables(&one), false));
+    assert!(!memory.settled("life-1", &tables(&other), false), "another file");
+    assert!(!memory.settled("life-2", &tables(&one), false), "another life of the stack");
+    assert_eq!(memory.of("t", "id-1"), agenda.done());
+    // The table was made anew: what was put into the old one says nothing about it.
+    assert_eq!(Agenda::of(&memory.of("t", "id-2"), &one, &Hashes::new(), false).put.len(), 1);
+}
+
+#[test]
+fn a_memory_of_another_form_is_refused() {
+    let read = |text: &str| Memory::read(text.as_bytes()).map_err(|error| error.to_string());
+    let words = read(r#"{"version":2,"rows":[]}"#).expect_err("a form to come");
+    assert_eq!(
+        words,
+        "what was applied last to the items is kept in form 2, and this fanggen knows form 1\n  use a newer fanggen"
+    );
+    assert!(read("[]").expect_err("no memory").contains("delete that object"));
+    assert!(read(r#"{"version":1,"stack":"s","tables":{},"more":1}"#).is_err());
+}
+
+#[test]
+fn the_source_reads_what_is_put() {
+    let item = Item {
+        key: "Apple".into(),
+        title: Some("Apple Inc.".into()),
+        language: Some("en".into()),
+        labels: BTreeMap::from([("team".to_owned(), "fruit".to_owned()), ("blank".to_owned(), " ".to_owned())]),
+        ..Item::default()
+    };
+    let wanted = Wanted::of("company", [item.clone()]).expect("a row");
+    let read = from_cells(wanted.rows()["Apple"].clone(), "company", &Columns::default()).expect("an item");
+    let labels = BTreeMap::from([("team".to_owned(), "fruit".to_owned())]);
+    assert_eq!(read, Item { labels, ..item });
+}
+
+#[test]
+fn an_item_that_is_no_row_says_why() {
+    let error = |items: Vec<Item>| Wanted::of("name", items).expect_err("an error").to_string();
+    let labelled = |label: &str| Item { labels: [(label.to_owned(), "x".to_owned())].into(), ..Item::named("a") };
+    assert_eq!(
+        error(vec![Item::named("a"), Item::named("a")]),
+        "the item `a` is listed twice\n  remove one of the two"
+    );
+    assert_eq!(
+        error(vec![labelled("name")]),
+        "the item `a` has a label `name`, which is an attribute of every item\n  give the label another name"
+    );
+    let long = Item { text: Some("x".repeat(ROW_BYTES)), ..Item::named("a") };
+    assert_eq!(error(vec![long]), "the item `a` takes 409609 bytes, and a row has 409600 at most\n  shorten its text");
+}
+
+#[test]
+fn an_agenda_says_what_it_does() {
+    let states = |rows: &[(&str, char)]| rows.iter().map(|(key, title)| ((*key).to_owned(), *title)).collect::<State>();
+    let memory = states(&[("changed", 'a'), ("deleted", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'a')]);
+    let file = states(&[("changed", 'b'), ("deleted", 'a'), ("new", 'a'), ("same", 'a'), ("taken", 'b')]);
+    let table = states(&[("changed", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'x'), ("unknown", 'x')]);
+    let agenda = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), false);
+    assert_eq!(
+        agenda.to_string(),
+        "  + new\n  ~ changed\n  ? left: left the file; `--prune` deletes it\n  ! deleted: deleted from the table, not put \
+         back\n  ! taken: changed in the table, left alone\nitems: 1 new, 1 changed, 1 no longer in the file, 2 left \
+         alone, 1 as before"
+    );
+    let json = serde_json::to_value(&agenda).expect("JSON");
+    assert_eq!(json["kept"]["taken"], "changed");
+    assert_eq!(json["put"]["new"]["why"], "new");
+    assert_eq!(json["unknown"], 1);
+    let many: State = (0..25).map(|number| (format!("{number:02}"), 'a')).collect();
+    let many = Agenda::of(&Applied::default(), &wanted(&many), &Hashes::new(), false).to_string();
+    assert!(many.ends_with("  + 19\n    and 5 more\nitems: 25 new"), "{many}");
+}
+
+/// Does the first `writes` of an agenda.
+fn write(table: &mut State, agenda: &Agenda, writes: usize) {
+    let puts = agenda.put.iter().map(|(key, put)| (key.clone(), put.row["title"].chars().next()));
+    for (key, title) in puts.chain(agenda.delete.iter().map(|key| (key.clone(), None))).take(writes) {
+        match title {
+            Some(title) => table.insert(key, title),
+            None => table.remove(&key),
+        };
+    }
+}
+
+/// What is said about rows, without what is remembered.
+fn said(agenda: &Agenda) -> (Vec<&String>, Vec<&String>, &BTreeMap<String, Kept>) {
+    (agenda.put.keys().collect(), agenda.left.iter().collect(), &agenda.kept)
+}
+
+prop_compose! {
+    fn any_state()(rows in prop::collection::btree_map("[a-f]", prop::sample::select(vec!['a', 'b', 'c']), 0..6)) -> State {
+        rows
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_second_time_there_is_nothing_to_do(memory in any_state(), file in any_state(), table in any_state(), prune: bool) {
+        let mut after = table.clone();
+        let first = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
+        write(&mut after, &first, usize::MAX);
+        let second = Agenda::of(&first.done(), &wanted(&file), &hashes(&after), prune);
+        prop_assert_eq!(second.writes(), 0);
+        prop_assert_eq!(second.done(), first.done());
+        // What others put into the table is still there.
+        for (key, there) in table.iter().filter(|(key, there)| memory.get(*key) != Some(*there)) {
+            prop_assert_eq!(after.get(key), Some(there));
+        }
+    }
+
+    #[test]
+    fn an_interrupted_write_ends_as_if_it_had_not_been(
+        memory in any_state(), file in any_state(), table in any_state(), prune: bool, cuts in prop::collection::vec(0..6_usize, 1..4),
+    ) {
+        let whole = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
+        let mut expected = table.clone();
+        write(&mut expected, &whole, usize::MAX);
+
+        let (mut table, mut applied) = (table, remembered(&memory));
+        for cut in cuts {
+            let agenda = Agenda::of(&applied, &wanted(&file), &hashes(&table), prune);
+            prop_assert!(said(&agenda).0.iter().all(|key| whole.put.contains_key(*key)));
+            prop_assert_eq!((said(&agenda).1, said(&agenda).2), (said(&whole).1, said(&whole).2));
+            applied = agenda.begun();
+            write(&mut table, &agenda, cut);
+        }
+        let last = Agenda::of(&applied, &wanted(&file), &hashes(&table), prune);
+        write(&mut table, &last, usize::MAX);
+        prop_assert_eq!(table, expected);
+        prop_assert_eq!(last.done(), whole.done());
+    }
+
+    #[test]
+    fn what_others_did_is_never_undone_even_in_between(
+        memory in any_state(), file in any_state(), table in any_state(), others in any_state(), prune: bool, cut in 0..6_usize,
+    ) {
+        let mut table = table;
+        let first = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
+        write(&mut table, &first, cut);
+        // Somebody else writes rows that we never would: the next run leaves them.
+        for key in others.keys() {
+            table.insert(key.clone(), 'z');
+        }
+        let last = Agenda::of(&first.begun(), &wanted(&file), &hashes(&table), prune);
+        write(&mut table, &last, usize::MAX);
+        for key in others.keys() {
+            prop_assert_eq!(table.get(key), Some(&'z'));
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What a deployer's policy promises: every type known, exact actions and ARNs, valid, small enough, and every call in it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use regex_lite::Regex;
+use serde_json::Value;
+
+use super::*;
+
+const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/team";
+const ARTIFACTS: &str = "fanggen-artifacts-123456789012-us-east-1";
+
+fn caller() -> Identity {
+    Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() }
+}
+
+/// All files of a name below a folder.
+fn files(folder: &Path, fits: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let mut all: Vec<PathBuf> = entries
+        .flat_map(|path| if path.is_dir() { files(&path, fits) } else { vec![path] })
+        .filter(|path| fits(path))
+        .collect();
+    all.sort();
+    all
+}
+
+/// A manifest, of before it said these things too.
+fn manifest(text: &str) -> Manifest {
+    let mut plan: Value = serde_json::from_str(text).expect("JSON");
+    for (name, value) in [("architecture", Value::from("arm64")), ("retain", false.into())] {
+        plan.as_object_mut().expect("an object").entry(name).or_insert(value);
+    }
+    serde_json::from_value(plan).expect("a manifest")
+}
+
+fn manifests() -> Vec<Manifest> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folders = [root.join("tests/golden"), root.join("../generated")];
+    let plans = folders.iter().flat_map(|folder| files(folder, &|path| path.ends_with("plan.json")));
+    plans.map(|path| manifest(&fs::read_to_string(path).expect("text"))).collect()
+}
+
+fn policy_of(manifests: &[Manifest], boundary: Option<&str>) -> Vec<Document> {
+    let caller = caller();
+    let environment = |manifest| Environment { manifest, caller: &caller, boundary, artifacts: ARTIFACTS };
+    policies(&manifests.iter().map(environment).collect::<Vec<_>>()).expect("policies")
+}
+
+fn root() -> Vec<Manifest> {
+    manifests().into_iter().filter(|manifest| manifest.stack.starts_with("fang-")).collect()
+}
+
+#[test]
+fn every_type_of_every_template_is_known() {
+    let all = manifests();
+    assert!(all.len() > 10, "the golden cases were found");
+    let known: BTreeSet<&str> = TYPES.iter().map(|(name, _)| *name).collect();
+    for (manifest, (id, resource)) in all.iter().flat_map(|all| all.resources.iter().map(move |one| (all, one))) {
+        assert!(known.contains(resource.kind.as_str()), "`{id}` of {} has type {}", manifest.stack, resource.kind);
+    }
+}
+
+#[test]
+fn a_type_that_nobody_knows_is_named() {
+    let mut manifest = root().remove(0);
+    manifest.resources.values_mut().for_each(|resource| resource.kind = "AWS::Glue::Table".into());
+    let caller = caller();
+    let environment = Environment { manifest: &manifest, caller: &caller, boundary: None, artifacts: ARTIFACTS };
+    let error = policies(&[environment]).expect_err("an unknown type").to_string();
+    assert!(error.contains("of type AWS::Glue::Table\n  add the type"), "{error}");
+}
+
+#[test]
+fn every_policy_is_exact_valid_and_small_enough() {
+    let (action, sid) = (Regex::new("^[a-z0-9]+:[A-Z][A-Za-z0-9]+$"), Regex::new("^[A-Za-z0-9]+$"));
+    let (action, sid) = (action.expect("a pattern"), sid.expect("a pattern"));
+    let mut sets: Vec<Vec<Manifest>> = manifests().into_iter().map(|one| vec![one]).collect();
+    sets.push(root());
+    for boundary in [None, Some(BOUNDARY)] {
+        for set in &sets {
+            let documents = policy_of(set, boundary);
+            let mut sids = BTreeSet::new();
+            for document in &documents {
+                assert!(size(&document.policy) <= LIMIT, "{} has {}", document.name, size(&document.policy));
+                for statement in &document.policy.statement {
+                    assert!(sids.insert(&statement.sid) && sid.is_match(&statement.sid), "{}", statement.sid);
+                    assert!(statement.action.iter().all(|name| action.is_match(name)), "{:?}", statement.action);
+                    assert!(!statement.resource.is_empty());
+                    for resource in &statement.resource {
+                        assert!(!resource.contains("${") && (resource == "*" || resource.starts_with("arn:aws:")));
+                        let whole = resource == "*" || resource.ends_with("mapping:*");
+                        assert_eq!(
+                            whole,
+                            statement.sid.contains("Without")
+                                || statement.sid.contains("HaveIds")
+                                || statement.sid.contains("HasNo"),
+                            "{resource}: {}",
+                            statement.sid
+                        );
+                    }
+                }
+                let json = serde_json::to_value(&document.policy).expect("JSON");
+                assert_eq!(
+                    (&json["Version"], &json["Statement"][0]["Effect"]),
+                    (&"2012-10-17".into(), &"Allow".into())
+                );
+            }
+        }
+    }
+}
+
+/// All statements as IAM sees them.
+fn statements_of(documents: &[Document]) -> Vec<Value> {
+    let all = documents.iter().flat_map(|document| &document.policy.statement);
+    all.map(|statement| serde_json::to_value(statement).expect("JSON")).collect()
+}
+
+/// The resources and conditions on which an action is allowed.
+fn allowed(statements: &[Value], action: &str) -> Vec<(Vec<String>, Value)> {
+    let has = |statement: &&Value| statement["Action"].as_array().expect("a list").iter().any(|one| one == action);
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let of = |statement: &Value| {
+        (statement["Resource"].as_array().expect("a list").iter().map(text).collect(), statement["Condition"].clone())
+    };
+    statements.iter().filter(has).map(of).collect()
+}
+
+#[test]
+fn a_role_is_passed_to_the_service_that_takes_it_and_made_only_within_its_boundary() {
+    let dev: Vec<Manifest> = root().into_iter().filter(|manifest| manifest.stack == "fang-dev").collect();
+    let free = statements_of(&policy_of(&dev, None));
+    let bound = statements_of(&policy_of(&dev, Some(BOUNDARY)));
+    let role = |name: &str| format!("arn:aws:iam::123456789012:role/fang-dev-{name}-us-east-1");
+    let to = |service: &str| serde_json::json!({ "StringEquals": { "iam:PassedToService": [service] } });
+    let mut passed = allowed(&bound, "iam:PassRole");
+    passed.sort_by_key(|(resources, _)| resources.len());
+    assert_eq!(
+        passed,
+        [
+            (vec![role("schedule")], to("scheduler.amazonaws.com")),
+            (vec![role("producer"), role("worker")], to("lambda.amazonaws.com")),
+        ]
+    );
+    let within = serde_json::json!({ "StringEquals": { "iam:PermissionsBoundary": [BOUNDARY] } });
+    let roles = vec![role("producer"), role("schedule"), role("worker")];
+    assert_eq!(allowed(&bound, "iam:CreateRole"), [(roles.clone(), within)]);
+    assert_eq!(allowed(&free, "iam:CreateRole"), [(roles, Value::Null)]);
+    assert!(allowed(&bound, "iam:DeleteRolePermissionsBoundary").is_empty());
+    let of = serde_json::json!({
+        "ArnEquals": { "lambda:FunctionArn": ["arn:aws:lambda:us-east-1:123456789012:function:fang-dev-worker"] }
+    });
+    assert_eq!(allowed(&bound, "lambda:CreateEventSourceMapping"), [(vec!["*".to_owned()], of)]);
+}
+
+#[test]
+fn every_call_of_the_code_is_in_the_policy() {
+    // Where a call fails, its action is named: all that is named must be allowed somewhere.
+    let named = Regex::new(r#""([a-z0-9]+:[A-Z][A-Za-z]+)""#).expect("a pattern");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deploy");
+    let statements = statements_of(&policy_of(&root(), None));
+    let mut seen = 0;
+    for path in files(&folder, &|path| path.extension().is_some_and(|end| end == "rs")) {
+        if path.parent().is_some_and(|folder| folder.ends_with("policy")) {
+            continue;
+        }
+        let text = fs::read_to_string(&path).expect("text");
+        for found in named.captures_iter(&text) {
+            let action = &found[1];
+            // A condition's key looks like an action.
+            if action.starts_with("aws:") {
+                continue;
+            }
+            seen += 1;
+            let known = TYPES.iter().flat_map(|(_, needs)| *needs).any(|need| need.actions.contains(&action));
+            assert!(known || !allowed(&statements, action).is_empty(), "{}: {action} is not declared", path.display());
+        }
+    }
+    assert!(seen > 20, "the doors were found");
+}

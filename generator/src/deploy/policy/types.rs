@@ -1,0 +1,246 @@
+//! What CloudFormation does on behalf of whoever calls it, by resource type: make, read, change, tag, delete.
+//!
+//! The actions are those of the handlers in the resource types' schemas, as far as the templates use their properties
+//! (<https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html>,
+//! `aws cloudformation describe-type --type RESOURCE --type-name ..`).
+
+use crate::deploy::allow::On;
+
+/// Actions on something.
+#[derive(Clone, Copy, Debug)]
+pub struct Need {
+    pub actions: &'static [&'static str],
+    pub on: On,
+    pub when: When,
+}
+
+/// Under which condition something is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Under none.
+    Always,
+    /// Only on roles that have the permissions boundary, where one is set.
+    Bounded,
+    /// Only where no permissions boundary is set.
+    Unbounded,
+    /// Only to hand the role to the service that is to take it.
+    Passed,
+    /// Only for the event source mappings of a function.
+    OfFunction,
+}
+
+const fn need(on: On, actions: &'static [&'static str]) -> Need {
+    Need { actions, on, when: When::Always }
+}
+
+const TABLE: On = On::Each("AWS::DynamoDB::Table");
+const ROLE: On = On::Each("AWS::IAM::Role");
+const FUNCTION: On = On::Each("AWS::Lambda::Function");
+const GROUP: On = On::Each("AWS::Logs::LogGroup");
+const BUCKET: On = On::Each("AWS::S3::Bucket");
+const QUEUE: On = On::Each("AWS::SQS::Queue");
+const SCHEDULE: On = On::Each("AWS::Scheduler::Schedule");
+
+/// All types that a template of ours has.
+pub const TYPES: &[(&str, &[Need])] = &[
+    (
+        "AWS::DynamoDB::Table",
+        &[need(
+            TABLE,
+            &[
+                "dynamodb:CreateTable",
+                "dynamodb:DeleteTable",
+                "dynamodb:DescribeContinuousBackups",
+                "dynamodb:DescribeContributorInsights",
+                "dynamodb:DescribeKinesisStreamingDestination",
+                "dynamodb:DescribeTable",
+                "dynamodb:DescribeTimeToLive",
+                "dynamodb:GetResourcePolicy",
+                "dynamodb:ListTagsOfResource",
+                "dynamodb:TagResource",
+                "dynamodb:UntagResource",
+                "dynamodb:UpdateContinuousBackups",
+                "dynamodb:UpdateTable",
+                "dynamodb:UpdateTimeToLive",
+            ],
+        )],
+    ),
+    (
+        "AWS::IAM::Role",
+        &[
+            need(
+                ROLE,
+                &[
+                    "iam:DeleteRole",
+                    "iam:GetRole",
+                    "iam:GetRolePolicy",
+                    "iam:ListAttachedRolePolicies",
+                    "iam:ListRolePolicies",
+                    "iam:ListRoleTags",
+                    "iam:TagRole",
+                    "iam:UntagRole",
+                    "iam:UpdateAssumeRolePolicy",
+                    "iam:UpdateRole",
+                    "iam:UpdateRoleDescription",
+                ],
+            ),
+            // With a boundary, no role without it is made, and none is given another policy.
+            Need {
+                actions: &[
+                    "iam:CreateRole",
+                    "iam:DeleteRolePolicy",
+                    "iam:PutRolePermissionsBoundary",
+                    "iam:PutRolePolicy",
+                ],
+                on: ROLE,
+                when: When::Bounded,
+            },
+            Need { actions: &["iam:DeleteRolePermissionsBoundary"], on: ROLE, when: When::Unbounded },
+        ],
+    ),
+    (
+        "AWS::Lambda::Function",
+        &[
+            need(
+                FUNCTION,
+                &[
+                    "lambda:CreateFunction",
+                    "lambda:DeleteFunction",
+                    "lambda:GetFunction",
+                    "lambda:GetFunctionCodeSigningConfig",
+                    "lambda:GetFunctionConfiguration",
+                    "lambda:GetFunctionRecursionConfig",
+                    "lambda:GetRuntimeManagementConfig",
+                    "lambda:ListTags",
+                    "lambda:TagResource",
+                    "lambda:UntagResource",
+                    "lambda:UpdateFunctionCode",
+                    "lambda:UpdateFunctionConfiguration",
+                ],
+            ),
+            need(On::ArtifactObjects, &["s3:GetObject"]),
+            Need { actions: &["iam:PassRole"], on: ROLE, when: When::Passed },
+        ],
+    ),
+    (
+        "AWS::Lambda::EventInvokeConfig",
+        &[need(
+            On::Each("AWS::Lambda::EventInvokeConfig"),
+            &[
+                "lambda:DeleteFunctionEventInvokeConfig",
+                "lambda:GetFunctionEventInvokeConfig",
+                "lambda:PutFunctionEventInvokeConfig",
+                "lambda:UpdateFunctionEventInvokeConfig",
+            ],
+        )],
+    ),
+    (
+        "AWS::Lambda::EventSourceMapping",
+        &[
+            Need {
+                actions: &["lambda:CreateEventSourceMapping"],
+                on: On::Everything("MappingsAreMadeWithoutAResource"),
+                when: When::OfFunction,
+            },
+            Need {
+                actions: &[
+                    "lambda:DeleteEventSourceMapping",
+                    "lambda:GetEventSourceMapping",
+                    "lambda:UpdateEventSourceMapping",
+                ],
+                on: On::Mappings,
+                when: When::OfFunction,
+            },
+            // Here Lambda knows no condition that would name the function.
+            need(On::Mappings, &["lambda:ListTags", "lambda:TagResource", "lambda:UntagResource"]),
+        ],
+    ),
+    (
+        "AWS::Logs::LogGroup",
+        &[
+            need(
+                GROUP,
+                &[
+                    "logs:CreateLogGroup",
+                    "logs:DeleteLogGroup",
+                    "logs:DeleteRetentionPolicy",
+                    "logs:GetDataProtectionPolicy",
+                    "logs:ListTagsForResource",
+                    "logs:PutRetentionPolicy",
+                    "logs:TagResource",
+                    "logs:UntagResource",
+                ],
+            ),
+            need(On::Everything("LogGroupsAreListedWithoutAResource"), &["logs:DescribeLogGroups"]),
+            need(On::Everything("IndexPoliciesAreListedWithoutAResource"), &["logs:DescribeIndexPolicies"]),
+        ],
+    ),
+    (
+        "AWS::S3::Bucket",
+        &[need(
+            BUCKET,
+            &[
+                "s3:CreateBucket",
+                "s3:DeleteBucket",
+                "s3:GetAccelerateConfiguration",
+                "s3:GetAnalyticsConfiguration",
+                "s3:GetBucketAcl",
+                "s3:GetBucketCORS",
+                "s3:GetBucketLogging",
+                "s3:GetBucketNotification",
+                "s3:GetBucketObjectLockConfiguration",
+                "s3:GetBucketOwnershipControls",
+                "s3:GetBucketPublicAccessBlock",
+                "s3:GetBucketTagging",
+                "s3:GetBucketVersioning",
+                "s3:GetBucketWebsite",
+                "s3:GetEncryptionConfiguration",
+                "s3:GetIntelligentTieringConfiguration",
+                "s3:GetInventoryConfiguration",
+                "s3:GetLifecycleConfiguration",
+                "s3:GetMetricsConfiguration",
+                "s3:GetReplicationConfiguration",
+                "s3:ListBucket",
+                "s3:PutBucketOwnershipControls",
+                "s3:PutBucketPublicAccessBlock",
+                "s3:PutBucketTagging",
+                "s3:PutBucketVersioning",
+                "s3:PutEncryptionConfiguration",
+                "s3:PutLifecycleConfiguration",
+            ],
+        )],
+    ),
+    ("AWS::S3::BucketPolicy", &[need(BUCKET, &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"])]),
+    (
+        "AWS::SQS::Queue",
+        &[need(
+            QUEUE,
+            &[
+                "sqs:CreateQueue",
+                "sqs:DeleteQueue",
+                "sqs:GetQueueAttributes",
+                "sqs:GetQueueUrl",
+                "sqs:ListQueueTags",
+                "sqs:SetQueueAttributes",
+                "sqs:TagQueue",
+                "sqs:UntagQueue",
+            ],
+        )],
+    ),
+    ("AWS::SQS::QueuePolicy", &[need(QUEUE, &["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SetQueueAttributes"])]),
+    (
+        "AWS::Scheduler::Schedule",
+        &[
+            need(
+                SCHEDULE,
+                &[
+                    "scheduler:CreateSchedule",
+                    "scheduler:DeleteSchedule",
+                    "scheduler:GetSchedule",
+                    "scheduler:UpdateSchedule",
+                ],
+            ),
+            Need { actions: &["iam:PassRole"], on: ROLE, when: When::Passed },
+        ],
+    ),
+];

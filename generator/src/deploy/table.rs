@@ -1,0 +1,276 @@
+//! The door to DynamoDB: the rows of the items' tables, and tables that outlived their stack.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, Select, WriteRequest};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::account::Account;
+use super::allow::{Call, On};
+use super::call::CallError;
+use super::count::Count;
+use super::items::{Agenda, Hashes, Row, RowHash};
+
+/// Rows of one BatchWriteItem
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
+const BATCH: usize = 25;
+/// Above so many rows a table is not counted row by row: DynamoDB's own number is taken, at most six hours old.
+const COUNTED: u64 = 100_000;
+/// The first wait after rows were not processed; it doubles up to the longest.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// For how long a batch may make no progress at all.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often it is asked whether a table is gone, and for how long.
+const POLL: Duration = Duration::from_secs(1);
+const GONE: Duration = Duration::from_secs(600);
+
+const TABLE: On = On::Each("AWS::DynamoDB::Table");
+
+/// What the calls of this door need.
+pub const CALLS: &[Call] = &[
+    Call::new("dynamodb:BatchWriteItem", TABLE),
+    Call::new("dynamodb:DeleteTable", TABLE),
+    Call::new("dynamodb:DescribeTable", TABLE),
+    Call::new("dynamodb:Scan", TABLE),
+    Call::new("dynamodb:UpdateTable", TABLE),
+];
+
+/// A table that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    /// Its id, which a table made anew under the same name does not have.
+    pub id: String,
+    /// Rows, at most six hours old.
+    pub rows: u64,
+    /// Whether it is protected from deletion.
+    pub protected: bool,
+    /// `ACTIVE`, `DELETING` and so on.
+    pub status: String,
+}
+
+/// The door.
+#[derive(Clone, Debug)]
+pub struct Tables(Client);
+
+impl Tables {
+    /// Opens the door; nothing is called.
+    #[must_use]
+    pub fn open(account: &Account) -> Self {
+        Self(Client::new(&account.sdk))
+    }
+
+    /// What is known of a table; none where there is none.
+    ///
+    /// # Errors
+    /// A call that failed.
+    pub async fn find(&self, table: &str) -> Result<Option<Table>, CallError> {
+        let answer = self.0.describe_table().table_name(table).send().await;
+        match answer.map_err(|error| CallError::of("dynamodb:DescribeTable", error)) {
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error),
+            Ok(answer) => Ok(answer.table.map(|table| Table {
+                // Where there is no id, the moment in which it was made tells its lives apart.
+                id: table.table_id.unwrap_or_else(|| {
+                    table.creation_date_time.map_or_else(String::new, |made| made.secs().to_string())
+                }),
+                rows: table.item_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
+                protected: table.deletion_protection_enabled.unwrap_or_default(),
+                status: table.table_status.map_or_else(String::new, |status| status.as_str().to_owned()),
+            })),
+        }
+    }
+
+    /// Reads all rows, as hashes by the attribute that holds their key. Rows without one are none of ours.
+    ///
+    /// # Errors
+    /// A call that failed.
+    pub async fn read(&self, table: &str, key: &str) -> Result<Hashes, CallError> {
+        let mut hashes = Hashes::new();
+        // Consistent: what an interrupted run wrote a moment ago has to be seen.
+        let scan = self.0.scan().table_name(table).consistent_read(true);
+        let mut pages = scan.into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| CallError::of("dynamodb:Scan", error))?;
+            for row in page.items.unwrap_or_default() {
+                let row = cells(row);
+                if let Some(name) = row.get(key) {
+                    hashes.insert(name.clone(), RowHash::of(&row));
+                }
+            }
+        }
+        Ok(hashes)
+    }
+
+    /// Puts and deletes what an agenda says, and tells after each batch how many rows are written. Rows of a batch that
+    /// DynamoDB did not process are sent again.
+    ///
+    /// # Errors
+    /// A call that failed, and a table that takes no rows for a minute.
+    pub async fn write(
+        &self,
+        table: &str,
+        key: &str,
+        agenda: &Agenda,
+        told: &mut (dyn FnMut(usize) + Send),
+    ) -> Result<(), CallError> {
+        const ACTION: &str = "dynamodb:BatchWriteItem";
+        let put = |row: &Row| {
+            let item = row.iter().map(|(name, cell)| (name.clone(), AttributeValue::S(cell.clone()))).collect();
+            PutRequest::builder()
+                .set_item(Some(item))
+                .build()
+                .map(|put| WriteRequest::builder().put_request(put).build())
+        };
+        let delete = |name: &String| {
+            let request = DeleteRequest::builder().key(key, AttributeValue::S(name.clone())).build();
+            request.map(|delete| WriteRequest::builder().delete_request(delete).build())
+        };
+        // An agenda has each key once, so no batch has one twice.
+        let puts = agenda.put.values().map(|wanted| put(&wanted.row));
+        let writes: Vec<WriteRequest> = puts
+            .chain(agenda.delete.iter().map(delete))
+            .collect::<Result<_, _>>()
+            .map_err(|error| unsent(ACTION, &error))?;
+        let mut done = 0;
+        for batch in writes.chunks(BATCH) {
+            let (mut waiting, mut wait, mut last) = (batch.to_vec(), FIRST_WAIT, Instant::now());
+            loop {
+                let before = waiting.len();
+                let answer = self.0.batch_write_item().request_items(table, waiting).send().await;
+                let answer = answer.map_err(|error| CallError::of(ACTION, error))?;
+                waiting = answer.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
+                done += before.saturating_sub(waiting.len());
+                told(done);
+                if waiting.is_empty() {
+                    break;
+                }
+                if waiting.len() < before {
+                    last = Instant::now();
+                } else if last.elapsed() > PATIENCE {
+                    let message = format!("the table `{table}` took none of {before} rows for a minute");
+                    return Err(refused(ACTION, "UnprocessedItems", message));
+                }
+                sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts the rows; none where there is no such table.
+    ///
+    /// # Errors
+    /// A call that failed.
+    pub async fn count(&self, table: &str) -> Result<Option<Count>, CallError> {
+        let Some(found) = self.find(table).await? else { return Ok(None) };
+        if found.rows > COUNTED {
+            return Ok(Some(Count::About(found.rows)));
+        }
+        // DynamoDB's own number may be hours old and say that a table is empty which is not.
+        let mut rows = 0;
+        let mut pages = self.0.scan().table_name(table).select(Select::Count).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| CallError::of("dynamodb:Scan", error));
+            match page {
+                Err(error) if error.is_absent() => return Ok(None),
+                page => rows += u64::try_from(page?.count).unwrap_or_default(),
+            }
+            if rows > COUNTED {
+                return Ok(Some(Count::MoreThan(COUNTED)));
+            }
+        }
+        Ok(Some(Count::Exactly(rows)))
+    }
+
+    /// Deletes a table with all its rows, protected or not, and waits until it is gone. An absent one is gone already.
+    ///
+    /// # Errors
+    /// A call that failed, and a table that is still there after ten minutes.
+    pub async fn delete(&self, table: &str) -> Result<(), CallError> {
+        let start = Instant::now();
+        let mut asked = false;
+        while let Some(found) = self.find(table).await? {
+            if start.elapsed() > GONE {
+                let message = format!("the table `{table}` is still there after ten minutes, {}", found.status);
+                return Err(refused("dynamodb:DeleteTable", "StillThere", message));
+            }
+            let step = match () {
+                () if asked || found.status == "DELETING" => Ok(()),
+                () if found.protected => self.unprotect(table).await,
+                () => self.drop(table).await.map(|()| asked = true),
+            };
+            match step {
+                // It is being changed by somebody, or by the call before: soon it is not.
+                Err(error) if error.is("ResourceInUseException") => {}
+                Err(error) if !error.is_absent() => return Err(error),
+                _ => {}
+            }
+            sleep(POLL).await;
+        }
+        Ok(())
+    }
+
+    async fn unprotect(&self, table: &str) -> Result<(), CallError> {
+        let call = self.0.update_table().table_name(table).deletion_protection_enabled(false);
+        call.send().await.map(|_| ()).map_err(|error| CallError::of("dynamodb:UpdateTable", error))
+    }
+
+    async fn drop(&self, table: &str) -> Result<(), CallError> {
+        let call = self.0.delete_table().table_name(table);
+        call.send().await.map(|_| ()).map_err(|error| CallError::of("dynamodb:DeleteTable", error))
+    }
+}
+
+fn refused(action: &'static str, code: &str, message: String) -> CallError {
+    CallError::Refused { action, code: code.to_owned(), message, status: 200 }
+}
+
+fn unsent(action: &'static str, error: &dyn std::error::Error) -> CallError {
+    refused(action, "Unsent", error.to_string())
+}
+
+/// The attributes of a row as text, as the source `dynamodb` has them: what is no text is shown as JSON.
+fn cells(row: HashMap<String, AttributeValue>) -> Row {
+    let cell = |value: Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    };
+    row.into_iter().filter_map(|(name, value)| Some((name, cell(plain(value))?))).collect()
+}
+
+fn plain(value: AttributeValue) -> Value {
+    match value {
+        AttributeValue::S(text) | AttributeValue::N(text) => Value::String(text),
+        AttributeValue::Bool(flag) => Value::Bool(flag),
+        AttributeValue::Ss(texts) | AttributeValue::Ns(texts) => json!(texts),
+        AttributeValue::L(values) => values.into_iter().map(plain).collect(),
+        AttributeValue::M(values) => values.into_iter().map(|(name, value)| (name, plain(value))).collect(),
+        AttributeValue::B(blob) => json!(blob.as_ref()),
+        AttributeValue::Bs(blobs) => blobs.iter().map(|blob| json!(blob.as_ref())).collect(),
+        // Null is no value; so is a type that DynamoDB gets one day.
+        _ => Value::Null,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_somebody_wrote_into_a_row_is_read_as_text() {
+        let row = HashMap::from([
+            ("name".to_owned(), AttributeValue::S("Apple".into())),
+            ("age".to_owned(), AttributeValue::N("49".into())),
+            ("good".to_owned(), AttributeValue::Bool(true)),
+            ("tags".to_owned(), AttributeValue::L(vec![AttributeValue::S("a".into()), AttributeValue::Null(true)])),
+            ("nothing".to_owned(), AttributeValue::Null(true)),
+        ]);
+        let expected = [("age", "49"), ("good", "true"), ("name", "Apple"), ("tags", r#"["a",null]"#)];
+        assert_eq!(cells(row), expected.map(|(name, cell)| (name.to_owned(), cell.to_owned())).into());
+    }
+}
