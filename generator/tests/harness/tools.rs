@@ -12,7 +12,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// Every tool and its version: a tool more is a line here and a function below.
-const PINS: &[(&str, &str)] = &[("cfn-lint", "1.58.0"), ("taplo", "0.9.3")];
+const PINS: &[(&str, &str)] =
+    &[("cfn-lint", "1.58.0"), ("check-jsonschema", "0.39.0"), ("ministack", "1.5.33"), ("taplo", "0.9.3")];
 
 /// Written last into the environment: without it an installation was interrupted.
 const MARKER: &str = "ready";
@@ -20,6 +21,11 @@ const MARKER: &str = "ready";
 /// The program that judges CloudFormation templates.
 pub fn cfn_lint() -> PathBuf {
     tool("cfn-lint")
+}
+
+/// The program that checks JSON and YAML against schemas, and carries that of GitHub's workflows.
+pub fn check_jsonschema() -> PathBuf {
+    tool("check-jsonschema")
 }
 
 /// The program that checks and formats TOML.
