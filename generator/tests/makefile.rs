@@ -5,6 +5,7 @@ mod rendered;
 #[path = "harness/tools.rs"]
 mod tools;
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -18,10 +19,10 @@ const TARGETS: [&str; 13] = [
 const STEPS: [(&str, &[&str]); 11] = [
     ("env", &["validate --env ENV --explain"]),
     ("install", &["validate"]),
-    ("bucket", &["bucket --env ENV --yes"]),
-    ("build", &["build --env ENV"]),
-    ("deploy", &["build --env ENV", "render --out \"generated\"", "apply --env ENV --yes"]),
-    ("data", &["items --env ENV --yes"]),
+    ("bucket", &["apply --env ENV --only bucket --yes"]),
+    ("build", &["build --env ENV --tools \".fanggen/tools\""]),
+    ("deploy", &["build --env ENV --tools \".fanggen/tools\"", "render --out \"generated\"", "apply --env ENV --yes"]),
+    ("data", &["apply --env ENV --only items --yes"]),
     ("infra", &["render --out \"generated\"", "apply --env ENV --no-items --yes"]),
     ("teardown", &["destroy --env ENV --yes"]),
     ("lint", &["validate", "render --out \"generated\" --check"]),
@@ -33,7 +34,7 @@ const STEPS: [(&str, &[&str]); 11] = [
             "validate",
             "render --out \"generated\" --check",
             "run --env ENV",
-            "build --env ENV",
+            "build --env ENV --tools \".fanggen/tools\"",
             "render --out \"generated\"",
             "apply --env ENV --yes",
         ],
@@ -53,8 +54,13 @@ fn project() -> Project {
 
 /// Runs make in a folder, with nobody to answer a question.
 fn make(folder: &Path, args: &[&str]) -> Output {
+    make_with(folder, args, &[])
+}
+
+fn make_with(folder: &Path, args: &[&str], variables: &[(&str, &OsStr)]) -> Output {
     Command::new("make")
         .current_dir(folder)
+        .envs(variables.iter().copied())
         // As where a POSIX shell exports its own.
         .env("ENV", "/home/somebody/.shrc")
         .env_remove("MAKEFLAGS")
@@ -95,6 +101,34 @@ fn every_target_is_for_the_environment_that_was_asked_for() {
             assert_eq!(done, expected, "{target}: {said}");
         }
     }
+}
+
+#[test]
+fn build_waits_for_tools_only_where_it_needs_them() {
+    let project = project();
+    let path = tempfile::tempdir().expect("a folder");
+    let tool = |folder: &Path, name: &str| {
+        std::fs::create_dir_all(folder).expect("a folder");
+        std::os::unix::fs::symlink("/bin/true", folder.join(name)).expect("a link");
+    };
+    let asks = |more: &[&str]| {
+        let args = [&["-f", "generated/Makefile", "-n", "build"], more].concat();
+        let whole = std::env::join_paths([path.path(), Path::new("/usr/bin"), Path::new("/bin")]).expect("a path");
+        let output = make_with(project.path(), &args, &[("PATH", whole.as_os_str())]);
+        let said = stdout(&output);
+        (said.contains("pip\" install"), said)
+    };
+    assert!(asks(&[]).0, "nothing is there");
+    let (fetched, said) = asks(&["RUNTIME=my bootstrap"]);
+    assert!(!fetched && said.contains("build --env dev --runtime \"my bootstrap\""), "{said}");
+    tool(path.path(), "cargo-lambda");
+    assert!(asks(&[]).0, "zig is missing");
+    tool(path.path(), "zig");
+    assert!(!asks(&[]).0, "both are on the path");
+    std::fs::remove_file(path.path().join("zig")).expect("gone");
+    tool(&project.path().join("my tools/bin"), "cargo-lambda");
+    let (fetched, said) = asks(&["TOOLS=my tools"]);
+    assert!(!fetched && said.contains("--tools \"my tools\""), "{said}");
 }
 
 #[test]

@@ -56,6 +56,7 @@ impl Render {
             shown = format!("{shown} and {}", folder.display());
             all.push(path);
             count += 1;
+            changes.extend(disk::renamed(&folder, &artifact)?);
             changes.extend(disk::changes(&folder, &[artifact])?);
         }
         if !self.check {

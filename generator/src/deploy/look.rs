@@ -87,7 +87,7 @@ impl Deployment<'_> {
             })
             .collect();
         let after = Side { template: &self.generated.template, parameters: &std::collections::BTreeMap::new() };
-        compare(None, after, &listed, manifest).map_err(|error| DeployError::Other(error.to_string()))
+        compare(None, after, &listed, manifest, self.caller).map_err(|error| DeployError::Other(error.to_string()))
     }
 
     /// Removes change sets that an interruption left behind.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::changes::{Changes, Side, compare};
+use super::changes::{Changes, Danger, Fate, Side, compare};
 use super::deployment::{Deployment, SETS};
 use super::error::{DeployError, Losses};
 use super::stack::{Body, ChangeSet, Draft, INLINE_BYTES};
@@ -174,7 +174,7 @@ impl Deployment<'_> {
         let before = deployed.as_deref().zip(settled);
         let before = before.map(|(template, stack)| Side { template, parameters: &stack.parameters });
         let after = Side { template, parameters: &set.parameters };
-        compare(before, after, &set.listed, &self.generated.manifest)
+        compare(before, after, &set.listed, &self.generated.manifest, self.caller)
             .map_err(|error| DeployError::Other(error.to_string()))
     }
 
@@ -216,11 +216,20 @@ impl Deployment<'_> {
     pub fn guard(changes: &Changes, given_up: &[String]) -> Result<(), DeployError> {
         let losses: Vec<(String, String)> = changes
             .dangers()
-            .filter(|danger| !given_up.contains(&danger.id))
-            .map(|danger| (danger.id.clone(), danger.to_string()))
+            .filter(|danger| !danger.kept && !given_up.contains(&danger.id))
+            .map(|danger| (danger.id.clone(), lost(danger)))
             .collect();
         if losses.is_empty() { Ok(()) } else { Err(DeployError::DataLoss(Losses(losses))) }
     }
+}
+
+fn lost(danger: &Danger) -> String {
+    let fate = match danger.fate {
+        Fate::Deleted => "deleted",
+        Fate::Replaced => "replaced by an empty one",
+    };
+    let name = danger.physical.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
+    format!("{}{name} would be {fate}, with its {}", danger.words, danger.holds)
 }
 
 /// A change set that CloudFormation would not make, with what helps.

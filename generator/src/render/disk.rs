@@ -76,6 +76,26 @@ pub fn changes(folder: &Path, artifacts: &[Artifact]) -> Result<Vec<Change>, Dis
     Ok(changes)
 }
 
+/// Files of other names that begin as this one does: what was made of the same pipeline when it was called otherwise.
+///
+/// # Errors
+/// A file that exists and cannot be read.
+pub fn renamed(folder: &Path, artifact: &Artifact) -> Result<Vec<Change>, DiskError> {
+    let own = folder.join(&artifact.path);
+    let first = artifact.text.lines().next().unwrap_or_default();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
+    paths.retain(|path| *path != own && path.extension() == own.extension() && path.is_file());
+    paths.sort();
+    let mut changes = Vec::new();
+    for path in paths {
+        let before = read(&path)?;
+        if before.as_ref().is_some_and(|text| text.starts_with(MARK) && text.lines().next() == Some(first)) {
+            changes.push(Change { path, before, after: None });
+        }
+    }
+    Ok(changes)
+}
+
 fn read(path: &Path) -> Result<Option<String>, DiskError> {
     match fs::read(path) {
         // What we wrote is whole, and that is quickly seen; what somebody else put there is shown as well as it can be.

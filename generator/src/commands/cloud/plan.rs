@@ -37,7 +37,7 @@ pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> 
         ));
     }
     if let Some(changes) = look.changes.as_ref().filter(|_| !global.json) {
-        print(changes.to_string().trim_end());
+        print(changes.text().to_string().trim_end());
     }
     match &look.change_set {
         Some(name) => words(&format!(

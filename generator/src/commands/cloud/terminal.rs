@@ -77,7 +77,7 @@ impl Audience for Terminal {
 
     fn show(&self, changes: &Changes) {
         if !self.json {
-            words(changes.to_string().trim_end());
+            words(changes.text().to_string().trim_end());
         }
     }
 
