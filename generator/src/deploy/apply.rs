@@ -57,7 +57,9 @@ pub struct Applied {
 }
 
 impl Applied {
-    fn unchanged(stack: Described) -> Self {
+    /// Nothing was done to a stack.
+    #[must_use]
+    pub fn unchanged(stack: Described) -> Self {
         Self { outcome: Outcome::Unchanged, stack: Some(stack), changes: None, seconds: BTreeMap::new() }
     }
 }
@@ -162,7 +164,10 @@ impl Deployment<'_> {
     }
 
     /// Protects what retains its data, and nothing else.
-    async fn match_protection(&self, found: &Described) -> Result<(), DeployError> {
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn match_protection(&self, found: &Described) -> Result<(), DeployError> {
         let wanted = self.generated.manifest.retain;
         if found.protected != wanted {
             self.stack.protect(wanted).await?;

@@ -5,7 +5,9 @@ use std::fmt;
 use super::bucket::BucketError;
 use super::call::CallError;
 use super::events::Event;
+use super::items::MemoryError;
 use super::lock::LockError;
+use super::start::StartError;
 
 /// Why a deployment stopped.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +21,23 @@ pub enum DeployError {
     /// The lock.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// What was applied last to the items.
+    #[error(transparent)]
+    Memory(#[from] MemoryError),
+    /// The first run.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// A table that should be there.
+    #[error("the table `{table}` is not there\n  run `fanggen drift --env {environment}` to see what else is missing")]
+    NoTable {
+        /// The table.
+        table: String,
+        /// The environment.
+        environment: String,
+    },
+    /// Somebody else wrote the memory of the items in between.
+    #[error("somebody else has applied items in between\n  run the same command again")]
+    Overtaken,
     /// The caller is not who the file asks for.
     #[error(
         "the credentials are those of account {found}, and `[aws] account` says {wanted}: nothing was touched\n  use other \

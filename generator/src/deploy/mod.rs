@@ -14,6 +14,7 @@ pub mod count;
 pub mod deployment;
 pub mod error;
 pub mod events;
+pub mod fill;
 pub mod follow;
 pub mod functions;
 pub mod generated;

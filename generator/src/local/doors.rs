@@ -24,7 +24,19 @@ use super::Summary;
 use super::queue::Memory;
 use crate::config::pipeline::{Component, Pipeline};
 
-type Seeds = Vec<(Item, Option<Error>)>;
+/// Items of a source; one that cannot be read comes with the reason.
+pub type Seeds = Vec<(Item, Option<Error>)>;
+
+/// The items that the file gives to a source whose table is the pipeline's own, to be put into that table.
+///
+/// # Errors
+/// `items_unreadable`, and what else keeps a file of items from being read.
+pub async fn seeds(source: &Component, root: &Path) -> Result<Seeds, Error> {
+    let Some(seed) = source.settings.seed() else { return Ok(Seeds::new()) };
+    let here =
+        Here { root: root.to_owned(), results: PathBuf::new(), seeds: BTreeMap::new(), queues: Mutex::default() };
+    here.items(&seed).await
+}
 
 /// The doors of this machine for one pipeline and environment.
 pub struct Here {
@@ -50,14 +62,14 @@ impl Here {
         };
         for source in &pipeline.sources {
             if let Some(seed) = source.settings.seed() {
-                let items = here.items(source, &seed).await?;
+                let items = Self::must_have(here.items(&seed).await?, source)?;
                 here.seeds.insert(source.path.clone(), Arc::new(items));
             }
         }
         Ok(here)
     }
 
-    async fn items(&self, source: &Component, seed: &Seed<'_>) -> Result<Seeds, Error> {
+    async fn items(&self, seed: &Seed<'_>) -> Result<Seeds, Error> {
         let mut items = Seeds::new();
         for written in seed.items {
             items.push((written.item(seed.key)?, None));
@@ -73,6 +85,10 @@ impl Here {
                 items.extend(page.items);
             }
         }
+        Ok(items)
+    }
+
+    fn must_have(items: Seeds, source: &Component) -> Result<Seeds, Error> {
         if items.is_empty() {
             let words = match source.settings.store(&source.name) {
                 Some(Store::Existing(table)) => format!(

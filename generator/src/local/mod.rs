@@ -20,6 +20,7 @@ use crate::config::pipeline::{Component, Pipeline};
 use crate::config::shape;
 
 use doors::Here;
+pub use doors::{Seeds, seeds};
 use stand_in::StandIns;
 use summary::Tally;
 pub use summary::{Failed, Notice, Row, Summary};

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::CloudFailure;
 use super::build::compiled;
+use super::items;
 use super::open::{Cloud, placed, wait_for};
 use crate::build;
 use crate::commands::rendered::Rendered;
@@ -15,6 +16,7 @@ use crate::config::mistake::Severity;
 use crate::deploy::apply::{Applied, Order, Outcome};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
+use crate::deploy::fill::{Contents, Filled, Filling};
 use crate::deploy::propose::Runtime;
 use crate::deploy::standing::Described;
 use crate::render::disk;
@@ -106,14 +108,33 @@ impl Apply {
         if self.only == Some(Part::Bucket) {
             return bucket(&deployment).await;
         }
-        let applied = self.stack(&deployment, opened).await.map_err(|error| placed(error, opened, environment))?;
+        let filling = Filling {
+            wanted: if self.no_items { Contents::new() } else { items::wanted(opened, &deployment).await? },
+            prune: self.prune,
+            run: !self.no_run && !self.no_items && self.only.is_none(),
+        };
+        let done = self.all(&deployment, opened, &filling).await;
+        let (applied, filled) = done.map_err(|error| placed(error, opened, environment))?;
         report(&applied, &deployment);
-        Ok(json!({ "stack": applied }))
+        filled.as_ref().inspect(|filled| report_items(filled, environment));
+        Ok(json!({ "stack": applied, "items": filled }))
     }
 
-    async fn stack(&self, deployment: &Deployment<'_>, opened: &Opened) -> Result<Applied, DeployError> {
-        let found = deployment.find().await?;
-        let (runtime, no_runtime) = order_of(opened, deployment, found.as_ref(), true);
+    /// The stack, the items, the first run. The lock is taken only once there is something to do.
+    async fn all(
+        &self,
+        deployment: &Deployment<'_>,
+        opened: &Opened,
+        filling: &Filling,
+    ) -> Result<(Applied, Option<Filled>), DeployError> {
+        let found = match self.only {
+            Some(_) => Some(deployment.found().await?),
+            None => deployment.find().await?,
+        };
+        let (runtime, no_runtime) = match self.only {
+            Some(_) => (None, String::new()),
+            None => order_of(opened, deployment, found.as_ref(), true),
+        };
         let order = Order {
             runtime: runtime.as_ref(),
             no_runtime,
@@ -122,14 +143,49 @@ impl Apply {
             replace: &self.replace,
             saved: self.change_set.as_deref(),
         };
-        if order.saved.is_none() && deployment.carried(found.as_ref(), order.runtime) {
-            return deployment.apply_stack(found, &order).await;
+        let settled = self.only.is_some() || order.saved.is_none() && deployment.carried(found.as_ref(), order.runtime);
+        if settled && let Some(stack) = &found {
+            if self.only.is_none() {
+                deployment.match_protection(stack).await?;
+            }
+            let applied = Applied::unchanged(stack.clone());
+            if self.no_items || deployment.remembered(stack, filling).await?.settled {
+                return Ok((applied, None));
+            }
+        } else if order.saved.is_none() && deployment.runtime_key(order.runtime, found.as_ref()).is_none() {
+            return Err(DeployError::NoRuntime(order.no_runtime));
         }
         deployment.ensure_bucket().await?;
         let lock = deployment.lock("apply").await?;
-        let done = async { deployment.apply_stack(deployment.find().await?, &order).await }.await;
+        let done = self.locked(deployment, &order, filling).await;
         lock.release().await?;
         done
+    }
+
+    /// What is done under the lock, beginning with another look: somebody else may have been at work until now.
+    async fn locked(
+        &self,
+        deployment: &Deployment<'_>,
+        order: &Order<'_>,
+        filling: &Filling,
+    ) -> Result<(Applied, Option<Filled>), DeployError> {
+        let applied = match self.only {
+            Some(_) => Applied::unchanged(deployment.found().await?),
+            None => deployment.apply_stack(deployment.find().await?, order).await?,
+        };
+        let Some(stack) = applied.stack.clone().filter(|_| applied.outcome != Outcome::Started && !self.no_items)
+        else {
+            return Ok((applied, None));
+        };
+        let known = deployment.remembered(&stack, filling).await?;
+        if known.settled {
+            return Ok((applied, None));
+        }
+        if deployment.interrupt.raised() {
+            return Err(DeployError::Halfway("the stack is done, the items are not"));
+        }
+        let filled = deployment.fill(&stack, known, filling).await?;
+        Ok((applied, Some(filled)))
     }
 }
 
@@ -165,6 +221,20 @@ async fn bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, Failur
     let name = &deployment.bucket.name;
     words(&format!("{}ready{}: the bucket of artifacts `{name}`", Style::GOOD, Style::END));
     Ok(json!({ "bucket": name, "made": made }))
+}
+
+/// What became of the items and the first run, in words.
+fn report_items(filled: &Filled, environment: &str) {
+    for (table, agenda) in &filled.tables {
+        words(&format!("{agenda} in table `{table}`"));
+    }
+    if let Some(run) = &filled.run {
+        words(&format!(
+            "started a first run, {}: function `{}` has the event; what becomes of it is in its log\n  later runs are \
+             the schedule's; `fanggen status --env {environment}` shows the stack",
+            run.scheduled_time, run.function
+        ));
+    }
 }
 
 /// What became of the stack, in words.

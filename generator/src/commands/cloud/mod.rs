@@ -2,6 +2,7 @@
 
 mod apply;
 mod build;
+mod items;
 mod open;
 pub mod plan;
 mod terminal;

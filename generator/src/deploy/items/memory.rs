@@ -16,6 +16,9 @@ pub struct Memory {
     version: u32,
     /// The stack's id, which no other life of the same stack has.
     stack: String,
+    /// The life of the stack whose first run was started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    started: Option<String>,
     /// By the table's name.
     tables: BTreeMap<String, Applied>,
 }
@@ -60,7 +63,7 @@ impl Memory {
     /// Nothing was applied to this life of the stack.
     #[must_use]
     pub fn empty(stack: &str) -> Self {
-        Self { version: VERSION, stack: stack.to_owned(), tables: BTreeMap::new() }
+        Self { version: VERSION, stack: stack.to_owned(), started: None, tables: BTreeMap::new() }
     }
 
     /// Reads what was kept.
@@ -110,6 +113,22 @@ impl Memory {
     pub fn remember(&mut self, stack: &str, table: &str, applied: Applied) {
         stack.clone_into(&mut self.stack);
         self.tables.insert(table.to_owned(), applied);
+    }
+
+    /// Belongs to this life of the stack from now on.
+    pub fn live(&mut self, stack: &str) {
+        stack.clone_into(&mut self.stack);
+    }
+
+    /// Whether the first run of this life of the stack was started.
+    #[must_use]
+    pub fn was_started(&self, stack: &str) -> bool {
+        self.started.as_deref() == Some(stack)
+    }
+
+    /// Remembers that the first run was started.
+    pub fn started(&mut self, stack: &str) {
+        self.started = Some(stack.to_owned());
     }
 
     /// Forgets tables that the file knows no more.

@@ -1,0 +1,120 @@
+//! The items of the file into the tables, and the first run: what comes after the stack, and is gone on with where it was
+//! left.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::bucket::Object;
+use super::deployment::Deployment;
+use super::error::DeployError;
+use super::items::{Agenda, Memory, Wanted};
+use super::standing::Described;
+use super::start::{Started, start};
+use super::table::Tables;
+
+/// What is wanted of the tables: the rows of each, by its physical name.
+pub type Contents = BTreeMap<String, Wanted>;
+
+/// How items and first run are wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Filling {
+    /// The rows.
+    pub wanted: Contents,
+    /// Whether rows that left the file are deleted.
+    pub prune: bool,
+    /// Whether a run is started where none ever was.
+    pub run: bool,
+}
+
+/// What became of items and first run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Filled {
+    /// What was done to each table, where something was looked at.
+    pub tables: BTreeMap<String, Agenda>,
+    /// The run that was started.
+    pub run: Option<Started>,
+}
+
+/// What is remembered of an environment, as it was read.
+#[derive(Debug)]
+pub struct Remembered {
+    memory: Memory,
+    tag: Option<String>,
+    /// Whether there is nothing left to do.
+    pub settled: bool,
+}
+
+impl Deployment<'_> {
+    fn memory_key(&self) -> String {
+        format!("state/{}.json", self.stack.name)
+    }
+
+    /// What is remembered of this life of the stack; and whether that says that there is nothing to do.
+    ///
+    /// # Errors
+    /// A memory that cannot be read, and failed calls.
+    pub async fn remembered(&self, stack: &Described, filling: &Filling) -> Result<Remembered, DeployError> {
+        let object = self.bucket.read(&self.memory_key()).await?;
+        let (memory, tag) = match object {
+            Some(Object { text, tag }) => (Memory::read(text.as_bytes())?, Some(tag)),
+            None => (Memory::empty(&stack.id), None),
+        };
+        let started = !filling.run || memory.was_started(&stack.id);
+        let settled = tag.is_some() && started && memory.settled(&stack.id, &filling.wanted, filling.prune);
+        Ok(Remembered { memory, tag, settled })
+    }
+
+    /// Writes what the file wants into the tables, and starts the first run. The lock is held by the caller.
+    ///
+    /// # Errors
+    /// An interruption between two tables, and failed calls; the same command again goes on.
+    pub async fn fill(&self, stack: &Described, known: Remembered, filling: &Filling) -> Result<Filled, DeployError> {
+        let Remembered { mut memory, mut tag, .. } = known;
+        let mut filled = Filled::default();
+        let tables = Tables::open(self.account);
+        for (name, wanted) in &filling.wanted {
+            let Some(table) = tables.find(name).await? else {
+                return Err(DeployError::NoTable { table: name.clone(), environment: self.environment().to_owned() });
+            };
+            let there = tables.read(name, wanted.key()).await?;
+            let agenda = Agenda::of(&memory.of(name, &table.id), wanted, &there, filling.prune);
+            if agenda.writes() > 0 {
+                memory.remember(&stack.id, name, agenda.begun());
+                self.remember(&memory, &mut tag).await?;
+                self.write(&tables, name, wanted, &agenda).await?;
+            }
+            memory.remember(&stack.id, name, agenda.done());
+            filled.tables.insert(name.clone(), agenda);
+            if self.interrupt.raised() {
+                self.remember(&memory, &mut tag).await?;
+                return Err(DeployError::Halfway("the stack is done, the items are not"));
+            }
+        }
+        memory.only(&filling.wanted);
+        memory.live(&stack.id);
+        self.remember(&memory, &mut tag).await?;
+        if filling.run && !memory.was_started(&stack.id) {
+            filled.run = Some(start(&self.generated.manifest, self.caller, self.account).await?);
+            memory.started(&stack.id);
+            self.remember(&memory, &mut tag).await?;
+        }
+        Ok(filled)
+    }
+
+    async fn write(&self, tables: &Tables, name: &str, wanted: &Wanted, agenda: &Agenda) -> Result<(), DeployError> {
+        let all = agenda.writes() as u64;
+        self.audience.begin(&format!("items of {name}"), agenda.writes());
+        let mut told = |done: usize| self.audience.progress(&format!("items of {name}"), done as u64, all);
+        let written = tables.write(name, wanted.key(), agenda, &mut told).await;
+        self.audience.end();
+        Ok(written?)
+    }
+
+    async fn remember(&self, memory: &Memory, tag: &mut Option<String>) -> Result<(), DeployError> {
+        let text = String::from_utf8(memory.bytes()).unwrap_or_default();
+        let written = self.bucket.write(&self.memory_key(), &text, tag.as_deref()).await?;
+        *tag = Some(written.ok_or(DeployError::Overtaken)?);
+        Ok(())
+    }
+}
