@@ -58,7 +58,16 @@ impl Contents {
     /// A call that failed; a bucket of this name that somebody else owns is a denial.
     pub async fn there(&self, bucket: &str) -> Result<bool, CallError> {
         let call = self.client.head_bucket().bucket(bucket).expected_bucket_owner(&self.owner);
-        CallError::there(call.send().await.map_err(|error| CallError::of("s3:ListBucket", error)))
+        let answer = CallError::there(call.send().await.map_err(|error| CallError::of("s3:ListBucket", error)));
+        answer.map_err(|error| match error {
+            // An answer to HEAD has no words of its own.
+            CallError::Denied { action, .. } => CallError::Denied {
+                action,
+                resource: format!("the bucket `{bucket}`"),
+                message: format!("S3 says no more than that; account {} may not be its owner", self.owner),
+            },
+            other => other,
+        })
     }
 
     /// Counts objects and versions; none where there is no such bucket.

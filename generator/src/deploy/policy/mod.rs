@@ -75,6 +75,14 @@ struct Scope {
     reason: Option<&'static str>,
 }
 
+/// What resources of one statement have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Alike {
+    action: Vec<&'static str>,
+    condition: Condition,
+    reason: Option<&'static str>,
+}
+
 /// Why there is no policy.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
@@ -131,13 +139,14 @@ fn needs(manifest: &Manifest) -> Result<Vec<&'static Need>, PolicyError> {
 
 /// As few statements as can be: one for all resources on which the same is allowed.
 fn statements(granted: BTreeMap<Scope, BTreeSet<&'static str>>) -> Vec<Statement> {
-    let mut alike: BTreeMap<(Vec<&'static str>, Condition, Option<&'static str>), Vec<String>> = BTreeMap::new();
+    let mut alike: BTreeMap<Alike, Vec<String>> = BTreeMap::new();
     for (scope, actions) in granted {
-        let actions = actions.into_iter().collect();
-        alike.entry((actions, scope.condition, scope.reason)).or_default().push(scope.resource);
+        let Scope { resource, condition, reason } = scope;
+        let action = actions.into_iter().collect();
+        alike.entry(Alike { action, condition, reason }).or_default().push(resource);
     }
     let mut statements = Vec::new();
-    for ((action, condition, reason), resource) in alike {
+    for (Alike { action, condition, reason }, resource) in alike {
         let service = action.first().and_then(|action| action.split(':').next()).unwrap_or_default();
         let sid = reason.map_or_else(|| capital(service), str::to_owned);
         halve(Statement { sid, effect: "Allow", action, resource, condition }, &mut statements);
