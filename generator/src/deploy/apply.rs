@@ -89,6 +89,8 @@ impl Deployment<'_> {
         let Some(key) = self.runtime_key(order.runtime, found.as_ref()) else {
             return Err(DeployError::NoRuntime(order.no_runtime.clone()));
         };
+        // Known to whoever would remove the bucket.
+        self.bucket.write(&self.user_key(), "{}", None).await?;
         if let Some(runtime) = order.runtime {
             self.upload(runtime).await?;
         }

@@ -35,6 +35,22 @@ pub enum DeployError {
         /// The environment.
         environment: String,
     },
+    /// Data that is to outlive its stack.
+    #[error(
+        "environment `{0}` retains its data (`[data] retain`, or the stack is protected): nothing was touched\n  to delete it with its data: `fanggen destroy --env {0} --delete-data`"
+    )]
+    Retained(String),
+    /// Resources that are there after they were deleted.
+    #[error("the stack is gone, but this is still there:{}\n  run the same command again in a minute; what is there then, somebody else made", listed(.0))]
+    StillThere(Vec<String>),
+    /// Stacks that use the bucket of artifacts.
+    #[error("the bucket of artifacts `{bucket}` is still used by:{}\n  it was left as it is; destroy these first", listed(.stacks))]
+    InUse {
+        /// The bucket.
+        bucket: String,
+        /// The stacks.
+        stacks: Vec<String>,
+    },
     /// Somebody else wrote the memory of the items in between.
     #[error("somebody else has applied items in between\n  run the same command again")]
     Overtaken,
@@ -176,6 +192,10 @@ pub enum DeployError {
     /// Something else.
     #[error("{0}")]
     Other(String),
+}
+
+fn listed(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("\n  - {line}")).collect()
 }
 
 fn because(reason: &Option<String>) -> String {

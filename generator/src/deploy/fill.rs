@@ -46,7 +46,8 @@ pub struct Remembered {
 }
 
 impl Deployment<'_> {
-    fn memory_key(&self) -> String {
+    /// Where it is remembered what was applied last to the items.
+    pub(super) fn memory_key(&self) -> String {
         format!("state/{}.json", self.stack.name)
     }
 

@@ -12,6 +12,7 @@ pub mod changes;
 pub mod contents;
 pub mod count;
 pub mod deployment;
+pub mod destroy;
 pub mod error;
 pub mod events;
 pub mod fill;

@@ -2,9 +2,14 @@
 
 mod apply;
 mod build;
+mod destroy;
+mod drift;
+mod iam;
 mod items;
 mod open;
+mod outputs;
 pub mod plan;
+mod status;
 mod terminal;
 
 use std::path::PathBuf;
@@ -20,6 +25,11 @@ use crate::deploy::error::DeployError;
 pub enum Command {
     Build(build::Build),
     Apply(apply::Apply),
+    Destroy(destroy::Destroy),
+    Status(status::Status),
+    Outputs(outputs::Outputs),
+    Drift(drift::DriftCommand),
+    Iam(iam::Iam),
 }
 
 impl Command {
@@ -28,6 +38,11 @@ impl Command {
         match self {
             Self::Build(command) => command.execute(global),
             Self::Apply(command) => command.execute(global),
+            Self::Destroy(command) => command.execute(global),
+            Self::Status(command) => command.execute(global),
+            Self::Outputs(command) => command.execute(global),
+            Self::Drift(command) => command.execute(global),
+            Self::Iam(command) => command.execute(global),
         }
     }
 }
