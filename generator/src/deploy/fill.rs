@@ -51,19 +51,41 @@ impl Deployment<'_> {
         format!("state/{}.json", self.stack.name)
     }
 
-    /// What is remembered of this life of the stack; and whether that says that there is nothing to do.
+    /// What is remembered of this life of the stack, by its ARN; and whether that says that there is nothing to do.
     ///
     /// # Errors
     /// A memory that cannot be read, and failed calls.
-    pub async fn remembered(&self, stack: &Described, filling: &Filling) -> Result<Remembered, DeployError> {
+    pub async fn remembered(&self, stack: &str, filling: &Filling) -> Result<Remembered, DeployError> {
         let object = self.bucket.read(&self.memory_key()).await?;
         let (memory, tag) = match object {
             Some(Object { text, tag }) => (Memory::read(text.as_bytes())?, Some(tag)),
-            None => (Memory::empty(&stack.id), None),
+            None => (Memory::empty(stack), None),
         };
-        let started = !filling.run || memory.was_started(&stack.id);
-        let settled = tag.is_some() && started && memory.settled(&stack.id, &filling.wanted, filling.prune);
+        let started = !filling.run || memory.was_started(stack);
+        let settled = tag.is_some() && started && memory.settled(stack, &filling.wanted, filling.prune);
         Ok(Remembered { memory, tag, settled })
+    }
+
+    /// What an apply would do to the items, without doing it.
+    ///
+    /// # Errors
+    /// Failed calls.
+    pub async fn agendas(
+        &self,
+        known: &Remembered,
+        filling: &Filling,
+    ) -> Result<BTreeMap<String, Agenda>, DeployError> {
+        let tables = Tables::open(self.account);
+        let mut agendas = BTreeMap::new();
+        for (name, wanted) in &filling.wanted {
+            // A table that is yet to be made has no rows.
+            let (id, there) = match tables.find(name).await? {
+                Some(table) => (table.id, tables.read(name, wanted.key()).await?),
+                None => Default::default(),
+            };
+            agendas.insert(name.clone(), Agenda::of(&known.memory.of(name, &id), wanted, &there, filling.prune));
+        }
+        Ok(agendas)
     }
 
     /// Writes what the file wants into the tables, and starts the first run. The lock is held by the caller.

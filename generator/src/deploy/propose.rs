@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use super::call::CallError;
 use super::changes::{Changes, Danger, Fate, Side, compare};
 use super::deployment::{Deployment, SETS};
 use super::error::{DeployError, Losses};
@@ -113,7 +114,7 @@ impl Deployment<'_> {
             creates: settled.is_none(),
             express,
         };
-        self.stack.draft(&draft).await?;
+        self.draft(draft).await?;
         let set = match self.thought_over(name).await {
             Ok(set) => set,
             Err(error) => {
@@ -126,10 +127,22 @@ impl Deployment<'_> {
             return Ok(None);
         }
         if !set.ready() {
+            let findings = self.stack.findings(name).await;
             self.discard(name).await?;
-            return Err(refused(&set, self.environment()));
+            return Err(refused(&set, &findings, self.environment()));
         }
         Ok(Some(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set }))
+    }
+
+    /// Asks for a change set; without what this CloudFormation does not have, if it says so.
+    async fn draft(&self, draft: Draft<'_>) -> Result<(), DeployError> {
+        match self.stack.draft(&draft).await {
+            Err(CallError::Refused { message, .. }) if draft.express && message.contains("eploymentConfig") => {
+                self.audience.say("this CloudFormation has no express mode: it waits for resources to settle");
+                Ok(self.stack.draft(&Draft { express: false, ..draft }).await?)
+            }
+            other => Ok(other?),
+        }
     }
 
     async fn body(&self) -> Result<Body, DeployError> {
@@ -233,8 +246,12 @@ fn lost(danger: &Danger) -> String {
 }
 
 /// A change set that CloudFormation would not make, with what helps.
-fn refused(set: &ChangeSet, environment: &str) -> DeployError {
-    let reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
+fn refused(set: &ChangeSet, findings: &[String], environment: &str) -> DeployError {
+    let mut reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
+    for finding in findings {
+        reason.push_str("\n  - ");
+        reason.push_str(finding);
+    }
     let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
         format!(
             "\n  they were left by an earlier life of this environment: remove them with \

@@ -16,9 +16,10 @@ use crate::config::mistake::tidy;
 use crate::config::{self, schema};
 use crate::plan::Plan;
 
-/// The largest template that CloudFormation takes, from S3
-/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
-const TEMPLATE_BYTES: usize = 1_048_576;
+/// The largest template that CloudFormation takes, from S3: "1 MB"
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>), which the service is
+/// reported to count as a million bytes.
+const TEMPLATE_BYTES: usize = 1_000_000;
 
 /// Versions of the tools that the Makefile installs.
 const PINS: [(&str, &str); 3] = [("cfn_lint", "1.58.0"), ("cargo_lambda", "1.9.2"), ("ziglang", "0.15.2")];

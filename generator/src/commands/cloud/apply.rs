@@ -149,7 +149,7 @@ impl Apply {
                 deployment.match_protection(stack).await?;
             }
             let applied = Applied::unchanged(stack.clone());
-            if self.no_items || deployment.remembered(stack, filling).await?.settled {
+            if self.no_items || deployment.remembered(&stack.id, filling).await?.settled {
                 return Ok((applied, None));
             }
         } else if order.saved.is_none() && deployment.runtime_key(order.runtime, found.as_ref()).is_none() {
@@ -177,7 +177,7 @@ impl Apply {
         else {
             return Ok((applied, None));
         };
-        let known = deployment.remembered(&stack, filling).await?;
+        let known = deployment.remembered(&stack.id, filling).await?;
         if known.settled {
             return Ok((applied, None));
         }

@@ -1,14 +1,18 @@
 //! `fanggen plan`: what an apply would change in the account.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::json;
 
 use super::apply::order_of;
+use super::items::wanted;
 use super::open::{Cloud, placed, wait_for};
 use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Ended, Failure, Global, Opened, Style, pretty, print, words};
 use crate::deploy::apply::Order;
+use crate::deploy::fill::Filling;
+use crate::deploy::items::Agenda;
 use crate::deploy::look::Look;
 
 /// How a look is wanted.
@@ -29,32 +33,36 @@ pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> 
             rendered.folder.display()
         ));
     }
-    let look = wait_for(look(opened, environment, &rendered, wish.save, global))??;
-    let change = look.changes.is_some();
+    let Looked { stack, look, items } = wait_for(look(opened, environment, &rendered, wish.save, global))??;
+    let writes: usize = items.values().map(Agenda::writes).sum();
+    let changed = look.changes.is_some() || writes > 0;
     if global.json {
-        print(&pretty(
-            &json!({ "stack": look.stack, "changed": change, "changes": look.changes, "change_set": look.change_set }),
-        ));
-    }
-    if let Some(changes) = look.changes.as_ref().filter(|_| !global.json) {
-        print(changes.text().to_string().trim_end());
+        let (changes, set) = (&look.changes, &look.change_set);
+        print(&pretty(&json!({
+            "stack": stack, "changed": changed, "changes": changes, "change_set": set, "items": items,
+        })));
+    } else {
+        if let Some(changes) = &look.changes {
+            print(changes.text().to_string().trim_end());
+        }
+        for (table, agenda) in &items {
+            print(&format!("\n{agenda} in table `{table}`"));
+        }
     }
     match &look.change_set {
         Some(name) => words(&format!(
             "saved as {name}; carry out exactly this with\n  fanggen apply --env {environment} --change-set {name}"
         )),
-        None if change => words(&format!("make it so with `fanggen apply --env {environment}`")),
-        None => {
-            words(&format!("{}nothing to do{}: stack `{}` is what was rendered", Style::GOOD, Style::END, look.stack));
-        }
+        None if changed => words(&format!("make it so with `fanggen apply --env {environment}`")),
+        None => words(&format!("{}nothing to do{}: stack `{stack}` is what was rendered", Style::GOOD, Style::END)),
     }
-    if change { Err(Ended(2).into()) } else { Ok(()) }
+    if changed { Err(Ended(2).into()) } else { Ok(()) }
 }
 
 struct Looked {
     stack: String,
-    changes: Option<crate::deploy::changes::Changes>,
-    change_set: Option<String>,
+    look: Look,
+    items: BTreeMap<String, Agenda>,
 }
 
 async fn look(
@@ -66,10 +74,13 @@ async fn look(
 ) -> Result<Looked, Failure> {
     let cloud = Cloud::open(opened, environment, rendered).await?;
     let deployment = cloud.deployment(false, global.json)?;
+    let filling = Filling { wanted: wanted(opened, &deployment).await?, ..Filling::default() };
     let found = deployment.find().await?;
     let (runtime, no_runtime) = order_of(opened, &deployment, found.as_ref(), save);
     let order = Order { runtime: runtime.as_ref(), no_runtime, ..Order::default() };
+    let id = found.as_ref().map(|found| found.id.clone()).unwrap_or_default();
     let looked = deployment.look(found, &order, save).await.map_err(|error| placed(error, opened, environment))?;
-    let Look { changes, change_set } = looked;
-    Ok(Looked { stack: deployment.stack.name.clone(), changes, change_set })
+    let known = deployment.remembered(&id, &filling).await?;
+    let items = if known.settled { BTreeMap::new() } else { deployment.agendas(&known, &filling).await? };
+    Ok(Looked { stack: deployment.stack.name.clone(), look: looked, items })
 }

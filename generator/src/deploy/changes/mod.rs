@@ -4,6 +4,7 @@
 //! asks anybody anything.
 
 mod flow;
+mod gathered;
 mod grants;
 mod permissions;
 mod resources;
@@ -22,9 +23,10 @@ use super::generated::Manifest;
 use flow::Flow;
 use template::Template;
 
+pub use gathered::{Altered, Derived, Setting};
 pub use permissions::{Bearing, Boundary, Effect, Holder, Permission, Turn};
 pub use resources::{Change, Danger, Fate, Verb};
-pub use settings::{Altered, Derived, Setting};
+
 pub use template::{TemplateError, Which};
 
 /// What CloudFormation means to do with a resource.

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use super::Changes;
+use super::gathered::{Altered, Derived, Setting};
 use super::permissions::{Bearing, Boundary, Effect, Holder, Permission, Turn};
 use super::resources::{Change, Danger, Fate, Verb};
-use super::settings::{Altered, Derived, Setting};
 use super::words::{counted, plural, shown, tidy};
 
 const RED: &str = "\x1b[1;31m";

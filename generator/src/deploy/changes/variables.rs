@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Both;
 use super::flow::{Component, Flow};
-use super::settings::{Altered, Gathered};
+use super::gathered::{Altered, Gathered};
 use super::template::Template;
 use super::words::short;
 
