@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use super::call::CallError;
 use super::changes::{Changes, Danger, Fate, Side, compare};
 use super::deployment::{Deployment, SETS};
 use super::error::{DeployError, Losses};
@@ -15,6 +16,8 @@ use super::standing::{ARTIFACT_BUCKET, ARTIFACT_KEY, Described, Standing};
 
 /// Milliseconds between two looks at a change set that is being made.
 const LOOK_MS: u64 = 250;
+/// Looks in a row for which a change set that was just asked for may not be seen yet.
+const ABSENT_LOOKS: u32 = 20;
 
 /// A runtime on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,23 +116,40 @@ impl Deployment<'_> {
             creates: settled.is_none(),
             express,
         };
-        self.stack.draft(&draft).await?;
-        let set = match self.thought_over(name).await {
-            Ok(set) => set,
-            Err(error) => {
-                self.discard(name).await?;
-                return Err(error);
-            }
-        };
+        self.stack.draft(&draft).await.map_err(|error| self.not_taken(error, found))?;
+        let proposed = self.proposed(name, settled).await;
+        if !matches!(proposed, Ok(Some(_))) {
+            let gone = self.discard(name).await;
+            // Why there is no proposal matters more than why its rest cannot be removed.
+            return proposed.and_then(|none| gone.map(|()| none));
+        }
+        proposed
+    }
+
+    /// What became of a change set that was asked for.
+    async fn proposed(&self, name: &str, settled: Option<&Described>) -> Result<Option<Proposal>, DeployError> {
+        let set = self.thought_over(name).await?;
         if set.empty() {
-            self.discard(name).await?;
             return Ok(None);
         }
         if !set.ready() {
-            self.discard(name).await?;
-            return Err(refused(&set, self.environment()));
+            return Err(self.refused(&set).await);
         }
         Ok(Some(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set }))
+    }
+
+    /// A stack whose state takes no changes, in words that say what to do about it.
+    fn not_taken(&self, error: CallError, found: Option<&Described>) -> DeployError {
+        match (error, found) {
+            (CallError::Refused { message, .. }, Some(found)) if message.contains("can not be updated") => {
+                DeployError::Unchangeable {
+                    stack: self.stack.name.clone(),
+                    status: found.status.clone(),
+                    reason: found.reason.clone(),
+                }
+            }
+            (error, _) => error.into(),
+        }
     }
 
     async fn body(&self) -> Result<Body, DeployError> {
@@ -148,10 +168,16 @@ impl Deployment<'_> {
 
     /// Waits until CloudFormation has made up its mind.
     async fn thought_over(&self, name: &str) -> Result<ChangeSet, DeployError> {
+        let mut absent = 0;
         loop {
             match self.stack.change_set(name).await? {
                 Some(set) if !set.pending() => return Ok(set),
-                _ => {}
+                Some(_) => absent = 0,
+                None if absent >= ABSENT_LOOKS => {
+                    let reason = "somebody has removed the change set".to_owned();
+                    return Err(DeployError::NoChangeSet { reason, help: "\n  run the same command again".to_owned() });
+                }
+                None => absent += 1,
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
@@ -209,6 +235,29 @@ impl Deployment<'_> {
         Ok(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set })
     }
 
+    /// A change set that CloudFormation would not make: why, and what helps.
+    async fn refused(&self, set: &ChangeSet) -> DeployError {
+        let mut reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
+        let environment = self.environment();
+        let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
+            format!(
+                "\n  they were left by an earlier life of this environment: remove them with \
+                 `fanggen destroy --env {environment} --delete-data`, or take them over with `[data] retain = true`"
+            )
+        } else if reason.contains("DescribeEvents") {
+            // A service that has no such answer, or a caller who may not ask: the reason stands for itself.
+            for finding in self.stack.findings(&set.name).await.unwrap_or_default() {
+                let asked = self.generated.manifest.resources.get(&finding.resource);
+                let asked = asked.map(|resource| format!(", asked for by `{}`", resource.path)).unwrap_or_default();
+                reason += &format!("\n  - {}{asked}: {}", finding.resource, finding.reason.unwrap_or(finding.status));
+            }
+            format!("\n  mend that, then run `fanggen apply --env {environment}` again")
+        } else {
+            String::new()
+        };
+        DeployError::NoChangeSet { reason, help }
+    }
+
     /// Stops where data would be lost that nobody has given up by name.
     ///
     /// # Errors
@@ -230,18 +279,4 @@ fn lost(danger: &Danger) -> String {
     };
     let name = danger.physical.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
     format!("{}{name} would be {fate}, with its {}", danger.words, danger.holds)
-}
-
-/// A change set that CloudFormation would not make, with what helps.
-fn refused(set: &ChangeSet, environment: &str) -> DeployError {
-    let reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
-    let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
-        format!(
-            "\n  they were left by an earlier life of this environment: remove them with \
-             `fanggen destroy --env {environment} --delete-data`, or take them over with `[data] retain = true`"
-        )
-    } else {
-        String::new()
-    };
-    DeployError::NoChangeSet { reason, help }
 }
