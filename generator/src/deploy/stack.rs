@@ -312,7 +312,10 @@ impl Stack {
                     break 'pages;
                 }
                 let begins = event.begins();
-                events.push(event);
+                // What happens between two pages moves the second one.
+                if !events.iter().any(|known: &Event| known.id == event.id) {
+                    events.push(event);
+                }
                 if begins {
                     break 'pages;
                 }

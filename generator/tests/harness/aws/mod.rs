@@ -10,6 +10,7 @@ mod operations;
 pub mod permissions;
 pub mod proxy;
 pub mod scripted;
+pub mod site;
 pub mod wire;
 pub mod world;
 
