@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use aws_config::profile::ProfileFileCredentialsProvider;
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -18,6 +20,8 @@ pub const CALLS: &[Call] = &[Call::new("sts:GetCallerIdentity", On::Everything("
 
 /// How often a call is tried: with a fifth of all calls failing, one in 15,000 fails for good.
 const ATTEMPTS: u32 = 6;
+/// The longest wait before the second attempt of the first call of all; it doubles with each.
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 /// Seconds for a connection, and for one attempt; the upload of a runtime is the longest.
 const CONNECT_S: u64 = 5;
 const ATTEMPT_S: u64 = 60;
@@ -29,6 +33,8 @@ pub struct Account {
     pub sdk: SdkConfig,
     /// The region.
     pub region: String,
+    /// The profile that the file names.
+    profile: Option<String>,
 }
 
 /// Who is calling.
@@ -57,14 +63,18 @@ impl Account {
             .operation_attempt_timeout(Duration::from_secs(ATTEMPT_S))
             .build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(http)
+            .http_client(http.clone())
             .region(Region::new(region.to_owned()))
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
         if let Some(profile) = profile {
-            loader = loader.profile_name(profile);
+            // The SDK's own chain takes the keys of the environment before a profile: but the file's word is the file's.
+            let place =
+                ProviderConfig::default().with_http_client(http).with_region(Some(Region::new(region.to_owned())));
+            let named = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&place).build();
+            loader = loader.profile_name(profile).credentials_provider(named);
         }
-        Self { sdk: loader.load().await, region: region.to_owned() }
+        Self { sdk: loader.load().await, region: region.to_owned(), profile: profile.map(str::to_owned) }
     }
 
     /// Where calls go, if that is not AWS.
@@ -79,11 +89,11 @@ impl Account {
     /// Credentials that are absent, expired or unknown, and a network without an answer.
     pub async fn identity(&self) -> Result<Identity, CallError> {
         const ACTION: &str = "sts:GetCallerIdentity";
-        let answer = sts::Client::new(&self.sdk)
-            .get_caller_identity()
-            .send()
-            .await
-            .map_err(|error| CallError::of(ACTION, error))?;
+        // Nothing is under way yet: whoever has no network is told so in seconds.
+        let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
+        let config = sts::config::Builder::from(&self.sdk).retry_config(retries).build();
+        let answer = sts::Client::from_conf(config).get_caller_identity().send().await;
+        let answer = answer.map_err(|error| CallError::of(ACTION, error).with_profile(self.profile.as_deref()))?;
         Ok(Identity { account: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() })
     }
 }

@@ -116,6 +116,9 @@ impl Deployment<'_> {
 
     async fn agreed(&self, proposal: &Proposal, order: &Order<'_>) -> Result<(), DeployError> {
         self.audience.show(&proposal.changes);
+        for id in order.replace.iter().filter(|id| !proposal.changes.dangers().any(|danger| danger.id == **id)) {
+            self.audience.say(&format!("note: `--replace {id}` gives up nothing: no data of that name would be lost"));
+        }
         Self::guard(&proposal.changes, order.replace)?;
         self.agree("Apply these changes?").await?;
         if self.interrupt.raised() { Err(DeployError::Interrupted) } else { Ok(()) }
@@ -148,19 +151,20 @@ impl Deployment<'_> {
 
     /// What is left of an operation that failed: a broken first creation is cleaned up.
     async fn stopped(&self, ended: &Ended) -> Result<DeployError, DeployError> {
-        let again = "mend the cause, then run `fanggen apply` again";
         let error = match Standing::of(&ended.status) {
             Standing::NeverMade => {
                 if let Some(found) = self.find().await? {
                     self.clean_up(&found).await?;
                 }
-                self.failed(ended, &format!("what was made of it is cleaned up; {again}"))
+                self.failed(ended, &self.again("what was made of it is cleaned up; "))
             }
             Standing::RollbackStuck => {
-                self.failed(ended, "mend the cause; `fanggen apply` then offers to continue the rollback")
+                self.failed(ended, &format!("{}, which offers to continue the rollback", self.again("")))
             }
-            Standing::Absent => self.failed(ended, again),
-            _ => self.failed(ended, &format!("the stack is what it was before; {again}")),
+            _ if ended.status.ends_with("_ROLLBACK_COMPLETE") => {
+                self.failed(ended, &self.again("the stack is what it was before; "))
+            }
+            _ => self.failed(ended, &self.again("")),
         };
         Ok(error)
     }

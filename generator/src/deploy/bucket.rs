@@ -75,7 +75,11 @@ pub enum BucketError {
     )]
     Theirs(String),
     /// Ours, but not made by this tool.
-    #[error("the bucket `{0}` is in this account, but not one that fanggen made; rename or remove it")]
+    #[error(
+        "the bucket `{0}` is in this account and holds objects, but has no tag `{tag}`, so fanggen did not make it: nothing \
+         was written to it\n  remove it; or, if it is fanggen's and lost its tags, tag it with `{tag}` = `{value}`",
+        tag = READY.0, value = READY.1
+    )]
     Foreign(String),
 }
 
@@ -110,21 +114,36 @@ impl Bucket {
     /// How it stands, in one call.
     ///
     /// # Errors
-    /// A name that is another account's, and failed calls.
+    /// A name that is another account's, a bucket that holds what is not ours, and failed calls.
     pub async fn state(&self) -> Result<State, BucketError> {
         let call = self.client.get_bucket_tagging().bucket(&self.name).expected_bucket_owner(&self.owner);
         match call.send().await.map_err(|error| CallError::of(TAGGING, error)) {
             Ok(answer) => {
-                let ready = answer.tag_set.iter().any(|tag| tag.key == READY.0 && tag.value == READY.1);
-                Ok(if ready { State::Ready } else { State::Unready })
+                let ours = answer.tag_set.iter().find(|tag| tag.key == READY.0);
+                match ours {
+                    Some(tag) if tag.value == READY.1 => Ok(State::Ready),
+                    Some(_) => Ok(State::Unready),
+                    None => self.unmarked().await,
+                }
             }
-            Err(error) if error.is("NoSuchTagSet") => Ok(State::Unready),
+            Err(error) if error.is("NoSuchTagSet") => self.unmarked().await,
             Err(error) if error.is_absent() => Ok(State::Absent),
-            // With the right to ask, only a foreign owner is refused.
-            Err(CallError::Denied { resource, .. }) if !resource.starts_with("arn:") => {
+            // Somebody of the same account is told what is missing; a foreign owner's bucket says no more than no.
+            Err(CallError::Denied { message, .. }) if !message.contains("not authorized to perform") => {
                 Err(BucketError::Theirs(self.name.clone()))
             }
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A bucket without our mark: nothing is in one whose making was interrupted.
+    async fn unmarked(&self) -> Result<State, BucketError> {
+        let call = self.client.list_objects_v2().bucket(&self.name).max_keys(1).expected_bucket_owner(&self.owner);
+        let page = call.send().await.map_err(|error| CallError::of(LIST, error))?;
+        if page.contents.unwrap_or_default().is_empty() {
+            Ok(State::Unready)
+        } else {
+            Err(BucketError::Foreign(self.name.clone()))
         }
     }
 

@@ -8,7 +8,11 @@ use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 /// Codes by which a service says that credentials have had their time.
-const EXPIRED: [&str; 4] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"];
+const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
+/// Codes by which a service says that it is another time there than here.
+const CLOCK: [&str; 3] = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"];
+/// The beginnings of the sentences that say the same with a code of [`UNKNOWN`].
+const CLOCK_WORDS: [&str; 2] = ["Signature expired", "Signature not yet current"];
 /// Codes by which a service says that it knows nobody by these credentials.
 const UNKNOWN: [&str; 6] = [
     "InvalidClientTokenId",
@@ -22,6 +26,9 @@ const UNKNOWN: [&str; 6] = [
 const DENIED: [&str; 5] =
     ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized"];
 
+/// The SDK has looked everywhere.
+const NOWHERE: &str = "neither in the environment, nor in a profile, nor from this machine's own role";
+
 /// Why a call did not do what it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
@@ -31,6 +38,17 @@ pub enum CallError {
          AWS_SECRET_ACCESS_KEY, or name a profile with `[aws] profile` or AWS_PROFILE"
     )]
     NoCredentials(String),
+    /// The profile that the file names gives none.
+    #[error(
+        "the profile `{profile}` gives no AWS credentials: {reason}\n  `[aws] profile` names it: set it up with `aws configure \
+         --profile {profile}`, log in with `aws sso login --profile {profile}`, or take it out of the file"
+    )]
+    Profile {
+        /// The profile.
+        profile: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Once good, now not.
     #[error(
         "the AWS credentials have expired ({action} answered {code})\n  log in again, for example with `aws sso login`"
@@ -43,9 +61,22 @@ pub enum CallError {
     },
     /// Not known to AWS.
     #[error(
-        "AWS does not know these credentials ({action} answered {code}: {message})\n  look at the profile, and at AWS_ACCESS_KEY_ID"
+        "AWS does not know these credentials ({action} answered {code}: {message})\n  look at the profile, at AWS_ACCESS_KEY_ID, \
+         and whether the region is enabled for the account"
     )]
     Unknown {
+        /// The call, as `service:Operation`.
+        action: &'static str,
+        /// The code of the answer.
+        code: String,
+        /// Its words.
+        message: String,
+    },
+    /// Two clocks that differ.
+    #[error(
+        "AWS has another time than this machine ({action} answered {code}: {message})\n  set the clock of this machine"
+    )]
+    Clock {
         /// The call, as `service:Operation`.
         action: &'static str,
         /// The code of the answer.
@@ -104,6 +135,8 @@ impl CallError {
         let is = |codes: &[&str]| codes.contains(&code.as_str());
         if is(&EXPIRED) {
             Self::Expired { action, code }
+        } else if is(&CLOCK) || CLOCK_WORDS.iter().any(|words| message.starts_with(words)) {
+            Self::Clock { action, code, message }
         } else if is(&UNKNOWN) {
             Self::Unknown { action, code, message }
         } else if is(&DENIED) || status == 403 {
@@ -118,20 +151,36 @@ impl CallError {
         }
     }
 
+    /// An absence of credentials, where they should have come from the profile that the file names.
+    #[must_use]
+    pub fn with_profile(self, profile: Option<&str>) -> Self {
+        match (self, profile) {
+            (Self::NoCredentials(reason), Some(profile)) => {
+                let absent = "there is no such profile, or nothing in it, in ~/.aws/config and ~/.aws/credentials";
+                let reason = if reason == NOWHERE { absent.to_owned() } else { reason };
+                Self::Profile { profile: profile.to_owned(), reason }
+            }
+            (error, _) => error,
+        }
+    }
+
     fn unanswered<E>(action: &'static str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: StdError + Send + Sync + 'static,
     {
         let mut cause: Option<&(dyn StdError + 'static)> = error.source();
         let mut last = String::new();
+        let mut credentials = false;
         while let Some(inner) = cause {
-            // Matched by its name: the type is in a crate that only the SDK's own configuration loader needs.
-            let shown = inner.to_string();
-            if shown.contains("credentials") {
-                return Self::NoCredentials(shown);
-            }
-            last = shown;
+            // Matched by its words: the type is in a crate that only the SDK's own configuration loader needs.
+            last = inner.to_string();
+            credentials |= last.contains("credential");
             cause = inner.source();
+        }
+        if credentials {
+            let nowhere = ["no credentials found in chain", "no providers in chain", "provider was not enabled"];
+            let nowhere = nowhere.iter().any(|words| last.contains(words));
+            return Self::NoCredentials(if nowhere { NOWHERE.to_owned() } else { last });
         }
         let reason = if last.is_empty() { DisplayErrorContext(error).to_string() } else { last };
         Self::Unreachable { action, reason }

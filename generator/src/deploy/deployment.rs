@@ -174,17 +174,22 @@ impl<'a> Deployment<'a> {
                 }
                 Standing::NeverMade => self.clean_up(&stack).await?,
                 Standing::RollbackStuck => {
-                    self.agree(&format!(
-                        "A rollback of stack `{}` failed{}. Continue it?",
-                        self.stack.name,
-                        stack.reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default()
-                    ))
-                    .await?;
+                    let reason =
+                        stack.reason.as_ref().map(|reason| format!(" ({})", reason.trim())).unwrap_or_default();
+                    let question = format!("A rollback of stack `{}` failed{reason}. Continue it?", self.stack.name);
+                    self.agree(&question).await.map_err(|error| match error {
+                        DeployError::NobodyToAsk => DeployError::RollbackStuck {
+                            stack: self.stack.name.clone(),
+                            reason,
+                            environment: self.environment().to_owned(),
+                        },
+                        other => other,
+                    })?;
                     let mark = self.mark(&stack.id).await?;
                     self.stack.continue_rollback().await?;
                     let ended = self.watch("continuing the rollback", 0, &stack.id, mark.as_deref()).await?;
                     if Standing::of(&ended.status) == Standing::RollbackStuck {
-                        return Err(self.failed(&ended, "mend the cause, then run the same command again"));
+                        return Err(self.failed(&ended, &self.again("")));
                     }
                 }
                 Standing::DeletionStuck => {
@@ -199,18 +204,27 @@ impl<'a> Deployment<'a> {
         }
     }
 
+    /// Makes sure that a stack only ever was a failed creation.
+    ///
+    /// # Errors
+    /// A stack that was whole once, and failed calls.
+    pub async fn never_was_whole(&self, stack: &Described) -> Result<(), DeployError> {
+        if !self.stack.was_whole(&stack.id).await? {
+            return Ok(());
+        }
+        Err(DeployError::WasWhole {
+            stack: self.stack.name.clone(),
+            status: stack.status.clone(),
+            environment: self.environment().to_owned(),
+        })
+    }
+
     /// Removes a stack whose first creation failed.
     ///
     /// # Errors
     /// A stack that was whole once, and all that can happen on the way.
     pub async fn clean_up(&self, stack: &Described) -> Result<(), DeployError> {
-        if self.stack.was_whole(&stack.id).await? {
-            return Err(DeployError::WasWhole {
-                stack: self.stack.name.clone(),
-                status: stack.status.clone(),
-                environment: self.environment().to_owned(),
-            });
-        }
+        self.never_was_whole(stack).await?;
         self.audience.say(&format!(
             "stack `{}` is in {}: its first creation failed, so it is cleaned up",
             self.stack.name, stack.status
@@ -257,6 +271,12 @@ impl<'a> Deployment<'a> {
             path,
             next: next.to_owned(),
         }))
+    }
+
+    /// The next command after a failure.
+    #[must_use]
+    pub fn again(&self, before: &str) -> String {
+        format!("{before}mend the cause, then run `fanggen apply --env {}` again", self.environment())
     }
 
     /// Removes a change set, and the shell of a stack if nothing else is in it.

@@ -146,6 +146,30 @@ pub enum DeployError {
         /// The environment.
         environment: String,
     },
+    /// A stack in a state that takes no changes.
+    #[error(
+        "stack `{stack}` is in {status}, and CloudFormation takes no changes to it{}\n  {}", because(.reason), to_rest(.stack, .status)
+    )]
+    Unchangeable {
+        /// The stack.
+        stack: String,
+        /// Its status.
+        status: String,
+        /// Why, where CloudFormation says so.
+        reason: Option<String>,
+    },
+    /// A rollback that failed, and nobody to say whether it is to be continued.
+    #[error(
+        "a rollback of stack `{stack}` failed{reason}: nothing was changed\n  mend the cause, then continue it with `fanggen apply --env {environment} --yes`"
+    )]
+    RollbackStuck {
+        /// The stack.
+        stack: String,
+        /// Why, in brackets, where CloudFormation says so.
+        reason: String,
+        /// The environment.
+        environment: String,
+    },
     /// A deletion did not go through.
     #[error("stack `{stack}` could not be deleted the last time{}\n  run `fanggen destroy --env {environment}` first", because(.reason))]
     DeletionStuck {
@@ -198,8 +222,21 @@ fn listed(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n  - {line}")).collect()
 }
 
+/// What brings a stack out of a state that takes no changes.
+fn to_rest(stack: &str, status: &str) -> String {
+    if status == "UPDATE_FAILED" {
+        // Only for stacks that somebody changed with rollback switched off.
+        format!(
+            "go back with `aws cloudformation rollback-stack --stack-name {stack}`, then run the same command again"
+        )
+    } else {
+        "look at its events in the CloudFormation console, bring it to rest there, then run the same command again"
+            .into()
+    }
+}
+
 fn because(reason: &Option<String>) -> String {
-    reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()
+    reason.as_ref().map(|reason| format!(": {}", reason.trim())).unwrap_or_default()
 }
 
 /// Data that would be lost: what, and by its name within the template.

@@ -80,13 +80,15 @@ impl Event {
 #[must_use]
 pub fn cause(events: &[Event]) -> Option<&Event> {
     let failed = || events.iter().filter(|event| event.failed());
+    // The stack as a whole may fail by itself: it took too long, or somebody stopped it.
+    let whole = |event: &&Event| {
+        event.of_stack() && (event.failed() || event.status.contains("ROLLBACK")) && event.reason.is_some()
+    };
     failed()
         .find(|event| !event.of_stack() && !event.follows())
-        .or_else(|| failed().find(|event| !event.follows()))
+        .or_else(|| events.iter().filter(whole).find(|event| !event.follows()))
         .or_else(|| failed().next())
-        .or_else(|| {
-            events.iter().find(|event| event.of_stack() && event.status.contains("ROLLBACK") && event.reason.is_some())
-        })
+        .or_else(|| events.iter().find(whole))
 }
 
 /// How long each resource took, in seconds, by its name: from its first event to its last.
@@ -136,6 +138,15 @@ mod tests {
         assert_eq!(cause(&only_cancelled).map(|event| event.resource.as_str()), Some("A"));
         let reason = [event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")];
         assert_eq!(cause(&reason).and_then(|event| event.reason.as_deref()), Some("User Initiated"));
+        let late = [
+            event("A", "CREATE_FAILED", "Resource creation cancelled"),
+            event("stack", "ROLLBACK_IN_PROGRESS", "Stack creation time exceeded the specified timeout"),
+            event("stack", "ROLLBACK_FAILED", ""),
+        ];
+        assert_eq!(
+            cause(&late).and_then(|event| event.reason.as_deref()),
+            Some("Stack creation time exceeded the specified timeout")
+        );
         assert_eq!(cause(&[]), None);
     }
 

@@ -31,7 +31,17 @@ impl Deployment<'_> {
         let status = found.as_ref().map(|found| found.status.clone()).unwrap_or_default();
         match standing {
             Standing::Absent | Standing::Shell | Standing::Settled => {}
+            Standing::DeletionStuck => {
+                return Err(DeployError::DeletionStuck {
+                    stack: self.stack.name.clone(),
+                    reason: found.and_then(|found| found.reason),
+                    environment: self.environment().to_owned(),
+                });
+            }
             Standing::NeverMade if !save => {
+                if let Some(found) = &found {
+                    self.never_was_whole(found).await?;
+                }
                 self.audience.say(&format!(
                     "stack `{}` is in {status}: its first creation failed; apply cleans up, and makes it anew",
                     self.stack.name

@@ -16,6 +16,8 @@ use super::standing::{ARTIFACT_BUCKET, ARTIFACT_KEY, Described, Standing};
 
 /// Milliseconds between two looks at a change set that is being made.
 const LOOK_MS: u64 = 250;
+/// Looks in a row for which a change set that was just asked for may not be seen yet.
+const ABSENT_LOOKS: u32 = 20;
 
 /// A runtime on this machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,34 +116,51 @@ impl Deployment<'_> {
             creates: settled.is_none(),
             express,
         };
-        self.draft(draft).await?;
-        let set = match self.thought_over(name).await {
-            Ok(set) => set,
-            Err(error) => {
-                self.discard(name).await?;
-                return Err(error);
-            }
-        };
+        self.draft(draft, found).await?;
+        let proposed = self.proposed(name, settled).await;
+        if !matches!(proposed, Ok(Some(_))) {
+            let gone = self.discard(name).await;
+            // Why there is no proposal matters more than why its rest cannot be removed.
+            return proposed.and_then(|none| gone.map(|()| none));
+        }
+        proposed
+    }
+
+    /// What became of a change set that was asked for.
+    async fn proposed(&self, name: &str, settled: Option<&Described>) -> Result<Option<Proposal>, DeployError> {
+        let set = self.thought_over(name).await?;
         if set.empty() {
-            self.discard(name).await?;
             return Ok(None);
         }
         if !set.ready() {
-            let findings = self.stack.findings(name).await;
-            self.discard(name).await?;
-            return Err(refused(&set, &findings, self.environment()));
+            return Err(self.refused(&set).await);
         }
         Ok(Some(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set }))
     }
 
     /// Asks for a change set; without what this CloudFormation does not have, if it says so.
-    async fn draft(&self, draft: Draft<'_>) -> Result<(), DeployError> {
-        match self.stack.draft(&draft).await {
+    async fn draft(&self, draft: Draft<'_>, found: Option<&Described>) -> Result<(), DeployError> {
+        let asked = match self.stack.draft(&draft).await {
             Err(CallError::Refused { message, .. }) if draft.express && message.contains("eploymentConfig") => {
                 self.audience.say("this CloudFormation has no express mode: it waits for resources to settle");
-                Ok(self.stack.draft(&Draft { express: false, ..draft }).await?)
+                self.stack.draft(&Draft { express: false, ..draft }).await
             }
-            other => Ok(other?),
+            other => other,
+        };
+        asked.map_err(|error| self.not_taken(error, found))
+    }
+
+    /// A stack whose state takes no changes, in words that say what to do about it.
+    fn not_taken(&self, error: CallError, found: Option<&Described>) -> DeployError {
+        match (error, found) {
+            (CallError::Refused { message, .. }, Some(found)) if message.contains("can not be updated") => {
+                DeployError::Unchangeable {
+                    stack: self.stack.name.clone(),
+                    status: found.status.clone(),
+                    reason: found.reason.clone(),
+                }
+            }
+            (error, _) => error.into(),
         }
     }
 
@@ -161,10 +180,16 @@ impl Deployment<'_> {
 
     /// Waits until CloudFormation has made up its mind.
     async fn thought_over(&self, name: &str) -> Result<ChangeSet, DeployError> {
+        let mut absent = 0;
         loop {
             match self.stack.change_set(name).await? {
                 Some(set) if !set.pending() => return Ok(set),
-                _ => {}
+                Some(_) => absent = 0,
+                None if absent >= ABSENT_LOOKS => {
+                    let reason = "somebody has removed the change set".to_owned();
+                    return Err(DeployError::NoChangeSet { reason, help: "\n  run the same command again".to_owned() });
+                }
+                None => absent += 1,
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
@@ -222,6 +247,29 @@ impl Deployment<'_> {
         Ok(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set })
     }
 
+    /// A change set that CloudFormation would not make: why, and what helps.
+    async fn refused(&self, set: &ChangeSet) -> DeployError {
+        let mut reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
+        let environment = self.environment();
+        let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
+            format!(
+                "\n  they were left by an earlier life of this environment: remove them with \
+                 `fanggen destroy --env {environment} --delete-data`, or take them over with `[data] retain = true`"
+            )
+        } else if reason.contains("DescribeEvents") {
+            // A service that has no such answer, or a caller who may not ask: the reason stands for itself.
+            for finding in self.stack.findings(&set.name).await.unwrap_or_default() {
+                let asked = self.generated.manifest.resources.get(&finding.resource);
+                let asked = asked.map(|resource| format!(", asked for by `{}`", resource.path)).unwrap_or_default();
+                reason += &format!("\n  - {}{asked}: {}", finding.resource, finding.reason.unwrap_or(finding.status));
+            }
+            format!("\n  mend that, then run `fanggen apply --env {environment}` again")
+        } else {
+            String::new()
+        };
+        DeployError::NoChangeSet { reason, help }
+    }
+
     /// Stops where data would be lost that nobody has given up by name.
     ///
     /// # Errors
@@ -243,22 +291,4 @@ fn lost(danger: &Danger) -> String {
     };
     let name = danger.physical.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
     format!("{}{name} would be {fate}, with its {}", danger.words, danger.holds)
-}
-
-/// A change set that CloudFormation would not make, with what helps.
-fn refused(set: &ChangeSet, findings: &[String], environment: &str) -> DeployError {
-    let mut reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
-    for finding in findings {
-        reason.push_str("\n  - ");
-        reason.push_str(finding);
-    }
-    let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
-        format!(
-            "\n  they were left by an earlier life of this environment: remove them with \
-             `fanggen destroy --env {environment} --delete-data`, or take them over with `[data] retain = true`"
-        )
-    } else {
-        String::new()
-    };
-    DeployError::NoChangeSet { reason, help }
 }

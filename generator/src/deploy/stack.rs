@@ -224,25 +224,32 @@ impl Stack {
         }
     }
 
-    /// What CloudFormation's own validation found wrong with a change set: one line a finding. A service that knows no
-    /// such thing found nothing.
-    pub async fn findings(&self, set: &str) -> Vec<String> {
+    /// What CloudFormation's own validation found wrong with a change set: resource, status and reason.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn findings(&self, set: &str) -> Result<Vec<Event>, CallError> {
         let call = self.client.describe_events().stack_name(&self.name).change_set_name(set);
-        let failed = types::EventFilter::builder().failed_events(true).build();
-        // The failure itself is told anyway; this only adds to it.
-        let Ok(answer) = call.filters(failed).send().await.map_err(|error| CallError::of(FINDINGS, error)) else {
-            return Vec::new();
-        };
-        let events = answer.operation_events.unwrap_or_default().into_iter();
-        let mut lines: Vec<String> = events
-            .filter_map(|event| {
-                let reason = event.validation_status_reason?;
-                let place = event.validation_path.or(event.logical_resource_id).unwrap_or_default();
-                Some(if place.is_empty() { reason } else { format!("{place}: {reason}") })
+        let all: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+        let all = all.map_err(|error| CallError::of(FINDINGS, error))?.into_iter();
+        let failed = all.filter(|event| event.validation_status() == Some(&types::ValidationStatus::Failed));
+        let mut findings: Vec<Event> = failed
+            .map(|event| {
+                let path = event.validation_path.map(|path| format!("{path}: ")).unwrap_or_default();
+                Event {
+                    id: event.event_id.unwrap_or_default(),
+                    stack: event.stack_id.unwrap_or_default(),
+                    at: event.timestamp.as_ref().and_then(time),
+                    resource: event.logical_resource_id.unwrap_or_default(),
+                    kind: event.resource_type.unwrap_or_default(),
+                    physical: event.physical_resource_id,
+                    status: event.validation_name.unwrap_or_default(),
+                    reason: event.validation_status_reason.map(|reason| path + &reason),
+                }
             })
             .collect();
-        lines.dedup();
-        lines
+        findings.sort_by(|one, other| one.resource.cmp(&other.resource));
+        Ok(findings)
     }
 
     /// Carries a change set out.
@@ -299,11 +306,16 @@ impl Stack {
             let call = self.client.describe_stack_events().stack_name(id).set_next_token(next);
             let answer = call.send().await.map_err(|error| CallError::of(EVENTS, error))?;
             for event in answer.stack_events.unwrap_or_default().into_iter().map(one_event) {
-                if since == Some(event.id.as_str()) {
+                // A rollback that is continued begins with no event of its own kind: what ended before it is older.
+                let earlier = event.ends() && events.iter().any(Event::of_stack);
+                if since == Some(event.id.as_str()) || since.is_none() && earlier {
                     break 'pages;
                 }
                 let begins = event.begins();
-                events.push(event);
+                // What happens between two pages moves the second one.
+                if !events.iter().any(|known: &Event| known.id == event.id) {
+                    events.push(event);
+                }
                 if begins {
                     break 'pages;
                 }

@@ -14,19 +14,38 @@ const POLICIES: usize = 10;
 
 /// A new user of this name with a policy, given as its JSON, and the key of that user.
 pub fn deployer(emulator: &Emulator, name: &str, policy: &str) -> Credentials {
+    key(emulator, name, &parts(policy))
+}
+
+/// A new user of this name with exactly these documents, each a managed policy, and the key of that user.
+pub fn key(emulator: &Emulator, name: &str, documents: &[String]) -> Credentials {
+    let client = Client::new(&emulator.sdk(&emulator.endpoint(), &emulator.root()));
+    block_on(client.create_user().user_name(name).send()).unwrap_or_else(|error| panic!("no user {name}: {error:?}"));
+    renew(emulator, name, documents);
+    let made = block_on(client.create_access_key().user_name(name).send()).expect("a key");
+    let key = made.access_key().expect("a key");
+    Credentials::new(key.access_key_id(), key.secret_access_key(), None, None, "deployer")
+}
+
+/// Gives a user exactly these documents, instead of all that it had.
+pub fn renew(emulator: &Emulator, name: &str, documents: &[String]) {
+    assert!(documents.len() <= POLICIES, "{} policies, and a user has {POLICIES} at most", documents.len());
     let client = Client::new(&emulator.sdk(&emulator.endpoint(), &emulator.root()));
     block_on(async {
-        client.create_user().user_name(name).send().await.unwrap_or_else(|error| panic!("no user {name}: {error:?}"));
-        for (index, part) in parts(policy).into_iter().enumerate() {
-            let policy = client.create_policy().policy_name(format!("{name}-{index}")).policy_document(part);
+        let had = client.list_attached_user_policies().user_name(name).send().await.expect("a list");
+        for arn in had.attached_policies().iter().filter_map(|policy| policy.policy_arn()) {
+            client.detach_user_policy().user_name(name).policy_arn(arn).send().await.expect("detached");
+            client.delete_policy().policy_arn(arn).send().await.expect("deleted");
+        }
+        for (index, document) in documents.iter().enumerate() {
+            let size = document.chars().filter(|one| !one.is_whitespace()).count();
+            assert!(size <= POLICY_SIZE, "a policy of {size} characters");
+            let policy = client.create_policy().policy_name(format!("{name}-{index}")).policy_document(document);
             let made = policy.send().await.unwrap_or_else(|error| panic!("no policy: {error:?}"));
             let arn = made.policy().and_then(|policy| policy.arn()).expect("an ARN");
             client.attach_user_policy().user_name(name).policy_arn(arn).send().await.expect("attached");
         }
-        let made = client.create_access_key().user_name(name).send().await.expect("a key");
-        let key = made.access_key().expect("a key");
-        Credentials::new(key.access_key_id(), key.secret_access_key(), None, None, "deployer")
-    })
+    });
 }
 
 /// The statements of a policy in as many documents as IAM's limits ask for.

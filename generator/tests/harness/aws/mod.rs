@@ -2,6 +2,7 @@
 #![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
+pub mod deployed;
 pub mod deployer;
 pub mod emulator;
 pub mod faults;
@@ -9,7 +10,9 @@ mod operations;
 pub mod permissions;
 pub mod proxy;
 pub mod scripted;
+pub mod site;
 pub mod wire;
+pub mod world;
 
 use std::path::Path;
 use std::process::Command;

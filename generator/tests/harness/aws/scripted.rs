@@ -28,7 +28,7 @@ mod calls;
 pub mod steps;
 mod xml;
 
-use steps::{Change, Event, GONE, Outcome, Step, step};
+use steps::{Change, Event, Finding, GONE, Outcome, Step, step};
 
 #[derive(Clone, Debug, Default)]
 struct ChangeSet {
@@ -38,6 +38,9 @@ struct ChangeSet {
     status: String,
     execution: String,
     reason: String,
+    /// How many looks still see it waiting.
+    waits: usize,
+    findings: Vec<Finding>,
     changes: Vec<Change>,
     template: String,
     parameters: BTreeMap<String, String>,
@@ -126,6 +129,29 @@ impl Story {
     /// What the next call of this operation leads to, after the ones told before.
     pub fn on(mut self, operation: &str, steps: impl IntoIterator<Item = Step>) -> Self {
         self.reactions.entry(operation.to_owned()).or_default().push_back(steps.into_iter().collect());
+        self
+    }
+
+    /// What is at work on the stack already, and comes to these states one after the other: the first look under a
+    /// lock still sees the present one.
+    pub fn then(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
+        self.coming = steps.into_iter().collect();
+        self.polls = 3;
+        self
+    }
+
+    /// A change set that somebody else has made.
+    pub fn with_set(mut self, name: &str) -> Self {
+        let (name, status) = (name.to_owned(), "CREATE_COMPLETE".to_owned());
+        self.sets.push(ChangeSet { id: name.clone(), name, status, ..ChangeSet::default() });
+        self
+    }
+
+    /// The stack has been in these states before the one that it is in now.
+    pub fn after(mut self, states: &[&str]) -> Self {
+        let now = self.stack.as_ref().map(|stack| stack.status.clone()).expect("a stack: say `at` first");
+        self.events.clear();
+        states.iter().chain([&now.as_str()]).for_each(|state| self.reach(step(state)));
         self
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::super::wire::Answer;
-use super::xml::{event_xml, reply, resources_xml, set_xml, stack_xml, tag, text_tag};
+use super::xml::{event_xml, finding_xml, reply, resources_xml, set_xml, stack_xml, tag, text_tag};
 use super::{ChangeSet, GONE, Story};
 
 type Form = BTreeMap<String, String>;
@@ -44,6 +44,10 @@ impl Story {
                 let answer = reply(operation, &set_xml(&self.name, &self.stack_id(), set, true));
                 self.settle(&set.id.clone());
                 Ok(answer)
+            }
+            "DescribeEvents" => {
+                let findings = self.set(&name, &set)?.findings.iter().map(finding_xml).collect::<String>();
+                Ok(reply(operation, &tag("OperationEvents", &findings)))
             }
             "ListChangeSets" => {
                 self.find(&name).ok_or_else(|| no_stack(&name))?;
@@ -145,9 +149,11 @@ impl Story {
             name: name.to_owned(),
             id: format!("{id}{}", self.sets.len()),
             kind,
-            status: "CREATE_IN_PROGRESS".to_owned(),
+            status: if outcome.waits > 0 { "CREATE_PENDING" } else { "CREATE_IN_PROGRESS" }.to_owned(),
             execution: "UNAVAILABLE".to_owned(),
             reason: outcome.failure.unwrap_or_default(),
+            waits: outcome.waits,
+            findings: outcome.findings,
             changes: outcome.changes,
             template: form.get("TemplateBody").cloned().unwrap_or(old.template),
             parameters: pairs(form, "Parameters", ["ParameterKey", "ParameterValue"], &old.parameters),
@@ -167,6 +173,13 @@ impl Story {
 
     /// A change set that was seen in progress once is done.
     fn settle(&mut self, id: &str) {
+        for set in self.sets.iter_mut().filter(|set| set.id == id && set.status == "CREATE_PENDING") {
+            set.waits = set.waits.saturating_sub(1);
+            if set.waits == 0 {
+                set.status = "CREATE_IN_PROGRESS".to_owned();
+            }
+            return;
+        }
         for set in self.sets.iter_mut().filter(|set| set.id == id && set.status == "CREATE_IN_PROGRESS") {
             let good = set.reason.is_empty();
             set.status = if good { "CREATE_COMPLETE" } else { "FAILED" }.to_owned();

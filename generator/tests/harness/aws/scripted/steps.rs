@@ -74,6 +74,17 @@ impl Event {
 pub struct Outcome {
     pub(super) failure: Option<String>,
     pub(super) changes: Vec<Change>,
+    pub(super) waits: usize,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// What CloudFormation's own validation says of a resource: by what check, where in it, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Finding {
+    pub(super) logical: String,
+    pub(super) check: String,
+    pub(super) path: String,
+    pub(super) reason: String,
 }
 
 #[derive(Clone, Debug)]
@@ -87,11 +98,23 @@ pub struct Change {
 impl Outcome {
     /// It fails, for this reason.
     pub fn fails(reason: &str) -> Self {
-        Self { failure: Some(reason.to_owned()), changes: Vec::new() }
+        Self { failure: Some(reason.to_owned()), ..Self::default() }
     }
 
     pub fn no_changes() -> Self {
         Self::fails(NO_CHANGES)
+    }
+
+    /// So many looks see it waiting for its turn.
+    pub fn waits(self, waits: usize) -> Self {
+        Self { waits, ..self }
+    }
+
+    /// DescribeEvents says this of it.
+    pub fn finding(mut self, logical: &str, check: &str, path: &str, reason: &str) -> Self {
+        let [logical, check, path, reason] = [logical, check, path, reason].map(str::to_owned);
+        self.findings.push(Finding { logical, check, path, reason });
+        self
     }
 
     /// One change more: `Add`, `Modify`, `Remove`, `Import`; replacement `True`, `False`, `Conditional` or nothing.

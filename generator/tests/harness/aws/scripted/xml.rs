@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::wire::{Answer, ID, escaped, xml};
-use super::{Change, ChangeSet, Event, Stack};
+use super::{Change, ChangeSet, Event, Finding, Stack};
 
 pub fn stack_xml(name: &str, stack: &Stack) -> String {
     let outputs = members(&stack.outputs, "OutputKey", "OutputValue");
@@ -59,6 +59,19 @@ fn change_xml(change: &Change) -> String {
         tag("Details", ""),
     ];
     tag("member", &(tag("Type", "Resource") + &tag("ResourceChange", &inner.concat())))
+}
+
+pub fn finding_xml(finding: &Finding) -> String {
+    let inner = [
+        text_tag("EventType", "VALIDATION_ERROR"),
+        text_tag("LogicalResourceId", &finding.logical),
+        text_tag("ValidationFailureMode", "FAIL"),
+        text_tag("ValidationName", &finding.check),
+        text_tag("ValidationStatus", "FAILED"),
+        text_tag("ValidationStatusReason", &finding.reason),
+        text_tag("ValidationPath", &finding.path),
+    ];
+    tag("member", &inner.concat())
 }
 
 pub fn event_xml(event: &Event, time: &str) -> String {
