@@ -1,6 +1,8 @@
 //! `fanggen build`: what Lambda can run becomes a zip of the same bytes, and everything else is refused with a reason.
 #![cfg(all(feature = "aws", unix))]
 
+#[path = "harness/elf.rs"]
+mod elf;
 #[path = "harness/project.rs"]
 mod project;
 
@@ -10,54 +12,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
+use elf::{ARM64, LOADER, LOADER_ARM64, X86_64, elf};
 use fanggen::build;
 use fanggen::config::sections::Architecture;
 use project::{Project, Ran};
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
-
-const ARM64: u16 = 183;
-const X86_64: u16 = 62;
-const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
-
-/// A small ELF file with all that is looked at: its machine, what starts it, and which version of glibc it needs.
-fn elf(machine: u16, loader: &str, version: &str) -> Vec<u8> {
-    const HEADER: usize = 64;
-    const SEGMENT: usize = 56;
-    let names = format!("\0libc.so.6\0{version}\0");
-    let loader = format!("{loader}\0");
-    let (loader_at, names_at) = (HEADER + SEGMENT, HEADER + SEGMENT + loader.len());
-    let needs_at = names_at + names.len();
-    let sections_at = needs_at + 32;
-    let mut out = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
-    let wide = |out: &mut Vec<u8>, values: &[usize]| {
-        values.iter().for_each(|value| out.extend((*value as u64).to_le_bytes()));
-    };
-    let words = |out: &mut Vec<u8>, values: &[u32]| values.iter().for_each(|value| out.extend(value.to_le_bytes()));
-    let halves = |out: &mut Vec<u8>, values: &[u16]| values.iter().for_each(|value| out.extend(value.to_le_bytes()));
-    halves(&mut out, &[3, machine]);
-    words(&mut out, &[1]);
-    wide(&mut out, &[0x1000, HEADER, sections_at]);
-    words(&mut out, &[0]);
-    halves(&mut out, &[64, 56, 1, 64, 3, 2]);
-    words(&mut out, &[3, 4]);
-    wide(&mut out, &[loader_at, 0, 0, loader.len(), loader.len(), 1]);
-    out.extend(loader.as_bytes());
-    out.extend(names.as_bytes());
-    halves(&mut out, &[1, 1]);
-    words(&mut out, &[1, 16, 0]);
-    words(&mut out, &[0, 0, 11, 0]);
-    out.extend([0; 64]);
-    let section = |out: &mut Vec<u8>, kind: u32, at: usize, size: usize, link: u32| {
-        words(out, &[0, kind]);
-        wide(out, &[0, 0, at, size]);
-        words(out, &[link, 1]);
-        wide(out, &[1, 0]);
-    };
-    section(&mut out, 0x6fff_fffe, needs_at, 32, 2);
-    section(&mut out, 3, names_at, names.len(), 0);
-    out
-}
 
 fn good() -> Vec<u8> {
     elf(X86_64, LOADER, "GLIBC_2.34")
@@ -120,7 +80,7 @@ fn a_program_becomes_a_zip_of_the_same_bytes() {
     }
     let other = given(&project, &elf(X86_64, LOADER, "GLIBC_2.17"), &[]);
     assert!(other.stderr.starts_with("built: .fanggen/x86_64/bootstrap.zip, "), "{other:?}");
-    let arm = given(&project, &elf(ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.34"), &["--env", "arm"]);
+    let arm = given(&project, &elf(ARM64, LOADER_ARM64, "GLIBC_2.34"), &["--env", "arm"]);
     assert!(arm.stderr.starts_with("built: .fanggen/arm64/bootstrap.zip, "), "{arm:?}");
 }
 
@@ -148,7 +108,7 @@ fn what_lambda_cannot_run_is_refused() {
         ),
         (
             "arm64",
-            elf(ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.17"),
+            elf(ARM64, LOADER_ARM64, "GLIBC_2.17"),
             "is for arm64, and the functions are x86_64; build it for x86_64, or set `[functions] architecture`",
         ),
         (
@@ -233,10 +193,7 @@ fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
     };
     said(build(&["--source", "."]), "error: `.` has no `runtime/Cargo.toml` of fanggen-runtime; name the root of");
     // A folder of all temporary files is below no source.
-    said(
-        build(&[]),
-        "error: fanggen's source, which the functions' binary is compiled from, was found neither above `",
-    );
+    said(build(&[]), "error: fanggen's source, which the functions' binary is compiled from, was not found above `");
     project.write("source/Cargo.toml", "");
     project.write("source/runtime/Cargo.toml", "[package]\nname = \"fanggen-runtime\"\n");
     let source = ["--source", "source"];

@@ -31,7 +31,7 @@ use crate::render::disk;
 
 Exit codes: 0 done or nothing to do, 1 stopped; the words say where it stands and which command goes on.")]
 pub struct Apply {
-    /// The environment
+    /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
     /// Say yes to every question
@@ -251,7 +251,7 @@ fn report(applied: &Applied, deployment: &Deployment<'_>) {
         )),
     }
     if let Some(stack) = applied.stack.as_ref().filter(|_| applied.outcome != Outcome::Unchanged) {
-        for (key, value) in &stack.outputs {
+        for (key, value) in stack.named() {
             words(&format!("  {key:<24} {value}"));
         }
     }
