@@ -5,57 +5,15 @@
 mod material;
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
+use material::measure::{Measured, machine, measure, print};
 use material::{ITEMS, READER, STAGES, large, root, texts};
-use wait4::Wait4 as _;
-
-/// What the runs of one command took.
-struct Measured {
-    /// From the fastest to the slowest.
-    times: Vec<Duration>,
-    /// Kilobytes, at most. The kernel counts from the fork on: it never says less than this bench itself has.
-    peak_kb: u64,
-}
-
-/// Runs a command so many times, each time after `before`, and once more that is not counted.
-fn measure(runs: usize, mut before: impl FnMut(), command: impl Fn() -> Command) -> Measured {
-    let mut measured = Measured { times: Vec::new(), peak_kb: 0 };
-    for run in 0..=runs {
-        before();
-        let mut command = command();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let start = Instant::now();
-        let child = command.spawn().expect("the command starts");
-        let used = child.wait4().expect("a child of ours");
-        let took = start.elapsed();
-        assert!(used.status.success(), "{command:?} failed");
-        if run > 0 {
-            measured.times.push(took);
-            measured.peak_kb = measured.peak_kb.max(used.rusage.maxrss / 1024);
-        }
-    }
-    measured.times.sort();
-    measured
-}
 
 fn fanggen(file: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_fanggen"));
     command.arg("--file").arg(file);
     command
-}
-
-fn print(what: &str, runs: &Measured, promise: &str) {
-    let ms = |time: Duration| format!("{:.1}", time.as_secs_f64() * 1e3);
-    let (times, last) = (&runs.times, runs.times.len() - 1);
-    let megabytes = runs.peak_kb as f64 / 1024.0;
-    println!(
-        "| {what} | {} | {} | {} | {megabytes:.1} | {promise} |",
-        ms(times[last / 2]),
-        ms(times[0]),
-        ms(times[last])
-    );
 }
 
 /// How many resources the only environment of a file has.
@@ -109,27 +67,9 @@ fn command(file: &Path, arguments: &[&str]) -> Command {
 /// The first command of the README, with nothing built and all crates fetched.
 fn cold(folder: &Path) -> Measured {
     let target = folder.join("target");
-    let start = Instant::now();
+    let mut measured = Measured::default();
     let mut build = Command::new(option_env!("CARGO").unwrap_or("cargo"));
     build.current_dir(root()).args(["build", "-p", "fanggen", "--no-default-features", "--offline", "--quiet"]);
-    let used = build.arg("--target-dir").arg(&target).spawn().expect("cargo starts").wait4().expect("a child of ours");
-    assert!(used.status.success(), "{build:?} failed");
-    Measured { times: vec![start.elapsed()], peak_kb: used.rusage.maxrss / 1024 }
-}
-
-/// What it was measured on.
-fn machine() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let cpuinfo = read("/proc/cpuinfo");
-    let model = cpuinfo.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("an unknown processor");
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let rustc = Command::new("rustc").arg("--version").output();
-    let rustc = rustc.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default();
-    let load = read("/proc/loadavg");
-    format!(
-        "{cores} cores of {}, Linux {}, {rustc}, load {} before the first run",
-        model.trim_start_matches(['\t', ':', ' ']),
-        read("/proc/sys/kernel/osrelease").trim(),
-        load.split(' ').next().unwrap_or("unknown")
-    )
+    assert!(measured.add(build.arg("--target-dir").arg(&target)).success(), "{build:?} failed");
+    measured
 }

@@ -1,8 +1,7 @@
 //! The `fanggen` command: arguments to commands.
 
-use clap::Parser as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fanggen::commands::Cli::parse().execute()
+    fanggen::commands::Cli::of_process().execute()
 }

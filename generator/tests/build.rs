@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 
-use elf::{ARM64, LOADER, X86_64, elf, good};
+use elf::{ARM64, LOADER, LOADER_ARM64, X86_64, elf, good};
 use fanggen::build;
 use fanggen::config::sections::Architecture;
 use project::{Project, Ran};
@@ -76,7 +76,7 @@ fn a_program_becomes_a_zip_of_the_same_bytes() {
     }
     let other = given(&project, &elf(X86_64, LOADER, "GLIBC_2.17"), &[]);
     assert!(other.stderr.starts_with("built: .fanggen/x86_64/bootstrap.zip, "), "{other:?}");
-    let arm = given(&project, &elf(ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.34"), &["--env", "arm"]);
+    let arm = given(&project, &elf(ARM64, LOADER_ARM64, "GLIBC_2.34"), &["--env", "arm"]);
     assert!(arm.stderr.starts_with("built: .fanggen/arm64/bootstrap.zip, "), "{arm:?}");
 }
 
@@ -104,7 +104,7 @@ fn what_lambda_cannot_run_is_refused() {
         ),
         (
             "arm64",
-            elf(ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.17"),
+            elf(ARM64, LOADER_ARM64, "GLIBC_2.17"),
             "is for arm64, and the functions are x86_64; build it for x86_64, or set `[functions] architecture`",
         ),
         (
@@ -189,10 +189,7 @@ fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
     };
     said(build(&["--source", "."]), "error: `.` has no `runtime/Cargo.toml` of fanggen-runtime; name the root of");
     // A folder of all temporary files is below no source.
-    said(
-        build(&[]),
-        "error: fanggen's source, which the functions' binary is compiled from, was found neither above `",
-    );
+    said(build(&[]), "error: fanggen's source, which the functions' binary is compiled from, was not found above `");
     project.write("source/Cargo.toml", "");
     project.write("source/runtime/Cargo.toml", "[package]\nname = \"fanggen-runtime\"\n");
     let source = ["--source", "source"];

@@ -2,15 +2,26 @@
 
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
+#[cfg(feature = "aws")]
+#[path = "harness/aws/mod.rs"]
+mod aws;
+#[cfg(feature = "aws")]
+#[path = "harness/elf.rs"]
+mod elf;
 #[path = "harness/project.rs"]
 mod project;
+#[path = "harness/readme.rs"]
+mod readme;
+#[cfg(feature = "aws")]
+#[path = "harness/tools.rs"]
+mod tools;
 
-use std::fs::{self, File};
-use std::process::{Command, Stdio};
+use std::fs;
 
 use fanggen_runtime::component::Role;
 use fanggen_runtime::kinds;
 use project::{Project, workspace};
+use readme::{blocks, run_again};
 
 /// Every README whose commands are run, with the folder of the project that they are run in.
 const READMES: [(&str, &str); 4] = [
@@ -27,81 +38,21 @@ fn accepts() -> bool {
     std::env::var(UPDATE).is_ok_and(|value| value == "1") && std::env::var_os("CI").is_none()
 }
 
-/// A fenced block: its language, its text, and where the text stands in the file.
-fn blocks(readme: &str) -> Vec<(String, String, std::ops::Range<usize>)> {
-    let mut found = Vec::new();
-    let mut open: Option<(String, usize)> = None;
-    let mut at = 0;
-    for line in readme.split_inclusive('\n') {
-        if let Some(language) = line.trim_end().strip_prefix("```") {
-            open = match open.take() {
-                Some((language, start)) => {
-                    found.push((language, readme[start..at].to_owned(), start..at));
-                    None
-                }
-                None => Some((language.to_owned(), at + line.len())),
-            };
-        }
-        at += line.len();
-    }
-    found
-}
-
-/// What differs from run to run: times of runs, durations, hashes of chunks.
-fn steady(text: &str) -> String {
-    let mut out: String = text.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
-    for (pattern, instead) in [
-        (r"\d{8}T\d{6}(\.\d+)?Z", "20261122T090000.000Z"),
-        (r"dt=\d{4}-\d{2}-\d{2}", "dt=2026-11-22"),
-        (r"20261122T090000.000Z-[0-9a-f]{16}", "20261122T090000.000Z-5a3c0b1e7f2d9846"),
-        (r"in [0-9.]+(ns|µs|ms|s)\b", "in 21.4ms"),
-    ] {
-        out = regex_lite::Regex::new(pattern).expect("a pattern").replace_all(&out, instead).into_owned();
-    }
-    out
-}
-
-/// Runs a line such as `fanggen run --env prod`, and gives what a terminal would show.
-fn shown(project: &Project, folder: &str, line: &str) -> String {
-    let log = project.path().join(".shown");
-    let out = File::create(&log).expect("a file");
-    let mut words = line.split_whitespace();
-    assert_eq!(words.next(), Some("fanggen"), "the README runs `fanggen` only, not: {line}");
-    let status = Command::new(env!("CARGO_BIN_EXE_fanggen"))
-        .args(words)
-        .current_dir(project.path().join(folder))
-        .env("COLUMNS", "100")
-        .stdin(Stdio::null())
-        .stderr(out.try_clone().expect("a file"))
-        .stdout(out)
-        .status()
-        .expect("started");
-    assert!(status.code().is_some_and(|code| code <= 2), "{line}: {status}");
-    fs::read_to_string(log).expect("UTF-8")
-}
-
-/// The block with the output of each of its commands put in anew.
-fn run_again(project: &Project, folder: &str, block: &str) -> String {
-    let mut out = String::new();
-    for line in block.lines().filter_map(|line| line.strip_prefix("$ ")) {
-        let told = steady(&shown(project, folder, line));
-        out += &format!("$ {line}\n{told}\n");
-    }
-    out.trim_end().to_owned() + "\n"
-}
-
 #[test]
 fn the_commands_print_what_the_readmes_show_and_the_table_is_that_of_the_kinds() {
     for (path, folder) in READMES {
         let file = workspace().join(path);
         let readme = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
         let project = Project::root();
+        let environment = if folder.is_empty() { account(&project) } else { Vec::new() };
         let mut now = readme.clone();
         let consoles: Vec<_> = blocks(&readme).into_iter().filter(|(language, ..)| language == "console").collect();
         assert!(!consoles.is_empty(), "{path} shows no command");
         // In the order of the text, as a reader would; put in from the last, so that places stay true.
-        let printed: Vec<_> =
-            consoles.iter().map(|(_, text, place)| (run_again(&project, folder, text), place.clone())).collect();
+        let printed: Vec<_> = consoles
+            .iter()
+            .map(|(_, text, place)| (run_again(&project, folder, &environment, text), place.clone()))
+            .collect();
         for (text, place) in printed.into_iter().rev() {
             now.replace_range(place, &text);
         }
@@ -110,6 +61,31 @@ fn the_commands_print_what_the_readmes_show_and_the_table_is_that_of_the_kinds()
         }
         compare(&file, &readme, &now);
     }
+}
+
+/// What the commands need to find an account: an emulator, and in it a deployer with exactly the policy that the README
+/// tells how to get. The runtime is none that could run: what the functions do is not looked at here.
+#[cfg(feature = "aws")]
+fn account(project: &Project) -> Vec<(&'static str, String)> {
+    use aws::emulator::{ACCOUNT, Emulator};
+    let program = elf::elf(elf::ARM64, elf::LOADER_ARM64, "GLIBC_2.34");
+    fs::write(project.path().join("program"), program).expect("written");
+    let built = project.fanggen(&["build", "--runtime", "program"]);
+    assert_eq!(built.code, 0, "{built:?}");
+    let asked = project.fanggen(&["iam", "--deployer", "--account", ACCOUNT]).json();
+    let documents = asked.as_array().expect("documents").iter();
+    let statements = documents.flat_map(|document| document["policy"]["Statement"].as_array().expect("statements"));
+    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() });
+    let emulator = Emulator::shared();
+    let key = aws::deployer::deployer(emulator, "reader", &policy.to_string());
+    let mut environment = emulator.environment_of(&emulator.endpoint(), &key);
+    environment.push(("XDG_CACHE_HOME", project.path().join(".cache").display().to_string()));
+    environment
+}
+
+#[cfg(not(feature = "aws"))]
+fn account(_: &Project) -> Vec<(&'static str, String)> {
+    Vec::new()
 }
 
 #[test]

@@ -32,9 +32,8 @@ pub enum BuildError {
     NotSource(PathBuf),
     /// No source anywhere.
     #[error(
-        "fanggen's source, which the functions' binary is compiled from, was found neither above `{}` nor above \
-         `{}`\n  name it with `--source FOLDER`, or take a ready binary with `--runtime FILE`",
-        .root.display(), .here.display()
+        "fanggen's source, which the functions' binary is compiled from, was {}\n  name it with `fanggen build \
+         --source FOLDER`, or take a ready binary with `fanggen build --runtime FILE`", nowhere(.root, .here)
     )]
     NoSource {
         /// The pipeline's folder.
@@ -87,6 +86,14 @@ pub enum BuildError {
     /// The compiler gave up.
     #[error("the functions' binary did not compile ({0}); the compiler's reason is above")]
     Compiler(ExitStatus),
+}
+
+fn nowhere(root: &Path, here: &Path) -> String {
+    if root == here {
+        format!("not found above `{}`", here.display())
+    } else {
+        format!("found neither above `{}` nor above `{}`", root.display(), here.display())
+    }
 }
 
 impl BuildError {

@@ -78,8 +78,9 @@ fn is_program(path: &Path) -> bool {
 /// The root of fanggen's source: the folder that was named, else one above the pipeline or above this folder.
 pub fn source(named: Option<&Path>, root: &Path) -> Result<PathBuf, BuildError> {
     let whole = |path: &Path| {
-        // Empty is the folder we are in.
-        std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned())
+        // Empty is the folder we are in. By its parts again, so that it does not end in a slash.
+        let whole = std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned());
+        whole.components().collect::<PathBuf>()
     };
     if let Some(named) = named {
         let folder = whole(named);

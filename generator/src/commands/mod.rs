@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 mod cloud;
+mod help;
 mod plan;
 mod render;
 mod rendered;
@@ -13,7 +14,7 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use fanggen_runtime::values::RelativePath;
 use serde::Serialize;
 use serde_json::json;
@@ -34,10 +35,12 @@ pub struct Cli {
 }
 
 const EXAMPLES: &str = "Examples:
-  fanggen run                                   run ./pipeline.toml on this machine
-  fanggen -f examples/reviews/pipeline.toml run  run another one
-  fanggen validate --explain                    every derived value, with its reason
-  fanggen render && git diff generated/         see what a change of the file changes";
+  fanggen run                       run ./pipeline.toml on this machine: no account, no network
+  fanggen validate --explain        every derived value, with its reason
+  fanggen render && fanggen apply   make it true in the account: shown, asked, done
+  fanggen destroy                   and take all of it away again
+
+`fanggen help COMMAND` has examples of each command.";
 
 #[derive(Debug, Args)]
 struct Global {
@@ -123,6 +126,13 @@ fn hint(path: &Path) -> &'static str {
 }
 
 impl Cli {
+    /// The arguments of this process; where they ask for help or make no sense, it ends here.
+    #[must_use]
+    pub fn of_process() -> Self {
+        let mut matches = help::grouped(Self::command()).get_matches();
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    }
+
     /// Does what the arguments ask for.
     #[must_use]
     pub fn execute(self) -> ExitCode {

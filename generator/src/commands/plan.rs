@@ -14,7 +14,7 @@ use crate::config::mistake::Severity;
 
 Exit codes: 0 nothing to do, 2 changes, 1 error.")]
 pub struct PlanCommand {
-    /// The environment
+    /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
     /// Plan from the file alone, without asking AWS what is deployed

@@ -23,7 +23,7 @@ Examples:
   fanggen run --live         fetch the texts
   fanggen run --json | jq '.items[] | select(.label == \"NEGATIVE\")'")]
 pub struct Run {
-    /// The environment
+    /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
     /// Fetch texts, even where the pipeline names local ones

@@ -86,6 +86,11 @@ impl Described {
         Standing::of(&self.status)
     }
 
+    /// The outputs that name something; the hash of what was rendered names nothing.
+    pub fn named(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.outputs.iter().filter(|(key, _)| *key != RENDER_SHA)
+    }
+
     /// Whether it is the stack of this pipeline and environment.
     #[must_use]
     pub fn is_of(&self, pipeline: &str, environment: &str) -> bool {

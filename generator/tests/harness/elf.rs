@@ -4,6 +4,7 @@
 pub const ARM64: u16 = 183;
 pub const X86_64: u16 = 62;
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
+pub const LOADER_ARM64: &str = "/lib/ld-linux-aarch64.so.1";
 
 /// A small ELF file with all that is looked at: its machine, what starts it, and which version of glibc it needs.
 pub fn elf(machine: u16, loader: &str, version: &str) -> Vec<u8> {

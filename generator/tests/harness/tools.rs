@@ -41,10 +41,19 @@ pub fn taplo() -> PathBuf {
     tool("taplo")
 }
 
+/// A program that goes with none of the tools above, from a package in an environment of its own.
+pub fn alone(package: &str, version: &str, program: &str) -> PathBuf {
+    let pins = [format!("{package}=={version}")];
+    program_of(&environment(&cache(&pins).join(package), &pins).join("bin"), program)
+}
+
 fn tool(name: &str) -> PathBuf {
     // One look at the lock per process: its tests run in threads, and all ask for tools.
     static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
-    let programs = PROGRAMS.get_or_init(|| environment(&cache()).join("bin"));
+    program_of(PROGRAMS.get_or_init(|| environment(&cache(&pins()), &pins()).join("bin")), name)
+}
+
+fn program_of(programs: &Path, name: &str) -> PathBuf {
     let program = programs.join(name);
     assert!(program.is_file(), "`{name}` was installed, but `{}` is not there", program.display());
     program
@@ -55,14 +64,14 @@ fn pins() -> Vec<String> {
 }
 
 /// The folder that holds the lock and the environment; other pins have another folder.
-fn cache() -> PathBuf {
+fn cache(pins: &[String]) -> PathBuf {
     let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = set("FANGGEN_TOOLS_DIR").unwrap_or_else(|| {
         let home = || set("HOME").map(|home| home.join(".cache"));
         let Some(base) = set("XDG_CACHE_HOME").or_else(home) else {
             panic!("no place for the linters: set `FANGGEN_TOOLS_DIR`, `XDG_CACHE_HOME` or `HOME`");
         };
-        base.join("fanggen").join(format!("tools-{:016x}", hash(&pins().join(" "))))
+        base.join("fanggen").join(format!("tools-{:016x}", hash(&pins.join(" "))))
     });
     // Programs are started from other folders than this one.
     std::path::absolute(&folder).unwrap_or(folder)
@@ -74,24 +83,24 @@ fn hash(text: &str) -> u64 {
 }
 
 /// The folder of the finished environment, which the first process to come makes.
-fn environment(cache: &Path) -> PathBuf {
+fn environment(cache: &Path, pins: &[String]) -> PathBuf {
     // Only this subfolder is ever removed: the folder around it may be one that the user named.
     let folder = cache.join("fanggen-venv");
     done(fs::create_dir_all(cache), "create", cache);
     // Held until the end of this function, and given up by the system when the process dies.
     let lock = lock(&cache.join("fanggen-venv.lock"));
-    if is_ready(&folder) {
+    if is_ready(&folder, pins) {
         return folder;
     }
     if folder.exists() {
         eprintln!("tools: `{}` is unfinished or of other versions: made anew", folder.display());
         done(fs::remove_dir_all(&folder), "remove", &folder);
     }
-    install(&folder);
+    install(&folder, pins);
     // Under another name first, so that a half-written marker is never taken for a whole one.
     let marker = folder.join(MARKER);
     let draft = folder.join("ready.draft");
-    done(fs::write(&draft, pins().join("\n")), "write", &draft);
+    done(fs::write(&draft, pins.join("\n")), "write", &draft);
     done(fs::rename(&draft, &marker), "write", &marker);
     eprintln!("tools: ready in `{}`", folder.display());
     drop(lock);
@@ -111,21 +120,20 @@ fn lock(path: &Path) -> File {
     file
 }
 
-fn is_ready(folder: &Path) -> bool {
-    let same = fs::read_to_string(folder.join(MARKER)).is_ok_and(|text| text == pins().join("\n"));
+fn is_ready(folder: &Path, pins: &[String]) -> bool {
+    let same = fs::read_to_string(folder.join(MARKER)).is_ok_and(|text| text == pins.join("\n"));
     // The interpreter is a link into the system, and dangles after an upgrade of Python.
     same && folder.join("bin/python").exists()
 }
 
-fn install(folder: &Path) {
-    let pins = pins();
+fn install(folder: &Path, pins: &[String]) {
     eprintln!("tools: installing {} into `{}`", pins.join(", "), folder.display());
     let advice = "install Python 3.9 or later with its `venv` module (Debian, Ubuntu: `apt-get install python3-venv`)";
     run(Command::new("python3").args(["-m", "venv"]).arg(folder), advice);
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]);
     // From source, `taplo` would ask for a compiler and many minutes.
-    pip.args(["--only-binary", ":all:"]).args(&pins);
+    pip.args(["--only-binary", ":all:"]).args(pins);
     run(&mut pip, "the linters come from PyPI: check the network, or the index that pip is set to");
 }
 

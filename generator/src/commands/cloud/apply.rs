@@ -31,7 +31,7 @@ use crate::render::disk;
 
 Exit codes: 0 done or nothing to do, 1 stopped; the words say where it stands and which command goes on.")]
 pub struct Apply {
-    /// The environment
+    /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
     /// Say yes to every question
@@ -115,7 +115,7 @@ impl Apply {
         };
         let done = self.all(&deployment, opened, &filling).await;
         let (applied, filled) = done.map_err(|error| placed(error, opened, environment))?;
-        report(&applied, &deployment);
+        report(&applied, &deployment, filled.is_some());
         filled.as_ref().inspect(|filled| report_items(filled, environment));
         Ok(json!({ "stack": applied, "items": filled }))
     }
@@ -237,11 +237,12 @@ fn report_items(filled: &Filled, environment: &str) {
     }
 }
 
-/// What became of the stack, in words.
-fn report(applied: &Applied, deployment: &Deployment<'_>) {
+/// What became of the stack, in words; `more` follows about the items.
+fn report(applied: &Applied, deployment: &Deployment<'_>, more: bool) {
     let name = &deployment.stack.name;
     let (good, end) = (Style::GOOD, Style::END);
     match applied.outcome {
+        Outcome::Unchanged if more => words(&format!("unchanged: stack `{name}` is what was rendered")),
         Outcome::Unchanged => words(&format!("{good}nothing to do{end}: stack `{name}` is what was rendered")),
         Outcome::Created => words(&format!("{good}created{end}: stack `{name}`")),
         Outcome::Updated => words(&format!("{good}updated{end}: stack `{name}`")),
@@ -251,7 +252,7 @@ fn report(applied: &Applied, deployment: &Deployment<'_>) {
         )),
     }
     if let Some(stack) = applied.stack.as_ref().filter(|_| applied.outcome != Outcome::Unchanged) {
-        for (key, value) in &stack.outputs {
+        for (key, value) in stack.named() {
             words(&format!("  {key:<24} {value}"));
         }
     }

@@ -19,7 +19,7 @@ use crate::deploy::error::DeployError;
   fanggen destroy --env prod --delete-data    an environment whose data is retained
   fanggen destroy --yes --artifacts           also the bucket of artifacts, when nothing else uses it")]
 pub struct Destroy {
-    /// The environment
+    /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
     /// Say yes to every question

@@ -22,7 +22,7 @@ const LOOK_S: u64 = 2;
 
 Exit codes: 0 as it was applied, 2 something differs, 1 error. What CloudFormation cannot compare is counted apart.")]
 pub struct DriftCommand {
-    /// The environment
+    /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
 }

@@ -14,7 +14,7 @@ use crate::deploy::standing::Described;
   fanggen outputs
   fanggen outputs --env prod --json | jq -r .ArchiveBucket")]
 pub struct Outputs {
-    /// The environment
+    /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
 }
@@ -32,7 +32,7 @@ impl Outputs {
         if global.json {
             print(&pretty(&stack.outputs));
         } else {
-            for (key, value) in &stack.outputs {
+            for (key, value) in stack.named() {
                 print(&format!("{key:<24} {value}"));
             }
         }

@@ -49,11 +49,17 @@ pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> 
             print(&format!("\n{agenda} in table `{table}`"));
         }
     }
+    let dangers = look.changes.iter().flat_map(|changes| changes.dangers()).filter(|danger| !danger.kept);
+    let lost: Vec<String> = dangers.map(|danger| format!("--replace {}", danger.id)).collect();
+    let stops = match lost.is_empty() {
+        true => String::new(),
+        false => format!("\n  it stops at what would be lost, unless you add `{}`", lost.join(" ")),
+    };
     match &look.change_set {
         Some(name) => words(&format!(
-            "saved as {name}; carry out exactly this with\n  fanggen apply --env {environment} --change-set {name}"
+            "saved as {name}; carry out exactly this with\n  fanggen apply --env {environment} --change-set {name}{stops}"
         )),
-        None if changed => words(&format!("make it so with `fanggen apply --env {environment}`")),
+        None if changed => words(&format!("make it so with `fanggen apply --env {environment}`{stops}")),
         None => words(&format!("{}nothing to do{}: stack `{stack}` is what was rendered", Style::GOOD, Style::END)),
     }
     if changed { Err(Ended(2).into()) } else { Ok(()) }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::Timestamp;
 
 use crate::commands::{Style, to_person, words};
 use crate::deploy::audience::{Answer, Audience};
@@ -32,7 +33,24 @@ struct Operation {
     since: Instant,
     bars: MultiProgress,
     total: ProgressBar,
-    running: BTreeMap<String, (ProgressBar, Instant)>,
+    running: BTreeMap<String, Running>,
+}
+
+/// A resource that is being made, changed or deleted.
+struct Running {
+    bar: ProgressBar,
+    /// When we heard of it.
+    heard: Instant,
+    /// When it began, by CloudFormation's clock.
+    began: Option<Timestamp>,
+}
+
+impl Running {
+    /// How long it took by CloudFormation's own clock, where it has told both times: we only hear of it at each look.
+    fn took(&self, end: &Event) -> Duration {
+        let told = self.began.zip(end.at).and_then(|(began, ended)| ended.duration_since(began).try_into().ok());
+        told.unwrap_or_else(|| self.heard.elapsed())
+    }
 }
 
 impl Terminal {
@@ -119,19 +137,20 @@ impl Audience for Terminal {
         let Some(operation) = guard.as_mut() else { return };
         if event.done() {
             let running = operation.running.remove(&event.resource);
-            let since = running.as_ref().map_or(operation.since, |(_, since)| *since);
-            if let Some((bar, _)) = running {
-                bar.finish_and_clear();
+            let took = running.as_ref().map_or_else(|| operation.since.elapsed(), |running| running.took(event));
+            if let Some(running) = running {
+                running.bar.finish_and_clear();
             }
             operation.total.inc(1);
             drop(guard);
-            self.line(&self.done(event, since.elapsed()));
+            self.line(&self.done(event, took));
         } else if !operation.running.contains_key(&event.resource) {
             let bar = ProgressBar::new_spinner().with_style(style("         {spinner} {msg} {elapsed}"));
             let bar = operation.bars.insert_before(&operation.total, bar);
             bar.set_message(format!("{} {}", event.resource, event.kind));
             bar.enable_steady_tick(Duration::from_millis(TURN_MS));
-            operation.running.insert(event.resource.clone(), (bar, Instant::now()));
+            let running = Running { bar, heard: Instant::now(), began: event.at };
+            operation.running.insert(event.resource.clone(), running);
         }
     }
 
@@ -146,7 +165,7 @@ impl Audience for Terminal {
 
     fn end(&self) {
         if let Some(operation) = self.operation.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            operation.running.into_values().for_each(|(bar, _)| bar.finish_and_clear());
+            operation.running.into_values().for_each(|running| running.bar.finish_and_clear());
             operation.total.finish_and_clear();
         }
     }

@@ -1,0 +1,65 @@
+//! The overview of `fanggen --help`: the commands in groups, in the order in which one meets them.
+
+use std::fmt::Write as _;
+
+use clap::Command;
+
+/// Every command belongs to one group; a build without AWS has fewer of them.
+const GROUPS: [(&str, &[&str]); 3] = [
+    (
+        "From the file to the account",
+        &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"],
+    ),
+    ("On this machine", &["run"]),
+    ("Permissions", &["iam"]),
+];
+
+/// As clap marks its own headings.
+const HEADING: &str = "\x1b[1m\x1b[4m";
+const LITERAL: &str = "\x1b[1m";
+const END: &str = "\x1b[0m";
+
+/// Puts the groups in the place of clap's one list.
+#[must_use]
+pub fn grouped(command: Command) -> Command {
+    let mut list = String::new();
+    for (title, names) in GROUPS {
+        let commands: Vec<&Command> = names.iter().filter_map(|name| command.find_subcommand(name)).collect();
+        if !commands.is_empty() {
+            let _ = writeln!(list, "{HEADING}{title}:{END}");
+        }
+        for one in &commands {
+            let about = one.get_about().map(ToString::to_string).unwrap_or_default();
+            let _ = writeln!(list, "  {LITERAL}{:<9}{END}  {about}", one.get_name());
+        }
+        if !commands.is_empty() {
+            list.push('\n');
+        }
+    }
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{list}{HEADING}Options:{END}\n{{options}}{{after-help}}"
+    );
+    command.help_template(template)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::Cli;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn every_command_is_in_one_group_and_has_examples() {
+        let command = Cli::command();
+        let mut grouped: Vec<&str> = GROUPS.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        grouped.retain(|name| cfg!(feature = "aws") || command.find_subcommand(name).is_some());
+        let mut known: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+        grouped.sort_unstable();
+        known.sort_unstable();
+        assert_eq!(grouped, known);
+        for one in command.get_subcommands() {
+            let after = one.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(after.contains("Examples:\n  fanggen "), "`{}` has no example", one.get_name());
+        }
+    }
+}
