@@ -10,7 +10,7 @@ use super::deployment::Deployment;
 use super::error::DeployError;
 use super::items::{Agenda, Memory, Wanted};
 use super::standing::Described;
-use super::start::{Started, start};
+use super::start::{Started, now, start};
 use super::table::Tables;
 
 /// What is wanted of the tables: the rows of each, by its physical name.
@@ -116,9 +116,13 @@ impl Deployment<'_> {
         }
         memory.only(&filling.wanted);
         memory.live(&stack.id);
+        let first = (filling.run && !memory.was_started(&stack.id)).then(|| memory.starting(&stack.id, now));
         self.remember(&memory, &mut tag).await?;
-        if filling.run && !memory.was_started(&stack.id) {
-            filled.run = Some(start(&self.generated.manifest, self.caller, self.account).await?);
+        if let Some(time) = first {
+            if self.interrupt.raised() {
+                return Err(DeployError::Halfway("the stack and the items are done, the first run is not started"));
+            }
+            filled.run = Some(start(&self.generated.manifest, self.caller, self.account, time).await?);
             memory.started(&stack.id);
             self.remember(&memory, &mut tag).await?;
         }

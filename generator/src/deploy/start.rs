@@ -39,16 +39,26 @@ pub enum StartError {
     NoFunction,
 }
 
-/// Starts a run, without waiting for its end. What is sent is read from the schedule itself, since items that are written
+/// The time of a run that is started now, in RFC 3339 and to the second.
+#[must_use]
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Starts the run of a time, without waiting for its end: the same time again is the same run. What is sent is read from the schedule itself, since items that are written
 /// in the file may travel in it.
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn start(manifest: &Manifest, caller: &Identity, account: &Account) -> Result<Started, StartError> {
+pub async fn start(
+    manifest: &Manifest,
+    caller: &Identity,
+    account: &Account,
+    scheduled_time: String,
+) -> Result<Started, StartError> {
     let (schedule, function) = names(manifest, caller).ok_or(StartError::NoFunction)?;
     let found = Schedules::open(account).find(&schedule).await?;
     let found = found.ok_or_else(|| StartError::NoSchedule(schedule.clone()))?;
-    let scheduled_time = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let payload = found.input.and_then(|input| payload(&input, &scheduled_time));
     let payload = payload.ok_or(StartError::Input(schedule))?;
     Functions::open(account).invoke(&function, &payload).await?;

@@ -19,6 +19,9 @@ pub struct Memory {
     /// The life of the stack whose first run was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started: Option<String>,
+    /// The life of the stack whose first run is being started, and that run's time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    starting: Option<(String, String)>,
     /// By the table's name.
     tables: BTreeMap<String, Applied>,
 }
@@ -63,7 +66,7 @@ impl Memory {
     /// Nothing was applied to this life of the stack.
     #[must_use]
     pub fn empty(stack: &str) -> Self {
-        Self { version: VERSION, stack: stack.to_owned(), started: None, tables: BTreeMap::new() }
+        Self { version: VERSION, stack: stack.to_owned(), started: None, starting: None, tables: BTreeMap::new() }
     }
 
     /// Reads what was kept.
@@ -129,6 +132,16 @@ impl Memory {
     /// Remembers that the first run was started.
     pub fn started(&mut self, stack: &str) {
         self.started = Some(stack.to_owned());
+        self.starting = None;
+    }
+
+    /// The time of the first run of this life of the stack: that at which it was begun to be started, else this one. Kept
+    /// before it is started, so that one who was interrupted starts the same run, and no second one.
+    pub fn starting(&mut self, stack: &str, now: impl FnOnce() -> String) -> String {
+        match &self.starting {
+            Some((life, time)) if life == stack => time.clone(),
+            _ => self.starting.insert((stack.to_owned(), now())).1.clone(),
+        }
     }
 
     /// Forgets tables that the file knows no more.
