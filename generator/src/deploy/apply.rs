@@ -9,6 +9,7 @@ use super::deployment::Deployment;
 use super::error::DeployError;
 use super::events::seconds;
 use super::follow::Ended;
+use super::marks::Mark;
 use super::propose::{Proposal, Runtime};
 use super::standing::{Described, Standing};
 
@@ -106,7 +107,7 @@ impl Deployment<'_> {
         };
         if let Err(stop) = self.agreed(&proposal, order).await {
             if order.saved.is_none() {
-                self.discard(&proposal.set.name).await?;
+                self.give_up(proposal).await?;
             }
             return Err(stop);
         }
@@ -120,14 +121,21 @@ impl Deployment<'_> {
             self.audience.say(&format!("note: `--replace {id}` gives up nothing: no data of that name would be lost"));
         }
         Self::guard(&proposal.changes, order.replace)?;
-        self.agree("Apply these changes?").await?;
-        if self.interrupt.raised() { Err(DeployError::Interrupted) } else { Ok(()) }
+        self.agree("Apply these changes?").await
     }
 
     async fn carry_out(&self, proposal: Proposal, order: &Order<'_>, fresh: bool) -> Result<Applied, DeployError> {
-        let Proposal { set, changes } = proposal;
-        let mark = self.mark(&set.stack).await?;
+        let begin = self.mark(&proposal.set.stack).await?;
+        // The last moment in which nothing is changed yet.
+        if self.interrupt.raised() {
+            if order.saved.is_none() {
+                self.give_up(proposal).await?;
+            }
+            return Err(DeployError::Interrupted);
+        }
+        let Proposal { set, changes, mark } = proposal;
         self.stack.execute(&set.name).await?;
+        mark.into_iter().for_each(Mark::erase);
         if order.no_wait {
             let applied = Applied {
                 outcome: Outcome::Started,
@@ -138,7 +146,7 @@ impl Deployment<'_> {
             return Ok(applied);
         }
         let what = if fresh { "creating" } else { "updating" };
-        let ended = self.watch(what, set.listed.len(), &set.stack, mark.as_deref()).await?;
+        let ended = self.watch(what, set.listed.len(), &set.stack, begin.as_deref()).await?;
         if !ended.well() {
             return Err(self.stopped(&ended).await?);
         }

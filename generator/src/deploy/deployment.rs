@@ -11,7 +11,9 @@ use super::error::{DeployError, Failed};
 use super::events::cause;
 use super::follow::{Ended, follow};
 use super::generated::Generated;
-use super::lock::Lock;
+use super::lock::{Lock, LockError};
+use super::marks::Mark;
+use super::propose::Proposal;
 use super::stack::Stack;
 use super::standing::{Described, ENVIRONMENT_TAG, PIPELINE_TAG, Standing};
 
@@ -137,6 +139,23 @@ impl<'a> Deployment<'a> {
         Ok(Lock::take(&self.bucket, &self.stack.name, &self.caller.arn, what, &self.locks).await?)
     }
 
+    /// Removes what a process of this machine left behind when it was ended: its lock, its change sets. Calls nobody
+    /// where nothing is left, and leaves what somebody else is at work on to them.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn remove_left(&self, what: &str) -> Result<(), DeployError> {
+        self.remove_left_sets().await?;
+        if !Lock::is_left(&self.bucket, &self.stack.name, &self.locks) {
+            return Ok(());
+        }
+        match self.lock(what).await {
+            Ok(lock) => Ok(lock.release().await?),
+            Err(DeployError::Lock(LockError::Held { .. } | LockError::Here(_))) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Asks for a yes.
     ///
     /// # Errors
@@ -150,6 +169,7 @@ impl<'a> Deployment<'a> {
             () = self.interrupt.wait() => return Err(DeployError::Interrupted),
         };
         match answer {
+            _ if self.interrupt.raised() => Err(DeployError::Interrupted),
             Answer::Yes => Ok(()),
             Answer::No => Err(DeployError::Declined),
             Answer::Nobody => Err(DeployError::NobodyToAsk),
@@ -277,6 +297,16 @@ impl<'a> Deployment<'a> {
     #[must_use]
     pub fn again(&self, before: &str) -> String {
         format!("{before}mend the cause, then run `fanggen apply --env {}` again", self.environment())
+    }
+
+    /// Removes what was proposed.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn give_up(&self, proposal: Proposal) -> Result<(), DeployError> {
+        self.discard(&proposal.set.name).await?;
+        proposal.mark.into_iter().for_each(Mark::erase);
+        Ok(())
     }
 
     /// Removes a change set, and the shell of a stack if nothing else is in it.

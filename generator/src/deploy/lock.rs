@@ -15,10 +15,21 @@ use tokio::task::JoinHandle;
 use super::bucket::Bucket;
 use super::call::CallError;
 
-/// Seconds after which a lock that nobody renews has had its time.
-const LIFE_S: i64 = 180;
-/// Seconds between renewals.
-const RENEW_S: u64 = 60;
+/// How long a lock lives, and how often it is renewed.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// After this time a lock that nobody renews has had its time.
+    pub life: SignedDuration,
+    /// Between renewals: several of them may fail before the lock expires.
+    pub renewal: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { life: SignedDuration::from_secs(180), renewal: Duration::from_secs(60) }
+    }
+}
+
 /// Bytes of old tokens that are kept on this machine: some hundreds.
 const TOKENS_BYTES: usize = 20_000;
 
@@ -80,7 +91,7 @@ pub struct Lock {
     token: String,
     renewal: JoinHandle<()>,
     /// Given up by the system when this process ends, however it ends.
-    _here: File,
+    here: File,
 }
 
 /// Where the lock of a stack is.
@@ -95,7 +106,22 @@ impl Lock {
     /// # Errors
     /// Somebody who is at work, and failed calls.
     pub async fn take(bucket: &Bucket, stack: &str, who: &str, what: &str, folder: &Path) -> Result<Self, LockError> {
-        let path = folder.join(format!("{}-{stack}.lock", bucket.name));
+        Self::take_at(Pace::default(), bucket, stack, who, what, folder).await
+    }
+
+    /// Takes the lock of a stack, to be renewed at another pace.
+    ///
+    /// # Errors
+    /// As [`Self::take`].
+    pub async fn take_at(
+        pace: Pace,
+        bucket: &Bucket,
+        stack: &str,
+        who: &str,
+        what: &str,
+        folder: &Path,
+    ) -> Result<Self, LockError> {
+        let path = file(bucket, stack, folder);
         let disk = |source| LockError::Disk { path: path.clone(), source };
         let mut here = open(&path).map_err(disk)?;
         match here.try_lock() {
@@ -110,7 +136,7 @@ impl Lock {
             who: who.to_owned(),
             what: what.to_owned(),
             since: now,
-            expires: now + SignedDuration::from_secs(LIFE_S),
+            expires: now + pace.life,
             token: token(now),
         };
         // Before the bucket is written: a process that finds this file unlocked, and our token in both, knows that we
@@ -123,10 +149,24 @@ impl Lock {
         let key = key(stack);
         let tag = match bucket.write(&key, &text(&holder), None).await? {
             Some(tag) => tag,
-            None => replace(bucket, &key, stack, &holder, &tokens).await?,
+            None => match replace(bucket, &key, stack, &holder, &tokens).await {
+                Err(held @ LockError::Held { .. }) => {
+                    // What the bucket holds is none of ours, now or ever.
+                    here.set_len(0).map_err(disk)?;
+                    return Err(held);
+                }
+                other => other?,
+            },
         };
-        let renewal = tokio::spawn(renew(bucket.clone(), key.clone(), holder.clone(), tag));
-        Ok(Self { bucket: bucket.clone(), key, token: holder.token, renewal, _here: here })
+        let renewal = tokio::spawn(renew(pace, bucket.clone(), key.clone(), holder.clone(), tag));
+        Ok(Self { bucket: bucket.clone(), key, token: holder.token, renewal, here })
+    }
+
+    /// Renews it no more, as if this process had ended: it stays in the bucket until it expires.
+    #[must_use]
+    pub fn forget(self) -> File {
+        self.renewal.abort();
+        self.here
     }
 
     /// Gives it up, if it still is ours.
@@ -135,12 +175,21 @@ impl Lock {
     /// A failed call.
     pub async fn release(self) -> Result<(), CallError> {
         self.renewal.abort();
-        match self.bucket.read(&self.key).await? {
-            Some(object) if parsed(&object.text).is_some_and(|holder| holder.token == self.token) => {
-                self.bucket.remove(&self.key).await
-            }
-            _ => Ok(()),
+        if let Some(object) = self.bucket.read(&self.key).await?
+            && parsed(&object.text).is_some_and(|holder| holder.token == self.token)
+        {
+            self.bucket.remove(&self.key).await?;
         }
+        // Nothing of ours is left in the bucket; if the file says otherwise, that costs the next one a look.
+        let _ = self.here.set_len(0);
+        Ok(())
+    }
+
+    /// Whether a process of this machine was ended before it gave its lock up: its token is there, and nobody holds it.
+    #[must_use]
+    pub fn is_left(bucket: &Bucket, stack: &str, folder: &Path) -> bool {
+        let Ok(here) = File::open(file(bucket, stack, folder)) else { return false };
+        here.metadata().is_ok_and(|about| about.len() > 0) && here.try_lock().is_ok()
     }
 }
 
@@ -161,10 +210,10 @@ async fn replace(bucket: &Bucket, key: &str, stack: &str, ours: &Holder, dead: &
 }
 
 /// Keeps it alive, until it is somebody else's.
-async fn renew(bucket: Bucket, key: String, mut holder: Holder, mut tag: String) {
+async fn renew(pace: Pace, bucket: Bucket, key: String, mut holder: Holder, mut tag: String) {
     loop {
-        tokio::time::sleep(Duration::from_secs(RENEW_S)).await;
-        holder.expires = Timestamp::now() + SignedDuration::from_secs(LIFE_S);
+        tokio::time::sleep(pace.renewal).await;
+        holder.expires = Timestamp::now() + pace.life;
         match bucket.write(&key, &text(&holder), Some(&tag)).await {
             Ok(Some(new)) => tag = new,
             Ok(None) => return,
@@ -172,6 +221,11 @@ async fn renew(bucket: Bucket, key: String, mut holder: Holder, mut tag: String)
             Err(_) => {}
         }
     }
+}
+
+/// This machine's lock of a stack.
+fn file(bucket: &Bucket, stack: &str, folder: &Path) -> PathBuf {
+    folder.join(format!("{}-{stack}.lock", bucket.name))
 }
 
 fn open(path: &Path) -> std::io::Result<File> {

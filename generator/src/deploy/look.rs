@@ -6,6 +6,7 @@ use super::apply::Order;
 use super::changes::{Action, Changes, Listed, Replacement, Side, compare};
 use super::deployment::{Deployment, SETS};
 use super::error::DeployError;
+use super::marks::Mark;
 use super::standing::{Described, Standing};
 
 /// Minutes after which a change set that was not saved is left over from an interruption.
@@ -56,6 +57,7 @@ impl Deployment<'_> {
                 });
             }
         }
+        self.remove_left_sets().await?;
         if self.carried(found.as_ref(), order.runtime) {
             return Ok(Look { changes: None, change_set: None });
         }
@@ -74,11 +76,13 @@ impl Deployment<'_> {
         let name = self.set_name(if save { "saved" } else { "plan" });
         let proposal = self.propose(&name, found.as_ref(), &key, order.express).await?;
         let Some(proposal) = proposal else { return Ok(Look { changes: None, change_set: None }) };
+        let changes = Some(proposal.changes.clone());
         if save {
-            return Ok(Look { changes: Some(proposal.changes), change_set: Some(name) });
+            proposal.mark.into_iter().for_each(Mark::erase);
+            return Ok(Look { changes, change_set: Some(name) });
         }
-        self.discard(&name).await?;
-        Ok(Look { changes: Some(proposal.changes), change_set: None })
+        self.give_up(proposal).await?;
+        Ok(Look { changes, change_set: None })
     }
 
     /// Everything, as if nothing were there.

@@ -23,6 +23,7 @@ pub mod items;
 pub mod lock;
 pub mod logs;
 pub mod look;
+pub mod marks;
 pub mod policy;
 pub mod propose;
 pub mod queues;

@@ -11,6 +11,7 @@ use super::call::CallError;
 use super::changes::{Changes, Danger, Fate, Side, compare};
 use super::deployment::{Deployment, SETS};
 use super::error::{DeployError, Losses};
+use super::marks::Mark;
 use super::stack::{Body, ChangeSet, Draft, INLINE_BYTES};
 use super::standing::{ARTIFACT_BUCKET, ARTIFACT_KEY, Described, Standing};
 
@@ -37,12 +38,14 @@ impl Runtime {
 }
 
 /// Changes that could be made.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Proposal {
     /// CloudFormation's change set.
     pub set: ChangeSet,
     /// What it means.
     pub changes: Changes,
+    /// That it is there, and neither carried out nor removed; none for one that was saved.
+    pub mark: Option<Mark>,
 }
 
 /// What a change set says of itself: what it was made from, so that a stack that has moved since is seen.
@@ -116,18 +119,28 @@ impl Deployment<'_> {
             creates: settled.is_none(),
             express,
         };
+        self.remove_left_sets().await?;
+        let mark = self.set_mark(name)?;
         self.draft(draft, found).await?;
-        let proposed = self.proposed(name, settled).await;
-        if !matches!(proposed, Ok(Some(_))) {
-            let gone = self.discard(name).await;
-            // Why there is no proposal matters more than why its rest cannot be removed.
-            return proposed.and_then(|none| gone.map(|()| none));
+        match self.proposed(name, settled).await {
+            Ok(Some((set, changes))) => Ok(Some(Proposal { set, changes, mark: Some(mark) })),
+            other => {
+                let gone = self.discard(name).await;
+                if gone.is_ok() {
+                    mark.erase();
+                }
+                // Why there is no proposal matters more than why its rest cannot be removed.
+                other.and_then(|_| gone.map(|()| None))
+            }
         }
-        proposed
     }
 
-    /// What became of a change set that was asked for.
-    async fn proposed(&self, name: &str, settled: Option<&Described>) -> Result<Option<Proposal>, DeployError> {
+    /// What became of a change set that was asked for, and what it means.
+    async fn proposed(
+        &self,
+        name: &str,
+        settled: Option<&Described>,
+    ) -> Result<Option<(ChangeSet, Changes)>, DeployError> {
         let set = self.thought_over(name).await?;
         if set.empty() {
             return Ok(None);
@@ -135,7 +148,8 @@ impl Deployment<'_> {
         if !set.ready() {
             return Err(self.refused(&set).await);
         }
-        Ok(Some(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set }))
+        let changes = self.explain(&set, settled, &self.generated.template).await?;
+        Ok(Some((set, changes)))
     }
 
     /// Asks for a change set; without what this CloudFormation does not have, if it says so.
@@ -244,7 +258,8 @@ impl Deployment<'_> {
             }));
         }
         let settled = found.filter(|found| found.standing() != Standing::Shell);
-        Ok(Proposal { changes: self.explain(&set, settled, &self.generated.template).await?, set })
+        let changes = self.explain(&set, settled, &self.generated.template).await?;
+        Ok(Proposal { set, changes, mark: None })
     }
 
     /// A change set that CloudFormation would not make: why, and what helps.

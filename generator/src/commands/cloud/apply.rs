@@ -149,6 +149,7 @@ impl Apply {
                 deployment.match_protection(stack).await?;
             }
             let applied = Applied::unchanged(stack.clone());
+            deployment.remove_left("apply").await?;
             if self.no_items || deployment.remembered(&stack.id, filling).await?.settled {
                 return Ok((applied, None));
             }
@@ -158,8 +159,11 @@ impl Apply {
         deployment.ensure_bucket().await?;
         let lock = deployment.lock("apply").await?;
         let done = self.locked(deployment, &order, filling).await;
-        lock.release().await?;
-        done
+        let released = lock.release().await;
+        // The first cause comes first.
+        let done = done?;
+        released?;
+        Ok(done)
     }
 
     /// What is done under the lock, beginning with another look: somebody else may have been at work until now.

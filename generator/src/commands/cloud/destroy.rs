@@ -80,9 +80,13 @@ impl Destroy {
         if self.artifacts && done.is_ok() {
             done = deployment.destroy_artifacts().await;
         }
-        if let Some(lock) = lock {
-            lock.release().await?;
-        }
-        done.map(|()| doomed)
+        let released = match lock {
+            Some(lock) => lock.release().await,
+            None => Ok(()),
+        };
+        // The first cause comes first.
+        done?;
+        released?;
+        Ok(doomed)
     }
 }
