@@ -21,22 +21,37 @@ pub struct Faults {
     pub seed: u64,
     pub percent: u64,
     pub kinds: Vec<Fault>,
+    /// Only of this operation, and then every other call: the first attempt, and not the second.
+    pub only: Option<String>,
 }
 
 impl Faults {
     /// A share of calls, with everything that may go wrong.
     pub fn all(seed: u64, percent: u64) -> Self {
         let late = Fault::Late(Duration::from_millis(300));
-        Self { seed, percent, kinds: vec![Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard, late] }
+        Self {
+            seed,
+            percent,
+            kinds: vec![Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard, late],
+            only: None,
+        }
     }
 
     /// Every call, in one way.
     pub fn every(kind: Fault) -> Self {
-        Self { seed: 0, percent: 100, kinds: vec![kind] }
+        Self { seed: 0, percent: 100, kinds: vec![kind], only: None }
+    }
+
+    /// Every other call of one operation: the first attempt goes wrong, the second does not.
+    pub fn first(operation: &str, kind: Fault) -> Self {
+        Self { only: Some(operation.to_owned()), ..Self::every(kind) }
     }
 
     /// What happens to the nth call of an operation, if anything does.
     pub fn meets(&self, operation: &str, nth: usize) -> Option<Fault> {
+        if self.only.as_ref().is_some_and(|only| only != operation || nth % 2 == 1) {
+            return None;
+        }
         let mut hash = self.seed ^ 0xcbf2_9ce4_8422_2325;
         for byte in operation.bytes().chain(nth.to_le_bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);

@@ -6,11 +6,14 @@ pub mod deployed;
 pub mod deployer;
 pub mod emulator;
 pub mod faults;
+pub mod inventory;
 mod operations;
 pub mod permissions;
 pub mod proxy;
+pub mod scene;
 pub mod scripted;
 pub mod site;
+pub mod sweep;
 pub mod wire;
 pub mod world;
 

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::emulator::Emulator;
 use super::faults::{Fault, Faults};
@@ -50,6 +50,7 @@ struct State {
 struct Shared {
     state: Mutex<State>,
     stops: Condvar,
+    goes_on: Notify,
     upstream: String,
     client: reqwest::Client,
     stand_in: Option<Arc<StandIn>>,
@@ -75,7 +76,14 @@ impl Proxy {
 
     fn start(emulator: &Emulator, stand_in: Option<Arc<StandIn>>) -> Self {
         let (upstream, client) = (emulator.endpoint(), emulator.client());
-        let shared = Arc::new(Shared { state: Mutex::default(), stops: Condvar::new(), upstream, client, stand_in });
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            stops: Condvar::new(),
+            goes_on: Notify::new(),
+            upstream,
+            client,
+            stand_in,
+        });
         let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = socket.local_addr().expect("an address").port();
         socket.set_nonblocking(true).expect("a socket");
@@ -134,6 +142,14 @@ impl Proxy {
         waiting.is_ok_and(|(state, _)| state.stopped)
     }
 
+    /// Lets the world go on after the cut: what waits there is done now.
+    pub fn go_on(&self) {
+        let mut state = self.shared.state();
+        (state.cut, state.stopped) = (None, false);
+        drop(state);
+        self.shared.goes_on.notify_waiters();
+    }
+
     /// Runs a program until it comes to the cut and is killed there with SIGKILL, or until its own end.
     ///
     /// Says what the operation of the cut was, or nothing where the program ended before it.
@@ -180,9 +196,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Answer, S
     let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
     let call = Call::new(head, body);
     let (number, fault, cut) = shared.note(&call);
-    if cut == Some(Cut::Before(number)) || shared.state().stopped {
-        return shared.stop().await;
-    }
+    shared.stop(cut == Some(Cut::Before(number))).await;
     match fault {
         Some(Fault::Throttled) => return Ok(call.throttled()),
         Some(Fault::Broken) => return Ok(call.broken()),
@@ -191,9 +205,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Answer, S
         Some(Fault::Unheard) | None => {}
     }
     let answer = shared.ask(&call).await?;
-    if cut == Some(Cut::After(number)) {
-        return shared.stop().await;
-    }
+    shared.stop(cut == Some(Cut::After(number))).await;
     if fault == Some(Fault::Unheard) { Err("unheard".to_owned()) } else { Ok(answer) }
 }
 
@@ -211,11 +223,19 @@ impl Shared {
         (state.seen.len(), fault, state.cut)
     }
 
-    /// The caller waits until it dies.
-    async fn stop(&self) -> Result<Answer, String> {
-        self.state().stopped = true;
+    /// Here the world stops, or has stopped: the caller waits until it dies, or until the world goes on.
+    async fn stop(&self, here: bool) {
+        let mut goes_on = std::pin::pin!(self.goes_on.notified());
+        goes_on.as_mut().enable();
+        {
+            let mut state = self.state();
+            state.stopped |= here;
+            if !state.stopped {
+                return;
+            }
+        }
         self.stops.notify_all();
-        std::future::pending().await
+        goes_on.await;
     }
 
     async fn ask(&self, call: &Call) -> Result<Answer, String> {

@@ -1,0 +1,25 @@
+//! The long form of a test, asked for by `FANGGEN_SWEEP=full`: all of it instead of a sample, with its result in `docs/`.
+
+use std::fs;
+use std::path::Path;
+
+use jiff::Zoned;
+
+const PROOFS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/proofs.md");
+
+/// Whether all of it is wanted.
+pub fn full() -> bool {
+    std::env::var("FANGGEN_SWEEP").is_ok_and(|value| value == "full")
+}
+
+/// Writes a result, with its day, into its part of `docs/proofs.md`.
+pub fn record(part: &str, result: &str) {
+    let path = Path::new(PROOFS);
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let (begin, end) = (format!("<!-- {part} -->"), format!("<!-- end of {part} -->"));
+    let parts = text.split_once(&begin).and_then(|(before, rest)| Some((before, rest.split_once(&end)?.1)));
+    let (before, after) = parts.unwrap_or_else(|| panic!("no part `{part}` in {}", path.display()));
+    let day = Zoned::now().strftime("%Y-%m-%d");
+    let text = format!("{before}{begin}\nRun on {day}.\n\n{}\n{end}{after}", result.trim_end());
+    fs::write(path, text).expect("written");
+}
