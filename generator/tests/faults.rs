@@ -3,6 +3,10 @@
 
 #[path = "harness/aws/mod.rs"]
 mod aws;
+#[path = "harness/elf.rs"]
+mod elf;
+#[path = "harness/project.rs"]
+mod project;
 #[path = "harness/tools.rs"]
 mod tools;
 

@@ -3,6 +3,10 @@
 
 #[path = "harness/aws/mod.rs"]
 mod aws;
+#[path = "harness/elf.rs"]
+mod elf;
+#[path = "harness/project.rs"]
+mod project;
 #[path = "harness/tools.rs"]
 mod tools;
 
@@ -125,7 +129,7 @@ fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
 }
 
 fn bucket(scene: &Scene) -> Bucket {
-    let account = Account { sdk: scene.sdk(), region: REGION.to_owned() };
+    let account = Account::of(scene.sdk(), REGION);
     let arn = format!("arn:aws:iam::{}:root", scene.account());
     Bucket::new(&account, &Identity { account: scene.account(), arn })
 }

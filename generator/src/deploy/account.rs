@@ -55,6 +55,12 @@ impl Identity {
 }
 
 impl Account {
+    /// An account behind a configuration that is at hand.
+    #[must_use]
+    pub fn of(sdk: SdkConfig, region: &str) -> Self {
+        Self { sdk, region: region.to_owned(), profile: None }
+    }
+
     /// Loads configuration and credentials as every AWS tool does; nothing is called yet, unless credentials need it.
     pub async fn open(region: &str, profile: Option<&str>) -> Self {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();

@@ -31,7 +31,7 @@ pub struct Pipelines {
 }
 
 impl Pipelines {
-    /// Rendered, and with a program that Lambda can start and that does nothing: no run gets any further than its start.
+    /// Rendered, and with something in the form of a program: no function is ever run here.
     pub fn new() -> Self {
         Self { before: folder(&before()), after: folder(&after()) }
     }
@@ -73,7 +73,8 @@ fn pipeline(memory: u32, items: Vec<String>) -> String {
 fn folder(text: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("pipeline.toml"), text).expect("written");
-    for arguments in [&["render"][..], &["build", "--env", "dev", "--runtime", "/bin/true"]] {
+    fs::write(folder.path().join("program"), crate::elf::good()).expect("written");
+    for arguments in [&["render"][..], &["build", "--env", "dev", "--runtime", "program"]] {
         let done = super::fanggen(folder.path(), &[], arguments).output().expect("started");
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
