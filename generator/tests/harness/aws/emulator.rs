@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::{Builder, tls};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
@@ -193,6 +193,8 @@ fn certificates(folder: &TempDir) {
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).expect("written");
     let mut params = CertificateParams::new([]).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    // A name of its own: OpenSSL takes a certificate that is signed by its own name for one that signed itself.
+    params.distinguished_name.push(DnType::CommonName, "fanggen's tests");
     let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("an authority");
     let key = KeyPair::generate().expect("a key");
     let names = CertificateParams::new(["127.0.0.1".to_owned(), "localhost".to_owned()]).expect("names");
