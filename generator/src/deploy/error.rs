@@ -97,7 +97,8 @@ pub enum DeployError {
     },
     /// A saved change set is not there.
     #[error(
-        "there is no change set `{name}` of stack `{stack}`\n  make one with `fanggen plan --env {environment} --save`"
+        "there is no change set `{name}` of stack `{stack}`: it never was, or the stack has changed since, which removes \
+         it\n  make one with `fanggen plan --env {environment} --save`"
     )]
     NoSuchChangeSet {
         /// The change set.

@@ -245,6 +245,9 @@ impl Deployment<'_> {
             reason: reason.to_owned(),
             environment: self.environment().to_owned(),
         };
+        if set.execution == "OBSOLETE" {
+            return Err(outdated("the stack has changed since it was made"));
+        }
         if !set.ready() {
             return Err(outdated(&format!("it is in {}, {}", set.status, set.execution)));
         }

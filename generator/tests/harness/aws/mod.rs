@@ -12,8 +12,11 @@ pub mod permissions;
 pub mod proxy;
 pub mod scene;
 pub mod scripted;
+pub mod services;
 pub mod site;
+pub mod stacks;
 pub mod sweep;
+pub mod template;
 pub mod wire;
 pub mod world;
 

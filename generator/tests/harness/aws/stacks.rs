@@ -1,0 +1,53 @@
+//! What CloudFormation and the bucket of artifacts say of stacks, asked by the account's root.
+
+use aws_sdk_sts::error::ProvideErrorMetadata as _;
+
+use super::emulator::block_on;
+use super::world::world;
+
+fn described(stack: &str) -> Option<aws_sdk_cloudformation::types::Stack> {
+    let client = aws_sdk_cloudformation::Client::new(&world().sdk);
+    match block_on(client.describe_stacks().stack_name(stack).send()) {
+        Ok(found) => found.stacks?.pop(),
+        Err(error) if error.message().is_some_and(|text| text.ends_with("does not exist")) => None,
+        Err(error) => panic!("no stacks: {error:?}"),
+    }
+}
+
+/// The status of a stack; none where there is none.
+pub fn status(stack: &str) -> Option<String> {
+    Some(described(stack)?.stack_status?.as_str().to_owned())
+}
+
+/// Whether a stack is protected from deletion.
+pub fn protected(stack: &str) -> bool {
+    described(stack).and_then(|stack| stack.enable_termination_protection).unwrap_or_default()
+}
+
+/// The change sets of a stack that could still be carried out.
+pub fn change_sets(stack: &str) -> Vec<String> {
+    let client = aws_sdk_cloudformation::Client::new(&world().sdk);
+    let all = block_on(client.list_change_sets().stack_name(stack).send());
+    let all = all.unwrap_or_else(|error| panic!("no change sets: {error:?}")).summaries.unwrap_or_default();
+    let open = all.into_iter().filter(|set| set.execution_status().is_some_and(|it| it.as_str() == "AVAILABLE"));
+    open.filter_map(|set| set.change_set_name).collect()
+}
+
+/// The name of the bucket of artifacts.
+pub fn artifacts() -> String {
+    format!("fanggen-artifacts-{}-{}", world().account, world().region)
+}
+
+/// The keys in the bucket of artifacts below a prefix.
+pub fn keys(prefix: &str) -> Vec<String> {
+    let client = aws_sdk_s3::Client::new(&world().sdk);
+    let all = block_on(client.list_objects_v2().bucket(artifacts()).prefix(prefix).send());
+    let all = all.unwrap_or_else(|error| panic!("no keys: {error:?}"));
+    all.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
+}
+
+/// The stacks that are noted to use the bucket of artifacts.
+pub fn users() -> Vec<String> {
+    let name = |key: String| key.trim_start_matches("stacks/").trim_end_matches(".json").to_owned();
+    keys("stacks/").into_iter().map(name).collect()
+}
