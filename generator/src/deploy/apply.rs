@@ -90,8 +90,6 @@ impl Deployment<'_> {
         let Some(key) = self.runtime_key(order.runtime, found.as_ref()) else {
             return Err(DeployError::NoRuntime(order.no_runtime.clone()));
         };
-        // Known to whoever would remove the bucket.
-        self.bucket.write(&self.user_key(), "{}", None).await?;
         if let Some(runtime) = order.runtime {
             self.upload(runtime).await?;
         }
@@ -121,7 +119,10 @@ impl Deployment<'_> {
             self.audience.say(&format!("note: `--replace {id}` gives up nothing: no data of that name would be lost"));
         }
         Self::guard(&proposal.changes, order.replace)?;
-        self.agree("Apply these changes?").await
+        self.agree("Apply these changes?").await?;
+        // Known to whoever would remove the bucket, before there is anything that uses it.
+        self.bucket.write(&self.user_key(), "{}", None).await?;
+        Ok(())
     }
 
     async fn carry_out(&self, proposal: Proposal, order: &Order<'_>, fresh: bool) -> Result<Applied, DeployError> {
