@@ -372,7 +372,7 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     std::fs::remove_file(site.path().join(artifact)).expect("removed");
     let said = site.run(&APPLY);
     let error = "error: there is no runtime to deploy: fanggen's source, which the functions' binary is compiled from, was \
-                 found neither above ``";
+                 found neither above `";
     assert!(said.code == 1 && said.stderr.contains(error) && said.stderr.ends_with(next), "{said:?}");
 }
 
@@ -417,7 +417,8 @@ fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
 #[test]
 fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it_is_not() {
     let (site, bucket) = elsewhere("unmarked", "eu-west-3");
-    let s3 = aws_sdk_s3::Client::new(&sdk());
+    let there = sdk().into_builder().region(aws_config::Region::new("eu-west-3")).build();
+    let s3 = aws_sdk_s3::Client::new(&there);
     let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint("eu-west-3".into()).build();
     block_on(s3.create_bucket().bucket(&bucket).create_bucket_configuration(place).send()).expect("made");
     block_on(s3.put_object().bucket(&bucket).key("a").body(b"x".to_vec().into()).send()).expect("put");

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::changes::Changes;
 use super::deployment::Deployment;
 use super::error::DeployError;
-use super::events::seconds;
+use super::events::{cause, seconds};
 use super::follow::Ended;
 use super::marks::Mark;
 use super::propose::{Proposal, Runtime};
@@ -149,7 +149,7 @@ impl Deployment<'_> {
         let what = if fresh { "creating" } else { "updating" };
         let ended = self.watch(what, set.listed.len(), &set.stack, begin.as_deref()).await?;
         if !ended.well() {
-            return Err(self.stopped(&ended).await?);
+            return Err(self.stopped(self.validated(ended, &set.stack).await).await?);
         }
         let found = self.found().await?;
         self.match_protection(&found).await?;
@@ -158,8 +158,22 @@ impl Deployment<'_> {
         Ok(Applied { outcome, stack: Some(found), changes: Some(changes), seconds })
     }
 
+    /// An operation that failed, with what CloudFormation's validation found where the reason only points at that.
+    async fn validated(&self, mut ended: Ended, stack: &str) -> Ended {
+        if cause(&ended.events)
+            .and_then(|event| event.reason.as_ref())
+            .is_some_and(|text| text.contains("DescribeEvents"))
+        {
+            // Whoever may not ask, or a service that has no answer, leaves the reason as it is.
+            let findings = self.stack.findings(stack, None).await.unwrap_or_default();
+            ended.events.splice(0..0, findings);
+        }
+        ended
+    }
+
     /// What is left of an operation that failed: a broken first creation is cleaned up.
-    async fn stopped(&self, ended: &Ended) -> Result<DeployError, DeployError> {
+    async fn stopped(&self, ended: Ended) -> Result<DeployError, DeployError> {
+        let ended = &ended;
         let error = match Standing::of(&ended.status) {
             Standing::NeverMade => {
                 if let Some(found) = self.find().await? {
