@@ -79,8 +79,16 @@ fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
     let made = tables.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
     let made = made.attribute_definitions(name.expect("one")).key_schema(key.expect("one")).send();
     block_on(made).expect("made");
-    let said = site.run(&["apply", "--yes", "--no-run"]);
-    println!("{} {}", said.code, said.stderr);
+    site.run(&["apply", "--yes", "--no-run"]).is(
+        1,
+        &format!(
+            "error: CloudFormation cannot make these changes: CloudFormation is attempting to import some resources because \
+             they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or \
+             'RetainExceptOnCreate' in the template for successful import. The affected resources are CompaniesTable \
+             ({{TableName={table}}})\n  they were left by an earlier life of this environment: remove them with `fanggen \
+             destroy --env dev --delete-data`, or take them over with `[data] retain = true`\n"
+        ),
+    );
     let said = site.run(&["destroy", "--yes", "--delete-data"]);
     assert!(said.code == 0 && said.stderr.contains(&format!("deleted table {table} ")), "{said:?}");
     assert_eq!(site.run(&["apply", "--yes", "--no-run"]).code, 0);
