@@ -89,6 +89,15 @@ pub fn keep(root: &Path, architecture: Architecture, given: &Path) -> Result<Bui
 }
 
 impl Artifact {
+    /// Looks into the zip once more: what lies there may have been damaged, or exchanged, since it was built.
+    ///
+    /// # Errors
+    /// What Lambda could not run.
+    pub fn check(&self, architecture: Architecture) -> Result<(), BuildError> {
+        let program = pack::program(&self.path)?;
+        check::program(&program, architecture).map_err(|flaw| BuildError::of(&self.path, flaw))
+    }
+
     fn of(path: PathBuf, bytes: &[u8]) -> Self {
         let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
         Self { path, sha256, bytes: bytes.len() as u64 }

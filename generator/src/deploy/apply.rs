@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::changes::Changes;
 use super::deployment::Deployment;
 use super::error::DeployError;
-use super::events::seconds;
+use super::events::{cause, seconds};
 use super::follow::Ended;
 use super::marks::Mark;
 use super::propose::{Proposal, Runtime};
@@ -90,8 +90,6 @@ impl Deployment<'_> {
         let Some(key) = self.runtime_key(order.runtime, found.as_ref()) else {
             return Err(DeployError::NoRuntime(order.no_runtime.clone()));
         };
-        // Known to whoever would remove the bucket.
-        self.bucket.write(&self.user_key(), "{}", None).await?;
         if let Some(runtime) = order.runtime {
             self.upload(runtime).await?;
         }
@@ -121,7 +119,10 @@ impl Deployment<'_> {
             self.audience.say(&format!("note: `--replace {id}` gives up nothing: no data of that name would be lost"));
         }
         Self::guard(&proposal.changes, order.replace)?;
-        self.agree("Apply these changes?").await
+        self.agree("Apply these changes?").await?;
+        // Known to whoever would remove the bucket, before there is anything that uses it.
+        self.bucket.write(&self.user_key(), "{}", None).await?;
+        Ok(())
     }
 
     async fn carry_out(&self, proposal: Proposal, order: &Order<'_>, fresh: bool) -> Result<Applied, DeployError> {
@@ -148,7 +149,7 @@ impl Deployment<'_> {
         let what = if fresh { "creating" } else { "updating" };
         let ended = self.watch(what, set.listed.len(), &set.stack, begin.as_deref()).await?;
         if !ended.well() {
-            return Err(self.stopped(&ended).await?);
+            return Err(self.stopped(self.validated(ended, &set.stack).await).await?);
         }
         let found = self.found().await?;
         self.match_protection(&found).await?;
@@ -157,8 +158,22 @@ impl Deployment<'_> {
         Ok(Applied { outcome, stack: Some(found), changes: Some(changes), seconds })
     }
 
+    /// An operation that failed, with what CloudFormation's validation found where the reason only points at that.
+    async fn validated(&self, mut ended: Ended, stack: &str) -> Ended {
+        if cause(&ended.events)
+            .and_then(|event| event.reason.as_ref())
+            .is_some_and(|text| text.contains("DescribeEvents"))
+        {
+            // Whoever may not ask, or a service that has no answer, leaves the reason as it is.
+            let findings = self.stack.findings(stack, None).await.unwrap_or_default();
+            ended.events.splice(0..0, findings);
+        }
+        ended
+    }
+
     /// What is left of an operation that failed: a broken first creation is cleaned up.
-    async fn stopped(&self, ended: &Ended) -> Result<DeployError, DeployError> {
+    async fn stopped(&self, ended: Ended) -> Result<DeployError, DeployError> {
+        let ended = &ended;
         let error = match Standing::of(&ended.status) {
             Standing::NeverMade => {
                 if let Some(found) = self.find().await? {

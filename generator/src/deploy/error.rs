@@ -22,8 +22,13 @@ pub enum DeployError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// What was applied last to the items.
-    #[error(transparent)]
-    Memory(#[from] MemoryError),
+    #[error("`s3://{place}`: {error}")]
+    Memory {
+        /// The bucket and the key.
+        place: String,
+        /// What is wrong with it.
+        error: MemoryError,
+    },
     /// The first run.
     #[error(transparent)]
     Start(#[from] StartError),

@@ -58,7 +58,11 @@ impl Deployment<'_> {
     pub async fn remembered(&self, stack: &str, filling: &Filling) -> Result<Remembered, DeployError> {
         let object = self.bucket.read(&self.memory_key()).await?;
         let (memory, tag) = match object {
-            Some(Object { text, tag }) => (Memory::read(text.as_bytes())?, Some(tag)),
+            Some(Object { text, tag }) => {
+                let place = || format!("{}/{}", self.bucket.name, self.memory_key());
+                let read = Memory::read(text.as_bytes());
+                (read.map_err(|error| DeployError::Memory { place: place(), error })?, Some(tag))
+            }
             None => (Memory::empty(stack), None),
         };
         let started = !filling.run || memory.was_started(stack);

@@ -276,7 +276,7 @@ impl Deployment<'_> {
             )
         } else if reason.contains("DescribeEvents") {
             // A service that has no such answer, or a caller who may not ask: the reason stands for itself.
-            for finding in self.stack.findings(&set.name).await.unwrap_or_default() {
+            for finding in self.stack.findings(&self.stack.name, Some(&set.name)).await.unwrap_or_default() {
                 let asked = self.generated.manifest.resources.get(&finding.resource);
                 let asked = asked.map(|resource| format!(", asked for by `{}`", resource.path)).unwrap_or_default();
                 reason += &format!("\n  - {}{asked}: {}", finding.resource, finding.reason.unwrap_or(finding.status));

@@ -224,12 +224,12 @@ impl Stack {
         }
     }
 
-    /// What CloudFormation's own validation found wrong with a change set: resource, status and reason.
+    /// What CloudFormation's own validation found wrong with a change set, or with the last operation of a stack.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn findings(&self, set: &str) -> Result<Vec<Event>, CallError> {
-        let call = self.client.describe_events().stack_name(&self.name).change_set_name(set);
+    pub async fn findings(&self, stack: &str, set: Option<&str>) -> Result<Vec<Event>, CallError> {
+        let call = self.client.describe_events().stack_name(stack).set_change_set_name(set.map(str::to_owned));
         let all: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
         let all = all.map_err(|error| CallError::of(FINDINGS, error))?.into_iter();
         let failed = all.filter(|event| event.validation_status() == Some(&types::ValidationStatus::Failed));
@@ -243,7 +243,7 @@ impl Stack {
                     resource: event.logical_resource_id.unwrap_or_default(),
                     kind: event.resource_type.unwrap_or_default(),
                     physical: event.physical_resource_id,
-                    status: event.validation_name.unwrap_or_default(),
+                    status: "VALIDATION_FAILED".to_owned(),
                     reason: event.validation_status_reason.map(|reason| path + &reason),
                 }
             })

@@ -133,7 +133,7 @@ impl Apply {
         };
         let (runtime, no_runtime) = match self.only {
             Some(_) => (None, String::new()),
-            None => order_of(opened, deployment, found.as_ref(), true),
+            None => order_of(opened, deployment, found.as_ref(), true)?,
         };
         let order = Order {
             runtime: runtime.as_ref(),
@@ -195,13 +195,16 @@ impl Apply {
 
 /// The runtime of this machine, or why there is none: the one that was built last, or one that is built now where
 /// nothing is deployed yet. Where something is, it stays.
+///
+/// # Errors
+/// A runtime that Lambda could not run.
 pub fn order_of(
     opened: &Opened,
     deployment: &Deployment<'_>,
     found: Option<&Described>,
     build: bool,
-) -> (Option<Runtime>, String) {
-    let ready = || -> Result<Option<Runtime>, Failure> {
+) -> Result<(Option<Runtime>, String), DeployError> {
+    let ready = || -> Result<_, Failure> {
         let architecture = opened.pipeline(deployment.environment())?.functions.architecture;
         let artifact = match build::artifact(&opened.root, architecture)? {
             None if !build => return Ok(None),
@@ -212,11 +215,16 @@ pub fn order_of(
             None => compiled(opened, architecture, None, None)?.artifact,
             Some(artifact) => artifact,
         };
-        Ok(Some(Runtime::new(artifact.path, architecture.word(), &artifact.sha256)))
+        let runtime = Runtime::new(artifact.path.clone(), architecture.word(), &artifact.sha256);
+        let known = deployment.runtime_key(None, found).as_ref() == Some(&runtime.key);
+        let flaw = if known { None } else { artifact.check(architecture).err() };
+        Ok(Some((runtime, flaw)))
     };
     match ready() {
-        Ok(runtime) => (runtime, String::new()),
-        Err(error) => (None, error.to_string()),
+        // What lies there was meant to be deployed: the one that is deployed must not pass for it.
+        Ok(Some((_, Some(flaw)))) => Err(DeployError::NoRuntime(flaw.to_string())),
+        Ok(runtime) => Ok((runtime.map(|(runtime, _)| runtime), String::new())),
+        Err(error) => Ok((None, error.to_string())),
     }
 }
 

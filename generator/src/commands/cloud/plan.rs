@@ -82,7 +82,7 @@ async fn look(
     let deployment = cloud.deployment(false, global.json)?;
     let filling = Filling { wanted: wanted(opened, &deployment).await?, ..Filling::default() };
     let found = deployment.find().await?;
-    let (runtime, no_runtime) = order_of(opened, &deployment, found.as_ref(), save);
+    let (runtime, no_runtime) = order_of(opened, &deployment, found.as_ref(), save)?;
     let order = Order { runtime: runtime.as_ref(), no_runtime, ..Order::default() };
     let id = found.as_ref().map(|found| found.id.clone()).unwrap_or_default();
     let looked = deployment.look(found, &order, save).await.map_err(|error| placed(error, opened, environment))?;

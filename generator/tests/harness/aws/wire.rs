@@ -100,7 +100,7 @@ pub fn query_error(status: u16, code: &str, message: &str) -> Answer {
     )
 }
 
-fn s3_error(status: u16, code: &str, message: &str) -> Answer {
+pub fn s3_error(status: u16, code: &str, message: &str) -> Answer {
     xml(
         status,
         format!(
@@ -110,14 +110,14 @@ fn s3_error(status: u16, code: &str, message: &str) -> Answer {
     )
 }
 
-fn json_error(status: u16, code: &str, message: &str) -> Answer {
+pub fn json_error(status: u16, code: &str, message: &str) -> Answer {
     let body = json!({"__type": code, "message": message}).to_string();
     let answer = Response::builder().status(status).header("x-amzn-errortype", code);
     answer.header("content-type", "application/x-amz-json-1.0").body(body.into()).expect("an answer")
 }
 
 /// SQS speaks JSON, and says its codes of old in a header.
-fn sqs_error(status: u16, code: &str, message: &str) -> Answer {
+pub fn sqs_error(status: u16, code: &str, message: &str) -> Answer {
     let side = if status < 500 { "Sender" } else { "Receiver" };
     let mut answer = json_error(status, &format!("com.amazonaws.sqs#{code}"), message);
     answer.headers_mut().insert("x-amzn-query-error", format!("{code};{side}").parse().expect("a value"));

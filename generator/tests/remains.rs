@@ -1,0 +1,95 @@
+//! What an earlier life of an environment left behind: taken over where data is retained, else named.
+#![cfg(all(feature = "aws", unix))]
+
+#[path = "harness/aws/mod.rs"]
+mod aws;
+#[path = "harness/elf.rs"]
+mod elf;
+#[path = "harness/project.rs"]
+mod project;
+#[path = "harness/tools.rs"]
+mod tools;
+
+use std::collections::BTreeSet;
+
+use aws::emulator::{Emulator, block_on};
+use aws::site::Site;
+use aws_sdk_dynamodb::types::AttributeValue;
+
+#[test]
+fn a_table_that_outlived_its_stack_is_taken_over_with_its_rows() {
+    let site = Site::new("earlier");
+    let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
+    let (cloud, tables) = (aws_sdk_cloudformation::Client::new(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
+    let apply = ["apply", "--env", "prod", "--yes", "--no-run"];
+    let said = site.run(&apply);
+    assert_eq!(said.code, 0, "{said:?}");
+    let table = "earlier-prod-companies-182da4";
+    let rows = || {
+        let all = block_on(tables.scan().table_name(table).send()).expect("rows");
+        let names = all.items().iter().map(|row| row["name"].as_s().expect("text").clone());
+        names.collect::<BTreeSet<_>>()
+    };
+    let put = tables.put_item().table_name(table).item("name", AttributeValue::S("Somebody".into()));
+    block_on(put.send()).expect("put");
+    let delete = tables.delete_item().table_name(table).key("name", AttributeValue::S("Netflix".into()));
+    block_on(delete.send()).expect("deleted");
+    // The stack goes, and not through fanggen.
+    let free = cloud.update_termination_protection().stack_name("earlier-prod").enable_termination_protection(false);
+    block_on(free.send()).expect("free");
+    block_on(cloud.delete_stack().stack_name("earlier-prod").send()).expect("deleted");
+    while block_on(cloud.describe_stacks().stack_name("earlier-prod").send()).is_ok() {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let left = BTreeSet::from(["Apple".to_owned(), "Somebody".to_owned()]);
+    assert_eq!(rows(), left);
+    // The emulator imports no bucket whose name is put together from others: it refuses to make it a second time.
+    let line = site.line("[sinks.archive]");
+    site.run(&apply).ends(
+        1,
+        &format!(
+            "error: stack `earlier-prod` is in ROLLBACK_COMPLETE\n  first cause: ArchiveBucket (AWS::S3::Bucket): \
+             /Resources/ArchiveBucket: Resource of type 'AWS::S3::Bucket' with identifier \
+             'earlier-prod-archive-123456789012-us-east-1' already exists.\n  asked for by `sinks.archive` \
+             (pipeline.toml:{line})\n  what was made of it is cleaned up; mend the cause, then run `fanggen apply --env prod` \
+             again\n"
+        ),
+    );
+    assert_eq!(rows(), left);
+    let s3 = aws_sdk_s3::Client::new(&sdk);
+    let bucket = format!("earlier-prod-archive-{}-{}", aws::emulator::ACCOUNT, aws::emulator::REGION);
+    block_on(s3.delete_bucket().bucket(bucket).send()).expect("deleted");
+    let said = site.run(&apply);
+    assert!(said.code == 0 && said.stderr.contains("← table companies "), "{said:?}");
+    assert!(said.stderr.contains("! Netflix: deleted from the table, not put back\n"), "{said:?}");
+    assert_eq!(rows(), left, "what somebody deleted and added is as they left it");
+    let said = site.run(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
+    assert!(said.code == 0 && said.stderr.ends_with("gone: nothing is left of environment `prod`\n"), "{said:?}");
+}
+
+#[test]
+fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
+    let site = Site::new("in-the-way");
+    let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
+    let tables = aws_sdk_dynamodb::Client::new(&sdk);
+    let table = "in-the-way-dev-companies-182da4";
+    use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
+    let name = AttributeDefinition::builder().attribute_name("name").attribute_type(ScalarAttributeType::S).build();
+    let key = KeySchemaElement::builder().attribute_name("name").key_type(KeyType::Hash).build();
+    let made = tables.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
+    let made = made.attribute_definitions(name.expect("one")).key_schema(key.expect("one")).send();
+    block_on(made).expect("made");
+    site.run(&["apply", "--yes", "--no-run"]).is(
+        1,
+        &format!(
+            "error: CloudFormation cannot make these changes: CloudFormation is attempting to import some resources because \
+             they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or \
+             'RetainExceptOnCreate' in the template for successful import. The affected resources are CompaniesTable \
+             ({{TableName={table}}})\n  they were left by an earlier life of this environment: remove them with `fanggen \
+             destroy --env dev --delete-data`, or take them over with `[data] retain = true`\n"
+        ),
+    );
+    let said = site.run(&["destroy", "--yes", "--delete-data"]);
+    assert!(said.code == 0 && said.stderr.contains(&format!("deleted table {table} ")), "{said:?}");
+    assert_eq!(site.run(&["apply", "--yes", "--no-run"]).code, 0);
+}
