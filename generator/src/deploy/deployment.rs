@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::account::{Account, Identity};
 use super::audience::{Answer, Audience, Interrupt};
-use super::bucket::Bucket;
+use super::doors::account::{Account, Identity};
+use super::doors::bucket::Bucket;
+use super::doors::stack::Stack;
 use super::error::{DeployError, Failed};
 use super::events::cause;
 use super::follow::{Ended, follow};
@@ -14,7 +15,6 @@ use super::generated::Generated;
 use super::lock::{Lock, LockError};
 use super::marks::Mark;
 use super::propose::Proposal;
-use super::stack::Stack;
 use super::standing::{Described, ENVIRONMENT_TAG, PIPELINE_TAG, Standing};
 
 /// How change sets of ours begin: those of a look, of an apply, and those that were saved.
@@ -122,13 +122,13 @@ impl<'a> Deployment<'a> {
     /// Makes the bucket of artifacts, as far as it is not there.
     ///
     /// # Errors
-    /// See [`super::bucket::BucketError`].
+    /// See [`super::doors::bucket::BucketError`].
     pub async fn ensure_bucket(&self) -> Result<bool, DeployError> {
         let before = self.bucket.ensure().await?;
-        if before == super::bucket::State::Absent {
+        if before == super::doors::bucket::State::Absent {
             self.audience.say(&format!("made the bucket of artifacts `{}`", self.bucket.name));
         }
-        Ok(before == super::bucket::State::Absent)
+        Ok(before == super::doors::bucket::State::Absent)
     }
 
     /// Takes the lock.

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::bucket::State;
-use super::contents::{Contents, Held};
 use super::count::Count;
 use super::deployment::Deployment;
+use super::doors::bucket::State;
+use super::doors::contents::{Contents, Held};
+use super::doors::logs::Logs;
+use super::doors::table::Tables;
 use super::error::DeployError;
 use super::generated::{Manifest, Resource};
-use super::logs::Logs;
 use super::remains::{self, Found};
 use super::standing::{Described, Standing};
-use super::table::Tables;
 
 /// How often a deletion is tried whose buckets were written to in between.
 const TRIES: usize = 3;

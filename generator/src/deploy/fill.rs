@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::bucket::Object;
 use super::deployment::Deployment;
+use super::doors::bucket::Object;
+use super::doors::table::Tables;
 use super::error::DeployError;
 use super::items::{Agenda, Memory, Wanted};
 use super::standing::Described;
 use super::start::{Started, now, start};
-use super::table::Tables;
 
 /// What is wanted of the tables: the rows of each, by its physical name.
 pub type Contents = BTreeMap<String, Wanted>;

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::audience::{Audience, Interrupt};
-use super::call::CallError;
+use super::doors::call::CallError;
+use super::doors::stack::Stack;
 use super::error::DeployError;
 use super::events::Event;
-use super::stack::Stack;
 
 /// Milliseconds between two looks: short while things happen, longer while nothing does.
 const SHORTEST_MS: u64 = 100;

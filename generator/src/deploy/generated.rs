@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::account::Identity;
+use super::doors::account::Identity;
 
 /// One environment of `generated/`.
 #[derive(Clone, Debug, PartialEq)]

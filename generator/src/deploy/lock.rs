@@ -12,8 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::bucket::Bucket;
-use super::call::CallError;
+use super::doors::bucket::Bucket;
+use super::doors::call::CallError;
 
 /// How long a lock lives, and how often it is renewed.
 #[derive(Clone, Copy, Debug)]

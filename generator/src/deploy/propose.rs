@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::call::CallError;
 use super::changes::{Changes, Danger, Fate, Side, compare};
 use super::deployment::{Deployment, SETS};
+use super::doors::call::CallError;
+use super::doors::stack::{Body, ChangeSet, Draft, INLINE_BYTES};
 use super::error::{DeployError, Losses};
 use super::marks::Mark;
-use super::stack::{Body, ChangeSet, Draft, INLINE_BYTES};
 use super::standing::{ARTIFACT_BUCKET, ARTIFACT_KEY, Described, Standing};
 
 /// Milliseconds between two looks at a change set that is being made.

@@ -8,16 +8,16 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::account::{Account, Identity};
-use super::call::CallError;
-use super::contents::Contents;
-use super::functions::Functions;
+use super::doors::account::{Account, Identity};
+use super::doors::call::CallError;
+use super::doors::contents::Contents;
+use super::doors::functions::Functions;
+use super::doors::logs::Logs;
+use super::doors::queues::Queues;
+use super::doors::roles::Roles;
+use super::doors::schedules::Schedules;
+use super::doors::table::Tables;
 use super::generated::Manifest;
-use super::logs::Logs;
-use super::queues::Queues;
-use super::roles::Roles;
-use super::schedules::Schedules;
-use super::table::Tables;
 
 /// Calls under way at once.
 const AT_ONCE: usize = 8;

@@ -3,11 +3,11 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::account::{Account, Identity};
-use super::call::CallError;
-use super::functions::Functions;
+use super::doors::account::{Account, Identity};
+use super::doors::call::CallError;
+use super::doors::functions::Functions;
+use super::doors::schedules::Schedules;
 use super::generated::Manifest;
-use super::schedules::Schedules;
 
 /// What the Scheduler replaces
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>).

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::account::Identity;
+use super::doors::account::Identity;
 use super::generated::Manifest;
 use flow::Flow;
 use template::Template;

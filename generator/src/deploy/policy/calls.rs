@@ -1,7 +1,7 @@
 //! The calls of all doors, each with what it is done to.
 
-use crate::deploy::allow::{Call, On};
-use crate::deploy::{account, bucket, contents, functions, logs, queues, roles, schedules, stack, table};
+use crate::deploy::doors::allow::{Call, On};
+use crate::deploy::doors::{account, bucket, contents, functions, logs, queues, roles, schedules, stack, table};
 
 /// Doors that say of each call what it is done to.
 const DOORS: &[&[Call]] = &[

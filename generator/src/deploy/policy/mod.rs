@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use self::scopes::Place;
 use self::types::{Need, TYPES, When};
-use super::account::Identity;
+use super::doors::account::Identity;
 use super::generated::Manifest;
 
 /// Characters of a managed policy that are not blank

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::account::Account;
 use super::allow::{Call, On};
 use super::call::CallError;
-use super::count::Count;
+use crate::deploy::count::Count;
 
 /// Versions of one DeleteObjects (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>).
 const BATCH: i32 = 1_000;

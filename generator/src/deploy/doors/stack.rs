@@ -9,9 +9,9 @@ use jiff::Timestamp;
 
 use super::account::Account;
 use super::call::CallError;
-use super::changes::{Action, Listed, Replacement};
-use super::events::Event;
-use super::standing::Described;
+use crate::deploy::changes::{Action, Listed, Replacement};
+use crate::deploy::events::Event;
+use crate::deploy::standing::Described;
 
 /// Bytes of a template that go with the call; a larger one goes through S3
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 use super::account::Account;
 use super::allow::{Call, On};
 use super::call::CallError;
-use super::count::Count;
-use super::items::{Agenda, Hashes, Row, RowHash};
+use crate::deploy::count::Count;
+use crate::deploy::items::{Agenda, Hashes, Row, RowHash};
 
 /// Rows of one BatchWriteItem
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
