@@ -34,13 +34,15 @@ impl Cloud {
         let text = |name: &str| rendered.text(environment, name);
         let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
             .map_err(|error| DeployError::Other(format!("what was rendered cannot be read back: {error}")))?;
+        // Before the first call: until then a Ctrl-C ends the process without a word.
+        let interrupt = watched();
         let profile = pipeline.aws.profile.as_ref().map(ToString::to_string);
         let account = Account::open(&generated.manifest.region, profile.as_deref()).await;
         if let Some(address) = account.stand_in() {
             words(&format!("{}note{}: AWS is stood in for by {address}", Style::WARNING, Style::END));
         }
         let caller = account.identity().await.map_err(DeployError::from)?;
-        Ok(Self { generated, account, caller, interrupt: watched() })
+        Ok(Self { generated, account, caller, interrupt })
     }
 
     /// The deployment of this environment.
