@@ -21,5 +21,6 @@ pub mod marks;
 pub mod policy;
 pub mod propose;
 pub mod remains;
+pub mod settle;
 pub mod standing;
 pub mod start;

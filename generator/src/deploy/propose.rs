@@ -288,6 +288,16 @@ impl Deployment<'_> {
         DeployError::NoChangeSet { reason, help }
     }
 
+    /// Removes what was proposed.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn give_up(&self, proposal: Proposal) -> Result<(), DeployError> {
+        self.discard(&proposal.set.name).await?;
+        proposal.mark.into_iter().for_each(Mark::erase);
+        Ok(())
+    }
+
     /// Stops where data would be lost that nobody has given up by name.
     ///
     /// # Errors

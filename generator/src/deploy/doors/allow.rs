@@ -35,3 +35,13 @@ impl Call {
         Self { action, on }
     }
 }
+
+/// Names the calls of a door, `NAME = "Operation" on On::..`, and lists them as its `CALLS`.
+macro_rules! calls {
+    ($service:literal: $($name:ident = $operation:literal on $on:expr),+ $(,)?) => {
+        $(const $name: &str = concat!($service, ":", $operation);)+
+        /// What the calls of this door need.
+        pub const CALLS: &[Call] = &[$(Call::new($name, $on)),+];
+    };
+}
+pub(super) use calls;

@@ -1,43 +1,32 @@
 //! The door to the bucket of artifacts, one per account and region: runtimes, large templates, locks, memories of items.
 
+mod setup;
+
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types;
-use serde_json::json;
 
 use super::account::{Account, Identity};
+use super::allow::{Call, On, calls};
 use super::call::CallError;
 
-/// Days for which a version is kept that was replaced.
-const OLD_VERSIONS_DAYS: i32 = 30;
-/// Days after which an upload in parts is given up.
-const UNFINISHED_DAYS: i32 = 7;
 /// Marks a bucket as ours and its settings as complete; a new number makes every bucket be set up again.
 const READY: (&str, &str) = ("fanggen:artifacts", "1");
 
-macro_rules! calls {
-    ($($name:ident = $action:literal),+ $(,)?) => {
-        $(const $name: &str = concat!("s3:", $action);)+
-        /// The actions that this door needs, on the bucket and on its objects.
-        pub const CALLS: &[&str] = &[$($name),+];
-    };
-}
-
 calls! {
-    TAGGING = "GetBucketTagging",
-    CREATE = "CreateBucket",
-    PRIVATE = "PutBucketPublicAccessBlock",
-    ENCRYPT = "PutEncryptionConfiguration",
-    VERSION = "PutBucketVersioning",
-    POLICY = "PutBucketPolicy",
-    LIFECYCLE = "PutLifecycleConfiguration",
-    OWNERSHIP = "PutBucketOwnershipControls",
-    TAG = "PutBucketTagging",
-    GET = "GetObject",
-    PUT = "PutObject",
-    REMOVE = "DeleteObject",
-    LIST = "ListBucket",
+    "s3":
+    TAGGING = "GetBucketTagging" on On::Artifacts,
+    CREATE = "CreateBucket" on On::Artifacts,
+    PRIVATE = "PutBucketPublicAccessBlock" on On::Artifacts,
+    ENCRYPT = "PutEncryptionConfiguration" on On::Artifacts,
+    VERSION = "PutBucketVersioning" on On::Artifacts,
+    POLICY = "PutBucketPolicy" on On::Artifacts,
+    LIFECYCLE = "PutLifecycleConfiguration" on On::Artifacts,
+    OWNERSHIP = "PutBucketOwnershipControls" on On::Artifacts,
+    TAG = "PutBucketTagging" on On::Artifacts,
+    GET = "GetObject" on On::ArtifactObjects,
+    PUT = "PutObject" on On::ArtifactObjects,
+    REMOVE = "DeleteObject" on On::ArtifactObjects,
+    LIST = "ListBucket" on On::Artifacts,
 }
 
 /// The bucket.
@@ -162,80 +151,6 @@ impl Bucket {
         Ok(state)
     }
 
-    async fn create(&self) -> Result<(), BucketError> {
-        // The oldest region is the one that must not be named.
-        let place = (self.region != "us-east-1").then(|| {
-            let constraint = types::BucketLocationConstraint::from(self.region.as_str());
-            types::CreateBucketConfiguration::builder().location_constraint(constraint).build()
-        });
-        let call = self
-            .client
-            .create_bucket()
-            .bucket(&self.name)
-            .object_ownership(types::ObjectOwnership::BucketOwnerEnforced)
-            .set_create_bucket_configuration(place);
-        match call.send().await.map_err(|error| CallError::of(CREATE, error)) {
-            Err(error) if error.is("BucketAlreadyOwnedByYou") => Ok(()),
-            Err(error) if error.is("BucketAlreadyExists") => Err(BucketError::Theirs(self.name.clone())),
-            other => Ok(other.map(drop)?),
-        }
-    }
-
-    async fn set_up(&self) -> Result<(), CallError> {
-        let (client, name, owner) = (&self.client, &self.name, &self.owner);
-        let block = types::PublicAccessBlockConfiguration::builder()
-            .block_public_acls(true)
-            .ignore_public_acls(true)
-            .block_public_policy(true)
-            .restrict_public_buckets(true)
-            .build();
-        let call = client.put_public_access_block().bucket(name).expected_bucket_owner(owner);
-        done(PRIVATE, call.public_access_block_configuration(block).send().await)?;
-        let default = built(
-            types::ServerSideEncryptionByDefault::builder().sse_algorithm(types::ServerSideEncryption::Aes256).build(),
-        )?;
-        let rule = types::ServerSideEncryptionRule::builder().apply_server_side_encryption_by_default(default).build();
-        let encryption = built(types::ServerSideEncryptionConfiguration::builder().rules(rule).build())?;
-        let call = client.put_bucket_encryption().bucket(name).expected_bucket_owner(owner);
-        done(ENCRYPT, call.server_side_encryption_configuration(encryption).send().await)?;
-        let enabled = types::VersioningConfiguration::builder().status(types::BucketVersioningStatus::Enabled).build();
-        let call = client.put_bucket_versioning().bucket(name).expected_bucket_owner(owner);
-        done(VERSION, call.versioning_configuration(enabled).send().await)?;
-        let call = client.put_bucket_policy().bucket(name).expected_bucket_owner(owner);
-        done(POLICY, call.policy(self.tls_only()).send().await)?;
-        let call = client.put_bucket_lifecycle_configuration().bucket(name).expected_bucket_owner(owner);
-        done(LIFECYCLE, call.lifecycle_configuration(lifecycle()?).send().await)?;
-        let rule = built(
-            types::OwnershipControlsRule::builder()
-                .object_ownership(types::ObjectOwnership::BucketOwnerEnforced)
-                .build(),
-        )?;
-        let controls = built(types::OwnershipControls::builder().rules(rule).build())?;
-        let call = client.put_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner);
-        done(OWNERSHIP, call.ownership_controls(controls).send().await)?;
-        // Last: its presence says that all of the above was done.
-        let tag = built(types::Tag::builder().key(READY.0).value(READY.1).build())?;
-        let tags = built(types::Tagging::builder().tag_set(tag).build())?;
-        let call = client.put_bucket_tagging().bucket(name).expected_bucket_owner(owner);
-        done(TAG, call.tagging(tags).send().await)
-    }
-
-    fn tls_only(&self) -> String {
-        let arn = format!("arn:{}:s3:::{}", self.partition, self.name);
-        json!({
-            "Version": "2012-10-17",
-            "Statement": [{
-                "Sid": "TlsOnly",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [arn, format!("{arn}/*")],
-                "Condition": { "Bool": { "aws:SecureTransport": "false" } },
-            }],
-        })
-        .to_string()
-    }
-
     /// Whether an object of this key is there.
     ///
     /// # Errors
@@ -334,33 +249,4 @@ impl Bucket {
         let suffix = if self.partition == "aws-cn" { ".cn" } else { "" };
         format!("https://s3.{}.amazonaws.com{suffix}/{}/{key}", self.region, self.name)
     }
-}
-
-fn lifecycle() -> Result<types::BucketLifecycleConfiguration, CallError> {
-    let rule = types::LifecycleRule::builder()
-        .id("old-versions")
-        .status(types::ExpirationStatus::Enabled)
-        .filter(types::LifecycleRuleFilter::builder().prefix("").build())
-        .noncurrent_version_expiration(
-            types::NoncurrentVersionExpiration::builder().noncurrent_days(OLD_VERSIONS_DAYS).build(),
-        )
-        .abort_incomplete_multipart_upload(
-            types::AbortIncompleteMultipartUpload::builder().days_after_initiation(UNFINISHED_DAYS).build(),
-        )
-        .build();
-    built(types::BucketLifecycleConfiguration::builder().rules(built(rule)?).build())
-}
-
-fn built<T>(result: Result<T, aws_smithy_types::error::operation::BuildError>) -> Result<T, CallError> {
-    result.map_err(|error| CallError::Unreachable { action: CREATE, reason: error.to_string() })
-}
-
-fn done<T, E>(
-    action: &'static str,
-    result: Result<T, SdkError<E, aws_smithy_runtime_api::client::orchestrator::HttpResponse>>,
-) -> Result<(), CallError>
-where
-    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    result.map(drop).map_err(|error| CallError::of(action, error))
 }
