@@ -11,6 +11,8 @@ mod aws;
 #[path = "../tests/harness/elf.rs"]
 mod elf;
 mod material;
+#[path = "../tests/harness/project.rs"]
+mod project;
 #[path = "../tests/harness/tools.rs"]
 mod tools;
 
@@ -46,11 +48,11 @@ impl Step {
 
     fn words(self) -> [&'static str; 2] {
         match self {
-            Self::First => ["first `apply`, with items", "`sam deploy`"],
+            Self::First => ["first `apply`, with bucket and items", "first `sam deploy`"],
             Self::Same => ["`apply`, nothing changed", "`sam deploy`, nothing changed"],
             Self::SameStack => ["`apply --no-items`, nothing changed", ""],
             Self::Changed => ["`apply`, a function's memory changed", "`sam deploy`, the same"],
-            Self::Gone => ["`destroy`, looked after", "`sam delete`"],
+            Self::Gone => ["`destroy --artifacts`, looked after", "`sam delete`"],
         }
     }
 
@@ -217,7 +219,8 @@ fn ours(step: Step) -> &'static [&'static str] {
         Step::First => &["apply", "--yes", "--no-run"],
         Step::Same | Step::Changed => &["apply", "--yes", "--no-run"],
         Step::SameStack => &["apply", "--yes", "--no-items"],
-        Step::Gone => &["destroy", "--yes"],
+        // With its bucket, so that the next round uploads again, as SAM does.
+        Step::Gone => &["destroy", "--yes", "--artifacts"],
     }
 }
 
