@@ -287,7 +287,9 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
         halfway("the stack and the items are done, the first run is not started"),
     );
     let some = halfway("what is gone is gone, the rest is as it was");
-    let all: [(usize, &[(&str, usize, &[&str])]); 2] = [
+    /// Where, at the how manieth call of it, and what may be said.
+    type Place<'a> = (&'a str, usize, &'a [&'a str]);
+    let all: [(usize, &[Place<'_>]); 2] = [
         (
             0,
             &[
