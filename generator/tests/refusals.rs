@@ -372,7 +372,7 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     std::fs::remove_file(site.path().join(artifact)).expect("removed");
     let said = site.run(&APPLY);
     let error = "error: there is no runtime to deploy: fanggen's source, which the functions' binary is compiled from, was \
-                 found neither above `";
+                 not found above `";
     assert!(said.code == 1 && said.stderr.contains(error) && said.stderr.ends_with(next), "{said:?}");
 }
 

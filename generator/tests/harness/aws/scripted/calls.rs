@@ -173,7 +173,7 @@ impl Story {
 
     /// A change set that was seen in progress once is done.
     fn settle(&mut self, id: &str) {
-        for set in self.sets.iter_mut().filter(|set| set.id == id && set.status == "CREATE_PENDING") {
+        if let Some(set) = self.sets.iter_mut().find(|set| set.id == id && set.status == "CREATE_PENDING") {
             set.waits = set.waits.saturating_sub(1);
             if set.waits == 0 {
                 set.status = "CREATE_IN_PROGRESS".to_owned();
