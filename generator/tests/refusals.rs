@@ -312,7 +312,8 @@ fn arguments_and_files_that_are_wrong_are_named() {
         .is(1, "error: there is no environment `prd` in `pipeline.toml`; known: `dev`, `prod`; did you mean `prod`?\n");
     site.run(&["apply", "--yes", "--change-set", "fanggen-saved-none"]).is(
         1,
-        "error: there is no change set `fanggen-saved-none` of stack `wrong-dev`\n  make one with `fanggen plan --env dev \
+        "error: there is no change set `fanggen-saved-none` of stack `wrong-dev`: it never was, or the stack has changed since, which \
+         removes it\n  make one with `fanggen plan --env dev \
          --save`\n",
     );
     site.run(&["apply", "--only", "items"]).is(
@@ -372,7 +373,7 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     std::fs::remove_file(site.path().join(artifact)).expect("removed");
     let said = site.run(&APPLY);
     let error = "error: there is no runtime to deploy: fanggen's source, which the functions' binary is compiled from, was \
-                 found neither above `";
+                 not found above `";
     assert!(said.code == 1 && said.stderr.contains(error) && said.stderr.ends_with(next), "{said:?}");
 }
 

@@ -121,7 +121,13 @@ impl Deployment<'_> {
         };
         self.remove_left_sets().await?;
         let mark = self.set_mark(name)?;
-        self.draft(draft, found).await?;
+        if let Err(error) = self.draft(draft, found).await {
+            // A plain no leaves nothing that would have to be removed.
+            if matches!(error, DeployError::Unchangeable { .. } | DeployError::Call(CallError::Denied { .. })) {
+                mark.erase();
+            }
+            return Err(error);
+        }
         match self.proposed(name, settled).await {
             Ok(Some((set, changes))) => Ok(Some(Proposal { set, changes, mark: Some(mark) })),
             other => {
