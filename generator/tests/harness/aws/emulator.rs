@@ -25,6 +25,8 @@ pub const STRANGER: &str = "210987654321";
 
 pub const REGION: &str = "us-east-1";
 
+/// How often one is started, where its ports are taken meanwhile.
+const STARTS: usize = 8;
 /// The slowest start seen on two busy cores was 6 s.
 const START: Duration = Duration::from_secs(60);
 
@@ -59,7 +61,21 @@ impl Emulator {
         Self::launch(false)
     }
 
+    /// Starts one; again where another process was quicker to take its port, or the one of HTTPS that it takes too.
     fn launch(encrypted: bool) -> Self {
+        for _ in 1..STARTS {
+            let mut emulator = Self::spawn(encrypted);
+            if emulator.is_healthy() {
+                return emulator;
+            }
+            assert!(emulator.log().contains("already in use"), "no emulator; its log:\n{}", emulator.log());
+        }
+        let mut emulator = Self::spawn(encrypted);
+        assert!(emulator.is_healthy(), "no emulator in {STARTS} starts; the last one's log:\n{}", emulator.log());
+        emulator
+    }
+
+    fn spawn(encrypted: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         certificates(&folder);
         let port = free_port();
@@ -81,20 +97,22 @@ impl Emulator {
         command.env("AWS_ENDPOINT_URL", format!("{scheme}://127.0.0.1:{port}"));
         command.stdin(Stdio::piped()).stdout(log.try_clone().expect("a log")).stderr(log).process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("the emulator does not start: {error}"));
-        let mut emulator = Self { child, folder, port, encrypted };
-        emulator.await_health();
-        emulator
+        Self { child, folder, port, encrypted }
     }
 
-    fn await_health(&mut self) {
+    /// Waits until it answers, or has ended.
+    fn is_healthy(&mut self) -> bool {
         let health = format!("{}/_ministack/health", self.endpoint());
         let client = self.client();
         let begin = Instant::now();
         while !block_on(client.get(&health).send()).is_ok_and(|answer| answer.status().is_success()) {
-            let ended = self.child.try_wait().expect("asked");
-            assert!(ended.is_none() && begin.elapsed() < START, "no emulator ({ended:?}); its log:\n{}", self.log());
+            if self.child.try_wait().expect("asked").is_some() {
+                return false;
+            }
+            assert!(begin.elapsed() < START, "no emulator; its log:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(50));
         }
+        true
     }
 
     pub fn endpoint(&self) -> String {
