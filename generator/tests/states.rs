@@ -114,7 +114,7 @@ fn where_nothing_is_a_stack_is_made_and_a_look_leaves_nothing() {
         "DescribeStackEvents",
     ];
     let (said, calls) = told.run(&["plan"]);
-    let items = "\n  + Apple\n  + Netflix\nitems: 2 new in table `told-none-dev-companies-182da4`\n";
+    let items = "\nitems of table `told-none-dev-companies-182da4`: 2 new\n  + Apple\n  + Netflix\n";
     assert_eq!((said.code, said.stdout), (2, format!("{shown}{items}")));
     assert_eq!(said.stderr, "make it so with `fanggen apply --env dev`\n");
     assert_eq!(calls, looked);
@@ -477,7 +477,7 @@ fn no_changes_is_a_success_in_both_of_aws_sentences() {
         );
         // The items are not in the table yet.
         let (said, _) = told.run(&["plan"]);
-        let items = format!("\n  + Apple\n  + Netflix\nitems: 2 new in table `{name}-dev-companies-182da4`\n");
+        let items = format!("\nitems of table `{name}-dev-companies-182da4`: 2 new\n  + Apple\n  + Netflix\n");
         assert!(said.code == 2 && items.ends_with(&said.stdout), "{said:?}");
     }
 }

@@ -149,7 +149,7 @@ pub struct Alarms {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Data {
-    /// Whether tables and buckets outlive the stack.
+    /// Whether tables, buckets and logs outlive the stack, which is then protected.
     pub retain: bool,
     /// Whether data is encrypted with a customer key instead of the service's own.
     pub kms: bool,

@@ -90,9 +90,6 @@ impl Deployment<'_> {
         let Some(key) = self.runtime_key(order.runtime, found.as_ref()) else {
             return Err(DeployError::NoRuntime(order.no_runtime.clone()));
         };
-        if let Some(runtime) = order.runtime {
-            self.upload(runtime).await?;
-        }
         let proposal = match order.saved {
             Some(name) => Some(self.saved(name, found.as_ref()).await?),
             None => self.propose(&self.set_name("apply"), found.as_ref(), &key, order.express).await?,
@@ -122,7 +119,10 @@ impl Deployment<'_> {
         self.agree("Apply these changes?").await?;
         // Known to whoever would remove the bucket, before there is anything that uses it.
         self.bucket.write(&self.user_key(), "{}", None).await?;
-        Ok(())
+        match order.runtime {
+            Some(runtime) => self.upload(runtime).await,
+            None => Ok(()),
+        }
     }
 
     async fn carry_out(&self, proposal: Proposal, order: &Order<'_>, fresh: bool) -> Result<Applied, DeployError> {

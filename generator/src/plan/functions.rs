@@ -97,6 +97,8 @@ pub struct LogGroup {
     pub name: Text,
     /// For how many days logs are kept.
     pub retention_days: u64,
+    /// Whether it outlives the stack.
+    pub retain: bool,
     /// What asked for it.
     pub path: String,
 }
@@ -226,6 +228,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
                 "`logs.retention_days`, 30 unless set: a group that Lambda makes itself keeps everything for ever",
                 pages::LOG_RETENTION,
             ),
+            retain: pipeline.data.retain,
             path: shape.path.clone(),
         });
         flow.functions.push(FunctionPlan {

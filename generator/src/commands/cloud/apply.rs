@@ -238,7 +238,7 @@ async fn bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, Failur
 /// What became of the items and the first run, in words.
 fn report_items(filled: &Filled, environment: &str) {
     for (table, agenda) in &filled.tables {
-        words(&format!("{agenda} in table `{table}`"));
+        words(&format!("items of table `{table}`: {agenda}"));
     }
     if let Some(run) = &filled.run {
         words(&format!(

@@ -46,7 +46,7 @@ pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> 
             print(changes.text().to_string().trim_end());
         }
         for (table, agenda) in &items {
-            print(&format!("\n{agenda} in table `{table}`"));
+            print(&format!("\nitems of table `{table}`: {agenda}"));
         }
     }
     let dangers = look.changes.iter().flat_map(|changes| changes.dangers()).filter(|danger| !danger.kept);

@@ -70,11 +70,7 @@ fn head(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
     }
     let lost = changes.dangers.iter().filter(|danger| !danger.kept).count();
     if lost > 0 {
-        write!(
-            f,
-            "; {RED}what {} would be lost{END}",
-            if lost == 1 { "1 of them holds".into() } else { format!("{lost} of them hold") }
-        )?;
+        write!(f, "; {RED}data of {} would be lost{END}", plural(lost, "resource"))?;
     }
     writeln!(f)
 }

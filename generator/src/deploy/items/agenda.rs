@@ -187,13 +187,6 @@ impl fmt::Display for Kept {
 
 impl fmt::Display for Agenda {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let put = |wanted: fn(Why) -> bool| self.put.iter().filter(move |(_, put)| wanted(put.why));
-        lines(f, put(|why| why == Why::New).map(|(key, _)| format!("+ {key}")))?;
-        let words = |why| if why == Why::Again { " (deleted from the table, changed in the file)" } else { "" };
-        lines(f, put(|why| why != Why::New).map(|(key, put)| format!("~ {key}{}", words(put.why))))?;
-        lines(f, self.delete.iter().map(|key| format!("- {key}")))?;
-        lines(f, self.left.iter().map(|key| format!("? {key}: left the file; `--prune` deletes it")))?;
-        lines(f, self.kept.iter().map(|(key, kept)| format!("! {key}: {kept}")))?;
         let count = |why| self.put.values().filter(|put| put.why == why).count();
         let counts = [
             (count(Why::New), "new"),
@@ -205,7 +198,14 @@ impl fmt::Display for Agenda {
         ];
         let words: Vec<String> =
             counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
-        if words.is_empty() { f.write_str("no items") } else { write!(f, "items: {}", words.join(", ")) }
+        f.write_str(&if words.is_empty() { "no items".to_owned() } else { words.join(", ") })?;
+        let put = |wanted: fn(Why) -> bool| self.put.iter().filter(move |(_, put)| wanted(put.why));
+        lines(f, put(|why| why == Why::New).map(|(key, _)| format!("+ {key}")))?;
+        let words = |why| if why == Why::Again { " (deleted from the table, changed in the file)" } else { "" };
+        lines(f, put(|why| why != Why::New).map(|(key, put)| format!("~ {key}{}", words(put.why))))?;
+        lines(f, self.delete.iter().map(|key| format!("- {key}")))?;
+        lines(f, self.left.iter().map(|key| format!("? {key}: left the file; `--prune` deletes it")))?;
+        lines(f, self.kept.iter().map(|(key, kept)| format!("! {key}: {kept}")))
     }
 }
 
@@ -214,10 +214,10 @@ fn lines(f: &mut fmt::Formatter<'_>, lines: impl Iterator<Item = String>) -> fmt
     let mut more = 0;
     for (place, line) in lines.enumerate() {
         if place < SHOWN {
-            writeln!(f, "  {line}")?;
+            write!(f, "\n  {line}")?;
         } else {
             more += 1;
         }
     }
-    if more > 0 { writeln!(f, "    and {more} more") } else { Ok(()) }
+    if more > 0 { write!(f, "\n    and {more} more") } else { Ok(()) }
 }
