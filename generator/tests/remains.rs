@@ -17,7 +17,7 @@ use aws::site::Site;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 #[test]
-fn a_table_that_outlived_its_stack_is_taken_over_with_its_rows() {
+fn what_outlived_its_stack_is_taken_over_with_its_rows() {
     let site = Site::new("earlier");
     let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
     let (cloud, tables) = (aws_sdk_cloudformation::Client::new(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
@@ -43,7 +43,12 @@ fn a_table_that_outlived_its_stack_is_taken_over_with_its_rows() {
     }
     let left = BTreeSet::from(["Apple".to_owned(), "Somebody".to_owned()]);
     assert_eq!(rows(), left);
-    // The emulator imports no bucket whose name is put together from others: it refuses to make it a second time.
+    let said = site.run(&["plan", "--env", "prod"]);
+    for taken in ["← table companies ", "← bucket archive ", "← log group of producer ", "← log group of worker "]
+    {
+        assert!(said.code == 2 && said.stdout.contains(taken), "{taken}: {said:?}");
+    }
+    // The emulator means to take the bucket over, too, and then refuses to make it a second time.
     let line = site.line("[sinks.archive]");
     site.run(&apply).ends(
         1,
@@ -60,7 +65,7 @@ fn a_table_that_outlived_its_stack_is_taken_over_with_its_rows() {
     let bucket = format!("earlier-prod-archive-{}-{}", aws::emulator::ACCOUNT, aws::emulator::REGION);
     block_on(s3.delete_bucket().bucket(bucket).send()).expect("deleted");
     let said = site.run(&apply);
-    assert!(said.code == 0 && said.stderr.contains("← table companies "), "{said:?}");
+    assert!(said.code == 0 && said.stderr.contains("← log group of worker "), "{said:?}");
     assert!(said.stderr.contains("! Netflix: deleted from the table, not put back\n"), "{said:?}");
     assert_eq!(rows(), left, "what somebody deleted and added is as they left it");
     let said = site.run(&["destroy", "--env", "prod", "--yes", "--delete-data"]);

@@ -27,6 +27,7 @@ pub use queues::{Queue, Takes};
 pub use roles::{Role, Statement};
 pub use schedule::SchedulePlan;
 pub use storage::{Bucket, Table};
+use text::ACCOUNT;
 pub use text::{LogicalId, Text};
 
 /// All resources of one environment.
@@ -280,6 +281,9 @@ impl Plan {
 pub struct Names {
     prefix: String,
     region: String,
+    /// The account where the file names it, so that names are literals: CloudFormation takes over an earlier life's
+    /// resource only by a literal name.
+    account: String,
 }
 
 impl Names {
@@ -287,6 +291,7 @@ impl Names {
         Self {
             prefix: format!("{}-{}", pipeline.head.name, pipeline.environment),
             region: pipeline.aws.region.to_string(),
+            account: pipeline.aws.account.as_ref().map_or_else(|| ACCOUNT.to_owned(), ToString::to_string),
         }
     }
 

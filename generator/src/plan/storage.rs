@@ -148,7 +148,7 @@ pub fn table_name(names: &Names, name: &str, partition: &str, sort: Option<&str>
 
 /// The physical name of a bucket.
 pub fn bucket_name(names: &Names, name: &str) -> String {
-    format!("{}-{ACCOUNT}-{}", names.of_part(name), names.region)
+    format!("{}-{}-{}", names.of_part(name), names.account, names.region)
 }
 
 /// The physical name of a component's store, and the ARN of it.
