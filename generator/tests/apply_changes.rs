@@ -138,7 +138,7 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
     let started = "started a first run, 20";
     let line = ran.stderr.lines().find(|line| line.starts_with(started)).unwrap_or_else(|| panic!("{}", ran.stderr));
     assert!(
-        line.ends_with(": function `started-dev-producer` has the event; what becomes of it is in its log"),
+        line.ends_with(": function `started-dev-producer` has the event; what becomes of it is in the log group `/aws/lambda/started-dev-producer`"),
         "{line}"
     );
     let words = ran.stderr.to_lowercase();
@@ -225,7 +225,7 @@ fn data_goes_only_by_name() {
     let refused = deployed.fanggen(&["apply", "--yes", "--no-run"]);
     let said = format!(
         "error: this would replace or delete data:\n  CompaniesTable: table companies `{old}` would be replaced by an \
-         empty one, with its rows\n  nothing was changed; if that is what you want, add `--replace CompaniesTable`\n"
+         empty one, and its rows lost\n  the stack is as it was; if that is what you want, add `--replace CompaniesTable`\n"
     );
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.ends_with(&said), "{}", refused.stderr);

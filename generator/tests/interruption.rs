@@ -274,7 +274,7 @@ fn interrupted(scene: &Scene, pipelines: &Pipelines, case: &Scenario, cut: Cut) 
     })
 }
 
-const NOTHING: &str = "error: interrupted: nothing was changed\n";
+const NOTHING: &str = "error: interrupted: the stack is as it was\n";
 
 #[test]
 fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {

@@ -267,17 +267,17 @@ fn nothing_is_changed_without_a_yes() {
         assert!(found.is_err(), "no stack, and so no change set: {found:?}");
     };
     site.run(&["apply"])
-        .ends(1, "error: there is no terminal to ask on: nothing was changed\n  say yes with `--yes`\n");
+        .ends(1, "error: there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`\n");
     nothing(&site);
     for answer in ["n", "", "yess"] {
         let said = at_a_terminal(&site, &["apply"], answer);
-        assert!(said.0 == 1 && said.1.ends_with("Apply these changes? [y/N] error: nothing was changed\n"), "{said:?}");
+        assert!(said.0 == 1 && said.1.ends_with("Apply these changes? [y/N] the stack is as it was\n"), "{said:?}");
         nothing(&site);
     }
     let said = at_a_terminal(&site, &["apply", "--no-run"], "y");
     assert!(said.0 == 0 && said.1.contains("created: stack `asked-dev`"), "{said:?}");
     let said = at_a_terminal(&site, &["destroy"], "n");
-    let question = "Destroy all of it? This cannot be undone. [y/N] error: nothing was changed\n";
+    let question = "Destroy all of it? This cannot be undone. [y/N] the stack is as it was\n";
     assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");
     assert_eq!(site.run(&["drift"]).code, 0);
     assert_eq!(at_a_terminal(&site, &["destroy"], "YES").0, 0);
@@ -348,7 +348,7 @@ fn arguments_and_files_that_are_wrong_are_named() {
     site.run(&["iam", "--deployer"]).is(
         1,
         "error: the policy names exact resources, and `[aws] account` of environment `dev` says no account\n  add it to the \
-         file, or give `--account`\n",
+         file, or give `--account` (`aws sts get-caller-identity` says which is yours)\n",
     );
 }
 

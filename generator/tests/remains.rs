@@ -90,11 +90,28 @@ fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
             "error: CloudFormation cannot make these changes: CloudFormation is attempting to import some resources because \
              they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or \
              'RetainExceptOnCreate' in the template for successful import. The affected resources are CompaniesTable \
-             ({{TableName={table}}})\n  they were left by an earlier life of this environment: remove them with `fanggen \
-             destroy --env dev --delete-data`, or take them over with `[data] retain = true`\n"
+             ({{TableName={table}}})\n  something has these names already: if an earlier life of this environment left it, \
+             `fanggen destroy --env dev --delete-data` removes it; `[data] retain = true` takes it over\n"
         ),
     );
-    let said = site.run(&["destroy", "--yes", "--delete-data"]);
-    assert!(said.code == 0 && said.stderr.contains(&format!("deleted table {table} ")), "{said:?}");
+    // By root's key: the emulator knows no table in `ListTagsOfResource`, and so allows it only on everything.
+    let destroy = || {
+        let emulator = Emulator::shared();
+        let arguments = ["destroy", "--yes", "--delete-data"];
+        let ran =
+            aws::fanggen(site.deployed.project.path(), &emulator.environment(), &arguments).output().expect("ran");
+        (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
+    };
+    let said = destroy();
+    let left = format!("note: table {table} (sources.companies) is not of this environment, as its tags say");
+    assert!(said.0 == Some(0) && said.1.contains(&left), "what nobody marked as ours is not deleted: {said:?}");
+    let arn =
+        block_on(tables.describe_table().table_name(table).send()).expect("there").table.and_then(|it| it.table_arn);
+    let tag =
+        |key: &str, value: &str| aws_sdk_dynamodb::types::Tag::builder().key(key).value(value).build().expect("one");
+    let tags = [tag("fanggen:pipeline", "in-the-way"), tag("fanggen:environment", "dev")];
+    block_on(tables.tag_resource().set_resource_arn(arn).set_tags(Some(tags.to_vec())).send()).expect("marked");
+    let said = destroy();
+    assert!(said.0 == Some(0) && said.1.contains(&format!("deleted table {table} ")), "{said:?}");
     assert_eq!(site.run(&["apply", "--yes", "--no-run"]).code, 0);
 }

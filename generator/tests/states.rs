@@ -119,7 +119,7 @@ fn where_nothing_is_a_stack_is_made_and_a_look_leaves_nothing() {
     assert_eq!(said.stderr, "make it so with `fanggen apply --env dev`\n");
     assert_eq!(calls, looked);
     // Nobody is there to say yes.
-    let nobody = "error: there is no terminal to ask on: nothing was changed\n  say yes with `--yes`\n";
+    let nobody = "error: there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`\n";
     assert_eq!(told.says(&["apply", "--no-items"], 1, &format!("{shown}{nobody}")), looked);
     let calls = told.says(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n"));
     assert_eq!(calls[1..], CARRIED_OUT);
@@ -372,7 +372,7 @@ fn a_rollback_that_is_stuck_is_told_offered_to_be_continued_and_may_fail_again()
         &["apply"],
         1,
         "error: a rollback of stack `told-stuck-dev` failed (The following resource(s) failed to update: [WorkerRole].): \
-         nothing was changed\n  mend the cause, then continue it with `fanggen apply --env dev --yes`\n",
+         the stack is as it was\n  mend the cause, then continue it with `fanggen apply --env dev --yes`\n",
     );
     assert_eq!(calls, ["DescribeStacks"]);
     told.says(
@@ -406,7 +406,8 @@ fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks
     let told = Told::at("told-blocked", "DELETE_FAILED", |story| {
         let failed = || {
             let blocked = "The bucket you tried to delete is not empty";
-            step("DELETE_FAILED").event("ArchiveBucket", BUCKET, "DELETE_FAILED", blocked).polls(2)
+            let bucket = "told-blocked-dev-archive-123456789012-us-east-1";
+            step("DELETE_FAILED").event("ArchiveBucket", BUCKET, "DELETE_FAILED", blocked).named(bucket).polls(2)
         };
         let story = story.because("The following resource(s) failed to delete: [ArchiveBucket]. ");
         (0..3).fold(story, |story, _| story.on("DeleteStack", [step("DELETE_IN_PROGRESS"), failed()]))
@@ -503,8 +504,8 @@ fn a_change_set_that_cannot_be_made_says_why_and_is_removed() {
     for (error, before) in [
         (
             format!(
-                "{import}\n  they were left by an earlier life of this environment: remove them with `fanggen destroy --env \
-                 dev --delete-data`, or take them over with `[data] retain = true`"
+                "{import}\n  something has these names already: if an earlier life of this environment left it, `fanggen destroy \
+                 --env dev --delete-data` removes it; `[data] retain = true` takes it over"
             ),
             3,
         ),

@@ -153,6 +153,11 @@ impl Cli {
             Ok(()) => ExitCode::SUCCESS,
             Err(CommandError::Ended(Ended(code))) => ExitCode::from(code),
             Err(CommandError::Failed(Failure::Mistakes)) => ExitCode::FAILURE,
+            #[cfg(feature = "aws")]
+            Err(CommandError::Failed(Failure::Cloud(failure))) if failure.is_a_no() => {
+                words(&failure.to_string());
+                ExitCode::FAILURE
+            }
             Err(CommandError::Failed(failure)) => {
                 if self.global.json {
                     print(&json!({ "error": failure.to_string() }).to_string());

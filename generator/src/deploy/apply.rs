@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::changes::Changes;
 use super::deployment::Deployment;
 use super::error::DeployError;
-use super::events::{cause, seconds};
+use super::events::{cause, left_behind, seconds};
 use super::follow::Ended;
 use super::marks::Mark;
 use super::propose::{Proposal, Runtime};
@@ -84,10 +84,12 @@ impl Deployment<'_> {
             && self.carried(found.as_ref(), order.runtime)
             && let Some(found) = found
         {
-            self.match_protection(&found).await?;
+            self.protect(&found).await?;
             return Ok(Applied::unchanged(found));
         }
-        let Some(key) = self.runtime_key(order.runtime, found.as_ref()) else {
+        // A saved change set has its runtime in the bucket already.
+        let key = self.runtime_key(order.runtime, found.as_ref()).or_else(|| order.saved.map(|_| String::new()));
+        let Some(key) = key else {
             return Err(DeployError::NoRuntime(order.no_runtime.clone()));
         };
         let proposal = match order.saved {
@@ -97,12 +99,14 @@ impl Deployment<'_> {
         let Some(proposal) = proposal else {
             // Nothing that CloudFormation would call a change.
             let found = self.found().await?;
-            self.match_protection(&found).await?;
+            self.protect(&found).await?;
             return Ok(Applied::unchanged(found));
         };
         if let Err(stop) = self.agreed(&proposal, order).await {
-            if order.saved.is_none() {
-                self.give_up(proposal).await?;
+            if order.saved.is_none()
+                && let Err(error) = self.give_up(proposal).await
+            {
+                self.audience.say(&format!("note: the change set cannot be removed: {error}"));
             }
             return Err(stop);
         }
@@ -118,7 +122,10 @@ impl Deployment<'_> {
         Self::guard(&proposal.changes, order.replace)?;
         self.agree("Apply these changes?").await?;
         // Known to whoever would remove the bucket, before there is anything that uses it.
-        self.bucket.write(&self.user_key(), "{}", None).await?;
+        let noted = self.bucket.write(&self.user_key(), "{}", None).await?;
+        if noted.is_none() && !self.bucket.has(&self.user_key()).await? {
+            return Err(DeployError::NoBucket(self.bucket.name.clone()));
+        }
         match order.runtime {
             Some(runtime) => self.upload(runtime).await,
             None => Ok(()),
@@ -135,6 +142,7 @@ impl Deployment<'_> {
             return Err(DeployError::Interrupted);
         }
         let Proposal { set, changes, mark } = proposal;
+        self.holds_lock()?;
         self.stack.execute(&set.name).await?;
         mark.into_iter().for_each(Mark::erase);
         if order.no_wait {
@@ -152,7 +160,20 @@ impl Deployment<'_> {
             return Err(self.stopped(self.validated(ended, &set.stack).await).await?);
         }
         let found = self.found().await?;
-        self.match_protection(&found).await?;
+        self.protect(&found).await?;
+        // Data that is no longer retained, as was shown and agreed to, needs no protection.
+        if found.protected && changes.retains_no_more() {
+            self.stack.protect(false).await?;
+        }
+        let left = left_behind(&ended.events);
+        for event in &left {
+            self.audience.say(&format!(
+                "note: {} ({}) is still there, and no longer managed: {}",
+                event.physical.as_deref().unwrap_or(&event.resource),
+                event.kind,
+                event.reason.as_deref().unwrap_or("CloudFormation could not delete it")
+            ));
+        }
         let seconds = seconds(&ended.events).into_iter().map(|(id, seconds)| (id.to_owned(), seconds)).collect();
         let outcome = if fresh { Outcome::Created } else { Outcome::Updated };
         Ok(Applied { outcome, stack: Some(found), changes: Some(changes), seconds })
@@ -175,12 +196,14 @@ impl Deployment<'_> {
     async fn stopped(&self, ended: Ended) -> Result<DeployError, DeployError> {
         let ended = &ended;
         let error = match Standing::of(&ended.status) {
-            Standing::NeverMade => {
-                if let Some(found) = self.find().await? {
-                    self.clean_up(&found).await?;
+            // The first cause comes first, also where its rest cannot be cleaned up.
+            Standing::NeverMade => match self.clean_up_found().await {
+                Ok(()) => self.failed(ended, &self.again("what was made of it is cleaned up; ")),
+                Err(error) => {
+                    let next = format!("what was made of it is still there ({error}); {}", self.again(""));
+                    self.failed(ended, &next)
                 }
-                self.failed(ended, &self.again("what was made of it is cleaned up; "))
-            }
+            },
             Standing::RollbackStuck => {
                 self.failed(ended, &format!("{}, which offers to continue the rollback", self.again("")))
             }
@@ -192,14 +215,20 @@ impl Deployment<'_> {
         Ok(error)
     }
 
-    /// Protects what retains its data, and nothing else.
+    async fn clean_up_found(&self) -> Result<(), DeployError> {
+        match self.find().await? {
+            Some(found) => self.clean_up(&found).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Protects what retains its data. A protection that somebody else put on stays.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn match_protection(&self, found: &Described) -> Result<(), DeployError> {
-        let wanted = self.generated.manifest.retain;
-        if found.protected != wanted {
-            self.stack.protect(wanted).await?;
+    pub async fn protect(&self, found: &Described) -> Result<(), DeployError> {
+        if self.generated.manifest.retain && !found.protected {
+            self.stack.protect(true).await?;
         }
         Ok(())
     }

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::audience::{Answer, Audience, Interrupt};
 use super::doors::account::{Account, Identity};
@@ -36,6 +37,8 @@ pub struct Deployment<'a> {
     pub interrupt: &'a Interrupt,
     /// Where this machine's locks are.
     pub locks: PathBuf,
+    /// Whether the lock, where it was taken, is lost.
+    lost: OnceLock<Arc<AtomicBool>>,
 }
 
 impl<'a> Deployment<'a> {
@@ -68,6 +71,7 @@ impl<'a> Deployment<'a> {
             audience,
             interrupt,
             locks,
+            lost: OnceLock::new(),
         })
     }
 
@@ -134,7 +138,19 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// See [`super::lock::LockError`].
     pub async fn lock(&self, what: &str) -> Result<Lock, DeployError> {
-        Ok(Lock::take(&self.bucket, &self.stack.name, &self.caller.arn, what, &self.locks).await?)
+        let lock = Lock::take(&self.bucket, &self.stack.name, &self.caller.arn, what, &self.locks).await?;
+        // Taken once in the life of a deployment.
+        let _ = self.lost.set(lock.lost());
+        Ok(lock)
+    }
+
+    /// Stops where the lock is lost: a machine that slept, or a network that was away for minutes.
+    ///
+    /// # Errors
+    /// A lock that is somebody else's by now.
+    pub fn holds_lock(&self) -> Result<(), DeployError> {
+        let lost = self.lost.get().is_some_and(|lost| lost.load(Ordering::SeqCst));
+        if lost { Err(DeployError::LockLost(self.stack.name.clone())) } else { Ok(()) }
     }
 
     /// Removes what a process of this machine left behind when it was ended: its lock, its change sets. Calls nobody

@@ -1,9 +1,10 @@
 //! From a running environment to nothing: shown first, emptied, deleted, and looked for afterwards.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::count::Count;
@@ -29,6 +30,14 @@ const BUCKET: &str = "AWS::S3::Bucket";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const LOGS: &str = "AWS::Logs::LogGroup";
 
+/// What is noted in the bucket of artifacts of a stack that uses it.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Note {
+    /// Physical names of what it has, once a destroy has begun.
+    names: BTreeSet<String>,
+}
+
 /// What will go.
 #[derive(Clone, Debug, Serialize)]
 pub struct Doomed {
@@ -36,8 +45,12 @@ pub struct Doomed {
     pub stack: Option<Described>,
     /// What is there, of what the stack has and the file asks for.
     pub resources: Vec<Doom>,
+    /// All that has a name of ours, with its physical name; whether it is of the stack.
     #[serde(skip)]
     everything: Option<Manifest>,
+    /// Physical names of what the stack has.
+    #[serde(skip)]
+    managed: BTreeSet<String>,
 }
 
 /// One resource that will go.
@@ -80,39 +93,78 @@ impl Deployment<'_> {
     pub async fn doomed(&self, delete_data: bool) -> Result<Doomed, DeployError> {
         let stack = self.find().await?;
         let retained = self.generated.manifest.retain || stack.as_ref().is_some_and(|stack| stack.protected);
-        if retained && !delete_data {
+        if retained && !delete_data && stack.is_some() {
             return Err(DeployError::Retained(self.environment().to_owned()));
         }
         let mut everything = self.generated.manifest.clone();
-        if stack.is_some() {
-            self.deployed_too(&mut everything).await?;
-        }
+        let mut managed = if stack.is_some() { self.deployed_too(&mut everything).await? } else { BTreeSet::new() };
+        // A destroy that was interrupted after the stack had gone wrote down what the stack had.
+        let note = self.bucket.read(&self.user_key()).await?;
+        let noted = note.and_then(|note| serde_json::from_str::<Note>(&note.text).ok()).unwrap_or_default();
+        managed.extend(noted.names);
         let mut resources = Vec::new();
         for found in remains::look(&everything, self.caller, self.account).await? {
-            if found.there {
+            if !found.there {
+                continue;
+            }
+            if self.is_ours(&found, &managed).await? {
                 resources.push(Doom { holds: self.holds(&found).await?, found });
+            } else {
+                self.audience
+                    .say(&format!("note: {found} is not of this environment, as its tags say: it is left alone"));
+                everything.resources.retain(|_, known| self.physical_of(known) != Some(found.name.clone()));
             }
         }
-        Ok(Doomed { stack, resources, everything: Some(everything) })
+        if retained && !delete_data && !resources.is_empty() {
+            return Err(DeployError::Retained(self.environment().to_owned()));
+        }
+        Ok(Doomed { stack, resources, everything: Some(everything), managed })
     }
 
-    /// Adds what the stack has and the file no longer asks for.
-    async fn deployed_too(&self, manifest: &mut Manifest) -> Result<(), DeployError> {
+    fn physical_of(&self, resource: &Resource) -> Option<String> {
+        self.generated.manifest.physical(resource, self.caller)
+    }
+
+    /// Whether something is of this environment: of its stack, or marked so. What nobody can mark goes with the stack.
+    async fn is_ours(&self, found: &Found, managed: &BTreeSet<String>) -> Result<bool, DeployError> {
+        if managed.contains(&found.name) {
+            return Ok(true);
+        }
+        let tags = match found.kind.as_str() {
+            BUCKET => Contents::open(self.account, &self.caller.account).tags(&found.name).await?,
+            TABLE => Tables::open(self.account).tags(&found.name).await?,
+            LOGS => Logs::open(self.account).tags(&self.log_arn(&found.name)).await?,
+            _ => return Ok(true),
+        };
+        Ok(self.tags().iter().all(|(key, value)| tags.get(key) == Some(value)))
+    }
+
+    fn log_arn(&self, group: &str) -> String {
+        let (partition, region) = (self.caller.partition(), &self.account.region);
+        format!("arn:{partition}:logs:{region}:{}:log-group:{group}", self.caller.account)
+    }
+
+    /// Adds what the stack has and the file no longer asks for, or asks for under another name; gives the names of all
+    /// that the stack has.
+    async fn deployed_too(&self, manifest: &mut Manifest) -> Result<BTreeSet<String>, DeployError> {
+        let mut managed = BTreeSet::new();
         for resource in self.stack.resources().await? {
             let Some(physical) = resource.physical.filter(|_| !resource.status.starts_with("DELETE_COMPLETE")) else {
                 continue;
             };
             // The physical id of a queue is its address, which ends in its name.
             let name = physical.rsplit('/').next().filter(|_| resource.kind == "AWS::SQS::Queue");
-            let name = Some(Value::String(name.unwrap_or(&physical).to_owned()));
-            let path = || format!("stack {}", self.stack.name);
-            manifest.resources.entry(resource.resource).or_insert_with(|| Resource {
-                kind: resource.kind,
-                name,
-                path: path(),
-            });
+            let name = name.unwrap_or(&physical).to_owned();
+            managed.insert(name.clone());
+            let known = manifest.resources.get(&resource.resource);
+            if known.is_some_and(|known| known.name.is_none() || self.physical_of(known).as_ref() == Some(&name)) {
+                continue;
+            }
+            let id = if known.is_some() { format!("{} (deployed)", resource.resource) } else { resource.resource };
+            let path = known.map_or_else(|| format!("stack {}", self.stack.name), |known| known.path.clone());
+            manifest.resources.insert(id, Resource { kind: resource.kind, name: Some(Value::String(name)), path });
         }
-        Ok(())
+        Ok(managed)
     }
 
     async fn holds(&self, found: &Found) -> Result<Option<String>, DeployError> {
@@ -136,6 +188,10 @@ impl Deployment<'_> {
     /// A deletion that fails, what is left, an interruption, failed calls; the same command again goes on.
     pub async fn destroy(&self, doomed: &Doomed) -> Result<(), DeployError> {
         let everything = doomed.everything.as_ref().unwrap_or(&self.generated.manifest);
+        if doomed.stack.is_some() && self.bucket.has(&self.user_key()).await? {
+            let note = serde_json::to_vec(&Note { names: doomed.managed.clone() }).unwrap_or_default();
+            self.bucket.put(&self.user_key(), note).await?;
+        }
         let mut tries = 0;
         while let Some(stack) = self.find().await? {
             match stack.standing() {
@@ -148,7 +204,8 @@ impl Deployment<'_> {
                 _ => {}
             }
             self.stop_if_interrupted()?;
-            self.empty_buckets(everything).await?;
+            self.holds_lock()?;
+            self.empty_buckets(everything, &doomed.managed).await?;
             if stack.protected {
                 self.stack.protect(false).await?;
             }
@@ -176,9 +233,9 @@ impl Deployment<'_> {
     }
 
     /// CloudFormation deletes only empty buckets.
-    async fn empty_buckets(&self, everything: &Manifest) -> Result<(), DeployError> {
+    async fn empty_buckets(&self, everything: &Manifest, managed: &BTreeSet<String>) -> Result<(), DeployError> {
         let contents = Contents::open(self.account, &self.caller.account);
-        for (_, bucket) in everything.named(BUCKET, self.caller) {
+        for (_, bucket) in everything.named(BUCKET, self.caller).filter(|(_, bucket)| managed.contains(bucket)) {
             self.audience.begin(&format!("emptying {bucket}"), 0);
             let mut told = |gone: u64| self.audience.progress(&format!("emptying {bucket}"), gone, gone);
             let emptied = contents.empty(&bucket, &mut told).await;
@@ -191,7 +248,7 @@ impl Deployment<'_> {
     /// Looks until nothing is left, and deletes what outlives its stack and was given up: by a deletion policy, by an
     /// earlier life, or because a function that was still at work wrote a last line of its log.
     async fn gone(&self, everything: &Manifest) -> Result<(), DeployError> {
-        let start = Instant::now();
+        let mut start = Instant::now();
         loop {
             let left: Vec<Found> = remains::look(everything, self.caller, self.account).await?;
             let left: Vec<Found> = left.into_iter().filter(|found| found.there).collect();
@@ -202,7 +259,11 @@ impl Deployment<'_> {
                 return Err(DeployError::StillThere(left.iter().map(ToString::to_string).collect()));
             }
             for found in &left {
-                self.retained(found).await?;
+                self.stop_if_interrupted()?;
+                if self.retained(found).await? {
+                    // What was just deleted may be seen for as long again.
+                    start = Instant::now();
+                }
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
@@ -212,7 +273,7 @@ impl Deployment<'_> {
     }
 
     /// Deletes what CloudFormation has let go of.
-    async fn retained(&self, found: &Found) -> Result<(), DeployError> {
+    async fn retained(&self, found: &Found) -> Result<bool, DeployError> {
         match found.kind.as_str() {
             TABLE => Tables::open(self.account).delete(&found.name).await?,
             LOGS => Logs::open(self.account).delete(&found.name).await?,
@@ -222,10 +283,10 @@ impl Deployment<'_> {
                 contents.delete(&found.name).await?;
             }
             // The others go with the stack, and are only seen for a while.
-            _ => return Ok(()),
+            _ => return Ok(false),
         }
         self.audience.say(&format!("deleted {found}"));
-        Ok(())
+        Ok(true)
     }
 
     /// Removes the bucket of artifacts, when no stack of ours uses it.
@@ -241,6 +302,12 @@ impl Deployment<'_> {
             let stack = key.trim_start_matches("stacks/").trim_end_matches(".json");
             if stack != self.stack.name {
                 users.push(stack.to_owned());
+            }
+        }
+        for key in self.bucket.keys("locks/").await? {
+            let stack = key.trim_start_matches("locks/").trim_end_matches(".json");
+            if stack != self.stack.name && !users.iter().any(|user| user == stack) {
+                users.push(format!("{stack}, where somebody is at work"));
             }
         }
         if !users.is_empty() {

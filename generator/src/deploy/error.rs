@@ -56,6 +56,16 @@ pub enum DeployError {
         /// The stacks.
         stacks: Vec<String>,
     },
+    /// The bucket went away under an apply.
+    #[error(
+        "the bucket of artifacts `{0}` was removed in between: the stack is as it was\n  run the same command again"
+    )]
+    NoBucket(String),
+    /// The lock was lost on the way.
+    #[error(
+        "the lock of stack `{0}` was lost, for want of a renewal: somebody else may be at work\n  `fanggen status` says who; run the same command again to go on"
+    )]
+    LockLost(String),
     /// Somebody else wrote the memory of the items in between.
     #[error("somebody else has applied items in between\n  run the same command again")]
     Overtaken,
@@ -84,13 +94,13 @@ pub enum DeployError {
     )]
     NoRuntime(String),
     /// Data would be lost.
-    #[error("this would {} data:{}\n  nothing was changed; if that is what you want, add {}", .0.verb(), .0.list(), .0.flags())]
+    #[error("this would {} data:{}\n  the stack is as it was; if that is what you want, add {}", .0.verb(), .0.list(), .0.flags())]
     DataLoss(Losses),
     /// Someone said no.
-    #[error("nothing was changed")]
+    #[error("the stack is as it was")]
     Declined,
     /// Nobody was there to say yes.
-    #[error("there is no terminal to ask on: nothing was changed\n  say yes with `--yes`")]
+    #[error("there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`")]
     NobodyToAsk,
     /// The change set could not be made.
     #[error("CloudFormation cannot make these changes: {reason}{help}")]
@@ -166,7 +176,7 @@ pub enum DeployError {
     },
     /// A rollback that failed, and nobody to say whether it is to be continued.
     #[error(
-        "a rollback of stack `{stack}` failed{reason}: nothing was changed\n  mend the cause, then continue it with `fanggen apply --env {environment} --yes`"
+        "a rollback of stack `{stack}` failed{reason}: the stack is as it was\n  mend the cause, then continue it with `fanggen apply --env {environment} --yes`"
     )]
     RollbackStuck {
         /// The stack.
@@ -187,7 +197,7 @@ pub enum DeployError {
         environment: String,
     },
     /// Interrupted before anything was changed.
-    #[error("interrupted: nothing was changed")]
+    #[error("interrupted: the stack is as it was")]
     Interrupted,
     /// Interrupted while CloudFormation was at work.
     #[error(

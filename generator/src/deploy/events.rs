@@ -91,6 +91,16 @@ pub fn cause(events: &[Event]) -> Option<&Event> {
         .or_else(|| events.iter().find(whole))
 }
 
+/// What CloudFormation let go of without deleting it: the last word of these resources is that they could not be deleted.
+#[must_use]
+pub fn left_behind(events: &[Event]) -> Vec<&Event> {
+    let mut last: BTreeMap<&str, &Event> = BTreeMap::new();
+    for event in events.iter().filter(|event| !event.of_stack()) {
+        last.insert(event.physical.as_deref().unwrap_or(&event.resource), event);
+    }
+    last.into_values().filter(|event| event.status == "DELETE_FAILED").collect()
+}
+
 /// How long each resource took, in seconds, by its name: from its first event to its last.
 #[must_use]
 pub fn seconds(events: &[Event]) -> BTreeMap<&str, f64> {

@@ -2,16 +2,21 @@
 //! left.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::deployment::Deployment;
 use super::doors::bucket::Object;
-use super::doors::table::Tables;
+use super::doors::table::{Table, Tables};
 use super::error::DeployError;
 use super::items::{Agenda, Memory, Wanted};
 use super::standing::Described;
 use super::start::{Started, now, start};
+
+/// How often, and how far apart, one looks whether a table is made: for a minute.
+const TABLE_LOOKS: u32 = 60;
+const TABLE_LOOK: Duration = Duration::from_secs(1);
 
 /// What is wanted of the tables: the rows of each, by its physical name.
 pub type Contents = BTreeMap<String, Wanted>;
@@ -25,6 +30,8 @@ pub struct Filling {
     pub prune: bool,
     /// Whether a run is started where none ever was.
     pub run: bool,
+    /// Whether the changes of the stack were agreed to already, by somebody who wants its items, too.
+    pub agreed: bool,
 }
 
 /// What became of items and first run.
@@ -43,6 +50,8 @@ pub struct Remembered {
     tag: Option<String>,
     /// Whether there is nothing left to do.
     pub settled: bool,
+    /// Whether some rows left the file and are still in their table.
+    pub left: bool,
 }
 
 impl Deployment<'_> {
@@ -67,7 +76,8 @@ impl Deployment<'_> {
         };
         let started = !filling.run || memory.was_started(stack);
         let settled = tag.is_some() && started && memory.settled(stack, &filling.wanted, filling.prune);
-        Ok(Remembered { memory, tag, settled })
+        let left = memory.has_left(&filling.wanted);
+        Ok(Remembered { memory, tag, settled, left })
     }
 
     /// What an apply would do to the items, without doing it.
@@ -101,11 +111,16 @@ impl Deployment<'_> {
         let mut filled = Filled::default();
         let tables = Tables::open(self.account);
         for (name, wanted) in &filling.wanted {
-            let Some(table) = tables.find(name).await? else {
+            let Some(table) = self.settled_table(&tables, name).await? else {
                 return Err(DeployError::NoTable { table: name.clone(), environment: self.environment().to_owned() });
             };
             let there = tables.read(name, wanted.key()).await?;
             let agenda = Agenda::of(&memory.of(name, &table.id), wanted, &there, filling.prune);
+            // Rows that go are asked about in any case.
+            if agenda.writes() > 0 && !(filling.agreed && agenda.delete.is_empty()) {
+                self.agree(&format!("items of table `{name}`: {agenda}\n\nWrite them?")).await?;
+            }
+            self.holds_lock()?;
             if agenda.writes() > 0 {
                 memory.remember(&stack.id, name, agenda.begun());
                 self.remember(&memory, &mut tag).await?;
@@ -131,6 +146,19 @@ impl Deployment<'_> {
             self.remember(&memory, &mut tag).await?;
         }
         Ok(filled)
+    }
+
+    /// A table, once it is made: after an express creation it may still be at it.
+    async fn settled_table(&self, tables: &Tables, name: &str) -> Result<Option<Table>, DeployError> {
+        for _ in 0..TABLE_LOOKS {
+            match tables.find(name).await? {
+                Some(table) if table.status == "CREATING" || table.status == "UPDATING" => {
+                    tokio::time::sleep(TABLE_LOOK).await;
+                }
+                other => return Ok(other),
+            }
+        }
+        Ok(tables.find(name).await?)
     }
 
     async fn write(&self, tables: &Tables, name: &str, wanted: &Wanted, agenda: &Agenda) -> Result<(), DeployError> {

@@ -13,6 +13,9 @@ const SHORTEST_MS: u64 = 100;
 const LONGEST_MS: u64 = 3_000;
 /// Looks in a row that may fail: CloudFormation goes on without us, so a bad minute of the network is no failure.
 const PATIENCE: u32 = 5;
+/// Looks without anything new after which the stack itself is asked whether it is at rest: what ended before this was
+/// begun to be followed makes no event any more.
+const QUIET: u32 = 10;
 
 /// How an operation ended.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,10 +49,12 @@ pub async fn follow(
     let mut last = since.map(str::to_owned);
     let mut pause = SHORTEST_MS;
     let mut failures = 0;
+    let mut quiet = 0;
     loop {
         match stack.events(id, last.as_deref()).await {
             Ok(new) => {
                 failures = 0;
+                quiet = if new.is_empty() { quiet + 1 } else { 0 };
                 pause = if new.is_empty() { (pause * 3 / 2).min(LONGEST_MS) } else { SHORTEST_MS };
                 for event in new {
                     audience.event(&event);
@@ -66,6 +71,13 @@ pub async fn follow(
         }
         if let Some(end) = events.iter().rev().find(|event| event.ends()) {
             return Ok(Ended { status: end.status.clone(), events });
+        }
+        if quiet >= QUIET {
+            quiet = 0;
+            let status = stack.describe(Some(id)).await?.map_or_else(|| "DELETE_COMPLETE".to_owned(), |now| now.status);
+            if !status.ends_with("_IN_PROGRESS") {
+                return Ok(Ended { status, events });
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(pause)) => {}

@@ -6,6 +6,8 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -90,6 +92,7 @@ pub struct Lock {
     key: String,
     token: String,
     renewal: JoinHandle<()>,
+    lost: Arc<AtomicBool>,
     /// Given up by the system when this process ends, however it ends.
     here: File,
 }
@@ -158,8 +161,16 @@ impl Lock {
                 other => other?,
             },
         };
-        let renewal = tokio::spawn(renew(pace, bucket.clone(), key.clone(), holder.clone(), tag));
-        Ok(Self { bucket: bucket.clone(), key, token: holder.token, renewal, here })
+        let lost = Arc::new(AtomicBool::new(false));
+        let kept = Renewal { pace, bucket: bucket.clone(), key: key.clone(), lost: Arc::clone(&lost) };
+        let renewal = tokio::spawn(kept.run(holder.clone(), tag));
+        Ok(Self { bucket: bucket.clone(), key, token: holder.token, renewal, lost, here })
+    }
+
+    /// Set once it is somebody else's, or had its time without a renewal.
+    #[must_use]
+    pub fn lost(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.lost)
     }
 
     /// Renews it no more, as if this process had ended: it stays in the bucket until it expires.
@@ -209,17 +220,42 @@ async fn replace(bucket: &Bucket, key: &str, stack: &str, ours: &Holder, dead: &
     bucket.write(key, &text(ours), Some(&found.tag)).await?.ok_or_else(held)
 }
 
-/// Keeps it alive, until it is somebody else's.
-async fn renew(pace: Pace, bucket: Bucket, key: String, mut holder: Holder, mut tag: String) {
-    loop {
-        tokio::time::sleep(pace.renewal).await;
-        holder.expires = Timestamp::now() + pace.life;
-        match bucket.write(&key, &text(&holder), Some(&tag)).await {
-            Ok(Some(new)) => tag = new,
-            Ok(None) => return,
-            // Tried again at the next turn, of which there are several before it expires.
-            Err(_) => {}
+/// Keeps a lock alive.
+struct Renewal {
+    pace: Pace,
+    bucket: Bucket,
+    key: String,
+    lost: Arc<AtomicBool>,
+}
+
+impl Renewal {
+    /// Renews until it is somebody else's.
+    async fn run(self, mut holder: Holder, mut tag: String) {
+        loop {
+            tokio::time::sleep(self.pace.renewal).await;
+            let before = holder.expires;
+            holder.expires = Timestamp::now() + self.pace.life;
+            match self.bucket.write(&self.key, &text(&holder), Some(&tag)).await {
+                Ok(Some(new)) => tag = new,
+                Ok(None) => match self.ours(&holder.token).await {
+                    // An earlier renewal got through though its answer did not.
+                    Some(now) => tag = now,
+                    None => return self.lost.store(true, Ordering::SeqCst),
+                },
+                // Tried again at the next turn, of which there are several before it expires.
+                Err(_) => {
+                    holder.expires = before;
+                    if before < Timestamp::now() {
+                        return self.lost.store(true, Ordering::SeqCst);
+                    }
+                }
+            }
         }
+    }
+
+    async fn ours(&self, token: &str) -> Option<String> {
+        let object = self.bucket.read(&self.key).await.ok()??;
+        parsed(&object.text).filter(|holder| holder.token == token).map(|_| object.tag)
     }
 }
 

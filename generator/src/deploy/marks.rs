@@ -65,8 +65,11 @@ impl Deployment<'_> {
     /// A failed call.
     pub async fn remove_left_sets(&self) -> Result<(), DeployError> {
         for (name, mark) in Mark::left(&self.marks()) {
-            self.stack.forget(&name).await?;
-            mark.erase();
+            match self.stack.forget(&name).await {
+                Ok(()) => mark.erase(),
+                // It is in nobody's way, and the next one tries again.
+                Err(error) => self.audience.say(&format!("note: the change set {name} is left over: {error}")),
+            }
         }
         Ok(())
     }

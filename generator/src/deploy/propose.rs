@@ -254,6 +254,9 @@ impl Deployment<'_> {
         if set.execution == "OBSOLETE" {
             return Err(outdated("the stack has changed since it was made"));
         }
+        if set.execution == "EXECUTE_COMPLETE" {
+            return Err(outdated("it was carried out before"));
+        }
         if !set.ready() {
             return Err(outdated(&format!("it is in {}, {}", set.status, set.execution)));
         }
@@ -276,10 +279,7 @@ impl Deployment<'_> {
         let mut reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
         let environment = self.environment();
         let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
-            format!(
-                "\n  they were left by an earlier life of this environment: remove them with \
-                 `fanggen destroy --env {environment} --delete-data`, or take them over with `[data] retain = true`"
-            )
+            self.in_the_way()
         } else if reason.contains("DescribeEvents") {
             // A service that has no such answer, or a caller who may not ask: the reason stands for itself.
             for finding in self.stack.findings(&self.stack.name, Some(&set.name)).await.unwrap_or_default() {
@@ -287,7 +287,8 @@ impl Deployment<'_> {
                 let asked = asked.map(|resource| format!(", asked for by `{}`", resource.path)).unwrap_or_default();
                 reason += &format!("\n  - {}{asked}: {}", finding.resource, finding.reason.unwrap_or(finding.status));
             }
-            format!("\n  mend that, then run `fanggen apply --env {environment}` again")
+            let again = format!("\n  mend that, then run `fanggen apply --env {environment}` again");
+            if reason.contains("already exists") { self.in_the_way() + &again } else { again }
         } else {
             String::new()
         };
@@ -302,6 +303,27 @@ impl Deployment<'_> {
         self.discard(&proposal.set.name).await?;
         proposal.mark.into_iter().for_each(Mark::erase);
         Ok(())
+    }
+
+    /// What helps where something has a name of ours already.
+    fn in_the_way(&self) -> String {
+        let manifest = &self.generated.manifest;
+        if !manifest.retain {
+            return format!(
+                "\n  something has these names already: if an earlier life of this environment left it, \
+                 `fanggen destroy --env {} --delete-data` removes it; `[data] retain = true` takes it over",
+                manifest.environment
+            );
+        }
+        match manifest.account {
+            None => {
+                "\n  something has these names already: with `[aws] account` in the file the name of a bucket is a \
+                     literal, and CloudFormation takes it over"
+                    .to_owned()
+            }
+            Some(_) => "\n  something has these names already, and CloudFormation does not take it over: move it away"
+                .to_owned(),
+        }
     }
 
     /// Stops where data would be lost that nobody has given up by name.
@@ -324,5 +346,5 @@ fn lost(danger: &Danger) -> String {
         Fate::Replaced => "replaced by an empty one",
     };
     let name = danger.physical.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
-    format!("{}{name} would be {fate}, with its {}", danger.words, danger.holds)
+    format!("{}{name} would be {fate}, and its {} lost", danger.words, danger.holds)
 }

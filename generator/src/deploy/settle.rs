@@ -34,6 +34,7 @@ impl Deployment<'_> {
                         },
                         other => other,
                     })?;
+                    self.holds_lock()?;
                     let mark = self.mark(&stack.id).await?;
                     self.stack.continue_rollback().await?;
                     let ended = self.watch("continuing the rollback", 0, &stack.id, mark.as_deref()).await?;

@@ -44,6 +44,7 @@ struct Stage {
     plan_title: String,
     apply_title: String,
     plan_role: String,
+    plan_if: String,
     role: String,
     plan_group: String,
     group: String,
@@ -119,7 +120,11 @@ fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> St
         guarded: !is_first || name.starts_with("prod"),
         plan_title: format!("plan {name}"),
         apply_title: format!("apply {name}"),
-        plan_role: format!("${{{{ vars.AWS_PLAN_ROLE_ARN_{variable} || vars.AWS_ROLE_ARN_{variable} }}}}"),
+        plan_role: format!("${{{{ vars.AWS_PLAN_ROLE_ARN_{variable} }}}}"),
+        plan_if: format!(
+            "github.event_name == 'pull_request' && github.event.pull_request.head.repo.full_name == github.repository && \
+             vars.AWS_PLAN_ROLE_ARN_{variable} != ''"
+        ),
         role: format!("${{{{ vars.AWS_ROLE_ARN_{variable} }}}}"),
         plan_group: format!("plan-{}-${{{{ github.ref }}}}", plan.stack),
         group: plan.stack.clone(),

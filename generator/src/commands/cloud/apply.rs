@@ -112,11 +112,12 @@ impl Apply {
             wanted: if self.no_items { Contents::new() } else { items::wanted(opened, &deployment).await? },
             prune: self.prune,
             run: !self.no_run && !self.no_items && self.only.is_none(),
+            agreed: false,
         };
         let done = self.all(&deployment, opened, &filling).await;
         let (applied, filled) = done.map_err(|error| placed(error, opened, environment))?;
         report(&applied, &deployment, filled.is_some());
-        filled.as_ref().inspect(|filled| report_items(filled, environment));
+        filled.as_ref().inspect(|filled| report_items(filled));
         Ok(json!({ "stack": applied, "items": filled }))
     }
 
@@ -131,9 +132,10 @@ impl Apply {
             Some(_) => Some(deployment.found().await?),
             None => deployment.find().await?,
         };
-        let (runtime, no_runtime) = match self.only {
-            Some(_) => (None, String::new()),
-            None => order_of(opened, deployment, found.as_ref(), true)?,
+        let (runtime, no_runtime) = match (self.only, &self.change_set) {
+            // A saved change set has its runtime in the bucket already.
+            (Some(_), _) | (_, Some(_)) => (None, String::new()),
+            (None, None) => order_of(opened, deployment, found.as_ref(), true)?,
         };
         let order = Order {
             runtime: runtime.as_ref(),
@@ -146,11 +148,18 @@ impl Apply {
         let settled = self.only.is_some() || order.saved.is_none() && deployment.carried(found.as_ref(), order.runtime);
         if settled && let Some(stack) = &found {
             if self.only.is_none() {
-                deployment.match_protection(stack).await?;
+                deployment.protect(stack).await?;
             }
             let applied = Applied::unchanged(stack.clone());
             deployment.remove_left("apply").await?;
-            if self.no_items || deployment.remembered(&stack.id, filling).await?.settled {
+            if self.no_items {
+                return Ok((applied, None));
+            }
+            let known = deployment.remembered(&stack.id, filling).await?;
+            if known.settled {
+                if known.left {
+                    words("items that left the file are still in their table: `--prune` deletes them");
+                }
                 return Ok((applied, None));
             }
         } else if order.saved.is_none() && deployment.runtime_key(order.runtime, found.as_ref()).is_none() {
@@ -188,7 +197,8 @@ impl Apply {
         if deployment.interrupt.raised() {
             return Err(DeployError::Halfway("the stack is done, the items are not"));
         }
-        let filled = deployment.fill(&stack, known, filling).await?;
+        let agreed = applied.outcome != Outcome::Unchanged;
+        let filled = deployment.fill(&stack, known, &Filling { agreed, ..filling.clone() }).await?;
         Ok((applied, Some(filled)))
     }
 }
@@ -236,15 +246,15 @@ async fn bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, Failur
 }
 
 /// What became of the items and the first run, in words.
-fn report_items(filled: &Filled, environment: &str) {
+fn report_items(filled: &Filled) {
     for (table, agenda) in &filled.tables {
         words(&format!("items of table `{table}`: {agenda}"));
     }
     if let Some(run) = &filled.run {
         words(&format!(
-            "started a first run, {}: function `{}` has the event; what becomes of it is in its log\n  later runs are \
-             the schedule's; `fanggen status --env {environment}` shows the stack",
-            run.scheduled_time, run.function
+            "started a first run, {}: function `{}` has the event; what becomes of it is in the log group `/aws/lambda/{}`\n  \
+             in this version it is the error `kind_not_built`: the functions do not work yet",
+            run.scheduled_time, run.function, run.function
         ));
     }
 }
@@ -259,7 +269,8 @@ fn report(applied: &Applied, deployment: &Deployment<'_>, more: bool) {
         Outcome::Created => words(&format!("{good}created{end}: stack `{name}`")),
         Outcome::Updated => words(&format!("{good}updated{end}: stack `{name}`")),
         Outcome::Started => words(&format!(
-            "started: CloudFormation is at work on stack `{name}`; `fanggen apply --env {}` follows it to its end",
+            "started: CloudFormation is at work on stack `{name}`; `fanggen apply --env {}` follows it to its end, and does \
+             what comes after: items, the first run, protection",
             deployment.environment()
         )),
     }

@@ -1,5 +1,6 @@
 //! `fanggen drift`: whether somebody changed by hand what the stack made.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::Args;
@@ -37,6 +38,8 @@ struct Compared {
     deleted: Vec<Drift>,
     /// Those that CloudFormation cannot compare.
     unknown: Vec<String>,
+    /// Why CloudFormation gave up, where it did.
+    failed: Option<String>,
 }
 
 impl DriftCommand {
@@ -55,6 +58,16 @@ impl DriftCommand {
             0 => String::new(),
             count => format!(", {} that CloudFormation cannot compare", plural(count, "resource")),
         };
+        if let Some(reason) = &compared.failed {
+            words(&format!(
+                "{}warning{}: CloudFormation could not compare everything: {reason}",
+                Style::WARNING,
+                Style::END
+            ));
+            if differs == 0 {
+                return Err(Ended(1).into());
+            }
+        }
         if differs == 0 {
             words(&format!(
                 "{}no drift{}: {} as applied{unknown}",
@@ -64,7 +77,12 @@ impl DriftCommand {
             ));
             return Ok(());
         }
-        words(&format!("{}drift{}: {}{unknown}", Style::WARNING, Style::END, plural(differs, "resource")));
+        words(&format!(
+            "{}drift{}: {}{unknown}\n  apply compares with what was applied, and so does not see it: change it back by hand",
+            Style::WARNING,
+            Style::END,
+            plural(differs, "resource")
+        ));
         Err(Ended(2).into())
     }
 }
@@ -80,13 +98,14 @@ async fn compare(
     deployment.found().await?;
     let stack = &deployment.stack;
     let detection = stack.detect_drift().await.map_err(DeployError::from)?;
+    let mut failed = None;
     loop {
         let (status, reason) = stack.drift_detection(&detection).await.map_err(DeployError::from)?;
         match status.as_str() {
             "DETECTION_IN_PROGRESS" => {}
             // A failure of some resources still compares the others: these are the unknown ones.
             "DETECTION_FAILED" => {
-                words(&format!("CloudFormation could not compare everything: {}", reason.unwrap_or_default()));
+                failed = Some(reason.unwrap_or_else(|| "it does not say why".to_owned()));
                 break;
             }
             _ => break,
@@ -96,8 +115,10 @@ async fn compare(
             () = deployment.interrupt.wait() => return Err(DeployError::Interrupted.into()),
         }
     }
-    let mut compared = Compared::default();
+    let mut compared = Compared { failed, ..Compared::default() };
+    let mut answered = BTreeSet::new();
     for drift in stack.drifts().await.map_err(DeployError::from)? {
+        answered.insert(drift.resource.clone());
         match drift.status.as_str() {
             "IN_SYNC" => compared.same += 1,
             "MODIFIED" => compared.modified.push(drift),
@@ -105,11 +126,9 @@ async fn compare(
             _ => compared.unknown.push(drift.resource),
         }
     }
-    let known: Vec<&String> = compared.modified.iter().chain(&compared.deleted).map(|drift| &drift.resource).collect();
-    let listed = stack.resources().await.map_err(DeployError::from)?.len();
     // Types without drift detection are not in CloudFormation's answer at all.
-    let silent = listed.saturating_sub(known.len() + compared.same + compared.unknown.len());
-    compared.unknown.extend((0..silent).map(|_| "not compared".to_owned()));
+    let silent = stack.resources().await.map_err(DeployError::from)?.into_iter().map(|event| event.resource);
+    compared.unknown.extend(silent.filter(|id| !answered.contains(id)));
     Ok(compared)
 }
 

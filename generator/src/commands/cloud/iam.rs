@@ -49,11 +49,20 @@ impl Iam {
             let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
                 .map_err(|error| DeployError::Other(format!("what was rendered cannot be read back: {error}")))?;
             let manifest = generated.manifest;
+            if let (Some(file), Some(given)) = (&manifest.account, &self.account)
+                && file != given
+            {
+                let words = format!(
+                    "environment `{environment}` is for account {file}, as `[aws] account` says, and not for {given}\n  leave \
+                     `--account` out, or change the file"
+                );
+                return Err(DeployError::Other(words).into());
+            }
             let account = manifest.account.clone().or_else(|| self.account.clone());
             let account = account.ok_or_else(|| {
                 let words = format!(
                     "the policy names exact resources, and `[aws] account` of environment `{environment}` says no \
-                     account\n  add it to the file, or give `--account`"
+                     account\n  add it to the file, or give `--account` (`aws sts get-caller-identity` says which is yours)"
                 );
                 Failure::from(DeployError::Other(words))
             })?;

@@ -56,12 +56,19 @@ pub enum CloudFailure {
     /// What is on disk is not what the file renders to.
     #[error(
         "what is in `{}` is not what the file renders to: nothing was touched\n  run `fanggen render` and look at what \
-         changed, or add `--render`", .0.display()
+         changed, or add `--render` (a saved change set goes with the file that it was made of)", .0.display()
     )]
     Stale(PathBuf),
     /// A deployment that stopped.
     #[error(transparent)]
     Deploy(#[from] DeployError),
+}
+
+impl CloudFailure {
+    /// Whether somebody said no, which is no error.
+    pub fn is_a_no(&self) -> bool {
+        matches!(self, Self::Deploy(DeployError::Declined))
+    }
 }
 
 impl From<BuildError> for Failure {

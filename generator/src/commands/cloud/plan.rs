@@ -25,8 +25,9 @@ pub struct Wish {
 
 /// Shows what an apply would change. Exit code 2 where there is something.
 pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> Done {
-    let rendered = Rendered::of(opened, global, wish.out)?;
-    if rendered.is_stale(environment) {
+    let rendered = Rendered::of(opened, global, wish.out.clone())?;
+    let stale = rendered.is_stale(environment);
+    if stale {
         let (style, end) = (Style::WARNING, Style::END);
         words(&format!(
             "{style}note{end}: {} is stale; apply wants a `fanggen render` first",
@@ -59,7 +60,13 @@ pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> 
         Some(name) => words(&format!(
             "saved as {name}; carry out exactly this with\n  fanggen apply --env {environment} --change-set {name}{stops}"
         )),
-        None if changed => words(&format!("make it so with `fanggen apply --env {environment}`{stops}")),
+        None if changed => {
+            if wish.save {
+                words("only items differ, which no change set holds: nothing was saved");
+            }
+            let render = if stale { "fanggen render && " } else { "" };
+            words(&format!("make it so with `{render}fanggen apply --env {environment}`{stops}"));
+        }
         None => words(&format!("{}nothing to do{}: stack `{stack}` is what was rendered", Style::GOOD, Style::END)),
     }
     if changed { Err(Ended(2).into()) } else { Ok(()) }

@@ -222,6 +222,13 @@ impl Changes {
         self.dangers.iter()
     }
 
+    /// Whether data that was retained is retained no more.
+    #[must_use]
+    pub fn retains_no_more(&self) -> bool {
+        let off = |setting: &Setting| setting.name == "data.retain" && setting.after == Some(false.into());
+        self.settings.iter().any(off)
+    }
+
     /// All of it for people, with colours, which anstream takes out where there is no terminal.
     #[must_use]
     pub fn text(&self) -> impl std::fmt::Display {

@@ -1,5 +1,7 @@
 //! The door to S3 for what destroy does: counts what a bucket holds, empties it, and deletes it.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_s3::Client;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde::Serialize;
@@ -24,6 +26,7 @@ pub const CALLS: &[Call] = &[
     Call::new("s3:DeleteBucket", BUCKET),
     Call::new("s3:DeleteObject", On::Objects),
     Call::new("s3:DeleteObjectVersion", On::Objects),
+    Call::new("s3:GetBucketTagging", BUCKET),
     Call::new("s3:ListBucket", BUCKET),
     Call::new("s3:ListBucketMultipartUploads", BUCKET),
     Call::new("s3:ListBucketVersions", BUCKET),
@@ -68,6 +71,19 @@ impl Contents {
             },
             other => other,
         })
+    }
+
+    /// The tags of a bucket; none where there is no such bucket.
+    ///
+    /// # Errors
+    /// A call that failed.
+    pub async fn tags(&self, bucket: &str) -> Result<BTreeMap<String, String>, CallError> {
+        let call = self.client.get_bucket_tagging().bucket(bucket).expected_bucket_owner(&self.owner);
+        match call.send().await.map_err(|error| CallError::of("s3:GetBucketTagging", error)) {
+            Ok(answer) => Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect()),
+            Err(error) if error.is_absent() || error.is("NoSuchTagSet") => Ok(BTreeMap::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Counts objects and versions; none where there is no such bucket.

@@ -1,5 +1,7 @@
 //! The door to CloudWatch Logs: whether a log group is there, and deleting one that outlived its stack.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_cloudwatchlogs::Client;
 
 use super::account::Account;
@@ -10,6 +12,7 @@ use super::call::CallError;
 pub const CALLS: &[Call] = &[
     Call::new("logs:DeleteLogGroup", On::Each("AWS::Logs::LogGroup")),
     Call::new("logs:DescribeLogGroups", On::Everything("LogGroupsAreListedWithoutAResource")),
+    Call::new("logs:ListTagsForResource", On::Each("AWS::Logs::LogGroup")),
 ];
 
 /// The door.
@@ -32,6 +35,19 @@ impl Logs {
         let answer = self.0.describe_log_groups().log_group_name_prefix(group).send().await;
         let answer = answer.map_err(|error| CallError::of("logs:DescribeLogGroups", error))?;
         Ok(answer.log_groups().iter().any(|found| found.log_group_name() == Some(group)))
+    }
+
+    /// The tags of a log group, by its ARN; none where there is no such group.
+    ///
+    /// # Errors
+    /// A call that failed.
+    pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
+        let answer = self.0.list_tags_for_resource().resource_arn(arn).send().await;
+        match answer.map_err(|error| CallError::of("logs:ListTagsForResource", error)) {
+            Ok(answer) => Ok(answer.tags.unwrap_or_default().into_iter().collect()),
+            Err(error) if error.is_absent() => Ok(BTreeMap::new()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Deletes a log group with all its events; an absent one is gone already.

@@ -1,6 +1,6 @@
 //! The door to DynamoDB: the rows of the items' tables, and tables that outlived their stack.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -35,6 +35,7 @@ pub const CALLS: &[Call] = &[
     Call::new("dynamodb:BatchWriteItem", TABLE),
     Call::new("dynamodb:DeleteTable", TABLE),
     Call::new("dynamodb:DescribeTable", TABLE),
+    Call::new("dynamodb:ListTagsOfResource", TABLE),
     Call::new("dynamodb:Scan", TABLE),
     Call::new("dynamodb:UpdateTable", TABLE),
 ];
@@ -82,6 +83,23 @@ impl Tables {
                 status: table.table_status.map_or_else(String::new, |status| status.as_str().to_owned()),
             })),
         }
+    }
+
+    /// The tags of a table; none where there is no such table.
+    ///
+    /// # Errors
+    /// A call that failed.
+    pub async fn tags(&self, table: &str) -> Result<BTreeMap<String, String>, CallError> {
+        const ACTION: &str = "dynamodb:ListTagsOfResource";
+        let found = self.0.describe_table().table_name(table).send().await;
+        let arn = match found.map_err(|error| CallError::of("dynamodb:DescribeTable", error)) {
+            Err(error) if error.is_absent() => return Ok(BTreeMap::new()),
+            other => other?.table.and_then(|table| table.table_arn).unwrap_or_default(),
+        };
+        // A table has 50 tags at most, and a page has as many.
+        let answer = self.0.list_tags_of_resource().resource_arn(arn).send().await;
+        let tags = answer.map_err(|error| CallError::of(ACTION, error))?.tags.unwrap_or_default();
+        Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 
     /// Reads all rows, as hashes by the attribute that holds their key. Rows without one are none of ours.

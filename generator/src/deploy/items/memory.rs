@@ -102,6 +102,12 @@ impl Memory {
             })
     }
 
+    /// Whether rows left the file, and were in one of these tables still.
+    #[must_use]
+    pub fn has_left(&self, wanted: &BTreeMap<String, Wanted>) -> bool {
+        wanted.keys().any(|table| self.tables.get(table).is_some_and(|applied| applied.left))
+    }
+
     /// What was applied last to a table, if it is the same table still.
     #[must_use]
     pub fn of(&self, table: &str, id: &str) -> Applied {

@@ -1,5 +1,7 @@
 //! Making the bucket of artifacts: encrypted, versioned, private, closed to plain HTTP, and marked last as complete.
 
+use std::time::Duration;
+
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::types;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -7,9 +9,14 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use serde_json::json;
 
-use super::{Bucket, BucketError, CREATE, ENCRYPT, LIFECYCLE, OWNERSHIP, POLICY, PRIVATE, READY, TAG, VERSION};
+use super::{
+    Bucket, BucketError, CREATE, ENCRYPT, LIFECYCLE, OWNERSHIP, POLICY, PRIVATE, READY, TAG, TAGGING, VERSION,
+};
 use crate::deploy::doors::call::CallError;
 
+/// How often, and how far apart, a bucket is tried to be made whose name is not free yet: for a minute.
+const CREATE_TRIES: u32 = 30;
+const CREATE_WAIT: Duration = Duration::from_secs(2);
 /// Days for which a version is kept that was replaced.
 const OLD_VERSIONS_DAYS: i32 = 30;
 /// Days after which an upload in parts is given up.
@@ -28,11 +35,16 @@ impl Bucket {
             .bucket(&self.name)
             .object_ownership(types::ObjectOwnership::BucketOwnerEnforced)
             .set_create_bucket_configuration(place);
-        match call.send().await.map_err(|error| CallError::of(CREATE, error)) {
-            Err(error) if error.is("BucketAlreadyOwnedByYou") => Ok(()),
-            Err(error) if error.is("BucketAlreadyExists") => Err(BucketError::Theirs(self.name.clone())),
-            other => Ok(other.map(drop)?),
+        for _ in 0..CREATE_TRIES {
+            match call.clone().send().await.map_err(|error| CallError::of(CREATE, error)) {
+                Err(error) if error.is("BucketAlreadyOwnedByYou") => return Ok(()),
+                Err(error) if error.is("BucketAlreadyExists") => return Err(BucketError::Theirs(self.name.clone())),
+                // The name was given up a moment ago, or somebody else is making it just now.
+                Err(error) if error.is("OperationAborted") => tokio::time::sleep(CREATE_WAIT).await,
+                other => return Ok(other.map(drop)?),
+            }
         }
+        Ok(call.send().await.map(drop).map_err(|error| CallError::of(CREATE, error))?)
     }
 
     pub(super) async fn set_up(&self) -> Result<(), CallError> {
@@ -69,7 +81,16 @@ impl Bucket {
         done(OWNERSHIP, call.ownership_controls(controls).send().await)?;
         // Last: its presence says that all of the above was done.
         let tag = built(types::Tag::builder().key(READY.0).value(READY.1).build())?;
-        let tags = built(types::Tagging::builder().tag_set(tag).build())?;
+        // Tags that others put on it stay.
+        let others = client.get_bucket_tagging().bucket(name).expected_bucket_owner(owner).send().await;
+        let others = match others.map_err(|error| CallError::of(TAGGING, error)) {
+            Ok(answer) => answer.tag_set,
+            Err(error) if error.is("NoSuchTagSet") || error.is_absent() => Vec::new(),
+            Err(error) => return Err(error),
+        };
+        let others = others.into_iter().filter(|other| other.key != READY.0);
+        let tags = types::Tagging::builder().set_tag_set(Some(others.chain([tag]).collect()));
+        let tags = built(tags.build())?;
         let call = client.put_bucket_tagging().bucket(name).expected_bucket_owner(owner);
         done(TAG, call.tagging(tags).send().await)
     }

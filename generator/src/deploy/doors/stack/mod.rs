@@ -51,6 +51,8 @@ calls! {
     PROTECT = "UpdateTerminationProtection" on On::Stack,
     CONTINUE = "ContinueUpdateRollback" on On::Stack,
     DETECT_DRIFT = "DetectStackDrift" on On::Stack,
+    // Not a call of ours: what the one before makes CloudFormation do.
+    DETECT_EACH = "DetectStackResourceDrift" on On::Stack,
     DRIFT_STATUS = "DescribeStackDriftDetectionStatus" on NO_STACK,
     DRIFTS = "DescribeStackResourceDrifts" on On::Stack,
     // Not calls of ours: what a change set with tags needs.

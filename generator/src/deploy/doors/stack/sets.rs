@@ -205,6 +205,11 @@ impl Stack {
         let call = self.client.delete_change_set().stack_name(&self.name).change_set_name(name);
         match call.send().await.map_err(|error| CallError::of(DELETE_SET, error)) {
             Err(error) if error.is_absent() => Ok(()),
+            // One that was carried out stays with its stack, and is in nobody's way.
+            Err(error) if error.is("InvalidChangeSetStatus") => {
+                let now = self.change_set(name).await?.map(|set| set.execution).unwrap_or_default();
+                if now.starts_with("EXECUTE_") { Ok(()) } else { Err(error) }
+            }
             other => other.map(drop),
         }
     }

@@ -37,6 +37,14 @@ impl Step {
         self
     }
 
+    /// The physical name of the resource that was told of last.
+    pub fn named(mut self, physical: &str) -> Self {
+        if let Some(event) = self.events.last_mut() {
+            event.physical = physical.to_owned();
+        }
+        self
+    }
+
     /// How many polls this state outlasts, where it is not one.
     pub fn polls(self, polls: usize) -> Self {
         Self { polls, ..self }
@@ -57,7 +65,8 @@ pub struct Event {
 impl Event {
     pub(super) fn new(logical: &str, kind: &str, status: &str, reason: &str) -> Self {
         let own = |text: &str| text.to_owned();
-        let physical = if status == "CREATE_FAILED" { String::new() } else { format!("{logical}-physical") };
+        let physical =
+            if status == "CREATE_FAILED" { String::new() } else { format!("{}-physical", logical.to_lowercase()) };
         Self {
             logical: own(logical),
             kind: own(kind),
