@@ -276,6 +276,23 @@ fn nothing_is_changed_without_a_yes() {
     }
     let said = at_a_terminal(&site, &["apply", "--no-run"], "y");
     assert!(said.0 == 0 && said.1.contains("created: stack `asked-dev`"), "{said:?}");
+    // Rows are asked about, too: a stack that is what was rendered has nothing to ask for.
+    site.deployed.edit(r#""Netflix""#, r#""Meta""#);
+    let tables = aws_sdk_dynamodb::Client::new(&sdk());
+    let rows = || {
+        let all = block_on(tables.scan().table_name("asked-dev-companies-182da4").send()).expect("rows");
+        let names = all.items().iter().map(|row| row["name"].as_s().expect("text").clone());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = rows();
+    site.run(&["apply", "--prune"])
+        .ends(1, "error: there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`\n");
+    let said = at_a_terminal(&site, &["apply", "--prune"], "n");
+    let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 as before\n  + Meta\n  - Netflix\n\n\
+                    Write them? [y/N] the stack is as it was\n";
+    assert!(said.0 == 1 && said.1.ends_with(question) && rows() == before, "{said:?}");
+    let said = at_a_terminal(&site, &["apply", "--prune"], "y");
+    assert!(said.0 == 0 && rows() != before, "{said:?}");
     let said = at_a_terminal(&site, &["destroy"], "n");
     let question = "Destroy all of it? This cannot be undone. [y/N] the stack is as it was\n";
     assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");
