@@ -77,11 +77,11 @@ impl Deployment<'_> {
     /// # Errors
     /// A file that cannot be read, and failed calls.
     pub async fn upload(&self, runtime: &Runtime) -> Result<(), DeployError> {
-        if self.bucket.has(&runtime.key).await? {
-            return Ok(());
-        }
         let disk = |source| DeployError::Disk { path: runtime.path.display().to_string(), source };
         let bytes = fs::read(&runtime.path).map_err(disk)?;
+        if self.bucket.holds(&runtime.key, &bytes).await? {
+            return Ok(());
+        }
         self.audience.say(&format!("uploading the runtime ({:.1} MB)", bytes.len() as f64 / 1e6));
         Ok(self.bucket.put(&runtime.key, bytes).await?)
     }
@@ -192,7 +192,7 @@ impl Deployment<'_> {
         self.ensure_bucket().await?;
         let hash: String = Sha256::digest(template).iter().map(|byte| format!("{byte:02x}")).collect();
         let key = format!("templates/{hash}.yaml");
-        if !self.bucket.has(&key).await? {
+        if !self.bucket.holds(&key, template.as_bytes()).await? {
             self.bucket.put(&key, template.clone().into_bytes()).await?;
         }
         Ok(Body::At(self.bucket.address(&key)))

@@ -4,6 +4,9 @@ mod setup;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types;
+use aws_smithy_types::base64;
+use sha2::{Digest as _, Sha256};
 
 use super::account::{Account, Identity};
 use super::allow::{Call, On, calls};
@@ -164,12 +167,28 @@ impl Bucket {
         }
     }
 
+    /// Whether an object of exactly these bytes is there: S3's own hash of them says so, since whoever else may write to
+    /// the bucket could have put something else under the key.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn holds(&self, key: &str, bytes: &[u8]) -> Result<bool, CallError> {
+        let call = self.client.head_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let call = call.checksum_mode(types::ChecksumMode::Enabled);
+        match call.send().await.map_err(|error| CallError::of(GET, error)) {
+            Ok(answer) => Ok(answer.checksum_sha256.as_deref() == Some(&sha256(bytes))),
+            Err(error) if error.is_absent() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Puts an object whose key is a hash of its content.
     ///
     /// # Errors
     /// A failed call.
     pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<(), CallError> {
         let call = self.client.put_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        let call = call.checksum_sha256(sha256(&bytes));
         call.body(ByteStream::from(bytes)).send().await.map(drop).map_err(|error| CallError::of(PUT, error))
     }
 
@@ -249,4 +268,9 @@ impl Bucket {
         let suffix = if self.partition == "aws-cn" { ".cn" } else { "" };
         format!("https://s3.{}.amazonaws.com{suffix}/{}/{key}", self.region, self.name)
     }
+}
+
+/// The hash of bytes as S3 writes it.
+fn sha256(bytes: &[u8]) -> String {
+    base64::encode(Sha256::digest(bytes))
 }
