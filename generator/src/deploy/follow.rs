@@ -74,9 +74,12 @@ pub async fn follow(
         }
         if quiet >= QUIET {
             quiet = 0;
-            let status = stack.describe(Some(id)).await?.map_or_else(|| "DELETE_COMPLETE".to_owned(), |now| now.status);
-            if !status.ends_with("_IN_PROGRESS") {
-                return Ok(Ended { status, events });
+            // Where this fails, the looks at the events say so soon enough.
+            if let Ok(now) = stack.describe(Some(id)).await {
+                let status = now.map_or_else(|| "DELETE_COMPLETE".to_owned(), |now| now.status);
+                if !status.ends_with("_IN_PROGRESS") {
+                    return Ok(Ended { status, events });
+                }
             }
         }
         tokio::select! {
