@@ -293,6 +293,12 @@ fn nothing_is_changed_without_a_yes() {
     assert!(said.0 == 1 && said.1.ends_with(question) && rows() == before, "{said:?}");
     let said = at_a_terminal(&site, &["apply", "--prune"], "y");
     assert!(said.0 == 0 && rows() != before, "{said:?}");
+    // A yes to the stack is none to the rows that go.
+    site.deployed.edit("[functions]", "[functions]\nmemory_mb = 512").edit(r#""Meta""#, r#""Google""#).render();
+    let before = rows();
+    let said = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
+    let done = "Write them? [y/N] the stack is done; rows that were not agreed to are as they were\n";
+    assert!(said.0 == 1 && said.1.ends_with(done) && rows() == before, "{said:?}");
     let said = at_a_terminal(&site, &["destroy"], "n");
     let question = "Destroy all of it? This cannot be undone. [y/N] the stack is as it was\n";
     assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");

@@ -103,15 +103,20 @@ impl Deployment<'_> {
             return Ok(Applied::unchanged(found));
         };
         if let Err(stop) = self.agreed(&proposal, order).await {
-            if order.saved.is_none()
-                && let Err(error) = self.give_up(proposal).await
-            {
-                self.audience.say(&format!("note: the change set cannot be removed: {error}"));
+            if order.saved.is_none() {
+                self.give_up_aloud(proposal).await;
             }
             return Err(stop);
         }
         let fresh = found.is_none_or(|found| found.standing() == Standing::Shell);
         self.carry_out(proposal, order, fresh).await
+    }
+
+    /// Gives a proposal up; where that fails, why it was given up is still what matters more.
+    async fn give_up_aloud(&self, proposal: Proposal) {
+        if let Err(error) = self.give_up(proposal).await {
+            self.audience.say(&format!("note: the change set cannot be removed: {error}"));
+        }
     }
 
     async fn agreed(&self, proposal: &Proposal, order: &Order<'_>) -> Result<(), DeployError> {
@@ -122,9 +127,10 @@ impl Deployment<'_> {
         Self::guard(&proposal.changes, order.replace)?;
         self.agree("Apply these changes?").await?;
         // Known to whoever would remove the bucket, before there is anything that uses it.
-        let noted = self.bucket.write(&self.user_key(), "{}", None).await?;
-        if noted.is_none() && !self.bucket.has(&self.user_key()).await? {
-            return Err(DeployError::NoBucket(self.bucket.name.clone()));
+        // What an interrupted destroy noted of an earlier life is not true of this one.
+        match self.bucket.put(&self.user_key(), b"{}".to_vec()).await {
+            Err(error) if error.is_absent() => return Err(DeployError::NoBucket(self.bucket.name.clone())),
+            other => other?,
         }
         match order.runtime {
             Some(runtime) => self.upload(runtime).await,
@@ -137,7 +143,7 @@ impl Deployment<'_> {
         // The last moment in which nothing is changed yet.
         if self.interrupt.raised() {
             if order.saved.is_none() {
-                self.give_up(proposal).await?;
+                self.give_up_aloud(proposal).await;
             }
             return Err(DeployError::Interrupted);
         }

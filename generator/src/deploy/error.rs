@@ -99,6 +99,9 @@ pub enum DeployError {
     /// Someone said no.
     #[error("the stack is as it was")]
     Declined,
+    /// Someone said yes to the stack, and no to its items.
+    #[error("the stack is done; rows that were not agreed to are as they were")]
+    DeclinedItems,
     /// Nobody was there to say yes.
     #[error("there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`")]
     NobodyToAsk,

@@ -118,7 +118,15 @@ impl Deployment<'_> {
             let agenda = Agenda::of(&memory.of(name, &table.id), wanted, &there, filling.prune);
             // Rows that go are asked about in any case.
             if agenda.writes() > 0 && !(filling.agreed && agenda.delete.is_empty()) {
-                self.agree(&format!("items of table `{name}`: {agenda}\n\nWrite them?")).await?;
+                let asked = self.agree(&format!("items of table `{name}`: {agenda}\n\nWrite them?")).await;
+                // After a change of the stack, it is not as it was.
+                asked.map_err(|stop| match stop {
+                    DeployError::Declined if filling.agreed => DeployError::DeclinedItems,
+                    DeployError::Interrupted if filling.agreed => {
+                        DeployError::Halfway("the stack is done, the items are not")
+                    }
+                    other => other,
+                })?;
             }
             self.holds_lock()?;
             if agenda.writes() > 0 {

@@ -67,7 +67,7 @@ pub enum CloudFailure {
 impl CloudFailure {
     /// Whether somebody said no, which is no error.
     pub fn is_a_no(&self) -> bool {
-        matches!(self, Self::Deploy(DeployError::Declined))
+        matches!(self, Self::Deploy(DeployError::Declined | DeployError::DeclinedItems))
     }
 }
 
