@@ -331,6 +331,15 @@ impl Opened {
         })
     }
 
+    /// The environment that was asked for, or all of them.
+    #[cfg(feature = "aws")]
+    fn environments(&self, asked: Option<&str>) -> Result<Vec<String>, Failure> {
+        match asked {
+            Some(_) => Ok(vec![self.environment(asked)?.to_owned()]),
+            None => Ok(self.config.environments.clone()),
+        }
+    }
+
     fn pipeline(&self, environment: &str) -> Result<&Pipeline, Failure> {
         self.config.pipelines.get(environment).ok_or(Failure::Mistakes)
     }

@@ -39,10 +39,7 @@ impl Status {
     pub fn execute(self, global: &Global) -> Done {
         let opened = global.open(Severity::Error)?;
         let rendered = Rendered::of(&opened, global, None)?;
-        let environments = match &self.env {
-            Some(asked) => vec![opened.environment(Some(asked))?.to_owned()],
-            None => opened.config.environments.clone(),
-        };
+        let environments = opened.environments(self.env.as_deref())?;
         let work = async {
             let mut all = Vec::new();
             for environment in environments {
