@@ -37,12 +37,14 @@ impl Rendered {
     }
 
     /// Whether what is on the disk for an environment is not what the file renders to.
+    #[cfg(feature = "aws")]
     pub fn is_stale(&self, environment: &str) -> bool {
         let inside = self.folder.join(environment);
         self.changes.iter().any(|change| change.path.starts_with(&inside))
     }
 
     /// One file of an environment.
+    #[cfg(feature = "aws")]
     pub fn text(&self, environment: &str, name: &str) -> &str {
         let path = format!("{environment}/{name}");
         self.artifacts.iter().find(|artifact| artifact.path == path).map_or("", |artifact| &artifact.text)
