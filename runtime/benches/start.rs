@@ -39,7 +39,7 @@ fn chunk(number: usize) -> String {
             Record::new(run.as_str(), "companies", item)
         })
         .collect();
-    serde_json::to_string(&Message::new(Chunk::of(&run, &records), records)).expect("serializable")
+    serde_json::to_string(&Message::new(Chunk::of(&run, number as u64, &records), records)).expect("serializable")
 }
 
 /// The most memory that the process had, in MB, as the kernel says it.

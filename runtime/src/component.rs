@@ -6,13 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 pub use crate::card::{Card, Pace, Permission, Quota, Role, Scope, Seed, Store, TextFlow, Unit};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::Page;
 use crate::record::{Item, Record};
-use crate::run::Chunk;
+use crate::run::{Chunk, RunId};
+use crate::state::Counts;
 use crate::tree::{Fault, Tree};
 use crate::values::RelativePath;
 
@@ -29,6 +30,8 @@ pub struct Binding {
     pub contact: Option<String>,
     /// The items that came with the run for a source: in the schedule's input, or in `pipeline.toml` itself.
     pub given: Vec<Item>,
+    /// The table of what functions remember, where there is one.
+    pub state: Option<String>,
 }
 
 /// A component, ready to run.
@@ -41,16 +44,22 @@ pub enum Opened {
     Sink(Box<dyn Sink>),
 }
 
-/// Gives the items of a run, page by page.
+/// An item as a source gives it; one that could not be read comes with the reason, and fails alone.
+pub type Given = (Item, Option<Error>);
+
+/// Gives the items of a run, one by one.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// The next page, or none at the end.
+    /// The next item, or none at the end.
     ///
     /// # Errors
     /// What keeps the source as a whole from being read.
-    async fn next(&mut self) -> Result<Option<Page>, Error>;
+    async fn next(&mut self) -> Result<Option<Given>, Error>;
 
-    /// Goes on after the page with this cursor.
+    /// The place behind the item that was given last, whatever changes in the source meanwhile.
+    fn cursor(&self) -> String;
+
+    /// Goes on at such a place.
     ///
     /// # Errors
     /// A cursor that is not one of this source's.
@@ -59,15 +68,21 @@ pub trait Source: Send + Sync {
 
 /// Adds to the records of a chunk, which move through it together.
 ///
-/// It returns what flows on. It never fails as a whole: what goes wrong is noted on each record that it concerns.
-/// Records that failed before do not come here.
+/// It returns what flows on. It never fails as a whole: what goes wrong is noted on each record that it concerns, as a
+/// transient failure where another try may help. Records that failed before do not come here.
 #[async_trait]
 pub trait Stage: Send + Sync {
     /// Its name in the pipeline, by which its failures are known.
     fn name(&self) -> &str;
 
-    /// Does the stage's work on these records.
-    async fn apply(&self, records: Vec<Record>) -> Vec<Record>;
+    /// Does the stage's work on these records, no longer than until the deadline.
+    async fn apply(&self, records: Vec<Record>, deadline: Instant) -> Vec<Record>;
+
+    /// What the findings of this stage depend on beside text and language, where they are paid for: they are then
+    /// remembered, and no text is paid for twice.
+    fn paid(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Keeps or passes on the finished records of a chunk; the same chunk again changes nothing.
@@ -78,6 +93,15 @@ pub trait Sink: Send + Sync {
     /// # Errors
     /// What kept it from being written.
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error>;
+
+    /// All chunks of a run are written. Whoever wrote the last one says so, perhaps more than once; a sink that does
+    /// nothing then says no.
+    ///
+    /// # Errors
+    /// What kept the sink from doing what it does at the end of a run.
+    async fn complete(&self, _run: &RunId, _counts: Counts) -> Result<bool, Error> {
+        Ok(false)
+    }
 }
 
 #[cfg(feature = "cards")]

@@ -3,12 +3,16 @@
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
+use crate::analysis::Analyst;
 use crate::error::Error;
-use crate::items::Page;
+use crate::meter::Meter;
+use crate::record::Item;
 use crate::run::Message;
+use crate::state::State;
 
 /// A bucket of objects.
 #[async_trait]
@@ -28,10 +32,34 @@ pub type Row = serde_json::Map<String, serde_json::Value>;
 pub struct Scan<'a> {
     /// The attribute that holds the key of an item.
     pub key: &'a str,
-    /// In how many parts the table may be read at once.
+    /// The attributes that are read beside the key; all of them where it is empty.
+    pub attributes: &'a [String],
+    /// Which part of the table, counted from zero.
+    pub segment: u64,
+    /// Of how many parts.
     pub segments: u64,
-    /// The cursor of the page before, where there was one.
+    /// Where to go on: [`Scanned::after`] of the page before, or [`Found::place`] of an item.
     pub after: Option<&'a str>,
+}
+
+/// A page of a table.
+#[derive(Clone, Debug, Default)]
+pub struct Scanned {
+    /// Its items.
+    pub items: Vec<Found>,
+    /// Where the next page starts; none where this was the last one.
+    pub after: Option<String>,
+}
+
+/// An item of a table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// The item.
+    pub item: Item,
+    /// Why it could not be read, where it could not: it fails alone.
+    pub error: Option<Error>,
+    /// Where to go on behind it.
+    pub place: String,
 }
 
 /// A table of rows.
@@ -44,21 +72,60 @@ pub trait Rows: Send + Sync {
     /// What kept them from being put.
     async fn put(&self, rows: Vec<Row>) -> Result<String, Error>;
 
-    /// A page of the items that the table holds; none at the end.
+    /// A page of the items that the table holds.
     ///
     /// # Errors
     /// What kept it from being read.
-    async fn scan(&self, scan: Scan<'_>) -> Result<Option<Page>, Error>;
+    async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error>;
 }
 
 /// A queue between two functions.
 #[async_trait]
 pub trait Queue: Send + Sync {
-    /// Sends messages.
+    /// Sends messages, in as few calls as the queue admits.
     ///
     /// # Errors
-    /// What kept them from being sent.
+    /// What kept them from being sent; some may have been.
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error>;
+
+    /// Hides a message that was received from everybody for so long.
+    ///
+    /// # Errors
+    /// What kept the queue from hiding it.
+    async fn hide(&self, receipt: &str, wait: Duration) -> Result<(), Error>;
+}
+
+/// Something said to whoever listens: a message of a queue, a notification.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Post {
+    /// What it is known by, so that whoever gets it twice can tell.
+    pub key: String,
+    /// A line for people, where the listener is one.
+    pub subject: Option<String>,
+    /// What is said.
+    pub body: String,
+    /// More words about it, by name.
+    pub attributes: Vec<(&'static str, String)>,
+}
+
+/// A queue or a topic to which others listen.
+#[async_trait]
+pub trait Outbox: Send + Sync {
+    /// Posts these, in as few calls as the other side admits.
+    ///
+    /// # Errors
+    /// What kept them from being taken; some may have been. `message_too_long` where one can never be.
+    async fn post(&self, posts: Vec<Post>) -> Result<(), Error>;
+}
+
+/// A secret that is kept elsewhere.
+#[async_trait]
+pub trait Secret: Send + Sync {
+    /// Reads it. It is never logged, and never part of an error.
+    ///
+    /// # Errors
+    /// What kept it from being read.
+    async fn read(&self) -> Result<String, Error>;
 }
 
 /// All doors of a place where functions run.
@@ -69,17 +136,47 @@ pub trait Doors: Send + Sync {
     /// No bucket here.
     fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error>;
 
-    /// The table of this name.
+    /// The table of this name or ARN.
     ///
     /// # Errors
     /// No table here.
     fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error>;
 
-    /// The queue of this name.
+    /// The queue of this name, or in AWS of this URL.
     ///
     /// # Errors
     /// No queue here.
     fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error>;
+
+    /// What functions remember, in the table of this name.
+    ///
+    /// # Errors
+    /// No memory here.
+    fn state(&self, table: &str) -> Result<Arc<dyn State>, Error>;
+
+    /// The queue (by its URL) that others listen to.
+    ///
+    /// # Errors
+    /// No such queue here.
+    fn outbox(&self, queue: &str) -> Result<Arc<dyn Outbox>, Error>;
+
+    /// The topic (by its ARN) that others listen to.
+    ///
+    /// # Errors
+    /// No such topic here.
+    fn topic(&self, arn: &str) -> Result<Arc<dyn Outbox>, Error>;
+
+    /// Whoever answers questions about texts.
+    ///
+    /// # Errors
+    /// Nobody here.
+    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error>;
+
+    /// The secret of this ARN.
+    ///
+    /// # Errors
+    /// No secrets here.
+    fn secret(&self, arn: &str) -> Result<Arc<dyn Secret>, Error>;
 
     /// A file that belongs to the pipeline, opened for reading; `store` is the bucket it was uploaded to, where there
     /// is one.
@@ -93,4 +190,7 @@ pub trait Doors: Send + Sync {
     /// # Errors
     /// No disk that lasts here.
     fn folder(&self, sink: &str) -> Result<PathBuf, Error>;
+
+    /// What is counted while components work.
+    fn meter(&self) -> Arc<Meter>;
 }

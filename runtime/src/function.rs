@@ -34,13 +34,14 @@ impl PartialEq for Part {
 impl Part {
     /// What the component is told when it is opened.
     #[must_use]
-    pub fn binding(&self, contact: Option<&str>) -> Binding {
+    pub fn binding(&self, function: &Function) -> Binding {
         Binding {
             name: self.name.clone(),
             on: self.on.clone(),
             pace: self.pace,
-            contact: contact.map(Into::into),
+            contact: function.contact.clone(),
             given: Vec::new(),
+            state: function.state.clone(),
         }
     }
 
@@ -78,7 +79,18 @@ pub enum Inlet {
     /// The schedule: the items of these sources.
     Schedule(Vec<Part>),
     /// The queue before it.
-    Queue,
+    Queue(Intake),
+}
+
+/// The queue before a function, and what becomes of its messages in the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Intake {
+    /// The queue, to say there when a message is to come again.
+    pub queue: Option<String>,
+    /// The queue for messages that nobody can read.
+    pub dead: Option<String>,
+    /// After how many receives SQS itself takes a message for dead.
+    pub receives: Option<u64>,
 }
 
 /// Where a function's records go.
@@ -128,6 +140,9 @@ const FUNCTION: &str = "FANG_FUNCTION";
 const CONTACT: &str = "FANG_CONTACT";
 const STATE: &str = "FANG_STATE";
 const OUT: &str = "FANG_OUT";
+const QUEUE: &str = "FANG_QUEUE";
+const DEAD: &str = "FANG_DEAD";
+const RECEIVES: &str = "FANG_RECEIVES";
 
 const fn prefix(role: Role) -> &'static str {
     match role {
@@ -153,6 +168,16 @@ impl Function {
         }
         if let Some(state) = &self.state {
             put(STATE.into(), state, true);
+        }
+        if let Inlet::Queue(intake) = &self.inlet {
+            for (name, queue) in [(QUEUE, &intake.queue), (DEAD, &intake.dead)] {
+                if let Some(queue) = queue {
+                    put(name.into(), queue, true);
+                }
+            }
+            if let Some(receives) = intake.receives {
+                put(RECEIVES.into(), &receives.to_string(), false);
+            }
         }
         let mut parts = |role: Role, parts: &[Part]| {
             for (place, part) in parts.iter().enumerate() {
@@ -196,13 +221,23 @@ impl Function {
                 .collect()
         };
         let (sources, stages, sinks) = (parts(Role::Source)?, parts(Role::Stage)?, parts(Role::Sink)?);
+        let number = |text: &String| {
+            text.parse().map_err(|_| {
+                Error::permanent("settings_unreadable", format!("`{RECEIVES}`: `{text}` is not a number of receives"))
+            })
+        };
+        let intake = Intake {
+            queue: variables.get(QUEUE).cloned(),
+            dead: variables.get(DEAD).cloned(),
+            receives: variables.get(RECEIVES).map(number).transpose()?,
+        };
         Ok(Self {
             pipeline: required(PIPELINE)?,
             environment: required(ENVIRONMENT)?,
             name: required(FUNCTION)?,
             contact: variables.get(CONTACT).cloned(),
             state: variables.get(STATE).cloned(),
-            inlet: if sources.is_empty() { Inlet::Queue } else { Inlet::Schedule(sources) },
+            inlet: if sources.is_empty() { Inlet::Queue(intake) } else { Inlet::Schedule(sources) },
             stages,
             outlets: match variables.get(OUT) {
                 Some(queue) => Outlets::Queue(queue.clone()),
@@ -254,13 +289,17 @@ mod tests {
 
     #[test]
     fn every_kind_survives_the_way_through_the_environment() {
+        let queue = || {
+            let (queue, dead) = (Some("https://sqs/1/q".into()), Some("https://sqs/1/q-dead".into()));
+            Inlet::Queue(Intake { queue, dead, receives: Some(10) })
+        };
         for kind in kinds::all() {
             let part = part(kind);
             let out = Outlets::Queue("https://queue".into());
             let function = match kind.card.role {
                 Role::Source => around(Inlet::Schedule(vec![part]), vec![], out),
-                Role::Stage => around(Inlet::Queue, vec![part.clone(), part], out),
-                Role::Sink => around(Inlet::Queue, vec![], Outlets::Sinks(vec![part.clone(), part])),
+                Role::Stage => around(queue(), vec![part.clone(), part], out),
+                Role::Sink => around(queue(), vec![], Outlets::Sinks(vec![part.clone(), part])),
             };
             let variables = function.to_env().into_iter().map(|variable| (variable.name, variable.value)).collect();
             let again = Function::from_env(&variables).unwrap_or_else(|error| panic!("{kind:?}: {error}"));

@@ -55,15 +55,6 @@ impl Columns {
     }
 }
 
-/// Some items, and how to go on after them.
-#[derive(Debug, Default)]
-pub struct Page {
-    /// The items; one that could not be read comes with the reason, and fails alone.
-    pub items: Vec<(Item, Option<Error>)>,
-    /// Where to resume after these.
-    pub cursor: String,
-}
-
 /// The attributes of a row, all as text.
 pub type Cells = BTreeMap<String, String>;
 

@@ -1,5 +1,8 @@
 //! The components of a sentiment pipeline and the function that runs them: event -> source -> stages -> sinks.
 
+pub mod analysis;
+#[cfg(feature = "aws")]
+pub mod answer;
 pub mod card;
 #[cfg(feature = "aws")]
 pub mod cloud;
@@ -9,12 +12,18 @@ pub mod error;
 pub mod fetch;
 pub mod flow;
 pub mod function;
+#[cfg(feature = "aws")]
+pub mod intake;
 pub mod items;
 pub mod kinds;
+#[cfg(feature = "aws")]
+pub mod log;
+pub mod meter;
 pub mod record;
 pub mod run;
 pub mod sinks;
 pub mod sources;
 pub mod stages;
+pub mod state;
 pub mod tree;
 pub mod values;

@@ -1,10 +1,14 @@
 //! The Lambda: settings from the environment, then the function for every event.
 
-use fanggen_runtime::cloud::{Answering, Cloud};
+use std::time::{Duration, SystemTime};
+
+use fanggen_runtime::answer::{Answering, Invocation};
+use fanggen_runtime::cloud::Cloud;
 use fanggen_runtime::error::Error;
 use fanggen_runtime::function::Function;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
+use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
@@ -14,14 +18,23 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .filter(|(name, _)| name.starts_with("FANG_"))
         .collect();
     // Settings that cannot be read are answered to every event, with their reason, and not by a dead process.
-    let function = Function::from_env(&variables).map(|function| Answering::new(function, Cloud));
-    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async {
-        match &function {
-            Ok(function) => function.answer(event.payload).await.map_err(diagnostic),
+    let function = Function::from_env(&variables).map(|function| Answering::new(function, Cloud::default()));
+    let function = &function;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        match function {
+            Ok(function) => function.answer(event.payload, &invocation(&event.context)).await.map_err(diagnostic),
             Err(error) => Err(diagnostic(error.clone())),
         }
     }))
     .await
+}
+
+/// Lambda says when it ends by the clock; what waits here does so by another one, which is never set.
+fn invocation(context: &Context) -> Invocation {
+    let left = (SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(SystemTime::now());
+    // No function lives for longer than a quarter of an hour, whatever a clock says.
+    let left = left.unwrap_or_default().min(Duration::from_secs(900));
+    Invocation { id: context.request_id.clone(), deadline: Instant::now() + left }
 }
 
 fn diagnostic(error: Error) -> Diagnostic {

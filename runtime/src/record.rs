@@ -93,8 +93,47 @@ impl Label {
     }
 }
 
-/// What an analysing stage adds to a record.
+/// How strongly each answer holds, 0 to 1, by its word in lower case.
+pub type Scores = BTreeMap<String, f64>;
+
+/// Something that a text names, and where: in characters from its start.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entity {
+    /// The words; left out where they are somebody's personal data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// What it is: `ORGANIZATION`, `PERSON`, `EMAIL` and so on.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// How sure that is, 0 to 1.
+    pub score: f64,
+    /// The first character.
+    pub begin: u64,
+    /// The character behind the last one.
+    pub end: u64,
+    /// How the text speaks of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
+    /// How strongly each label holds.
+    #[serde(default, skip_serializing_if = "Scores::is_empty")]
+    pub scores: Scores,
+}
+
+/// A phrase that carries a text, and where: in characters from its start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Phrase {
+    /// The words.
+    pub text: String,
+    /// How sure that is, 0 to 1.
+    pub score: f64,
+    /// The first character.
+    pub begin: u64,
+    /// The character behind the last one.
+    pub end: u64,
+}
+
+/// What an analysing stage adds to a record.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
     /// The stage, by its name in the pipeline.
     pub stage: String,
@@ -103,14 +142,29 @@ pub struct Finding {
     /// The paid service that the engine stands in for, on a machine without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_in_for: Option<String>,
-    /// The answer.
-    pub label: Label,
+    /// The sentiment, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<Label>,
     /// One number for ordering, from -1 (negative) to 1 (positive).
-    pub score: f64,
-    /// How strongly each answer holds, 0 to 1.
-    pub scores: BTreeMap<String, f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub score: Option<f64>,
+    /// How strongly each label holds.
+    #[serde(default, skip_serializing_if = "Scores::is_empty")]
+    pub scores: Scores,
     /// Which part of the text was read, 0 to 1.
     pub coverage: f64,
+    /// What the text names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entities: Vec<Entity>,
+    /// How the text speaks of what it names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<Entity>,
+    /// The phrases that carry it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub phrases: Vec<Phrase>,
+    /// Personal data in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub personal: Vec<Entity>,
 }
 
 /// A stage that could not do its work on this record.

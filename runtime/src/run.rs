@@ -16,6 +16,16 @@ pub const CHUNK_ITEMS: usize = 100;
 /// Bytes of a message, at most: SQS admits 1 MiB, and attributes count.
 pub const CHUNK_BYTES: usize = 900 * 1024;
 
+/// Messages of one call, at most
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
+pub const SEND_MESSAGES: usize = 10;
+
+/// Bytes of all messages of one call, at most: SQS admits 1 MiB, and the frame around each counts.
+pub const SEND_BYTES: usize = 1_000 * 1024;
+
+/// Bytes of the keys that a producer writes down before it sends: DynamoDB admits 400 KB a row.
+pub const PENDING_BYTES: usize = 200 * 1024;
+
 /// One firing of the schedule, known by its scheduled time in UTC: `20261122T090000Z`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -90,6 +100,9 @@ pub struct Chunk {
     /// A hash of the run and of the keys of its items.
     #[serde(deserialize_with = "hash")]
     pub id: String,
+    /// Its place among the chunks of its run, from zero.
+    #[serde(default)]
+    pub number: u64,
 }
 
 /// The id of a chunk as [`Chunk::of`] writes it: it becomes part of the keys of objects, too.
@@ -100,9 +113,9 @@ fn hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> 
 }
 
 impl Chunk {
-    /// The chunk of these records.
+    /// The chunk of these records, in this place of its run.
     #[must_use]
-    pub fn of(run: &RunId, records: &[Record]) -> Self {
+    pub fn of(run: &RunId, number: u64, records: &[Record]) -> Self {
         let mut hash = Sha256::new();
         hash.update(run.as_str());
         for record in records {
@@ -116,7 +129,7 @@ impl Chunk {
             let _ = write!(id, "{byte:02x}");
             id
         });
-        Self { run: run.clone(), id }
+        Self { run: run.clone(), id, number }
     }
 
     /// The key of its object: `<prefix>/dt=<date of the run>/<run>-<chunk><ending>`.
@@ -193,14 +206,17 @@ mod tests {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let mut changed = records(&["Apple", "Google"]);
         changed[0].item.title = Some("Apple Inc.".into());
-        assert_eq!(Chunk::of(&run, &records(&["Apple", "Google"])), Chunk::of(&run, &changed));
-        assert_ne!(Chunk::of(&run, &records(&["Ap", "pleGoogle"])), Chunk::of(&run, &records(&["Apple", "Google"])));
+        assert_eq!(Chunk::of(&run, 0, &records(&["Apple", "Google"])), Chunk::of(&run, 0, &changed));
+        assert_ne!(
+            Chunk::of(&run, 0, &records(&["Ap", "pleGoogle"])),
+            Chunk::of(&run, 0, &records(&["Apple", "Google"]))
+        );
     }
 
     #[test]
     fn a_newer_message_is_refused_and_not_misread() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
-        let mut message = Message::new(Chunk::of(&run, &[]), vec![]);
+        let mut message = Message::new(Chunk::of(&run, 0, &[]), vec![]);
         message.version = 2;
         let body = serde_json::to_string(&message).expect("serializable");
         assert_eq!(Message::read(&body).expect_err("newer").code, "message_version");
@@ -213,7 +229,7 @@ mod tests {
         let fraction = RunId::scheduled("2026-11-22T09:00:00.25Z").expect("a time");
         let body =
             |run: &str, id: &str| format!(r#"{{"version":1,"chunk":{{"run":"{run}","id":"{id}"}},"records":[]}}"#);
-        let id = Chunk::of(&run, &[]).id;
+        let id = Chunk::of(&run, 0, &[]).id;
         for run in [&run, &fraction] {
             assert_eq!(Message::read(&body(run.as_str(), &id)).expect("ours").chunk.run, *run);
         }

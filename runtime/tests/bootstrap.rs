@@ -6,7 +6,7 @@
 mod lambda;
 
 use fanggen_runtime::component::Role;
-use fanggen_runtime::function::{Function, Inlet, Outlets, Part};
+use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::{Item, Record};
 use fanggen_runtime::run::{Chunk, Message, RunId};
@@ -44,7 +44,7 @@ fn worker(sinks: Vec<Part>) -> Function {
         part(Role::Stage, "review", "text", json!({ "language": "en" })),
         part(Role::Stage, "sentiment", "lexicon", json!({})),
     ];
-    function("worker", Inlet::Queue, stages, Outlets::Sinks(sinks))
+    function("worker", Inlet::Queue(Intake::default()), stages, Outlets::Sinks(sinks))
 }
 
 /// A message as the producer sends it.
@@ -53,7 +53,7 @@ fn message() -> String {
     let records: Vec<Record> = [("Apple", "A great phone, and I love it."), ("Netflix", "A horrible series.")]
         .map(|(key, text)| Record::new(run.as_str(), "reviews", Item { text: Some(text.into()), ..Item::named(key) }))
         .into();
-    serde_json::to_string(&Message::new(Chunk::of(&run, &records), records)).expect("serializable")
+    serde_json::to_string(&Message::new(Chunk::of(&run, 0, &records), records)).expect("serializable")
 }
 
 fn delivery(bodies: &[(&str, &str)]) -> Value {

@@ -8,13 +8,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fanggen_runtime::analysis::Analyst;
 use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
-use fanggen_runtime::doors::{Bucket, Doors, Queue, Row, Rows, Scan};
+use fanggen_runtime::doors::{Bucket, Doors, Found, Outbox, Queue, Row, Rows, Scan, Scanned, Secret};
 use fanggen_runtime::error::Error;
-use fanggen_runtime::items::Page;
 use fanggen_runtime::kinds;
+use fanggen_runtime::meter::Meter;
 use fanggen_runtime::record::Item;
 use fanggen_runtime::run::{CHUNK_ITEMS, Message, RunId};
+use fanggen_runtime::state::State;
 use fanggen_runtime::tree::Tree;
 use jiff::Timestamp;
 use serde_json::json;
@@ -81,8 +83,8 @@ impl Here {
             let settings =
                 (file.read)(&Tree::from_json(json!({ "path": path, "key": seed.key }))).map_err(|_| unfit())?;
             let Opened::Source(mut rows) = settings.open(Binding::default(), self)? else { return Err(unfit()) };
-            while let Some(page) = rows.next().await? {
-                items.extend(page.items);
+            while let Some(given) = rows.next().await? {
+                items.push(given);
             }
         }
         Ok(items)
@@ -201,6 +203,34 @@ impl Doors for Here {
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
         Ok(self.results.join(sink))
     }
+
+    fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
+        Err(absent("table of what functions remember"))
+    }
+
+    fn outbox(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Err(absent("queue to which others listen"))
+    }
+
+    fn topic(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Err(absent("topic to which others listen"))
+    }
+
+    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
+        Err(absent("paid service"))
+    }
+
+    fn secret(&self, _: &str) -> Result<Arc<dyn Secret>, Error> {
+        Err(absent("store of secrets"))
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        Arc::default()
+    }
+}
+
+fn absent(what: &str) -> Error {
+    Error::permanent("not_here", format!("there is no {what} on this machine"))
 }
 
 /// A bucket as a folder: the same keys below it.
@@ -243,7 +273,7 @@ impl Rows for RowsFile {
         Ok(self.path.display().to_string())
     }
 
-    async fn scan(&self, _: Scan<'_>) -> Result<Option<Page>, Error> {
+    async fn scan(&self, _: Scan<'_>) -> Result<Scanned, Error> {
         Err(Error::permanent("table_unreadable", "a table of results is not read on this machine"))
     }
 }
@@ -259,10 +289,18 @@ impl Rows for Seeded {
         Err(Error::permanent("table_unwritable", "a table of items is not written on this machine"))
     }
 
-    async fn scan(&self, scan: Scan<'_>) -> Result<Option<Page>, Error> {
-        let from: usize = scan.after.and_then(|cursor| cursor.parse().ok()).unwrap_or(0);
-        let items: Vec<_> = self.items.iter().skip(from).take(CHUNK_ITEMS).cloned().collect();
-        let cursor = (from + items.len()).to_string();
-        Ok(if items.is_empty() { None } else { Some(Page { items, cursor }) })
+    async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
+        // Segments are made of every so manyth item, as good as any other way to share them out.
+        let [first, step] = [scan.segment, scan.segments].map(|number| usize::try_from(number).unwrap_or(1));
+        let from = scan.after.and_then(|place| place.parse().ok()).unwrap_or(0);
+        let own = self.items.iter().skip(first).step_by(step.max(1));
+        let found = |(place, (item, error)): (usize, &(Item, Option<Error>))| Found {
+            item: item.clone(),
+            error: error.clone(),
+            place: (place + 1).to_string(),
+        };
+        let items: Vec<_> = own.enumerate().skip(from).take(CHUNK_ITEMS).map(found).collect();
+        let after = items.last().filter(|_| items.len() == CHUNK_ITEMS).map(|last| last.place.clone());
+        Ok(Scanned { items, after })
     }
 }

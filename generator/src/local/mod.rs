@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use fanggen_runtime::error::Error;
-use fanggen_runtime::flow::{Produced, Running};
-use fanggen_runtime::function::{Function, Inlet, Outlets, Part};
+use fanggen_runtime::flow::{Delivery, Produced, Running};
+use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::run::Message;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -76,7 +76,7 @@ pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) 
         }
     }
     let produced = match producer {
-        Some(mut producer) => producer.produce(&run).await,
+        Some(mut producer) => producer.produce(&run, "local", Delivery::once().deadline).await,
         None => Ok(Produced::default()),
     };
     tally.expected(produced.as_ref().map_or(0, |produced| produced.items));
@@ -102,7 +102,7 @@ pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) 
 async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: Tally) -> Result<(), Error> {
     while let Some(message) = messages.recv().await {
         // A function in the middle has passed its records on, and has none to tell of.
-        tally.add(running.work(message).await?);
+        tally.add(running.work(message, Delivery::once()).await);
         // One thread does it all: the producer and the progress bar get their turn between two chunks.
         tokio::task::yield_now().await;
     }
@@ -125,7 +125,11 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
         environment: pipeline.environment.clone(),
         contact: pipeline.head.contact.as_ref().map(ToString::to_string),
         state: None,
-        inlet: if shape.name == shape::PRODUCER { Inlet::Schedule(parts(&pipeline.sources)) } else { Inlet::Queue },
+        inlet: if shape.name == shape::PRODUCER {
+            Inlet::Schedule(parts(&pipeline.sources))
+        } else {
+            Inlet::Queue(Intake::default())
+        },
         stages: shape.stages.iter().map(|stage| part(stage)).collect(),
         outlets: shape.next.map_or_else(|| Outlets::Sinks(parts(&pipeline.sinks)), Outlets::Queue),
         name: shape.name,

@@ -10,6 +10,7 @@ use fanggen_runtime::function::Part;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::Record;
 use fanggen_runtime::tree::Tree;
+use tokio::time::Instant;
 
 use super::Options;
 use super::summary::Notice;
@@ -131,9 +132,9 @@ impl Stage for StandIn {
         &self.stage
     }
 
-    async fn apply(&self, records: Vec<Record>) -> Vec<Record> {
+    async fn apply(&self, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
         let Some(inner) = &self.inner else { return records };
-        let mut records = inner.apply(records).await;
+        let mut records = inner.apply(records, deadline).await;
         for finding in records.iter_mut().flat_map(|record| &mut record.findings) {
             if finding.stage == self.stage {
                 finding.stands_in_for = Some(self.service.to_owned());

@@ -154,8 +154,8 @@ fn row(record: &Record) -> Row {
     });
     Row {
         item: record.item.key.clone(),
-        label: finding.map(|finding| finding.label),
-        score: finding.map(|finding| finding.score),
+        label: finding.and_then(|finding| finding.label),
+        score: finding.and_then(|finding| finding.score),
         engine: finding.map(|finding| match &finding.stands_in_for {
             Some(service) => format!("{} (for {service})", finding.engine),
             None => finding.engine.clone(),

@@ -9,6 +9,7 @@ use fanggen_runtime::component::Stage;
 use fanggen_runtime::error::Error;
 use fanggen_runtime::record::{Record, Text};
 use serde::Deserialize;
+use tokio::time::Instant;
 
 /// A line of the file.
 #[derive(Debug, Deserialize)]
@@ -91,7 +92,7 @@ impl Stage for LocalTexts {
         &self.stage
     }
 
-    async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
+    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
         for record in &mut records {
             match self.texts.by_item.get(&record.item.key) {
                 Some(text) => {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::function::{Function, Inlet, Outlets, Part};
+use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use serde::Serialize;
 
 use super::Names;
 use super::explain::{Reasons, pages};
 use super::pace;
-use super::queues::{Queue, dead_queue, queue, queue_name};
+use super::queues::{Queue, RECEIVES, dead_queue, queue, queue_name};
 use super::schedule::{SchedulePlan, schedule};
 use super::storage::{self, Table};
 use super::text::{LogicalId, Text};
@@ -211,7 +211,11 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             name: shape.name.clone(),
             contact: pipeline.head.contact.as_ref().map(ToString::to_string),
             state: state.clone(),
-            inlet: if producer { Inlet::Schedule(pipeline.sources.iter().map(part).collect()) } else { Inlet::Queue },
+            inlet: if producer {
+                Inlet::Schedule(pipeline.sources.iter().map(part).collect())
+            } else {
+                Inlet::Queue(intake(&shape.name))
+            },
             stages: shape.stages.iter().map(|stage| part(stage)).collect(),
             outlets: match &shape.next {
                 Some(next) => Outlets::Queue(LogicalId::of(next, "Queue").as_str().to_owned()),
@@ -240,7 +244,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             memory_mb: pipeline.functions.memory_mb.get(),
             timeout_s: if producer { LONGEST_TIMEOUT_S } else { timeout },
             tracing: pipeline.functions.tracing,
-            variables: variables(&function, shape.next.as_deref()),
+            variables: variables(&function),
             path: shape.path.clone(),
             word: shape.name.clone(),
             id,
@@ -259,13 +263,25 @@ fn describe(shape: &Shape<'_>) -> String {
     format!("Takes chunks through: {}", stages.join(", ")).chars().take(256).collect()
 }
 
+/// The queue before a function, by the logical ids that become URLs.
+fn intake(function: &str) -> Intake {
+    let queue = |kind| Some(LogicalId::of(function, kind).as_str().to_owned());
+    Intake { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(RECEIVES) }
+}
+
 /// What the Lambda is told; the same types read it back.
-fn variables(function: &Function, next: Option<&str>) -> Vec<Variable> {
-    let queue = next.map(|next| LogicalId::of(next, "Queue"));
-    let value = |variable: &fanggen_runtime::function::Variable| match &queue {
-        Some(queue) if variable.physical && variable.value == queue.as_str() => Text::Ref(queue.clone()),
-        _ if variable.physical => Text::physical(variable.value.clone()),
-        _ => Text::Literal(variable.value.clone()),
+fn variables(function: &Function) -> Vec<Variable> {
+    let mut queues = Vec::new();
+    if let Outlets::Queue(next) = &function.outlets {
+        queues.push(next);
+    }
+    if let Inlet::Queue(intake) = &function.inlet {
+        queues.extend([&intake.queue, &intake.dead].into_iter().flatten());
+    }
+    let value = |variable: &fanggen_runtime::function::Variable| match variable.physical {
+        true if queues.contains(&&variable.value) => Text::Ref(LogicalId::of(&variable.value, "")),
+        true => Text::physical(variable.value.clone()),
+        false => Text::Literal(variable.value.clone()),
     };
     function.to_env().iter().map(|it| Variable { name: it.name.clone(), value: value(it) }).collect()
 }

@@ -10,7 +10,7 @@ use crate::config::shape::Shape;
 /// Seconds of fourteen days, SQS's most: whoever looks after dead letters may be on holiday.
 const LONGEST_RETENTION_S: u64 = 1_209_600;
 /// Receives after which a message is dead. The worker deals with poison itself: this guards against crashes.
-const RECEIVES: u64 = 10;
+pub const RECEIVES: u64 = 10;
 /// How long a dead letter that somebody looks at stays hidden from others: SQS's own default.
 const DEAD_VISIBILITY_S: u64 = 30;
 

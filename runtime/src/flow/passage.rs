@@ -1,42 +1,135 @@
 //! A chunk's way through the stages: each record fails alone, and all leave in the order in which they came.
 
+mod reuse;
+
 use std::collections::HashMap;
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
-use std::task::Poll;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
 
 use crate::component::Stage;
 use crate::error::Error;
 use crate::record::Record;
+use crate::state::State;
 
-/// Takes records through the stages.
-pub(super) async fn through(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
-    let mut places = HashMap::new();
-    let (mut ready, mut done) = (Vec::new(), Vec::new());
-    for (place, mut record) in records.into_iter().enumerate() {
-        // Stages and stores know an item by its name, so of two in one chunk only the first is worked on. Whether
-        // another chunk has it too cannot be known here: its rows of the run would be the same or the later ones.
-        if *places.entry(identity(&record)).or_insert(place) != place && record.failure.is_none() {
-            let words = format!("`{}` is in the source twice; the first one counts", record.item.key);
-            record.fail(&record.source.clone(), Error::permanent("item_twice", words));
+/// What a stage that minds its deadline may take beyond it, to say so itself.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// Records on their way.
+pub(super) struct Passage<'a> {
+    stages: &'a [Box<dyn Stage>],
+    state: Option<&'a Arc<dyn State>>,
+    /// Where each one stood when it came.
+    places: HashMap<(String, String), usize>,
+    /// Those that go on, each from a stage.
+    ready: Vec<(usize, Record)>,
+    /// Those that are through or have failed, each with its place.
+    done: Vec<(usize, Record)>,
+    reused: u64,
+    saving: JoinSet<()>,
+}
+
+impl<'a> Passage<'a> {
+    /// Records before the first stage.
+    pub(super) fn new(stages: &'a [Box<dyn Stage>], state: Option<&'a Arc<dyn State>>, records: Vec<Record>) -> Self {
+        let mut places = HashMap::new();
+        let (mut ready, mut done) = (Vec::new(), Vec::new());
+        for (place, mut record) in records.into_iter().enumerate() {
+            // Stages and stores know an item by its name, so of two in one chunk only the first is worked on. Whether
+            // another chunk has it too cannot be known here: its rows of the run would be the same or the later ones.
+            if *places.entry(identity(&record)).or_insert(place) != place && record.failure.is_none() {
+                let words = format!("`{}` is in the source twice; the first one counts", record.item.key);
+                record.fail(&record.source.clone(), Error::permanent("item_twice", words));
+            }
+            if record.failure.is_none() { ready.push((0, record)) } else { done.push((place, record)) }
         }
-        if record.failure.is_none() { ready.push(record) } else { done.push((place, record)) }
+        Self { stages, state, places, ready, done, reused: 0, saving: JoinSet::new() }
     }
-    let place = |record: Record| (places.get(&identity(&record)).copied().unwrap_or(usize::MAX), record);
-    for stage in stages {
-        if ready.is_empty() {
-            break;
+
+    /// Takes those that go on through the stages.
+    pub(super) async fn go(&mut self, deadline: Instant) {
+        let stages = self.stages;
+        for (place, stage) in stages.iter().enumerate() {
+            let (now, later): (Vec<_>, Vec<_>) = self.ready.drain(..).partition(|(from, _)| *from <= place);
+            self.ready = later;
+            if now.is_empty() {
+                continue;
+            }
+            let records = now.into_iter().map(|(_, record)| record).collect();
+            for record in self.apply(stage.as_ref(), records, deadline).await {
+                match record.failure {
+                    None => self.ready.push((place + 1, record)),
+                    Some(_) => self.done.push((self.place(&record), record)),
+                }
+            }
         }
-        let (well, failed): (Vec<_>, Vec<_>) =
-            apply(stage.as_ref(), ready).await.into_iter().partition(|record| record.failure.is_none());
-        ready = well;
-        done.extend(failed.into_iter().map(place));
+        for (_, record) in std::mem::take(&mut self.ready) {
+            self.done.push((self.place(&record), record));
+        }
     }
-    done.extend(ready.into_iter().map(place));
-    // Stable: two of the same name keep their order.
-    done.sort_by_key(|(place, _)| *place);
-    done.into_iter().map(|(_, record)| record).collect()
+
+    fn place(&self, record: &Record) -> usize {
+        self.places.get(&identity(record)).copied().unwrap_or(usize::MAX)
+    }
+
+    /// Whether some may still succeed, and how long upstream asked to wait for them.
+    pub(super) fn unsettled(&self) -> Option<Option<Duration>> {
+        let errors = self.done.iter().filter_map(|(_, record)| Some(&record.failure.as_ref()?.error));
+        errors.filter(|error| error.transient).map(|error| error.retry_after_s.map(Duration::from_secs)).max()
+    }
+
+    /// Sends those that may still succeed on again, from the stage that they failed in.
+    pub(super) fn again(&mut self) {
+        let transient = |record: &Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
+        let (again, done) = std::mem::take(&mut self.done).into_iter().partition(|(_, record)| transient(record));
+        self.done = done;
+        let again: Vec<(usize, Record)> = again;
+        for (_, mut record) in again {
+            let failure = record.failure.take();
+            let from = failure.and_then(|failure| self.stages.iter().position(|stage| stage.name() == failure.stage));
+            self.ready.push((from.unwrap_or(0), record));
+        }
+    }
+
+    /// The records in their order, how many findings were known before, and what is still being remembered.
+    pub(super) fn end(mut self) -> (Vec<Record>, u64, JoinSet<()>) {
+        // Stable: two of the same name keep their order.
+        self.done.sort_by_key(|(place, _)| *place);
+        (self.done.into_iter().map(|(_, record)| record).collect(), self.reused, self.saving)
+    }
+
+    /// What a stage makes of these records, without paying twice for any.
+    async fn apply(&mut self, stage: &dyn Stage, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
+        let (Some(state), Some(paid)) = (self.state, stage.paid()) else {
+            return careful(stage, records, deadline).await;
+        };
+        let mut known = match reuse::Known::recall(state.as_ref(), stage.name(), &paid, &records).await {
+            Ok(known) => known,
+            Err(error) => {
+                let failed = |mut record: Record| {
+                    record.fail(stage.name(), error.clone());
+                    record
+                };
+                return records.into_iter().map(failed).collect();
+            }
+        };
+        let (mut all, ask) = known.give(records);
+        self.reused += all.len() as u64;
+        if !ask.is_empty() {
+            all.extend(known.share(careful(stage, ask, deadline).await));
+            let values = known.fresh(&all);
+            if !values.is_empty() {
+                let state = Arc::clone(state);
+                // What cannot be remembered is only paid for again.
+                self.saving.spawn(async move { drop(state.remember(values, reuse::DAYS).await) });
+            }
+        }
+        all
+    }
 }
 
 fn identity(record: &Record) -> (String, String) {
@@ -44,26 +137,23 @@ fn identity(record: &Record) -> (String, String) {
 }
 
 /// What a stage makes of these records. One that panics fails them as they were before it, and nothing else.
-async fn apply(stage: &dyn Stage, records: Vec<Record>) -> Vec<Record> {
+async fn careful(stage: &dyn Stage, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
     let before = records.clone();
-    let mut work = pin!(async { stage.apply(records).await });
-    let told = poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(records)) => Poll::Ready(Some(records)),
-        // The future is never polled again: nothing that broke halfway is looked at.
-        Err(_) => Poll::Ready(None),
-    });
-    match told.await {
-        Some(records) => records,
-        None => {
-            let words = "the stage broke off over this chunk: this is a mistake of ours, and its reason is in the log";
-            let failed = |mut record: Record| {
-                record.fail(stage.name(), Error::permanent("stage_broken", words));
-                record
-            };
-            before.into_iter().map(failed).collect()
-        }
-    }
+    // The future is never polled again after a panic: nothing that broke halfway is looked at.
+    let work = AssertUnwindSafe(stage.apply(records, deadline)).catch_unwind();
+    let error = match timeout_at(deadline + GRACE, work).await {
+        Ok(Ok(records)) => return records,
+        Ok(Err(_)) => Error::permanent(
+            "stage_broken",
+            "the stage broke off over this chunk: this is a mistake of ours, and its reason is in the log",
+        ),
+        Err(_) => Error::transient("timed_out", "the stage was not done within the function's time"),
+    };
+    let failed = |mut record: Record| {
+        record.fail(stage.name(), error.clone());
+        record
+    };
+    before.into_iter().map(failed).collect()
 }
 
 #[cfg(test)]
@@ -81,7 +171,7 @@ mod tests {
             "odd"
         }
 
-        async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
+        async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
             tokio::task::yield_now().await;
             for record in &mut records {
                 assert_ne!(record.item.key, "worse", "as the test wants it");
@@ -92,6 +182,12 @@ mod tests {
             records.reverse();
             records
         }
+    }
+
+    async fn through(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
+        let mut passage = Passage::new(stages, None, records);
+        passage.go(Instant::now()).await;
+        passage.end().0
     }
 
     fn records(keys: &[&str]) -> Vec<Record> {

@@ -130,8 +130,7 @@ fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doors::Scan;
-    use crate::items::Page;
+    use crate::doors::{Scan, Scanned};
     use crate::record::Item;
     use crate::run::RunId;
     use std::sync::Mutex;
@@ -146,8 +145,8 @@ mod tests {
             Ok(String::new())
         }
 
-        async fn scan(&self, _: Scan<'_>) -> Result<Option<Page>, Error> {
-            Ok(None)
+        async fn scan(&self, _: Scan<'_>) -> Result<Scanned, Error> {
+            Ok(Scanned::default())
         }
     }
 
@@ -158,7 +157,7 @@ mod tests {
         records[2].fail("s", Error::permanent("item_twice", "twice"));
         let kept = Arc::new(Kept::default());
         let table = Table { table: kept.clone(), ttl_days: None };
-        table.write(&Chunk::of(&run, &records), &records).await.expect("written");
+        table.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
         let rows = kept.0.lock().expect("no panic");
         assert_eq!(rows.iter().map(|row| &row["item"]).collect::<Vec<_>>(), ["A", "B"]);
         assert!(rows.iter().all(|row| !row.contains_key("failure")));

@@ -3,12 +3,11 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Role, Seed, Source};
+use crate::component::{self, Binding, Card, Component, Opened, Role, Seed, Source};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::{Page, Written};
+use crate::items::Written;
 use crate::record::Item;
-use crate::run::CHUNK_ITEMS;
 use crate::values::Attribute;
 
 /// The most bytes of items in a schedule's input: a quarter of the payload that EventBridge Scheduler admits (256 KB,
@@ -60,14 +59,14 @@ struct Given {
 
 #[async_trait]
 impl Source for Given {
-    async fn next(&mut self) -> Result<Option<Page>, Error> {
-        let items: Vec<_> =
-            self.items.iter().skip(self.next).take(CHUNK_ITEMS).map(|item| (item.clone(), None)).collect();
-        if items.is_empty() {
-            return Ok(None);
-        }
-        self.next += items.len();
-        Ok(Some(Page { items, cursor: self.next.to_string() }))
+    async fn next(&mut self) -> Result<Option<component::Given>, Error> {
+        let item = self.items.get(self.next).cloned();
+        self.next += usize::from(item.is_some());
+        Ok(item.map(|item| (item, None)))
+    }
+
+    fn cursor(&self) -> String {
+        self.next.to_string()
     }
 
     fn resume(&mut self, cursor: &str) -> Result<(), Error> {

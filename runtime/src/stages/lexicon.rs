@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 use vader_sentimental::SentimentIntensityAnalyzer;
 
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
@@ -81,10 +82,11 @@ impl Rules {
             stage: self.name.clone(),
             engine: "lexicon".into(),
             stands_in_for: None,
-            label,
-            score: found.compound,
+            label: Some(label),
+            score: Some(found.compound),
             scores: scores.map(|(name, score)| (name.to_owned(), score)).into_iter().collect::<BTreeMap<_, _>>(),
             coverage: 1.0,
+            ..Finding::default()
         })
     }
 }
@@ -95,7 +97,7 @@ impl Stage for Rules {
         &self.name
     }
 
-    async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
+    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
         for record in &mut records {
             match record.body().and_then(|text| self.judge(text)) {
                 Ok(finding) => record.findings.push(finding),
@@ -112,7 +114,10 @@ mod tests {
 
     fn judge(body: &str, language: Option<&str>) -> Result<Label, String> {
         let text = Text { body: body.into(), language: language.map(Into::into), ..Text::default() };
-        Rules { name: "s".into() }.judge(&text).map(|finding| finding.label).map_err(|error| error.code)
+        Rules { name: "s".into() }
+            .judge(&text)
+            .map(|finding| finding.label.expect("a label"))
+            .map_err(|error| error.code)
     }
 
     #[test]
@@ -135,7 +140,7 @@ mod tests {
         let text = |body: &str| Text { body: body.into(), language: Some("en".into()), ..Text::default() };
         let record = |body| Record { text: Some(text(body)), ..Record::new("r", "s", crate::record::Item::named("a")) };
         let rules = Rules { name: "s".into() };
-        let told = rules.apply(["", " \n\t\u{a0}", "\u{feff}\u{200b}", "?!"].map(record).into()).await;
+        let told = rules.apply(["", " \n\t\u{a0}", "\u{feff}\u{200b}", "?!"].map(record).into(), Instant::now()).await;
         let codes: Vec<_> = told.iter().map(|told| told.failure.as_ref().map(|f| f.error.code.as_str())).collect();
         assert_eq!(codes, [Some("text_empty"), Some("text_empty"), Some("text_empty"), None]);
         assert!(told[..3].iter().all(|record| record.findings.is_empty()));

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
 use crate::doors::Doors;
@@ -46,7 +47,7 @@ impl Stage for Own {
         &self.name
     }
 
-    async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
+    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
         for record in &mut records {
             // The text moves: results carry it once, with its provenance.
             match record.item.text.take() {

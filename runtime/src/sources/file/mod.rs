@@ -10,12 +10,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Source, Store, Unit};
+use crate::component::{Binding, Card, Component, Given, Opened, Permission, Role, Scope, Source, Store, Unit};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::items::{self, Cells, Columns, Page};
+use crate::items::{self, Cells, Columns};
 use crate::record::Item;
-use crate::run::CHUNK_ITEMS;
 use crate::values::{Attribute, RelativePath, exact_key};
 
 /// The longest row that is read; a longer one fails alone, and memory stays flat.
@@ -166,19 +165,18 @@ struct Reader {
 
 #[async_trait]
 impl Source for Reader {
-    async fn next(&mut self) -> Result<Option<Page>, Error> {
-        let mut page = Page::default();
-        while page.items.len() < CHUNK_ITEMS {
-            let Some((line, row)) = self.rows.next(&self.form)? else { break };
-            self.read += 1;
-            // A row that cannot be read is an item all the same, known by its place: it fails alone and is not lost.
-            page.items.push(match row {
-                Ok(item) => (item, None),
-                Err(error) => (Item::named(format!("{}:{line}", self.form.path)), Some(error)),
-            });
-        }
-        page.cursor = self.read.to_string();
-        Ok(if page.items.is_empty() { None } else { Some(page) })
+    async fn next(&mut self) -> Result<Option<Given>, Error> {
+        let Some((line, row)) = self.rows.next(&self.form)? else { return Ok(None) };
+        self.read += 1;
+        // A row that cannot be read is an item all the same, known by its place: it fails alone and is not lost.
+        Ok(Some(match row {
+            Ok(item) => (item, None),
+            Err(error) => (Item::named(format!("{}:{line}", self.form.path)), Some(error)),
+        }))
+    }
+
+    fn cursor(&self) -> String {
+        self.read.to_string()
     }
 
     fn resume(&mut self, cursor: &str) -> Result<(), Error> {

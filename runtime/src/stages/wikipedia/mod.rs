@@ -149,8 +149,8 @@ impl Stage for Summaries {
         &self.name
     }
 
-    async fn apply(&self, mut records: Vec<Record>) -> Vec<Record> {
-        let deadline = Instant::now() + self.patience;
+    async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
+        let deadline = deadline.min(Instant::now() + self.patience);
         let (batches, refused) = request::batches(&records, &self.language);
         for (place, error) in refused {
             records[place].fail(&self.name, error);

@@ -1,0 +1,55 @@
+//! Questions about texts, in the words of Amazon Comprehend, and whoever answers them.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::record::{Entity, Label, Phrase, Scores};
+
+/// What can be asked about a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Question {
+    /// The sentiment of the whole text.
+    Sentiment,
+    /// The sentiment towards each entity; English only.
+    TargetedSentiment,
+    /// People, places, organisations and the like.
+    Entities,
+    /// The phrases that carry the text.
+    KeyPhrases,
+    /// The language, for texts whose item and stage name none.
+    DominantLanguage,
+    /// Personal data; English and Spanish only, one text a call.
+    Pii,
+}
+
+/// An answer about one text. Places in it are counted in characters from its start.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Reply {
+    /// To [`Question::Sentiment`].
+    Sentiment(Label, Scores),
+    /// To [`Question::Entities`], [`Question::TargetedSentiment`] and [`Question::Pii`].
+    Entities(Vec<Entity>),
+    /// To [`Question::KeyPhrases`].
+    Phrases(Vec<Phrase>),
+    /// To [`Question::DominantLanguage`]: tags with their scores, from 0 to 1.
+    Languages(Vec<(String, f64)>),
+}
+
+/// Whoever answers questions about texts.
+#[async_trait]
+pub trait Analyst: Send + Sync {
+    /// Asks a question about some texts of one language (none where the language is what is asked), in one call. There
+    /// is a reply or a reason for each text, in their order.
+    ///
+    /// # Errors
+    /// What kept the call as a whole from being answered; it may be transient.
+    async fn ask(
+        &self,
+        question: Question,
+        language: Option<&str>,
+        texts: &[String],
+    ) -> Result<Vec<Result<Reply, Error>>, Error>;
+}

@@ -1,0 +1,190 @@
+//! The Lambda's side: the events that it is sent, and what it answers to each.
+
+use std::collections::BTreeMap;
+use std::sync::Once;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::fetch::backoff;
+use crate::flow::{self, Running, Worked};
+use crate::function::{Function, Inlet, Intake};
+use crate::intake::Back;
+use crate::items::Written;
+use crate::log::Log;
+use crate::record::Item;
+use crate::run::{Message, RunId};
+
+/// What an emulator of the Scheduler leaves in the input, and the Scheduler itself never.
+const PLACE: &str = "<aws.scheduler.scheduled-time>";
+
+/// What is known of an invocation beside its event.
+#[derive(Clone, Debug)]
+pub struct Invocation {
+    /// Its id, which another attempt at the same event has too.
+    pub id: String,
+    /// When Lambda ends it.
+    pub deadline: Instant,
+}
+
+/// What EventBridge Scheduler sends: the plan puts its scheduled time into the input.
+#[derive(Debug, Deserialize)]
+struct Firing {
+    // A scheduled rule of EventBridge says it in its own word.
+    #[serde(alias = "time")]
+    scheduled_time: String,
+    #[serde(default)]
+    given: BTreeMap<String, Given>,
+}
+
+/// The items of a source that travel in the schedule's input.
+#[derive(Debug, Deserialize)]
+struct Given {
+    key: String,
+    items: Vec<Written>,
+}
+
+impl Given {
+    fn items(&self) -> Result<Vec<Item>, Error> {
+        self.items.iter().map(|written| written.item(&self.key)).collect()
+    }
+}
+
+/// What an event source mapping sends.
+#[derive(Debug, Deserialize)]
+struct Delivery {
+    #[serde(rename = "Records")]
+    records: Vec<Delivered>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delivered {
+    message_id: String,
+    #[serde(default)]
+    receipt_handle: String,
+    body: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+}
+
+impl Delivered {
+    /// How often it has been received, this time included.
+    fn receives(&self) -> u64 {
+        self.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
+}
+
+/// A function that answers events for as long as its process lives.
+pub struct Answering<D> {
+    function: Function,
+    doors: D,
+    log: Log,
+    /// A worker stays open between events: its connections stay warm, and its pace holds from chunk to chunk.
+    worker: OnceCell<Running>,
+    /// Whether the log has the reason why it does not open.
+    told: Once,
+}
+
+impl<D: Doors> Answering<D> {
+    /// A function behind these doors; nothing is opened yet.
+    pub fn new(function: Function, doors: D) -> Self {
+        let log = Log::of(&function);
+        Self { function, doors, log, worker: OnceCell::const_new(), told: Once::new() }
+    }
+
+    /// Does what an event asks for, and answers in the form that Lambda expects.
+    ///
+    /// # Errors
+    /// What kept the whole event from being dealt with; a single message that failed is named in the answer instead.
+    pub async fn answer(&self, event: Value, invocation: &Invocation) -> Result<Value, Error> {
+        let unreadable = |error| Error::permanent("event_unreadable", format!("the event is not one of ours: {error}"));
+        match &self.function.inlet {
+            Inlet::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
+            Inlet::Queue(intake) => {
+                let delivery: Delivery = serde_json::from_value(event).map_err(unreadable)?;
+                let open = || async { self.function.open(&self.doors, &BTreeMap::new()) };
+                let worker = self.worker.get_or_try_init(open).await.inspect_err(|error| {
+                    // Every event meets the same reason: the log has it once.
+                    self.told.call_once(|| self.log.error(error, None, None));
+                })?;
+                let mut failures = Vec::new();
+                for delivered in delivery.records {
+                    if !self.deliver(worker, intake, &delivered, invocation).await {
+                        failures.push(json!({ "itemIdentifier": delivered.message_id }));
+                    }
+                }
+                Ok(json!({ "batchItemFailures": failures }))
+            }
+        }
+    }
+
+    /// Produces the run of a firing.
+    async fn fire(&self, firing: Firing, invocation: &Invocation) -> Result<Value, Error> {
+        let run = if firing.scheduled_time == PLACE {
+            self.log.warn("run_unnamed", "the schedule did not say its time, as an emulator does: the clock says it");
+            RunId::at(Timestamp::now())
+        } else {
+            RunId::scheduled(&firing.scheduled_time)?
+        };
+        // The sources of every run start from their beginning.
+        let items = |(source, given): (String, Given)| Ok((source, given.items()?));
+        let given = firing.given.into_iter().map(items).collect::<Result<_, Error>>()?;
+        let mut producer = self.function.open(&self.doors, &given)?;
+        match producer.produce(&run, &invocation.id, invocation.deadline).await {
+            Ok(produced) => {
+                self.log.produced(&run, &produced, self.doors.meter().read());
+                Ok(json!(produced))
+            }
+            Err(error) => {
+                self.log.broke_off(&run, &error, self.doors.meter().read());
+                Err(error)
+            }
+        }
+    }
+
+    /// Works on one message, and says whether it is dealt with. Where it is to come again, the log has every reason.
+    async fn deliver(&self, worker: &Running, intake: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
+        let receives = delivered.receives();
+        let back = Back { doors: &self.doors, intake };
+        let message = match Message::read(&delivered.body) {
+            Ok(message) => message,
+            Err(error) => {
+                self.log.error(&error, None, Some(&delivered.message_id));
+                return match back.set_aside(&delivered.body, &error).await {
+                    Ok(set) => set,
+                    Err(error) => {
+                        self.log.error(&error, None, Some(&delivered.message_id));
+                        false
+                    }
+                };
+            }
+        };
+        let chunk = message.chunk.clone();
+        let delivery = flow::Delivery {
+            deadline: invocation.deadline,
+            last: intake.receives.is_some_and(|most| receives + 1 >= most),
+            again: receives > 1,
+        };
+        let worked: Worked = worker.work(message, delivery).await;
+        for failure in &worked.failures {
+            self.log.error(&failure.error, Some(&chunk), Some(&delivered.message_id));
+        }
+        self.log.worked(&chunk, &worked, self.doors.meter().read());
+        if worked.failures.is_empty() {
+            return true;
+        }
+        // As long as upstream asked for, or longer each time: what is broken is not asked again at once.
+        let wait = worked.wait.unwrap_or_default().max(backoff(u32::try_from(receives).unwrap_or(u32::MAX)) * 4);
+        if let Err(error) = back.hand_back(&delivered.receipt_handle, wait).await {
+            // The queue's own visibility timeout brings it back, only later.
+            self.log.error(&error, Some(&chunk), Some(&delivered.message_id));
+        }
+        false
+    }
+}

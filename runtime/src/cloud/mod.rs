@@ -1,0 +1,63 @@
+//! The doors of a function in AWS: each is opened when a component asks for it, and no sooner.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::analysis::Analyst;
+use crate::doors::{Bucket, Doors, Outbox, Queue, Rows, Secret};
+use crate::error::Error;
+use crate::meter::Meter;
+use crate::state::State;
+
+/// The doors of a function in AWS.
+#[derive(Default)]
+pub struct Cloud {
+    meter: Arc<Meter>,
+}
+
+impl Doors for Cloud {
+    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
+        Err(Error::not_built("s3"))
+    }
+
+    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+        Err(Error::not_built("dynamodb"))
+    }
+
+    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+        Err(Error::not_built("sqs"))
+    }
+
+    fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
+        Err(Error::not_built("dynamodb"))
+    }
+
+    fn outbox(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Err(Error::not_built("sqs"))
+    }
+
+    fn topic(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Err(Error::not_built("sns"))
+    }
+
+    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
+        Err(Error::not_built("comprehend"))
+    }
+
+    fn secret(&self, _: &str) -> Result<Arc<dyn Secret>, Error> {
+        Err(Error::not_built("webhook"))
+    }
+
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
+        Err(Error::not_built("file"))
+    }
+
+    fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
+        Err(Error::permanent("no_disk", format!("`{sink}` writes files, and a Lambda keeps none: use `type = \"s3\"`")))
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+}
