@@ -152,31 +152,41 @@ pub trait Doors: Send + Sync {
     ///
     /// # Errors
     /// No memory here.
-    fn state(&self, table: &str) -> Result<Arc<dyn State>, Error>;
+    fn state(&self, _table: &str) -> Result<Arc<dyn State>, Error> {
+        Err(absent("table of what functions remember"))
+    }
 
     /// The queue (by its URL) that others listen to.
     ///
     /// # Errors
     /// No such queue here.
-    fn outbox(&self, queue: &str) -> Result<Arc<dyn Outbox>, Error>;
+    fn outbox(&self, _queue: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Err(absent("queue to which others listen"))
+    }
 
     /// The topic (by its ARN) that others listen to.
     ///
     /// # Errors
     /// No such topic here.
-    fn topic(&self, arn: &str) -> Result<Arc<dyn Outbox>, Error>;
+    fn topic(&self, _arn: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Err(absent("topic to which others listen"))
+    }
 
     /// Whoever answers questions about texts.
     ///
     /// # Errors
     /// Nobody here.
-    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error>;
+    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
+        Err(absent("paid service"))
+    }
 
     /// The secret of this ARN.
     ///
     /// # Errors
     /// No secrets here.
-    fn secret(&self, arn: &str) -> Result<Arc<dyn Secret>, Error>;
+    fn secret(&self, _arn: &str) -> Result<Arc<dyn Secret>, Error> {
+        Err(absent("store of secrets"))
+    }
 
     /// A file that belongs to the pipeline, opened for reading; `store` is the bucket it was uploaded to, where there
     /// is one.
@@ -192,5 +202,11 @@ pub trait Doors: Send + Sync {
     fn folder(&self, sink: &str) -> Result<PathBuf, Error>;
 
     /// What is counted while components work.
-    fn meter(&self) -> Arc<Meter>;
+    fn meter(&self) -> Arc<Meter> {
+        Arc::default()
+    }
+}
+
+fn absent(what: &str) -> Error {
+    Error::permanent("not_here", format!("there is no {what} here"))
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use fanggen_runtime::component::Pace;
 use fanggen_runtime::record::Item;
 use harness::wiki::{ask, failure, named, one, open, pages};
-use harness::{Asked, Reply, Server, outcomes, records};
+use harness::{Asked, Reply, Server, far, outcomes, records};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -59,7 +59,7 @@ async fn patience_beyond_the_chunk_is_handed_back_at_once() {
     // The whole operator is meant, and not one request: the others are not even sent.
     let server = Server::start(|_| Reply::text(429, "").with("Retry-After: 120"));
     let stage = open(&server, json!({ "at_once": 1 }), None);
-    let told = stage.apply(records((0..60).map(|n| Item::named(format!("Title {n}"))))).await;
+    let told = stage.apply(records((0..60).map(|n| Item::named(format!("Title {n}")))), far()).await;
     assert!(told.iter().all(|record| failure(record).0 == "rate_limited" && failure(record).2 >= Some(119)));
     assert_eq!(server.asked().len(), 1);
 }
@@ -155,10 +155,10 @@ async fn a_pace_admits_one_chunk_at_once_and_then_its_rate() {
     let server = Server::start(pages);
     let stage = open(&server, json!({}), Some(Pace { per_second: 1.0, at_once: 2 }));
     let start = Instant::now();
-    let told = stage.apply(records((0..100).map(|n| Item::named(format!("Title {n}"))))).await;
+    let told = stage.apply(records((0..100).map(|n| Item::named(format!("Title {n}")))), far()).await;
     assert!(told.iter().all(|record| record.text.is_some()));
     assert!(start.elapsed() < Duration::from_millis(900), "{:?}", start.elapsed());
-    let told = stage.apply(records(named(&["Apple", "Pear"]))).await;
+    let told = stage.apply(records(named(&["Apple", "Pear"])), far()).await;
     assert!(told.iter().all(|record| record.text.is_some()));
     assert!(start.elapsed() >= Duration::from_millis(990), "{:?}", start.elapsed());
     assert_eq!(server.asked().len(), 6);
@@ -179,7 +179,7 @@ async fn without_a_pace_as_many_are_asked_at_once_as_the_settings_say() {
         pages(asked)
     });
     let stage = open(&server, json!({ "at_once": 5 }), None);
-    let told = stage.apply(records((0..100).map(|n| Item::named(format!("Title {n}"))))).await;
+    let told = stage.apply(records((0..100).map(|n| Item::named(format!("Title {n}")))), far()).await;
     assert!(told.iter().all(|record| record.failure.is_none()));
     assert_eq!(most.load(Ordering::SeqCst), 5);
 }

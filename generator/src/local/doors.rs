@@ -8,15 +8,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::analysis::Analyst;
 use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
-use fanggen_runtime::doors::{Bucket, Doors, Found, Outbox, Queue, Row, Rows, Scan, Scanned, Secret};
+use fanggen_runtime::doors::{Bucket, Doors, Found, Queue, Row, Rows, Scan, Scanned};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
-use fanggen_runtime::meter::Meter;
 use fanggen_runtime::record::Item;
 use fanggen_runtime::run::{CHUNK_ITEMS, Message, RunId};
-use fanggen_runtime::state::State;
 use fanggen_runtime::tree::Tree;
 use jiff::Timestamp;
 use serde_json::json;
@@ -203,34 +200,6 @@ impl Doors for Here {
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
         Ok(self.results.join(sink))
     }
-
-    fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
-        Err(absent("table of what functions remember"))
-    }
-
-    fn outbox(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Err(absent("queue to which others listen"))
-    }
-
-    fn topic(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Err(absent("topic to which others listen"))
-    }
-
-    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
-        Err(absent("paid service"))
-    }
-
-    fn secret(&self, _: &str) -> Result<Arc<dyn Secret>, Error> {
-        Err(absent("store of secrets"))
-    }
-
-    fn meter(&self) -> Arc<Meter> {
-        Arc::default()
-    }
-}
-
-fn absent(what: &str) -> Error {
-    Error::permanent("not_here", format!("there is no {what} on this machine"))
 }
 
 /// A bucket as a folder: the same keys below it.

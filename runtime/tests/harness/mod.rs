@@ -230,3 +230,8 @@ impl Doors for NoDoors {
         Err(Error::not_built("folder"))
     }
 }
+
+/// A deadline that no test reaches.
+pub fn far() -> tokio::time::Instant {
+    tokio::time::Instant::now() + Duration::from_secs(600)
+}

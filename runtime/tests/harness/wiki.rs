@@ -4,7 +4,7 @@ use fanggen_runtime::component::{Pace, Stage};
 use fanggen_runtime::record::{Item, Record};
 use serde_json::{Value, json};
 
-use super::{Asked, Reply, Server, records, stage};
+use super::{Asked, Reply, Server, far, records, stage};
 
 /// The stage, asking this server.
 pub fn open(server: &Server, settings: Value, pace: Option<Pace>) -> Box<dyn Stage> {
@@ -17,7 +17,7 @@ pub fn open(server: &Server, settings: Value, pace: Option<Pace>) -> Box<dyn Sta
 
 /// What becomes of these items.
 pub async fn ask(server: &Server, items: impl IntoIterator<Item = Item>) -> Vec<Record> {
-    open(server, json!({}), None).apply(records(items)).await
+    open(server, json!({}), None).apply(records(items), far()).await
 }
 
 /// Items of which only the key is known.
@@ -44,7 +44,7 @@ pub fn query(query: Value) -> Reply {
 /// What became of one item whose request is answered like this, and how often it was asked for.
 pub async fn one(route: impl Fn(&Asked) -> Reply + Send + Sync + 'static, settings: Value) -> (Record, usize) {
     let server = Server::start(route);
-    let mut told = open(&server, settings, None).apply(records(named(&["Apple"]))).await;
+    let mut told = open(&server, settings, None).apply(records(named(&["Apple"])), far()).await;
     let asked = server.asked().len();
     (told.remove(0), asked)
 }
