@@ -19,17 +19,19 @@ use crate::items::Written;
 use crate::log::Log;
 use crate::record::Item;
 use crate::run::{Message, RunId};
+use crate::trace::Trace;
 
 /// What an emulator of the Scheduler leaves in the input, and the Scheduler itself never.
 const PLACE: &str = "<aws.scheduler.scheduled-time>";
 
 /// What is known of an invocation beside its event.
-#[derive(Clone, Debug)]
 pub struct Invocation {
     /// Its id, which another attempt at the same event has too.
     pub id: String,
     /// When Lambda ends it.
     pub deadline: Instant,
+    /// Its trace, where it has one.
+    pub trace: Option<Trace>,
 }
 
 /// What EventBridge Scheduler sends: the plan puts its scheduled time into the input.
@@ -138,11 +140,11 @@ impl<D: Doors> Answering<D> {
         let mut producer = self.function.open(&self.doors, &given)?;
         match producer.produce(&run, &invocation.id, invocation.deadline).await {
             Ok(produced) => {
-                self.log.produced(&run, &produced, self.doors.meter().read());
+                self.log.produced(&run, &produced, producer.sent, self.doors.meter().read());
                 Ok(json!(produced))
             }
             Err(error) => {
-                self.log.broke_off(&run, &error, self.doors.meter().read());
+                self.log.broke_off(&run, &error, producer.sent, self.doors.meter().read());
                 Err(error)
             }
         }
@@ -174,6 +176,9 @@ impl<D: Doors> Answering<D> {
         let worked: Worked = worker.work(message, delivery).await;
         for failure in &worked.failures {
             self.log.error(&failure.error, Some(&chunk), Some(&delivered.message_id));
+        }
+        if let Some(trace) = &invocation.trace {
+            trace.tell(&worked.spans);
         }
         self.log.worked(&chunk, &worked, self.doors.meter().read());
         if worked.failures.is_empty() {

@@ -5,12 +5,13 @@ mod reuse;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::Span;
 use crate::component::Stage;
 use crate::error::Error;
 use crate::record::Record;
@@ -31,6 +32,19 @@ pub(super) struct Passage<'a> {
     done: Vec<(usize, Record)>,
     reused: u64,
     saving: JoinSet<()>,
+    spans: Vec<Span>,
+}
+
+/// What came of a passage.
+pub(super) struct Passed {
+    /// The records, in the order in which they came.
+    pub records: Vec<Record>,
+    /// Findings that were known before.
+    pub reused: u64,
+    /// What is still being remembered.
+    pub saving: JoinSet<()>,
+    /// How long each stage took.
+    pub spans: Vec<Span>,
 }
 
 impl<'a> Passage<'a> {
@@ -47,7 +61,7 @@ impl<'a> Passage<'a> {
             }
             if record.failure.is_none() { ready.push((0, record)) } else { done.push((place, record)) }
         }
-        Self { stages, state, places, ready, done, reused: 0, saving: JoinSet::new() }
+        Self { stages, state, places, ready, done, reused: 0, saving: JoinSet::new(), spans: Vec::new() }
     }
 
     /// Takes those that go on through the stages.
@@ -60,7 +74,12 @@ impl<'a> Passage<'a> {
                 continue;
             }
             let records = now.into_iter().map(|(_, record)| record).collect();
-            for record in self.apply(stage.as_ref(), records, deadline).await {
+            let start = SystemTime::now();
+            let records = self.apply(stage.as_ref(), records, deadline).await;
+            let took = start.elapsed().unwrap_or_default();
+            let failed = records.iter().any(|record| record.failure.is_some());
+            self.spans.push(Span { name: stage.name().to_owned(), start, took, failed });
+            for record in records {
                 match record.failure {
                     None => self.ready.push((place + 1, record)),
                     Some(_) => self.done.push((self.place(&record), record)),
@@ -95,11 +114,12 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// The records in their order, how many findings were known before, and what is still being remembered.
-    pub(super) fn end(mut self) -> (Vec<Record>, u64, JoinSet<()>) {
+    /// The end of it.
+    pub(super) fn end(mut self) -> Passed {
         // Stable: two of the same name keep their order.
         self.done.sort_by_key(|(place, _)| *place);
-        (self.done.into_iter().map(|(_, record)| record).collect(), self.reused, self.saving)
+        let records = self.done.into_iter().map(|(_, record)| record).collect();
+        Passed { records, reused: self.reused, saving: self.saving, spans: self.spans }
     }
 
     /// What a stage makes of these records, without paying twice for any.
@@ -187,7 +207,7 @@ mod tests {
     async fn through(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
         let mut passage = Passage::new(stages, None, records);
         passage.go(Instant::now()).await;
-        passage.end().0
+        passage.end().records
     }
 
     fn records(keys: &[&str]) -> Vec<Record> {
