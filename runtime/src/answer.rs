@@ -11,10 +11,9 @@ use tokio::time::Instant;
 
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::fetch::backoff;
 use crate::flow::{self, Running, Worked};
 use crate::function::{Function, Inlet, Intake};
-use crate::intake::Back;
+use crate::intake::{self, Back};
 use crate::items::Written;
 use crate::log::Log;
 use crate::record::Item;
@@ -153,7 +152,8 @@ impl<D: Doors> Answering<D> {
     /// Works on one message, and says whether it is dealt with. Where it is to come again, the log has every reason.
     async fn deliver(&self, worker: &Running, intake: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
         let receives = delivered.receives();
-        let back = Back { doors: &self.doors, intake };
+        let timeout = invocation.deadline.saturating_duration_since(Instant::now());
+        let back = Back { doors: &self.doors, intake: own };
         let message = match Message::read(&delivered.body) {
             Ok(message) => message,
             Err(error) => {
@@ -170,7 +170,7 @@ impl<D: Doors> Answering<D> {
         let chunk = message.chunk.clone();
         let delivery = flow::Delivery {
             deadline: invocation.deadline,
-            last: intake.receives.is_some_and(|most| receives + 1 >= most),
+            last: own.receives.is_some_and(|most| receives + 1 >= most),
             again: receives > 1,
         };
         let worked: Worked = worker.work(message, delivery).await;
@@ -184,8 +184,7 @@ impl<D: Doors> Answering<D> {
         if worked.failures.is_empty() {
             return true;
         }
-        // As long as upstream asked for, or longer each time: what is broken is not asked again at once.
-        let wait = worked.wait.unwrap_or_default().max(backoff(u32::try_from(receives).unwrap_or(u32::MAX)) * 4);
+        let wait = intake::wait(worked.wait, receives, timeout);
         if let Err(error) = back.hand_back(&delivered.receipt_handle, wait).await {
             // The queue's own visibility timeout brings it back, only later.
             self.log.error(&error, Some(&chunk), Some(&delivered.message_id));
