@@ -150,7 +150,7 @@ impl<D: Doors> Answering<D> {
     }
 
     /// Works on one message, and says whether it is dealt with. Where it is to come again, the log has every reason.
-    async fn deliver(&self, worker: &Running, intake: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
+    async fn deliver(&self, worker: &Running, own: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
         let receives = delivered.receives();
         let timeout = invocation.deadline.saturating_duration_since(Instant::now());
         let back = Back { doors: &self.doors, intake: own };
