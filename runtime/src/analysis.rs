@@ -54,7 +54,7 @@ pub enum Reply {
 }
 
 /// The code of a call that was refused since there were too many of late: whoever answers asks for patience.
-pub const RATE_LIMITED: &str = "rate_limited";
+pub const THROTTLED: &str = "throttled";
 
 /// The code of a call that was refused since one of its texts was; the others may be answered without it.
 pub const TEXT_REFUSED: &str = "text_refused";
@@ -66,7 +66,7 @@ pub trait Analyst: Send + Sync {
     /// is a reply or a reason for each text, in their order.
     ///
     /// # Errors
-    /// What kept the call as a whole from being answered; it may be transient. [`RATE_LIMITED`] and [`TEXT_REFUSED`] are
+    /// What kept the call as a whole from being answered; it may be transient. [`THROTTLED`] and [`TEXT_REFUSED`] are
     /// known by their codes.
     async fn ask(
         &self,

@@ -2,6 +2,7 @@
 
 mod call;
 mod clients;
+mod comprehend;
 mod throttle;
 mod trust;
 
@@ -16,6 +17,7 @@ use crate::error::Error;
 use crate::meter::Meter;
 use crate::state::State;
 use clients::Clients;
+use comprehend::Comprehend;
 
 /// The doors of a function in AWS.
 pub struct Cloud {
@@ -56,7 +58,7 @@ impl Doors for Cloud {
     }
 
     fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
-        Err(Error::not_built("comprehend"))
+        Ok(Arc::new(Comprehend { client: self.clients.comprehend()? }))
     }
 
     fn secret(&self, _: &str) -> Result<Arc<dyn Secret>, Error> {

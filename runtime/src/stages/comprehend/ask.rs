@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::{Asked, Batch, batches};
-use crate::analysis::{Analyst, RATE_LIMITED, Reply, TEXT_REFUSED};
+use crate::analysis::{Analyst, Reply, TEXT_REFUSED, THROTTLED};
 use crate::error::Error;
 use crate::fetch::{Gate, backoff};
 use crate::meter::Meter;
@@ -91,7 +91,7 @@ impl Asker {
     async fn turn(&self, batch: &Batch, asked: &[Asked<'_>], deadline: Instant) -> Result<Vec<Answered>, Error> {
         let turn = self.gate.pass(deadline).await.map_err(|wait| {
             let words = "no call to Comprehend is due before the chunk's time is over";
-            Error::transient(RATE_LIMITED, words).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
+            Error::transient("rate_limited", words).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
         })?;
         // Copied in the turn, and not before: what waits takes no memory.
         let texts: Vec<String> = batch.places.iter().map(|place| asked[*place].piece.text.to_owned()).collect();
@@ -108,7 +108,7 @@ impl Asker {
             }
             Ok(_) => Err(missing()),
             Err(error) => {
-                if error.code == RATE_LIMITED {
+                if error.code == THROTTLED {
                     let tries = self.throttles.fetch_add(1, Ordering::Relaxed).saturating_add(1);
                     let asked = error.retry_after_s.map(Duration::from_secs).unwrap_or_default();
                     // The others step back too: whoever goes on is asked for more patience the next time.

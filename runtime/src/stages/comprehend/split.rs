@@ -5,6 +5,9 @@ use unicode_segmentation::UnicodeSegmentation as _;
 /// The stretch before a cut in which a better place for it is looked for, in bytes: what one call may carry.
 const STRETCH: usize = 5_000;
 
+/// How far behind a cut is looked, in bytes, to know whether a sentence ends there: some words.
+const AHEAD: usize = 64;
+
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
@@ -40,11 +43,13 @@ fn cut(text: &str, most: usize) -> usize {
     }
     let end = text.floor_char_boundary(most);
     let begin = text.floor_char_boundary(end.saturating_sub(STRETCH));
-    let stretch = &text[begin..end];
-    // Each of these says where a part begins; the last part is the one that the end of the stretch cuts through.
-    let last = |starts: &mut dyn DoubleEndedIterator<Item = usize>| starts.next_back().filter(|start| *start > 0);
-    let sentence = stretch.split_sentence_bound_indices().map(|(start, _)| start).last().filter(|start| *start > 0);
+    // What follows decides whether a part ends exactly here.
+    let stretch = &text[begin..text.floor_char_boundary(end + AHEAD)];
+    let fits = |start: &usize| *start <= end - begin;
+    let last = |starts: &mut dyn DoubleEndedIterator<Item = usize>| starts.rev().find(fits).filter(|start| *start > 0);
+    let sentence = stretch.split_sentence_bound_indices().map(|(start, _)| start).take_while(fits).last();
     let place = sentence
+        .filter(|start| *start > 0)
         .or_else(|| last(&mut stretch.split_word_bound_indices().map(|(start, _)| start)))
         .or_else(|| last(&mut stretch.grapheme_indices(true).map(|(start, _)| start)));
     place.map_or(end, |place| begin + place)
