@@ -1,5 +1,12 @@
 //! The doors of a function in AWS: each is opened when a component asks for it, and no sooner.
 
+mod call;
+mod clients;
+mod comprehend;
+mod throttle;
+mod trust;
+
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +16,20 @@ use crate::doors::{Bucket, Doors, Outbox, Queue, Rows, Secret};
 use crate::error::Error;
 use crate::meter::Meter;
 use crate::state::State;
+use clients::Clients;
+use comprehend::Comprehend;
 
 /// The doors of a function in AWS.
-#[derive(Default)]
 pub struct Cloud {
-    meter: Arc<Meter>,
+    clients: Clients,
+}
+
+impl Cloud {
+    /// The doors for these variables of the environment; nothing is opened or called yet.
+    #[must_use]
+    pub fn of(variables: BTreeMap<String, String>) -> Self {
+        Self { clients: Clients::of(variables, Arc::default()) }
+    }
 }
 
 impl Doors for Cloud {
@@ -42,7 +58,7 @@ impl Doors for Cloud {
     }
 
     fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
-        Err(Error::not_built("comprehend"))
+        Ok(Arc::new(Comprehend { client: self.clients.comprehend()? }))
     }
 
     fn secret(&self, _: &str) -> Result<Arc<dyn Secret>, Error> {
@@ -58,6 +74,6 @@ impl Doors for Cloud {
     }
 
     fn meter(&self) -> Arc<Meter> {
-        Arc::clone(&self.meter)
+        Arc::clone(self.clients.meter())
     }
 }
