@@ -177,6 +177,10 @@ impl<D: Doors> Answering<D> {
         for failure in &worked.failures {
             self.log.error(&failure.error, Some(&chunk), Some(&delivered.message_id));
         }
+        if let Some(error) = &worked.forgotten {
+            let words = format!("findings could not be remembered, and will be paid for again: {}", error.message);
+            self.log.warn(&error.code, &words);
+        }
         if let Some(trace) = &invocation.trace {
             trace.tell(&worked.spans);
         }

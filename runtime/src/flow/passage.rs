@@ -20,6 +20,9 @@ use crate::state::State;
 /// What a stage that minds its deadline may take beyond it, to say so itself.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// What is still being remembered; each says why where it could not be.
+pub(super) type Saving = JoinSet<Result<(), Error>>;
+
 /// Records on their way.
 pub(super) struct Passage<'a> {
     stages: &'a [Box<dyn Stage>],
@@ -31,7 +34,7 @@ pub(super) struct Passage<'a> {
     /// Those that are through or have failed, each with its place.
     done: Vec<(usize, Record)>,
     reused: u64,
-    saving: JoinSet<()>,
+    saving: Saving,
     spans: Vec<Span>,
 }
 
@@ -42,7 +45,7 @@ pub(super) struct Passed {
     /// Findings that were known before.
     pub reused: u64,
     /// What is still being remembered.
-    pub saving: JoinSet<()>,
+    pub saving: Saving,
     /// How long each stage took.
     pub spans: Vec<Span>,
 }
@@ -144,8 +147,7 @@ impl<'a> Passage<'a> {
             let values = known.fresh(&all);
             if !values.is_empty() {
                 let state = Arc::clone(state);
-                // What cannot be remembered is only paid for again.
-                self.saving.spawn(async move { drop(state.remember(values, reuse::DAYS).await) });
+                self.saving.spawn(async move { state.remember(values, reuse::DAYS).await });
             }
         }
         all

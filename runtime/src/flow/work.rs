@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::passage::{Passage, Passed};
+use super::passage::{Passage, Passed, Saving};
 use super::{Named, Out, Running, Span};
 use crate::component::Sink;
 use crate::error::Error;
@@ -66,6 +66,8 @@ pub struct Worked {
     pub before: bool,
     /// How long its parts took.
     pub spans: Vec<Span>,
+    /// Why some findings could not be remembered: they are only paid for again.
+    pub forgotten: Option<Error>,
 }
 
 impl Worked {
@@ -109,17 +111,18 @@ impl Running {
             let waits = records.iter().filter_map(|record| record.failure.as_ref()?.error.retry_after_s);
             worked.wait = waits.max().map(Duration::from_secs);
             worked.failures.push(failure);
-            saving.join_all().await;
+            worked.forgotten = saved(saving).await;
             return Ok(());
         }
         let sinks = match &self.out {
             Out::Queue(queue) => {
-                saving.join_all().await;
+                worked.forgotten = saved(saving).await;
                 return queue.send(vec![Message::new(chunk, records)]).await;
             }
             Out::Sinks(sinks) => sinks,
         };
-        let (written, _) = tokio::join!(write(sinks, &chunk, &records, delivery.deadline), saving.join_all());
+        let (written, forgotten) = tokio::join!(write(sinks, &chunk, &records, delivery.deadline), saved(saving));
+        worked.forgotten = forgotten;
         for (span, place) in written {
             let name = &span.name;
             match place {
@@ -181,6 +184,11 @@ impl Running {
             _ => Ok(()),
         }
     }
+}
+
+/// Waits until all is remembered that can be, and says why some is not.
+async fn saved(saving: Saving) -> Option<Error> {
+    saving.join_all().await.into_iter().find_map(Result::err)
 }
 
 /// Writes a chunk into all sinks at once, and says of each where, or why not. One that panics has failed.
