@@ -70,7 +70,8 @@ pub fn refused(action: &str, on: &str, status: u16, code: Option<&str>, words: O
     }
     if UNKNOWN.contains(&code) {
         // Lambda gives a new process new ones.
-        let words = format!("`{action}` on `{on}`: AWS does not know the function's credentials, or no longer ({code})");
+        let words =
+            format!("`{action}` on `{on}`: AWS does not know the function's credentials, or no longer ({code})");
         return Error::transient("credentials_unknown", words);
     }
     if DENIED.contains(&code) || status == 403 {

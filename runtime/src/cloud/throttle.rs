@@ -83,7 +83,11 @@ mod tests {
         assert!(asks(429, None, ""));
         assert!(asks(400, Some(("x-amzn-query-error", "RequestThrottled;Sender")), "{}"));
         assert!(asks(400, Some(("x-amzn-errortype", "ThrottlingException:http://x")), "{}"));
-        assert!(asks(400, None, r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#));
+        assert!(asks(
+            400,
+            None,
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}"#
+        ));
         assert!(asks(400, None, r#"{"message":"x", "__type" : "RequestLimitExceeded"}"#));
         assert!(asks(400, None, "<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"));
     }
