@@ -62,8 +62,10 @@ impl Reader {
             let failure = &mut failures[asked.record];
             match (answer, &mut readings[asked.record]) {
                 (Ok(reply), Ok(reading)) => reading.answers.push((asked, reply)),
-                // What no other try will change is the reason that counts.
-                (Err(error), _) if failure.as_ref().is_none_or(|other| other.transient) => *failure = Some(error),
+                // The first reason counts, or the first that no other try will change.
+                (Err(error), _) if failure.as_ref().is_none_or(|first| first.transient && !error.transient) => {
+                    *failure = Some(error);
+                }
                 _ => {}
             }
         }
