@@ -158,10 +158,11 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
         ));
     }
     if let Some(state) = tables.last() {
-        let calls: &[&str] = if producer {
-            &["dynamodb:GetItem", "dynamodb:UpdateItem"]
-        } else {
-            &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
+        // Transactions of updates need no more than the updates do.
+        let calls: &[&str] = match () {
+            () if producer => &["dynamodb:UpdateItem"],
+            () if shape.next.is_some() => &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
+            () => &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
         };
         let table = format!("table/{}", state.name.plain());
         all.push(statement(path, "runs, chunks and findings are remembered", calls, vec![arn("dynamodb", &table)]));
