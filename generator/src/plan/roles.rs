@@ -190,6 +190,7 @@ fn derived(component: &Component, names: &Names) -> Vec<Statement> {
                 Scope::Store => (own.clone()?, permission.why.to_owned()),
                 Scope::Objects(keys) => (format!("{}/{keys}", own.as_deref()?), permission.why.to_owned()),
                 Scope::Named(arn) => (arn.to_string(), permission.why.to_owned()),
+                Scope::State => (storage::state_arn(names), permission.why.to_owned()),
                 Scope::Everything(because) => ("*".into(), format!("{}; {because}", permission.why)),
             };
             Some(statement(&component.path, &why, &permission.actions, vec![Text::physical(resource)]))
