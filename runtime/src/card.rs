@@ -126,6 +126,8 @@ pub enum Scope {
     Objects(String),
     /// One thing that the user named.
     Named(Arn),
+    /// The table of what functions remember.
+    State,
     /// The service knows no resources for it; the reason goes into the template.
     Everything(&'static str),
 }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Names;
 use super::explain::{Reasons, pages};
-use super::text::{ACCOUNT, LogicalId, Text};
+use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
 use crate::config::pipeline::Pipeline;
 
 /// The last part of the state table's name.
@@ -118,7 +118,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
             Some(Store::Existing(_)) | None => {}
         }
     }
-    let state = table_name(names, STATE, "pk", Some("sk"));
+    let state = state_name(names);
     reasons.derive(
         "pipeline",
         "state table",
@@ -146,6 +146,19 @@ pub fn table_name(names: &Names, name: &str, partition: &str, sort: Option<&str>
     format!("{}-{short}", names.of_part(name))
 }
 
+fn state_name(names: &Names) -> String {
+    table_name(names, STATE, "pk", Some("sk"))
+}
+
+/// The ARN of the state table.
+pub fn state_arn(names: &Names) -> String {
+    table_arn(&state_name(names))
+}
+
+fn table_arn(name: &str) -> String {
+    format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+}
+
 /// The physical name of a bucket.
 pub fn bucket_name(names: &Names, name: &str) -> String {
     format!("{}-{}-{}", names.of_part(name), names.account, names.region)
@@ -153,11 +166,10 @@ pub fn bucket_name(names: &Names, name: &str) -> String {
 
 /// The physical name of a component's store, and the ARN of it.
 pub fn physical(names: &Names, store: &Store) -> (String, String) {
-    use super::text::{PARTITION, REGION};
     match store {
         Store::Table { name, partition, sort, .. } => {
             let name = table_name(names, name, partition, sort.as_deref());
-            let arn = format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}");
+            let arn = table_arn(&name);
             (name, arn)
         }
         Store::Bucket { name, .. } => {
@@ -166,6 +178,6 @@ pub fn physical(names: &Names, store: &Store) -> (String, String) {
             (name, arn)
         }
         Store::Existing(table) if table.starts_with("arn:") => (table.clone(), table.clone()),
-        Store::Existing(table) => (table.clone(), format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{table}")),
+        Store::Existing(table) => (table.clone(), table_arn(table)),
     }
 }
