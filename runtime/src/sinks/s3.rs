@@ -9,7 +9,9 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::form;
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
+use crate::component::{
+    Binding, Card, Catalog, CatalogFormat, Component, Opened, Permission, Role, Scope, Sink, Store, Unit,
+};
 use crate::doors::{Bucket, Doors};
 use crate::error::Error;
 use crate::record::Record;
@@ -65,6 +67,12 @@ fn gzip() -> Packing {
     Packing::Gzip
 }
 
+impl S3 {
+    fn prefix_of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.prefix.as_ref().map_or(name, Prefix::as_str)
+    }
+}
+
 impl Component for S3 {
     const CARD: Card = Card {
         deployable: false,
@@ -77,13 +85,21 @@ impl Component for S3 {
     };
 
     fn store(&self, name: &str) -> Option<Store> {
-        Some(Store::Bucket { name: name.into(), expires_days: self.expire_days.map(Within::get) })
+        let (format, columns) = match self.format {
+            Format::Jsonl => (CatalogFormat::JsonLines, form::JSONL_COLUMNS),
+            Format::Csv => (CatalogFormat::Csv, form::CSV_COLUMNS),
+        };
+        Some(Store::Bucket {
+            name: name.into(),
+            expires_days: self.expire_days.map(Within::get),
+            catalog: Some(Catalog { prefix: self.prefix_of(name).into(), format, columns }),
+        })
     }
 
     fn permissions(&self, name: &str) -> Vec<Permission> {
         vec![Permission {
             actions: vec!["s3:PutObject"],
-            on: Scope::Objects(format!("{}/*", self.prefix.as_ref().map_or(name, Prefix::as_str))),
+            on: Scope::Objects(format!("{}/*", self.prefix_of(name))),
             why: "the worker writes an object a chunk",
         }]
     }
@@ -94,7 +110,7 @@ impl Component for S3 {
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let bucket = doors.bucket(binding.on.as_deref().unwrap_or(&binding.name))?;
-        let prefix = self.prefix.as_ref().map_or(binding.name, ToString::to_string);
+        let prefix = self.prefix_of(&binding.name).to_owned();
         Ok(Opened::Sink(Box::new(Objects { bucket, prefix, format: self.format, packing: self.compression })))
     }
 }

@@ -51,7 +51,7 @@ impl Component for File {
     };
 
     fn store(&self, name: &str) -> Option<Store> {
-        Some(Store::Bucket { name: name.into(), expires_days: None })
+        Some(Store::Bucket { name: name.into(), expires_days: None, catalog: None })
     }
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {
