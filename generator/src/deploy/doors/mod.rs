@@ -12,3 +12,4 @@ pub mod roles;
 pub mod schedules;
 pub mod stack;
 pub mod table;
+pub mod topics;
