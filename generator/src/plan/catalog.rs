@@ -88,14 +88,14 @@ pub fn database(names: &Names, reasons: &mut Reasons) -> Database {
 pub fn table(
     names: &Names,
     sink: &str,
-    bucket: &str,
+    bucket: &LogicalId,
     catalog: &Catalog,
     path: &str,
     reasons: &mut Reasons,
 ) -> CatalogTable {
     let database = database_name(names);
     let table = sql_name(sink);
-    let place = format!("s3://{bucket}/{}/", catalog.prefix);
+    let place = format!("s3://{}/{}/", bucket.place(), catalog.prefix);
     reasons.derive(
         path,
         "table of the Glue Data Catalog",
@@ -131,9 +131,9 @@ pub fn table(
         database: LogicalId::of("", "Database"),
         name: Text::Literal(format!("{database}.{table}")),
         table,
-        location: Text::physical(place.clone()),
+        location: Text::Sub(place.clone()),
         day: DAY,
-        // Athena's own place for the day, which CloudFormation leaves alone: so it is a `Sub` in any case.
+        // Athena's own place for the day, which CloudFormation leaves alone.
         day_location: Text::Sub(format!("{place}{DAY}=${{!{DAY}}}/")),
         parameters,
         reader,

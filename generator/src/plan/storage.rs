@@ -107,14 +107,14 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
                     "bucket names are global, so account and region are part of it",
                     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
                 );
+                let id = LogicalId::of(&name, "Bucket");
                 if let Some(catalog) = catalog {
                     if stores.databases.is_empty() {
                         stores.databases.push(catalog::database(names, reasons));
                     }
                     let path = &component.path;
-                    stores.catalog.push(catalog::table(names, &name, &physical, &catalog, path, reasons));
+                    stores.catalog.push(catalog::table(names, &name, &id, &catalog, path, reasons));
                 }
-                let id = LogicalId::of(&name, "Bucket");
                 stores.buckets.push(Bucket {
                     policy: id.with("Policy"),
                     id,
