@@ -34,6 +34,10 @@ pub struct Binding {
     pub given: Vec<Item>,
     /// The table of what functions remember, where there is one.
     pub state: Option<String>,
+    /// The pipeline that it belongs to.
+    pub pipeline: String,
+    /// The environment that it runs in.
+    pub environment: String,
 }
 
 /// A component, ready to run.

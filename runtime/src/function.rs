@@ -42,6 +42,8 @@ impl Part {
             contact: function.contact.clone(),
             given: Vec::new(),
             state: function.state.clone(),
+            pipeline: function.pipeline.clone(),
+            environment: function.environment.clone(),
         }
     }
 

@@ -36,6 +36,8 @@ pub enum Format {
 pub enum Packing {
     /// Gzip, which every reader knows.
     Gzip,
+    /// Zstandard, which unpacks faster and which Athena knows too.
+    Zstd,
     /// As they are.
     None,
 }
@@ -74,15 +76,12 @@ impl S3 {
 }
 
 impl Component for S3 {
-    const CARD: Card = Card {
-        deployable: false,
-        ..Card::new(
-            Role::Sink,
-            "s3",
-            "an object a chunk, as gzipped JSON Lines or CSV, by day",
-            "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
-        )
-    };
+    const CARD: Card = Card::new(
+        Role::Sink,
+        "s3",
+        "an object a chunk, as packed JSON Lines or CSV, by day",
+        "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
+    );
 
     fn store(&self, name: &str) -> Option<Store> {
         let (format, columns) = match self.format {
@@ -131,6 +130,7 @@ impl Sink for Objects {
         };
         let (body, ending) = match self.packing {
             Packing::Gzip => (gzipped(&body)?, format!("{ending}.gz")),
+            Packing::Zstd => (zstandard(&body)?, format!("{ending}.zst")),
             Packing::None => (body, ending.to_owned()),
         };
         self.bucket.put(&chunk.key(&self.prefix, &ending), body).await
@@ -144,4 +144,16 @@ fn gzipped(body: &[u8]) -> Result<Vec<u8>, Error> {
         .write_all(body)
         .and_then(|()| packed.finish())
         .map_err(|error| Error::permanent("record_unwritable", format!("gzip: {error}")))
+}
+
+/// The level that zstd itself takes where nobody says one: smaller than gzip's six, at a fifth of the time.
+const LEVEL: i32 = 3;
+
+/// The same bytes for the same records, here too.
+///
+/// The C library was measured beside `ruzstd`, which is Rust throughout, on 100 records of 126 KB: 37.9 KB in 1.1 ms
+/// against 44.8 KB in 3.0 ms, where gzip makes 38.3 KB. It adds 300 KB to the binary and 8 s to a build, the other 80 KB
+/// and 1 s; but nobody asks for zstd to get objects larger than gzip's.
+fn zstandard(body: &[u8]) -> Result<Vec<u8>, Error> {
+    zstd::bulk::compress(body, LEVEL).map_err(|error| Error::permanent("record_unwritable", format!("zstd: {error}")))
 }
