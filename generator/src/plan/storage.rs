@@ -147,7 +147,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
             Some(Store::Existing(_)) | None => {}
         }
     }
-    let state = table_name(names, STATE, "pk", Some("sk"));
+    let state = state(names).0;
     reasons.derive(
         "pipeline",
         "state table",
@@ -166,6 +166,14 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
         path: "pipeline".into(),
     });
     stores
+}
+
+/// The physical name of the state table, and the ARN of it.
+pub fn state(names: &Names) -> (String, String) {
+    use super::text::{PARTITION, REGION};
+    let name = table_name(names, STATE, "pk", Some("sk"));
+    let arn = format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}");
+    (name, arn)
 }
 
 /// The physical name of a table.

@@ -74,7 +74,7 @@ pub struct Danger {
     pub fate: Fate,
     /// Whether it is kept in the account, and only no longer managed.
     pub kept: bool,
-    /// What it holds: `rows`, `objects`, `messages`, `log`, `key`.
+    /// What it holds: `rows`, `objects`, `messages`, `subscriptions`, `log`, `key`.
     pub holds: &'static str,
 }
 

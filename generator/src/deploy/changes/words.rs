@@ -122,6 +122,11 @@ pub fn words(
         let owner = flows.iter().find_map(|flow| flow.owner(prefix));
         owner.map_or_else(|| prefix.to_owned(), |owner| owner.word.clone())
     };
+    let of_sink = |ending: &str| {
+        let prefix = id.strip_suffix(ending).unwrap_or(id);
+        let sink = flows.iter().find_map(|flow| flow.sink(prefix));
+        sink.map_or_else(|| prefix.to_lowercase(), |sink| sink.name.clone())
+    };
     let part = |property: &str| {
         let name = definition.and_then(|definition| definition.text(property));
         name.map_or_else(|| owner(kind.ending), |name| short(name, stack, by))
@@ -136,14 +141,12 @@ pub fn words(
         "Topic" => format!("topic {}", part("TopicName")),
         "Database" => kind.noun.to_owned(),
         "Catalog" => format!("catalog table {}", part("TableInput/Name")),
-        "Subscription" => format!("subscription to the topic {}", owner("Subscription").to_lowercase()),
+        "Subscription" => format!("subscription to the topic {}", of_sink("Subscription")),
         "Mapping" => format!("mapping to {}", owner("Mapping")),
         "Policy" if is_listened(id.strip_suffix("QueuePolicy").unwrap_or(id), flows) => {
-            format!("policy of the queue {}", owner("QueuePolicy").to_lowercase())
+            format!("policy of the queue {}", of_sink("QueuePolicy"))
         }
-        "Policy" if id.ends_with("TopicPolicy") => {
-            format!("policy of the topic {}", owner("TopicPolicy").to_lowercase())
-        }
+        "Policy" if id.ends_with("TopicPolicy") => format!("policy of the topic {}", of_sink("TopicPolicy")),
         "Policy" if id.ends_with("DeadQueuePolicy") => {
             format!("policy of the dead-letter queue of {}", owner("DeadQueuePolicy"))
         }
