@@ -73,7 +73,7 @@ pub const TYPES: &[(&str, &[Need])] = &[
             need(DATABASE, &["glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase"]),
             // Whether the account leaves the catalog to Lake Formation.
             need(
-                On::Everything("LakeFormationKnowsNoResources"),
+                On::Everything("LakeFormationIsAskedWithoutAResource"),
                 &[
                     "lakeformation:DescribeLakeFormationIdentityCenterConfiguration",
                     "lakeformation:DescribeResource",
@@ -247,7 +247,7 @@ pub const TYPES: &[(&str, &[Need])] = &[
         &[
             need(TOPIC, &["sns:Subscribe"]),
             need(
-                On::Everything("SubscriptionsAreNoResources"),
+                On::Everything("SubscriptionsAreKnownWithoutAResource"),
                 &["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"],
             ),
         ],
