@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 mod catalog;
+pub mod comprehend;
 pub mod deployed;
 pub mod deployer;
 pub mod emulator;
