@@ -59,8 +59,6 @@ pub struct Card {
     pub stand_in: Option<&'static str>,
     /// Whether it works on the user's machine only, since a Lambda keeps no files.
     pub machine_only: bool,
-    /// Whether its behaviour in the Lambda exists yet.
-    pub deployable: bool,
 }
 
 impl Card {
@@ -76,7 +74,6 @@ impl Card {
             fetches: false,
             stand_in: None,
             machine_only: false,
-            deployable: true,
         }
     }
 }

@@ -77,11 +77,7 @@ pub fn topic(
         ),
         path: path.to_owned(),
     });
-    let topic = Topic {
-        policy: id.with("Policy"),
-        id,
-        name: Text::physical(names.of_part(name)),
-        path: path.to_owned(),
-    };
+    let topic =
+        Topic { policy: id.with("Policy"), id, name: Text::physical(names.of_part(name)), path: path.to_owned() };
     (topic, subscription)
 }

@@ -5,8 +5,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Names;
-use super::explain::{Reasons, pages};
 use super::catalog::{self, CatalogTable, Database};
+use super::explain::{Reasons, pages};
 use super::listened::{self, Subscription, Topic};
 use super::queues::Queue;
 use super::text::{ACCOUNT, LogicalId, Text};

@@ -64,10 +64,13 @@ pub fn asked(deployed: &Deployed, environment: &str) -> BTreeMap<String, Asked> 
         let kind = resource["Type"].as_str().expect("a type").to_owned();
         let places = Places { names: &names, all };
         let mut properties = places.resolved(&resource["Properties"]);
-        let whole = ["Bucket", "FunctionName", "Queues", "Topics", "TopicArn"].iter().find_map(|name| match &properties[*name] {
-            Value::Array(all) => all.first()?.as_str().map(str::to_owned),
-            other => other.as_str().map(str::to_owned),
-        });
+        let whole =
+            ["Bucket", "FunctionName", "Queues", "Topics", "TopicArn"].iter().find_map(|name| {
+                match &properties[*name] {
+                    Value::Array(all) => all.first()?.as_str().map(str::to_owned),
+                    other => other.as_str().map(str::to_owned),
+                }
+            });
         let name = names.get(id).cloned().or(whole).unwrap_or_else(|| panic!("{id} has no name"));
         // A queue is referred to by its address, a topic by its ARN: both end in the name.
         let last = |end: char| name.rsplit(end).next().expect("a name").to_owned();
