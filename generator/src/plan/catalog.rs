@@ -104,7 +104,7 @@ pub fn table(
         pages::ATHENA_DAYS,
     );
     let (form, reader, reader_settings) = match catalog.format {
-        // Gzip and Zstandard are told by the end of a key: https://docs.aws.amazon.com/athena/latest/ug/compression-formats.html
+        // Gzip and Zstandard are told by the end of a key: https://docs.aws.amazon.com/athena/latest/ug/compression-support-hive.html
         CatalogFormat::JsonLines => ("json", "org.openx.data.jsonserde.JsonSerDe", vec![]),
         CatalogFormat::Csv => {
             let marks = vec![("escapeChar", "\\"), ("quoteChar", "\""), ("separatorChar", ",")];
