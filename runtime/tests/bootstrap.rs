@@ -183,7 +183,7 @@ fn a_producer_reads_its_firing_and_names_the_source_that_cannot_be_opened() {
         (
             json!({ "scheduled_time": "2026-11-22T09:00:00Z" }),
             "settings_unreadable",
-            "`companies`: nothing says which bucket `companies.csv` was uploaded to",
+            "`companies`: `AWS_REGION` is not set in the environment: Lambda sets it for every function",
         ),
         (json!({ "scheduled_time": "noon" }), "run_unreadable", "`noon` is not a time such as 2026-11-22T09:00:00Z"),
         (delivery(&[("1", &message())]), "event_unreadable", "missing field `scheduled_time`"),
