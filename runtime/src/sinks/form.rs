@@ -23,20 +23,60 @@ pub(super) fn jsonl(records: &[Record]) -> Result<Vec<u8>, Error> {
     Ok(body)
 }
 
-const HEADER: [&str; 13] = [
-    "run",
-    "source",
-    "item",
-    "title",
-    "stage",
-    "engine",
-    "label",
-    "score",
-    "coverage",
-    "text_source",
-    "url",
-    "failure",
-    "message",
+macro_rules! entity {
+    () => {
+        "struct<text:string,type:string,score:double,begin:bigint,end:bigint,label:string,scores:map<string,double>>"
+    };
+}
+
+/// The members of a record as [`jsonl`] writes it, in the types of Hive, by which Athena reads them
+/// (<https://docs.aws.amazon.com/athena/latest/ug/data-types.html>).
+pub(super) const JSONL_COLUMNS: &[(&str, &str)] = &[
+    ("run", "string"),
+    ("source", "string"),
+    (
+        "item",
+        "struct<key:string,title:string,feed:string,language:string,url:string,text:string,labels:map<string,string>>",
+    ),
+    (
+        "text",
+        "struct<body:string,language:string,source:string,title:string,url:string,revision:bigint,licence:string>",
+    ),
+    (
+        "findings",
+        concat!(
+            "array<struct<stage:string,engine:string,stands_in_for:string,label:string,score:double,",
+            "scores:map<string,double>,coverage:double,",
+            "entities:array<",
+            entity!(),
+            ">,targets:array<",
+            entity!(),
+            ">,",
+            "phrases:array<struct<text:string,score:double,begin:bigint,end:bigint>>,",
+            "personal:array<",
+            entity!(),
+            ">>>",
+        ),
+    ),
+    ("failure", "struct<stage:string,code:string,message:string,transient:boolean,retry_after_s:bigint>"),
+];
+
+/// The cells of a row as [`csv`] writes it. What reads CSV for Athena takes an empty cell for a number for none only
+/// where all cells are texts, so all are: `CAST(score AS double)` in the query.
+pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
+    ("run", "string"),
+    ("source", "string"),
+    ("item", "string"),
+    ("title", "string"),
+    ("stage", "string"),
+    ("engine", "string"),
+    ("label", "string"),
+    ("score", "string"),
+    ("coverage", "string"),
+    ("text_source", "string"),
+    ("url", "string"),
+    ("failure", "string"),
+    ("message", "string"),
 ];
 
 /// One row a finding, or one for a record without any.
@@ -45,7 +85,7 @@ const HEADER: [&str; 13] = [
 /// `record_unwritable`, which no record of ours can cause.
 pub(super) fn csv(records: &[Record]) -> Result<Vec<u8>, Error> {
     let mut sheet = csv::Writer::from_writer(Vec::new());
-    sheet.write_record(HEADER).map_err(|error| unwritable(&error))?;
+    sheet.write_record(CSV_COLUMNS.iter().map(|(name, _)| name)).map_err(|error| unwritable(&error))?;
     for record in records {
         let findings: Vec<Option<&Finding>> = match record.findings.as_slice() {
             [] => vec![None],

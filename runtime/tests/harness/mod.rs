@@ -211,23 +211,23 @@ pub struct NoDoors;
 
 impl Doors for NoDoors {
     fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
-        Err(Error::not_built("bucket"))
+        Err(Error::permanent("no_door", "there is no bucket here"))
     }
 
     fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
-        Err(Error::not_built("table"))
+        Err(Error::permanent("no_door", "there is no table here"))
     }
 
     fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
-        Err(Error::not_built("queue"))
+        Err(Error::permanent("no_door", "there is no queue here"))
     }
 
     fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
-        Err(Error::not_built("file"))
+        Err(Error::permanent("no_door", "there is no file here"))
     }
 
     fn folder(&self, _: &str) -> Result<PathBuf, Error> {
-        Err(Error::not_built("folder"))
+        Err(Error::permanent("no_door", "there is no folder here"))
     }
 }
 
