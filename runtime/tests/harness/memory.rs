@@ -37,7 +37,7 @@ impl Place {
     /// Opens a sink here as a function would.
     pub fn sink(&self, kind: &str, name: &str, settings: Value) -> Box<dyn Sink> {
         let kind = kinds::find(Role::Sink, kind).expect("a kind");
-        let settings = (kind.read)(&Tree::from_json(settings)).unwrap_or_else(|fault| panic!("{fault}"));
+        let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
         let binding = Binding {
             name: name.into(),
             on: settings.store(name).map(|_| format!("on {name}")),
