@@ -158,6 +158,8 @@ pub enum Scope {
     Store,
     /// The objects of its bucket under a prefix.
     Objects(String),
+    /// The table of runs and chunks, beyond what every function may do to it.
+    State,
     /// One thing that the user named.
     Named(Arn),
     /// The service knows no resources for it; the reason goes into the template.

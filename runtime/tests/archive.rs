@@ -6,7 +6,7 @@ use std::io::Read as _;
 
 use fanggen_runtime::record::{Item, Record};
 use fanggen_runtime::run::{Chunk, RunId};
-use harness::memory::Place;
+use harness::place::Place;
 use serde_json::json;
 
 #[tokio::test]

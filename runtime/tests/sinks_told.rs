@@ -7,7 +7,7 @@ use fanggen_runtime::error::Error;
 use fanggen_runtime::record::{Finding, Item, Label, Record, Text};
 use fanggen_runtime::run::{Chunk, RunId};
 use fanggen_runtime::state::Counts;
-use harness::memory::Place;
+use harness::place::Place;
 use serde_json::json;
 
 fn run(hour: u8) -> RunId {

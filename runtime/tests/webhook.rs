@@ -10,7 +10,7 @@ use fanggen_runtime::component::Sink;
 use fanggen_runtime::error::Error;
 use fanggen_runtime::record::{Item, Record, Text};
 use fanggen_runtime::run::{Chunk, RunId};
-use harness::memory::Place;
+use harness::place::Place;
 use harness::{Asked, Reply, Server};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};

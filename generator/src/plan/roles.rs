@@ -188,6 +188,7 @@ fn derived(component: &Component, names: &Names) -> Vec<Statement> {
             let (resource, why) = match permission.on {
                 Scope::Store => (own.clone()?, permission.why.to_owned()),
                 Scope::Objects(keys) => (format!("{}/{keys}", own.as_deref()?), permission.why.to_owned()),
+                Scope::State => (storage::state(names).1, permission.why.to_owned()),
                 Scope::Named(arn) => (arn.to_string(), permission.why.to_owned()),
                 Scope::Everything(because) => ("*".into(), format!("{}; {because}", permission.why)),
             };

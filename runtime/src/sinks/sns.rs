@@ -66,11 +66,18 @@ impl Component for Sns {
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {
         let named = self.topic.as_ref().and_then(|topic| Arn::new(topic.as_str()).ok());
-        vec![Permission {
-            actions: vec!["sns:Publish"],
-            on: named.map_or(Scope::Store, Scope::Named),
-            why: "the worker that completes a run publishes its digest",
-        }]
+        vec![
+            Permission {
+                actions: vec!["sns:Publish"],
+                on: named.map_or(Scope::Store, Scope::Named),
+                why: "the worker that completes a run publishes its digest",
+            },
+            Permission {
+                actions: vec!["dynamodb:PutItem", "dynamodb:Query"],
+                on: Scope::State,
+                why: "what each chunk has to say waits there for the digest of its run",
+            },
+        ]
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {

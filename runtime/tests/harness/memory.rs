@@ -1,177 +1,149 @@
-//! A place that remembers in memory, and keeps what is posted, put and read there.
+//! What functions remember, in memory: the rules of [`State`] and nothing of DynamoDB. It can break off at any call.
 
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+#![allow(dead_code, reason = "each test crate uses its own part of the harness")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use fanggen_runtime::component::{Binding, Opened, Role, Sink};
-use fanggen_runtime::doors::{Bucket, Doors, Outbox, Post, Queue, Rows, Secret};
 use fanggen_runtime::error::Error;
-use fanggen_runtime::kinds;
 use fanggen_runtime::run::{Chunk, RunId};
 use fanggen_runtime::state::{Begun, Counts, Progress, Standing, State};
-use fanggen_runtime::tree::Tree;
-use serde_json::Value;
 
-/// What was left in a place.
 #[derive(Default)]
-pub struct Kept {
-    pub posts: Mutex<Vec<(String, Post)>>,
-    pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    pub values: Mutex<BTreeMap<String, String>>,
-    pub jots: Mutex<BTreeMap<(String, String, u64, String), String>>,
-    pub secret: Mutex<String>,
-    /// How often the state was asked or told something.
-    pub calls: Mutex<usize>,
-    /// How many posts fail before one is taken.
-    pub refusals: Mutex<usize>,
+pub struct Memory(Mutex<Inside>);
+
+#[derive(Default)]
+pub struct Inside {
+    pub owner: Option<String>,
+    pub held: bool,
+    pub progress: Option<Progress>,
+    pub expected: Option<u64>,
+    pub done: BTreeMap<u64, Counts>,
+    pub told: bool,
+    pub values: BTreeMap<String, String>,
+    pub notes: BTreeMap<(String, u64), String>,
+    /// After how many notes another producer takes over.
+    pub stolen_after: Option<usize>,
+    /// Calls so far, by name.
+    pub calls: Vec<&'static str>,
+    /// After how many calls everything breaks off.
+    pub left: Option<usize>,
+    /// Where a call breaks off: after it was done, or before.
+    pub after: bool,
 }
 
-/// The doors to it.
-#[derive(Clone, Default)]
-pub struct Place(pub Arc<Kept>);
+impl Memory {
+    pub fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.0.lock().expect("no panic")
+    }
 
-impl Place {
-    /// Opens a sink here as a function would.
-    pub fn sink(&self, kind: &str, name: &str, settings: Value) -> Box<dyn Sink> {
-        let kind = kinds::find(Role::Sink, kind).expect("a kind");
-        let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-        let binding = Binding {
-            name: name.into(),
-            on: settings.store(name).map(|_| format!("on {name}")),
-            state: Some("state".into()),
-            pipeline: "fang".into(),
-            environment: "dev".into(),
-            contact: Some("me@example.com".into()),
-            ..Binding::default()
-        };
-        match settings.open(binding, self).expect("an open sink") {
-            Opened::Sink(sink) => sink,
-            _ => unreachable!("a sink opens as a sink"),
+    fn call<T>(&self, name: &'static str, work: impl FnOnce(&mut Inside) -> Result<T, Error>) -> Result<T, Error> {
+        let mut inside = self.inside();
+        inside.calls.push(name);
+        inside.breaks(|inside| work(inside))
+    }
+}
+
+impl Inside {
+    /// Does a call, unless it is the one that breaks off.
+    pub fn breaks<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let cut = || Err(Error::transient("cut", "as the test wants it"));
+        match self.left {
+            Some(0) => return cut(),
+            Some(1) if self.after => {
+                self.left = Some(0);
+                return work(self).and_then(|_| cut());
+            }
+            Some(1) => {
+                self.left = Some(0);
+                return cut();
+            }
+            Some(left) => self.left = Some(left - 1),
+            None => {}
         }
-    }
-
-    /// What was posted, and where.
-    pub fn posts(&self) -> Vec<(String, Post)> {
-        self.0.posts.lock().expect("no panic").clone()
-    }
-}
-
-struct Door(Arc<Kept>, String);
-
-#[async_trait]
-impl Outbox for Door {
-    async fn post(&self, posts: Vec<Post>) -> Result<(), Error> {
-        let mut refusals = self.0.refusals.lock().expect("no panic");
-        if *refusals > 0 {
-            *refusals -= 1;
-            return Err(Error::transient("throttled", "later"));
-        }
-        let posts = posts.into_iter().map(|post| (self.1.clone(), post));
-        self.0.posts.lock().expect("no panic").extend(posts);
-        Ok(())
+        work(self)
     }
 }
 
 #[async_trait]
-impl Bucket for Door {
-    async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
-        self.0.objects.lock().expect("no panic").insert(key.into(), body);
-        Ok(format!("{}/{key}", self.1))
-    }
-}
-
-#[async_trait]
-impl Secret for Door {
-    async fn read(&self) -> Result<String, Error> {
-        Ok(self.0.secret.lock().expect("no panic").clone())
-    }
-}
-
-#[async_trait]
-impl State for Door {
-    async fn begin(&self, _: &RunId, _: &str) -> Result<Begun, Error> {
-        unreachable!("sinks begin no run")
+impl State for Memory {
+    async fn begin(&self, _: &RunId, owner: &str) -> Result<Begun, Error> {
+        self.call("begin", |inside| {
+            if inside.held && inside.owner.as_deref() != Some(owner) {
+                return Ok(Begun::Held(1));
+            }
+            inside.owner = Some(owner.to_owned());
+            inside.stolen_after = inside.stolen_after.filter(|left| *left > 0);
+            Ok(match inside.progress.clone() {
+                None => Begun::Fresh,
+                Some(progress) if progress.ended => Begun::Ended(progress),
+                Some(progress) => Begun::GoOn(progress),
+            })
+        })
     }
 
-    async fn note(&self, _: &RunId, _: &str, _: &Progress, _: Option<u64>) -> Result<(), Error> {
-        unreachable!("sinks send no chunks")
+    async fn note(&self, _: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error> {
+        self.call("note", |inside| {
+            match &mut inside.stolen_after {
+                Some(0) => inside.owner = None,
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            if inside.owner.as_deref() != Some(owner) {
+                return Err(Error::permanent("lease_lost", "another producer has taken over"));
+            }
+            inside.progress = Some(progress.clone());
+            inside.expected = expected.or(inside.expected);
+            Ok(())
+        })
     }
 
-    async fn is_done(&self, _: &Chunk) -> Result<Option<Counts>, Error> {
-        unreachable!("sinks settle no chunks")
+    async fn is_done(&self, chunk: &Chunk) -> Result<Option<Counts>, Error> {
+        self.call("is_done", |inside| Ok(inside.done.get(&chunk.number).copied()))
     }
 
-    async fn done(&self, _: &Chunk, _: Counts) -> Result<Standing, Error> {
-        unreachable!("sinks settle no chunks")
+    async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error> {
+        self.call("done", |inside| {
+            inside.done.insert(chunk.number, counts);
+            let complete = inside.expected.is_some_and(|expected| inside.done.len() as u64 == expected);
+            let mut all = Counts::default();
+            inside.done.values().for_each(|counts| all += *counts);
+            Ok(Standing { complete: complete.then_some(all), told: inside.told })
+        })
     }
 
     async fn told(&self, _: &RunId) -> Result<(), Error> {
-        unreachable!("sinks end no run")
+        self.call("told", |inside| {
+            inside.told = true;
+            Ok(())
+        })
     }
 
     async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
-        *self.0.calls.lock().expect("no panic") += 1;
-        let values = self.0.values.lock().expect("no panic");
-        Ok(keys.iter().filter_map(|key| Some((key.clone(), values.get(key)?.clone()))).collect())
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "a key is asked for once");
+        self.call("recall", |inside| {
+            Ok(keys.iter().filter_map(|key| Some((key.clone(), inside.values.get(key)?.clone()))).collect())
+        })
     }
 
     async fn remember(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
-        *self.0.calls.lock().expect("no panic") += 1;
-        self.0.values.lock().expect("no panic").extend(values);
-        Ok(())
+        self.call("remember", |inside| {
+            inside.values.extend(values);
+            Ok(())
+        })
     }
 
     async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
-        *self.0.calls.lock().expect("no panic") += 1;
-        let key = (chunk.run.to_string(), sink.to_owned(), chunk.number, chunk.id.clone());
-        self.0.jots.lock().expect("no panic").insert(key, note);
-        Ok(())
+        self.call("jot", |inside| {
+            inside.notes.insert((sink.to_owned(), chunk.number), note);
+            Ok(())
+        })
     }
 
-    async fn jotted(&self, run: &RunId, sink: &str) -> Result<Vec<String>, Error> {
-        let jots = self.0.jots.lock().expect("no panic");
-        let of_run = jots.iter().filter(|((of, by, ..), _)| of == run.as_str() && by == sink);
-        Ok(of_run.map(|(_, note)| note.clone()).collect())
-    }
-}
-
-impl Doors for Place {
-    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
-        Ok(Arc::new(Door(Arc::clone(&self.0), name.into())))
-    }
-
-    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
-        Err(Error::not_built("table"))
-    }
-
-    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
-        Err(Error::not_built("queue"))
-    }
-
-    fn state(&self, name: &str) -> Result<Arc<dyn State>, Error> {
-        Ok(Arc::new(Door(Arc::clone(&self.0), name.into())))
-    }
-
-    fn outbox(&self, queue: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Ok(Arc::new(Door(Arc::clone(&self.0), queue.into())))
-    }
-
-    fn topic(&self, arn: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Ok(Arc::new(Door(Arc::clone(&self.0), arn.into())))
-    }
-
-    fn secret(&self, arn: &str) -> Result<Arc<dyn Secret>, Error> {
-        Ok(Arc::new(Door(Arc::clone(&self.0), arn.into())))
-    }
-
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
-        Err(Error::not_built("file"))
-    }
-
-    fn folder(&self, _: &str) -> Result<PathBuf, Error> {
-        Err(Error::not_built("folder"))
+    async fn jotted(&self, _: &RunId, sink: &str) -> Result<Vec<String>, Error> {
+        self.call("jotted", |inside| {
+            Ok(inside.notes.iter().filter(|((of, _), _)| of == sink).map(|(_, note)| note.clone()).collect())
+        })
     }
 }

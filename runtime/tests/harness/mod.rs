@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
 pub mod memory;
+pub mod place;
 pub mod wiki;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use std::thread;
 use std::time::Duration;
 
 use fanggen_runtime::component::{Binding, Opened, Pace, Role, Stage};
-use fanggen_runtime::doors::{Bucket, Doors, Queue, Rows};
+use fanggen_runtime::doors::{Bucket, Document, Doors, Queue, Rows};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::{Item, Record};
@@ -239,7 +240,7 @@ impl Doors for NoDoors {
         Err(Error::not_built("queue"))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
         Err(Error::not_built("file"))
     }
 
