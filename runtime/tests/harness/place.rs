@@ -1,13 +1,12 @@
 //! A place that remembers in memory, and keeps what is posted, put and read there.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use fanggen_runtime::component::{Binding, Opened, Role, Sink};
-use fanggen_runtime::doors::{Bucket, Doors, Outbox, Post, Queue, Rows, Secret};
+use fanggen_runtime::doors::{Bucket, Document, Doors, Outbox, Post, Queue, Rows, Secret};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
 use fanggen_runtime::run::{Chunk, RunId};
@@ -167,7 +166,7 @@ impl Doors for Place {
         Ok(Arc::new(Door(Arc::clone(&self.0), arn.into())))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
         Err(Error::not_built("file"))
     }
 
