@@ -92,10 +92,6 @@ impl Component for Webhook {
         }]
     }
 
-    fn patience(&self) -> Option<Duration> {
-        Some(LIMITS.time)
-    }
-
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let watch = Watch::open(self.when.as_ref(), &binding, doors)?;
         let secret = self.secret.as_ref().map(|secret| doors.secret(secret.as_str())).transpose()?;
