@@ -157,6 +157,8 @@ pub enum Scope {
     Objects(String),
     /// The table of runs and chunks, beyond what every function may do to it.
     State,
+    /// One thing that the user named.
+    Named(Arn),
     /// The service knows no resources for it; the reason goes into the template.
     Everything(&'static str),
 }

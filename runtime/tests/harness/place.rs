@@ -143,11 +143,11 @@ impl Doors for Place {
     }
 
     fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
-        Err(Error::not_built("table"))
+        Err(Error::permanent("not_here", "there is no table here"))
     }
 
     fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
-        Err(Error::not_built("queue"))
+        Err(Error::permanent("not_here", "there is no queue here"))
     }
 
     fn state(&self, name: &str) -> Result<Arc<dyn State>, Error> {
@@ -167,10 +167,10 @@ impl Doors for Place {
     }
 
     fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
-        Err(Error::not_built("file"))
+        Err(Error::permanent("not_here", "there is no file here"))
     }
 
     fn folder(&self, _: &str) -> Result<PathBuf, Error> {
-        Err(Error::not_built("folder"))
+        Err(Error::permanent("not_here", "there is no folder here"))
     }
 }
