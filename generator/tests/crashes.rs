@@ -44,7 +44,7 @@ name = "x"
 contact = "me@example.com"
 
 [functions]
-timeout_s = 6
+timeout_s = 10
 
 [sources.companies]
 type = "dynamodb"

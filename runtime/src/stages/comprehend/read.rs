@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::ask::{Answered, Asker};
 use super::batch::Asked;
-use super::merge::Merge;
+use super::merge::{self, Merge};
 use super::split::{self, Piece};
 use super::{language, questions};
 use crate::analysis::{Question, Reply};
@@ -62,8 +62,10 @@ impl Reader {
             let failure = &mut failures[asked.record];
             match (answer, &mut readings[asked.record]) {
                 (Ok(reply), Ok(reading)) => reading.answers.push((asked, reply)),
-                // What no other try will change is the reason that counts.
-                (Err(error), _) if failure.as_ref().is_none_or(|other| other.transient) => *failure = Some(error),
+                // The first reason counts, or the first that no other try will change.
+                (Err(error), _) if failure.as_ref().is_none_or(|first| first.transient && !error.transient) => {
+                    *failure = Some(error);
+                }
                 _ => {}
             }
         }
@@ -94,10 +96,7 @@ impl Reader {
         answer: Answered,
     ) -> Result<Reading<'a>, Error> {
         let reply = answer?;
-        let Reply::Languages(found) = &reply else {
-            Merge::default().take(asked.question, asked.piece, reply)?;
-            return Ok(reading);
-        };
+        let Reply::Languages(found) = &reply else { return Err(merge::other(asked.question)) };
         let tag = language::strongest(found)?;
         reading.code = Some(language::of(tag, &self.questions)?);
         reading.found = Some(tag.to_owned());
