@@ -56,7 +56,7 @@ fn a_thousand_companies_are_few_calls_and_unchanged_texts_are_fewer() {
         ground.proxy.clear();
         let mut chunks = 0;
         while let Some(message) = ground.receive(60) {
-            let answer = worker.invoke_as(&format!("chunk {chunks}"), MINUTE, &event(&message)).expect("an answer");
+            let answer = worker.invoke_as(&format!("chunk-{chunks}"), MINUTE, &event(&message)).expect("an answer");
             assert_eq!(answer, json!({ "batchItemFailures": [] }));
             ground.delete(message);
             chunks += 1;

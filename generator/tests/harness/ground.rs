@@ -46,7 +46,7 @@ impl Ground {
         all.extend(way.into_iter().map(|(name, value)| (name.to_owned(), value)));
         all.insert("AWS_ENDPOINT_URL_COMPREHEND".into(), self.comprehend.endpoint());
         let variables = all.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        Start::of(&bootstrap().display().to_string(), variables).quiet().patience(PATIENCE).start()
+        Start::of(&bootstrap().display().to_string(), variables).patience(PATIENCE).start()
     }
 
     /// Takes a message from the worker's queue, which shows it again after so many seconds unless it is deleted.
