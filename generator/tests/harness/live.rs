@@ -87,24 +87,27 @@ impl Live {
     /// The emulator asks for a permission `sqs:SendMessageBatch`, which AWS has not: there, `sqs:SendMessage` admits both.
     /// Whoever may send gets the one that goes with it here, on the same queues and no others.
     pub fn batches(&self) {
+        let roles = template::names(&self.plan).into_keys().filter(|id| id.ends_with("Role"));
+        roles.for_each(|id| self.batches_of(&id, &self.policy(&id)));
+    }
+
+    /// The same for one role, which has this policy.
+    pub fn batches_of(&self, role: &str, policy: &Value) {
         if world().emulator.is_none() {
             return;
         }
+        let may = |statement: &&Value| {
+            let actions = statement["Action"].as_array().into_iter().flatten();
+            actions.into_iter().any(|action| action == "sqs:SendMessage")
+        };
+        let statements = policy["Statement"].as_array().into_iter().flatten().filter(may);
+        let queues: Vec<&Value> = statements.map(|statement| &statement["Resource"]).collect();
+        let batch = |queue| json!({ "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue });
+        let statements: Vec<Value> = queues.into_iter().map(batch).collect();
         let client = aws_sdk_iam::Client::new(&world().sdk);
-        for (id, role) in template::names(&self.plan).into_iter().filter(|(id, _)| id.ends_with("Role")) {
-            let policy = self.policy(&id);
-            let may = |statement: &&Value| {
-                let actions = statement["Action"].as_array().into_iter().flatten();
-                actions.into_iter().any(|action| action == "sqs:SendMessage")
-            };
-            let statements = policy["Statement"].as_array().into_iter().flatten().filter(may);
-            let queues: Vec<&Value> = statements.map(|statement| &statement["Resource"]).collect();
-            let batch = |queue| json!({ "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue });
-            let statements: Vec<Value> = queues.into_iter().map(batch).collect();
-            let put = client.put_role_policy().role_name(&role).policy_name("batches");
-            let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-            block_on(put.policy_document(document).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
-        }
+        let put = client.put_role_policy().role_name(self.name(role)).policy_name("batches");
+        let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        block_on(put.policy_document(document).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
     }
 
     /// The policy of a role, as it was deployed or changed since.
