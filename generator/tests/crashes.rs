@@ -58,7 +58,6 @@ language = "en"
 name = "sentiment"
 type = "comprehend"
 detect = ["sentiment", "entities"]
-calls_per_second = 10000
 
 [sinks.archive]
 type = "s3"

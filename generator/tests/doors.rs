@@ -480,6 +480,13 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
             "Subscription": { "Type": "AWS::SNS::Subscription", "Properties": {
                 "TopicArn": { "Ref": "Topic" }, "Protocol": "sqs", "Endpoint": { "Fn::GetAtt": ["Queue", "Arn"] },
             } },
+            "Policy": { "Type": "AWS::SQS::QueuePolicy", "Properties": {
+                "Queues": [{ "Ref": "Queue" }],
+                "PolicyDocument": { "Version": "2012-10-17", "Statement": [{
+                    "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage",
+                    "Resource": { "Fn::GetAtt": ["Queue", "Arn"] },
+                }] },
+            } },
             "Secret": { "Type": "AWS::SecretsManager::Secret", "Properties": { "Name": "doors", "SecretString": "s3cr3t" } },
         },
         "Outputs": {
@@ -513,8 +520,10 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
         attributes: vec![("run", "r".into()), ("none", String::new())],
     };
     block_on(topic.post(vec![post.clone()])).expect("told");
-    let told: Vec<Value> =
-        received(&outputs["Queue"]).iter().map(|(body, _)| serde_json::from_str(body).expect("JSON")).collect();
+    let mut told: Vec<Value> = Vec::new();
+    while told.is_empty() && begin.elapsed() < Duration::from_secs(60) {
+        told = received(&outputs["Queue"]).iter().map(|(body, _)| serde_json::from_str(body).expect("JSON")).collect();
+    }
     assert_eq!(told.len(), 1);
     assert_eq!((&told[0]["Message"], &told[0]["Subject"]), (&json!("all is well"), &json!("5 of 5 ?ber here")));
     let string = |value: &str| json!({ "Type": "String", "Value": value });

@@ -41,7 +41,7 @@ fn failed() -> Record {
 }
 
 fn holds(text: &str, record: &Record, before: Option<Label>) -> bool {
-    Condition::read(text).unwrap_or_else(|mistake| panic!("`{text}`: {mistake}")).holds(record, before)
+    Condition::read(text).expect(text).holds(record, before)
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn a_chunk_is_posted_and_signed_so_that_anybody_can_verify_it() {
     assert_eq!(asked.len(), 2);
     for asked in asked.iter() {
         assert!(asked.head.starts_with("POST /hook HTTP/1.1\r\n"), "{}", asked.head);
-        let header = |name| asked.header(name).unwrap_or_else(|| panic!("{name} in {}", asked.head)).to_owned();
+        let header = |name| asked.header(name).expect(name).to_owned();
         assert_eq!(header("webhook-id"), format!("20261122T090000Z-{}", chunk.id));
         assert_eq!(header("content-type"), "application/json");
         assert!(header("user-agent").starts_with("fanggen/") && header("user-agent").contains("me@example.com"));

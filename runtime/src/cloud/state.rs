@@ -273,9 +273,7 @@ impl State for Memory {
     async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
         let keys: BTreeSet<&String> = keys.iter().collect();
         let rows = self.table.read(keys.into_iter().map(|pk| key(pk, "-")).collect()).await?;
-        let value = |mut row: Attributes| match (row.remove(PK)?, row.remove(VALUE)?) {
-            (key, value) => Some((key.as_s().ok()?.clone(), value.as_s().ok()?.clone())),
-        };
+        let value = |row: Attributes| Some((row.get(PK)?.as_s().ok()?.clone(), row.get(VALUE)?.as_s().ok()?.clone()));
         Ok(rows.into_iter().filter_map(value).collect())
     }
 

@@ -286,7 +286,8 @@ mod tests {
             again.resume(cursor).expect("a cursor of ours");
             let mut left: Vec<_> = rest(again).await.into_iter().map(|(key, _)| key).collect();
             let mut expected: Vec<_> = all[place + 1..].iter().map(|(key, _)| key.clone()).collect();
-            (left.sort_unstable(), expected.sort_unstable());
+            left.sort_unstable();
+            expected.sort_unstable();
             assert_eq!(left, expected, "behind {cursor}");
         }
     }

@@ -221,7 +221,11 @@ pub fn bootstrap() -> PathBuf {
         }
         let ran = ran(&mut cargo);
         assert_eq!(ran.code, 0, "{ran:?}");
-        folder.join("bootstrap")
+        // Without its debug information, which is half of it: it is packed, uploaded and unpacked again and again.
+        let slim = target.join("tmp").join(format!("bootstrap-{}", std::process::id()));
+        let mut strip = Command::new("strip");
+        strip.arg("-o").arg(&slim).arg(folder.join("bootstrap"));
+        if strip.status().is_ok_and(|done| done.success()) { slim } else { folder.join("bootstrap") }
     })
     .clone()
 }
