@@ -130,7 +130,8 @@ fn by_name(rows: Vec<Row>) -> BTreeMap<(String, String), Row> {
 fn a_run_of_a_thousand_companies_logs_less_than_300_bytes_an_item() {
     // The original logged 69 KB a company. All that the real binary writes counts, of both functions, failures among it.
     let live = Live::root("logged", "dev");
-    let company = |number: usize| format!("{} {number:03}", if number % 20 == 0 { "Unknown" } else { "Company" });
+    let company =
+        |number: usize| format!("{} {number:03}", if number.is_multiple_of(20) { "Unknown" } else { "Company" });
     live.put("CompaniesTable", (0..995).map(company));
     let ground = Ground::of(live);
     let producer = ground.start("ProducerFunction");

@@ -1,5 +1,6 @@
 //! Sinks that tell others, deployed and at work on the emulator: a queue, topics, a webhook that is signed, and a sheet.
 #![cfg(feature = "aws")]
+#![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 #[path = "harness/aws/mod.rs"]
 mod aws;

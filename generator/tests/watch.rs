@@ -1,5 +1,6 @@
 //! The real `bootstrap` under `cargo lambda watch`: every recorded event has its answer, and the process works on.
 #![cfg(feature = "aws")]
+#![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 #[path = "harness/aws/mod.rs"]
 mod aws;

@@ -1,4 +1,5 @@
 //! A deployed pipeline at work: an encyclopedia that knows every page but the unknown ones, and a look at what came out.
+#![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 use std::collections::BTreeMap;

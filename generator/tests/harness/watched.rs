@@ -79,11 +79,11 @@ impl Watched {
         if good { Ok(value) } else { Err(value) }
     }
 
-    /// The last line that was logged and is such.
+    /// The first line that was logged and is such.
     pub fn logged(&self, such: impl Fn(&Value) -> bool) -> Value {
         let log = self.log();
-        let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-        lines.filter(such).last().unwrap_or_else(|| panic!("no such line in\n{log}"))
+        let mut lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.find(such).unwrap_or_else(|| panic!("no such line in\n{log}"))
     }
 
     /// Whether the process still runs.
