@@ -134,7 +134,10 @@ fn main() {
         println!("{} {}", started(peer, Job::Producer, 3), started(peer, Job::Worker, 3));
         for l in [Duration::ZERO, LATENCY] {
             let run = run(peer, l);
-            println!("{:?} {} {} {} {} {:?} {}", run.cold, run.chunks, run.peak, run.produced, run.producer_peak, run.calls, run.log);
+            println!(
+                "{:?} {} {} {} {} {:?} {}",
+                run.cold, run.chunks, run.peak, run.produced, run.producer_peak, run.calls, run.log
+            );
         }
         return;
     }
@@ -148,14 +151,20 @@ fn main() {
         let peer = peer.map(|peer| started(peer, job, PEER_STARTS).to_string());
         row(&format!("{what}: start to first poll, ms"), &started(ours, job, STARTS).to_string(), peer, "8, 6");
     }
-    let [here, far] = [Duration::ZERO, LATENCY].map(|latency| (run(ours, latency), peer.map(|peer| run(peer, latency))));
+    let [here, far] =
+        [Duration::ZERO, LATENCY].map(|latency| (run(ours, latency), peer.map(|peer| run(peer, latency))));
     let both = |what: &str, (ours, peer): &(Run, Option<Run>), tell: &dyn Fn(&Run) -> String, promise: &str| {
         row(what, &tell(ours), peer.as_ref().map(tell), promise);
     };
     let trips = |time: Duration| format!("{:.1}", time.as_secs_f64() / LATENCY.as_secs_f64());
     both("worker: peak memory after 1,000 companies, MB", &here, &|run| format!("{:.1}", run.peak), "14, 9");
     both("producer: peak memory, the same, MB", &here, &|run| format!("{:.1}", run.producer_peak), "14, 9");
-    both("worker: start to the first chunk's answer, ms", &here, &|run| format!("{:.1}", run.cold.as_secs_f64() * 1e3), "");
+    both(
+        "worker: start to the first chunk's answer, ms",
+        &here,
+        &|run| format!("{:.1}", run.cold.as_secs_f64() * 1e3),
+        "",
+    );
     both("one chunk of 100, ms", &here, &|run| run.chunks.to_string(), "");
     both("the same at 20 ms a call, ms", &far, &|run| run.chunks.to_string(), "");
     both("the same in round trips in a row", &far, &|run| trips(run.chunks.median()), "8, 6");
@@ -166,7 +175,8 @@ fn main() {
     println!("| --- | ---: | ---: |");
     for (place, who) in ["producer", "worker"].into_iter().enumerate() {
         let (ours, peer) = (&here.0.calls[place], here.1.as_ref().map(|run| &run.calls[place]));
-        let names: std::collections::BTreeSet<&String> = ours.keys().chain(peer.into_iter().flat_map(|it| it.keys())).collect();
+        let names: std::collections::BTreeSet<&String> =
+            ours.keys().chain(peer.into_iter().flat_map(|it| it.keys())).collect();
         for name in names {
             let count = |calls: &BTreeMap<String, u64>| calls.get(name).copied().unwrap_or_default().to_string();
             println!("| {who}: `{name}` | {} | {} |", count(ours), peer.map_or("-".into(), count));

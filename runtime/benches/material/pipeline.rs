@@ -114,7 +114,14 @@ fn function(job: Job, services: &Services) -> Function {
             });
             let stages = vec![
                 part(Role::Stage, "summary", "wikipedia", wikipedia, None, Some(FAST)),
-                part(Role::Stage, "sentiment", "comprehend", json!({ "detect": ["sentiment", "entities"] }), None, Some(FAST)),
+                part(
+                    Role::Stage,
+                    "sentiment",
+                    "comprehend",
+                    json!({ "detect": ["sentiment", "entities"] }),
+                    None,
+                    Some(FAST),
+                ),
             ];
             let sinks = vec![
                 part(Role::Sink, "archive", "s3", json!({ "format": "jsonl" }), Some(BUCKET), None),

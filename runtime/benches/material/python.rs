@@ -52,7 +52,8 @@ fn install(folder: &Path, python: &Path) -> Result<(), String> {
     eprintln!("python: installing the peer's packages into `{}`", folder.display());
     run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder))?;
     let requirements = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/python/requirements.txt");
-    let pip = ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", "--only-binary", ":all:"];
+    let pip =
+        ["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet", "--only-binary", ":all:"];
     run(Command::new(python).args(pip).args(["-r", requirements]))
 }
 

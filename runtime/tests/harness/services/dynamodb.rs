@@ -160,9 +160,9 @@ fn transact(world: &World, request: &Value) -> Told {
     let mut changes = Vec::new();
     let mut keys = BTreeSet::new();
     for write in writes {
-        let (operation, inner) = write.as_object().and_then(|it| it.iter().next()).ok_or_else(|| invalid("no write"))?;
-        let change =
-            Change::of(&tables, operation, state(inner["TableName"].as_str().unwrap_or_default())?, inner)?;
+        let (operation, inner) =
+            write.as_object().and_then(|it| it.iter().next()).ok_or_else(|| invalid("no write"))?;
+        let change = Change::of(&tables, operation, state(inner["TableName"].as_str().unwrap_or_default())?, inner)?;
         if !keys.insert(change.key.clone()) {
             return Err(invalid("Transaction request cannot include multiple operations on one item"));
         }
@@ -200,7 +200,8 @@ fn transact(world: &World, request: &Value) -> Told {
 
 fn batch_write(world: &World, request: &Value) -> Told {
     let tables = request["RequestItems"].as_object().ok_or_else(|| invalid("no items"))?;
-    let all = || tables.iter().flat_map(|(name, writes)| writes.as_array().into_iter().flatten().map(move |it| (name, it)));
+    let all =
+        || tables.iter().flat_map(|(name, writes)| writes.as_array().into_iter().flatten().map(move |it| (name, it)));
     if !(1..=WRITES).contains(&all().count()) {
         return Err(invalid("Too many items requested for the BatchWriteItem call"));
     }

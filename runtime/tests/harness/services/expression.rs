@@ -202,7 +202,8 @@ impl<'a> Expression<'a> {
     }
 
     fn sum(&mut self, item: &Item) -> Read<Value> {
-        let missing = || Refusal::new("ValidationException", "The provided expression refers to an attribute that is not there");
+        let missing =
+            || Refusal::new("ValidationException", "The provided expression refers to an attribute that is not there");
         let left = self.operand(item)?.ok_or_else(missing)?;
         let sign = match self.peek() {
             Some("+") => 1.0,

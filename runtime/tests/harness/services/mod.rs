@@ -197,7 +197,9 @@ async fn answer(world: &World, request: Request<Incoming>) -> Result<Answer, Inf
 fn aws(world: &World, service: &str, operation: &str, body: &[u8]) -> Answer {
     let request: Value = match serde_json::from_slice(body) {
         Ok(request) => request,
-        Err(error) => return json_of(400, &json!({ "__type": "SerializationException", "message": error.to_string() })),
+        Err(error) => {
+            return json_of(400, &json!({ "__type": "SerializationException", "message": error.to_string() }));
+        }
     };
     let told = match service {
         "dynamodb" => dynamodb::answer(world, operation, request),

@@ -43,7 +43,8 @@ pub fn answer(world: &World, head: &Parts, body: &Bytes) -> (u16, Bytes) {
     match head.method {
         Method::PUT => {
             world.count("s3", "PutObject");
-            let chunked = head.headers.get("content-encoding").is_some_and(|it| it.as_bytes().starts_with(b"aws-chunked"));
+            let chunked =
+                head.headers.get("content-encoding").is_some_and(|it| it.as_bytes().starts_with(b"aws-chunked"));
             let body = if chunked { unframed(body) } else { body.clone() };
             if path.ends_with(".jsonl.gz") {
                 tally(world, path, &body);
