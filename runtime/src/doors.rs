@@ -128,6 +128,16 @@ pub trait Secret: Send + Sync {
     async fn read(&self) -> Result<String, Error>;
 }
 
+/// A file that belongs to the pipeline.
+#[async_trait]
+pub trait Document: Send + Sync {
+    /// Opens it for reading from its start; what is read does not grow the memory.
+    ///
+    /// # Errors
+    /// What keeps it from being read.
+    async fn open(&self) -> Result<Box<dyn Read + Send + Sync>, Error>;
+}
+
 /// All doors of a place where functions run.
 pub trait Doors: Send + Sync {
     /// The bucket of this name.
@@ -188,12 +198,11 @@ pub trait Doors: Send + Sync {
         Err(absent("store of secrets"))
     }
 
-    /// A file that belongs to the pipeline, opened for reading; `store` is the bucket it was uploaded to, where there
-    /// is one.
+    /// A file that belongs to the pipeline; `store` is the bucket it was uploaded to, where there is one.
     ///
     /// # Errors
     /// No such file here.
-    fn file(&self, store: Option<&str>, path: &str) -> Result<Box<dyn Read + Send + Sync>, Error>;
+    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error>;
 
     /// A folder of this machine for a sink that writes files.
     ///

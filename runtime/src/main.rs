@@ -1,5 +1,6 @@
 //! The Lambda: settings from the environment, then the function for every event.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use fanggen_runtime::answer::{Answering, Invocation};
@@ -13,12 +14,11 @@ use tokio::time::Instant;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     // Not `vars`, which panics over a variable that is not UTF-8, be it somebody else's.
-    let variables = std::env::vars_os()
+    let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with("FANG_"))
         .collect();
     // Settings that cannot be read are answered to every event, with their reason, and not by a dead process.
-    let function = Function::from_env(&variables).map(|function| Answering::new(function, Cloud::default()));
+    let function = Function::from_env(&variables).map(|function| Answering::new(function, Cloud::of(variables)));
     let function = &function;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         match function {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
-use fanggen_runtime::doors::{Bucket, Doors, Found, Queue, Row, Rows, Scan, Scanned};
+use fanggen_runtime::doors::{Bucket, Document, Doors, Found, Queue, Row, Rows, Scan, Scanned};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::Item;
@@ -191,14 +191,27 @@ impl Doors for Here {
         Ok(Arc::new(queue.ok_or_else(unknown)?))
     }
 
-    fn file(&self, _: Option<&str>, path: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
-        let file = File::open(self.root.join(path))
-            .map_err(|error| Error::permanent("file_unreadable", format!("`{path}`: {error}")))?;
-        Ok(Box::new(std::io::BufReader::new(file)))
+    fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error> {
+        Ok(Arc::new(Local { root: self.root.clone(), path: path.to_owned() }))
     }
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
         Ok(self.results.join(sink))
+    }
+}
+
+/// A file below the pipeline's own folder.
+struct Local {
+    root: PathBuf,
+    path: String,
+}
+
+#[async_trait]
+impl Document for Local {
+    async fn open(&self) -> Result<Box<dyn Read + Send + Sync>, Error> {
+        let file = File::open(self.root.join(&self.path))
+            .map_err(|error| Error::permanent("file_unreadable", format!("`{}`: {error}", self.path)))?;
+        Ok(Box::new(std::io::BufReader::new(file)))
     }
 }
 

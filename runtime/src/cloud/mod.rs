@@ -1,56 +1,104 @@
 //! The doors of a function in AWS: each is opened when a component asks for it, and no sooner.
 
-use std::io::Read;
+mod batch;
+mod call;
+mod cells;
+mod clients;
+mod pages;
+mod s3;
+mod secrets;
+mod sns;
+mod sqs;
+mod state;
+mod table;
+mod throttle;
+mod tries;
+mod trust;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::analysis::Analyst;
-use crate::doors::{Bucket, Doors, Outbox, Queue, Rows, Secret};
+use crate::doors::{Bucket, Document, Doors, Outbox, Queue, Rows, Secret};
 use crate::error::Error;
 use crate::meter::Meter;
 use crate::state::State;
+use batch::Batches;
+use clients::Clients;
+use s3::{Object, S3};
+use secrets::Kept;
+use sns::Topic;
+use sqs::Sqs;
+use state::Memory;
+use table::Table;
 
 /// The doors of a function in AWS.
-#[derive(Default)]
 pub struct Cloud {
-    meter: Arc<Meter>,
+    clients: Clients,
+}
+
+impl Cloud {
+    /// The doors for these variables of the environment; nothing is opened or called yet.
+    #[must_use]
+    pub fn of(variables: BTreeMap<String, String>) -> Self {
+        Self { clients: Clients::of(variables, Arc::default()) }
+    }
+}
+
+impl Cloud {
+    fn batches(&self, table: &str) -> Result<Batches, Error> {
+        let meter = Arc::clone(self.clients.meter());
+        Ok(Batches { client: self.clients.dynamodb()?, meter, table: table.to_owned() })
+    }
+
+    fn sqs(&self, url: &str) -> Result<Arc<Sqs>, Error> {
+        Ok(Arc::new(Sqs { client: self.clients.sqs()?, url: url.to_owned() }))
+    }
+
+    fn s3(&self, bucket: &str) -> Result<S3, Error> {
+        Ok(S3 { client: self.clients.s3()?, bucket: bucket.to_owned() })
+    }
 }
 
 impl Doors for Cloud {
-    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
-        Err(Error::not_built("s3"))
+    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
+        Ok(Arc::new(self.s3(name)?))
     }
 
-    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
-        Err(Error::not_built("dynamodb"))
+    fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error> {
+        Ok(Arc::new(Table(self.batches(name)?)))
     }
 
-    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
-        Err(Error::not_built("sqs"))
+    fn queue(&self, url: &str) -> Result<Arc<dyn Queue>, Error> {
+        Ok(self.sqs(url)?)
     }
 
-    fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
-        Err(Error::not_built("dynamodb"))
+    fn state(&self, table: &str) -> Result<Arc<dyn State>, Error> {
+        Ok(Arc::new(Memory::of(self.batches(table)?)))
     }
 
-    fn outbox(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Err(Error::not_built("sqs"))
+    fn outbox(&self, url: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Ok(self.sqs(url)?)
     }
 
-    fn topic(&self, _: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Err(Error::not_built("sns"))
+    fn topic(&self, arn: &str) -> Result<Arc<dyn Outbox>, Error> {
+        Ok(Arc::new(Topic { client: self.clients.sns()?, arn: arn.to_owned() }))
     }
 
     fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
         Err(Error::not_built("comprehend"))
     }
 
-    fn secret(&self, _: &str) -> Result<Arc<dyn Secret>, Error> {
-        Err(Error::not_built("webhook"))
+    fn secret(&self, arn: &str) -> Result<Arc<dyn Secret>, Error> {
+        Ok(Arc::new(Kept { client: self.clients.secrets()?, arn: arn.to_owned() }))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
-        Err(Error::not_built("file"))
+    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error> {
+        let bucket = store.ok_or_else(|| {
+            Error::permanent("settings_unreadable", format!("nothing says which bucket `{path}` was uploaded to"))
+        })?;
+        Ok(Arc::new(Object { store: self.s3(bucket)?, key: path.to_owned() }))
     }
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
@@ -58,6 +106,6 @@ impl Doors for Cloud {
     }
 
     fn meter(&self) -> Arc<Meter> {
-        Arc::clone(&self.meter)
+        Arc::clone(self.clients.meter())
     }
 }

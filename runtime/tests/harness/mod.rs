@@ -222,7 +222,7 @@ impl Doors for NoDoors {
         Err(Error::not_built("queue"))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
         Err(Error::not_built("file"))
     }
 

@@ -5,13 +5,14 @@ mod sheet;
 mod split;
 
 use std::io::Read;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::component::{Binding, Card, Component, Given, Opened, Permission, Role, Scope, Source, Store, Unit};
-use crate::doors::Doors;
+use crate::doors::{Document, Doors};
 use crate::error::Error;
 use crate::items::{self, Cells, Columns};
 use crate::record::Item;
@@ -82,7 +83,7 @@ impl Component for File {
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let file = doors.file(binding.on.as_deref(), self.path.as_str())?;
         let form = Form { path: self.path.to_string(), key: self.key.to_string(), columns: self.columns.clone() };
-        Ok(Opened::Source(Box::new(Reader { rows: Rows::of(&form, file)?, form, read: 0 })))
+        Ok(Opened::Source(Box::new(Reader { file, rows: None, form, from: 0, read: 0 })))
     }
 }
 
@@ -158,31 +159,46 @@ impl Rows {
 }
 
 struct Reader {
-    rows: Rows,
+    file: Arc<dyn Document>,
+    /// The file once it is open: it may be far away, and is opened when its first row is asked for.
+    rows: Option<Rows>,
     form: Form,
+    /// The rows that are passed over.
+    from: usize,
+    /// The rows that are behind.
     read: usize,
 }
 
 #[async_trait]
 impl Source for Reader {
     async fn next(&mut self) -> Result<Option<Given>, Error> {
-        let Some((line, row)) = self.rows.next(&self.form)? else { return Ok(None) };
-        self.read += 1;
-        // A row that cannot be read is an item all the same, known by its place: it fails alone and is not lost.
-        Ok(Some(match row {
-            Ok(item) => (item, None),
-            Err(error) => (Item::named(format!("{}:{line}", self.form.path)), Some(error)),
-        }))
+        let rows = match &mut self.rows {
+            Some(rows) => rows,
+            None => self.rows.insert(Rows::of(&self.form, self.file.open().await?)?),
+        };
+        loop {
+            let Some((line, row)) = rows.next(&self.form)? else { return Ok(None) };
+            self.read += 1;
+            if self.read <= self.from {
+                continue;
+            }
+            // A row that cannot be read is an item all the same, known by its place: it fails alone and is not lost.
+            return Ok(Some(match row {
+                Ok(item) => (item, None),
+                Err(error) => (Item::named(format!("{}:{line}", self.form.path)), Some(error)),
+            }));
+        }
     }
 
     fn cursor(&self) -> String {
-        self.read.to_string()
+        self.read.max(self.from).to_string()
     }
 
     fn resume(&mut self, cursor: &str) -> Result<(), Error> {
-        let offset = super::offset(cursor)?;
-        while self.read < offset && self.rows.next(&self.form)?.is_some() {
-            self.read += 1;
+        self.from = super::offset(cursor)?;
+        if self.from < self.read {
+            // What lies behind is read again from the start.
+            (self.rows, self.read) = (None, 0);
         }
         Ok(())
     }
