@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::record::{Entity, Label, Phrase, Scores};
 
-/// What can be asked about a text.
+/// What Comprehend is asked about a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +25,21 @@ pub enum Question {
     Pii,
 }
 
+impl Question {
+    /// The word for it in `pipeline.toml`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sentiment => "sentiment",
+            Self::TargetedSentiment => "targeted_sentiment",
+            Self::Entities => "entities",
+            Self::KeyPhrases => "key_phrases",
+            Self::DominantLanguage => "dominant_language",
+            Self::Pii => "pii",
+        }
+    }
+}
+
 /// An answer about one text. Places in it are counted in characters from its start.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reply {
@@ -38,6 +53,12 @@ pub enum Reply {
     Languages(Vec<(String, f64)>),
 }
 
+/// The code of a call that was refused since there were too many of late: whoever answers asks for patience.
+pub const THROTTLED: &str = "throttled";
+
+/// The code of a call that was refused since one of its texts was; the others may be answered without it.
+pub const TEXT_REFUSED: &str = "text_refused";
+
 /// Whoever answers questions about texts.
 #[async_trait]
 pub trait Analyst: Send + Sync {
@@ -45,7 +66,8 @@ pub trait Analyst: Send + Sync {
     /// is a reply or a reason for each text, in their order.
     ///
     /// # Errors
-    /// What kept the call as a whole from being answered; it may be transient.
+    /// What kept the call as a whole from being answered; it may be transient. [`THROTTLED`] and [`TEXT_REFUSED`] are
+    /// known by their codes.
     async fn ask(
         &self,
         question: Question,

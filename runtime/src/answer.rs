@@ -11,25 +11,26 @@ use tokio::time::Instant;
 
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::fetch::backoff;
 use crate::flow::{self, Running, Worked};
 use crate::function::{Function, Inlet, Intake};
-use crate::intake::Back;
+use crate::intake::{self, Back};
 use crate::items::Written;
 use crate::log::Log;
 use crate::record::Item;
 use crate::run::{Message, RunId};
+use crate::trace::Trace;
 
 /// What an emulator of the Scheduler leaves in the input, and the Scheduler itself never.
 const PLACE: &str = "<aws.scheduler.scheduled-time>";
 
 /// What is known of an invocation beside its event.
-#[derive(Clone, Debug)]
 pub struct Invocation {
     /// Its id, which another attempt at the same event has too.
     pub id: String,
     /// When Lambda ends it.
     pub deadline: Instant,
+    /// Its trace, where it has one.
+    pub trace: Option<Trace>,
 }
 
 /// What EventBridge Scheduler sends: the plan puts its scheduled time into the input.
@@ -138,20 +139,21 @@ impl<D: Doors> Answering<D> {
         let mut producer = self.function.open(&self.doors, &given)?;
         match producer.produce(&run, &invocation.id, invocation.deadline).await {
             Ok(produced) => {
-                self.log.produced(&run, &produced, self.doors.meter().read());
+                self.log.produced(&run, &produced, producer.sent, self.doors.meter().read());
                 Ok(json!(produced))
             }
             Err(error) => {
-                self.log.broke_off(&run, &error, self.doors.meter().read());
+                self.log.broke_off(&run, &error, producer.sent, self.doors.meter().read());
                 Err(error)
             }
         }
     }
 
     /// Works on one message, and says whether it is dealt with. Where it is to come again, the log has every reason.
-    async fn deliver(&self, worker: &Running, intake: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
+    async fn deliver(&self, worker: &Running, own: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
         let receives = delivered.receives();
-        let back = Back { doors: &self.doors, intake };
+        let timeout = invocation.deadline.saturating_duration_since(Instant::now());
+        let back = Back { doors: &self.doors, intake: own };
         let message = match Message::read(&delivered.body) {
             Ok(message) => message,
             Err(error) => {
@@ -168,19 +170,25 @@ impl<D: Doors> Answering<D> {
         let chunk = message.chunk.clone();
         let delivery = flow::Delivery {
             deadline: invocation.deadline,
-            last: intake.receives.is_some_and(|most| receives + 1 >= most),
+            last: own.receives.is_some_and(|most| receives + 1 >= most),
             again: receives > 1,
         };
         let worked: Worked = worker.work(message, delivery).await;
         for failure in &worked.failures {
             self.log.error(&failure.error, Some(&chunk), Some(&delivered.message_id));
         }
+        if let Some(error) = &worked.forgotten {
+            let words = format!("findings could not be remembered, and will be paid for again: {}", error.message);
+            self.log.warn(&error.code, &words);
+        }
+        if let Some(trace) = &invocation.trace {
+            trace.tell(&worked.spans);
+        }
         self.log.worked(&chunk, &worked, self.doors.meter().read());
         if worked.failures.is_empty() {
             return true;
         }
-        // As long as upstream asked for, or longer each time: what is broken is not asked again at once.
-        let wait = worked.wait.unwrap_or_default().max(backoff(u32::try_from(receives).unwrap_or(u32::MAX)) * 4);
+        let wait = intake::wait(worked.wait, receives, timeout);
         if let Err(error) = back.hand_back(&delivered.receipt_handle, wait).await {
             // The queue's own visibility timeout brings it back, only later.
             self.log.error(&error, Some(&chunk), Some(&delivered.message_id));

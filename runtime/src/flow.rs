@@ -7,6 +7,7 @@ mod work;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use crate::component::{Binding, Opened, Sink, Source, Stage};
 use crate::doors::{Doors, Queue};
@@ -17,6 +18,19 @@ use crate::state::State;
 
 pub use produce::Produced;
 pub use work::{Delivery, Worked};
+
+/// How long a part of a function's work took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The stage or sink, by its name in the pipeline.
+    pub name: String,
+    /// When it began.
+    pub start: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// Whether anything failed in it.
+    pub failed: bool,
+}
 
 /// Open components by their names.
 pub type Named<T> = Vec<(String, Box<T>)>;
@@ -34,6 +48,8 @@ pub struct Running {
     pub out: Out,
     /// What it remembers, where it has a memory.
     pub state: Option<Arc<dyn State>>,
+    /// Items that it has sent.
+    pub sent: u64,
 }
 
 /// Where the records of a running function go.
@@ -102,6 +118,6 @@ impl Function {
             ),
         };
         let state = self.state.as_deref().map(|table| doors.state(table)).transpose()?;
-        Ok(Running { sources, stages, out, state })
+        Ok(Running { sources, stages, out, state, sent: 0 })
     }
 }

@@ -25,5 +25,7 @@ pub mod sinks;
 pub mod sources;
 pub mod stages;
 pub mod state;
+#[cfg(feature = "aws")]
+pub mod trace;
 pub mod tree;
 pub mod values;

@@ -7,12 +7,15 @@ use fanggen_runtime::answer::{Answering, Invocation};
 use fanggen_runtime::cloud::Cloud;
 use fanggen_runtime::error::Error;
 use fanggen_runtime::function::Function;
+use fanggen_runtime::log;
+use fanggen_runtime::trace::Trace;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
+    std::panic::set_hook(Box::new(log::panicked));
     // Not `vars`, which panics over a variable that is not UTF-8, be it somebody else's.
     let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -34,7 +37,9 @@ fn invocation(context: &Context) -> Invocation {
     let left = (SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(SystemTime::now());
     // No function lives for longer than a quarter of an hour, whatever a clock says.
     let left = left.unwrap_or_default().min(Duration::from_secs(900));
-    Invocation { id: context.request_id.clone(), deadline: Instant::now() + left }
+    let daemon = std::env::var("AWS_XRAY_DAEMON_ADDRESS").ok();
+    let trace = Trace::of(context.xray_trace_id.as_deref(), daemon.as_deref());
+    Invocation { id: context.request_id.clone(), deadline: Instant::now() + left, trace }
 }
 
 fn diagnostic(error: Error) -> Diagnostic {

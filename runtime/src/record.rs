@@ -217,10 +217,15 @@ impl Record {
         let failed = |code, words| Err(Error::permanent(code, format!("`{}` {words}", self.item.key)));
         match &self.text {
             None => failed("text_missing", "has no text to analyse"),
-            Some(text) if text.body.chars().all(blank) => failed("text_empty", "has a text of nothing but blanks"),
+            Some(text) if is_blank(&text.body) => failed("text_empty", "has a text of nothing but blanks"),
             Some(text) => Ok(text),
         }
     }
+}
+
+/// Whether there is nothing to read in a text.
+pub(crate) fn is_blank(text: &str) -> bool {
+    text.chars().all(blank)
 }
 
 /// Whether nobody would see this character on paper.

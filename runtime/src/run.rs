@@ -87,6 +87,14 @@ impl RunId {
         })
     }
 
+    /// The scheduled time.
+    ///
+    /// # Errors
+    /// `run_unreadable`, which no run of ours can be.
+    pub fn time(&self) -> Result<Timestamp, Error> {
+        self.0.parse().map_err(|error| Error::permanent("run_unreadable", format!("run `{}`: {error}", self.0)))
+    }
+
     /// The day of the run, as `2026-11-22`: the partition of its objects.
     #[must_use]
     pub fn date(&self) -> String {
@@ -298,6 +306,7 @@ mod tests {
         let run = RunId::scheduled("2026-11-22T10:00:00+01:00").expect("a time");
         assert_eq!(run.as_str(), "20261122T090000Z");
         assert_eq!(run.date(), "2026-11-22");
+        assert_eq!(run.time().expect("a time").to_string(), "2026-11-22T09:00:00Z");
         assert_eq!(RunId::scheduled("noon").expect_err("no time").code, "run_unreadable");
     }
 

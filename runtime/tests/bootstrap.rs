@@ -31,7 +31,7 @@ fn function(name: &str, inlet: Inlet, stages: Vec<Part>, outlets: Outlets) -> Fu
         environment: "dev".into(),
         name: name.into(),
         contact: None,
-        state: Some("fang-dev-state".into()),
+        state: None,
         inlet,
         stages,
         outlets,

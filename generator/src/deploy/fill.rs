@@ -7,9 +7,11 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::deployment::Deployment;
+use super::doors;
 use super::doors::bucket::Object;
 use super::doors::table::{Table, Tables};
 use super::error::DeployError;
+use super::items::files::{self, Files};
 use super::items::{Agenda, Memory, Wanted};
 use super::standing::Described;
 use super::start::{Started, now, start};
@@ -26,6 +28,8 @@ pub type Contents = BTreeMap<String, Wanted>;
 pub struct Filling {
     /// The rows.
     pub wanted: Contents,
+    /// The files that functions read.
+    pub files: Files,
     /// Whether rows that left the file are deleted.
     pub prune: bool,
     /// Whether a run is started where none ever was.
@@ -39,6 +43,9 @@ pub struct Filling {
 pub struct Filled {
     /// What was done to each table, where something was looked at.
     pub tables: BTreeMap<String, Agenda>,
+    /// The files that were put, by bucket and key.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<String>,
     /// The run that was started.
     pub run: Option<Started>,
 }
@@ -75,7 +82,8 @@ impl Deployment<'_> {
             None => (Memory::empty(stack), None),
         };
         let started = !filling.run || memory.was_started(stack);
-        let settled = tag.is_some() && started && memory.settled(stack, &filling.wanted, filling.prune);
+        let put = files::differing(&filling.files, memory.put(stack)).is_empty();
+        let settled = tag.is_some() && started && put && memory.settled(stack, &filling.wanted, filling.prune);
         let left = memory.has_left(&filling.wanted);
         Ok(Remembered { memory, tag, settled, left })
     }
@@ -100,6 +108,12 @@ impl Deployment<'_> {
             agendas.insert(name.clone(), Agenda::of(&known.memory.of(name, &id), wanted, &there, filling.prune));
         }
         Ok(agendas)
+    }
+
+    /// The files that an apply would put, by bucket and key.
+    #[must_use]
+    pub fn files(&self, stack: &str, known: &Remembered, filling: &Filling) -> Vec<String> {
+        files::differing(&filling.files, known.memory.put(stack)).iter().map(|(place, _)| files::name(place)).collect()
     }
 
     /// Writes what the file wants into the tables, and starts the first run. The lock is held by the caller.
@@ -141,6 +155,23 @@ impl Deployment<'_> {
                 return Err(DeployError::Halfway("the stack is done, the items are not"));
             }
         }
+        // What was put into buckets of an earlier life is not in these.
+        let mut put = memory.put(&stack.id).clone();
+        let door = doors::files::Files::open(self.account, &self.caller.account);
+        let differing = files::differing(&filling.files, memory.put(&stack.id));
+        if !differing.is_empty() && !filling.agreed {
+            let names: Vec<String> =
+                differing.iter().map(|(place, _)| format!("  s3://{}", files::name(place))).collect();
+            self.agree(&format!("files of items:\n{}\n\nPut them?", names.join("\n"))).await?;
+        }
+        for (place, file) in differing {
+            self.holds_lock()?;
+            door.put(&place.0, &place.1, &file.path).await?;
+            files::note(&mut put, place, file);
+            filled.files.push(files::name(place));
+        }
+        files::only(&mut put, &filling.files);
+        memory.files = put;
         memory.only(&filling.wanted);
         memory.live(&stack.id);
         let first = (filling.run && !memory.was_started(&stack.id)).then(|| memory.starting(&stack.id, now));

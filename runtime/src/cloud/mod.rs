@@ -4,6 +4,7 @@ mod batch;
 mod call;
 mod cells;
 mod clients;
+mod comprehend;
 mod pages;
 mod s3;
 mod secrets;
@@ -26,6 +27,7 @@ use crate::meter::Meter;
 use crate::state::State;
 use batch::Batches;
 use clients::Clients;
+use comprehend::Comprehend;
 use s3::{Object, S3};
 use secrets::Kept;
 use sns::Topic;
@@ -87,7 +89,7 @@ impl Doors for Cloud {
     }
 
     fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
-        Err(Error::not_built("comprehend"))
+        Ok(Arc::new(Comprehend { client: self.clients.comprehend()? }))
     }
 
     fn secret(&self, arn: &str) -> Result<Arc<dyn Secret>, Error> {

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::values::HostPort;
 
 pub use pace::Gate;
-pub use wait::{backoff, retry_after};
+pub use wait::{backoff, retry_after, spread};
 
 /// What one fetch may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

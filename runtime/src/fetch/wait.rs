@@ -27,9 +27,14 @@ pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
 /// those who failed together do not come back together.
 #[must_use]
 pub fn backoff(tries: u32) -> Duration {
-    let most = FIRST.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST);
+    spread(FIRST.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST))
+}
+
+/// A random part of a time.
+#[must_use]
+pub fn spread(most: Duration) -> Duration {
     // The standard library keys every hasher anew; its empty hash is as random as this needs.
-    let random = u32::try_from(RandomState::new().hash_one(tries) >> 32).unwrap_or(u32::MAX);
+    let random = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(u32::MAX);
     most.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 

@@ -5,12 +5,13 @@ mod reuse;
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
+use super::Span;
 use crate::component::Stage;
 use crate::error::Error;
 use crate::record::Record;
@@ -18,6 +19,9 @@ use crate::state::State;
 
 /// What a stage that minds its deadline may take beyond it, to say so itself.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// What is still being remembered; each says why where it could not be.
+pub(super) type Saving = JoinSet<Result<(), Error>>;
 
 /// Records on their way.
 pub(super) struct Passage<'a> {
@@ -30,7 +34,20 @@ pub(super) struct Passage<'a> {
     /// Those that are through or have failed, each with its place.
     done: Vec<(usize, Record)>,
     reused: u64,
-    saving: JoinSet<()>,
+    saving: Saving,
+    spans: Vec<Span>,
+}
+
+/// What came of a passage.
+pub(super) struct Passed {
+    /// The records, in the order in which they came.
+    pub records: Vec<Record>,
+    /// Findings that were known before.
+    pub reused: u64,
+    /// What is still being remembered.
+    pub saving: Saving,
+    /// How long each stage took.
+    pub spans: Vec<Span>,
 }
 
 impl<'a> Passage<'a> {
@@ -47,7 +64,7 @@ impl<'a> Passage<'a> {
             }
             if record.failure.is_none() { ready.push((0, record)) } else { done.push((place, record)) }
         }
-        Self { stages, state, places, ready, done, reused: 0, saving: JoinSet::new() }
+        Self { stages, state, places, ready, done, reused: 0, saving: JoinSet::new(), spans: Vec::new() }
     }
 
     /// Takes those that go on through the stages.
@@ -60,7 +77,12 @@ impl<'a> Passage<'a> {
                 continue;
             }
             let records = now.into_iter().map(|(_, record)| record).collect();
-            for record in self.apply(stage.as_ref(), records, deadline).await {
+            let start = SystemTime::now();
+            let records = self.apply(stage.as_ref(), records, deadline).await;
+            let took = start.elapsed().unwrap_or_default();
+            let failed = records.iter().any(|record| record.failure.is_some());
+            self.spans.push(Span { name: stage.name().to_owned(), start, took, failed });
+            for record in records {
                 match record.failure {
                     None => self.ready.push((place + 1, record)),
                     Some(_) => self.done.push((self.place(&record), record)),
@@ -95,11 +117,12 @@ impl<'a> Passage<'a> {
         }
     }
 
-    /// The records in their order, how many findings were known before, and what is still being remembered.
-    pub(super) fn end(mut self) -> (Vec<Record>, u64, JoinSet<()>) {
+    /// The end of it.
+    pub(super) fn end(mut self) -> Passed {
         // Stable: two of the same name keep their order.
         self.done.sort_by_key(|(place, _)| *place);
-        (self.done.into_iter().map(|(_, record)| record).collect(), self.reused, self.saving)
+        let records = self.done.into_iter().map(|(_, record)| record).collect();
+        Passed { records, reused: self.reused, saving: self.saving, spans: self.spans }
     }
 
     /// What a stage makes of these records, without paying twice for any.
@@ -124,8 +147,7 @@ impl<'a> Passage<'a> {
             let values = known.fresh(&all);
             if !values.is_empty() {
                 let state = Arc::clone(state);
-                // What cannot be remembered is only paid for again.
-                self.saving.spawn(async move { drop(state.remember(values, reuse::DAYS).await) });
+                self.saving.spawn(async move { state.remember(values, reuse::DAYS).await });
             }
         }
         all
@@ -187,7 +209,7 @@ mod tests {
     async fn through(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
         let mut passage = Passage::new(stages, None, records);
         passage.go(Instant::now()).await;
-        passage.end().0
+        passage.end().records
     }
 
     fn records(keys: &[&str]) -> Vec<Record> {

@@ -150,7 +150,7 @@ impl Running {
 
     /// Sends a batch, which is written down before.
     async fn flush(
-        &self,
+        &mut self,
         run: &RunId,
         owner: &str,
         progress: &mut Progress,
@@ -176,7 +176,7 @@ impl Running {
     }
 
     /// Sends chunks; what was about to be sent is then behind.
-    async fn send(&self, run: &RunId, progress: &mut Progress, chunks: Vec<Vec<Record>>) -> Result<(), Error> {
+    async fn send(&mut self, run: &RunId, progress: &mut Progress, chunks: Vec<Vec<Record>>) -> Result<(), Error> {
         let sent = chunks.len() as u64;
         let items: usize = chunks.iter().map(Vec::len).sum();
         let message = |(number, records): (u64, Vec<Record>)| Message::new(Chunk::of(run, number, &records), records);
@@ -186,6 +186,7 @@ impl Running {
         progress.cursor = progress.after.take();
         progress.chunks += sent;
         progress.items += items as u64;
+        self.sent += items as u64;
         Ok(())
     }
 
@@ -344,6 +345,7 @@ mod tests {
             stages: vec![],
             out: Out::Queue(queue.clone()),
             state: None,
+            sent: 0,
         };
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let produced =

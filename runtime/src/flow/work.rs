@@ -1,14 +1,14 @@
 //! A worker at work: a chunk moves through the stages, is settled, and goes into the outlets as a whole.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::passage::Passage;
-use super::{Named, Out, Running};
+use super::passage::{Passage, Passed, Saving};
+use super::{Named, Out, Running, Span};
 use crate::component::Sink;
 use crate::error::Error;
 use crate::fetch::backoff;
@@ -64,6 +64,10 @@ pub struct Worked {
     pub complete: Option<Counts>,
     /// Whether it had been done before.
     pub before: bool,
+    /// How long its parts took.
+    pub spans: Vec<Span>,
+    /// Why some findings could not be remembered: they are only paid for again.
+    pub forgotten: Option<Error>,
 }
 
 impl Worked {
@@ -96,7 +100,8 @@ impl Running {
         }
         let mut passage = Passage::new(&self.stages, self.state.as_ref(), message.records);
         self.settle(&mut passage, &delivery).await;
-        let (records, reused, saving) = passage.end();
+        let Passed { records, reused, saving, spans } = passage.end();
+        worked.spans = spans;
         let items = records.len() as u64;
         let unsettled = |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
         if !delivery.last
@@ -106,22 +111,25 @@ impl Running {
             let waits = records.iter().filter_map(|record| record.failure.as_ref()?.error.retry_after_s);
             worked.wait = waits.max().map(Duration::from_secs);
             worked.failures.push(failure);
-            saving.join_all().await;
+            worked.forgotten = saved(saving).await;
             return Ok(());
         }
         let sinks = match &self.out {
             Out::Queue(queue) => {
-                saving.join_all().await;
+                worked.forgotten = saved(saving).await;
                 return queue.send(vec![Message::new(chunk, records)]).await;
             }
             Out::Sinks(sinks) => sinks,
         };
-        let (written, _) = tokio::join!(write(sinks, &chunk, &records, delivery.deadline), saving.join_all());
-        for (name, place) in written {
+        let (written, forgotten) = tokio::join!(write(sinks, &chunk, &records, delivery.deadline), saved(saving));
+        worked.forgotten = forgotten;
+        for (span, place) in written {
+            let name = &span.name;
             match place {
-                Ok(place) => worked.places.push((name.to_owned(), place)),
+                Ok(place) => worked.places.push((name.clone(), place)),
                 Err(error) => worked.fail(name, error),
             }
+            worked.spans.push(span);
         }
         let failed = records.iter().filter(|record| record.failure.is_some()).count() as u64;
         worked.counts = Counts { items, records: records.len() as u64 - failed, failed, reused };
@@ -178,14 +186,20 @@ impl Running {
     }
 }
 
+/// Waits until all is remembered that can be, and says why some is not.
+async fn saved(saving: Saving) -> Option<Error> {
+    saving.join_all().await.into_iter().find_map(Result::err)
+}
+
 /// Writes a chunk into all sinks at once, and says of each where, or why not. One that panics has failed.
-async fn write<'a>(
-    sinks: &'a Named<dyn Sink>,
+async fn write(
+    sinks: &Named<dyn Sink>,
     chunk: &Chunk,
     records: &[Record],
     deadline: Instant,
-) -> Vec<(&'a str, Result<String, Error>)> {
+) -> Vec<(Span, Result<String, Error>)> {
     let writes = sinks.iter().map(|(name, sink)| async move {
+        let start = SystemTime::now();
         let write = AssertUnwindSafe(sink.write(chunk, records)).catch_unwind();
         let told = match timeout_at(deadline, write).await {
             Ok(Ok(told)) => told,
@@ -196,7 +210,8 @@ async fn write<'a>(
             }
             Err(_) => Err(Error::transient("timed_out", "the sink was not done within the function's time")),
         };
-        (name.as_str(), told)
+        let took = start.elapsed().unwrap_or_default();
+        (Span { name: name.clone(), start, took, failed: told.is_err() }, told)
     });
     join_all(writes).await
 }

@@ -207,6 +207,27 @@ impl Lambda {
         }
     }
 
+    /// The same, but it is killed where it has not answered by then.
+    pub fn invoke_for(&mut self, id: &str, time: Duration, event: &Value, until: Duration) -> Option<Answer> {
+        let end = SystemTime::now() + time;
+        let deadline = end.duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_millis();
+        let deadline = u64::try_from(deadline).expect("a time before the end of the world");
+        self.events.send(Event { id: id.to_owned(), deadline, body: event.to_string() }).expect("the server is there");
+        let begin = Instant::now();
+        loop {
+            match self.told.recv_timeout(until.saturating_sub(begin.elapsed())) {
+                Ok(Told::Answered(answer)) => return Some(answer),
+                Ok(Told::InitError(error)) => panic!("the function reported an error of its start: {error}"),
+                Ok(Told::Polled) => {}
+                Err(_) => {
+                    let _ = self.child.kill();
+                    let _ = self.child.wait();
+                    return None;
+                }
+            }
+        }
+    }
+
     fn told(&self) -> Told {
         self.told.recv_timeout(self.patience).expect("the function says something in time")
     }

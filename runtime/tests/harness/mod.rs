@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use fanggen_runtime::component::{Binding, Opened, Pace, Role, Stage};
-use fanggen_runtime::doors::{Bucket, Doors, Queue, Rows};
+use fanggen_runtime::doors::{Bucket, Document, Doors, Queue, Rows};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::{Item, Record};

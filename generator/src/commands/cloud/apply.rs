@@ -17,6 +17,7 @@ use crate::deploy::apply::{Applied, Order, Outcome};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::fill::{Contents, Filled, Filling};
+use crate::deploy::items::files::Files;
 use crate::deploy::propose::Runtime;
 use crate::deploy::standing::Described;
 use crate::render::disk;
@@ -110,6 +111,7 @@ impl Apply {
         }
         let filling = Filling {
             wanted: if self.no_items { Contents::new() } else { items::wanted(opened, &deployment).await? },
+            files: if self.no_items { Files::new() } else { items::files(opened, &deployment)? },
             prune: self.prune,
             run: !self.no_run && !self.no_items && self.only.is_none(),
             agreed: false,
@@ -250,10 +252,12 @@ fn report_items(filled: &Filled) {
     for (table, agenda) in &filled.tables {
         words(&format!("items of table `{table}`: {agenda}"));
     }
+    for file in &filled.files {
+        words(&format!("put `s3://{file}`"));
+    }
     if let Some(run) = &filled.run {
         words(&format!(
-            "started a first run, {}: function `{}` has the event; what becomes of it is in the log group `/aws/lambda/{}`\n  \
-             in this version it is the error `kind_not_built`: the functions do not work yet",
+            "started a first run, {}: function `{}` has the event; what becomes of it is in the log group `/aws/lambda/{}`",
             run.scheduled_time, run.function, run.function
         ));
     }

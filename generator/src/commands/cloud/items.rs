@@ -1,4 +1,4 @@
-//! The items that the file gives to sources whose tables are the pipeline's own.
+//! The items that the file gives to sources whose tables are the pipeline's own, and the files that others read.
 
 use fanggen_runtime::component::Store;
 
@@ -7,7 +7,32 @@ use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::fill::Contents;
 use crate::deploy::items::Wanted;
+use crate::deploy::items::files::{File, Files};
 use crate::local;
+
+/// The files that functions read, by the bucket and the key that each belongs to.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn files(opened: &Opened, deployment: &Deployment<'_>) -> Result<Files, Failure> {
+    let mut files = Files::new();
+    let manifest = &deployment.generated.manifest;
+    for source in &opened.pipeline(deployment.environment())?.sources {
+        let Some(Store::Bucket { .. }) = source.settings.store(&source.name) else { continue };
+        let is_its = |id: &str| manifest.resources.get(id).is_some_and(|resource| resource.path == source.path);
+        let Some((_, bucket)) = manifest.named("AWS::S3::Bucket", deployment.caller).find(|(id, _)| is_its(id)) else {
+            continue;
+        };
+        for (key, path) in source.settings.files() {
+            let file = File::of(&opened.root.join(path.as_str())).map_err(|error| {
+                let words = format!("`{}.{key}`: the file `{path}` cannot be read: {error}", source.path);
+                DeployError::Other(words)
+            })?;
+            files.insert((bucket.clone(), path.to_string()), file);
+        }
+    }
+    Ok(files)
+}
 
 /// The rows that each table should have, by its physical name.
 ///

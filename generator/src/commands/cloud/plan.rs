@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::apply::order_of;
-use super::items::wanted;
+use super::items::{files, wanted};
 use super::open::{Cloud, placed, wait_for};
 use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Ended, Failure, Global, Opened, Style, pretty, print, words};
@@ -34,13 +34,14 @@ pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> 
             rendered.folder.display()
         ));
     }
-    let Looked { stack, look, items } = wait_for(look(opened, environment, &rendered, wish.save, global))??;
+    let Looked { stack, look, items, files } = wait_for(look(opened, environment, &rendered, wish.save, global))??;
     let writes: usize = items.values().map(Agenda::writes).sum();
-    let changed = look.changes.is_some() || writes > 0;
+    let changed = look.changes.is_some() || writes > 0 || !files.is_empty();
     if global.json {
         let (changes, set) = (&look.changes, &look.change_set);
         print(&pretty(&json!({
             "stack": stack, "changed": changed, "changes": changes, "change_set": set, "items": items,
+            "files": files,
         })));
     } else {
         if let Some(changes) = &look.changes {
@@ -48,6 +49,9 @@ pub fn plan(opened: &Opened, environment: &str, wish: Wish, global: &Global) -> 
         }
         for (table, agenda) in &items {
             print(&format!("\nitems of table `{table}`: {agenda}"));
+        }
+        for file in &files {
+            print(&format!("\nput `s3://{file}`"));
         }
     }
     let dangers = look.changes.iter().flat_map(|changes| changes.dangers()).filter(|danger| !danger.kept);
@@ -76,6 +80,7 @@ struct Looked {
     stack: String,
     look: Look,
     items: BTreeMap<String, Agenda>,
+    files: Vec<String>,
 }
 
 async fn look(
@@ -87,7 +92,8 @@ async fn look(
 ) -> Result<Looked, Failure> {
     let cloud = Cloud::open(opened, environment, rendered).await?;
     let deployment = cloud.deployment(false, global.json)?;
-    let filling = Filling { wanted: wanted(opened, &deployment).await?, ..Filling::default() };
+    let (wanted, files) = (wanted(opened, &deployment).await?, files(opened, &deployment)?);
+    let filling = Filling { wanted, files, ..Filling::default() };
     let found = deployment.find().await?;
     let (runtime, no_runtime) = order_of(opened, &deployment, found.as_ref(), save)?;
     let order = Order { runtime: runtime.as_ref(), no_runtime, ..Order::default() };
@@ -95,5 +101,6 @@ async fn look(
     let looked = deployment.look(found, &order, save).await.map_err(|error| placed(error, opened, environment))?;
     let known = deployment.remembered(&id, &filling).await?;
     let items = if known.settled { BTreeMap::new() } else { deployment.agendas(&known, &filling).await? };
-    Ok(Looked { stack: deployment.stack.name.clone(), look: looked, items })
+    let files = deployment.files(&id, &known, &filling);
+    Ok(Looked { stack: deployment.stack.name.clone(), look: looked, items, files })
 }

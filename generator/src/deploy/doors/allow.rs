@@ -16,6 +16,8 @@ pub enum On {
     Each(&'static str),
     /// The objects of each bucket.
     Objects,
+    /// The objects of each bucket that holds a file of items.
+    Files,
     /// The event source mappings of each function, whose ids are Lambda's own.
     Mappings,
     /// The stack.

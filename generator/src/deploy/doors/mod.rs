@@ -5,6 +5,7 @@ pub mod allow;
 pub mod bucket;
 pub mod call;
 pub mod contents;
+pub mod files;
 pub mod functions;
 pub mod logs;
 pub mod queues;

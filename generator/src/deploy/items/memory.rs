@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::files::Put;
 use super::{Hashes, RowHash, Wanted};
 
 /// The form of what is kept; a form to come is not read as if it were this one.
@@ -24,6 +25,9 @@ pub struct Memory {
     starting: Option<(String, String)>,
     /// By the table's name.
     tables: BTreeMap<String, Applied>,
+    /// The files of items that were put.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: Put,
 }
 
 /// What was applied last to one table.
@@ -66,7 +70,14 @@ impl Memory {
     /// Nothing was applied to this life of the stack.
     #[must_use]
     pub fn empty(stack: &str) -> Self {
-        Self { version: VERSION, stack: stack.to_owned(), started: None, starting: None, tables: BTreeMap::new() }
+        Self {
+            version: VERSION,
+            stack: stack.to_owned(),
+            started: None,
+            starting: None,
+            tables: BTreeMap::new(),
+            files: Put::new(),
+        }
     }
 
     /// Reads what was kept.
@@ -127,6 +138,13 @@ impl Memory {
     /// Belongs to this life of the stack from now on.
     pub fn live(&mut self, stack: &str) {
         stack.clone_into(&mut self.stack);
+    }
+
+    /// The files that were put in this life of the stack.
+    #[must_use]
+    pub fn put(&self, stack: &str) -> &Put {
+        static NONE: Put = Put::new();
+        if self.stack == stack { &self.files } else { &NONE }
     }
 
     /// Whether the first run of this life of the stack was started.

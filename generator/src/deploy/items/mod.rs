@@ -3,6 +3,7 @@
 //! All of it is pure. Rows are compared by a hash, so that a table of a million items is held in a hundred megabytes.
 
 mod agenda;
+pub mod files;
 mod memory;
 #[cfg(test)]
 mod tests;

@@ -1,13 +1,14 @@
 //! The calls of all doors, each with what it is done to.
 
 use crate::deploy::doors::allow::{Call, On};
-use crate::deploy::doors::{account, bucket, contents, functions, logs, queues, roles, schedules, stack, table};
+use crate::deploy::doors::{account, bucket, contents, files, functions, logs, queues, roles, schedules, stack, table};
 
 /// All doors.
 const DOORS: &[&[Call]] = &[
     account::CALLS,
     bucket::CALLS,
     contents::CALLS,
+    files::CALLS,
     functions::CALLS,
     logs::CALLS,
     queues::CALLS,

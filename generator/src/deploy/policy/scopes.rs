@@ -43,6 +43,11 @@ impl<'a> Place<'a> {
             On::Objects => {
                 self.each("AWS::S3::Bucket").map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
             }
+            On::Files => {
+                let source = |id: &str| self.environment.manifest.resources[id].path.starts_with("sources.");
+                let own = self.each("AWS::S3::Bucket").filter(|(id, _)| source(id));
+                own.map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
+            }
             On::Mappings => one(self.arn("lambda", "event-source-mapping:*"), Some("MappingsHaveIdsThatLambdaMakes")),
             // After the name comes an id, which is another for each life of the stack.
             On::Stack => one(self.arn("cloudformation", &format!("stack/{}/*", self.environment.manifest.stack)), None),

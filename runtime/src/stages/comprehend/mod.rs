@@ -1,0 +1,138 @@
+//! Stage `comprehend`: sentiment, entities and more by Amazon Comprehend.
+
+mod ask;
+mod batch;
+mod language;
+mod merge;
+mod questions;
+mod read;
+mod split;
+
+use serde::{Deserialize, Serialize};
+
+use crate::component::{Binding, Card, Component, Opened, Permission, Quota, Role, Scope, TextFlow, Unit};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::fetch::Gate;
+use crate::run::CHUNK_ITEMS;
+use crate::values::Within;
+
+use self::ask::Asker;
+use self::questions::Questions;
+use self::read::Reader;
+
+/// Asks Amazon Comprehend, 25 texts of one language a call.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Comprehend {
+    /// What to ask.
+    #[serde(default = "sentiment")]
+    pub detect: Questions,
+    /// The most bytes of a text that are read and paid for; a longer one says so by its `coverage`.
+    #[serde(default = "bytes")]
+    pub max_bytes: Within<300, 1_000_000>,
+    /// The account's quota of batch calls a second (10 unless AWS raised it).
+    #[serde(default = "calls")]
+    pub calls_per_second: Within<1, 10_000>,
+}
+
+fn sentiment() -> Questions {
+    Questions::sentiment()
+}
+
+fn bytes() -> Within<300, 1_000_000> {
+    Within::of::<5_000>()
+}
+
+fn calls() -> Within<1, 10_000> {
+    Within::of::<10>()
+}
+
+impl Component for Comprehend {
+    const CARD: Card = Card {
+        text: TextFlow::Needs,
+        stand_in: Some("lexicon"),
+        ..Card::new(
+            Role::Stage,
+            "comprehend",
+            "sentiment, entities and key phrases by Amazon Comprehend",
+            "[[stages]]\nname = \"sentiment\"\ntype = \"comprehend\"\ndetect = [\"sentiment\", \"entities\"]\n",
+        )
+    };
+
+    fn permissions(&self, _name: &str) -> Vec<Permission> {
+        vec![Permission {
+            actions: self.detect.sorted().into_iter().map(questions::action).collect(),
+            on: Scope::Everything("Comprehend's Detect calls know no resources"),
+            why: "the stage asks Comprehend about each text",
+        }]
+    }
+
+    fn units(&self) -> Vec<Unit> {
+        // 100 characters a unit, at least 3 a text (facts of the price list, 2026-11-22).
+        let asked = u32::try_from(self.detect.as_slice().len()).unwrap_or(u32::MAX);
+        vec![Unit {
+            name: "comprehend_unit",
+            per_record: f64::from(asked) * 15.0,
+            why: "a unit is 100 characters, at least 3 a text; a text is taken to have 1,500 characters",
+        }]
+    }
+
+    fn quota(&self) -> Option<Quota> {
+        #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
+        Some(Quota {
+            service: "Amazon Comprehend",
+            calls_per_second: self.calls_per_second.get() as f64,
+            at_once: None,
+            records_per_call: 25,
+            page: "https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html",
+        })
+    }
+
+    fn asks(&self) -> Vec<&'static str> {
+        self.detect.as_slice().iter().map(|question| question.word()).collect()
+    }
+
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+        let detect = self.detect.sorted();
+        let gate = match binding.pace {
+            Some(pace) => {
+                let calls = detect.iter().map(|question| CHUNK_ITEMS.div_ceil(questions::texts_per_call(*question)));
+                Gate::paced(pace, u32::try_from(calls.sum::<usize>()).unwrap_or(u32::MAX))
+            }
+            None => Gate::unpaced(self.calls_per_second.get()),
+        };
+        let asker = Asker::new(doors.analyst()?, doors.meter(), gate);
+        let most = usize::try_from(self.max_bytes.get()).unwrap_or(usize::MAX);
+        Ok(Opened::Stage(Box::new(Reader::new(binding.name, detect, most, asker))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::{Entry, Fault, FaultKind, Tree, Value};
+    use std::sync::Arc;
+
+    /// Settings with this list, which stands at the bytes 9 to 30 of its file.
+    fn read(words: &[&str]) -> Result<Comprehend, Fault> {
+        let word = |word: &&str| Tree { span: 10..12, value: Value::Text((*word).into()) };
+        let list = Value::List(Arc::new(words.iter().map(word).collect()));
+        let entry = Entry { key: 0..6, tree: Tree { span: 9..30, value: list } };
+        Tree { span: 0..30, value: Value::Table([("detect".to_owned(), entry)].into()) }.read()
+    }
+
+    #[test]
+    fn something_is_asked_and_nothing_twice() {
+        for (words, wrong) in [(&[][..], "an empty list"), (&["pii", "sentiment", "pii"][..], "`pii` twice")] {
+            let fault = read(words).expect_err("refused");
+            assert_eq!(fault.span, Some(9..30), "the place of the list");
+            let FaultKind::Mismatch { found, allowed } = fault.kind else { panic!("{fault}") };
+            assert_eq!(found, wrong);
+            assert!(allowed.contains("`key_phrases`"), "{allowed}");
+        }
+        let settings = read(&["sentiment", "entities"]).expect("two questions");
+        assert!((settings.units()[0].per_record - 30.0).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,96 @@
+//! Texts that are longer than one call may carry: cut at the end of a sentence, or else of a word, or else of a character.
+
+use unicode_segmentation::UnicodeSegmentation as _;
+
+/// The stretch before a cut in which a better place for it is looked for, in bytes: what one call may carry.
+const STRETCH: usize = 5_000;
+
+/// How far behind a cut is looked, in bytes, to know whether a sentence ends there: some words.
+const AHEAD: usize = 64;
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// Its words, and the blanks behind them.
+    pub text: &'a str,
+    /// How many characters of the text are before it.
+    pub begin: u64,
+}
+
+/// The part of a text that is read where no more than `most` bytes of it are paid for.
+pub fn read(text: &str, most: usize) -> &str {
+    &text[..cut(text, most)]
+}
+
+/// A text in pieces of at most `most` bytes, which together are the whole of it.
+pub fn pieces(text: &str, most: usize) -> Vec<Piece<'_>> {
+    let (mut rest, mut begin) = (text, 0);
+    let mut pieces = Vec::new();
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(cut(rest, most));
+        pieces.push(Piece { text: piece, begin });
+        begin += piece.chars().count() as u64;
+        rest = after;
+    }
+    pieces
+}
+
+/// Where to cut a text so that no more than `most` bytes are before the cut. A character has at most four of them, so
+/// that with four or more the cut is never at the start.
+fn cut(text: &str, most: usize) -> usize {
+    if text.len() <= most {
+        return text.len();
+    }
+    let end = text.floor_char_boundary(most);
+    let begin = text.floor_char_boundary(end.saturating_sub(STRETCH));
+    // What follows decides whether a part ends exactly here.
+    let stretch = &text[begin..text.floor_char_boundary(end + AHEAD)];
+    let fits = |start: &usize| *start <= end - begin;
+    let last = |starts: &mut dyn DoubleEndedIterator<Item = usize>| starts.rev().find(fits).filter(|start| *start > 0);
+    let sentence = stretch.split_sentence_bound_indices().map(|(start, _)| start).take_while(fits).last();
+    let place = sentence
+        .filter(|start| *start > 0)
+        .or_else(|| last(&mut stretch.split_word_bound_indices().map(|(start, _)| start)))
+        .or_else(|| last(&mut stretch.grapheme_indices(true).map(|(start, _)| start)));
+    place.map_or(end, |place| begin + place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str, most: usize) -> Vec<&str> {
+        pieces(text, most).into_iter().map(|piece| piece.text).collect()
+    }
+
+    #[test]
+    fn a_short_text_is_one_piece() {
+        assert_eq!(pieces("Good.", 5), [Piece { text: "Good.", begin: 0 }]);
+        assert!(pieces("", 5).is_empty());
+    }
+
+    #[test]
+    fn a_long_one_ends_where_a_sentence_does_or_a_word_or_a_character() {
+        assert_eq!(texts("It is good. It is bad. Or not?", 16), ["It is good. ", "It is bad. ", "Or not?"]);
+        assert_eq!(texts("今日は良い。明日は悪い。", 20), ["今日は良い。", "明日は悪い。"]);
+        assert_eq!(texts("one two three four", 9), ["one two ", "three ", "four"]);
+        assert_eq!(texts("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(texts("👩‍👩‍👧👩‍👩‍👧", 20), ["👩‍👩‍👧", "👩‍👩‍👧"]);
+        // A family of 18 bytes does not fit into 8: then a character is the least that stays whole.
+        assert_eq!(texts("👩‍👩‍👧", 8).concat(), "👩‍👩‍👧");
+    }
+
+    #[test]
+    fn places_are_counted_in_characters() {
+        let places: Vec<u64> = pieces("Ähm. Öde. Übel.", 6).into_iter().map(|piece| piece.begin).collect();
+        assert_eq!(places, [0, 5, 10]);
+    }
+
+    #[test]
+    fn what_is_not_paid_for_is_cut_off_at_such_a_place_too() {
+        assert_eq!(read("It is good. It is bad.", 20), "It is good. ");
+        assert_eq!(read("It is good.", 20), "It is good.");
+        let long = "Ein Satz. ".repeat(2_000);
+        assert_eq!(read(&long, 12_345).len(), 12_340);
+    }
+}
