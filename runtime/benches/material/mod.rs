@@ -1,6 +1,7 @@
 //! What the benches of the Lambda share: the functions that they start, the peer, and what is behind both.
 
 #![allow(dead_code, reason = "each bench uses its own part of it")]
+#![allow(clippy::panic, reason = "a measurement of something broken is none")]
 
 pub mod pipeline;
 pub mod plot;

@@ -50,6 +50,18 @@ fn key(table: &str, item: &Value) -> Result<(String, String), Refusal> {
     Ok((part(partition)?, part(sort)?))
 }
 
+/// Which of the tables a call is about: `source`, `rows` or `state`.
+pub fn label(request: &Value) -> &'static str {
+    let batch = || request["RequestItems"].as_object()?.keys().next().map(String::as_str);
+    match request["TableName"].as_str().or_else(batch) {
+        Some(source::TABLE) => "source",
+        Some(ROWS) => "rows",
+        // A transaction names its table once a write, and only the state has them.
+        Some(STATE) | None => "state",
+        Some(_) => "another table",
+    }
+}
+
 /// Answers a call.
 pub fn answer(world: &World, operation: &str, request: Value) -> Told {
     let table = request["TableName"].as_str().unwrap_or_default();

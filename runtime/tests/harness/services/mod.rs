@@ -181,7 +181,6 @@ async fn answer(world: &World, request: Request<Incoming>) -> Result<Answer, Inf
             "Comprehend_20171127" => "comprehend",
             other => other,
         };
-        world.count(called, operation);
         aws(world, called, operation, &body)
     } else if head.uri.path().ends_with("/w/api.php") {
         world.count("wikipedia", "query");
@@ -201,6 +200,10 @@ fn aws(world: &World, service: &str, operation: &str, body: &[u8]) -> Answer {
             return json_of(400, &json!({ "__type": "SerializationException", "message": error.to_string() }));
         }
     };
+    match service {
+        "dynamodb" => world.count(service, &format!("{operation} of {}", dynamodb::label(&request))),
+        _ => world.count(service, operation),
+    }
     let told = match service {
         "dynamodb" => dynamodb::answer(world, operation, request),
         "sqs" => queue::answer(world, operation, &request),
