@@ -1,7 +1,7 @@
 //! The Lambda as whole processes under Lambda's own protocol: start, memory, time, calls and log, beside a Python peer.
 //!
-//! `cargo bench -p fanggen-runtime --bench lambda`; `FANGGEN_BOOTSTRAP=path` measures that program instead of the one that
-//! cargo has just built.
+//! `cargo bench -p fanggen-runtime --bench lambda`; with `-- --ours` it leaves the peer out, and `FANGGEN_BOOTSTRAP=path`
+//! measures that program instead of the one that cargo has just built.
 
 #![allow(clippy::panic, reason = "a measurement of something broken is none")]
 
@@ -132,7 +132,8 @@ fn row(what: &str, ours: &str, peer: Option<String>, promise: &str) {
 fn main() {
     let program = std::env::var("FANGGEN_BOOTSTRAP").unwrap_or_else(|_| env!("CARGO_BIN_EXE_bootstrap").to_owned());
     let bytes = std::fs::read(&program).expect("the program");
-    let peer = python::peer();
+    let alone = std::env::args().any(|argument| argument == "--ours");
+    let peer = if alone { None } else { python::peer() };
     let (ours, peer) = (Who::Ours(&program), peer.as_ref().map(Who::Python));
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!("Load {} before the first process.\n", load.split(' ').next().unwrap_or("unknown"));
