@@ -306,8 +306,14 @@ fn texts() -> impl Strategy<Value = String> {
     })
 }
 
+/// Forty cases, or as many as `PROPTEST_CASES` says.
+fn configuration() -> Config {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(40);
+    Config { failure_persistence: None, max_shrink_iters: 200, ..Config::with_cases(cases) }
+}
+
 proptest! {
-    #![proptest_config(Config { failure_persistence: None, max_shrink_iters: 200, ..Config::with_cases(40) })]
+    #![proptest_config(configuration())]
 
     #[test]
     fn a_text_of_any_script_and_length_is_read_whole_and_in_its_places(
@@ -335,7 +341,9 @@ proptest! {
         }
         let read = text.len() - rest.len();
         prop_assert!(read <= most && (finding.coverage * text.len() as f64) as usize <= most);
-        prop_assert!(read == text.trim_end().len() || text.len() > most || rest.trim().is_empty());
+        // What is left out is paid for by nobody, and it is no more than it has to be: a sentence, or some words.
+        let whole = if text.len() <= most { rest.trim().is_empty() } else { read + 5_100 >= most };
+        prop_assert!(whole, "{read} of {} bytes, where {most} may be", text.len());
         prop_assert!(finding.coverage * text.len() as f64 + 1e-6 >= read as f64);
         prop_assert!((finding.scores.values().sum::<f64>() - 1.0).abs() < 1e-5);
         let characters: Vec<char> = text.chars().collect();

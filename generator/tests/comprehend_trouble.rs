@@ -33,12 +33,12 @@ fn records(count: usize) -> Vec<Record> {
 
 /// The code of each record's failure, and whether it may pass.
 fn codes(records: &[Record]) -> Vec<Option<(&str, bool)>> {
-    let code = |record: &Record| {
+    fn code(record: &Record) -> Option<(&str, bool)> {
         record.failure.as_ref()?;
-        Some((failed(record).code.clone(), failed(record).transient))
-    };
-    let codes: Vec<Option<(String, bool)>> = records.iter().map(code).collect();
-    codes.into_iter().map(|code| code.map(|(code, transient)| (&*code.leak(), transient))).collect()
+        let error = failed(record);
+        Some((&error.code, error.transient))
+    }
+    records.iter().map(code).collect()
 }
 
 #[tokio::test]

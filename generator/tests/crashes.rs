@@ -9,6 +9,8 @@
 mod aws;
 #[path = "harness/elf.rs"]
 mod elf;
+#[path = "harness/ground.rs"]
+mod ground;
 #[path = "../../runtime/tests/harness/lambda.rs"]
 mod lambda;
 #[path = "harness/live.rs"]
@@ -21,20 +23,16 @@ mod tools;
 mod wiki;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
 use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use aws::comprehend::Comprehend;
 use aws::emulator::block_on;
 use aws::faults::{Fault, Faults};
-use aws::proxy::Proxy;
 use aws::sweep;
 use aws::world::world;
-use aws_sdk_sqs::types::MessageSystemAttributeName;
-use lambda::{Lambda, Start};
+use ground::{Ground, event};
 use live::Live;
 use serde_json::{Value, json};
 
@@ -46,7 +44,7 @@ name = "x"
 contact = "me@example.com"
 
 [functions]
-timeout_s = 6
+timeout_s = 10
 
 [sources.companies]
 type = "dynamodb"
@@ -134,13 +132,6 @@ fn delete(live: &Live, number: usize) {
     block_on(call.send()).unwrap_or_else(|error| panic!("not deleted: {error:?}"));
 }
 
-/// A deployed pipeline whose functions are started here, behind a proxy that makes faults.
-struct Ground {
-    live: Live,
-    proxy: Proxy,
-    comprehend: Comprehend,
-}
-
 #[derive(Default)]
 struct Counted {
     deliveries: AtomicUsize,
@@ -156,37 +147,13 @@ impl Counted {
     }
 }
 
-impl Ground {
-    fn new(name: &str) -> Self {
-        let live = Live::new(TOML, &[], name, "dev");
-        let lambda = aws_sdk_lambda::Client::new(&world().sdk);
-        let mappings = block_on(lambda.list_event_source_mappings().function_name(live.name("WorkerFunction")).send());
-        for mapping in mappings.expect("mappings").event_source_mappings.unwrap_or_default() {
-            let off = lambda.update_event_source_mapping().uuid(mapping.uuid.unwrap_or_default()).enabled(false);
-            block_on(off.send()).expect("switched off");
-        }
-        let proxy = Proxy::before(world().emulator.expect("an emulator"));
-        Self { live, proxy, comprehend: Comprehend::start() }
-    }
+/// A ground on which things break by chance.
+trait Broken {
+    fn produce(&self, chance: &mut Chance, counted: &Counted, between: impl FnMut(usize));
+    fn work(&self, seed: u64, workers: u64, counted: &Counted);
+}
 
-    /// A function as it is deployed, but for where it finds AWS.
-    fn start(&self, id: &str) -> Lambda {
-        let lambda = aws_sdk_lambda::Client::new(&world().sdk);
-        let told = block_on(lambda.get_function_configuration().function_name(self.live.name(id)).send());
-        let own = told.expect("a function").environment.and_then(|it| it.variables).unwrap_or_default();
-        let emulator = world().emulator.expect("an emulator");
-        let mut all: BTreeMap<String, String> = own.into_iter().collect();
-        all.extend(
-            emulator
-                .environment_of(&self.proxy.endpoint(), &emulator.root())
-                .into_iter()
-                .map(|(name, value)| (name.to_owned(), value)),
-        );
-        all.insert("AWS_ENDPOINT_URL_COMPREHEND".into(), self.comprehend.endpoint());
-        let variables = all.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        Start::of(&aws::deployed::bootstrap().display().to_string(), variables).quiet().start()
-    }
-
+impl Broken for Ground {
     /// Produces a run with a producer that is killed again and again, while the table changes.
     fn produce(&self, chance: &mut Chance, counted: &Counted, mut between: impl FnMut(usize)) {
         let mut last = Value::Null;
@@ -207,24 +174,17 @@ impl Ground {
 
     /// Feeds workers until the queue is empty, killing some of them, delivering some messages twice.
     fn work(&self, seed: u64, workers: u64, counted: &Counted) {
-        let sqs = aws_sdk_sqs::Client::new(&world().sdk);
-        let url = self.live.queue("WorkerQueue");
         let begin = Instant::now();
         let idle = AtomicU64::new(0);
         std::thread::scope(|scope| {
             for worker in 0..workers {
-                let (sqs, url, idle) = (&sqs, &url, &idle);
+                let idle = &idle;
                 scope.spawn(move || {
                     let mut chance = Chance(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) + worker + 1);
                     let mut lambda = None;
                     while idle.load(Ordering::Relaxed) < 40 {
                         assert!(begin.elapsed() < Duration::from_secs(1_500), "the queue is never empty");
-                        let receive = sqs.receive_message().queue_url(url).max_number_of_messages(1);
-                        let receive = receive
-                            .visibility_timeout(8)
-                            .message_system_attribute_names(MessageSystemAttributeName::All);
-                        let got = block_on(receive.send()).expect("received").messages.unwrap_or_default();
-                        let Some(message) = got.into_iter().next() else {
+                        let Some(message) = self.receive(8) else {
                             if self.live.waiting("WorkerQueue") == 0 {
                                 idle.fetch_add(1, Ordering::Relaxed);
                             }
@@ -232,14 +192,7 @@ impl Ground {
                             continue;
                         };
                         idle.store(0, Ordering::Relaxed);
-                        let attributes: BTreeMap<&str, &String> =
-                            message.attributes.iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
-                        let id = message.message_id.clone().unwrap_or_default();
-                        let event = json!({ "Records": [{
-                            "messageId": id, "receiptHandle": message.receipt_handle, "body": message.body,
-                            "attributes": attributes, "eventSource": "aws:sqs", "awsRegion": "us-east-1",
-                            "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:x",
-                        }] });
+                        let (id, event) = (message.message_id.clone().unwrap_or_default(), event(&message));
                         if chance.percent(10) {
                             // Two workers at once have the same message.
                             Counted::one(&counted.twice);
@@ -266,8 +219,7 @@ impl Ground {
                                 lambda = None;
                             }
                             Some(Ok(answer)) if answer == json!({ "batchItemFailures": [] }) => {
-                                let receipt = message.receipt_handle.unwrap_or_default();
-                                let _ = block_on(sqs.delete_message().queue_url(url).receipt_handle(receipt).send());
+                                self.delete(message);
                             }
                             Some(_) => Counted::one(&counted.back),
                         }
@@ -352,7 +304,7 @@ fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
     );
     for seed in 1..=seeds {
         let items = chunks * 100;
-        let ground = Ground::new(&format!("crash{seed}"));
+        let ground = Ground::of(Live::new(TOML, &[], &format!("crash{seed}"), "dev"));
         put(&ground.live, 0..items);
         ground.proxy.faults(faults(seed));
         ground.comprehend.faults(faults(seed + 1_000));

@@ -143,7 +143,7 @@ name = "x"
 contact = "me@example.com"
 
 [functions]
-timeout_s = 6
+timeout_s = 10
 
 [sources.reviews]
 type = "file"

@@ -1,8 +1,8 @@
 //! A stage `comprehend` as a function opens it: the SDK's door, and the stand-in for the service on the wire behind it.
+#![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use fanggen_runtime::analysis::Analyst;
 use fanggen_runtime::cloud::Cloud;
 use fanggen_runtime::component::{Binding, Opened, Pace, Role, Stage};
-use fanggen_runtime::doors::{Bucket, Doors, Queue, Rows};
+use fanggen_runtime::doors::{Bucket, Document, Doors, Queue, Rows};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::kinds;
@@ -118,7 +118,7 @@ impl Doors for Place {
         self.cloud.analyst()
     }
 
-    fn file(&self, store: Option<&str>, path: &str) -> Result<Box<dyn Read + Send + Sync>, Error> {
+    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error> {
         self.cloud.file(store, path)
     }
 

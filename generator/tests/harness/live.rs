@@ -60,7 +60,7 @@ impl Live {
         let project = Project::root();
         // A timeout of seconds, so that redelivery is quick.
         let toml = project.read("pipeline.toml");
-        project.write("pipeline.toml", &format!("{toml}\n[functions]\ntimeout_s = 6\n"));
+        project.write("pipeline.toml", &format!("{toml}\n[functions]\ntimeout_s = 10\n"));
         Self::of(project, name, environment)
     }
 
@@ -77,7 +77,45 @@ impl Live {
         let deployed = Deployed::new(project, name, Program::Real);
         deployed.good(&["apply", "--env", environment, "--yes", "--no-run"]);
         let plan = deployed.plan(environment);
-        Self { deployed, environment, wiki, plan }
+        let live = Self { deployed, environment, wiki, plan };
+        live.batches();
+        live
+    }
+
+    /// The emulator asks for a permission `sqs:SendMessageBatch`, which AWS has not: there, `sqs:SendMessage` admits both.
+    /// Whoever may send gets the one that goes with it here, on the same queues and no others.
+    pub fn batches(&self) {
+        if world().emulator.is_none() {
+            return;
+        }
+        let client = aws_sdk_iam::Client::new(&world().sdk);
+        for (id, role) in template::names(&self.plan).into_iter().filter(|(id, _)| id.ends_with("Role")) {
+            let policy = self.policy(&id);
+            let may = |statement: &&Value| {
+                let actions = statement["Action"].as_array().into_iter().flatten();
+                actions.into_iter().any(|action| action == "sqs:SendMessage")
+            };
+            let statements = policy["Statement"].as_array().into_iter().flatten().filter(may);
+            let queues: Vec<&Value> = statements.map(|statement| &statement["Resource"]).collect();
+            let batch = |queue| json!({ "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue });
+            let statements: Vec<Value> = queues.into_iter().map(batch).collect();
+            let put = client.put_role_policy().role_name(&role).policy_name("batches");
+            let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+            block_on(put.policy_document(document).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
+        }
+    }
+
+    /// The policy of a role, as it was deployed or changed since.
+    pub fn policy(&self, role: &str) -> Value {
+        let client = aws_sdk_iam::Client::new(&world().sdk);
+        let got = client.get_role_policy().role_name(self.name(role)).policy_name("derived");
+        let text = block_on(got.send()).unwrap_or_else(|error| panic!("no policy: {error:?}")).policy_document;
+        let text = url::form_urlencoded::parse(format!("d={}", text.replace('+', "%2B")).as_bytes())
+            .next()
+            .expect("a text")
+            .1
+            .into_owned();
+        serde_json::from_str(&text).expect("JSON")
     }
 
     /// The physical name of a resource, by its name within the template.

@@ -8,7 +8,7 @@ mod judge;
 use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use http_body_util::{BodyExt as _, Full};
@@ -63,6 +63,12 @@ pub struct Comprehend {
 }
 
 impl Comprehend {
+    /// The one that the functions of this process's emulator ask.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Comprehend> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
     pub fn start() -> Self {
         let state = Arc::<Mutex<State>>::default();
         let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");

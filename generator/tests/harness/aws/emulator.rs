@@ -15,6 +15,7 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tempfile::TempDir;
 
+use super::comprehend::Comprehend;
 use crate::tools;
 
 /// The account of the root key below, and of every user made with it.
@@ -95,6 +96,8 @@ impl Emulator {
         }
         let scheme = if encrypted { "https" } else { "http" };
         command.env("AWS_ENDPOINT_URL", format!("{scheme}://127.0.0.1:{port}"));
+        // Functions inherit it: the emulator has no Comprehend.
+        command.env("AWS_ENDPOINT_URL_COMPREHEND", Comprehend::shared().endpoint());
         command.stdin(Stdio::piped()).stdout(log.try_clone().expect("a log")).stderr(log).process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("the emulator does not start: {error}"));
         Self { child, folder, port, encrypted }

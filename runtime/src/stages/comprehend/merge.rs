@@ -38,16 +38,14 @@ impl Merge {
                 self.finding.personal.extend(moved(nameless, piece));
             }
             (Question::KeyPhrases, Reply::Phrases(found)) => {
-                let moved = |Phrase { begin, end, .. }: &Phrase| (begin + piece.begin, end + piece.begin);
-                self.finding.phrases.extend(found.into_iter().map(|phrase| {
-                    let (begin, end) = moved(&phrase);
-                    Phrase { begin, end, ..phrase }
-                }));
+                let moved = |phrase: Phrase| Phrase {
+                    begin: phrase.begin + piece.begin,
+                    end: phrase.end + piece.begin,
+                    ..phrase
+                };
+                self.finding.phrases.extend(found.into_iter().map(moved));
             }
-            _ => {
-                let words = format!("Comprehend answered another question than `{}`", question.word());
-                return Err(Error::transient("answer_unreadable", words));
-            }
+            _ => return Err(other(question)),
         }
         Ok(())
     }
@@ -65,6 +63,12 @@ impl Merge {
         finding.scores = scores;
         finding
     }
+}
+
+/// The answer is to another question.
+pub fn other(question: Question) -> Error {
+    let words = format!("Comprehend answered another question than `{}`", question.word());
+    Error::transient("answer_unreadable", words)
 }
 
 fn moved(entities: Vec<Entity>, piece: Piece<'_>) -> impl Iterator<Item = Entity> {

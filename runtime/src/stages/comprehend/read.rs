@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::ask::{Answered, Asker};
 use super::batch::Asked;
-use super::merge::Merge;
+use super::merge::{self, Merge};
 use super::split::{self, Piece};
 use super::{language, questions};
 use crate::analysis::{Question, Reply};
@@ -96,10 +96,7 @@ impl Reader {
         answer: Answered,
     ) -> Result<Reading<'a>, Error> {
         let reply = answer?;
-        let Reply::Languages(found) = &reply else {
-            Merge::default().take(asked.question, asked.piece, reply)?;
-            return Ok(reading);
-        };
+        let Reply::Languages(found) = &reply else { return Err(merge::other(asked.question)) };
         let tag = language::strongest(found)?;
         reading.code = Some(language::of(tag, &self.questions)?);
         reading.found = Some(tag.to_owned());
