@@ -131,7 +131,9 @@ fn life(deployed: &Deployed, environment: &str, items: &[(&str, Vec<BTreeMap<Str
     for nothing in ["boundaries", "dangers", "derived", "outputs_added", "outputs_removed", "permissions"] {
         assert_eq!(planned["changes"][nothing], json!([]), "{nothing}");
     }
-    let touched: Vec<&str> = planned["changes"]["resources"].as_array().expect("a list").iter().map(id).collect();
+    let mut touched: Vec<&str> = planned["changes"]["resources"].as_array().expect("a list").iter().map(id).collect();
+    // What is replaced stands before what is changed.
+    touched.sort_unstable();
     let differ: Vec<&str> =
         first.iter().filter(|(id, one)| one.properties != second[*id].properties).map(name).collect();
     assert_eq!(touched, differ);
@@ -197,6 +199,11 @@ fn expected(pipeline: &str, environment: &str) -> Settings {
         (Some("companies"), _) => {
             vec![schedule("rate(1 hour)", "rate(2 hours)"), ("stages.summary.sentences", json!(3), json!(5))]
         }
+        (Some("told"), _) => vec![
+            schedule("rate(1 hour)", "rate(2 hours)"),
+            ("sinks.bad-news.when", json!("label == \"NEGATIVE\" && score > 0.8"), json!("label == \"NEGATIVE\"")),
+            ("sinks.turns.email", json!("o'neil+press@example.com"), json!("news@example.com")),
+        ],
         (Some("reviews"), _) => vec![
             schedule("cron(0 6 ? * MON-FRI *)", "cron(0 7 ? * MON-FRI *)"),
             ("stages.review.language", json!("en"), json!("de")),
@@ -247,6 +254,20 @@ fn the_example_of_tickets_lives_and_goes_in_every_environment() {
             ("\"rate(1 day)\"", "\"rate(2 days)\""),
             ("\"rate(15 minutes)\"", "\"rate(20 minutes)\""),
             ("type = \"text\"", "type = \"text\"\nlanguage = \"de\""),
+            MEMORY,
+        ];
+        life(&deployed, environment, &[], &edits);
+    }
+}
+
+#[test]
+fn queues_topics_and_catalogs_of_sinks_live_and_go_in_every_environment() {
+    for environment in ["dev", "prod"] {
+        let deployed = Deployed::of(include_str!("pipelines/sinks.toml"), &format!("told-{environment}"));
+        let edits = [
+            ("[sources.companies]", "[schedule]\nexpression = \"rate(2 hours)\"\n\n[sources.companies]"),
+            (" && score > 0.8", ""),
+            ("o'neil+press@example.com", "news@example.com"),
             MEMORY,
         ];
         life(&deployed, environment, &[], &edits);

@@ -193,6 +193,32 @@ fn a_sink_that_goes_takes_its_rows_with_it() {
     assert_eq!(dangers, [("SentimentTable", false)]);
 }
 
+const TOLD: &str = "[sinks.bad-news]\ntype = \"sqs\"\n\n[sinks.turns]\ntype = \"sns\"\nwhen = \"changed\"\n\
+                    email = \"press@example.com\"\n";
+
+#[test]
+fn a_queue_and_a_topic_that_go_take_messages_and_subscriptions_with_them() {
+    let told = with(&[], TOLD);
+    same(&text(&changes(Some(PIPELINE), &told)), "told-given");
+    let gone = changes(Some(&told), PIPELINE);
+    same(&text(&gone), "told-taken");
+    let dangers: Vec<_> = gone.dangers().map(|danger| (danger.id.as_str(), danger.holds)).collect();
+    assert_eq!(dangers, [("BadNewsQueue", "messages"), ("TurnsTopic", "subscriptions")]);
+}
+
+#[test]
+fn another_address_is_one_line() {
+    let (before, after) = (with(&[], TOLD), with(&[], &TOLD.replace("press@", "news@")));
+    let changes = changes(Some(&before), &after);
+    assert_eq!(names(&changes), ["sinks.turns.email"]);
+    same(&text(&changes), "told-another");
+}
+
+#[test]
+fn another_form_and_place_of_objects_are_told_with_what_athena_makes_of_them() {
+    same(&told(&[("type = \"s3\"", "type = \"s3\"\nformat = \"csv\"\nprefix = \"press\"")], ""), "form");
+}
+
 #[test]
 fn another_key_is_another_table() {
     let changes = changes(Some(PIPELINE), &with(&[("key = \"name\"", "key = \"company\"")], ""));

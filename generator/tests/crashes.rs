@@ -58,7 +58,6 @@ language = "en"
 name = "sentiment"
 type = "comprehend"
 detect = ["sentiment", "entities"]
-calls_per_second = 10000
 
 [sinks.archive]
 type = "s3"
@@ -163,7 +162,7 @@ impl Broken for Ground {
             let until = Duration::from_millis(20 + chance.below(400) * (1 + attempt / 8));
             let event = json!({ "scheduled_time": NOON });
             // Each attempt is another invocation of the same event, which has the same id.
-            match producer.invoke_for("the firing", Duration::from_secs(60), &event, until) {
+            match producer.invoke_for("the-firing", Duration::from_secs(60), &event, until) {
                 None => Counted::one(&counted.kills),
                 Some(Err(error)) => last = error,
                 Some(Ok(_)) => return,
@@ -322,7 +321,7 @@ fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
         });
         // The schedule fires twice, and messages that nobody can read lie between the others.
         let again = ground.start("ProducerFunction").invoke_for(
-            "a second firing",
+            "a-second-firing",
             Duration::from_secs(60),
             &json!({ "scheduled_time": NOON }),
             Duration::from_secs(60),

@@ -41,6 +41,18 @@ const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("AWS::DynamoDB::Table", "dynamodb:UpdateKinesisStreamingDestination", "no `KinesisStreamSpecification`"),
     ("AWS::DynamoDB::Table", "kinesis:", "no `KinesisStreamSpecification`"),
     ("AWS::DynamoDB::Table", "dynamodb:UpdateContributorInsights", "no `ContributorInsightsSpecification`"),
+    ("AWS::Glue::Database", "glue:CreateConnection", "no database of somebody else's behind a connection"),
+    ("AWS::Glue::Database", "glue:DeleteConnection", "no database of somebody else's behind a connection"),
+    ("AWS::Glue::Database", "glue:GetConnection", "no database of somebody else's behind a connection"),
+    ("AWS::Glue::Database", "glue:PassConnection", "no database of somebody else's behind a connection"),
+    ("AWS::Glue::Database", "glue:UpdateConnection", "no database of somebody else's behind a connection"),
+    ("AWS::Glue::Table", "glue:PassConnection", "no database of somebody else's behind a connection"),
+    ("AWS::Glue::Table", "glue:GetSchemaVersion", "no `SchemaReference`"),
+    ("AWS::Glue::Table", "s3:PutObject", "no `OpenTableFormatInput`"),
+    ("AWS::Glue::Table", "s3:GetObject", "no `OpenTableFormatInput`"),
+    ("AWS::Glue::Table", "lakeformation:CreateTable", "where Lake Formation guards the catalog, its own grant decides"),
+    ("AWS::Glue::Table", "lakeformation:GetDataAccess", "no place that is registered with Lake Formation"),
+    ("AWS::SNS::Topic", "sns:PutDataProtectionPolicy", "no `DataProtectionPolicy`"),
     ("AWS::IAM::Role", "iam:AttachRolePolicy", "no `ManagedPolicyArns`"),
     ("AWS::IAM::Role", "iam:DetachRolePolicy", "no `ManagedPolicyArns`"),
     ("AWS::IAM::Role", "iam:DeleteRolePermissionsBoundary", "who must keep the boundary may not remove it"),
@@ -112,6 +124,7 @@ fn every_action_of_every_handler_is_given_or_left_out_for_a_reason() {
         Deployed::example("fang", "policy-fang"),
         Deployed::example("reviews", "policy-reviews"),
         Deployed::example("tickets", "policy-tickets"),
+        Deployed::of(include_str!("pipelines/sinks.toml"), "policy-sinks"),
     ];
     for deployed in &all {
         for environment in deployed.environments() {

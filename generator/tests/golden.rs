@@ -158,7 +158,7 @@ fn odd_texts_arrive_as_they_were_written() {
     }
 }
 
-/// A pipeline whose stack has 493 resources, and one more for each table.
+/// A pipeline whose stack has 495 resources, and one more for each table.
 fn crowded(tables: usize) -> Project {
     let mut file = String::from(
         "[pipeline]\nname = \"crowd\"\n[sources.a]\ntype = \"inline\"\nitems = [\"x\"]\n[sinks.b]\ntype = \"s3\"\n\
@@ -175,12 +175,12 @@ fn crowded(tables: usize) -> Project {
 
 #[test]
 fn a_stack_of_500_resources_is_rendered_and_one_of_501_refused() {
-    let full = crowded(7);
+    let full = crowded(5);
     let templates = full.render().templates();
     assert_eq!(decoded(&templates)[0]["Resources"].as_object().map(serde_json::Map::len), Some(500));
     // Informational rules say that a limit is near, which is the point here.
     lint(&templates, &[]);
-    let over = crowded(8).fanggen(&["render"]);
+    let over = crowded(6).fanggen(&["render"]);
     let said = String::from_utf8_lossy(&over.stderr);
     assert_eq!(over.status.code(), Some(1));
     assert!(said.contains("error[E063]") && said.contains("501 resources"), "{said}");

@@ -114,11 +114,7 @@ fn with_table(readme: &str) -> String {
             (None, false, Role::Sink) => "files".to_owned(),
             (None, false, _) => "yes".to_owned(),
         };
-        let there = match (card.machine_only, card.deployable) {
-            (true, _) => "no: a Lambda keeps no files",
-            (false, true) => "yes",
-            (false, false) => "planned and rendered",
-        };
+        let there = if card.machine_only { "no: a Lambda keeps no files" } else { "yes" };
         table += &format!("| {} | `{}` | {} | {here} | {there} |\n", card.role.word(), card.name, card.summary);
     }
     let mut now = readme.to_owned();

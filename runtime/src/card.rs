@@ -59,8 +59,6 @@ pub struct Card {
     pub stand_in: Option<&'static str>,
     /// Whether it works on the user's machine only, since a Lambda keeps no files.
     pub machine_only: bool,
-    /// Whether its behaviour in the Lambda exists yet.
-    pub deployable: bool,
 }
 
 impl Card {
@@ -76,7 +74,6 @@ impl Card {
             fetches: false,
             stand_in: None,
             machine_only: false,
-            deployable: true,
         }
     }
 }
@@ -101,9 +98,43 @@ pub enum Store {
         name: String,
         /// After how many days objects are deleted; never where absent.
         expires_days: Option<u64>,
+        /// What is in it for whoever asks in SQL; nothing where absent.
+        catalog: Option<Catalog>,
+    },
+    /// An SQS queue to which others listen; the component is told its URL.
+    Queue {
+        /// Last part of its name.
+        name: String,
+    },
+    /// An SNS topic to which others listen; the component is told its ARN.
+    Topic {
+        /// Last part of its name.
+        name: String,
+        /// Who is subscribed from the start.
+        email: Option<String>,
     },
     /// A table that exists already, by its ARN or its name; the plan neither makes nor deletes it.
     Existing(String),
+}
+
+/// What Athena has to know of objects to answer SQL about them. They lie under `<prefix>/dt=<date of the run>/`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Catalog {
+    /// First part of their keys, without a slash at the end.
+    pub prefix: String,
+    /// How a line of theirs is read. Whether they are packed shows in their names.
+    pub format: CatalogFormat,
+    /// The columns in order: the name, and the type in the words of Hive.
+    pub columns: &'static [(&'static str, &'static str)],
+}
+
+/// How the lines of an object are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatalogFormat {
+    /// A JSON object a line, by the names of its members.
+    JsonLines,
+    /// Comma-separated values by their place, below one line of names.
+    Csv,
 }
 
 /// One thing a component may do in AWS, beside the call that needs it.
@@ -120,10 +151,12 @@ pub struct Permission {
 /// What a permission covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scope {
-    /// The component's own store.
+    /// The component's own store: the table, the bucket, the queue, the topic.
     Store,
     /// The objects of its bucket under a prefix.
     Objects(String),
+    /// The table of runs and chunks, beyond what every function may do to it.
+    State,
     /// One thing that the user named.
     Named(Arn),
     /// The service knows no resources for it; the reason goes into the template.

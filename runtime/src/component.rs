@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-pub use crate::card::{Card, Pace, Permission, Quota, Role, Scope, Seed, Store, TextFlow, Unit};
+pub use crate::card::{
+    Card, Catalog, CatalogFormat, Pace, Permission, Quota, Role, Scope, Seed, Store, TextFlow, Unit,
+};
 use crate::doors::Doors;
 use crate::error::Error;
 use crate::record::{Item, Record};
@@ -22,7 +24,7 @@ use crate::values::RelativePath;
 pub struct Binding {
     /// Its name in the pipeline.
     pub name: String,
-    /// The physical name of its store.
+    /// The physical name of its store; of a queue its URL, of a topic its ARN.
     pub on: Option<String>,
     /// How fast it may call upstream.
     pub pace: Option<Pace>,
@@ -32,6 +34,10 @@ pub struct Binding {
     pub given: Vec<Item>,
     /// The table of what functions remember, where there is one.
     pub state: Option<String>,
+    /// The pipeline that it belongs to.
+    pub pipeline: String,
+    /// The environment that it runs in.
+    pub environment: String,
 }
 
 /// A component, ready to run.

@@ -44,12 +44,4 @@ impl Error {
         self.retry_after_s = wait.map(|wait| wait.as_secs().max(1));
         self
     }
-
-    /// A kind whose card exists and whose behaviour does not yet.
-    pub fn not_built(kind: &str) -> Self {
-        Self::permanent(
-            "kind_not_built",
-            format!("`{kind}` is planned and rendered, but what it does is not built yet"),
-        )
-    }
 }

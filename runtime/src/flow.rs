@@ -1,6 +1,7 @@
 //! A function at work: its components are opened; a run becomes chunks, a chunk moves through the stages and into the
 //! outlets.
 
+mod onward;
 mod passage;
 mod produce;
 mod work;

@@ -42,6 +42,8 @@ impl Part {
             contact: function.contact.clone(),
             given: Vec::new(),
             state: function.state.clone(),
+            pipeline: function.pipeline.clone(),
+            environment: function.environment.clone(),
         }
     }
 
@@ -268,7 +270,10 @@ mod tests {
         let settings = (kind.read)(&tree).unwrap_or_else(|fault| panic!("{kind:?}: {fault}"));
         let on = settings.store("x").map(|store| match store {
             Store::Existing(table) => table,
-            Store::Table { name, .. } | Store::Bucket { name, .. } => format!("p-e-{name}"),
+            Store::Table { name, .. }
+            | Store::Bucket { name, .. }
+            | Store::Queue { name }
+            | Store::Topic { name, .. } => format!("p-e-{name}"),
         });
         let pace = settings.quota().map(|_| Pace { per_second: 0.1 + 0.2, at_once: 2 });
         Part { name: "x".into(), kind, settings, on, pace }

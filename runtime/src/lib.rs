@@ -7,6 +7,7 @@ pub mod card;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod component;
+pub mod condition;
 pub mod doors;
 pub mod error;
 pub mod fetch;

@@ -208,6 +208,12 @@ impl Record {
         self.failure.get_or_insert_with(|| Failure { stage: stage.into(), error });
     }
 
+    /// The finding that speaks for the record: the last one with a label, or else the last one.
+    #[must_use]
+    pub fn finding(&self) -> Option<&Finding> {
+        self.findings.iter().rev().find(|finding| finding.label.is_some()).or(self.findings.last())
+    }
+
     /// The text to analyse, or the failure that there is none.
     ///
     /// # Errors

@@ -206,12 +206,13 @@ impl Message {
         let packed =
             packer.write_all(body.as_bytes()).and_then(|()| packer.finish()).map_err(|error| unwritable(&error))?;
         let packed = Packed { version: self.version, packed: STANDARD.encode(packed) };
-        let body = serde_json::to_string(&packed).map_err(|error| unwritable(&error))?;
+        let packed = serde_json::to_string(&packed).map_err(|error| unwritable(&error))?;
+        // What is packed already becomes longer by Base64.
+        let body = if packed.len() < body.len() { packed } else { body };
         if body.len() > MESSAGE_BYTES {
+            let (records, bytes) = (self.records.len(), body.len());
             let words = format!(
-                "{} records take {} bytes even when packed, and a message of SQS has {MESSAGE_BYTES} at most",
-                self.records.len(),
-                body.len()
+                "{records} records take {bytes} bytes even when packed, and a message of SQS has {MESSAGE_BYTES} at most"
             );
             return Err(Error::permanent("message_too_long", words));
         }

@@ -224,6 +224,21 @@ checked_text!(
 );
 
 checked_text!(
+    /// An e-mail address.
+    Email,
+    "an e-mail address such as `oncall@example.com`",
+    "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$",
+    |text| text.split_once('@').is_some_and(|(who, at)| {
+        !who.is_empty()
+            && !at.contains('@')
+            && at.split('.').count() > 1
+            && at.split('.').all(|part| !part.is_empty())
+            && text.len() <= 254
+            && text.bytes().all(|byte| byte.is_ascii_graphic())
+    })
+);
+
+checked_text!(
     /// An address and port on this machine or its network that fetching may reach all the same.
     HostPort,
     "an IP address and a port such as `127.0.0.1:8080`",

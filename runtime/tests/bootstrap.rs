@@ -163,30 +163,27 @@ fn an_event_that_is_none_of_ours_is_refused_and_the_next_one_is_not() {
 }
 
 #[test]
-fn a_sink_that_is_not_built_is_named_and_nothing_is_lost_in_silence() {
-    let lambda = start(&worker(vec![part(Role::Sink, "archive", "s3", json!({}))]));
+fn a_sink_that_a_lambda_has_no_door_for_is_named_and_nothing_is_lost_in_silence() {
+    let lambda = start(&worker(vec![part(Role::Sink, "archive", "jsonl", json!({}))]));
     for _ in 0..2 {
         let (code, words) = reported(lambda.invoke(&delivery(&[("1", &message())])));
-        assert_eq!(code, "kind_not_built");
-        assert_eq!(words, "`archive`: `s3` is planned and rendered, but what it does is not built yet");
+        assert_eq!(code, "no_disk");
+        assert_eq!(words, "`archive`: `archive` writes files, and a Lambda keeps none: use `type = \"s3\"`");
     }
     let log = lambda.logged(1);
-    assert!(
-        log.len() == 1 && log[0].contains("\"code\":\"kind_not_built\""),
-        "once, and not with every event: {log:?}"
-    );
+    assert!(log.len() == 1 && log[0].contains("\"code\":\"no_disk\""), "once, and not with every event: {log:?}");
 }
 
 #[test]
-fn a_producer_reads_its_firing_and_names_the_source_that_is_not_built() {
-    let sources = vec![part(Role::Source, "companies", "dynamodb", json!({}))];
+fn a_producer_reads_its_firing_and_names_the_source_that_cannot_be_opened() {
+    let sources = vec![part(Role::Source, "companies", "file", json!({ "path": "companies.csv" }))];
     let out = Outlets::Queue("https://sqs.us-east-1.amazonaws.com/123456789012/fang-dev-worker".into());
     let lambda = start(&function("producer", Inlet::Schedule(sources), vec![], out));
     for (event, code, words) in [
         (
             json!({ "scheduled_time": "2026-11-22T09:00:00Z" }),
-            "kind_not_built",
-            "`companies`: `dynamodb` is planned and rendered, but what it does is not built yet",
+            "settings_unreadable",
+            "`companies`: `AWS_REGION` is not set in the environment: Lambda sets it for every function",
         ),
         (json!({ "scheduled_time": "noon" }), "run_unreadable", "`noon` is not a time such as 2026-11-22T09:00:00Z"),
         (delivery(&[("1", &message())]), "event_unreadable", "missing field `scheduled_time`"),

@@ -17,6 +17,12 @@ use fanggen_runtime::run::{Message, RunId, SEND_MESSAGES};
 use memory::Memory;
 use tokio::time::Instant;
 
+/// The chunks of each item, by source and key.
+type Items = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// The chunks of each number.
+type Numbers = BTreeMap<u64, BTreeSet<String>>;
+
 type Shelf = Arc<Mutex<BTreeSet<String>>>;
 
 /// A table in the order of its keys, which others change at any time.
@@ -101,7 +107,7 @@ impl World {
     }
 
     /// In which chunks each item was sent, and how often each number stands for which chunk.
-    fn sent(&self) -> (BTreeMap<(String, String), BTreeSet<String>>, BTreeMap<u64, BTreeSet<String>>) {
+    fn sent(&self) -> (Items, Numbers) {
         let (mut items, mut numbers) = (BTreeMap::<_, BTreeSet<_>>::new(), BTreeMap::<_, BTreeSet<_>>::new());
         for message in self.line.sent.lock().expect("no panic").iter() {
             numbers.entry(message.chunk.number).or_default().insert(message.chunk.id.clone());

@@ -1,7 +1,5 @@
 //! `fanggen validate`: is the file good, and what is derived from it?
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use serde_json::json;
 
@@ -46,12 +44,6 @@ impl Validate {
             }
         }
         words(&format!("{}good{}: {}", Style::GOOD, Style::END, describe(&opened)));
-        words(&format!(
-            "{}note{}: planned and rendered, but not built into the Lambda yet: {}; `fanggen run` works",
-            Style::DIM,
-            Style::END,
-            not_built(&opened)
-        ));
         Ok(())
     }
 }
@@ -79,17 +71,4 @@ fn describe(opened: &Opened) -> String {
     let flow = [&pipeline.sources, &pipeline.stages, &pipeline.sinks]
         .map(|list| list.iter().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", "));
     format!("{} for {names}: {} -> {} -> {}", pipeline.head.name, flow[0], flow[1], flow[2])
-}
-
-/// Kinds whose behaviour in the Lambda comes later.
-fn not_built(opened: &Opened) -> String {
-    let pipelines = opened.config.pipelines.values();
-    let mut kinds: BTreeSet<String> = pipelines
-        .flat_map(|pipeline| pipeline.components())
-        .filter(|component| !component.kind.card.deployable)
-        .map(|component| format!("{:?}", component.kind))
-        .collect();
-    // Whatever the kinds, their functions pass chunks on by SQS.
-    kinds.insert("the queues between functions".into());
-    kinds.into_iter().collect::<Vec<_>>().join(", ")
 }

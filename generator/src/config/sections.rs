@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fanggen_runtime::values::{Line, Name, RelativePath, Within};
+use fanggen_runtime::values::{Email, Line, Name, RelativePath, Within};
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::values::{AccountId, Action, Email, PolicyArn, Region, ResourcePattern, Retention, Share};
+use super::values::{AccountId, Action, PolicyArn, Region, ResourcePattern, Retention, Share};
 
 /// What the pipeline is.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

@@ -95,21 +95,6 @@ fn partition(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
-checked_text!(
-    /// An e-mail address.
-    Email,
-    "an e-mail address such as `oncall@example.com`",
-    "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$",
-    |text| text.split_once('@').is_some_and(|(who, at)| {
-        !who.is_empty()
-            && !at.contains('@')
-            && at.split('.').count() > 1
-            && at.split('.').all(|part| !part.is_empty())
-            && text.len() <= 254
-            && text.bytes().all(|byte| byte.is_ascii_graphic())
-    })
-);
-
 /// The numbers of days that CloudWatch Logs knows
 /// (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>).
 const RETENTIONS: [u64; 22] =

@@ -152,8 +152,12 @@ impl Deployment<'_> {
             let Some(physical) = resource.physical.filter(|_| !resource.status.starts_with("DELETE_COMPLETE")) else {
                 continue;
             };
-            // The physical id of a queue is its address, which ends in its name.
-            let name = physical.rsplit('/').next().filter(|_| resource.kind == "AWS::SQS::Queue");
+            let name = match resource.kind.as_str() {
+                // The physical id of a queue is its address, which ends in its name.
+                "AWS::SQS::Queue" => physical.rsplit('/').next(),
+                "AWS::SNS::Topic" => physical.rsplit(':').next(),
+                _ => None,
+            };
             let name = name.unwrap_or(&physical).to_owned();
             managed.insert(name.clone());
             let known = manifest.resources.get(&resource.resource);

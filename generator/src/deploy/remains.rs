@@ -17,6 +17,7 @@ use super::doors::queues::Queues;
 use super::doors::roles::Roles;
 use super::doors::schedules::Schedules;
 use super::doors::table::Tables;
+use super::doors::topics::Topics;
 use super::generated::Manifest;
 
 /// Calls under way at once.
@@ -51,6 +52,7 @@ impl Found {
             MAPPING => "event source mapping of",
             "AWS::Logs::LogGroup" => "log group",
             "AWS::S3::Bucket" => "bucket",
+            "AWS::SNS::Topic" => "topic",
             "AWS::SQS::Queue" => "queue",
             "AWS::Scheduler::Schedule" => "schedule",
             other => other,
@@ -72,6 +74,7 @@ struct Doors {
     roles: Roles,
     schedules: Schedules,
     tables: Tables,
+    topics: Topics,
     contents: Contents,
 }
 
@@ -85,6 +88,7 @@ impl Doors {
             MAPPING => self.functions.mappings(name).await.map(|count| count > 0),
             "AWS::Logs::LogGroup" => self.logs.there(name).await,
             "AWS::S3::Bucket" => self.contents.there(name).await,
+            "AWS::SNS::Topic" => self.topics.there(name).await,
             "AWS::SQS::Queue" => self.queues.there(name).await,
             "AWS::Scheduler::Schedule" => self.schedules.find(name).await.map(|found| found.is_some()),
             _ => return None,
@@ -93,7 +97,8 @@ impl Doors {
 }
 
 /// Asks for every resource that has a name, and for the mappings of functions, in the order of their ids. What is part
-/// of another resource (a policy of a queue, of a bucket; how a function is invoked) goes with it, and is not asked for.
+/// of another resource (a policy of a queue, of a bucket; how a function is invoked) goes with it, and is not asked for;
+/// nor is the catalog, which holds nothing: CloudFormation has no way to let go of it, and says so where it cannot delete it.
 ///
 /// # Errors
 /// The first call that failed.
@@ -105,6 +110,7 @@ pub async fn look(manifest: &Manifest, caller: &Identity, account: &Account) -> 
         roles: Roles::open(account),
         schedules: Schedules::open(account),
         tables: Tables::open(account),
+        topics: Topics::open(account, caller),
         contents: Contents::open(account, &caller.account),
     });
     let places = Arc::new(Semaphore::new(AT_ONCE));

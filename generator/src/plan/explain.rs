@@ -70,6 +70,10 @@ pub mod pages {
         "https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html";
     /// Ends of object versions and of unfinished uploads.
     pub const S3_LIFECYCLE: &str = "https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html";
+    /// Names of databases, tables and columns.
+    pub const ATHENA_NAMES: &str = "https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html";
+    /// Partitions that nobody has to add.
+    pub const ATHENA_DAYS: &str = "https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html";
     /// Permissions no wider than needed.
     pub const LEAST: &str =
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";

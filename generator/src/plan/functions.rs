@@ -218,7 +218,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             },
             stages: shape.stages.iter().map(|stage| part(stage)).collect(),
             outlets: match &shape.next {
-                Some(next) => Outlets::Queue(LogicalId::of(next, "Queue").as_str().to_owned()),
+                Some(next) => Outlets::Queue(LogicalId::of(next, "Queue").place()),
                 None => Outlets::Sinks(pipeline.sinks.iter().filter(deployed).map(part).collect()),
             },
         };
@@ -263,24 +263,16 @@ fn describe(shape: &Shape<'_>) -> String {
     format!("Takes chunks through: {}", stages.join(", ")).chars().take(256).collect()
 }
 
-/// The queue before a function, by the logical ids that become URLs.
+/// The queue before a function, by places for the URLs.
 fn intake(function: &str) -> Intake {
-    let queue = |kind| Some(LogicalId::of(function, kind).as_str().to_owned());
+    let queue = |kind| Some(LogicalId::of(function, kind).place());
     Intake { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(RECEIVES) }
 }
 
 /// What the Lambda is told; the same types read it back.
 fn variables(function: &Function) -> Vec<Variable> {
-    let mut queues = Vec::new();
-    if let Outlets::Queue(next) = &function.outlets {
-        queues.push(next);
-    }
-    if let Inlet::Queue(intake) = &function.inlet {
-        queues.extend([&intake.queue, &intake.dead].into_iter().flatten());
-    }
     let value = |variable: &fanggen_runtime::function::Variable| match variable.physical {
-        true if queues.contains(&&variable.value) => Text::Ref(LogicalId::of(&variable.value, "")),
-        true => Text::physical(variable.value.clone()),
+        true => Text::told(&variable.value),
         false => Text::Literal(variable.value.clone()),
     };
     function.to_env().iter().map(|it| Variable { name: it.name.clone(), value: value(it) }).collect()

@@ -8,13 +8,15 @@ use crate::config::Config;
 use crate::config::mistake::Mistake;
 
 /// Characters of a name, by type (pages of the services' API references).
-const NAMES: [(&str, usize); 7] = [
+const NAMES: [(&str, usize); 9] = [
     ("AWS::S3::Bucket", 63),
     ("AWS::Lambda::Function", 64),
     ("AWS::IAM::Role", 64),
     ("AWS::Scheduler::Schedule", 64),
     ("AWS::SQS::Queue", 80),
     ("AWS::DynamoDB::Table", 255),
+    ("AWS::Glue::Database", 255),
+    ("AWS::SNS::Topic", 256),
     ("AWS::Logs::LogGroup", 512),
 ];
 
@@ -45,7 +47,7 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
     variables(plan, problems);
     policies(plan, problems);
     let fewer_stages = "isolate fewer stages, or make two pipelines of it";
-    let fewer_stores = "each table and bucket is an output: make two pipelines of it";
+    let fewer_stores = "each table, bucket, queue and topic of theirs is an output: make two pipelines of it";
     let counts = [
         ("resources", plan.count(), RESOURCES, "E063", "stages", fewer_stages),
         ("outputs", plan.outputs.len(), OUTPUTS, "E065", "sinks", fewer_stores),

@@ -1,8 +1,10 @@
 //! The plan: a pure, typed description of all resources of one environment. It is what is rendered and explained.
 
+mod catalog;
 mod explain;
 mod functions;
 mod limits;
+mod listened;
 mod pace;
 mod queues;
 mod roles;
@@ -21,8 +23,10 @@ use crate::config::mistake::Mistake;
 use crate::config::pipeline::Pipeline;
 use crate::config::shape;
 
+pub use catalog::{CatalogTable, Column, Database};
 pub use explain::{Derived, Reasons};
 pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Variable};
+pub use listened::{Subscription, Topic};
 pub use queues::{Queue, Takes};
 pub use roles::{Role, Statement};
 pub use schedule::SchedulePlan;
@@ -66,6 +70,14 @@ pub struct Plan {
     pub tables: Vec<Table>,
     /// The buckets.
     pub buckets: Vec<Bucket>,
+    /// The topics.
+    pub topics: Vec<Topic>,
+    /// Who is told by mail of what they are told.
+    pub subscriptions: Vec<Subscription>,
+    /// The database of what Athena reads: one, or none.
+    pub databases: Vec<Database>,
+    /// The tables of that database.
+    pub catalog: Vec<CatalogTable>,
     /// The roles.
     pub roles: Vec<Role>,
     /// The log groups.
@@ -151,11 +163,11 @@ impl Plan {
     pub fn of(pipeline: &Pipeline) -> Result<Self, Vec<Problem>> {
         let mut reasons = Reasons::default();
         let names = Names::of(pipeline);
-        let (tables, buckets) = storage::plan(pipeline, &names, &mut reasons);
+        let stores = storage::plan(pipeline, &names, &mut reasons);
         let shapes = shape::shapes(pipeline);
-        let flow = functions::plan(pipeline, &names, &shapes, &tables, &mut reasons);
+        let flow = functions::plan(pipeline, &names, &shapes, &stores.tables, &mut reasons);
         let mut problems = Vec::new();
-        let roles = roles::plan(pipeline, &names, &shapes, &flow, &tables, &mut reasons, &mut problems);
+        let roles = roles::plan(pipeline, &names, &shapes, &flow, &stores.tables, &mut reasons, &mut problems);
         let mut plan = Self {
             pipeline: pipeline.head.name.to_string(),
             environment: pipeline.environment.clone(),
@@ -176,9 +188,13 @@ impl Plan {
             functions: flow.functions,
             invokes: flow.invokes,
             mappings: flow.mappings,
-            queues: flow.queues,
-            tables,
-            buckets,
+            queues: flow.queues.into_iter().chain(stores.queues).collect(),
+            tables: stores.tables,
+            buckets: stores.buckets,
+            topics: stores.topics,
+            subscriptions: stores.subscriptions,
+            databases: stores.databases,
+            catalog: stores.catalog,
             roles,
             log_groups: flow.log_groups,
             outputs: BTreeMap::new(),
@@ -224,6 +240,7 @@ impl Plan {
         });
         [self.description.as_str(), self.schedule.input.as_str()]
             .into_iter()
+            .chain(self.subscriptions.iter().map(|subscription| subscription.email.as_str()))
             .chain(variables.chain(statements().flat_map(|statement| &statement.resources)).filter_map(Text::literal))
             .chain(keys.map(String::as_str))
             .chain(values)
@@ -237,6 +254,10 @@ impl Plan {
         };
         self.tables.iter().for_each(|table| put(&table.id, "Table", &table.path));
         self.buckets.iter().for_each(|bucket| put(&bucket.id, "Bucket", &bucket.path));
+        let listened = self.queues.iter().filter(|queue| queue.listened);
+        listened.for_each(|queue| put(&queue.id, "Address of the queue", &queue.path));
+        self.topics.iter().for_each(|topic| put(&topic.id, "ARN of the topic", &topic.path));
+        self.databases.iter().for_each(|database| put(&database.id, "Database for Athena", &database.path));
         outputs
     }
 
@@ -266,6 +287,11 @@ impl Plan {
             .chain(each!(tables, "AWS::DynamoDB::Table"))
             .chain(each!(buckets, "AWS::S3::Bucket"))
             .chain(each!(buckets.policy, "AWS::S3::BucketPolicy"))
+            .chain(each!(topics, "AWS::SNS::Topic"))
+            .chain(each!(topics.policy, "AWS::SNS::TopicPolicy"))
+            .chain(each!(subscriptions.id, "AWS::SNS::Subscription"))
+            .chain(each!(databases, "AWS::Glue::Database"))
+            .chain(each!(catalog, "AWS::Glue::Table"))
             .chain(each!(roles, "AWS::IAM::Role"))
     }
 

@@ -11,8 +11,8 @@ use crate::config::shape::Shape;
 const LONGEST_RETENTION_S: u64 = 1_209_600;
 /// Receives after which a message is dead. The worker deals with poison itself: this guards against crashes.
 pub const RECEIVES: u64 = 10;
-/// How long a dead letter that somebody looks at stays hidden from others: SQS's own default.
-const DEAD_VISIBILITY_S: u64 = 30;
+/// How long a message that somebody else looks at stays hidden from others: SQS's own default.
+pub const VISIBILITY_S: u64 = 30;
 
 /// An SQS queue.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,6 +31,9 @@ pub struct Queue {
     pub takes: Takes,
     /// The policy that closes it to plain HTTP, within the template.
     pub policy: LogicalId,
+    /// Whether others listen to it, and so have to know where it is.
+    #[serde(skip)]
+    pub listened: bool,
     /// What asked for it.
     pub path: String,
 }
@@ -89,12 +92,13 @@ pub fn queue(names: &Names, shape: &Shape<'_>, timeout: u64, reasons: &mut Reaso
         retention_s: retention(&shape.name, "messages of its queue", reasons),
         dead_letter: Some(DeadLetter { arn: Text::Arn(LogicalId::of(&shape.name, "DeadQueue")), after }),
         takes: Takes::Nothing,
+        listened: false,
         path: shape.path.clone(),
     }
 }
 
 /// How long a queue keeps what is in it, in seconds.
-fn retention(function: &str, what: &str, reasons: &mut Reasons) -> u64 {
+pub fn retention(function: &str, what: &str, reasons: &mut Reasons) -> u64 {
     reasons.derive(
         function,
         &format!("retention of {what}, seconds"),
@@ -117,13 +121,14 @@ pub fn dead_queue(names: &Names, function: &str, path: &str, before: Option<&Que
         visibility_s: reasons.derive(
             function,
             "visibility timeout of its dead-letter queue, seconds",
-            DEAD_VISIBILITY_S,
+            VISIBILITY_S,
             "SQS's own default: no function takes from it, only somebody who looks",
             pages::SQS_VISIBILITY,
         ),
         retention_s: retention(function, "dead letters", reasons),
         dead_letter: None,
         takes,
+        listened: false,
         path: path.to_owned(),
     }
 }

@@ -158,10 +158,11 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
         ));
     }
     if let Some(state) = tables.last() {
-        let calls: &[&str] = if producer {
-            &["dynamodb:GetItem", "dynamodb:UpdateItem"]
-        } else {
-            &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"]
+        // Transactions of updates need no more than the updates do.
+        let calls: &[&str] = match () {
+            () if producer => &["dynamodb:UpdateItem"],
+            () if shape.next.is_some() => &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
+            () => &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
         };
         let table = format!("table/{}", state.name.plain());
         all.push(statement(path, "runs, chunks and findings are remembered", calls, vec![arn("dynamodb", &table)]));
@@ -189,6 +190,7 @@ fn derived(component: &Component, names: &Names) -> Vec<Statement> {
                 Scope::Store => (own.clone()?, permission.why.to_owned()),
                 Scope::Objects(keys) => (format!("{}/{keys}", own.as_deref()?), permission.why.to_owned()),
                 Scope::Named(arn) => (arn.to_string(), permission.why.to_owned()),
+                Scope::State => (storage::state_arn(names), permission.why.to_owned()),
                 Scope::Everything(because) => ("*".into(), format!("{}; {because}", permission.why)),
             };
             Some(statement(&component.path, &why, &permission.actions, vec![Text::physical(resource)]))

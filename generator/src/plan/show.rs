@@ -55,6 +55,15 @@ impl fmt::Display for Plan {
         for bucket in &self.buckets {
             writeln!(f, "├── bucket {}{}", bucket.name.plain(), kept(bucket.retain))?;
         }
+        for topic in &self.topics {
+            let mut told = self.subscriptions.iter().filter(|subscription| subscription.topic == topic.id);
+            let told = told.next().map(|subscription| format!("  mails to {}", subscription.email)).unwrap_or_default();
+            writeln!(f, "├── topic {}{told}", topic.name.plain())?;
+        }
+        for table in &self.catalog {
+            let columns = table.columns.len();
+            writeln!(f, "├── catalog table {}  {columns} columns, by {}", table.name.plain(), table.day)?;
+        }
         for role in &self.roles {
             let (service, count) = (role.service, role.statements.len());
             writeln!(f, "├── role {}  for {service}, {count} statements", role.name.plain())?;
@@ -72,6 +81,7 @@ impl fmt::Display for Plan {
 fn after(queue: &Queue) -> String {
     match &queue.dead_letter {
         Some(dead) => format!("  visibility {} s, dead after {} receives", queue.visibility_s, dead.after),
+        None if queue.listened => format!("  for others, {} days", queue.retention_s / 86_400),
         None => format!("  keeps what failed, {} days", queue.retention_s / 86_400),
     }
 }

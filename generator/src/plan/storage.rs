@@ -1,12 +1,15 @@
-//! Tables and buckets: those that components ask for, and the state table.
+//! The stores that components ask for, and the state table.
 
 use fanggen_runtime::component::Store;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::Names;
+use super::catalog::{self, CatalogTable, Database};
 use super::explain::{Reasons, pages};
-use super::text::{ACCOUNT, LogicalId, Text};
+use super::listened::{self, Subscription, Topic};
+use super::queues::Queue;
+use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
 use crate::config::pipeline::Pipeline;
 
 /// The last part of the state table's name.
@@ -57,10 +60,23 @@ pub struct Bucket {
     pub path: String,
 }
 
+/// All that components keep their data in.
+#[derive(Default)]
+pub struct Stores {
+    /// The tables; the last is the state table.
+    pub tables: Vec<Table>,
+    pub buckets: Vec<Bucket>,
+    pub queues: Vec<Queue>,
+    pub topics: Vec<Topic>,
+    pub subscriptions: Vec<Subscription>,
+    pub databases: Vec<Database>,
+    pub catalog: Vec<CatalogTable>,
+}
+
 /// The stores of all components, and the state table.
-pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<Table>, Vec<Bucket>) {
+pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores {
     let retain = pipeline.data.retain;
-    let (mut tables, mut buckets) = (Vec::new(), Vec::new());
+    let mut stores = Stores::default();
     for component in pipeline.components() {
         match component.settings.store(&component.name) {
             Some(Store::Table { name, partition, sort, expires }) => {
@@ -72,7 +88,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
                     "the end is a hash of its keys: CloudFormation cannot replace a named table in place",
                     pages::STACK_NAMES,
                 );
-                tables.push(Table {
+                stores.tables.push(Table {
                     id: LogicalId::of(&name, "Table"),
                     name: Text::physical(physical),
                     partition,
@@ -82,7 +98,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
                     path: component.path.clone(),
                 });
             }
-            Some(Store::Bucket { name, expires_days }) => {
+            Some(Store::Bucket { name, expires_days, catalog }) => {
                 let physical = bucket_name(names, &name);
                 reasons.derive(
                     &component.path,
@@ -92,7 +108,14 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
                     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
                 );
                 let id = LogicalId::of(&name, "Bucket");
-                buckets.push(Bucket {
+                if let Some(catalog) = catalog {
+                    if stores.databases.is_empty() {
+                        stores.databases.push(catalog::database(names, reasons));
+                    }
+                    let path = &component.path;
+                    stores.catalog.push(catalog::table(names, &name, &id, &catalog, path, reasons));
+                }
+                stores.buckets.push(Bucket {
                     policy: id.with("Policy"),
                     id,
                     name: Text::physical(physical),
@@ -115,10 +138,16 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
                     path: component.path.clone(),
                 });
             }
+            Some(Store::Queue { name }) => stores.queues.push(listened::queue(names, &name, &component.path, reasons)),
+            Some(Store::Topic { name, email }) => {
+                let (topic, subscription) = listened::topic(names, &name, email, &component.path, reasons);
+                stores.topics.push(topic);
+                stores.subscriptions.extend(subscription);
+            }
             Some(Store::Existing(_)) | None => {}
         }
     }
-    let state = table_name(names, STATE, "pk", Some("sk"));
+    let state = state_name(names);
     reasons.derive(
         "pipeline",
         "state table",
@@ -126,7 +155,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
         "runs, chunks done, findings by hash of the text: nothing is done or paid for twice",
         "",
     );
-    tables.push(Table {
+    stores.tables.push(Table {
         id: LogicalId::of(STATE, "Table"),
         name: Text::physical(state),
         partition: "pk".into(),
@@ -136,7 +165,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> (Vec<T
         retain: false,
         path: "pipeline".into(),
     });
-    (tables, buckets)
+    stores
 }
 
 /// The physical name of a table.
@@ -146,18 +175,30 @@ pub fn table_name(names: &Names, name: &str, partition: &str, sort: Option<&str>
     format!("{}-{short}", names.of_part(name))
 }
 
+fn state_name(names: &Names) -> String {
+    table_name(names, STATE, "pk", Some("sk"))
+}
+
+/// The ARN of the state table.
+pub fn state_arn(names: &Names) -> String {
+    table_arn(&state_name(names))
+}
+
+fn table_arn(name: &str) -> String {
+    format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+}
+
 /// The physical name of a bucket.
 pub fn bucket_name(names: &Names, name: &str) -> String {
     format!("{}-{}-{}", names.of_part(name), names.account, names.region)
 }
 
-/// The physical name of a component's store, and the ARN of it.
+/// What a component is told of its store (its physical name, or a place for what a reference to it gives), and the ARN.
 pub fn physical(names: &Names, store: &Store) -> (String, String) {
-    use super::text::{PARTITION, REGION};
     match store {
         Store::Table { name, partition, sort, .. } => {
             let name = table_name(names, name, partition, sort.as_deref());
-            let arn = format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}");
+            let arn = table_arn(&name);
             (name, arn)
         }
         Store::Bucket { name, .. } => {
@@ -165,7 +206,15 @@ pub fn physical(names: &Names, store: &Store) -> (String, String) {
             let arn = format!("arn:{PARTITION}:s3:::{name}");
             (name, arn)
         }
+        Store::Queue { name } => {
+            let arn = format!("arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{}", names.of_part(name));
+            (LogicalId::of(name, "Queue").place(), arn)
+        }
+        Store::Topic { name, .. } => {
+            let arn = format!("arn:{PARTITION}:sns:{REGION}:{ACCOUNT}:{}", names.of_part(name));
+            (LogicalId::of(name, "Topic").place(), arn)
+        }
         Store::Existing(table) if table.starts_with("arn:") => (table.clone(), table.clone()),
-        Store::Existing(table) => (table.clone(), format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{table}")),
+        Store::Existing(table) => (table.clone(), table_arn(table)),
     }
 }

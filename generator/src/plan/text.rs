@@ -13,7 +13,8 @@ pub const REGION: &str = "${AWS::Region}";
 /// Pseudo parameters and how long they can become.
 const PLACES: [(&str, usize); 3] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14)];
 
-/// The URL of a queue, at its longest: `https://sqs.<region>.amazonaws.com.cn/<account>/<80 characters>`.
+/// The URL of a queue, at its longest: `https://sqs.<region>.amazonaws.com.cn/<account>/<80 characters>`. The ARN of a
+/// topic is shorter: what stands before the name of its sink fits into the name of a role, too.
 const QUEUE_URL: usize = 141;
 
 /// The name of a resource within the template: letters and digits only, so that it can stand anywhere.
@@ -38,6 +39,12 @@ impl LogicalId {
     #[must_use]
     pub fn with(&self, kind: &str) -> Self {
         Self(format!("{}{kind}", self.0))
+    }
+
+    /// The place in a text where what `Ref` gives of it goes.
+    #[must_use]
+    pub fn place(&self) -> String {
+        format!("${{{}}}", self.0)
     }
 
     /// The id.
@@ -66,6 +73,16 @@ impl Text {
     pub fn physical(text: impl Into<String>) -> Self {
         let text = text.into();
         if PLACES.iter().any(|(place, _)| text.contains(place)) { Self::Sub(text) } else { Self::Literal(text) }
+    }
+
+    /// What a function is told of where something is: a reference where that is all of it, else a physical name. No name
+    /// of AWS's has such a place in it, so that a user's word is never taken for one.
+    #[must_use]
+    pub fn told(text: &str) -> Self {
+        match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+            Some(id) if id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Self::Ref(LogicalId(id.to_owned())),
+            _ => Self::physical(text),
+        }
     }
 
     /// Bytes of the value at its longest.
@@ -126,6 +143,14 @@ mod tests {
         assert_eq!(Text::physical(format!("a-{ACCOUNT}-{REGION}")).longest(), 2 + 12 + 1 + 14);
         // What only looks like a place is a literal, which CloudFormation leaves alone.
         assert_eq!(Text::physical("${Anything}"), Text::Literal("${Anything}".into()));
+    }
+
+    #[test]
+    fn a_function_is_told_of_a_queue_by_reference_and_of_a_table_by_name() {
+        let queue = LogicalId::of("alert", "Queue");
+        assert_eq!(Text::told(&queue.place()), Text::Ref(queue));
+        assert_eq!(Text::told("AlertQueue"), Text::Literal("AlertQueue".into()));
+        assert_eq!(Text::told(ACCOUNT), Text::Sub(ACCOUNT.into()));
     }
 
     #[test]

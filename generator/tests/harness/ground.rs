@@ -14,7 +14,7 @@ use crate::aws::emulator::block_on;
 use crate::aws::proxy::Proxy;
 use crate::aws::world::world;
 use crate::lambda::{Lambda, Start};
-use crate::live::Live;
+use crate::live::{Live, PATIENCE};
 
 /// A deployed pipeline, whose queue nobody but the harness reads.
 pub struct Ground {
@@ -46,7 +46,7 @@ impl Ground {
         all.extend(way.into_iter().map(|(name, value)| (name.to_owned(), value)));
         all.insert("AWS_ENDPOINT_URL_COMPREHEND".into(), self.comprehend.endpoint());
         let variables = all.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        Start::of(&bootstrap().display().to_string(), variables).quiet().start()
+        Start::of(&bootstrap().display().to_string(), variables).patience(PATIENCE).start()
     }
 
     /// Takes a message from the worker's queue, which shows it again after so many seconds unless it is deleted.

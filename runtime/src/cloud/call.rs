@@ -6,9 +6,11 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use jiff::Timestamp;
 
 use super::throttle::is_throttling;
 use crate::error::Error;
+use crate::fetch::retry_after;
 
 /// Codes by which a service says no.
 const DENIED: [&str; 5] =
@@ -81,6 +83,9 @@ pub fn refused(action: &str, on: &str, status: u16, code: Option<&str>, words: O
         );
         return Error::permanent("access_denied", words);
     }
+    if code.contains("Conflict") {
+        return Error::transient("conflict", format!("`{action}` on `{on}`: somebody else was at it ({code})"));
+    }
     if status >= 500 {
         let words = format!("`{action}` on `{on}`: AWS is not well (HTTP status {status}, {code})");
         return Error::transient("aws_unavailable", words);
@@ -100,8 +105,9 @@ fn is_absent(status: u16, code: &str) -> bool {
 
 /// How long an answer asks to wait: `Retry-After` in seconds, or AWS's own in milliseconds.
 fn patience(response: &HttpResponse) -> Option<Duration> {
-    let number = |name: &str| response.headers().get(name)?.trim().parse().ok();
-    number("retry-after").map(Duration::from_secs).or_else(|| number("x-amz-retry-after").map(Duration::from_millis))
+    let header = |name: &str| response.headers().get(name);
+    let own = || header("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis);
+    header("retry-after").and_then(|text| retry_after(text.trim(), Timestamp::now())).or_else(own)
 }
 
 /// A service's sentence on one line, and not without end.
@@ -142,6 +148,7 @@ mod tests {
             (400, "RequestThrottled", "throttled", true),
             (503, "SlowDown", "throttled", true),
             (503, "ServiceUnavailable", "aws_unavailable", true),
+            (400, "TransactionConflictException", "conflict", true),
             (500, "InternalFailure", "aws_unavailable", true),
             (400, "AccessDeniedException", "access_denied", false),
             (403, "Forbidden", "access_denied", false),

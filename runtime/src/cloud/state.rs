@@ -1,10 +1,11 @@
 //! The state table: runs with their producer, chunks that are done, values that were paid for, notes of sinks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
@@ -140,13 +141,10 @@ impl Memory {
             let call = self.table.client.transact_write_items().set_transact_items(Some(items.clone()));
             let Err(error) = call.send().await else { return Ok(()) };
             let reasons: Vec<&str> = match error.as_service_error() {
-                Some(refused) => match refused {
-                    aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException(cancelled) => {
-                        cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect()
-                    }
-                    _ => Vec::new(),
-                },
-                None => Vec::new(),
+                Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+                    cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect()
+                }
+                _ => Vec::new(),
             };
             if reasons.contains(&"ConditionalCheckFailed") {
                 return Err(lost(run));
@@ -273,11 +271,9 @@ impl State for Memory {
     }
 
     async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
-        let keys: std::collections::BTreeSet<&String> = keys.iter().collect();
+        let keys: BTreeSet<&String> = keys.iter().collect();
         let rows = self.table.read(keys.into_iter().map(|pk| key(pk, "-")).collect()).await?;
-        let value = |mut row: Attributes| match (row.remove(PK)?, row.remove(VALUE)?) {
-            (key, value) => Some((key.as_s().ok()?.clone(), value.as_s().ok()?.clone())),
-        };
+        let value = |row: Attributes| Some((row.get(PK)?.as_s().ok()?.clone(), row.get(VALUE)?.as_s().ok()?.clone()));
         Ok(rows.into_iter().filter_map(value).collect())
     }
 

@@ -96,6 +96,38 @@ impl Fetcher {
         })
     }
 
+    /// Posts a body to an address, which nobody may redirect: what is signed for one address goes to no other.
+    ///
+    /// # Errors
+    /// Those of [`Self::get`]; `redirect_refused` where the address leads on.
+    pub async fn post(
+        &self,
+        url: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+        limits: Limits,
+    ) -> Result<Answer, Error> {
+        let url = guard::read(url)?;
+        let origin = guard::origin(&url);
+        let posting = async {
+            guard::literal(&url, &self.allow)?;
+            let mut request = self.client(guard::port(&url))?.post(url.clone()).header(ACCEPT_ENCODING, "gzip");
+            for (name, value) in headers {
+                request = request.header(*name, value);
+            }
+            let response = request.body(body).send().await.map_err(|error| client::wrong(&url, &error))?;
+            let status = response.status().as_u16();
+            if (300..400).contains(&status) {
+                let words = format!("`{origin}` answers a post with status {status}: give the address it leads to");
+                return Err(Error::permanent("redirect_refused", words));
+            }
+            answer(url.clone(), response, limits.bytes).await
+        };
+        tokio::time::timeout(limits.time, posting).await.unwrap_or_else(|_| {
+            Err(Error::transient("timed_out", format!("`{origin}` did not answer within {:.1?}", limits.time)))
+        })
+    }
+
     async fn follow(&self, mut url: Url, limits: Limits) -> Result<Answer, Error> {
         for _ in 0..=limits.redirects {
             guard::literal(&url, &self.allow)?;

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::passage::{Passage, Passed, Saving};
-use super::{Named, Out, Running, Span};
+use super::{Named, Out, Running, Span, onward};
 use crate::component::Sink;
 use crate::error::Error;
 use crate::fetch::backoff;
@@ -117,7 +117,8 @@ impl Running {
         let sinks = match &self.out {
             Out::Queue(queue) => {
                 worked.forgotten = saved(saving).await;
-                return queue.send(vec![Message::new(chunk, records)]).await;
+                let last = self.stages.last().map(|stage| stage.name());
+                return onward::send(queue.as_ref(), chunk, records, last).await;
             }
             Out::Sinks(sinks) => sinks,
         };

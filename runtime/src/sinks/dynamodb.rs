@@ -30,15 +30,12 @@ pub struct Dynamodb {
 }
 
 impl Component for Dynamodb {
-    const CARD: Card = Card {
-        deployable: false,
-        ..Card::new(
-            Role::Sink,
-            "dynamodb",
-            "a row an item and run, with an end where asked for",
-            "[sinks.latest]\ntype = \"dynamodb\"\ntable = \"sentiment\"\nttl_days = 90\n",
-        )
-    };
+    const CARD: Card = Card::new(
+        Role::Sink,
+        "dynamodb",
+        "a row an item and run, with an end where asked for",
+        "[sinks.latest]\ntype = \"dynamodb\"\ntable = \"sentiment\"\nttl_days = 90\n",
+    );
 
     fn store(&self, name: &str) -> Option<Store> {
         Some(Store::Table {
@@ -104,7 +101,7 @@ fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
     row.insert("item".into(), json!(record.item.key));
     row.insert("run".into(), json!(record.run));
     row.insert("source".into(), json!(record.source));
-    if let Some(finding) = record.findings.last() {
+    if let Some(finding) = record.finding() {
         row.insert("label".into(), json!(finding.label));
         row.insert("score".into(), json!(finding.score));
         row.insert("engine".into(), json!(finding.engine));

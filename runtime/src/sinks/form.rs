@@ -23,20 +23,60 @@ pub(super) fn jsonl(records: &[Record]) -> Result<Vec<u8>, Error> {
     Ok(body)
 }
 
-const HEADER: [&str; 13] = [
-    "run",
-    "source",
-    "item",
-    "title",
-    "stage",
-    "engine",
-    "label",
-    "score",
-    "coverage",
-    "text_source",
-    "url",
-    "failure",
-    "message",
+macro_rules! entity {
+    () => {
+        "struct<text:string,type:string,score:double,begin:bigint,end:bigint,label:string,scores:map<string,double>>"
+    };
+}
+
+/// The members of a record as [`jsonl`] writes it, in the types of Hive, by which Athena reads them
+/// (<https://docs.aws.amazon.com/athena/latest/ug/data-types.html>).
+pub(super) const JSONL_COLUMNS: &[(&str, &str)] = &[
+    ("run", "string"),
+    ("source", "string"),
+    (
+        "item",
+        "struct<key:string,title:string,feed:string,language:string,url:string,text:string,labels:map<string,string>>",
+    ),
+    (
+        "text",
+        "struct<body:string,language:string,source:string,title:string,url:string,revision:bigint,licence:string>",
+    ),
+    (
+        "findings",
+        concat!(
+            "array<struct<stage:string,engine:string,stands_in_for:string,label:string,score:double,",
+            "scores:map<string,double>,coverage:double,",
+            "entities:array<",
+            entity!(),
+            ">,targets:array<",
+            entity!(),
+            ">,",
+            "phrases:array<struct<text:string,score:double,begin:bigint,end:bigint>>,",
+            "personal:array<",
+            entity!(),
+            ">>>",
+        ),
+    ),
+    ("failure", "struct<stage:string,code:string,message:string,transient:boolean,retry_after_s:bigint>"),
+];
+
+/// The cells of a row as [`csv`] writes it. What reads CSV for Athena takes an empty cell for a number for none only
+/// where all cells are texts, so all are: `CAST(score AS double)` in the query.
+pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
+    ("run", "string"),
+    ("source", "string"),
+    ("item", "string"),
+    ("title", "string"),
+    ("stage", "string"),
+    ("engine", "string"),
+    ("label", "string"),
+    ("score", "string"),
+    ("coverage", "string"),
+    ("text_source", "string"),
+    ("url", "string"),
+    ("failure", "string"),
+    ("message", "string"),
 ];
 
 /// One row a finding, or one for a record without any.
@@ -45,7 +85,7 @@ const HEADER: [&str; 13] = [
 /// `record_unwritable`, which no record of ours can cause.
 pub(super) fn csv(records: &[Record]) -> Result<Vec<u8>, Error> {
     let mut sheet = csv::Writer::from_writer(Vec::new());
-    sheet.write_record(HEADER).map_err(|error| unwritable(&error))?;
+    sheet.write_record(CSV_COLUMNS.iter().map(|(name, _)| name)).map_err(|error| unwritable(&error))?;
     for record in records {
         let findings: Vec<Option<&Finding>> = match record.findings.as_slice() {
             [] => vec![None],
@@ -148,5 +188,127 @@ mod tests {
         assert!(sheet.contains("\"'=HYPERLINK(\"\"http://x\"\")\""), "{sheet}");
         assert_eq!(plain_cell("-0.5".into()), "-0.5");
         assert_eq!(plain_cell("+1-cmd".into()), "'+1-cmd");
+    }
+
+    /// The type of a JSON value in the words of Hive. Maps look like structs: those are known by their names.
+    fn hive(name: &str, value: &serde_json::Value) -> String {
+        use serde_json::Value;
+        match value {
+            Value::Bool(_) => "boolean".into(),
+            Value::Number(number) => if number.is_f64() { "double" } else { "bigint" }.into(),
+            Value::String(_) => "string".into(),
+            Value::Array(values) => format!("array<{}>", hive("", values.first().expect("a full list"))),
+            Value::Object(map) if matches!(name, "labels" | "scores") => {
+                format!("map<string,{}>", hive("", map.values().next().expect("a full map")))
+            }
+            Value::Object(members) => {
+                let mut members: Vec<_> =
+                    members.iter().map(|(name, value)| format!("{name}:{}", hive(name, value))).collect();
+                members.sort_unstable();
+                format!("struct<{}>", members.join(","))
+            }
+            Value::Null => panic!("`{name}` is null"),
+        }
+    }
+
+    /// The same type with the members of every struct in the order of their names.
+    fn sorted(declared: &str) -> String {
+        let Some(inner) = declared.strip_prefix("struct<").and_then(|rest| rest.strip_suffix('>')) else {
+            return match declared.strip_prefix("array<").and_then(|rest| rest.strip_suffix('>')) {
+                Some(inner) => format!("array<{}>", sorted(inner)),
+                None => declared.to_owned(),
+            };
+        };
+        let (mut members, mut depth) = (vec![String::new()], 0);
+        for c in inner.chars() {
+            match c {
+                '<' => depth += 1,
+                '>' => depth -= 1,
+                _ => {}
+            }
+            match c {
+                ',' if depth == 0 => members.push(String::new()),
+                c => members.last_mut().expect("one at least").push(c),
+            }
+        }
+        let mut members: Vec<_> = members
+            .iter()
+            .map(|member| member.split_once(':').expect("a name and a type"))
+            .map(|(name, declared)| format!("{name}:{}", sorted(declared)))
+            .collect();
+        members.sort_unstable();
+        format!("struct<{}>", members.join(","))
+    }
+
+    /// A record with everything that a record can have: whoever gives it more is told here to say so in the columns.
+    fn full() -> Record {
+        let text = || "x".to_owned();
+        let scores: crate::record::Scores = [("mixed".to_owned(), 0.5)].into();
+        let entity = || crate::record::Entity {
+            text: Some(text()),
+            kind: text(),
+            score: 0.5,
+            begin: 0,
+            end: 1,
+            label: Some(crate::record::Label::Mixed),
+            scores: scores.clone(),
+        };
+        Record {
+            run: text(),
+            source: text(),
+            item: Item {
+                key: text(),
+                title: Some(text()),
+                feed: Some(text()),
+                language: Some(text()),
+                url: Some(text()),
+                text: Some(text()),
+                labels: [(text(), text())].into(),
+            },
+            text: Some(crate::record::Text {
+                body: text(),
+                language: Some(text()),
+                source: text(),
+                title: Some(text()),
+                url: Some(text()),
+                revision: Some(1),
+                licence: Some(text()),
+            }),
+            findings: vec![Finding {
+                stage: text(),
+                engine: text(),
+                stands_in_for: Some(text()),
+                label: Some(crate::record::Label::Mixed),
+                score: Some(0.5),
+                scores: scores.clone(),
+                coverage: 0.5,
+                entities: vec![entity()],
+                targets: vec![entity()],
+                phrases: vec![crate::record::Phrase { text: text(), score: 0.5, begin: 0, end: 1 }],
+                personal: vec![entity()],
+            }],
+            failure: Some(crate::record::Failure {
+                stage: text(),
+                error: Error { code: text(), message: text(), transient: true, retry_after_s: Some(1) },
+            }),
+        }
+    }
+
+    #[test]
+    fn the_columns_are_what_a_full_record_is_written_as() {
+        let line = jsonl(&[full()]).expect("written");
+        let serde_json::Value::Object(members) = serde_json::from_slice(&line).expect("JSON") else {
+            panic!("{line:?}")
+        };
+        let mut declared: Vec<_> =
+            JSONL_COLUMNS.iter().map(|(name, hive)| ((*name).to_owned(), sorted(hive))).collect();
+        declared.sort_unstable();
+        let written: Vec<_> = members.iter().map(|(name, value)| (name.clone(), hive(name, value))).collect();
+        assert_eq!(declared, written);
+
+        let sheet = String::from_utf8(csv(&[full()]).expect("written")).expect("UTF-8");
+        let columns: Vec<_> = CSV_COLUMNS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(sheet.lines().next().expect("a header"), columns.join(","));
+        assert_eq!(sheet.lines().nth(1).expect("a row").split(',').count(), columns.len());
     }
 }

@@ -1,10 +1,16 @@
 //! Where finished records go.
 
+mod body;
 mod csv;
+mod digest;
 mod dynamodb;
 mod form;
 mod jsonl;
 mod s3;
+mod sign;
+mod sns;
+mod sqs;
+mod watch;
 mod webhook;
 
 use crate::component::Kind;
@@ -16,5 +22,7 @@ pub const KINDS: &[Kind] = &[
     Kind::of::<dynamodb::Dynamodb>(),
     Kind::of::<jsonl::Jsonl>(),
     Kind::of::<s3::S3>(),
+    Kind::of::<sns::Sns>(),
+    Kind::of::<sqs::Sqs>(),
     Kind::of::<webhook::Webhook>(),
 ];

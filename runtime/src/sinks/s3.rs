@@ -9,7 +9,9 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::form;
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
+use crate::component::{
+    Binding, Card, Catalog, CatalogFormat, Component, Opened, Permission, Role, Scope, Sink, Store, Unit,
+};
 use crate::doors::{Bucket, Doors};
 use crate::error::Error;
 use crate::record::Record;
@@ -34,6 +36,8 @@ pub enum Format {
 pub enum Packing {
     /// Gzip, which every reader knows.
     Gzip,
+    /// Zstandard, which unpacks faster and which Athena knows too.
+    Zstd,
     /// As they are.
     None,
 }
@@ -65,25 +69,36 @@ fn gzip() -> Packing {
     Packing::Gzip
 }
 
+impl S3 {
+    fn prefix_of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.prefix.as_ref().map_or(name, Prefix::as_str)
+    }
+}
+
 impl Component for S3 {
-    const CARD: Card = Card {
-        deployable: false,
-        ..Card::new(
-            Role::Sink,
-            "s3",
-            "an object a chunk, as gzipped JSON Lines or CSV, by day",
-            "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
-        )
-    };
+    const CARD: Card = Card::new(
+        Role::Sink,
+        "s3",
+        "an object a chunk, as packed JSON Lines or CSV, by day",
+        "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
+    );
 
     fn store(&self, name: &str) -> Option<Store> {
-        Some(Store::Bucket { name: name.into(), expires_days: self.expire_days.map(Within::get) })
+        let (format, columns) = match self.format {
+            Format::Jsonl => (CatalogFormat::JsonLines, form::JSONL_COLUMNS),
+            Format::Csv => (CatalogFormat::Csv, form::CSV_COLUMNS),
+        };
+        Some(Store::Bucket {
+            name: name.into(),
+            expires_days: self.expire_days.map(Within::get),
+            catalog: Some(Catalog { prefix: self.prefix_of(name).into(), format, columns }),
+        })
     }
 
     fn permissions(&self, name: &str) -> Vec<Permission> {
         vec![Permission {
             actions: vec!["s3:PutObject"],
-            on: Scope::Objects(format!("{}/*", self.prefix.as_ref().map_or(name, Prefix::as_str))),
+            on: Scope::Objects(format!("{}/*", self.prefix_of(name))),
             why: "the worker writes an object a chunk",
         }]
     }
@@ -94,7 +109,7 @@ impl Component for S3 {
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let bucket = doors.bucket(binding.on.as_deref().unwrap_or(&binding.name))?;
-        let prefix = self.prefix.as_ref().map_or(binding.name, ToString::to_string);
+        let prefix = self.prefix_of(&binding.name).to_owned();
         Ok(Opened::Sink(Box::new(Objects { bucket, prefix, format: self.format, packing: self.compression })))
     }
 }
@@ -115,6 +130,7 @@ impl Sink for Objects {
         };
         let (body, ending) = match self.packing {
             Packing::Gzip => (gzipped(&body)?, format!("{ending}.gz")),
+            Packing::Zstd => (zstandard(&body)?, format!("{ending}.zst")),
             Packing::None => (body, ending.to_owned()),
         };
         self.bucket.put(&chunk.key(&self.prefix, &ending), body).await
@@ -128,4 +144,16 @@ fn gzipped(body: &[u8]) -> Result<Vec<u8>, Error> {
         .write_all(body)
         .and_then(|()| packed.finish())
         .map_err(|error| Error::permanent("record_unwritable", format!("gzip: {error}")))
+}
+
+/// The level that zstd itself takes where nobody says one: smaller than gzip's six, at a fifth of the time.
+const LEVEL: i32 = 3;
+
+/// The same bytes for the same records, here too.
+///
+/// The C library was measured beside `ruzstd`, which is Rust throughout, on 100 records of 126 KB: 37.9 KB in 1.1 ms
+/// against 44.8 KB in 3.0 ms, where gzip makes 38.3 KB. It adds 300 KB to the binary and 8 s to a build, the other 80 KB
+/// and 1 s; but nobody asks for zstd to get objects larger than gzip's.
+fn zstandard(body: &[u8]) -> Result<Vec<u8>, Error> {
+    zstd::bulk::compress(body, LEVEL).map_err(|error| Error::permanent("record_unwritable", format!("zstd: {error}")))
 }

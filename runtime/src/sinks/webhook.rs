@@ -1,14 +1,33 @@
 //! Sink `webhook`: the records of a chunk, posted to an address and signed.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Unit};
+use super::body;
+use super::sign::Signer;
+use super::watch::Watch;
+use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Unit};
+use crate::condition::Condition;
 use crate::doors::Doors;
 use crate::error::Error;
+use crate::fetch::{Answer, Fetcher, Limits};
+use crate::record::Record;
+use crate::run::Chunk;
 use crate::values::{Arn, HostPort, HttpUrl};
 
-/// Posts records to somebody who listens. What signs them is read from AWS Secrets Manager, and never stands in a file
-/// or a variable.
+/// Bytes of a post, at most: what common receivers take without being told.
+const MOST_BYTES: usize = 200 * 1024;
+
+/// What one post may cost; of what is answered only the status matters.
+const LIMITS: Limits = Limits { bytes: 64 * 1024, time: Duration::from_secs(10), redirects: 0 };
+
+/// Posts records to somebody who listens, as `{"run", "chunk", "records"}`, signed as the Standard Webhooks
+/// specification says. What signs them is read from AWS Secrets Manager (a text, `whsec_` and base64, or JSON with one of
+/// these as `secret`), and never stands in a file or a variable. Posts come at least once: the same records have the same
+/// `webhook-id`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -18,6 +37,9 @@ pub struct Webhook {
     /// The secret in AWS Secrets Manager with which posts are signed, by its ARN; unsigned without.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretArn>,
+    /// Which records are posted, such as `sentiment == "NEGATIVE" && score > 0.8`; all of them unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<Condition>,
     /// Addresses on this machine or its network that may be reached all the same, for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
@@ -43,7 +65,6 @@ crate::checked_text!(
 impl Component for Webhook {
     const CARD: Card = Card {
         stand_in: Some("jsonl"),
-        deployable: false,
         ..Card::new(
             Role::Sink,
             "webhook",
@@ -64,10 +85,99 @@ impl Component for Webhook {
     }
 
     fn units(&self) -> Vec<Unit> {
-        vec![Unit { name: "secret_read", per_record: 0.0, why: "one read a start of the function" }]
+        vec![Unit {
+            name: "secret_read",
+            per_record: 0.0,
+            why: "one read a start of the function, and every 15 minutes",
+        }]
     }
 
-    fn open(&self, _: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Err(Error::not_built("webhook"))
+    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+        let watch = Watch::open(self.when.as_ref(), &binding, doors)?;
+        let secret = self.secret.as_ref().map(|secret| doors.secret(secret.as_str())).transpose()?;
+        Ok(Opened::Sink(Box::new(Posts {
+            url: self.url.clone(),
+            fetcher: Fetcher::new(&agent(binding.contact.as_deref()), &self.allow)?,
+            signer: secret.map(Signer::new),
+            watch,
+        })))
     }
+}
+
+/// How the listener knows who posts. The contact stands in a comment of a header, which brackets would end.
+fn agent(contact: Option<&str>) -> String {
+    let fits = |c: &char| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '(' | ')' | '\\');
+    let contact: String = contact.unwrap_or("no contact given").chars().filter(fits).collect();
+    format!("fanggen/{} ({contact})", env!("CARGO_PKG_VERSION"))
+}
+
+struct Posts {
+    url: HttpUrl,
+    fetcher: Fetcher,
+    signer: Option<Signer>,
+    watch: Watch,
+}
+
+#[async_trait]
+impl Sink for Posts {
+    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
+        let picked = self.watch.pick(records).await?;
+        let bodies = bodies(chunk, picked.records.iter().map(|(record, _)| *record))?;
+        // One after the other: whoever listens is not run over.
+        for (place, body) in bodies.into_iter().enumerate() {
+            let part = if place == 0 { String::new() } else { format!("-{}", place + 1) };
+            self.post(format!("{}-{}{part}", chunk.run, chunk.id), body).await?;
+        }
+        self.watch.remember(picked).await?;
+        Ok(self.url.to_string())
+    }
+}
+
+impl Posts {
+    async fn post(&self, id: String, body: Vec<u8>) -> Result<(), Error> {
+        let now = Timestamp::now().as_second();
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        if let Some(signer) = &self.signer {
+            headers.push(("webhook-signature", signer.sign(&id, now, &body).await?));
+        }
+        headers.push(("webhook-id", id));
+        headers.push(("webhook-timestamp", now.to_string()));
+        settled(&self.fetcher.post(self.url.as_str(), &headers, body, LIMITS).await?)
+    }
+}
+
+/// What an answer means for the post.
+fn settled(answer: &Answer) -> Result<(), Error> {
+    let host = url::Url::parse(&answer.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
+    let status = answer.status;
+    match status {
+        200..=299 => Ok(()),
+        408 | 425 | 429 | 500..=599 => {
+            let words = format!("`{host}` did not take a post: status {status}");
+            Err(Error::transient("post_refused", words).retry_after(answer.retry_after))
+        }
+        _ => {
+            let words = format!("`{host}` refused a post: status {status}; look at `url` and `secret`");
+            Err(Error::permanent("post_refused", words))
+        }
+    }
+}
+
+/// The records in as few bodies as their size admits, each in the frame of its chunk.
+fn bodies<'a>(chunk: &Chunk, records: impl Iterator<Item = &'a Record>) -> Result<Vec<Vec<u8>>, Error> {
+    // Run and chunk are digits and letters of ours, which JSON takes as they are.
+    let frame = format!(r#"{{"run":"{}","chunk":"{}","records":["#, chunk.run, chunk.id);
+    let room = MOST_BYTES - frame.len() - "]}".len();
+    let mut bodies: Vec<String> = Vec::new();
+    for record in records {
+        let (text, _) = body::within(record, room)?;
+        match bodies.last_mut() {
+            Some(body) if body.len() + ",".len() + text.len() + "]}".len() <= MOST_BYTES => {
+                body.push(',');
+                body.push_str(&text);
+            }
+            _ => bodies.push(format!("{frame}{text}")),
+        }
+    }
+    Ok(bodies.into_iter().map(|body| (body + "]}").into_bytes()).collect())
 }

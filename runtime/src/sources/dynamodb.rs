@@ -72,15 +72,12 @@ fn one() -> Within<1, 64> {
 }
 
 impl Component for Dynamodb {
-    const CARD: Card = Card {
-        deployable: false,
-        ..Card::new(
-            Role::Source,
-            "dynamodb",
-            "a table of items, made and seeded by the pipeline, or one that exists",
-            "[sources.companies]\ntype = \"dynamodb\"\nkey = \"name\"\nitems = [\"Apple\", \"Google\"]\n",
-        )
-    };
+    const CARD: Card = Card::new(
+        Role::Source,
+        "dynamodb",
+        "a table of items, made and seeded by the pipeline, or one that exists",
+        "[sources.companies]\ntype = \"dynamodb\"\nkey = \"name\"\nitems = [\"Apple\", \"Google\"]\n",
+    );
 
     fn store(&self, name: &str) -> Option<Store> {
         Some(match &self.existing {
@@ -239,7 +236,7 @@ mod tests {
     #[async_trait]
     impl Rows for Shelf {
         async fn put(&self, _: Vec<Row>) -> Result<String, Error> {
-            Err(Error::not_built("table"))
+            Err(Error::permanent("read_only", "nothing is put on this shelf"))
         }
 
         async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
@@ -289,7 +286,8 @@ mod tests {
             again.resume(cursor).expect("a cursor of ours");
             let mut left: Vec<_> = rest(again).await.into_iter().map(|(key, _)| key).collect();
             let mut expected: Vec<_> = all[place + 1..].iter().map(|(key, _)| key.clone()).collect();
-            (left.sort_unstable(), expected.sort_unstable());
+            left.sort_unstable();
+            expected.sort_unstable();
             assert_eq!(left, expected, "behind {cursor}");
         }
     }

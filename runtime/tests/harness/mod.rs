@@ -2,10 +2,12 @@
 
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
+pub mod memory;
+pub mod place;
 pub mod wiki;
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -27,11 +29,18 @@ pub struct Asked {
     pub before: usize,
     pub path: String,
     pub query: BTreeMap<String, String>,
-    /// The head, in lower case.
+    /// The head as it came; names are in lower case, as our client writes them.
     pub head: String,
+    /// The body, where there is one.
+    pub body: Vec<u8>,
 }
 
 impl Asked {
+    /// A header, by its name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    }
+
     pub fn titles(&self) -> Vec<&str> {
         self.query.get("titles").map(|titles| titles.split('|').collect()).unwrap_or_default()
     }
@@ -131,13 +140,22 @@ fn answer(mut stream: TcpStream, asked: &Mutex<Vec<Asked>>, route: &dyn Fn(&Aske
         thread::sleep(Duration::from_millis(1));
     };
     let head = String::from_utf8_lossy(&head[..length]).into_owned();
+    let sent = head.to_lowercase();
+    let sent = sent.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+    // A request with a body is read before it is answered; one without stays unread, so that it can be reset.
+    let (mut unread, mut body) = (length, vec![0; sent.unwrap_or_default()]);
+    if sent.is_some() {
+        stream.read_exact(&mut vec![0; length])?;
+        stream.read_exact(&mut body)?;
+        unread = 0;
+    }
     let target = head.split(' ').nth(1).unwrap_or_default();
     let target = url::Url::parse(&format!("http://x{target}")).expect("a target");
     let request = {
         let mut asked = asked.lock().expect("no panic");
         let query = target.query_pairs().into_owned().collect();
         let path = target.path().to_owned();
-        let request = Asked { before: asked.len(), path, query, head: head.to_lowercase() };
+        let request = Asked { before: asked.len(), path, query, head, body };
         asked.push(request.clone());
         request
     };
@@ -145,7 +163,7 @@ fn answer(mut stream: TcpStream, asked: &Mutex<Vec<Asked>>, route: &dyn Fn(&Aske
     if matches!(reply, Reply::Reset) {
         return Ok(());
     }
-    stream.read_exact(&mut vec![0; length])?;
+    stream.read_exact(&mut vec![0; unread])?;
     match reply {
         Reply::Reset => Ok(()),
         Reply::Script(script) => script(&mut stream),
@@ -211,23 +229,23 @@ pub struct NoDoors;
 
 impl Doors for NoDoors {
     fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
-        Err(Error::not_built("bucket"))
+        Err(Error::permanent("no_door", "there is no bucket here"))
     }
 
     fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
-        Err(Error::not_built("table"))
+        Err(Error::permanent("no_door", "there is no table here"))
     }
 
     fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
-        Err(Error::not_built("queue"))
+        Err(Error::permanent("no_door", "there is no queue here"))
     }
 
     fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
-        Err(Error::not_built("file"))
+        Err(Error::permanent("no_door", "there is no file here"))
     }
 
     fn folder(&self, _: &str) -> Result<PathBuf, Error> {
-        Err(Error::not_built("folder"))
+        Err(Error::permanent("no_door", "there is no folder here"))
     }
 }
 

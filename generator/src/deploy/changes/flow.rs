@@ -102,6 +102,12 @@ impl Flow {
         self.components.iter().find(|component| component.path == path)
     }
 
+    /// The sink whose resources' names begin so.
+    pub fn sink(&self, prefix: &str) -> Option<&Component> {
+        let mut sinks = self.components.iter().filter(|component| component.path.starts_with("sinks."));
+        sinks.find(|sink| capitals(&sink.name) == prefix)
+    }
+
     /// The paths of the stages, in their order.
     pub fn stages(&self) -> Vec<&str> {
         self.components.iter().map(|part| part.path.as_str()).filter(|path| path.starts_with("stages.")).collect()

@@ -74,7 +74,7 @@ pub struct Danger {
     pub fate: Fate,
     /// Whether it is kept in the account, and only no longer managed.
     pub kept: bool,
-    /// What it holds: `rows`, `objects`, `messages`, `log`, `key`.
+    /// What it holds: `rows`, `objects`, `messages`, `subscriptions`, `log`, `key`.
     pub holds: &'static str,
 }
 
@@ -182,7 +182,11 @@ fn path(both: &Both<'_>, id: &str, kind: &str) -> Option<String> {
             let component = both.was.components.iter().find(|part| part.on.as_deref() == Some(name));
             component.map(|component| component.path.clone())
         }
+        "AWS::SNS::TopicPolicy" => path(both, id.strip_suffix("Policy")?, "AWS::SNS::Topic"),
+        "AWS::Glue::Database" => Some("sinks".to_owned()),
         _ => {
+            let of_sinks = ["Queue", "QueuePolicy", "Topic", "Subscription", "Catalog"];
+            let sink = of_sinks.iter().find_map(|ending| both.was.sink(id.strip_suffix(ending)?));
             let endings = [
                 "Function",
                 "DeadQueuePolicy",
@@ -195,7 +199,8 @@ fn path(both: &Both<'_>, id: &str, kind: &str) -> Option<String> {
                 "Invoke",
             ];
             let prefix = endings.iter().find_map(|ending| id.strip_suffix(ending)).unwrap_or(id);
-            both.was.owner(prefix).map(|owner| owner.path.clone())
+            let owner = both.was.owner(prefix).map(|owner| owner.path.clone());
+            owner.or_else(|| sink.map(|sink| sink.path.clone()))
         }
     }
 }

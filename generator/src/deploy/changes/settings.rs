@@ -106,7 +106,7 @@ fn translate(both: &Both<'_>, id: &str, was: &Definition, leaf: Leaf, gathered: 
         (_, ["Tags", ..])
         | ("Lambda::Function", ["Environment", "Variables", ..])
         | ("IAM::Role", ["Policies" | "AssumeRolePolicyDocument" | "ManagedPolicyArns", ..])
-        | ("SQS::QueuePolicy" | "S3::BucketPolicy", ["PolicyDocument", ..]) => {}
+        | ("SQS::QueuePolicy" | "S3::BucketPolicy" | "SNS::TopicPolicy", ["PolicyDocument", ..]) => {}
         ("DynamoDB::Table", ["DeletionProtectionEnabled"]) if retention_moves(both, id) => {}
         ("Lambda::Function", ["MemorySize"]) => put("functions.memory_mb", leaf.map(typed)),
         ("Lambda::Function", ["Timeout"]) => put("functions.timeout_s", leaf.map(typed)),
@@ -128,6 +128,29 @@ fn translate(both: &Both<'_>, id: &str, was: &Definition, leaf: Leaf, gathered: 
         ("Scheduler::Schedule", ["Target", "Input"]) => given(&leaf, id, gathered),
         ("Logs::LogGroup", ["RetentionInDays"]) => put("logs.retention_days", leaf.map(typed)),
         ("IAM::Role", ["PermissionsBoundary"]) => put("iam.permissions_boundary", leaf.whole()),
+        ("Glue::Table", ["TableInput", "StorageDescriptor", "Columns"]) => {
+            let names = |list: &Value| {
+                let names = list.as_array().into_iter().flatten().filter_map(|one| one.get("Name")?.as_str());
+                Value::from(names.collect::<Vec<_>>().join(", "))
+            };
+            let (before, after) = leaf.map(names);
+            gathered.derived("columns that Athena sees", &both.words(id), before, after, &[id]);
+        }
+        ("Glue::Table", ["TableInput", "StorageDescriptor", "Location"]) => {
+            let (before, after) = leaf.map(|place| place.get("Fn::Sub").unwrap_or(place).clone());
+            gathered.derived("where Athena looks for it", &both.words(id), before, after, &[id]);
+        }
+        // What follows from the form and the place of the objects, which are told.
+        ("Glue::Table", ["TableInput", "StorageDescriptor", "SerdeInfo", "Parameters", ..])
+        | (
+            "Glue::Table",
+            ["TableInput", "Parameters", "classification" | "skip.header.line.count" | "storage.location.template"],
+        ) => {}
+        ("SNS::Subscription", ["Endpoint"]) => {
+            let sink = both.is.sink(id.strip_suffix("Subscription").unwrap_or(id));
+            let path = sink.map_or_else(|| id.to_owned(), |sink| sink.path.clone());
+            put(&format!("{path}.email"), leaf.whole());
+        }
         ("S3::Bucket", ["LifecycleConfiguration", ..]) => lifecycle(both, id, &leaf, gathered),
         _ => match derived(service, &path) {
             Some(what) => {
@@ -156,7 +179,15 @@ fn derived(service: &str, path: &[&str]) -> Option<&'static str> {
             "seconds until a firing is given up"
         }
         ("Lambda::Function", ["Description"]) => "description",
-        ("DynamoDB::Table", ["TableName"]) | ("S3::Bucket", ["BucketName"]) => "name",
+        ("DynamoDB::Table", ["TableName"])
+        | ("S3::Bucket", ["BucketName"])
+        | ("SNS::Topic", ["TopicName"])
+        | ("Glue::Database", ["DatabaseInput", "Name"])
+        | ("Glue::Table", ["TableInput", "Name"]) => "name",
+        ("Glue::Table", ["TableInput", "StorageDescriptor", "SerdeInfo", "SerializationLibrary"]) => {
+            "what reads it for Athena"
+        }
+        ("Glue::Database", ["DatabaseInput", "Description"]) => "description",
         ("DynamoDB::Table", ["KeySchema"]) => "keys",
         ("DynamoDB::Table", ["AttributeDefinitions"]) => "key attributes",
         ("DynamoDB::Table", ["TimeToLiveSpecification", ..]) => "end of rows",

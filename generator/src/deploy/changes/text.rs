@@ -106,6 +106,7 @@ fn lost(f: &mut fmt::Formatter<'_>, danger: &Danger) -> fmt::Result {
     let (loss, what) = match danger.holds {
         "messages" => ("MESSAGES LOST", "the messages in it"),
         "log" => ("LOG LOST", "its log"),
+        "subscriptions" => ("SUBSCRIBERS LOST", "all subscriptions to it"),
         "key" => ("DATA LOSS", "all that only it can decrypt"),
         "objects" => ("DATA LOSS", "its objects and their versions"),
         _ => ("DATA LOSS", "its rows"),

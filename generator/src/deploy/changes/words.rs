@@ -22,7 +22,7 @@ const fn kind(name: &'static str, noun: &'static str, plural: &'static str, endi
 }
 
 /// In the order in which they are counted.
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 18] = [
     Kind { identity: &["Name"], ..kind("AWS::Scheduler::Schedule", "schedule", "schedules", "") },
     Kind { identity: &["FunctionName"], ..kind("AWS::Lambda::Function", "function", "functions", "Function") },
     Kind {
@@ -40,6 +40,24 @@ const KINDS: [Kind; 13] = [
         identity: &["BucketName"],
         ..kind("AWS::S3::Bucket", "bucket", "buckets", "Bucket")
     },
+    Kind {
+        // Whoever subscribed by hand, or has said yes to a mail, has to do so again.
+        holds: Some("subscriptions"),
+        identity: &["TopicName"],
+        ..kind("AWS::SNS::Topic", "topic", "topics", "Topic")
+    },
+    Kind {
+        identity: &["TopicArn", "Protocol", "Endpoint"],
+        ..kind("AWS::SNS::Subscription", "subscription", "subscriptions", "Subscription")
+    },
+    Kind {
+        identity: &["DatabaseInput/Name"],
+        ..kind("AWS::Glue::Database", "catalog database", "catalog databases", "Database")
+    },
+    Kind {
+        identity: &["DatabaseName", "TableInput/Name"],
+        ..kind("AWS::Glue::Table", "catalog table", "catalog tables", "Catalog")
+    },
     Kind { identity: &["RoleName"], ..kind("AWS::IAM::Role", "role", "roles", "Role") },
     Kind {
         holds: Some("log"),
@@ -52,6 +70,7 @@ const KINDS: [Kind; 13] = [
         ..kind("AWS::Lambda::EventInvokeConfig", "failure destination", "failure destinations", "Invoke")
     },
     kind("AWS::SQS::QueuePolicy", "queue policy", "queue policies", "Policy"),
+    kind("AWS::SNS::TopicPolicy", "topic policy", "topic policies", "Policy"),
     kind("AWS::S3::BucketPolicy", "bucket policy", "bucket policies", "Policy"),
     kind("AWS::CloudWatch::Alarm", "alarm", "alarms", "Alarm"),
     Kind { holds: Some("key"), ..kind("AWS::KMS::Key", "encryption key", "encryption keys", "Key") },
@@ -103,6 +122,11 @@ pub fn words(
         let owner = flows.iter().find_map(|flow| flow.owner(prefix));
         owner.map_or_else(|| prefix.to_owned(), |owner| owner.word.clone())
     };
+    let of_sink = |ending: &str| {
+        let prefix = id.strip_suffix(ending).unwrap_or(id);
+        let sink = flows.iter().find_map(|flow| flow.sink(prefix));
+        sink.map_or_else(|| prefix.to_lowercase(), |sink| sink.name.clone())
+    };
     let part = |property: &str| {
         let name = definition.and_then(|definition| definition.text(property));
         name.map_or_else(|| owner(kind.ending), |name| short(name, stack, by))
@@ -112,8 +136,17 @@ pub fn words(
         "Table" => format!("table {}", part("TableName")),
         "Bucket" => format!("bucket {}", part("BucketName")),
         "Function" => format!("function {}", owner("Function")),
+        "Queue" if is_listened(id.strip_suffix("Queue").unwrap_or(id), flows) => format!("queue {}", part("QueueName")),
         "Queue" if id.ends_with("DeadQueue") => format!("dead-letter queue of {}", owner("DeadQueue")),
+        "Topic" => format!("topic {}", part("TopicName")),
+        "Database" => kind.noun.to_owned(),
+        "Catalog" => format!("catalog table {}", part("TableInput/Name")),
+        "Subscription" => format!("subscription to the topic {}", of_sink("Subscription")),
         "Mapping" => format!("mapping to {}", owner("Mapping")),
+        "Policy" if is_listened(id.strip_suffix("QueuePolicy").unwrap_or(id), flows) => {
+            format!("policy of the queue {}", of_sink("QueuePolicy"))
+        }
+        "Policy" if id.ends_with("TopicPolicy") => format!("policy of the topic {}", of_sink("TopicPolicy")),
         "Policy" if id.ends_with("DeadQueuePolicy") => {
             format!("policy of the dead-letter queue of {}", owner("DeadQueuePolicy"))
         }
@@ -121,6 +154,11 @@ pub fn words(
         "Policy" => format!("policy of the bucket {}", owner("BucketPolicy").to_lowercase()),
         ending => format!("{} of {}", kind.noun, owner(ending)),
     }
+}
+
+/// Whether something is the queue of a sink, to which others listen, by what its name within the template begins with.
+fn is_listened(prefix: &str, flows: &[&Flow]) -> bool {
+    flows.iter().any(|flow| flow.sink(prefix).is_some()) && flows.iter().all(|flow| flow.owner(prefix).is_none())
 }
 
 /// The part of a physical name that stands in the file: without pipeline and environment, and without the hash or the

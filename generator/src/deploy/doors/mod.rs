@@ -13,3 +13,4 @@ pub mod roles;
 pub mod schedules;
 pub mod stack;
 pub mod table;
+pub mod topics;

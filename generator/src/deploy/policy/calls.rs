@@ -1,7 +1,9 @@
 //! The calls of all doors, each with what it is done to.
 
 use crate::deploy::doors::allow::{Call, On};
-use crate::deploy::doors::{account, bucket, contents, files, functions, logs, queues, roles, schedules, stack, table};
+use crate::deploy::doors::{
+    account, bucket, contents, files, functions, logs, queues, roles, schedules, stack, table, topics,
+};
 
 /// All doors.
 const DOORS: &[&[Call]] = &[
@@ -16,6 +18,7 @@ const DOORS: &[&[Call]] = &[
     schedules::CALLS,
     stack::CALLS,
     table::CALLS,
+    topics::CALLS,
 ];
 
 /// What every call of every door needs.

@@ -97,6 +97,21 @@ impl<'a> Place<'a> {
         let function = self.arn("lambda", &format!("function:{name}"));
         match kind {
             "AWS::DynamoDB::Table" => vec![self.arn("dynamodb", &format!("table/{name}"))],
+            // Whoever changes what is in a catalog needs the same of all that it is in, and to delete a database that of
+            // all that is in it: https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
+            "AWS::Glue::Database" => ["catalog".to_owned()]
+                .into_iter()
+                .chain(["database/", "table/", "userDefinedFunction/"].map(|start| {
+                    let all = if start == "database/" { "" } else { "/*" };
+                    format!("{start}{name}{all}")
+                }))
+                .map(|resource| self.arn("glue", &resource))
+                .collect(),
+            "AWS::Glue::Table" => {
+                let (database, table) = name.split_once('.').unwrap_or((name, "*"));
+                let all = ["catalog".to_owned(), format!("database/{database}"), format!("table/{database}/{table}")];
+                all.iter().map(|resource| self.arn("glue", resource)).collect()
+            }
             "AWS::IAM::Role" => {
                 vec![format!("arn:{}:iam::{}:role/{name}", self.partition, self.environment.caller.account)]
             }
@@ -109,6 +124,7 @@ impl<'a> Place<'a> {
                 vec![format!("{group}:*"), group]
             }
             "AWS::S3::Bucket" => vec![format!("arn:{}:s3:::{name}", self.partition)],
+            "AWS::SNS::Topic" => vec![self.arn("sns", name)],
             "AWS::SQS::Queue" => vec![self.arn("sqs", name)],
             "AWS::Scheduler::Schedule" => vec![self.arn("scheduler", &format!("schedule/default/{name}"))],
             _ => Vec::new(),

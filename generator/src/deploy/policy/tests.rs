@@ -66,11 +66,11 @@ fn every_type_of_every_template_is_known() {
 #[test]
 fn a_type_that_nobody_knows_is_named() {
     let mut manifest = root().remove(0);
-    manifest.resources.values_mut().for_each(|resource| resource.kind = "AWS::Glue::Table".into());
+    manifest.resources.values_mut().for_each(|resource| resource.kind = "AWS::Glue::Job".into());
     let caller = caller();
     let environment = Environment { manifest: &manifest, caller: &caller, boundary: None, artifacts: ARTIFACTS };
     let error = policies(&[environment]).expect_err("an unknown type").to_string();
-    assert!(error.contains("of type AWS::Glue::Table\n  add the type"), "{error}");
+    assert!(error.contains("of type AWS::Glue::Job\n  add the type"), "{error}");
 }
 
 #[test]

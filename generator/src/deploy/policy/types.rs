@@ -36,9 +36,11 @@ const fn need(on: On, actions: &'static [&'static str]) -> Need {
 const TABLE: On = On::Each("AWS::DynamoDB::Table");
 const ROLE: On = On::Each("AWS::IAM::Role");
 const FUNCTION: On = On::Each("AWS::Lambda::Function");
+const DATABASE: On = On::Each("AWS::Glue::Database");
 const GROUP: On = On::Each("AWS::Logs::LogGroup");
 const BUCKET: On = On::Each("AWS::S3::Bucket");
 const QUEUE: On = On::Each("AWS::SQS::Queue");
+const TOPIC: On = On::Each("AWS::SNS::Topic");
 const SCHEDULE: On = On::Each("AWS::Scheduler::Schedule");
 
 /// All types that a template of ours has.
@@ -63,6 +65,28 @@ pub const TYPES: &[(&str, &[Need])] = &[
                 "dynamodb:UpdateTable",
                 "dynamodb:UpdateTimeToLive",
             ],
+        )],
+    ),
+    (
+        "AWS::Glue::Database",
+        &[
+            need(DATABASE, &["glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase"]),
+            // Whether the account leaves the catalog to Lake Formation.
+            need(
+                On::Everything("LakeFormationIsAskedWithoutAResource"),
+                &[
+                    "lakeformation:DescribeLakeFormationIdentityCenterConfiguration",
+                    "lakeformation:DescribeResource",
+                    "lakeformation:ListResources",
+                ],
+            ),
+        ],
+    ),
+    (
+        "AWS::Glue::Table",
+        &[need(
+            On::Each("AWS::Glue::Table"),
+            &["glue:CreateTable", "glue:DeleteTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"],
         )],
     ),
     (
@@ -218,6 +242,34 @@ pub const TYPES: &[(&str, &[Need])] = &[
         )],
     ),
     ("AWS::S3::BucketPolicy", &[need(BUCKET, &["s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"])]),
+    (
+        "AWS::SNS::Subscription",
+        &[
+            need(TOPIC, &["sns:Subscribe"]),
+            need(
+                On::Everything("SubscriptionsAreKnownWithoutAResource"),
+                &["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"],
+            ),
+        ],
+    ),
+    (
+        "AWS::SNS::Topic",
+        &[need(
+            TOPIC,
+            &[
+                "sns:CreateTopic",
+                "sns:DeleteTopic",
+                "sns:GetDataProtectionPolicy",
+                "sns:GetTopicAttributes",
+                "sns:ListSubscriptionsByTopic",
+                "sns:ListTagsForResource",
+                "sns:SetTopicAttributes",
+                "sns:TagResource",
+                "sns:UntagResource",
+            ],
+        )],
+    ),
+    ("AWS::SNS::TopicPolicy", &[need(TOPIC, &["sns:GetTopicAttributes", "sns:SetTopicAttributes"])]),
     (
         "AWS::SQS::Queue",
         &[need(

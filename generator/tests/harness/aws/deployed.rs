@@ -221,7 +221,13 @@ pub fn bootstrap() -> PathBuf {
         }
         let ran = ran(&mut cargo);
         assert_eq!(ran.code, 0, "{ran:?}");
-        folder.join("bootstrap")
+        // Without its debug information, which is half of it: it is packed, uploaded and unpacked again and again.
+        let slim = target.join("tmp").join("bootstrap");
+        let own = slim.with_extension(std::process::id().to_string());
+        let mut strip = Command::new("strip");
+        strip.arg("-o").arg(&own).arg(folder.join("bootstrap"));
+        let done = strip.status().is_ok_and(|done| done.success()) && fs::rename(&own, &slim).is_ok();
+        if done { slim } else { folder.join("bootstrap") }
     })
     .clone()
 }

@@ -6,6 +6,8 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_s3::error::ProvideErrorMetadata as _;
 
+use super::catalog;
+
 /// Lines, each of which names one thing and all that matters of it.
 pub type Inventory = BTreeSet<String>;
 
@@ -24,6 +26,15 @@ pub async fn inventory(sdk: &SdkConfig) -> Inventory {
     all.extend(schedules.schedules().iter().map(|one| format!("schedule {}", one.name().unwrap_or_default())));
     let groups = aws_sdk_cloudwatchlogs::Client::new(sdk).describe_log_groups().send().await.expect("log groups");
     all.extend(groups.log_groups().iter().map(|group| format!("log group {}", group.log_group_name().unwrap_or("?"))));
+    let topics = aws_sdk_sns::Client::new(sdk);
+    let found = topics.list_topics().send().await.expect("topics");
+    all.extend(found.topics().iter().map(|topic| format!("topic {}", topic.topic_arn().unwrap_or("?"))));
+    let found = topics.list_subscriptions().send().await.expect("subscriptions");
+    all.extend(found.subscriptions().iter().map(|one| {
+        let (topic, endpoint) = (one.topic_arn().unwrap_or("?"), one.endpoint().unwrap_or("?"));
+        format!("subscription of {endpoint} to {topic}")
+    }));
+    all.extend(catalog::all(sdk).await.into_iter().map(|name| format!("catalog {name}")));
     all
 }
 

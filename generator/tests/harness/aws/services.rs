@@ -6,6 +6,7 @@ use std::fmt::Debug;
 use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use serde_json::{Map, Value, json};
 
+use super::catalog;
 use super::emulator::block_on;
 use super::template::{Asked, plain};
 use super::world::world;
@@ -46,6 +47,8 @@ fn find(asked: &Asked) -> Option<Value> {
     let name = asked.name.as_str();
     let found = match asked.kind.as_str() {
         "AWS::DynamoDB::Table" => table(name),
+        "AWS::Glue::Database" => database(name),
+        "AWS::Glue::Table" => catalog_table(name),
         "AWS::IAM::Role" => role(name),
         "AWS::Lambda::EventInvokeConfig" => invoke(name),
         "AWS::Lambda::EventSourceMapping" => mapping(name),
@@ -53,6 +56,9 @@ fn find(asked: &Asked) -> Option<Value> {
         "AWS::Logs::LogGroup" => logs(name),
         "AWS::S3::Bucket" => bucket(name),
         "AWS::S3::BucketPolicy" => bucket_policy(name),
+        "AWS::SNS::Subscription" => subscription(name),
+        "AWS::SNS::Topic" => topic(name),
+        "AWS::SNS::TopicPolicy" => topic_policy(name),
         "AWS::SQS::Queue" => queue(name),
         "AWS::SQS::QueuePolicy" => queue_policy(name),
         "AWS::Scheduler::Schedule" => schedule(name),
@@ -224,6 +230,53 @@ fn queue(name: &str) -> Option<Value> {
 fn queue_policy(queue: &str) -> Option<Value> {
     let policy = attributes(queue)?.remove("Policy").filter(|policy| !policy.is_empty())?;
     Some(json!({ "PolicyDocument": document(&policy) }))
+}
+
+fn topic_arn(name: &str) -> String {
+    format!("arn:aws:sns:{}:{}:{name}", world().region, world().account)
+}
+
+/// What SNS says of a topic.
+fn topic_attributes(name: &str) -> Option<std::collections::HashMap<String, String>> {
+    let client = aws_sdk_sns::Client::new(&world().sdk);
+    got(block_on(client.get_topic_attributes().topic_arn(topic_arn(name)).send()))?.attributes
+}
+
+fn topic(name: &str) -> Option<Value> {
+    let mut found = topic_attributes(name)?;
+    let key = found.remove("KmsMasterKeyId").filter(|key| !key.is_empty());
+    Some(key.map_or_else(|| json!({}), |key| json!({ "KmsMasterKeyId": key })))
+}
+
+fn topic_policy(topic: &str) -> Option<Value> {
+    Some(json!({ "PolicyDocument": document(&topic_attributes(topic)?.remove("Policy")?) }))
+}
+
+fn subscription(topic: &str) -> Option<Value> {
+    let client = aws_sdk_sns::Client::new(&world().sdk);
+    let found = got(block_on(client.list_subscriptions_by_topic().topic_arn(topic_arn(topic)).send()))?;
+    let one = found.subscriptions().first()?;
+    Some(json!({ "TopicArn": one.topic_arn(), "Protocol": one.protocol(), "Endpoint": one.endpoint() }))
+}
+
+fn database(name: &str) -> Option<Value> {
+    let found = block_on(catalog::database(&world().sdk, name))?;
+    let input = json!({ "Name": found["Name"], "Description": found["Description"] });
+    Some(json!({ "CatalogId": found["CatalogId"], "DatabaseInput": input }))
+}
+
+fn catalog_table(name: &str) -> Option<Value> {
+    let found = block_on(catalog::table(&world().sdk, name))?;
+    let mut input = Map::new();
+    for name in ["Name", "TableType", "Parameters", "PartitionKeys"] {
+        input.insert(name.into(), found[name].clone());
+    }
+    let mut storage = Map::new();
+    for name in ["Location", "InputFormat", "OutputFormat", "SerdeInfo", "Columns"] {
+        storage.insert(name.into(), found["StorageDescriptor"][name].clone());
+    }
+    input.insert("StorageDescriptor".into(), storage.into());
+    Some(json!({ "CatalogId": found["CatalogId"], "DatabaseName": found["DatabaseName"], "TableInput": input }))
 }
 
 fn schedule(name: &str) -> Option<Value> {

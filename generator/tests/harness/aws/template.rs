@@ -12,7 +12,7 @@ mod yaml;
 
 /// Properties that are not compared: the emulator keeps none of the first four, and answers to nobody about tags in one
 /// way; code is compared by its hash; and by the rest the resource was asked for.
-const LEFT_OUT: [&str; 16] = [
+const LEFT_OUT: [&str; 18] = [
     "BucketEncryption",
     "LifecycleConfiguration",
     "PointInTimeRecoverySpecification",
@@ -29,6 +29,8 @@ const LEFT_OUT: [&str; 16] = [
     "Queues",
     "RoleName",
     "TableName",
+    "TopicName",
+    "Topics",
 ];
 
 /// A resource of a template.
@@ -62,13 +64,21 @@ pub fn asked(deployed: &Deployed, environment: &str) -> BTreeMap<String, Asked> 
         let kind = resource["Type"].as_str().expect("a type").to_owned();
         let places = Places { names: &names, all };
         let mut properties = places.resolved(&resource["Properties"]);
-        let whole = ["Bucket", "FunctionName", "Queues"].iter().find_map(|name| match &properties[*name] {
-            Value::Array(all) => all.first()?.as_str().map(str::to_owned),
-            other => other.as_str().map(str::to_owned),
-        });
+        let whole =
+            ["Bucket", "FunctionName", "Queues", "Topics", "TopicArn"].iter().find_map(|name| {
+                match &properties[*name] {
+                    Value::Array(all) => all.first()?.as_str().map(str::to_owned),
+                    other => other.as_str().map(str::to_owned),
+                }
+            });
         let name = names.get(id).cloned().or(whole).unwrap_or_else(|| panic!("{id} has no name"));
-        // A queue is referred to by its address, which ends in its name.
-        let name = if name.starts_with("http") { name.rsplit('/').next().expect("a name").to_owned() } else { name };
+        // A queue is referred to by its address, a topic by its ARN: both end in the name.
+        let last = |end: char| name.rsplit(end).next().expect("a name").to_owned();
+        let name = match name.split(':').next() {
+            Some("http" | "https") => last('/'),
+            Some("arn") => last(':'),
+            _ => name,
+        };
         let table = properties.as_object_mut().expect("properties");
         if let Some(code) = table.get("Code") {
             assert!(code["S3Key"].is_string(), "{code}");
@@ -154,10 +164,12 @@ impl Places<'_> {
         // What is no resource is one of the two parameters, which are compared by the hash of the code.
         let Some(resource) = self.all.get(id) else { return id.to_owned() };
         let name = self.names.get(id).unwrap_or_else(|| panic!("{id} has no name"));
-        if resource["Type"] != "AWS::SQS::Queue" {
-            return name.clone();
-        }
         let (account, region) = (&world().account, &world().region);
+        match resource["Type"].as_str() {
+            Some("AWS::SQS::Queue") => {}
+            Some("AWS::SNS::Topic") => return format!("arn:aws:sns:{region}:{account}:{name}"),
+            _ => return name.clone(),
+        }
         match world().emulator {
             Some(emulator) => format!("{}/{account}/{name}", emulator.endpoint()),
             None => format!("https://sqs.{region}.amazonaws.com/{account}/{name}"),
@@ -178,13 +190,14 @@ impl Places<'_> {
     }
 
     fn text(&self, text: &str) -> String {
-        let mut text = substituted(text);
+        // What begins with `!` is no place of CloudFormation's, and stays without the mark.
+        let mut text = substituted(text).replace("${!", "\u{0}");
         while let Some((before, (name, after))) =
             text.split_once("${").and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
         {
             let value = if name.contains('.') { self.attribute(name) } else { self.reference(name) };
             text = format!("{before}{value}{after}");
         }
-        text
+        text.replace('\u{0}', "${")
     }
 }

@@ -41,18 +41,15 @@ fn name() -> Attribute {
 }
 
 impl Component for File {
-    const CARD: Card = Card {
-        deployable: false,
-        ..Card::new(
-            Role::Source,
-            "file",
-            "items in a CSV or JSON Lines file, with their texts where it has them",
-            "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\nkey = \"id\"\ncolumns = { text = \"review\" }\n",
-        )
-    };
+    const CARD: Card = Card::new(
+        Role::Source,
+        "file",
+        "items in a CSV or JSON Lines file, with their texts where it has them",
+        "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\nkey = \"id\"\ncolumns = { text = \"review\" }\n",
+    );
 
     fn store(&self, name: &str) -> Option<Store> {
-        Some(Store::Bucket { name: name.into(), expires_days: None })
+        Some(Store::Bucket { name: name.into(), expires_days: None, catalog: None })
     }
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {

@@ -1,0 +1,153 @@
+//! What Athena has to know of the results: a database of the Glue Data Catalog, and a table in it for each bucket.
+
+use std::collections::BTreeMap;
+
+use fanggen_runtime::component::{Catalog, CatalogFormat};
+use serde::Serialize;
+
+use super::Names;
+use super::explain::{Reasons, pages};
+use super::text::{LogicalId, Text};
+
+/// The partition of every table: the date of the run, as the keys of the objects have it.
+const DAY: &str = "dt";
+/// The first day that is looked for. No pipeline of ours is older, and each day is one more place to look into.
+const FIRST_DAY: &str = "2025-01-01";
+
+/// A database of the Glue Data Catalog, one an environment.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Database {
+    /// Its name within the template.
+    pub id: LogicalId,
+    /// Its physical name.
+    pub name: Text,
+    /// What it is, in a line.
+    pub description: String,
+    /// What asked for it.
+    pub path: String,
+}
+
+/// A table of the Glue Data Catalog: how the objects of a bucket are read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CatalogTable {
+    /// Its name within the template.
+    pub id: LogicalId,
+    /// Its database within the template.
+    pub database: LogicalId,
+    /// Its name within the database, as SQL writes it.
+    pub table: String,
+    /// Both names, as SQL writes them.
+    pub name: Text,
+    /// Where the objects are.
+    pub location: Text,
+    /// The name of the partition.
+    pub day: &'static str,
+    /// Where the objects of one day are, with a place for the day.
+    pub day_location: Text,
+    /// What Athena is told of all of it.
+    pub parameters: BTreeMap<String, String>,
+    /// What reads a line.
+    pub reader: &'static str,
+    /// What that is told.
+    pub reader_settings: BTreeMap<&'static str, &'static str>,
+    /// The columns.
+    pub columns: Vec<Column>,
+    /// What asked for it.
+    pub path: String,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, in the words of Hive.
+    #[serde(rename = "Type")]
+    pub kind: &'static str,
+}
+
+/// The database of an environment.
+pub fn database(names: &Names, reasons: &mut Reasons) -> Database {
+    let name = reasons.derive(
+        "sinks",
+        "database of the Glue Data Catalog",
+        database_name(names),
+        "what lies in S3 can be asked in SQL at once; a database has letters, digits and `_` in its name",
+        pages::ATHENA_NAMES,
+    );
+    Database {
+        id: LogicalId::of("", "Database"),
+        name: Text::Literal(name),
+        description: format!("Results of {}, read where they are in S3", names.of_part("").trim_end_matches('-')),
+        path: "sinks".into(),
+    }
+}
+
+/// The table of a sink whose objects are in this bucket.
+pub fn table(
+    names: &Names,
+    sink: &str,
+    bucket: &LogicalId,
+    catalog: &Catalog,
+    path: &str,
+    reasons: &mut Reasons,
+) -> CatalogTable {
+    let database = database_name(names);
+    let table = sql_name(sink);
+    let place = format!("s3://{}/{}/", bucket.place(), catalog.prefix);
+    reasons.derive(
+        path,
+        "table of the Glue Data Catalog",
+        format!("{database}.{table}"),
+        format!("the partition `{DAY}` is projected: a new day is there without anybody adding it"),
+        pages::ATHENA_DAYS,
+    );
+    let (form, reader, reader_settings) = match catalog.format {
+        // Gzip and Zstandard are told by the end of a key: https://docs.aws.amazon.com/athena/latest/ug/compression-support-hive.html
+        CatalogFormat::JsonLines => ("json", "org.openx.data.jsonserde.JsonSerDe", vec![]),
+        CatalogFormat::Csv => {
+            let marks = vec![("escapeChar", "\\"), ("quoteChar", "\""), ("separatorChar", ",")];
+            ("csv", "org.apache.hadoop.hive.serde2.OpenCSVSerde", marks)
+        }
+    };
+    let mut parameters = BTreeMap::from([("classification".to_owned(), form.to_owned())]);
+    if catalog.format == CatalogFormat::Csv {
+        parameters.insert("skip.header.line.count".into(), "1".into());
+    }
+    parameters.insert("projection.enabled".into(), "true".into());
+    let range = format!("{FIRST_DAY},NOW");
+    for (key, value) in [
+        ("type", "date"),
+        ("format", "yyyy-MM-dd"),
+        ("range", range.as_str()),
+        ("interval", "1"),
+        ("interval.unit", "DAYS"),
+    ] {
+        parameters.insert(format!("projection.{DAY}.{key}"), value.into());
+    }
+    CatalogTable {
+        id: LogicalId::of(sink, "Catalog"),
+        database: LogicalId::of("", "Database"),
+        name: Text::Literal(format!("{database}.{table}")),
+        table,
+        location: Text::Sub(place.clone()),
+        day: DAY,
+        // Athena's own place for the day, which CloudFormation leaves alone.
+        day_location: Text::Sub(format!("{place}{DAY}=${{!{DAY}}}/")),
+        parameters,
+        reader,
+        reader_settings: reader_settings.into_iter().collect(),
+        columns: catalog.columns.iter().map(|(name, kind)| Column { name, kind }).collect(),
+        path: path.to_owned(),
+    }
+}
+
+fn database_name(names: &Names) -> String {
+    sql_name(names.of_part("").trim_end_matches('-'))
+}
+
+/// A name that SQL takes without quotes.
+fn sql_name(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' }).collect()
+}

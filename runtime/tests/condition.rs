@@ -1,0 +1,308 @@
+//! Conditions: every name, every sign, what is refused and with which words, and that nothing hostile breaks them.
+
+use fanggen_runtime::condition::{Condition, MOST_BYTES};
+use fanggen_runtime::error::Error;
+use fanggen_runtime::record::{Entity, Finding, Item, Label, Record, Text};
+use proptest::prelude::*;
+
+fn entity(text: Option<&str>) -> Entity {
+    let (kind, scores) = ("ORGANIZATION".into(), [].into());
+    Entity { text: text.map(Into::into), kind, score: 0.9, begin: 0, end: 1, label: None, scores }
+}
+
+/// A record of which everything is known.
+fn full() -> Record {
+    let labels = [("sector", "tech"), ("home market", "US")];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let mut record = Record::new("20261122T090000Z", "companies", Item { labels, ..Item::named("Apple") });
+    record.text = Some(Text { language: Some("en".into()), ..Text::default() });
+    record.findings = vec![
+        Finding {
+            stage: "sentiment".into(),
+            engine: "comprehend".into(),
+            label: Some(Label::Negative),
+            score: Some(-0.9),
+            scores: [("negative", 0.92), ("positive", 0.02), ("neutral", 0.05), ("mixed", 0.01)]
+                .map(|(name, score)| (name.to_owned(), score))
+                .into(),
+            coverage: 0.5,
+            entities: vec![entity(Some("Tim Cook")), entity(None)],
+            ..Finding::default()
+        },
+        Finding { targets: vec![entity(Some("iPhone"))], engine: "other".into(), ..Finding::default() },
+    ];
+    record
+}
+
+fn failed() -> Record {
+    let mut record = Record::new("20261122T090000Z", "companies", Item::named("Google"));
+    record.fail("summary", Error::permanent("page_missing", "no page"));
+    record
+}
+
+fn holds(text: &str, record: &Record, before: Option<Label>) -> bool {
+    Condition::read(text).expect(text).holds(record, before)
+}
+
+#[test]
+fn every_name_says_what_the_record_says() {
+    let (full, failed) = (full(), failed());
+    for yes in [
+        "sentiment == \"NEGATIVE\"",
+        "label == 'NEGATIVE'",
+        "sentiment == \"NEGATIVE\" && score > 0.8",
+        "polarity < -0.8",
+        "scores.negative > 0.9",
+        "scores.positive < 0.1",
+        "scores[\"neutral\"] == 0.05",
+        "scores.mixed <= 0.01",
+        "coverage == 0.5",
+        "engine == \"comprehend\"",
+        "language in [\"de\", \"en\"]",
+        "item == \"Apple\"",
+        "source == \"companies\"",
+        "labels.sector == \"tech\"",
+        "labels[\"home market\"] == \"US\"",
+        "\"Tim Cook\" in entities",
+        "'iPhone' in entities",
+        "!failed",
+        "failed == false",
+        "failure == null",
+        "changed",
+        "previous == \"POSITIVE\"",
+        "label != previous",
+        "labels.absent == null && label != null",
+    ] {
+        assert!(holds(yes, &full, Some(Label::Positive)), "{yes}");
+        assert!(!holds(&format!("!({yes})"), &full, Some(Label::Positive)), "{yes}");
+    }
+    for yes in ["failed", "failure == \"page_missing\"", "failure in ['page_missing', 'text_missing']", "label == null"]
+    {
+        assert!(holds(yes, &failed, None), "{yes}");
+    }
+}
+
+#[test]
+fn a_comparison_with_nothing_is_false_whichever_way_it_asks() {
+    for name in ["score", "polarity", "scores.mixed", "coverage"] {
+        for sign in ["==", "!=", "<", "<=", ">", ">="] {
+            assert!(!holds(&format!("{name} {sign} 0"), &failed(), None), "{name} {sign}");
+            assert!(!holds(&format!("0 {sign} {name}"), &failed(), None), "{name} {sign}");
+        }
+    }
+    for name in ["label", "previous"] {
+        assert!(!holds(&format!("{name} == \"MIXED\""), &failed(), None), "{name}");
+        assert!(!holds(&format!("{name} != \"MIXED\""), &failed(), None), "{name}");
+        assert!(!holds(&format!("{name} in [\"MIXED\"]"), &failed(), None), "{name}");
+    }
+    for name in ["engine", "language", "labels.x"] {
+        assert!(!holds(&format!("{name} != \"x\""), &failed(), None), "{name}");
+        assert!(!holds(&format!("{name} in entities"), &failed(), None), "{name}");
+    }
+}
+
+#[test]
+fn signs_bind_as_they_do_elsewhere() {
+    let record = full();
+    for (text, is) in [
+        ("true || false && false", true),
+        ("(true || false) && false", false),
+        ("!true || true", true),
+        ("!(true || true)", false),
+        ("!!true", true),
+        ("score>0.8&&score<=0.9", true),
+        ("0.8 < score", true),
+        ("1 >= score", true),
+        ("item == \"A\\\"p\"", false),
+        ("\"\\\\\" == '\\\\'", true),
+        ("\n\tfailed == (false) || false\r\n", true),
+    ] {
+        match Condition::read(text) {
+            Ok(condition) => assert_eq!(condition.holds(&record, None), is, "{text}"),
+            Err(mistake) => assert_eq!((text.contains("== (false)"), mistake.at), (true, 13), "{text}: {mistake}"),
+        }
+    }
+}
+
+#[test]
+fn a_first_finding_and_a_failure_are_no_change() {
+    assert!(!holds("changed", &full(), None));
+    assert!(!holds("changed", &full(), Some(Label::Negative)));
+    assert!(!holds("changed", &failed(), Some(Label::Negative)));
+    assert!(holds("changed", &full(), Some(Label::Mixed)));
+}
+
+#[test]
+fn the_strength_of_a_label_is_that_of_this_label() {
+    let mut record = full();
+    let finding = &mut record.findings[0];
+    (finding.label, finding.score) = (Some(Label::Neutral), Some(0.1));
+    assert!(holds("score == 0.05 && polarity == 0.1", &record, None));
+    record.findings[0].scores.clear();
+    assert!(holds("score == null", &record, None));
+    (record.findings[0].label, record.findings[0].score) = (Some(Label::Positive), Some(0.7));
+    assert!(holds("score == 0.7", &record, None));
+}
+
+#[test]
+fn only_what_looks_back_asks_for_a_memory() {
+    for (text, does) in [("changed", true), ("!(failed || previous == 'MIXED')", true), ("label == 'MIXED'", false)] {
+        assert_eq!(Condition::read(text).expect("a condition").looks_back(), does, "{text}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_before_anything_runs() {
+    let known = "`sentiment`, `label`, `score`, `polarity`, `coverage`, `engine`, `language`, `item`, `source`, \
+                 `entities`, `failed`, `failure`, `changed`, `previous`, `scores.positive` and the like, `labels.NAME`";
+    let labels = "`POSITIVE`, `NEGATIVE`, `NEUTRAL`, `MIXED`";
+    let comparison = "a comparison such as `== \"NEGATIVE\"` or `> 0.8`";
+    for (text, at, words) in [
+        ("", 1, "a condition such as `sentiment == \"NEGATIVE\"` is missing".to_owned()),
+        ("  ", 1, "a condition such as `sentiment == \"NEGATIVE\"` is missing".into()),
+        ("failed && sentimant == 'MIXED'", 11, format!("there is no `sentimant` here; known: {known}")),
+        ("label == 'negative'", 10, format!("no label is called `negative`; known: {labels}")),
+        ("label in ['MIXED', 'BAD']", 10, format!("no label is called `BAD`; known: {labels}")),
+        ("scores.good > 0.5", 8, "there is no `good` in `scores`; known: `positive`, `negative`, `neutral`, `mixed`".into()),
+        (
+            "score < -0.5",
+            9,
+            "this number is from 0 to 1, and never `-0.5`: it says how strongly the label holds; `polarity` is from -1 \
+             (negative) to 1 (positive)"
+                .into(),
+        ),
+        ("2 > coverage", 1, "this number is from 0 to 1, and never `2`".into()),
+        ("label = 'MIXED'", 7, "found `=`, which is written `==`".into()),
+        ("failed & changed", 8, "found `&`, which is written `&&`".into()),
+        ("failed and changed", 8, "found `and`, which is written `&&`".into()),
+        ("failed or changed", 8, "found `or`, which is written `||`".into()),
+        ("label", 6, format!("found the end, expected {comparison}")),
+        ("label && failed", 7, format!("found `&&`, expected {comparison}")),
+        ("label == ", 10, "found the end, expected a name, a text in quotes or a number".into()),
+        ("(failed", 8, "found the end, expected `)`".into()),
+        ("failed)", 7, "found `)`, expected `&&`, `||` or the end".into()),
+        ("!label", 1, "`!` stands before what is true or false: put parentheses around a comparison".into()),
+        ("score == 'a'", 7, "a number is never compared with a text".into()),
+        ("item < 'b'", 6, "only numbers are larger or smaller, and this is a text".into()),
+        ("entities == 'a'", 10, "a list is not compared: ask whether a text is in it with `in`".into()),
+        ("item in 'abc'", 9, "`in` asks for a list such as `[\"en\", \"de\"]` or `entities`".into()),
+        ("score in ['a']", 1, "only a text is in a list, and this is a number".into()),
+        ("(failed) == true", 1, "what is true or false is not compared: use `!`, `&&` and `||`".into()),
+        ("null == label", 1, "`null` stands behind `==` or `!=` only".into()),
+        ("label > null", 9, "`null` stands behind `==` or `!=` only".into()),
+        ("'a' == null", 1, "only a name can be `null`".into()),
+        ("0 < score < 1", 11, "comparisons do not follow each other: put `&&` between two of them".into()),
+        ("item == 'abc", 9, "the text that begins here has no `'` at its end".into()),
+        ("item == 'a\\n'", 9, "a backslash stands only before a quote or another backslash".into()),
+        ("score > 0.8.1", 9, "`0.8.1` is not a number such as `0.8`".into()),
+        ("score > 1e9", 9, "`1e9` is not a number such as `0.8`".into()),
+        ("score > .8", 9, "found `.`, expected a name, a text in quotes or a number".into()),
+        ("language in []", 14, "found `]`, expected a text in quotes".into()),
+        ("language in ['en' 'de']", 19, "found the text `de`, expected `,` or `]`".into()),
+        ("labels == 'x'", 8, "found `==`, expected `.` and a name".into()),
+        ("item.startsWith('a')", 5, format!("found `.`, expected {comparison}")),
+        ("item == 'ä' ; failed", 13, "found `;`, which has no meaning here".into()),
+        ("item == \u{202e}", 9, "found `\\u{202e}`, which has no meaning here".into()),
+    ] {
+        let mistake = Condition::read(text).expect_err(text);
+        assert_eq!((mistake.at, mistake.words), (at, words), "{text}");
+    }
+}
+
+#[test]
+fn a_condition_has_an_end_and_a_bottom() {
+    let long = format!("item == '{}'", "a".repeat(MOST_BYTES));
+    let said = Condition::read(&long).expect_err("long").to_string();
+    assert_eq!(said, "a condition has 1000 bytes at most, and this one has 1010 (at character 1)");
+    for open in ["(", "!", "!("] {
+        let said = Condition::read(&open.repeat(MOST_BYTES / open.len())).expect_err("deep").words;
+        assert_eq!(said, "parentheses and `!` go no deeper than 32", "{open}");
+    }
+    let wide = format!("failed{}", "||failed".repeat((MOST_BYTES - 6) / 8));
+    assert!(holds(&wide, &failed(), None));
+    let digits = format!("score < {}", "9".repeat(900));
+    assert!(Condition::read(&digits).expect_err("no number").words.ends_with("is not a number such as `0.8`"));
+}
+
+#[test]
+fn a_condition_travels_as_it_was_written() {
+    let condition = Condition::read(" score > 0.80 ").expect("a condition");
+    let json = serde_json::to_string(&condition).expect("JSON");
+    assert_eq!(json, "\" score > 0.80 \"");
+    assert_eq!(serde_json::from_str::<Condition>(&json).expect("read"), condition);
+    let said = serde_json::from_str::<Condition>("\"score >\"").expect_err("half a condition").to_string();
+    assert_eq!(said, "found the end, expected a name, a text in quotes or a number (at character 8)");
+}
+
+/// Pieces of which nearly-conditions are made.
+fn pieces() -> impl Strategy<Value = String> {
+    let words = [
+        "sentiment",
+        "score",
+        "scores.mixed",
+        "scores",
+        "labels",
+        ".",
+        "x",
+        "entities",
+        "failed",
+        "changed",
+        "null",
+        "true",
+        "in",
+        "==",
+        "!=",
+        "<",
+        ">=",
+        "&&",
+        "||",
+        "!",
+        "(",
+        ")",
+        "[",
+        "]",
+        ",",
+        "'MIXED'",
+        "\"",
+        "0.5",
+        "-",
+        "\\",
+        "é",
+    ];
+    prop::collection::vec(prop::sample::select(words.to_vec()), 0..60).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever is written is read or refused at a place inside it, and what is read is decided.
+    #[test]
+    fn nothing_that_is_written_breaks_reading_or_deciding(text in prop_oneof![pieces(), ".{0,300}"]) {
+        match Condition::read(&text) {
+            Ok(condition) => for record in [full(), failed()] {
+                let _ = condition.holds(&record, Some(Label::Mixed));
+                let _ = condition.holds(&record, None);
+            },
+            Err(mistake) => prop_assert!((1..=text.chars().count() + 1).contains(&mistake.at), "{mistake:?}"),
+        }
+    }
+
+    /// `!` turns every condition around, and `&&` and `||` agree with it.
+    #[test]
+    fn logic_holds(a in parts(), b in parts()) {
+        let record = full();
+        let is = |text: String| holds(&text, &record, Some(Label::Mixed));
+        let both = is(format!("({a}) && ({b})"));
+        prop_assert_eq!(both, is(a.clone()) && is(b.clone()));
+        prop_assert_eq!(!both, is(format!("!({a}) || !({b})")));
+    }
+}
+
+fn parts() -> impl Strategy<Value = String> {
+    let atom =
+        prop::sample::select(vec!["failed", "changed", "score > 0.5", "label == 'MIXED'", "labels.x == null", "true"]);
+    atom.prop_map(str::to_owned).prop_recursive(4, 12, 2, |inner| {
+        (inner.clone(), prop::sample::select(vec!["&&", "||"]), inner)
+            .prop_map(|(a, sign, b)| format!("!({a} {sign} {b})"))
+    })
+}
