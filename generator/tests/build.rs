@@ -230,7 +230,7 @@ fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
     assert!(words.contains("\nwords of the compiler\nbuilt: .fanggen/x86_64/bootstrap.zip, "), "{words}");
     let asked = project.read("asked");
     let start = format!(
-        "lambda build --release --locked --skip-target-check --features aws --package fanggen-runtime --bin bootstrap \
+        "lambda build --profile lambda --locked --skip-target-check --features aws --package fanggen-runtime --bin bootstrap \
          --target {target}.2.34 --lambda-dir /"
     );
     assert!(asked.starts_with(&start), "{asked}");

@@ -56,7 +56,7 @@ pub fn compile(
     let start = |error| BuildError::Start { program: program.clone(), source: error };
     let (glibc, minor) = super::check::GLIBC;
     let status = Command::new(&tools.cargo_lambda)
-        .args(["lambda", "build", "--release", "--locked", "--skip-target-check", "--features", "aws"])
+        .args(["lambda", "build", "--profile", "lambda", "--locked", "--skip-target-check", "--features", "aws"])
         .args(["--package", PACKAGE, "--bin", BINARY])
         .args(["--target", &format!("{target}.{glibc}.{minor}")])
         .arg("--lambda-dir")

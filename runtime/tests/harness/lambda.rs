@@ -130,6 +130,13 @@ impl Start {
     }
 }
 
+/// The most memory that a process had so far, in MB of 1,024 x 1,024 bytes, as Linux counts it.
+pub fn peak_of(process: u32) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<f64>().map_or(f64::NAN, |kilobytes| kilobytes / 1024.0)
+}
+
 /// Reads what a function logs: its lines are counted, and kept unless it is to be quiet.
 fn follow(
     stream: impl Read + Send + 'static,
@@ -256,11 +263,9 @@ impl Lambda {
         self.child.id()
     }
 
-    /// The most memory that the process had so far, in MB of 1,024 x 1,024 bytes, as Linux counts it.
+    /// The most memory that the process had so far.
     pub fn peak(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse::<f64>().map_or(f64::NAN, |kilobytes| kilobytes / 1024.0)
+        peak_of(self.id())
     }
 
     /// Ends it, and says how many bytes it logged on stdout and stderr together.
