@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::comprehend::Comprehend;
 use aws::world::world;
-use hand::{Hand, Told, again};
+use hand::{Hand, again};
 use privileges::{Proof, Proofs};
 use roles::{Grant, Roles};
 use serde_json::{Value, json};

@@ -225,16 +225,6 @@ impl<'a> Hand<'a> {
         assert!(forgotten > 0, "something was remembered");
     }
 
-    /// Why records of a chunk failed, as it was written last; nothing where none did.
-    pub fn failures(&self, event: &Value) -> BTreeSet<String> {
-        let body = event["Records"][0]["body"].as_str().expect("a body");
-        let chunk = Message::read(body).expect("one of ours").chunk;
-        let objects = self.live.objects("ArchiveBucket");
-        let records = &objects[&chunk.key("archive", ".jsonl.gz")];
-        assert!(!records.is_empty());
-        records.iter().filter_map(|record| record["failure"]["message"].as_str()).map(str::to_owned).collect()
-    }
-
     /// Waits until so many chunks of a run are in the archive.
     #[track_caller]
     pub fn written(&self, run: &str, chunks: usize) {
