@@ -101,7 +101,7 @@ fn text(number: usize) -> Option<String> {
         2 => "The company is in a town.",
         _ => "Nobody knows what Company Seven makes.",
     };
-    (number % 50 != 49).then(|| format!("Report {number} of Acme Corporation. {mood}"))
+    (number % 50 != 49).then(|| format!("Report R{number:06}x of Acme Corporation. {mood}"))
 }
 
 fn key(number: usize) -> String {

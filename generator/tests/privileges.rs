@@ -339,7 +339,7 @@ fn elsewhere(hand: &Hand<'_>, others: &Others) {
         ("ProducerFunction", &firing, "FANG_STATE", others.table.clone(), "dynamodb:UpdateItem"),
         ("ProducerFunction", &firing, "FANG_OUT", stranger("WorkerSentimentQueue"), "sqs:SendMessage"),
         ("WorkerFunction", &first, "FANG_OUT", stranger("ScheduleDeadQueue"), "sqs:SendMessage"),
-        ("WorkerSentimentFunction", &second, "FANG_STATE", others.table.clone(), "dynamodb:UpdateItem"),
+        ("WorkerSentimentFunction", &second, "FANG_STATE", others.table.clone(), "dynamodb:BatchGetItem"),
         ("WorkerSentimentFunction", &second, "archive", others.bucket.clone(), "s3:PutObject"),
         ("WorkerSentimentFunction", &second, "latest", others.table.clone(), "dynamodb:BatchWriteItem"),
         ("WorkerSentimentFunction", &second, "events", stranger("WorkerQueue"), "sqs:SendMessage"),

@@ -1,6 +1,7 @@
 //! The Lambda's side: the events that it is sent, and what it answers to each.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Once;
 
 use jiff::Timestamp;
@@ -154,7 +155,10 @@ impl<D: Doors> Answering<D> {
         let items = |(source, given): (String, Given)| Ok((source, given.items()?));
         let given = firing.given.into_iter().map(items).collect::<Result<_, Error>>()?;
         let mut producer = self.function.open(&self.doors, &given)?;
-        match producer.produce(&run, &invocation.id, invocation.deadline).await {
+        // Another attempt at an event has its id, and so has the same event that Lambda delivers twice: each is an owner of
+        // its own, and the later one waits until the lease of the other is over.
+        let owner = format!("{}#{:016x}", invocation.id, RandomState::new().hash_one(&invocation.id));
+        match producer.produce(&run, &owner, invocation.deadline).await {
             Ok(produced) => {
                 self.log.produced(&run, &produced, producer.sent, self.doors.meter().read());
                 Ok(json!(produced))

@@ -8,7 +8,7 @@ use crate::fetch::spread;
 use crate::function::Intake;
 
 /// The longest that a message is hidden before it comes again: a quarter of an hour, so that whatever was mended
-/// meanwhile shows soon. SQS admits twelve hours.
+/// meanwhile shows soon; longer only where upstream asks for it.
 const LONGEST: Duration = Duration::from_secs(900);
 
 /// The part of a function's timeout after which a message comes again for the first time; then it doubles. A timeout of
@@ -22,7 +22,7 @@ const FIRST: u32 = 12;
 pub fn wait(asked: Option<Duration>, receives: u64, timeout: Duration) -> Duration {
     let doublings = u32::try_from(receives.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let most = (timeout / FIRST).saturating_mul(1 << doublings).min(LONGEST);
-    (most / 2 + spread(most / 2)).max(asked.unwrap_or_default()).min(LONGEST)
+    (most / 2 + spread(most / 2)).max(asked.unwrap_or_default())
 }
 
 /// The way back to the queue that a message came from.
@@ -80,6 +80,6 @@ mod tests {
             }
         }
         assert_eq!(wait(Some(Duration::from_secs(90)), 1, minute), Duration::from_secs(90));
-        assert_eq!(wait(Some(Duration::from_secs(9_000)), u64::MAX, minute), LONGEST);
+        assert_eq!(wait(Some(Duration::from_secs(9_000)), u64::MAX, minute), Duration::from_secs(9_000));
     }
 }

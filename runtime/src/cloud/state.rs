@@ -102,7 +102,8 @@ impl Memory {
     /// Writes progress down together with the number of chunks, so that no chunk of the last ones is done before it is
     /// known.
     async fn count_out(&self, run: &RunId, owner: &str, progress: &str, expected: u64) -> Result<(), Error> {
-        const ACTION: &str = "dynamodb:TransactWriteItems";
+        // IAM knows the updates of a transaction, and not the transaction.
+        const ACTION: &str = UPDATE;
         let unmade = |error| Error::permanent("aws_refused", format!("`{ACTION}`: {error}"));
         let set = |sk: &str, name: &str, value: u64| {
             Update::builder()

@@ -16,6 +16,9 @@ use crate::error::Error;
 use crate::items::{self, Columns, key_fault};
 use crate::record::Item;
 
+/// Rows that a producer holds at most, of all segments together: some megabytes.
+const PAGE: u64 = 4_000;
+
 /// A table, by name or ARN.
 pub struct Table(pub Batches);
 
@@ -29,7 +32,9 @@ impl Rows for Table {
     async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
         const ACTION: &str = "dynamodb:Scan";
         let table = self.0.table.as_str();
-        let mut call = self.0.client.scan().table_name(table);
+        // A page of DynamoDB's is a mebibyte, which short rows fill by the hundred thousand.
+        let rows = i32::try_from(PAGE / scan.segments.max(1)).unwrap_or(1).max(100);
+        let mut call = self.0.client.scan().table_name(table).limit(rows);
         if scan.segments > 1 {
             let part = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
             call = call.segment(part(scan.segment)).total_segments(part(scan.segments));
@@ -113,10 +118,9 @@ mod tests {
         assert_eq!((good.item.text.as_deref(), good.error), (Some("good"), None));
         assert_eq!(good.place, r#"{"name":{"S":"Apple"}}"#);
         let odd = found(row(&[("name", cells::text("a\nb"))]), "name", &names, "");
-        assert_eq!(
-            (odd.item.key.as_str(), odd.error.expect("a reason").code.as_str()),
-            ("a\u{fffd}b row 7bf7c7c2", "key_unfit")
-        );
+        assert_eq!(odd.error.expect("a reason").code, "key_unfit");
+        let hash = odd.item.key.strip_prefix("a\u{fffd}b row ").expect("its key, as far as it can be stored");
+        assert!(hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
         let wrong = row(&[("name", cells::text("Apple")), ("url", AttributeValue::L(Vec::new()))]);
         let wrong = found(wrong, "name", &names, "");
         assert_eq!(

@@ -22,6 +22,9 @@ const ROUNDS: u32 = 4;
 /// The part of an invocation that is kept for writing: a fifth, and no more than this.
 const WRITING: Duration = Duration::from_secs(15);
 
+/// What is left at the end, to say so and to hand the chunk back.
+const SAYING: Duration = Duration::from_secs(2);
+
 /// How a chunk came.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
@@ -82,9 +85,14 @@ impl Running {
     /// succeed is tried again while there is time, and then the chunk as a whole is to come again.
     pub async fn work(&self, message: Message, delivery: Delivery) -> Worked {
         let mut worked = Worked::default();
-        match self.try_work(message, delivery, &mut worked).await {
-            Ok(()) => {}
-            Err(error) => worked.fail("state", error),
+        let left = delivery.deadline.saturating_duration_since(Instant::now());
+        let end = delivery.deadline.checked_sub((left / 10).min(SAYING)).unwrap_or(delivery.deadline);
+        match timeout_at(end, self.try_work(message, delivery, &mut worked)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => worked.fail("state", error),
+            Err(_) => {
+                worked.fail("state", Error::transient("timed_out", "the chunk was not done within the function's time"))
+            }
         }
         worked
     }

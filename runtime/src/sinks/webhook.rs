@@ -49,7 +49,7 @@ crate::checked_text!(
     /// The ARN of a secret in AWS Secrets Manager.
     SecretArn,
     "the ARN of a secret such as `arn:aws:secretsmanager:us-east-1:123456789012:secret:press-token-AbCdEf`",
-    "^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+$",
+    "^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$",
     |text| {
         let name = text.split_once(":secret:").map_or("", |(_, name)| name);
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
@@ -57,8 +57,11 @@ crate::checked_text!(
         // Region and account are said, and `*` is not: the role may read this one secret.
         Arn::new(text).is_ok()
             && parts.get(2..5).is_some_and(|parts| parts[0] == "secretsmanager" && !parts[1].is_empty() && !parts[2].is_empty())
-            && !name.is_empty()
             && name.bytes().all(fits)
+            // IAM compares the whole ARN, which ends in six characters of Secrets Manager's own.
+            && name.rsplit_once('-').is_some_and(|(start, end)| {
+                !start.is_empty() && end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            })
     }
 );
 

@@ -18,6 +18,8 @@ pub enum On {
     Objects,
     /// The objects of each bucket that holds a file of items.
     Files,
+    /// What is in the databases of the catalog: to delete one needs the same of all of it.
+    Catalogued,
     /// The event source mappings of each function, whose ids are Lambda's own.
     Mappings,
     /// The stack.

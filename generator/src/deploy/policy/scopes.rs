@@ -48,6 +48,14 @@ impl<'a> Place<'a> {
                 let own = self.each("AWS::S3::Bucket").filter(|(id, _)| source(id));
                 own.map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
             }
+            On::Catalogued => {
+                let all = self.each("AWS::Glue::Database").filter(|(_, arn)| arn.contains(":database/"));
+                let inside = all.flat_map(|(id, arn)| {
+                    ["table", "userDefinedFunction"]
+                        .map(|kind| (id, format!("{}/*", arn.replace(":database/", &format!(":{kind}/")))))
+                });
+                inside.map(scope(None)).collect()
+            }
             On::Mappings => one(self.arn("lambda", "event-source-mapping:*"), Some("MappingsHaveIdsThatLambdaMakes")),
             // After the name comes an id, which is another for each life of the stack.
             On::Stack => one(self.arn("cloudformation", &format!("stack/{}/*", self.environment.manifest.stack)), None),
@@ -97,16 +105,11 @@ impl<'a> Place<'a> {
         let function = self.arn("lambda", &format!("function:{name}"));
         match kind {
             "AWS::DynamoDB::Table" => vec![self.arn("dynamodb", &format!("table/{name}"))],
-            // Whoever changes what is in a catalog needs the same of all that it is in, and to delete a database that of
-            // all that is in it: https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
-            "AWS::Glue::Database" => ["catalog".to_owned()]
-                .into_iter()
-                .chain(["database/", "table/", "userDefinedFunction/"].map(|start| {
-                    let all = if start == "database/" { "" } else { "/*" };
-                    format!("{start}{name}{all}")
-                }))
-                .map(|resource| self.arn("glue", &resource))
-                .collect(),
+            // Whoever changes what is in a catalog needs the same of all that it is in:
+            // https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
+            "AWS::Glue::Database" => {
+                vec![self.arn("glue", "catalog"), self.arn("glue", &format!("database/{name}"))]
+            }
             "AWS::Glue::Table" => {
                 let (database, table) = name.split_once('.').unwrap_or((name, "*"));
                 let all = ["catalog".to_owned(), format!("database/{database}"), format!("table/{database}/{table}")];

@@ -71,6 +71,7 @@ pub const TYPES: &[(&str, &[Need])] = &[
         "AWS::Glue::Database",
         &[
             need(DATABASE, &["glue:CreateDatabase", "glue:DeleteDatabase", "glue:GetDatabase", "glue:UpdateDatabase"]),
+            need(On::Catalogued, &["glue:DeleteDatabase"]),
             // Whether the account leaves the catalog to Lake Formation.
             need(
                 On::Everything("LakeFormationIsAskedWithoutAResource"),

@@ -8,8 +8,6 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4::SigningParams;
 use serde_json::{Value, json};
 
-use super::world::world;
-
 /// The answer to a call, or nothing where the thing is not there.
 async fn call(sdk: &SdkConfig, operation: &str, body: &Value) -> Option<Value> {
     let region = sdk.region().expect("a region").as_ref();
@@ -24,7 +22,14 @@ async fn call(sdk: &SdkConfig, operation: &str, body: &Value) -> Option<Value> {
     let parameters = parameters.time(SystemTime::now()).settings(settings).build().expect("parameters").into();
     let request = SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
     let (signed, _) = sign(request.expect("a request"), &parameters).expect("signed").into_parts();
-    let client = world().emulator.map_or_else(reqwest::Client::new, |emulator| emulator.client());
+    let client = match sdk.endpoint_url() {
+        // An emulator on this machine, whose certificate nobody else would sign.
+        Some(_) => {
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            reqwest::Client::builder().tls_danger_accept_invalid_certs(true).no_proxy().build().expect("a client")
+        }
+        None => reqwest::Client::new(),
+    };
     let mut request = client.post(&url);
     for (name, value) in headers.into_iter().chain(signed.headers()) {
         request = request.header(name, value);
