@@ -332,6 +332,8 @@ fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
         let poison = ["", "no JSON", "{\"version\":1}", "[]"].map(|body| format!("{body} "));
         poison.iter().for_each(|body| ground.live.send("WorkerQueue", body));
         ground.work(seed, 3, &counted);
+        let mut seen = ground.proxy.seen().into_iter().map(|seen| seen.fault).collect::<Vec<_>>();
+        seen.extend(ground.comprehend.asked().into_iter().map(|asked| asked.fault));
         ground.proxy.clear();
         let (gone, come) = changed.into_inner().expect("no panic");
         let expected: BTreeSet<usize> = (0..items).filter(|number| !gone.contains(number)).collect();
@@ -340,8 +342,7 @@ fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
         let dead: BTreeSet<String> =
             ground.live.messages("WorkerDeadQueue").into_iter().filter_map(|message| message.body).collect();
         assert_eq!(dead, poison.into_iter().collect::<BTreeSet<_>>(), "and nothing else is dead");
-        let seen = ground.proxy.seen();
-        let faulty = seen.iter().filter(|seen| seen.fault.is_some()).count();
+        let faulty = seen.iter().flatten().count();
         let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
         let failed: Vec<String> = sum.failed.iter().map(|(code, count)| format!("`{code}` {count}")).collect();
         let row = format!(

@@ -85,10 +85,13 @@ pub const TYPES: &[(&str, &[Need])] = &[
     ),
     (
         "AWS::Glue::Table",
-        &[need(
-            On::Each("AWS::Glue::Table"),
-            &["glue:CreateTable", "glue:DeleteTable", "glue:GetDatabase", "glue:GetTable", "glue:UpdateTable"],
-        )],
+        &[
+            need(
+                On::Each("AWS::Glue::Table"),
+                &["glue:CreateTable", "glue:DeleteTable", "glue:GetTable", "glue:UpdateTable"],
+            ),
+            need(DATABASE, &["glue:GetDatabase"]),
+        ],
     ),
     (
         "AWS::IAM::Role",
