@@ -33,14 +33,28 @@ pub struct Invocation {
     pub trace: Option<Trace>,
 }
 
+/// The kind of event by which a scheduled rule of EventBridge fires
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>).
+const SCHEDULED: &str = "Scheduled Event";
+
 /// What EventBridge Scheduler sends: the plan puts its scheduled time into the input.
 #[derive(Debug, Deserialize)]
 struct Firing {
-    // A scheduled rule of EventBridge says it in its own word.
-    #[serde(alias = "time")]
-    scheduled_time: String,
+    scheduled_time: Option<String>,
+    /// A scheduled rule of EventBridge says it in its own words, as every event does that passes there.
+    time: Option<String>,
+    #[serde(rename = "detail-type")]
+    kind: Option<String>,
     #[serde(default)]
     given: BTreeMap<String, Given>,
+}
+
+impl Firing {
+    /// The scheduled time. When something else happened is none: an alarm does not start a run.
+    fn time(&self) -> Option<&str> {
+        let ruled = self.kind.as_deref() == Some(SCHEDULED);
+        self.scheduled_time.as_deref().or(self.time.as_deref().filter(|_| ruled))
+    }
 }
 
 /// The items of a source that travel in the schedule's input.
@@ -127,11 +141,14 @@ impl<D: Doors> Answering<D> {
 
     /// Produces the run of a firing.
     async fn fire(&self, firing: Firing, invocation: &Invocation) -> Result<Value, Error> {
-        let run = if firing.scheduled_time == PLACE {
+        let unsaid =
+            || Error::permanent("event_unreadable", "the event is not one of ours: missing field `scheduled_time`");
+        let time = firing.time().ok_or_else(unsaid)?;
+        let run = if time == PLACE {
             self.log.warn("run_unnamed", "the schedule did not say its time, as an emulator does: the clock says it");
             RunId::at(Timestamp::now())
         } else {
-            RunId::scheduled(&firing.scheduled_time)?
+            RunId::scheduled(time)?
         };
         // The sources of every run start from their beginning.
         let items = |(source, given): (String, Given)| Ok((source, given.items()?));

@@ -32,11 +32,23 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     .await
 }
 
+/// No function lives for longer, whatever a clock says
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>).
+const LONGEST: Duration = Duration::from_secs(900);
+
+/// Milliseconds from 1970 to before there was Lambda. `cargo lambda watch` says 600,000 as the end of every invocation: it
+/// means ten minutes, and no time of the clock.
+const BEFORE_LAMBDA: u64 = 1_400_000_000_000;
+
 /// Lambda says when it ends by the clock; what waits here does so by another one, which is never set.
 fn invocation(context: &Context) -> Invocation {
-    let left = (SystemTime::UNIX_EPOCH + Duration::from_millis(context.deadline)).duration_since(SystemTime::now());
-    // No function lives for longer than a quarter of an hour, whatever a clock says.
-    let left = left.unwrap_or_default().min(Duration::from_secs(900));
+    let left = match context.deadline {
+        0..BEFORE_LAMBDA => LONGEST,
+        end => (SystemTime::UNIX_EPOCH + Duration::from_millis(end))
+            .duration_since(SystemTime::now())
+            .unwrap_or_default()
+            .min(LONGEST),
+    };
     let daemon = std::env::var("AWS_XRAY_DAEMON_ADDRESS").ok();
     let trace = Trace::of(context.xray_trace_id.as_deref(), daemon.as_deref());
     Invocation { id: context.request_id.clone(), deadline: Instant::now() + left, trace }

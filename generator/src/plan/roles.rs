@@ -157,15 +157,13 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
             vec![arn("sqs", &queue_name(names, next, false))],
         ));
     }
-    if let Some(state) = tables.last() {
+    // A function in the middle writes nothing down: what its stages remember stands on their cards.
+    if let Some(state) = tables.last().filter(|_| producer || shape.next.is_none()) {
         // Transactions of updates need no more than the updates do.
-        let calls: &[&str] = match () {
-            () if producer => &["dynamodb:UpdateItem"],
-            () if shape.next.is_some() => &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
-            () => &["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:UpdateItem"],
-        };
+        let calls: &[&str] =
+            if producer { &["dynamodb:UpdateItem"] } else { &["dynamodb:GetItem", "dynamodb:UpdateItem"] };
         let table = format!("table/{}", state.name.plain());
-        all.push(statement(path, "runs, chunks and findings are remembered", calls, vec![arn("dynamodb", &table)]));
+        all.push(statement(path, "runs and chunks are remembered", calls, vec![arn("dynamodb", &table)]));
     }
     let mut components: Vec<&Component> = shape.stages.clone();
     if producer {
@@ -173,7 +171,12 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
     } else if shape.next.is_none() {
         components.extend(pipeline.sinks.iter().filter(|sink| !sink.kind.card.machine_only));
     }
-    all.extend(components.into_iter().flat_map(|component| derived(component, names)));
+    for more in components.into_iter().flat_map(|component| derived(component, names)) {
+        // Several may ask for the same: the first one's statement does for all of them.
+        if !all.iter().any(|known| known.actions == more.actions && known.resources == more.resources) {
+            all.push(more);
+        }
+    }
     all
 }
 

@@ -1,4 +1,5 @@
 //! A deployed pipeline at work: an encyclopedia that knows every page but the unknown ones, and a look at what came out.
+#![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 use std::collections::BTreeMap;
@@ -87,24 +88,27 @@ impl Live {
     /// The emulator asks for a permission `sqs:SendMessageBatch`, which AWS has not: there, `sqs:SendMessage` admits both.
     /// Whoever may send gets the one that goes with it here, on the same queues and no others.
     pub fn batches(&self) {
+        let roles = template::names(&self.plan).into_keys().filter(|id| id.ends_with("Role"));
+        roles.for_each(|id| self.batches_of(&id, &self.policy(&id)));
+    }
+
+    /// The same for one role, which has this policy.
+    pub fn batches_of(&self, role: &str, policy: &Value) {
         if world().emulator.is_none() {
             return;
         }
+        let may = |statement: &&Value| {
+            let actions = statement["Action"].as_array().into_iter().flatten();
+            actions.into_iter().any(|action| action == "sqs:SendMessage")
+        };
+        let statements = policy["Statement"].as_array().into_iter().flatten().filter(may);
+        let queues: Vec<&Value> = statements.map(|statement| &statement["Resource"]).collect();
+        let batch = |queue| json!({ "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue });
+        let statements: Vec<Value> = queues.into_iter().map(batch).collect();
         let client = aws_sdk_iam::Client::new(&world().sdk);
-        for (id, role) in template::names(&self.plan).into_iter().filter(|(id, _)| id.ends_with("Role")) {
-            let policy = self.policy(&id);
-            let may = |statement: &&Value| {
-                let actions = statement["Action"].as_array().into_iter().flatten();
-                actions.into_iter().any(|action| action == "sqs:SendMessage")
-            };
-            let statements = policy["Statement"].as_array().into_iter().flatten().filter(may);
-            let queues: Vec<&Value> = statements.map(|statement| &statement["Resource"]).collect();
-            let batch = |queue| json!({ "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue });
-            let statements: Vec<Value> = queues.into_iter().map(batch).collect();
-            let put = client.put_role_policy().role_name(&role).policy_name("batches");
-            let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
-            block_on(put.policy_document(document).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
-        }
+        let put = client.put_role_policy().role_name(self.name(role)).policy_name("batches");
+        let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
+        block_on(put.policy_document(document).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
     }
 
     /// The policy of a role, as it was deployed or changed since.
@@ -169,6 +173,16 @@ impl Live {
 
     /// All objects of a bucket of JSON lines, by key.
     pub fn objects(&self, bucket: &str) -> BTreeMap<String, Vec<Value>> {
+        let unpacked = |(key, body): (String, Vec<u8>)| {
+            let mut text = String::new();
+            flate2::read::GzDecoder::new(body.as_slice()).read_to_string(&mut text).expect("gzip of UTF-8");
+            (key, text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
+        };
+        self.packed(bucket).into_iter().map(unpacked).collect()
+    }
+
+    /// All objects of a bucket as they are, by key.
+    pub fn packed(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
         let client = aws_sdk_s3::Client::new(&world().sdk);
         let name = self.name(bucket);
         let listed = block_on(client.list_objects_v2().bucket(&name).into_paginator().send().collect::<Vec<_>>());
@@ -179,10 +193,7 @@ impl Live {
                     let got = client.get_object().bucket(&name).key(&key).send().await.expect("an object");
                     got.body.collect().await.expect("a body").into_bytes()
                 });
-                let mut text = String::new();
-                flate2::read::GzDecoder::new(body.as_ref()).read_to_string(&mut text).expect("gzip of UTF-8");
-                let lines = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
-                (key, lines)
+                (key, body.to_vec())
             })
             .collect()
     }
@@ -212,23 +223,7 @@ impl Live {
 
     /// Messages of a queue with their attributes, taken out of it.
     pub fn messages(&self, queue: &str) -> Vec<aws_sdk_sqs::types::Message> {
-        let client = aws_sdk_sqs::Client::new(&world().sdk);
-        let url = self.queue(queue);
-        let mut all = Vec::new();
-        loop {
-            let receive = client.receive_message().queue_url(&url).max_number_of_messages(10);
-            let got = block_on(receive.message_attribute_names("All").send());
-            let got = got.unwrap_or_else(|error| panic!("not received: {error:?}")).messages.unwrap_or_default();
-            if got.is_empty() {
-                return all;
-            }
-            for message in &got {
-                let receipt = message.receipt_handle().unwrap_or_default();
-                let delete = client.delete_message().queue_url(&url).receipt_handle(receipt);
-                block_on(delete.send()).unwrap_or_else(|error| panic!("not deleted: {error:?}"));
-            }
-            all.extend(got);
-        }
+        drained(&self.queue(queue))
     }
 
     /// Messages that wait in a queue, those that are being worked on included.
@@ -261,5 +256,25 @@ impl Live {
             }
         }
         all
+    }
+}
+
+/// Messages of the queue at this address with their attributes, taken out of it.
+pub fn drained(url: &str) -> Vec<aws_sdk_sqs::types::Message> {
+    let client = aws_sdk_sqs::Client::new(&world().sdk);
+    let mut all = Vec::new();
+    loop {
+        let receive = client.receive_message().queue_url(url).max_number_of_messages(10);
+        let got = block_on(receive.message_attribute_names("All").send());
+        let got = got.unwrap_or_else(|error| panic!("not received: {error:?}")).messages.unwrap_or_default();
+        if got.is_empty() {
+            return all;
+        }
+        for message in &got {
+            let receipt = message.receipt_handle().unwrap_or_default();
+            let delete = client.delete_message().queue_url(url).receipt_handle(receipt);
+            block_on(delete.send()).unwrap_or_else(|error| panic!("not deleted: {error:?}"));
+        }
+        all.extend(got);
     }
 }

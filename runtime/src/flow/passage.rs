@@ -133,6 +133,8 @@ impl<'a> Passage<'a> {
         let mut known = match reuse::Known::recall(state.as_ref(), stage.name(), &paid, &records).await {
             Ok(known) => known,
             Err(error) => {
+                // Whatever it is: these records wait for our own table, and are not to be written without it.
+                let error = Error { transient: true, ..error };
                 let failed = |mut record: Record| {
                     record.fail(stage.name(), error.clone());
                     record

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{self, Heading, Told};
-use super::watch::Watch;
+use super::watch::{self, Watch};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store};
 use crate::condition::Condition;
 use crate::doors::{Doors, Outbox, Post};
@@ -66,7 +66,7 @@ impl Component for Sns {
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {
         let named = self.topic.as_ref().and_then(|topic| Arn::new(topic.as_str()).ok());
-        vec![
+        let own = [
             Permission {
                 actions: vec!["sns:Publish"],
                 on: named.map_or(Scope::Store, Scope::Named),
@@ -77,7 +77,8 @@ impl Component for Sns {
                 on: Scope::State,
                 why: "what each chunk has to say waits there for the digest of its run",
             },
-        ]
+        ];
+        own.into_iter().chain(watch::permission(Some(&self.when))).collect()
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {

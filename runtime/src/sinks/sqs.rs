@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::body;
-use super::watch::Watch;
+use super::watch::{self, Watch};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
 use crate::condition::Condition;
 use crate::doors::{Doors, Outbox, Post};
@@ -79,11 +79,12 @@ impl Component for Sqs {
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {
         let named = self.queue.as_ref().and_then(|queue| Arn::new(queue.as_str()).ok());
-        vec![Permission {
+        let send = Permission {
             actions: vec!["sqs:SendMessage"],
             on: named.map_or(Scope::Store, Scope::Named),
             why: "the worker sends the records of a chunk, 10 a call",
-        }]
+        };
+        [send].into_iter().chain(watch::permission(self.when.as_ref())).collect()
     }
 
     fn units(&self) -> Vec<Unit> {

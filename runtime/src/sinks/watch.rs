@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::component::Binding;
+use crate::component::{Binding, Permission, Scope};
 use crate::condition::Condition;
 use crate::doors::Doors;
 use crate::error::Error;
@@ -53,6 +53,15 @@ struct Before {
     label: Label,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     score: Option<f64>,
+}
+
+/// What a sink with this condition may do, so that it can look back.
+pub(super) fn permission(when: Option<&Condition>) -> Option<Permission> {
+    when.filter(|when| when.looks_back()).map(|_| Permission {
+        actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
+        on: Scope::State,
+        why: "the last finding of each item is remembered, to tell what changed",
+    })
 }
 
 impl Watch {

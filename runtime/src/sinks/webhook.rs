@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::body;
 use super::sign::Signer;
-use super::watch::Watch;
+use super::watch::{self, Watch};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Unit};
 use crate::condition::Condition;
 use crate::doors::Doors;
@@ -81,7 +81,7 @@ impl Component for Webhook {
             on: Scope::Named(secret),
             why: "the worker signs what it posts",
         };
-        secret.map(read).into_iter().collect()
+        secret.map(read).into_iter().chain(watch::permission(self.when.as_ref())).collect()
     }
 
     fn units(&self) -> Vec<Unit> {

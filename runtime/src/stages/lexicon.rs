@@ -72,7 +72,9 @@ impl Rules {
             }
         }
         let found = ANALYZER.polarity_scores(&text.body);
-        let label = match found.compound {
+        // The crate takes the emphasis of `!` and `?` for dislike where no word says anything; VADER's authors do not.
+        let score = if found.neg > 0.0 || found.pos > 0.0 { found.compound } else { 0.0 };
+        let label = match score {
             score if score >= THRESHOLD => Label::Positive,
             score if score <= -THRESHOLD => Label::Negative,
             _ => Label::Neutral,
@@ -83,7 +85,7 @@ impl Rules {
             engine: "lexicon".into(),
             stands_in_for: None,
             label: Some(label),
-            score: Some(found.compound),
+            score: Some(score),
             scores: scores.map(|(name, score)| (name.to_owned(), score)).into_iter().collect::<BTreeMap<_, _>>(),
             coverage: 1.0,
             ..Finding::default()
@@ -126,6 +128,13 @@ mod tests {
         assert_eq!(judge("A horrible, broken product.", Some("en-GB")), Ok(Label::Negative));
         assert_eq!(judge("The company is based in Dublin.", Some("en")), Ok(Label::Neutral));
         assert_eq!(judge("...", Some("en")), Ok(Label::Neutral));
+    }
+
+    #[test]
+    fn signs_without_a_word_that_says_anything_are_neutral() {
+        for text in ["The company is in a town!", "Is the company in a town?? ??"] {
+            assert_eq!(judge(text, Some("en")), Ok(Label::Neutral), "{text}");
+        }
     }
 
     #[test]

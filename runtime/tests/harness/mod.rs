@@ -1,5 +1,6 @@
 //! A small HTTP server that answers as a test tells it to, and the way to open a stage against it.
 
+#![allow(clippy::module_inception, reason = "those who need the server alone call all of it `wiki`")]
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
 pub mod memory;

@@ -62,11 +62,18 @@ impl Component for Comprehend {
     };
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {
-        vec![Permission {
-            actions: self.detect.sorted().into_iter().map(questions::action).collect(),
-            on: Scope::Everything("Comprehend's Detect calls know no resources"),
-            why: "the stage asks Comprehend about each text",
-        }]
+        vec![
+            Permission {
+                actions: self.detect.sorted().into_iter().map(questions::action).collect(),
+                on: Scope::Everything("Comprehend's Detect calls know no resources"),
+                why: "the stage asks Comprehend about each text",
+            },
+            Permission {
+                actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
+                on: Scope::State,
+                why: "findings are remembered, so that no text is paid for twice",
+            },
+        ]
     }
 
     fn units(&self) -> Vec<Unit> {

@@ -1,0 +1,186 @@
+//! The real `bootstrap` under `cargo lambda watch`: every recorded event has its answer, and the process works on.
+#![cfg(feature = "aws")]
+#![allow(clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[path = "harness/aws/mod.rs"]
+mod aws;
+#[path = "harness/elf.rs"]
+mod elf;
+#[path = "harness/live.rs"]
+mod live;
+#[path = "harness/project.rs"]
+mod project;
+#[path = "harness/tools.rs"]
+mod tools;
+#[path = "harness/watched.rs"]
+mod watched;
+#[path = "../../runtime/tests/harness/mod.rs"]
+mod wiki;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use live::Live;
+use serde_json::{Value, json};
+use watched::Watched;
+
+const PIPELINE: &str = r#"
+[pipeline]
+name = "x"
+contact = "me@example.com"
+
+[functions]
+timeout_s = 10
+
+[sources.companies]
+type = "dynamodb"
+key = "name"
+items = ["Apple", "Google", "Netflix"]
+
+[[stages]]
+name = "summary"
+type = "wikipedia"
+
+[[stages]]
+name = "sentiment"
+type = "lexicon"
+
+[sinks.archive]
+type = "s3"
+"#;
+
+/// Everything that was recorded, by its file: files as they are, and the events that stand within some of them. None, and
+/// a word on stderr, where the recordings are not at hand.
+fn recorded() -> Option<Vec<(String, Value)>> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/events"));
+    let Ok(files) = std::fs::read_dir(&folder) else {
+        // Past the capture of the test runner, so that it is seen.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: ../shared is absent\n");
+        return None;
+    };
+    let mut all = Vec::new();
+    for file in files.flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let text = std::fs::read_to_string(file.path()).expect("a file");
+        let value: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        within(&name, &value, &mut all);
+        all.push((name, value));
+    }
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    assert!(all.len() >= 30, "{} events", all.len());
+    Some(all)
+}
+
+/// The events of EventBridge that stand somewhere within.
+fn within(name: &str, value: &Value, found: &mut Vec<(String, Value)>) {
+    let inner: Vec<&Value> = match value {
+        Value::Array(all) => all.iter().collect(),
+        Value::Object(all) => all.values().collect(),
+        _ => return,
+    };
+    for value in inner {
+        if value["detail-type"].is_string() {
+            found.push((format!("{name}, event {}", found.len()), value.clone()));
+        }
+        within(name, value, found);
+    }
+}
+
+/// The messages of an event by which SQS delivers, with their ids.
+fn delivered(event: &Value) -> Option<Vec<(&str, &str)>> {
+    let records = event["Records"].as_array()?;
+    let message = |record: &Value| record["eventSource"] == "aws:sqs" && record["body"].is_string();
+    records
+        .iter()
+        .all(message)
+        .then(|| records.iter().map(|record| (word(record, "messageId"), word(record, "body"))).collect())
+}
+
+fn word<'a>(record: &'a Value, name: &str) -> &'a str {
+    record[name].as_str().unwrap_or_default()
+}
+
+/// The code and the words of a reported error.
+fn reported(name: &str, answer: Result<Value, Value>) -> (String, String) {
+    let error = answer.expect_err(name);
+    (word(&error, "errorType").to_owned(), word(&error, "errorMessage").to_owned())
+}
+
+fn unreadable(name: &str, answer: Result<Value, Value>) {
+    let (code, words) = reported(name, answer);
+    assert_eq!(code, "event_unreadable", "{name}: {words}");
+    assert!(words.starts_with("the event is not one of ours: "), "{name}: {words}");
+}
+
+#[test]
+fn a_worker_sets_recorded_poison_aside_refuses_what_is_not_for_it_and_works_on() {
+    let Some(events) = recorded() else { return };
+    let live = Live::new(PIPELINE, &[], "watched", "dev");
+    let mut worker = Watched::of(&live, "WorkerFunction");
+    let mut poison = BTreeMap::new();
+    for (name, event) in &events {
+        let answer = worker.invoke(event);
+        let Some(messages) = delivered(event) else {
+            unreadable(name, answer);
+            continue;
+        };
+        assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })), "{name}: set aside, and not handed back");
+        poison.extend(messages.iter().map(|(_, body)| ((*body).to_owned(), "message_unreadable".to_owned())));
+        for (id, _) in messages {
+            let line = worker.logged(|line| line["message_id"] == id);
+            let words = line["message"].as_str().unwrap_or_default();
+            assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!("message_unreadable")), "{name}");
+            assert!(words.starts_with("the message is not one of ours"), "{name}: {words}");
+        }
+    }
+    assert!(poison.len() >= 2, "{poison:?}");
+    let text = |message: &aws_sdk_sqs::types::Message| {
+        let reason = message.message_attributes().and_then(|all| all.get("reason")?.string_value());
+        (message.body().unwrap_or_default().to_owned(), reason.unwrap_or_default().to_owned())
+    };
+    let dead: BTreeMap<String, String> = live.messages("WorkerDeadQueue").iter().map(text).collect();
+    assert_eq!(dead, poison, "each with its reason");
+    assert!(live.objects("ArchiveBucket").is_empty(), "nothing was made of them");
+
+    let record = json!({ "run": "20261122T120000Z", "source": "companies", "item": { "key": "Apple" } });
+    let good = json!({
+        "version": 1, "chunk": { "run": "20261122T120000Z", "id": "0123456789abcdef", "number": 0 },
+        "records": [record],
+    });
+    let message = json!({ "messageId": "m-1", "body": good.to_string(), "eventSource": "aws:sqs", "attributes": {} });
+    let answer = worker.invoke(&json!({ "Records": [message] }));
+    assert_eq!(answer, Ok(json!({ "batchItemFailures": [] })), "{}", worker.log());
+    let objects = live.objects("ArchiveBucket");
+    let key = "archive/dt=2026-11-22/20261122T120000Z-0123456789abcdef.jsonl.gz";
+    assert_eq!(objects.keys().collect::<Vec<_>>(), [key]);
+    assert_eq!((&objects[key][0]["item"]["key"], &objects[key][0]["failure"]), (&json!("Apple"), &Value::Null));
+    assert!(worker.is_alive());
+}
+
+#[test]
+fn a_producer_takes_the_time_of_a_scheduled_rule_refuses_what_else_happened_and_works_on() {
+    let Some(events) = recorded() else { return };
+    let live = Live::new(PIPELINE, &[], "fired", "dev");
+    let mut producer = Watched::of(&live, "ProducerFunction");
+    let mut runs = BTreeSet::new();
+    for (name, event) in &events {
+        let answer = producer.invoke(event);
+        // An alarm has a time too, and starts no run.
+        if event["detail-type"] != "Scheduled Event" {
+            unreadable(name, answer);
+            continue;
+        }
+        assert_eq!(answer, Ok(json!({ "items": 3, "chunks": 1 })), "{name}");
+        runs.insert(event["time"].as_str().unwrap_or_default().replace(['-', ':'], ""));
+    }
+    assert!(!runs.is_empty());
+    let objects = live.written("ArchiveBucket", 3 * runs.len());
+    let found: BTreeSet<String> =
+        objects.values().flatten().filter_map(|record| Some(record["run"].as_str()?.to_owned())).collect();
+    assert_eq!(found, runs, "as the events say, and not the clock");
+
+    let firing = json!({ "scheduled_time": "2026-11-22T12:00:00Z" });
+    assert_eq!(producer.invoke(&firing), Ok(json!({ "items": 3, "chunks": 1 })));
+    assert_eq!(live.written("ArchiveBucket", 3 * runs.len() + 3).len(), runs.len() + 1);
+    assert!(producer.is_alive());
+}
