@@ -6,8 +6,6 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-use aws_smithy_http_client::{Builder, tls};
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
 use aws_smithy_runtime_api::client::interceptors::SharedInterceptor;
 use aws_smithy_types::retry::RetryConfig;
@@ -15,6 +13,7 @@ use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 
+use super::http::Http;
 use super::throttle::Throttle;
 use super::trust;
 use crate::error::Error;
@@ -112,10 +111,7 @@ impl Clients {
         let token = self.variable("AWS_SESSION_TOKEN").map(str::to_owned);
         let (id, key) = (must("AWS_ACCESS_KEY_ID")?, must("AWS_SECRET_ACCESS_KEY")?);
         let credentials = Credentials::new(id, key, token, None, "environment");
-        let odd = |error| Error::permanent("trust_unreadable", format!("TLS: {error}"));
-        let context =
-            tls::TlsContext::builder().with_trust_store(trust::store(&self.variables, region)?).build().map_err(odd)?;
-        let http = Builder::new().tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).tls_context(context);
+        let http = Http::trusting(trust::roots(&self.variables, region)?);
         let retries = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_BACKOFF)
@@ -124,7 +120,7 @@ impl Clients {
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .http_client(http.build_https())
+            .http_client(http)
             .retry_config(retries)
             .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build());
         config.set_endpoint_url(self.variable("AWS_ENDPOINT_URL").map(str::to_owned));

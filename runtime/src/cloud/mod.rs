@@ -5,6 +5,7 @@ mod call;
 mod cells;
 mod clients;
 mod comprehend;
+mod http;
 mod pages;
 mod s3;
 mod secrets;
