@@ -4,6 +4,7 @@
 //! Tables, bucket and queues are the emulator's; Comprehend is stood in for; the functions are the real binary, started
 //! and fed by the harness in Lambda's place. `FANGGEN_SWEEP=full` takes 200 chunks and writes `docs/proofs.md`.
 #![cfg(all(feature = "aws", unix))]
+#![allow(clippy::panic, reason = "a test whose ground does not answer has failed")]
 
 #[path = "harness/aws/mod.rs"]
 mod aws;
