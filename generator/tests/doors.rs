@@ -26,7 +26,7 @@ use fanggen_runtime::doors::{Doors, Post, Row, Scan};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::record::{Item, Record};
 use fanggen_runtime::run::{Chunk, Message, RunId};
-use fanggen_runtime::state::{Begun, Counts, Progress, Standing, State};
+use fanggen_runtime::state::{Before, Begun, Counts, Progress, Standing, State};
 use serde_json::{Value, json};
 
 /// The doors of whoever has this key, behind this endpoint.
@@ -184,13 +184,14 @@ fn a_run_is_complete_with_its_last_chunk_in_whatever_order_and_however_often_the
         block_on(async {
             assert_eq!(state.begin(&run, "me").await, Ok(Begun::Fresh));
             state.note(&run, "me", &progress(expected, false), Some(expected)).await.expect("its lease");
-            assert_eq!(state.is_done(&chunk(&run, 0)).await, Ok(None));
+            assert_eq!(state.before(&chunk(&run, 0)).await, Ok(Before::default()));
             let all = told(state.as_ref(), &run, expected).await;
             let sum = expected * (expected - 1) / 2;
             let whole = Counts { items: sum + expected, records: sum, failed: expected, reused: 2 * expected };
             assert!(!all.is_empty() && all.iter().all(|counts| *counts == whole), "{expected}: {all:?}");
             let last = Counts { items: expected, records: expected - 1, failed: 1, reused: 2 };
-            assert_eq!(state.is_done(&chunk(&run, expected - 1)).await, Ok(Some(last)));
+            let before = Before { done: Some(last), ..Before::default() };
+            assert_eq!(state.before(&chunk(&run, expected - 1)).await, Ok(before));
             state.told(&run).await.expect("told");
             let standing = state.done(&chunk(&run, expected - 1), last).await;
             assert_eq!(standing, Ok(Standing { complete: Some(whole), told: true }));
@@ -216,6 +217,35 @@ fn nothing_is_complete_before_it_is_known_how_many_chunks_there_are() {
 }
 
 #[test]
+fn sinks_that_took_a_chunk_are_known_whoever_tells_of_them() {
+    let name = table("doors-took", &["pk", "sk"]);
+    let state = doors().state(&name).expect("a door");
+    let (run, names) = (run(8), |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
+    block_on(async {
+        let (one, other) = (chunk(&run, 5), chunk(&run, 6));
+        state.took(&one, &names(&["archive"])).await.expect("written");
+        state.took(&one, &names(&["latest", "archive"])).await.expect("written");
+        state.took(&other, &names(&["news"])).await.expect("written");
+        let before = |sinks| Before { done: None, took: names(sinks) };
+        assert_eq!(state.before(&one).await, Ok(before(&["archive", "latest"])));
+        assert_eq!(state.before(&other).await, Ok(before(&["news"])));
+        let counts = Counts { items: 1, ..Counts::default() };
+        assert_eq!(state.done(&one, counts).await, Ok(Standing::default()));
+        assert_eq!(state.before(&one).await.map(|before| before.done), Ok(Some(counts)));
+    });
+}
+
+async fn jotted(state: &dyn State, run: &RunId, sink: &str) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut each = |note| {
+        notes.push(note);
+        Ok(())
+    };
+    state.jotted(run, sink, &mut each).await.expect("all notes");
+    notes
+}
+
+#[test]
 fn values_and_notes_are_kept_and_found_again() {
     let name = table("doors-values", &["pk", "sk"]);
     let state = doors().state(&name).expect("a door");
@@ -237,15 +267,14 @@ fn values_and_notes_are_kept_and_found_again() {
         }
         state.jot(&chunk(&one, 1), "digest-2", "another sink's".into()).await.expect("kept");
         state.jot(&chunk(&other, 1), "digest", "another run's".into()).await.expect("kept");
-        assert_eq!(
-            state.jotted(&one, "digest").await,
-            Ok(["again 2", "again 11", "again 100"].map(str::to_owned).into())
-        );
+        assert_eq!(jotted(state.as_ref(), &one, "digest").await, ["again 2", "again 11", "again 100"]);
         let big = "x".repeat(300_000);
         for number in 0..9 {
             state.jot(&chunk(&other, number), "big", big.clone()).await.expect("kept");
         }
-        assert_eq!(state.jotted(&other, "big").await.expect("all pages").len(), 9);
+        assert_eq!(jotted(state.as_ref(), &other, "big").await.len(), 9, "all pages");
+        let refused = state.jotted(&other, "big", &mut |_| Err(Error::permanent("odd", "not this one"))).await;
+        assert_eq!(refused, Err(Error::permanent("odd", "not this one")));
     });
     let row = |pk: &str, sk: &str| {
         let call = dynamodb().get_item().table_name(&name).key("pk", AttributeValue::S(pk.into()));
@@ -566,11 +595,12 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
                 state.note(&run(1), "me", &progress(1, false), None).await.err(),
                 state.note(&run(1), "me", &progress(1, false), Some(150)).await.err(),
                 state.done(&chunk(&run(1), 0), Counts::default()).await.err(),
-                state.is_done(&chunk(&run(1), 0)).await.err(),
+                state.before(&chunk(&run(1), 0)).await.err(),
+                state.took(&chunk(&run(1), 0), &BTreeSet::from(["s".into()])).await.err(),
                 state.recall(&["k".into()]).await.err(),
                 state.remember(vec![("k".into(), "v".into())], 1).await.err(),
                 state.jot(&chunk(&run(1), 0), "s", String::new()).await.err(),
-                state.jotted(&run(1), "s").await.err(),
+                state.jotted(&run(1), "s", &mut |_| Ok(())).await.err(),
                 cloud.queue(&url).expect("a door").send(vec![message(0, 10)]).await.err(),
                 cloud.bucket(bucket).expect("a door").put("k", vec![1]).await.err(),
             ];

@@ -20,6 +20,8 @@ mod wiki;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use aws::emulator::block_on;
+use aws::world::world;
 use live::Live;
 use serde_json::{Value, json};
 use watched::Watched;
@@ -155,6 +157,57 @@ fn a_worker_sets_recorded_poison_aside_refuses_what_is_not_for_it_and_works_on()
     assert_eq!(objects.keys().collect::<Vec<_>>(), [key]);
     assert_eq!((&objects[key][0]["item"]["key"], &objects[key][0]["failure"]), (&json!("Apple"), &Value::Null));
     assert!(worker.is_alive());
+}
+
+/// A message of a chunk with one record, as SQS delivers it for so many times.
+fn message(number: u64, record: &Value, receives: u64) -> Value {
+    let chunk = json!({ "run": "20261122T120000Z", "id": format!("{number:016x}"), "number": number });
+    let body = json!({ "version": 1, "chunk": chunk, "records": [record] }).to_string();
+    let attributes = json!({ "ApproximateReceiveCount": receives.to_string() });
+    let id = format!("m-{number}");
+    json!({ "Records": [{ "messageId": id, "body": body, "eventSource": "aws:sqs", "attributes": attributes }] })
+}
+
+#[test]
+fn a_message_of_older_settings_is_worked_by_newer_ones() {
+    let live = Live::new(PIPELINE, &[], "older", "dev");
+    let worker = Watched::of(&live, "WorkerFunction");
+    // A stage and an attribute that there were once, and what the newer function knows beyond them is not there yet.
+    let finding = json!({ "stage": "gone", "engine": "lexicon", "label": "NEGATIVE", "score": -0.4, "coverage": 1.0 });
+    let record = json!({
+        "run": "20261122T120000Z", "source": "renamed", "item": { "key": "Apple", "labels": { "country": "US" } },
+        "text": { "body": "A great phone.", "language": "en", "source": "text" }, "findings": [finding],
+    });
+    assert_eq!(worker.invoke(&message(7, &record, 1)), Ok(json!({ "batchItemFailures": [] })), "{}", worker.log());
+    let objects = live.objects("ArchiveBucket");
+    let written: Vec<&Value> = objects.values().flatten().collect();
+    assert_eq!(written.len(), 1, "{objects:?}");
+    assert_eq!((&written[0]["findings"][0], &written[0]["source"]), (&finding, &json!("renamed")));
+    assert_eq!(written[0]["failure"], Value::Null);
+}
+
+#[test]
+fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the_last_time() {
+    let live = Live::new(PIPELINE, &[], "untaken", "dev");
+    let worker = Watched::of(&live, "WorkerFunction");
+    let s3 = aws_sdk_s3::Client::new(&world().sdk);
+    block_on(s3.delete_bucket().bucket(live.name("ArchiveBucket")).send()).expect("no bucket any more");
+    let record = json!({ "run": "20261122T120000Z", "source": "companies", "item": { "key": "Apple" } });
+    for receives in [1, 9] {
+        let again = json!({ "batchItemFailures": [{ "itemIdentifier": "m-7" }] });
+        assert_eq!(worker.invoke(&message(7, &record, receives)), Ok(again), "{}", worker.log());
+    }
+    assert!(live.messages("WorkerDeadQueue").is_empty());
+    let last = message(7, &record, 10);
+    assert_eq!(worker.invoke(&last), Ok(json!({ "batchItemFailures": [] })), "{}", worker.log());
+    let dead = live.messages("WorkerDeadQueue");
+    let word = |name: &str| {
+        let found = dead[0].message_attributes().and_then(|all| all.get(name)?.string_value());
+        found.unwrap_or_default().to_owned()
+    };
+    assert_eq!((dead.len(), dead[0].body()), (1, last["Records"][0]["body"].as_str()));
+    assert_eq!(word("reason"), "not_found", "{}", word("detail"));
+    assert!(word("detail").contains(&live.name("ArchiveBucket")), "{}", word("detail"));
 }
 
 #[test]

@@ -209,6 +209,14 @@ impl<D: Doors> Answering<D> {
         if worked.failures.is_empty() {
             return true;
         }
+        // It would come no more: it goes where it can be played again from, with its reason, and not without a word.
+        if let Some(failure) = worked.failures.first().filter(|_| own.receives.is_some_and(|most| receives >= most)) {
+            match back.set_aside(&delivered.body, &failure.error).await {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(error) => self.log.error(&error, Some(&chunk), Some(&delivered.message_id)),
+            }
+        }
         let wait = intake::wait(worked.wait, receives, timeout);
         if let Err(error) = back.hand_back(&delivered.receipt_handle, wait).await {
             // The queue's own visibility timeout brings it back, only later.

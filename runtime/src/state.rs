@@ -1,6 +1,6 @@
 //! What functions remember from one invocation to the next: runs, chunks that are done, values that were paid for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -67,6 +67,15 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
+/// What was done of a chunk in earlier deliveries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// What came of it, where it is done.
+    pub done: Option<Counts>,
+    /// The sinks that took it, where others did not.
+    pub took: BTreeSet<String>,
+}
+
 /// Where a run stands after a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
@@ -75,6 +84,9 @@ pub struct Standing {
     /// Whether the sinks have been told so.
     pub told: bool,
 }
+
+/// Reads notes, one at a time.
+pub type Reader<'a> = dyn FnMut(String) -> Result<(), Error> + Send + 'a;
 
 /// What functions remember. Everything here may be done twice, and is then as if it were done once.
 #[async_trait]
@@ -91,11 +103,17 @@ pub trait State: Send + Sync {
     /// `lease_lost` where another producer has taken over.
     async fn note(&self, run: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error>;
 
-    /// What came of a chunk, where it is done.
+    /// What was done of a chunk in earlier deliveries.
     ///
     /// # Errors
     /// What kept it from being read.
-    async fn is_done(&self, chunk: &Chunk) -> Result<Option<Counts>, Error>;
+    async fn before(&self, chunk: &Chunk) -> Result<Before, Error>;
+
+    /// These sinks took a chunk, and others did not: it comes again for them.
+    ///
+    /// # Errors
+    /// What kept it from being written.
+    async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error>;
 
     /// A chunk is done.
     ///
@@ -127,9 +145,9 @@ pub trait State: Send + Sync {
     /// What kept it from being written.
     async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error>;
 
-    /// What a sink has jotted down of a run, in the order of the chunks.
+    /// Gives `each` what a sink has jotted down of a run, in the order of the chunks, and never all of it at once.
     ///
     /// # Errors
-    /// What kept it from being read.
-    async fn jotted(&self, run: &RunId, sink: &str) -> Result<Vec<String>, Error>;
+    /// What kept it from being read, and what `each` has against a note.
+    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error>;
 }

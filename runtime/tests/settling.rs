@@ -92,6 +92,7 @@ impl Stage for Shared<Judge> {
 struct Shelf {
     kept: Mutex<BTreeMap<String, Vec<Record>>>,
     closed: Mutex<Option<Error>>,
+    writes: Mutex<usize>,
     ends: Mutex<Vec<Counts>>,
 }
 
@@ -101,6 +102,7 @@ impl Sink for Shared<Shelf> {
         if let Some(error) = self.closed.lock().expect("no panic").clone() {
             return Err(error);
         }
+        *self.writes.lock().expect("no panic") += 1;
         self.kept.lock().expect("no panic").insert(chunk.key("", ""), records.to_vec());
         Ok(chunk.key("", ""))
     }
@@ -239,6 +241,20 @@ async fn a_chunk_half_of_whose_sinks_wrote_comes_again_and_is_in_each_once() {
     for place in 0..2 {
         assert_eq!(world.kept(place), [[well("a"), well("b")]]);
     }
+    let writes = |place: usize| *world.shelves[place].writes.lock().expect("no panic");
+    assert_eq!((writes(0), writes(1)), (1, 1), "whoever took it hears it once");
+}
+
+#[tokio::test]
+async fn a_sink_that_took_a_chunk_keeps_it_when_the_texts_are_worse_by_then() {
+    let world = World::new(0, None);
+    world.close(Some(Error::transient("throttled", "later")));
+    world.work(0, &["slow"], false, false).await;
+    world.texts.slow.store(1_000, Ordering::Relaxed);
+    world.close(None);
+    assert!(world.work(0, &["slow"], true, true).await.failures.is_empty());
+    assert_eq!(world.kept(0), [[well("slow")]]);
+    assert_eq!(world.kept(1), [[failed("slow", "throttled")]]);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 #![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -18,7 +18,7 @@ use fanggen_runtime::kinds;
 use fanggen_runtime::meter::Meter;
 use fanggen_runtime::record::{Finding, Item, Record, Text};
 use fanggen_runtime::run::{Chunk, RunId};
-use fanggen_runtime::state::{Begun, Counts, Progress, Standing, State};
+use fanggen_runtime::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use fanggen_runtime::tree::Tree;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -145,8 +145,12 @@ impl State for Memory {
         Ok(())
     }
 
-    async fn is_done(&self, _: &Chunk) -> Result<Option<Counts>, Error> {
-        Ok(None)
+    async fn before(&self, _: &Chunk) -> Result<Before, Error> {
+        Ok(Before::default())
+    }
+
+    async fn took(&self, _: &Chunk, _: &BTreeSet<String>) -> Result<(), Error> {
+        Ok(())
     }
 
     async fn done(&self, _: &Chunk, _: Counts) -> Result<Standing, Error> {
@@ -171,7 +175,7 @@ impl State for Memory {
         Ok(())
     }
 
-    async fn jotted(&self, _: &RunId, _: &str) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+    async fn jotted(&self, _: &RunId, _: &str, _: &mut Reader<'_>) -> Result<(), Error> {
+        Ok(())
     }
 }

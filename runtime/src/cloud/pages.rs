@@ -31,6 +31,11 @@ pub fn chunk(number: u64) -> String {
     format!("c{number}")
 }
 
+/// The attribute of the sinks that took a chunk, where others did not.
+pub fn sinks(number: u64) -> String {
+    format!("s{number}")
+}
+
 /// The attribute in the first row of another row that is complete.
 pub fn total(page: u64) -> String {
     format!("t{page}")

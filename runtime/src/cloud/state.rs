@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
-    ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
+    AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure as OnFailure, TransactWriteItem, Update,
 };
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ use super::pages::{self, Page};
 use super::tries::Tries;
 use crate::error::Error;
 use crate::run::{Chunk, RunId};
-use crate::state::{Begun, Counts, Progress, Standing, State};
+use crate::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 
 /// The keys of the table.
 const PK: &str = "pk";
@@ -76,9 +76,9 @@ impl Memory {
     }
 
     /// An update of a row of a run, which keeps the row for long enough.
-    fn update(&self, run: &RunId, sk: &str, sets: &str) -> UpdateItemFluentBuilder {
+    fn update(&self, run: &RunId, sk: &str, more: &str) -> UpdateItemFluentBuilder {
         let call = self.table.client.update_item().table_name(self.name()).set_key(Some(key(run_key(run), sk)));
-        call.update_expression(format!("SET #expires = :expires, {sets}"))
+        call.update_expression(format!("SET #expires = :expires{more}"))
             .expression_attribute_names("#expires", EXPIRES)
             .expression_attribute_values(":expires", number(expires(RUN_DAYS)))
     }
@@ -189,7 +189,7 @@ fn held(row: &Attributes) -> u64 {
 impl State for Memory {
     async fn begin(&self, run: &RunId, owner: &str) -> Result<Begun, Error> {
         let call = self
-            .update(run, "producer", "#owner = :me, #until = :until")
+            .update(run, "producer", ", #owner = :me, #until = :until")
             .condition_expression("attribute_not_exists(#pk) OR #owner = :me OR #until < :now")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#owner", OWNER)
@@ -225,7 +225,7 @@ impl State for Memory {
             return Ok(());
         }
         let call = self
-            .update(run, "producer", "#progress = :progress, #until = :until")
+            .update(run, "producer", ", #progress = :progress, #until = :until")
             .condition_expression("#owner = :me")
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#progress", PROGRESS)
@@ -239,19 +239,33 @@ impl State for Memory {
         })
     }
 
-    async fn is_done(&self, chunk: &Chunk) -> Result<Option<Counts>, Error> {
+    async fn before(&self, chunk: &Chunk) -> Result<Before, Error> {
         let sk = pages::sort(pages::of(chunk.number));
         let call = self.table.client.get_item().table_name(self.name()).set_key(Some(key(run_key(&chunk.run), sk)));
-        let name = pages::chunk(chunk.number);
-        let call =
-            call.consistent_read(true).projection_expression("#chunk").expression_attribute_names("#chunk", &name);
+        let (done, took) = (pages::chunk(chunk.number), pages::sinks(chunk.number));
+        let call = call
+            .consistent_read(true)
+            .projection_expression("#done, #took")
+            .expression_attribute_names("#done", &done)
+            .expression_attribute_names("#took", &took);
         let answer = call.send().await.map_err(|error| failed("dynamodb:GetItem", self.name(), error))?;
-        Ok(answer.item.and_then(|row| pages::counts(row.get(&name)?)))
+        let row = answer.item.unwrap_or_default();
+        let names = row.get(&took).and_then(|names| names.as_ss().ok()).cloned().unwrap_or_default();
+        Ok(Before { done: row.get(&done).and_then(pages::counts), took: names.into_iter().collect() })
+    }
+
+    async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
+        // Two deliveries at once may each have come so far with other sinks: what one adds, the other does not undo.
+        let call = self
+            .update(&chunk.run, &pages::sort(pages::of(chunk.number)), " ADD #took :sinks")
+            .expression_attribute_names("#took", pages::sinks(chunk.number))
+            .expression_attribute_values(":sinks", AttributeValue::Ss(sinks.iter().cloned().collect()));
+        self.page(call).await.map(|_| ())
     }
 
     async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error> {
         let set = |page: u64, name: String, counts: Counts| {
-            self.update(&chunk.run, &pages::sort(page), "#name = :counts")
+            self.update(&chunk.run, &pages::sort(page), ", #name = :counts")
                 .expression_attribute_names("#name", name)
                 .expression_attribute_values(":counts", text(pages::word(counts)))
         };
@@ -267,7 +281,7 @@ impl State for Memory {
     }
 
     async fn told(&self, run: &RunId) -> Result<(), Error> {
-        let call = self.update(run, &pages::sort(0), "#told = :yes").expression_attribute_names("#told", pages::TOLD);
+        let call = self.update(run, &pages::sort(0), ", #told = :yes").expression_attribute_names("#told", pages::TOLD);
         self.page(call.expression_attribute_values(":yes", number(1))).await.map(|_| ())
     }
 
@@ -298,7 +312,7 @@ impl State for Memory {
         call.send().await.map(|_| ()).map_err(|error| failed("dynamodb:PutItem", self.name(), error))
     }
 
-    async fn jotted(&self, run: &RunId, sink: &str) -> Result<Vec<String>, Error> {
+    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
         // Consistent: the note of the chunk before the last one may be a moment old.
         let call = self.table.client.query().table_name(self.name()).consistent_read(true);
         let mut pages = call
@@ -309,12 +323,11 @@ impl State for Memory {
             .expression_attribute_values(":start", text(format!("note#{sink}#")))
             .into_paginator()
             .send();
-        let mut notes = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed("dynamodb:Query", self.name(), error))?;
             let note = |row: Attributes| row.get(VALUE)?.as_s().ok().cloned();
-            notes.extend(page.items.unwrap_or_default().into_iter().filter_map(note));
+            page.items.unwrap_or_default().into_iter().filter_map(note).try_for_each(&mut *each)?;
         }
-        Ok(notes)
+        Ok(())
     }
 }

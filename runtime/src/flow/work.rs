@@ -1,5 +1,6 @@
 //! A worker at work: a chunk moves through the stages, is settled, and goes into the outlets as a whole.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
@@ -99,12 +100,15 @@ impl Running {
 
     async fn try_work(&self, message: Message, delivery: Delivery, worked: &mut Worked) -> Result<(), Error> {
         let chunk = message.chunk;
-        if let (Some(state), Out::Sinks(sinks), true) = (&self.state, &self.out, delivery.again)
-            && let Some(counts) = state.is_done(&chunk).await?
-        {
-            (worked.before, worked.counts) = (true, counts);
-            let standing = state.done(&chunk, counts).await?;
-            return self.end(&chunk, standing, sinks, worked).await;
+        let mut took = BTreeSet::new();
+        if let (Some(state), Out::Sinks(sinks), true) = (&self.state, &self.out, delivery.again) {
+            let before = state.before(&chunk).await?;
+            if let Some(counts) = before.done {
+                (worked.before, worked.counts) = (true, counts);
+                let standing = state.done(&chunk, counts).await?;
+                return self.end(&chunk, standing, sinks, worked).await;
+            }
+            took = before.took;
         }
         let mut passage = Passage::new(&self.stages, self.state.as_ref(), message.records);
         self.settle(&mut passage, &delivery).await;
@@ -130,12 +134,19 @@ impl Running {
             }
             Out::Sinks(sinks) => sinks,
         };
-        let (written, forgotten) = tokio::join!(write(sinks, &chunk, &records, delivery.deadline), saved(saving));
+        // A sink that took the chunk before keeps what it has: listeners hear it once, and a good answer is not replaced by
+        // what came of another try.
+        let missing = sinks.iter().filter(|(name, _)| !took.contains(name));
+        let (written, forgotten) = tokio::join!(write(missing, &chunk, &records, delivery.deadline), saved(saving));
         worked.forgotten = forgotten;
+        let mut now = BTreeSet::new();
         for (span, place) in written {
             let name = &span.name;
             match place {
-                Ok(place) => worked.places.push((name.clone(), place)),
+                Ok(place) => {
+                    now.insert(name.clone());
+                    worked.places.push((name.clone(), place));
+                }
                 Err(error) => worked.fail(name, error),
             }
             worked.spans.push(span);
@@ -148,6 +159,7 @@ impl Running {
                 let standing = state.done(&chunk, worked.counts).await?;
                 self.end(&chunk, standing, sinks, worked).await
             }
+            Some(state) if !now.is_empty() => state.took(&chunk, &now).await,
             _ => Ok(()),
         }
     }
@@ -201,13 +213,13 @@ async fn saved(saving: Saving) -> Option<Error> {
 }
 
 /// Writes a chunk into all sinks at once, and says of each where, or why not. One that panics has failed.
-async fn write(
-    sinks: &Named<dyn Sink>,
+async fn write<'a>(
+    sinks: impl Iterator<Item = &'a (String, Box<dyn Sink>)>,
     chunk: &Chunk,
     records: &[Record],
     deadline: Instant,
 ) -> Vec<(Span, Result<String, Error>)> {
-    let writes = sinks.iter().map(|(name, sink)| async move {
+    let writes = sinks.map(|(name, sink)| async move {
         let start = SystemTime::now();
         let write = AssertUnwindSafe(sink.write(chunk, records)).catch_unwind();
         let told = match timeout_at(deadline, write).await {

@@ -77,21 +77,18 @@ impl Told {
         serde_json::to_string(self).map_err(|error| Error::permanent("record_unwritable", format!("a note: {error}")))
     }
 
-    /// What is told of a run, from the notes of its chunks.
+    /// Adds what was noted of another chunk: all of it counts, and the first items are listed.
     ///
     /// # Errors
-    /// `note_unreadable` where one was written by other code.
-    pub(super) fn gather(notes: &[String]) -> Result<Self, Error> {
-        let mut all = Self::default();
-        for note in notes {
-            let told: Self = serde_json::from_str(note).map_err(|_| {
-                Error::permanent("note_unreadable", "what was noted of a chunk for the digest cannot be read")
-            })?;
-            all.matched += told.matched;
-            let room = MOST_ITEMS - all.items.len();
-            all.items.extend(told.items.into_iter().take(room));
-        }
-        Ok(all)
+    /// `note_unreadable` where it was written by other code.
+    pub(super) fn add(&mut self, note: &str) -> Result<(), Error> {
+        let told: Self = serde_json::from_str(note).map_err(|_| {
+            Error::permanent("note_unreadable", "what was noted of a chunk for the digest cannot be read")
+        })?;
+        self.matched += told.matched;
+        let room = MOST_ITEMS.saturating_sub(self.items.len());
+        self.items.extend(told.items.into_iter().take(room));
+        Ok(())
     }
 }
 

@@ -126,11 +126,11 @@ impl Sink for Digests {
     }
 
     async fn complete(&self, run: &RunId, counts: Counts) -> Result<bool, Error> {
-        let notes = self.state.jotted(run, &self.heading.sink).await?;
-        if notes.is_empty() {
+        let mut told = Told::default();
+        self.state.jotted(run, &self.heading.sink, &mut |note| told.add(&note)).await?;
+        if told.matched == 0 {
             return Ok(false);
         }
-        let told = Told::gather(&notes)?;
         let (subject, body) = digest::write(&self.heading, run, counts, &told);
         let attributes = vec![("run", run.to_string()), ("matched", told.matched.to_string())];
         let key = format!("{run}/{}", self.heading.sink);

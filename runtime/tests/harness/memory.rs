@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 use fanggen_runtime::error::Error;
 use fanggen_runtime::run::{Chunk, RunId};
-use fanggen_runtime::state::{Begun, Counts, Progress, Standing, State};
+use fanggen_runtime::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 
 #[derive(Default)]
 pub struct Memory(Mutex<Inside>);
@@ -20,6 +20,7 @@ pub struct Inside {
     pub progress: Option<Progress>,
     pub expected: Option<u64>,
     pub done: BTreeMap<u64, Counts>,
+    pub took: BTreeMap<u64, BTreeSet<String>>,
     pub told: bool,
     pub values: BTreeMap<String, String>,
     pub notes: BTreeMap<(String, u64), String>,
@@ -99,8 +100,18 @@ impl State for Memory {
         })
     }
 
-    async fn is_done(&self, chunk: &Chunk) -> Result<Option<Counts>, Error> {
-        self.call("is_done", |inside| Ok(inside.done.get(&chunk.number).copied()))
+    async fn before(&self, chunk: &Chunk) -> Result<Before, Error> {
+        self.call("before", |inside| {
+            let took = inside.took.get(&chunk.number).cloned().unwrap_or_default();
+            Ok(Before { done: inside.done.get(&chunk.number).copied(), took })
+        })
+    }
+
+    async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
+        self.call("took", |inside| {
+            inside.took.entry(chunk.number).or_default().extend(sinks.iter().cloned());
+            Ok(())
+        })
     }
 
     async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error> {
@@ -141,9 +152,9 @@ impl State for Memory {
         })
     }
 
-    async fn jotted(&self, _: &RunId, sink: &str) -> Result<Vec<String>, Error> {
+    async fn jotted(&self, _: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
         self.call("jotted", |inside| {
-            Ok(inside.notes.iter().filter(|((of, _), _)| of == sink).map(|(_, note)| note.clone()).collect())
+            inside.notes.iter().filter(|((of, _), _)| of == sink).try_for_each(|(_, note)| each(note.clone()))
         })
     }
 }

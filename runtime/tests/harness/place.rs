@@ -1,6 +1,6 @@
 //! A place that remembers in memory, and keeps what is posted, put and read there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use fanggen_runtime::doors::{Bucket, Document, Doors, Outbox, Post, Queue, Rows,
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
 use fanggen_runtime::run::{Chunk, RunId};
-use fanggen_runtime::state::{Begun, Counts, Progress, Standing, State};
+use fanggen_runtime::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use fanggen_runtime::tree::Tree;
 use serde_json::Value;
 
@@ -99,7 +99,11 @@ impl State for Door {
         unreachable!("sinks send no chunks")
     }
 
-    async fn is_done(&self, _: &Chunk) -> Result<Option<Counts>, Error> {
+    async fn before(&self, _: &Chunk) -> Result<Before, Error> {
+        unreachable!("sinks settle no chunks")
+    }
+
+    async fn took(&self, _: &Chunk, _: &BTreeSet<String>) -> Result<(), Error> {
         unreachable!("sinks settle no chunks")
     }
 
@@ -130,10 +134,10 @@ impl State for Door {
         Ok(())
     }
 
-    async fn jotted(&self, run: &RunId, sink: &str) -> Result<Vec<String>, Error> {
+    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
         let jots = self.0.jots.lock().expect("no panic");
-        let of_run = jots.iter().filter(|((of, by, ..), _)| of == run.as_str() && by == sink);
-        Ok(of_run.map(|(_, note)| note.clone()).collect())
+        let mut of_run = jots.iter().filter(|((of, by, ..), _)| of == run.as_str() && by == sink);
+        of_run.try_for_each(|(_, note)| each(note.clone()))
     }
 }
 
