@@ -13,7 +13,7 @@ pub use crate::card::{
 };
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::record::{Item, Record};
+use crate::record::{Identity, Item, Record};
 use crate::run::{Chunk, RunId};
 use crate::state::Counts;
 use crate::tree::{Fault, Tree};
@@ -74,7 +74,8 @@ pub trait Source: Send + Sync {
 
 /// Adds to the records of a chunk, which move through it together.
 ///
-/// It returns what flows on. It never fails as a whole: what goes wrong is noted on each record that it concerns, as a
+/// It returns what flows on: of a record it may make several, each with an `entry` of its own, and none. It never fails
+/// as a whole: what goes wrong is noted on each record that it concerns, as a
 /// transient failure where another try may help. Records that failed before do not come here.
 #[async_trait]
 pub trait Stage: Send + Sync {
@@ -83,6 +84,15 @@ pub trait Stage: Send + Sync {
 
     /// Does the stage's work on these records, no longer than until the deadline.
     async fn apply(&self, records: Vec<Record>, deadline: Instant) -> Vec<Record>;
+
+    /// These records, which it made of others, are where they belong: they need not be made again by another run. Said
+    /// perhaps more than once, and before the chunk counts as done.
+    ///
+    /// # Errors
+    /// What kept it from being remembered: the chunk comes again.
+    async fn settled(&self, _run: &RunId, _made: &[Identity]) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// What the findings of this stage depend on beside text and language, where they are paid for: they are then
     /// remembered, and no text is paid for twice.
@@ -164,6 +174,11 @@ pub trait Component: Serialize + DeserializeOwned + Documented + fmt::Debug + Cl
         None
     }
 
+    /// How many records a stage makes of one, at most, where it makes several: chunks are the smaller for it.
+    fn entries(&self) -> Option<u64> {
+        None
+    }
+
     /// What an analysing stage asks about a text, in the words of its settings; none where it asks but one thing.
     fn asks(&self) -> Vec<&'static str> {
         Vec::new()
@@ -197,6 +212,8 @@ pub trait Settings: fmt::Debug + Send + Sync {
     fn files(&self) -> Vec<(&'static str, &RelativePath)>;
     /// See [`Component::patience`].
     fn patience(&self) -> Option<Duration>;
+    /// See [`Component::entries`].
+    fn entries(&self) -> Option<u64>;
     /// See [`Component::asks`].
     fn asks(&self) -> Vec<&'static str>;
     /// See [`Component::check`].
@@ -239,6 +256,10 @@ impl<T: Component> Settings for T {
 
     fn patience(&self) -> Option<Duration> {
         Component::patience(self)
+    }
+
+    fn entries(&self) -> Option<u64> {
+        Component::entries(self)
     }
 
     fn asks(&self) -> Vec<&'static str> {

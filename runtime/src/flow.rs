@@ -49,6 +49,8 @@ pub struct Running {
     pub out: Out,
     /// What it remembers, where it has a memory.
     pub state: Option<Arc<dyn State>>,
+    /// Items of a chunk that it sends, at most.
+    pub chunk_items: usize,
     /// Items that it has sent.
     pub sent: u64,
 }
@@ -119,6 +121,6 @@ impl Function {
             ),
         };
         let state = self.state.as_deref().map(|table| doors.state(table)).transpose()?;
-        Ok(Running { sources, stages, out, state, sent: 0 })
+        Ok(Running { sources, stages, out, state, chunk_items: self.chunk_items, sent: 0 })
     }
 }

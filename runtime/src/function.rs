@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::component::{Binding, Kind, Pace, Role, Settings};
 use crate::error::Error;
 use crate::kinds;
+use crate::run::CHUNK_ITEMS;
 use crate::tree::Tree;
 
 /// A component in its place in a function.
@@ -117,6 +118,8 @@ pub struct Function {
     pub contact: Option<String>,
     /// The table of runs, chunks and findings, where there is one.
     pub state: Option<String>,
+    /// Items of a chunk that it sends, at most; fewer than usual where stages make several records of each.
+    pub chunk_items: usize,
     /// Where its work comes from.
     pub inlet: Inlet,
     /// What it does.
@@ -145,6 +148,7 @@ const OUT: &str = "FANG_OUT";
 const QUEUE: &str = "FANG_QUEUE";
 const DEAD: &str = "FANG_DEAD";
 const RECEIVES: &str = "FANG_RECEIVES";
+const CHUNK: &str = "FANG_CHUNK";
 
 const fn prefix(role: Role) -> &'static str {
     match role {
@@ -180,6 +184,9 @@ impl Function {
             if let Some(receives) = intake.receives {
                 put(RECEIVES.into(), &receives.to_string(), false);
             }
+        }
+        if self.chunk_items != CHUNK_ITEMS {
+            put(CHUNK.into(), &self.chunk_items.to_string(), false);
         }
         let mut parts = |role: Role, parts: &[Part]| {
             for (place, part) in parts.iter().enumerate() {
@@ -223,15 +230,17 @@ impl Function {
                 .collect()
         };
         let (sources, stages, sinks) = (parts(Role::Source)?, parts(Role::Stage)?, parts(Role::Sink)?);
-        let number = |text: &String| {
-            text.parse().map_err(|_| {
-                Error::permanent("settings_unreadable", format!("`{RECEIVES}`: `{text}` is not a number of receives"))
-            })
+        let number = |name: &str, of: &str| {
+            let text = variables.get(name)?;
+            let number = text.parse().ok().filter(|number: &u64| *number > 0);
+            let words = || format!("`{name}`: `{text}` is not a number of {of}");
+            Some(number.ok_or_else(|| Error::permanent("settings_unreadable", words())))
         };
+        let chunk_items = number(CHUNK, "items").transpose()?;
         let intake = Intake {
             queue: variables.get(QUEUE).cloned(),
             dead: variables.get(DEAD).cloned(),
-            receives: variables.get(RECEIVES).map(number).transpose()?,
+            receives: number(RECEIVES, "receives").transpose()?,
         };
         Ok(Self {
             pipeline: required(PIPELINE)?,
@@ -239,6 +248,7 @@ impl Function {
             name: required(FUNCTION)?,
             contact: variables.get(CONTACT).cloned(),
             state: variables.get(STATE).cloned(),
+            chunk_items: chunk_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(CHUNK_ITEMS),
             inlet: if sources.is_empty() { Inlet::Queue(intake) } else { Inlet::Schedule(sources) },
             stages,
             outlets: match variables.get(OUT) {
@@ -286,6 +296,7 @@ mod tests {
             name: "worker".into(),
             contact: Some("a \"b\" ${c}\u{1f600}".into()),
             state: Some("fang-dev-state".into()),
+            chunk_items: 25,
             inlet,
             stages,
             outlets,

@@ -59,6 +59,9 @@ pub struct Text {
     /// Its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
+    /// When it was published, in RFC 3339, where the source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<String>,
     /// Its revision at the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
@@ -177,6 +180,17 @@ pub struct Failure {
     pub error: Error,
 }
 
+/// What a record is known by within its run: no two of them have the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identity {
+    /// The source, by its name in the pipeline.
+    pub source: String,
+    /// The key of the item.
+    pub item: String,
+    /// Which of its texts.
+    pub entry: Option<String>,
+}
+
 /// An item on its way through a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -186,6 +200,9 @@ pub struct Record {
     pub source: String,
     /// The item.
     pub item: Item,
+    /// Which of its item's texts this is, where a stage gave several: an entry of a feed, a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
     /// The text, once a stage has given one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Text>,
@@ -200,7 +217,14 @@ pub struct Record {
 impl Record {
     /// A record at the start of its way.
     pub fn new(run: &str, source: &str, item: Item) -> Self {
-        Self { run: run.into(), source: source.into(), item, text: None, findings: Vec::new(), failure: None }
+        let (run, source) = (run.into(), source.into());
+        Self { run, source, item, entry: None, text: None, findings: Vec::new(), failure: None }
+    }
+
+    /// What it is known by.
+    #[must_use]
+    pub fn identity(&self) -> Identity {
+        Identity { source: self.source.clone(), item: self.item.key.clone(), entry: self.entry.clone() }
     }
 
     /// Notes what went wrong; the first cause stays.

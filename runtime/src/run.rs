@@ -18,6 +18,13 @@ pub use message::{MESSAGE_BYTES, Message};
 /// Items in a chunk, at most (`design`: one SQS message, one invocation, one object).
 pub const CHUNK_ITEMS: usize = 100;
 
+/// Items in a chunk, at most, where stages make so many records of each: as many as make no more records than that.
+#[must_use]
+pub fn chunk_items(entries: impl Iterator<Item = u64>) -> usize {
+    let each = entries.fold(1, u64::saturating_mul).max(1);
+    usize::try_from(each).map_or(1, |each| (CHUNK_ITEMS / each).max(1))
+}
+
 /// Bytes of a message, at most: SQS admits 1 MiB, and attributes count.
 pub const CHUNK_BYTES: usize = 900 * 1024;
 
@@ -170,6 +177,12 @@ mod tests {
         assert_eq!(run.date(), "2026-11-22");
         assert_eq!(run.time().expect("a time").to_string(), "2026-11-22T09:00:00Z");
         assert_eq!(RunId::scheduled("noon").expect_err("no time").code, "run_unreadable");
+    }
+
+    #[test]
+    fn a_chunk_has_as_many_items_as_make_a_hundred_records() {
+        let sizes: [&[u64]; 6] = [&[], &[1], &[25], &[30, 2], &[25, 20], &[u64::MAX, 9, 0]];
+        assert_eq!(sizes.map(|entries| chunk_items(entries.iter().copied())), [100, 100, 4, 1, 1, 100]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use fanggen_runtime::component::Role;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::{Item, Record};
-use fanggen_runtime::run::{Chunk, Message, RunId};
+use fanggen_runtime::run::{CHUNK_ITEMS, Chunk, Message, RunId};
 use fanggen_runtime::tree::Tree;
 use lambda::{Answer, Lambda};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ fn function(name: &str, inlet: Inlet, stages: Vec<Part>, outlets: Outlets) -> Fu
         name: name.into(),
         contact: None,
         state: None,
+        chunk_items: CHUNK_ITEMS,
         inlet,
         stages,
         outlets,

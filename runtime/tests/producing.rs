@@ -13,7 +13,7 @@ use fanggen_runtime::doors::Queue;
 use fanggen_runtime::error::Error;
 use fanggen_runtime::flow::{Out, Produced, Running};
 use fanggen_runtime::record::Item;
-use fanggen_runtime::run::{Message, RunId, SEND_MESSAGES};
+use fanggen_runtime::run::{CHUNK_ITEMS, Message, RunId, SEND_MESSAGES};
 use memory::Memory;
 use tokio::time::Instant;
 
@@ -101,6 +101,7 @@ impl World {
             stages: Vec::new(),
             out: Out::Queue(self.line.clone()),
             state: Some(self.memory.clone()),
+            chunk_items: CHUNK_ITEMS,
             sent: 0,
         };
         running.produce(&run(), owner, Instant::now() + time).await

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use fanggen_runtime::component::{Sink, Stage};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::flow::{Delivery, Out, Running, Worked};
-use fanggen_runtime::record::{Finding, Item, Label, Record, Text};
-use fanggen_runtime::run::{Chunk, Message, RunId};
+use fanggen_runtime::record::{Finding, Identity, Item, Label, Record, Text};
+use fanggen_runtime::run::{CHUNK_ITEMS, Chunk, Message, RunId};
 use fanggen_runtime::state::Counts;
 use memory::Memory;
 use tokio::time::Instant;
@@ -137,6 +137,7 @@ impl World {
             stages: vec![Box::new(Shared(Arc::clone(&texts))), Box::new(Shared(Arc::clone(&judge)))],
             out: Out::Sinks(sinks.collect()),
             state: Some(memory.clone()),
+            chunk_items: CHUNK_ITEMS,
             sent: 0,
         };
         Self { texts, judge, shelves, memory, running }
@@ -255,6 +256,54 @@ async fn a_sink_that_took_a_chunk_keeps_it_when_the_texts_are_worse_by_then() {
     assert!(world.work(0, &["slow"], true, true).await.failures.is_empty());
     assert_eq!(world.kept(0), [[well("slow")]]);
     assert_eq!(world.kept(1), [[failed("slow", "throttled")]]);
+}
+
+/// Makes two entries of each record, and knows which of them are where they belong.
+#[derive(Default)]
+struct Halves {
+    settled: Mutex<Vec<String>>,
+    forgetful: Mutex<Option<Error>>,
+}
+
+#[async_trait]
+impl Stage for Shared<Halves> {
+    fn name(&self) -> &str {
+        "halves"
+    }
+
+    async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
+        let half = |record: &Record, entry: &str| Record { entry: Some(entry.into()), ..record.clone() };
+        records.iter().flat_map(|record| [half(record, "1"), half(record, "2")]).collect()
+    }
+
+    async fn settled(&self, run: &RunId, made: &[Identity]) -> Result<(), Error> {
+        if let Some(error) = self.forgetful.lock().expect("no panic").clone() {
+            return Err(error);
+        }
+        let words = |made: &Identity| format!("{run} {} {}", made.item, made.entry.as_deref().unwrap_or_default());
+        self.settled.lock().expect("no panic").extend(made.iter().map(words));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_stage_hears_of_what_it_made_when_all_sinks_have_it_and_before_the_chunk_is_done() {
+    let mut world = World::new(0, None);
+    let halves = Arc::new(Halves::default());
+    world.running.stages.insert(1, Box::new(Shared(Arc::clone(&halves))));
+    let heard = || halves.settled.lock().expect("no panic").clone();
+    world.close(Some(Error::transient("throttled", "later")));
+    world.work(0, &["a"], false, false).await;
+    assert!(heard().is_empty(), "a sink has it not");
+    world.close(None);
+    *halves.forgetful.lock().expect("no panic") = Some(Error::transient("throttled", "later"));
+    assert_eq!(world.work(0, &["a"], false, true).await.failures.len(), 1);
+    assert!(world.memory.inside().done.is_empty(), "what is not remembered would be made again");
+    *halves.forgetful.lock().expect("no panic") = None;
+    let worked = world.work(0, &["a"], false, true).await;
+    assert_eq!(heard(), ["20261122T090000Z a 1", "20261122T090000Z a 2"]);
+    assert_eq!(worked.counts, Counts { items: 1, records: 2, failed: 0, reused: 2 });
+    assert_eq!((world.kept(0), world.kept(1)), (vec![vec![well("a"), well("a")]], vec![vec![well("a"), well("a")]]));
 }
 
 #[tokio::test]

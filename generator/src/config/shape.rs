@@ -1,5 +1,7 @@
 //! How the stages are cut into functions: a stage with `isolate` starts one of its own.
 
+use fanggen_runtime::run::{CHUNK_ITEMS, chunk_items};
+
 use super::pipeline::{Component, Pipeline};
 
 /// The word for the function on the schedule.
@@ -14,6 +16,8 @@ pub struct Shape<'a> {
     pub name: String,
     /// Its stages.
     pub stages: Vec<&'a Component>,
+    /// Items of a chunk that it sends, at most.
+    pub chunk_items: usize,
     /// The function that its records go to, unless they go to the sinks.
     pub next: Option<String>,
     /// The path that asked for it.
@@ -23,7 +27,9 @@ pub struct Shape<'a> {
 /// Cuts the stages into functions: a stage with `isolate` starts one of its own.
 pub fn shapes(pipeline: &Pipeline) -> Vec<Shape<'_>> {
     let path = pipeline.stages.first().map_or("stages", |stage| stage.path.as_str()).to_owned();
-    let mut workers = vec![Shape { name: WORKER.into(), stages: Vec::new(), next: None, path }];
+    let shape =
+        |name: String, path: String| Shape { name, stages: Vec::new(), chunk_items: CHUNK_ITEMS, next: None, path };
+    let mut workers = vec![shape(WORKER.into(), path)];
     for stage in &pipeline.stages {
         if stage.frame.isolate {
             let name = format!("{WORKER}-{}", stage.name);
@@ -33,14 +39,16 @@ pub fn shapes(pipeline: &Pipeline) -> Vec<Shape<'_>> {
             if let Some(last) = workers.last_mut() {
                 last.next = Some(name.clone());
             }
-            workers.push(Shape { name, stages: Vec::new(), next: None, path: stage.path.clone() });
+            workers.push(shape(name, stage.path.clone()));
         }
         if let Some(last) = workers.last_mut() {
             last.stages.push(stage);
         }
     }
     let first = workers.first().map(|worker| worker.name.clone());
-    let mut shapes = vec![Shape { name: PRODUCER.into(), stages: Vec::new(), next: first, path: "schedule".into() }];
+    let entries = pipeline.stages.iter().filter_map(|stage| stage.settings.entries());
+    let chunk_items = chunk_items(entries);
+    let mut shapes = vec![Shape { next: first, chunk_items, ..shape(PRODUCER.into(), "schedule".into()) }];
     shapes.append(&mut workers);
     shapes
 }

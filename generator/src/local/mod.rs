@@ -125,6 +125,7 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
         environment: pipeline.environment.clone(),
         contact: pipeline.head.contact.as_ref().map(ToString::to_string),
         state: None,
+        chunk_items: shape.chunk_items,
         inlet: if shape.name == shape::PRODUCER {
             Inlet::Schedule(parts(&pipeline.sources))
         } else {

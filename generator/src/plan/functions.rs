@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
+use fanggen_runtime::run::CHUNK_ITEMS;
 use serde::Serialize;
 
 use super::Names;
@@ -143,6 +144,15 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
                 "Lambda's longest: a scan of the items is not to be cut short",
                 pages::LAMBDA_LIMITS,
             );
+            if shape.chunk_items != CHUNK_ITEMS {
+                reasons.derive(
+                    PRODUCER,
+                    "items a chunk",
+                    shape.chunk_items,
+                    "stages make several records of an item, and a chunk is to stay below a hundred of them",
+                    pages::SQS_LAMBDA,
+                );
+            }
             let dead = LogicalId::of(&shape.name, "DeadQueue");
             reasons.derive(
                 PRODUCER,
@@ -211,6 +221,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             name: shape.name.clone(),
             contact: pipeline.head.contact.as_ref().map(ToString::to_string),
             state: state.clone(),
+            chunk_items: shape.chunk_items,
             inlet: if producer {
                 Inlet::Schedule(pipeline.sources.iter().map(part).collect())
             } else {

@@ -17,7 +17,7 @@ use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::kinds;
 use fanggen_runtime::meter::Meter;
 use fanggen_runtime::record::{Finding, Item, Record, Text};
-use fanggen_runtime::run::{Chunk, RunId};
+use fanggen_runtime::run::{CHUNK_ITEMS, Chunk, RunId};
 use fanggen_runtime::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use fanggen_runtime::tree::Tree;
 use serde_json::Value;
@@ -68,6 +68,7 @@ pub fn worker(settings: Value) -> Function {
         name: "worker".into(),
         contact: None,
         state: Some("p-e-state".into()),
+        chunk_items: CHUNK_ITEMS,
         inlet: Inlet::Queue(Intake::default()),
         stages: vec![part(settings, None)],
         outlets: Outlets::Sinks(Vec::new()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use fanggen_runtime::component::{Pace, Role};
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::kinds;
+use fanggen_runtime::run::CHUNK_ITEMS;
 use fanggen_runtime::tree::Tree;
 use serde_json::{Value, json};
 
@@ -141,6 +142,7 @@ fn function(job: Job, services: &Services) -> Function {
         name: name.into(),
         contact: Some("data-team@example.com".into()),
         state: Some(dynamodb::STATE.into()),
+        chunk_items: CHUNK_ITEMS,
         inlet,
         stages,
         outlets,

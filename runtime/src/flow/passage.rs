@@ -14,7 +14,7 @@ use tokio::time::{Instant, timeout_at};
 use super::Span;
 use crate::component::Stage;
 use crate::error::Error;
-use crate::record::Record;
+use crate::record::{Identity, Record};
 use crate::state::State;
 
 /// What a stage that minds its deadline may take beyond it, to say so itself.
@@ -27,12 +27,16 @@ pub(super) type Saving = JoinSet<Result<(), Error>>;
 pub(super) struct Passage<'a> {
     stages: &'a [Box<dyn Stage>],
     state: Option<&'a Arc<dyn State>>,
-    /// Where each one stood when it came.
-    places: HashMap<(String, String), usize>,
+    /// Where each one stood when it came, or its item did of which a stage made it.
+    places: HashMap<Identity, (usize, usize)>,
+    /// Where each item stood first, by source and key.
+    items: HashMap<(String, String), usize>,
+    /// What each stage made of others.
+    made: Vec<Vec<Identity>>,
     /// Those that go on, each from a stage.
     ready: Vec<(usize, Record)>,
     /// Those that are through or have failed, each with its place.
-    done: Vec<(usize, Record)>,
+    done: Vec<((usize, usize), Record)>,
     reused: u64,
     saving: Saving,
     spans: Vec<Span>,
@@ -48,23 +52,29 @@ pub(super) struct Passed {
     pub saving: Saving,
     /// How long each stage took.
     pub spans: Vec<Span>,
+    /// What each stage made of others, whatever became of it.
+    pub made: Vec<Vec<Identity>>,
 }
 
 impl<'a> Passage<'a> {
     /// Records before the first stage.
     pub(super) fn new(stages: &'a [Box<dyn Stage>], state: Option<&'a Arc<dyn State>>, records: Vec<Record>) -> Self {
-        let mut places = HashMap::new();
+        let (mut places, mut items) = (HashMap::new(), HashMap::new());
         let (mut ready, mut done) = (Vec::new(), Vec::new());
         for (place, mut record) in records.into_iter().enumerate() {
+            items.entry((record.source.clone(), record.item.key.clone())).or_insert(place);
+            let place = (place, 0);
             // Stages and stores know an item by its name, so of two in one chunk only the first is worked on. Whether
             // another chunk has it too cannot be known here: its rows of the run would be the same or the later ones.
-            if *places.entry(identity(&record)).or_insert(place) != place && record.failure.is_none() {
+            if *places.entry(record.identity()).or_insert(place) != place && record.failure.is_none() {
                 let words = format!("`{}` is in the source twice; the first one counts", record.item.key);
                 record.fail(&record.source.clone(), Error::permanent("item_twice", words));
             }
             if record.failure.is_none() { ready.push((0, record)) } else { done.push((place, record)) }
         }
-        Self { stages, state, places, ready, done, reused: 0, saving: JoinSet::new(), spans: Vec::new() }
+        let made = vec![Vec::new(); stages.len()];
+        let (saving, spans) = (JoinSet::new(), Vec::new());
+        Self { stages, state, places, items, made, ready, done, reused: 0, saving, spans }
     }
 
     /// Takes those that go on through the stages.
@@ -83,19 +93,31 @@ impl<'a> Passage<'a> {
             let failed = records.iter().any(|record| record.failure.is_some());
             self.spans.push(Span { name: stage.name().to_owned(), start, took, failed });
             for record in records {
+                let stood = self.place(&record, place);
                 match record.failure {
                     None => self.ready.push((place + 1, record)),
-                    Some(_) => self.done.push((self.place(&record), record)),
+                    Some(_) => self.done.push((stood, record)),
                 }
             }
         }
         for (_, record) in std::mem::take(&mut self.ready) {
-            self.done.push((self.place(&record), record));
+            let stood = self.places.get(&record.identity()).copied().unwrap_or_default();
+            self.done.push((stood, record));
         }
     }
 
-    fn place(&self, record: &Record) -> usize {
-        self.places.get(&identity(record)).copied().unwrap_or(usize::MAX)
+    /// Where a record stands that comes out of a stage: one that the stage made stands where its item stood, behind those
+    /// that were made before.
+    fn place(&mut self, record: &Record, stage: usize) -> (usize, usize) {
+        let identity = record.identity();
+        if let Some(place) = self.places.get(&identity) {
+            return *place;
+        }
+        let item = self.items.get(&(record.source.clone(), record.item.key.clone())).copied();
+        let place = (item.unwrap_or(usize::MAX), self.places.len());
+        self.made[stage].push(identity.clone());
+        self.places.insert(identity, place);
+        place
     }
 
     /// Whether some may still succeed, and how long upstream asked to wait for them.
@@ -107,9 +129,9 @@ impl<'a> Passage<'a> {
     /// Sends those that may still succeed on again, from the stage that they failed in.
     pub(super) fn again(&mut self) {
         let transient = |record: &Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
-        let (again, done) = std::mem::take(&mut self.done).into_iter().partition(|(_, record)| transient(record));
+        let (again, done): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.done).into_iter().partition(|(_, record)| transient(record));
         self.done = done;
-        let again: Vec<(usize, Record)> = again;
         for (_, mut record) in again {
             let failure = record.failure.take();
             let from = failure.and_then(|failure| self.stages.iter().position(|stage| stage.name() == failure.stage));
@@ -122,7 +144,7 @@ impl<'a> Passage<'a> {
         // Stable: two of the same name keep their order.
         self.done.sort_by_key(|(place, _)| *place);
         let records = self.done.into_iter().map(|(_, record)| record).collect();
-        Passed { records, reused: self.reused, saving: self.saving, spans: self.spans }
+        Passed { records, reused: self.reused, saving: self.saving, spans: self.spans, made: self.made }
     }
 
     /// What a stage makes of these records, without paying twice for any.
@@ -154,10 +176,6 @@ impl<'a> Passage<'a> {
         }
         all
     }
-}
-
-fn identity(record: &Record) -> (String, String) {
-    (record.source.clone(), record.item.key.clone())
 }
 
 /// What a stage makes of these records. One that panics fails them as they were before it, and nothing else.
@@ -239,6 +257,45 @@ mod tests {
         let failure = told[2].failure.as_ref().expect("a failure");
         assert_eq!(failure.stage, "s");
         assert_eq!(failure.error.message, "`A` is in the source twice; the first one counts");
+    }
+
+    /// Makes two of each record but of `none`, the second one before the first.
+    struct Double;
+
+    #[async_trait]
+    impl Stage for Double {
+        fn name(&self) -> &str {
+            "double"
+        }
+
+        async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
+            let of = |record: Record| {
+                let made = |part: &str| {
+                    let entry =
+                        record.entry.as_ref().map_or_else(|| part.to_owned(), |entry| format!("{entry}.{part}"));
+                    Record { entry: Some(entry), ..record.clone() }
+                };
+                if record.item.key == "none" { vec![] } else { vec![made("2"), made("1")] }
+            };
+            records.into_iter().flat_map(of).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_stage_makes_of_a_record_stands_where_that_one_stood_and_is_known_to_be_its_work() {
+        let stages: [Box<dyn Stage>; 3] = [Box::new(Double), Box::new(Odd), Box::new(Double)];
+        let mut passage = Passage::new(&stages, None, records(&["A", "none", "bad", "B"]));
+        passage.go(Instant::now()).await;
+        let Passed { records, made, .. } = passage.end();
+        let entries: Vec<_> = records
+            .iter()
+            .map(|record| format!("{}/{}", record.item.key, record.entry.as_deref().unwrap_or_default()))
+            .collect();
+        assert_eq!(entries, ["A/1.2", "A/1.1", "A/2.2", "A/2.1", "bad/2", "bad/1", "B/1.2", "B/1.1", "B/2.2", "B/2.1"]);
+        let keys = |stage: usize| made[stage].iter().filter_map(|made| made.entry.as_deref()).collect::<Vec<_>>();
+        assert_eq!(keys(0), ["2", "1", "2", "1", "2", "1"]);
+        assert!(keys(1).is_empty(), "it made none of others");
+        assert_eq!(keys(2).len(), 8);
     }
 
     #[tokio::test]

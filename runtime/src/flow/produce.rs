@@ -10,7 +10,7 @@ use crate::component::Given;
 use crate::doors::Queue;
 use crate::error::Error;
 use crate::record::{Item, Record};
-use crate::run::{CHUNK_BYTES, CHUNK_ITEMS, Chunk, Message, PENDING_BYTES, RunId, SEND_BYTES, SEND_MESSAGES};
+use crate::run::{CHUNK_BYTES, Chunk, Message, PENDING_BYTES, RunId, SEND_BYTES, SEND_MESSAGES};
 use crate::state::{Begun, Progress};
 
 /// What is left of an invocation when a producer stops on its own, so that it can still write down where.
@@ -40,8 +40,9 @@ impl Produced {
 }
 
 /// Chunks that are sent in one call.
-#[derive(Default)]
 struct Batch {
+    /// Items of a chunk, at most.
+    most: usize,
     /// The source of them all.
     source: usize,
     chunks: Vec<Vec<Record>>,
@@ -52,6 +53,10 @@ struct Batch {
 }
 
 impl Batch {
+    fn of(most: usize) -> Self {
+        Self { most, source: 0, chunks: Vec::new(), bytes: [0; 3], after: String::new() }
+    }
+
     /// Whether there is room for a record of this source and size.
     fn takes(&self, source: usize, record: &Record, size: usize) -> bool {
         let [_, all, keys] = self.bytes;
@@ -62,7 +67,7 @@ impl Batch {
 
     /// Whether a record of this size needs another chunk than the last one.
     fn is_full(&self, size: usize) -> bool {
-        self.chunks.last().is_none_or(|last| last.len() == CHUNK_ITEMS || self.bytes[0] + size > CHUNK_BYTES)
+        self.chunks.last().is_none_or(|last| last.len() >= self.most || self.bytes[0] + size > CHUNK_BYTES)
     }
 
     fn add(&mut self, source: usize, record: Record, size: usize, after: String) {
@@ -95,7 +100,7 @@ impl Running {
             Begun::GoOn(progress) => self.go_on(run, progress).await?,
             Begun::Fresh | Begun::Held(_) => Progress::default(),
         };
-        let mut batch = Batch::default();
+        let mut batch = Batch::of(self.chunk_items);
         loop {
             let read = self.read(run, &mut progress.source, &batch).await?;
             let ended = read.is_none();
@@ -103,7 +108,14 @@ impl Running {
                 if !ended && Instant::now() >= stop {
                     return Err(self.incomplete(run, owner, &progress).await);
                 }
-                self.flush(run, owner, &mut progress, std::mem::take(&mut batch), ended).await?;
+                self.flush(
+                    run,
+                    owner,
+                    &mut progress,
+                    std::mem::replace(&mut batch, Batch::of(self.chunk_items)),
+                    ended,
+                )
+                .await?;
             }
             let Some((source, record, size)) = read else { return Ok(Produced::of(&progress)) };
             let after = self.sources[source].1.cursor();
@@ -292,6 +304,7 @@ fn fitted(record: &mut Record) -> usize {
 mod tests {
     use super::*;
     use crate::component::Source;
+    use crate::run::CHUNK_ITEMS;
     use async_trait::async_trait;
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -345,6 +358,7 @@ mod tests {
             stages: vec![],
             out: Out::Queue(queue.clone()),
             state: None,
+            chunk_items: CHUNK_ITEMS,
             sent: 0,
         };
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");

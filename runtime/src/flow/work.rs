@@ -13,8 +13,8 @@ use super::{Named, Out, Running, Span, onward};
 use crate::component::Sink;
 use crate::error::Error;
 use crate::fetch::backoff;
-use crate::record::{Failure, Record};
-use crate::run::{Chunk, Message};
+use crate::record::{Failure, Identity, Record};
+use crate::run::{Chunk, Message, RunId};
 use crate::state::{Counts, Standing};
 
 /// How often records that may still succeed go through the stages again within one delivery, at most.
@@ -110,11 +110,12 @@ impl Running {
             }
             took = before.took;
         }
+        let items =
+            message.records.iter().map(|record| (&record.source, &record.item.key)).collect::<BTreeSet<_>>().len();
         let mut passage = Passage::new(&self.stages, self.state.as_ref(), message.records);
         self.settle(&mut passage, &delivery).await;
-        let Passed { records, reused, saving, spans } = passage.end();
+        let Passed { records, reused, saving, spans, made } = passage.end();
         worked.spans = spans;
-        let items = records.len() as u64;
         let unsettled = |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
         if !delivery.last
             && let Some(failure) = records.iter().find(unsettled).and_then(|record| record.failure.clone())
@@ -130,7 +131,9 @@ impl Running {
             Out::Queue(queue) => {
                 worked.forgotten = saved(saving).await;
                 let last = self.stages.last().map(|stage| stage.name());
-                return onward::send(queue.as_ref(), chunk, records, last).await;
+                let run = chunk.run.clone();
+                onward::send(queue.as_ref(), chunk, records, last).await?;
+                return self.settled(&run, &made).await;
             }
             Out::Sinks(sinks) => sinks,
         };
@@ -152,16 +155,25 @@ impl Running {
             worked.spans.push(span);
         }
         let failed = records.iter().filter(|record| record.failure.is_some()).count() as u64;
-        worked.counts = Counts { items, records: records.len() as u64 - failed, failed, reused };
+        worked.counts = Counts { items: items as u64, records: records.len() as u64 - failed, failed, reused };
         worked.records = records;
         match &self.state {
             Some(state) if worked.failures.is_empty() => {
+                self.settled(&chunk.run, &made).await?;
                 let standing = state.done(&chunk, worked.counts).await?;
                 self.end(&chunk, standing, sinks, worked).await
             }
             Some(state) if !now.is_empty() => state.took(&chunk, &now).await,
             _ => Ok(()),
         }
+    }
+
+    /// Tells each stage that what it made of others is where it belongs.
+    async fn settled(&self, run: &RunId, made: &[Vec<Identity>]) -> Result<(), Error> {
+        for (stage, made) in self.stages.iter().zip(made).filter(|(_, made)| !made.is_empty()) {
+            stage.settled(run, made).await?;
+        }
+        Ok(())
     }
 
     /// Takes records through the stages until each is settled, or the time is over.

@@ -64,17 +64,17 @@ mod tests {
         let whole = within(&record, 10_000).expect("fits");
         assert_eq!(whole, (serde_json::to_string(&record).expect("JSON"), false));
 
-        let read = |most| {
-            let (body, short) = within(&record, most).expect("fits");
+        let read = |record: &Record, most| {
+            let (body, short) = within(record, most).expect("fits");
             assert!(body.len() <= most && short);
             serde_json::from_str::<Record>(&body).expect("a record")
         };
-        let (texts, lists) = (read(2_000), read(500));
+        let (texts, lists) = (read(&record, 2_000), read(&record, 500));
         assert_eq!(texts.text.expect("a text").body, "");
         assert_eq!(texts.findings, record.findings);
         assert_eq!((lists.findings[0].entities.len(), lists.findings[0].label), (0, record.findings[0].label));
         record.item.labels = [("note".to_owned(), "x".repeat(1_000))].into();
-        let bare = read(500);
+        let bare = read(&record, 500);
         assert_eq!((bare.item.labels.len(), bare.item.key.as_str()), (0, "Apple"));
         let said = within(&record, 50).expect_err("too long").message;
         assert_eq!(said, "a record has more than 50 bytes even without its texts");

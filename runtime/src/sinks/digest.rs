@@ -41,6 +41,9 @@ pub(super) struct Told {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Line {
     item: String,
+    /// Of an entry: what it is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
     source: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     label: Option<Label>,
@@ -57,8 +60,10 @@ impl Told {
     pub(super) fn of(records: &[(&Record, Option<Label>)]) -> Self {
         let line = |(record, before): &(&Record, Option<Label>)| {
             let finding = record.finding();
+            let title = || record.text.as_ref()?.title.as_deref();
             Line {
                 item: plain(&record.item.key),
+                title: record.entry.as_ref().and_then(|_| title()).map(plain),
                 source: plain(&record.source),
                 label: finding.and_then(|finding| finding.label),
                 score: finding.and_then(|finding| finding.score),
@@ -136,6 +141,9 @@ fn items(count: u64) -> String {
 impl Line {
     fn words(&self, with_source: bool) -> String {
         let mut words = self.item.clone();
+        if let Some(title) = &self.title {
+            let _ = write!(words, ", \u{201c}{title}\u{201d}");
+        }
         if with_source {
             let _ = write!(words, " ({})", self.source);
         }

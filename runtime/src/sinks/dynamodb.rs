@@ -16,7 +16,8 @@ use crate::record::Record;
 use crate::run::Chunk;
 use crate::values::{Name, Within};
 
-/// Rows by item and run. The same chunk again puts the same rows again.
+/// Rows by item and run, and by entry where a stage makes several records of an item. The same chunk again puts the same
+/// rows again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -87,7 +88,7 @@ impl Sink for Table {
         let mut seen = HashSet::new();
         let rows = records
             .iter()
-            .filter(|record| seen.insert((&record.item.key, &record.run)))
+            .filter(|record| seen.insert((&record.item.key, &record.run, &record.entry)))
             .map(|record| row(record, self.expires(chunk)))
             .collect::<Result<_, _>>()?;
         self.table.put(rows).await
@@ -99,7 +100,12 @@ fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
     let unwritable = |error| Error::permanent("record_unwritable", format!("the record cannot be written: {error}"));
     let mut row = Row::new();
     row.insert("item".into(), json!(record.item.key));
-    row.insert("run".into(), json!(record.run));
+    // Entries of a run lie behind one another, below the run's own name.
+    let sort = record.entry.as_ref().map_or_else(|| record.run.clone(), |entry| format!("{}#{entry}", record.run));
+    row.insert("run".into(), json!(sort));
+    if let Some(entry) = &record.entry {
+        row.insert("entry".into(), json!(entry));
+    }
     row.insert("source".into(), json!(record.source));
     if let Some(finding) = record.finding() {
         row.insert("label".into(), json!(finding.label));

@@ -38,9 +38,13 @@ pub(super) const JSONL_COLUMNS: &[(&str, &str)] = &[
         "item",
         "struct<key:string,title:string,feed:string,language:string,url:string,text:string,labels:map<string,string>>",
     ),
+    ("entry", "string"),
     (
         "text",
-        "struct<body:string,language:string,source:string,title:string,url:string,revision:bigint,licence:string>",
+        concat!(
+            "struct<body:string,language:string,source:string,title:string,url:string,published:string,",
+            "revision:bigint,licence:string>",
+        ),
     ),
     (
         "findings",
@@ -67,6 +71,7 @@ pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
     ("run", "string"),
     ("source", "string"),
     ("item", "string"),
+    ("entry", "string"),
     ("title", "string"),
     ("stage", "string"),
     ("engine", "string"),
@@ -75,6 +80,7 @@ pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
     ("coverage", "string"),
     ("text_source", "string"),
     ("url", "string"),
+    ("published", "string"),
     ("failure", "string"),
     ("message", "string"),
 ];
@@ -98,13 +104,14 @@ pub(super) fn csv(records: &[Record]) -> Result<Vec<u8>, Error> {
     sheet.into_inner().map_err(|error| unwritable(&error.error()))
 }
 
-fn row(record: &Record, finding: Option<&Finding>) -> [String; 13] {
+fn row(record: &Record, finding: Option<&Finding>) -> [String; 15] {
     let text = record.text.as_ref();
     let failure = record.failure.as_ref();
     [
         record.run.clone(),
         record.source.clone(),
         record.item.key.clone(),
+        record.entry.clone().unwrap_or_default(),
         text.and_then(|text| text.title.clone()).unwrap_or_default(),
         finding.map(|finding| finding.stage.clone()).unwrap_or_default(),
         finding.map(|finding| finding.engine.clone()).unwrap_or_default(),
@@ -113,6 +120,7 @@ fn row(record: &Record, finding: Option<&Finding>) -> [String; 13] {
         finding.map(|finding| finding.coverage.to_string()).unwrap_or_default(),
         text.map(|text| text.source.clone()).unwrap_or_default(),
         text.and_then(|text| text.url.clone()).unwrap_or_default(),
+        text.and_then(|text| text.published.clone()).unwrap_or_default(),
         failure.map(|failure| failure.error.code.clone()).unwrap_or_default(),
         failure.map(|failure| failure.error.message.clone()).unwrap_or_default(),
     ]
@@ -265,12 +273,14 @@ mod tests {
                 text: Some(text()),
                 labels: [(text(), text())].into(),
             },
+            entry: Some(text()),
             text: Some(crate::record::Text {
                 body: text(),
                 language: Some(text()),
                 source: text(),
                 title: Some(text()),
                 url: Some(text()),
+                published: Some(text()),
                 revision: Some(1),
                 licence: Some(text()),
             }),

@@ -127,6 +127,10 @@ fn post(record: &Record) -> Result<Post, Error> {
     if short {
         attributes.push(("shortened", "true".into()));
     }
-    let key = format!("{}/{}/{}", record.run, record.source, record.item.key);
+    let mut key = format!("{}/{}/{}", record.run, record.source, record.item.key);
+    if let Some(entry) = &record.entry {
+        key.push('/');
+        key.push_str(entry);
+    }
     Ok(Post { key, subject: None, body, attributes })
 }

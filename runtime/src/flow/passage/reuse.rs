@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
-use crate::record::{Finding, Record};
+use crate::record::{Finding, Identity, Record};
 use crate::state::State;
 
 /// For how long a finding is remembered, in days: a quarter, after which few texts are still what they were.
@@ -25,8 +25,8 @@ struct Kept {
 /// What is known of the texts of some records before a stage is asked.
 pub(super) struct Known<'a> {
     stage: &'a str,
-    /// The key of each record, by source and item.
-    keys: HashMap<(String, String), String>,
+    /// The key of each record.
+    keys: HashMap<Identity, String>,
     kept: BTreeMap<String, String>,
     /// Records whose text another one in the chunk has too.
     same: HashMap<String, Vec<Record>>,
@@ -44,7 +44,7 @@ impl<'a> Known<'a> {
         records: &[Record],
     ) -> Result<Self, Error> {
         let keys: HashMap<_, _> =
-            records.iter().filter_map(|record| Some((super::identity(record), key(paid, record)?))).collect();
+            records.iter().filter_map(|record| Some((record.identity(), key(paid, record)?))).collect();
         let mut asked: Vec<String> = keys.values().cloned().collect();
         asked.sort_unstable();
         asked.dedup();
@@ -56,7 +56,7 @@ impl<'a> Known<'a> {
     pub(super) fn give(&mut self, records: Vec<Record>) -> (Vec<Record>, Vec<Record>) {
         let (mut all, mut ask) = (Vec::new(), Vec::new());
         for mut record in records {
-            let key = self.keys.get(&super::identity(&record)).cloned();
+            let key = self.keys.get(&record.identity()).cloned();
             let kept = key.as_ref().and_then(|key| serde_json::from_str::<Kept>(self.kept.get(key)?).ok());
             match (kept, key) {
                 (Some(kept), _) => {
@@ -80,7 +80,7 @@ impl<'a> Known<'a> {
     pub(super) fn share(&mut self, mut records: Vec<Record>) -> Vec<Record> {
         for place in 0..records.len() {
             let record = &records[place];
-            let Some(key) = self.keys.get(&super::identity(record)) else { continue };
+            let Some(key) = self.keys.get(&record.identity()) else { continue };
             let (kept, failure) = (self.of(record), record.failure.clone());
             for mut other in self.same.remove(key).unwrap_or_default() {
                 match &kept {
@@ -97,7 +97,7 @@ impl<'a> Known<'a> {
     pub(super) fn fresh(&self, records: &[Record]) -> Vec<(String, String)> {
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         for record in records {
-            if let Some(key) = self.keys.get(&super::identity(record)).filter(|key| !self.kept.contains_key(*key))
+            if let Some(key) = self.keys.get(&record.identity()).filter(|key| !self.kept.contains_key(*key))
                 && let Some(Ok(value)) = self.of(record).map(|kept| serde_json::to_string(&kept))
             {
                 values.insert(key.clone(), value);

@@ -199,6 +199,7 @@ fn texts(batch: &Batch, told: Result<Pages, Error>, endpoint: Option<&HttpUrl>) 
             title: Some(found.title),
             revision: found.revision,
             licence: Some(LICENCE.into()),
+            published: None,
         })
     };
     batch
