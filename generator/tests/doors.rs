@@ -492,7 +492,7 @@ fn an_object_is_put_with_its_kind_and_a_file_is_read_from_memory_or_disk() {
         // Twice: each opening starts at the start.
         for _ in 0..2 {
             let mut read = Vec::new();
-            block_on(document.open()).expect("opened").read_to_end(&mut read).expect("read");
+            block_on(document.open()).expect("opened").reader.read_to_end(&mut read).expect("read");
             assert!(read == body, "{megabytes} MiB differ");
         }
     }

@@ -128,6 +128,14 @@ pub trait Secret: Send + Sync {
     async fn read(&self) -> Result<String, Error>;
 }
 
+/// A file that is open.
+pub struct Content {
+    /// Reads it from its start.
+    pub reader: Box<dyn Read + Send + Sync>,
+    /// Which edition of the file it is; nothing where nobody will ask.
+    pub edition: String,
+}
+
 /// A file that belongs to the pipeline.
 #[async_trait]
 pub trait Document: Send + Sync {
@@ -135,7 +143,7 @@ pub trait Document: Send + Sync {
     ///
     /// # Errors
     /// What keeps it from being read.
-    async fn open(&self) -> Result<Box<dyn Read + Send + Sync>, Error>;
+    async fn open(&self) -> Result<Content, Error>;
 }
 
 /// All doors of a place where functions run.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
-use fanggen_runtime::doors::{Bucket, Document, Doors, Found, Queue, Row, Rows, Scan, Scanned};
+use fanggen_runtime::doors::{Bucket, Content, Document, Doors, Found, Queue, Row, Rows, Scan, Scanned};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
 use fanggen_runtime::record::Item;
@@ -208,10 +208,10 @@ struct Local {
 
 #[async_trait]
 impl Document for Local {
-    async fn open(&self) -> Result<Box<dyn Read + Send + Sync>, Error> {
+    async fn open(&self) -> Result<Content, Error> {
         let file = File::open(self.root.join(&self.path))
             .map_err(|error| Error::permanent("file_unreadable", format!("`{}`: {error}", self.path)))?;
-        Ok(Box::new(std::io::BufReader::new(file)))
+        Ok(Content { reader: Box::new(std::io::BufReader::new(file)), edition: String::new() })
     }
 }
 

@@ -10,7 +10,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::call::failed;
-use crate::doors::{Bucket, Document};
+use crate::doors::{Bucket, Content, Document};
 use crate::error::Error;
 
 /// Above so many bytes a file is read from the disk and not from memory.
@@ -65,11 +65,22 @@ pub struct Object {
 
 #[async_trait]
 impl Document for Object {
-    async fn open(&self) -> Result<Box<dyn Read + Send + Sync>, Error> {
+    async fn open(&self) -> Result<Content, Error> {
         const ACTION: &str = "s3:GetObject";
         let place = format!("s3://{}/{}", self.store.bucket, self.key);
         let call = self.store.client.get_object().bucket(&self.store.bucket).key(&self.key);
-        let answer = call.send().await.map_err(|error| failed(ACTION, &place, error))?;
+        let answer = call.send().await.map_err(|error| {
+            let mut error = failed(ACTION, &place, error);
+            if error.code == "access_denied" {
+                // To whom the bucket may not be listed, S3 does not say that there is no such object
+                // (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>).
+                error
+                    .message
+                    .push_str("; S3 says the same of an object that is not there: `fanggen apply` puts it there");
+            }
+            error
+        })?;
+        let edition = answer.e_tag.unwrap_or_default();
         let length = answer.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
         if length > ON_DISK {
             let words = format!(
@@ -89,14 +100,14 @@ impl Document for Object {
             while let Some(part) = body.try_next().await.map_err(|error| broken(&error))? {
                 bytes.extend_from_slice(&part);
             }
-            return Ok(Box::new(Cursor::new(bytes)));
+            return Ok(Content { reader: Box::new(Cursor::new(bytes)), edition });
         }
         let mut file = nameless(&std::env::temp_dir()).map_err(full)?;
         while let Some(part) = body.try_next().await.map_err(|error| broken(&error))? {
             file.write_all(&part).map_err(full)?;
         }
         file.seek(SeekFrom::Start(0)).map_err(full)?;
-        Ok(Box::new(file))
+        Ok(Content { reader: Box::new(file), edition })
     }
 }
 

@@ -30,6 +30,7 @@ fn unfit(path: &str) -> Option<(String, String)> {
 /// The count of items that a cursor of a source in memory or in a file stands for.
 fn offset(cursor: &str) -> Result<usize, crate::error::Error> {
     cursor.parse().map_err(|_| {
-        crate::error::Error::permanent("cursor_unreadable", format!("`{cursor}` is not a cursor of this source"))
+        let words = "where the run stood in this source was written by other code: the next run begins anew";
+        crate::error::Error::permanent("cursor_unreadable", words)
     })
 }

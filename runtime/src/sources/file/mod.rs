@@ -80,7 +80,7 @@ impl Component for File {
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let file = doors.file(binding.on.as_deref(), self.path.as_str())?;
         let form = Form { path: self.path.to_string(), key: self.key.to_string(), columns: self.columns.clone() };
-        Ok(Opened::Source(Box::new(Reader { file, rows: None, form, from: 0, read: 0 })))
+        Ok(Opened::Source(Box::new(Reader { file, rows: None, form, from: 0, read: 0, edition: None })))
     }
 }
 
@@ -164,15 +164,34 @@ struct Reader {
     from: usize,
     /// The rows that are behind.
     read: usize,
+    /// The edition that rows are counted in, once it is known.
+    edition: Option<String>,
+}
+
+impl Reader {
+    /// Opens the file. Where another edition was begun, its rows are not those that were counted: to go on among them would
+    /// lose items, or send some twice.
+    async fn open(&mut self) -> Result<Rows, Error> {
+        let content = self.file.open().await?;
+        if self.edition.as_ref().is_some_and(|edition| *edition != content.edition) {
+            let words = format!(
+                "`{}` was changed after the run had begun with it: this run stays incomplete, and the next one reads it anew",
+                self.form.path
+            );
+            return Err(Error::permanent("source_changed", words));
+        }
+        self.edition = Some(content.edition);
+        Rows::of(&self.form, content.reader)
+    }
 }
 
 #[async_trait]
 impl Source for Reader {
     async fn next(&mut self) -> Result<Option<Given>, Error> {
-        let rows = match &mut self.rows {
-            Some(rows) => rows,
-            None => self.rows.insert(Rows::of(&self.form, self.file.open().await?)?),
-        };
+        if self.rows.is_none() {
+            self.rows = Some(self.open().await?);
+        }
+        let Some(rows) = &mut self.rows else { return Ok(None) };
         loop {
             let Some((line, row)) = rows.next(&self.form)? else { return Ok(None) };
             self.read += 1;
@@ -188,16 +207,72 @@ impl Source for Reader {
     }
 
     fn cursor(&self) -> String {
-        self.read.max(self.from).to_string()
+        let edition = self.edition.as_deref().unwrap_or_default();
+        format!("{} {edition}", self.read.max(self.from)).trim_end().to_owned()
     }
 
     fn resume(&mut self, cursor: &str) -> Result<(), Error> {
-        self.from = super::offset(cursor)?;
-        if self.from < self.read {
+        let (rows, edition) = cursor.split_once(' ').map_or((cursor, None), |(rows, edition)| (rows, Some(edition)));
+        self.from = super::offset(rows)?;
+        let edition = edition.map(str::to_owned);
+        let other = std::mem::replace(&mut self.edition, edition) != self.edition;
+        if other || self.from < self.read {
             // What lies behind is read again from the start.
             (self.rows, self.read) = (None, 0);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::doors::Content;
+
+    /// A file that somebody may change: its edition, and its text.
+    struct Changing(Mutex<(&'static str, &'static str)>);
+
+    #[async_trait]
+    impl Document for Changing {
+        async fn open(&self) -> Result<Content, Error> {
+            let (edition, text) = *self.0.lock().expect("no panic");
+            Ok(Content { reader: Box::new(text.as_bytes()), edition: edition.into() })
+        }
+    }
+
+    fn reader(file: &Arc<Changing>) -> Reader {
+        let form = Form { path: "a.csv".into(), key: "name".into(), columns: Columns::default() };
+        let file: Arc<dyn Document> = file.clone();
+        Reader { file, rows: None, form, from: 0, read: 0, edition: None }
+    }
+
+    async fn next(reader: &mut Reader) -> Result<Option<String>, String> {
+        reader.next().await.map(|given| given.map(|(item, _)| item.key)).map_err(|error| error.code)
+    }
+
+    #[tokio::test]
+    async fn a_run_goes_on_in_the_edition_that_it_was_begun_with_and_in_no_other() {
+        let file = Arc::new(Changing(Mutex::new(("\"1\"", "name\nA\nB\nC\n"))));
+        let mut first = reader(&file);
+        assert_eq!(next(&mut first).await, Ok(Some("A".into())));
+        let cursor = first.cursor();
+        let mut other = reader(&file);
+        other.resume(&cursor).expect("a cursor");
+        assert_eq!(next(&mut other).await, Ok(Some("B".into())));
+        other.resume(&cursor).expect("a cursor");
+        assert_eq!((next(&mut other).await, other.cursor()), (Ok(Some("B".into())), "2 \"1\"".into()));
+
+        *file.0.lock().expect("no panic") = ("\"2\"", "name\nZ\nA\nB\nC\n");
+        let mut late = reader(&file);
+        late.resume(&cursor).expect("a cursor");
+        assert_eq!(next(&mut late).await, Err("source_changed".into()));
+        // Whoever has read the new edition already does not go on in it either.
+        let mut begun = reader(&file);
+        assert_eq!(next(&mut begun).await, Ok(Some("Z".into())));
+        begun.resume(&cursor).expect("a cursor");
+        assert_eq!(next(&mut begun).await, Err("source_changed".into()));
     }
 }
 
