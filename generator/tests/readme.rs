@@ -23,13 +23,17 @@ use fanggen_runtime::kinds;
 use project::{Project, workspace};
 use readme::{blocks, run_again};
 
-/// Every README whose commands are run, with the folder of the project that they are run in.
-const READMES: [(&str, &str); 4] = [
-    ("README.md", ""),
-    ("examples/fang/README.md", "examples/fang"),
-    ("examples/reviews/README.md", "examples/reviews"),
-    ("examples/tickets/README.md", "examples/tickets"),
-];
+/// Every folder with a README whose commands are run there: the root, and each example.
+fn folders() -> Vec<String> {
+    let entries = fs::read_dir(workspace().join("examples")).expect("the examples");
+    let folders = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_dir());
+    let mut folders: Vec<_> =
+        folders.map(|entry| format!("examples/{}", entry.file_name().to_string_lossy())).collect();
+    folders.sort();
+    assert!(folders.len() >= 3, "{folders:?}");
+    folders.insert(0, String::new());
+    folders
+}
 
 /// Accepts what is printed now: run with this set to 1.
 const UPDATE: &str = "UPDATE_SNAPSHOTS";
@@ -40,8 +44,10 @@ fn accepts() -> bool {
 
 #[test]
 fn the_commands_print_what_the_readmes_show_and_the_table_is_that_of_the_kinds() {
-    for (path, folder) in READMES {
-        let file = workspace().join(path);
+    for folder in folders() {
+        let folder = folder.as_str();
+        let file = workspace().join(folder).join("README.md");
+        let path = file.display();
         let readme = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
         let project = Project::root();
         let environment = if folder.is_empty() { account(&project) } else { Vec::new() };
@@ -125,12 +131,13 @@ fn with_table(readme: &str) -> String {
 /// Every file that a README links to is there.
 #[test]
 fn links_lead_somewhere() {
-    for (path, folder) in READMES {
-        let readme = fs::read_to_string(workspace().join(path)).expect("a README");
+    for folder in folders() {
+        let path = workspace().join(&folder).join("README.md");
+        let readme = fs::read_to_string(&path).expect("a README");
         let link = regex_lite::Regex::new(r"\]\(([^)#]+)[^)]*\)").expect("a pattern");
         for target in link.captures_iter(&readme).map(|found| found[1].to_owned()) {
             if !target.starts_with("http") {
-                assert!(workspace().join(folder).join(&target).exists(), "{path} links to {target}");
+                assert!(workspace().join(&folder).join(&target).exists(), "{} links to {target}", path.display());
             }
         }
     }
