@@ -13,16 +13,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rendered::{CASES, Project, decoded, fanggen, good, lint, own, pipelines};
+use rendered::{CASES, Project, cases, decoded, good, lint};
 use serde_json::{Value, json};
 use similar::TextDiff;
-
-fn cases() -> Vec<(String, Project)> {
-    let cases = pipelines(Path::new(CASES));
-    assert!(cases.len() >= 12, "{} cases", cases.len());
-    let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
-    cases.iter().map(|path| (name(path), Project::copy(Path::new(CASES), path))).collect()
-}
 
 #[test]
 fn every_case_renders_as_accepted() {
@@ -73,12 +66,7 @@ fn the_linter_accepts_all_that_is_rendered() {
     let cases = cases();
     let mut templates: Vec<PathBuf> = cases.iter().flat_map(|(_, project)| project.render().templates()).collect();
     let out = tempfile::tempdir().expect("a folder");
-    for (place, file) in own().iter().enumerate() {
-        let folder = out.path().join(place.to_string());
-        let (file, shown) = (file.display().to_string(), folder.display().to_string());
-        good(&fanggen(out.path(), &["--file", &file, "render", "--out", &shown]));
-    }
-    templates.extend(rendered::files(out.path()).into_iter().filter(|path| path.ends_with("template.yaml")));
+    templates.extend(rendered::own_templates(out.path()));
     lint(&templates, &["--include-checks", "I"]);
 }
 

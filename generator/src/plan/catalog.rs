@@ -79,7 +79,7 @@ pub fn database(names: &Names, reasons: &mut Reasons) -> Database {
     Database {
         id: LogicalId::of("", "Database"),
         name: Text::Literal(name),
-        description: format!("Results of {}, read where they are in S3", names.of_part("").trim_end_matches('-')),
+        description: format!("Results of {}, read where they are in S3", names.stack()),
         path: "sinks".into(),
     }
 }

@@ -74,6 +74,10 @@ pub mod pages {
     pub const ATHENA_NAMES: &str = "https://docs.aws.amazon.com/athena/latest/ug/tables-databases-columns-names.html";
     /// Partitions that nobody has to add.
     pub const ATHENA_DAYS: &str = "https://docs.aws.amazon.com/athena/latest/ug/partition-projection.html";
+    /// How keys are turned over.
+    pub const KMS_ROTATION: &str = "https://docs.aws.amazon.com/kms/latest/developerguide/rotate-keys.html";
+    /// How keys are deleted.
+    pub const KMS_DELETION: &str = "https://docs.aws.amazon.com/kms/latest/developerguide/deleting-keys.html";
     /// Permissions no wider than needed.
     pub const LEAST: &str =
         "https://docs.aws.amazon.com/IAM/latest/UserGuide/best-practices.html#grant-least-privilege";

@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::config::mistake::Mistake;
 
 /// Characters of a name, by type (pages of the services' API references).
-const NAMES: [(&str, usize); 9] = [
+const NAMES: [(&str, usize); 10] = [
     ("AWS::S3::Bucket", 63),
     ("AWS::Lambda::Function", 64),
     ("AWS::IAM::Role", 64),
@@ -16,6 +16,7 @@ const NAMES: [(&str, usize); 9] = [
     ("AWS::SQS::Queue", 80),
     ("AWS::DynamoDB::Table", 255),
     ("AWS::Glue::Database", 255),
+    ("AWS::KMS::Alias", 256),
     ("AWS::SNS::Topic", 256),
     ("AWS::Logs::LogGroup", 512),
 ];

@@ -3,6 +3,7 @@
 mod catalog;
 mod explain;
 mod functions;
+mod key;
 mod limits;
 mod listened;
 mod pace;
@@ -11,6 +12,7 @@ mod roles;
 mod schedule;
 mod show;
 mod storage;
+mod suppressions;
 mod text;
 
 use std::collections::BTreeMap;
@@ -26,11 +28,13 @@ use crate::config::shape;
 pub use catalog::{CatalogTable, Column, Database};
 pub use explain::{Derived, Reasons};
 pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Variable};
+pub use key::Key;
 pub use listened::{Subscription, Topic};
 pub use queues::{Queue, Takes};
 pub use roles::{Role, Statement};
 pub use schedule::SchedulePlan;
 pub use storage::{Bucket, Table};
+pub use suppressions::{ACCEPTED, Accepted, Suppression};
 use text::ACCOUNT;
 pub use text::{LogicalId, Text};
 
@@ -82,6 +86,10 @@ pub struct Plan {
     pub roles: Vec<Role>,
     /// The log groups.
     pub log_groups: Vec<LogGroup>,
+    /// The customer key of all that it keeps, where the file asks for one.
+    pub key: Option<Key>,
+    /// Findings of a scanner that are accepted, by resource.
+    pub suppressions: BTreeMap<LogicalId, Vec<Suppression>>,
     /// The outputs of the stack, by name.
     pub outputs: BTreeMap<String, Output>,
     /// Derived values with their reasons.
@@ -166,12 +174,13 @@ impl Plan {
         let stores = storage::plan(pipeline, &names, &mut reasons);
         let shapes = shape::shapes(pipeline);
         let flow = functions::plan(pipeline, &names, &shapes, &stores.tables, &mut reasons);
+        let key = key::plan(pipeline, &names, &flow.log_groups, &mut reasons);
         let mut problems = Vec::new();
         let roles = roles::plan(pipeline, &names, &shapes, &flow, &stores.tables, &mut reasons, &mut problems);
         let mut plan = Self {
             pipeline: pipeline.head.name.to_string(),
             environment: pipeline.environment.clone(),
-            stack: names.of_part("").trim_end_matches('-').to_owned(),
+            stack: names.stack().to_owned(),
             description: pipeline.head.description.as_ref().map_or_else(
                 || format!("Pipeline {}, {}", pipeline.head.name, pipeline.environment),
                 ToString::to_string,
@@ -197,10 +206,13 @@ impl Plan {
             catalog: stores.catalog,
             roles,
             log_groups: flow.log_groups,
+            key,
+            suppressions: BTreeMap::new(),
             outputs: BTreeMap::new(),
             reasons,
         };
         plan.outputs = plan.outputs();
+        plan.suppressions = suppressions::of(&plan, pipeline);
         let look_alikes = plan.literals().any(|text| text.contains("${"));
         plan.look_alikes = look_alikes;
         limits::check(&plan, &mut problems);
@@ -272,10 +284,15 @@ impl Plan {
         });
         macro_rules! each {
             ($list:ident, $kind:literal) => {
-                self.$list.iter().map(|r| Resource { id: &r.id, kind: $kind, name: Some(&r.name), path: &r.path })
+                self.$list.iter().map(|r| Resource {
+                    id: &r.id,
+                    kind: $kind,
+                    name: Some(&r.name),
+                    path: r.path.as_ref(),
+                })
             };
             ($list:ident.$id:ident, $kind:literal) => {
-                self.$list.iter().map(|r| Resource { id: &r.$id, kind: $kind, name: None, path: &r.path })
+                self.$list.iter().map(|r| Resource { id: &r.$id, kind: $kind, name: None, path: r.path.as_ref() })
             };
         }
         one.chain(each!(functions, "AWS::Lambda::Function"))
@@ -293,6 +310,13 @@ impl Plan {
             .chain(each!(databases, "AWS::Glue::Database"))
             .chain(each!(catalog, "AWS::Glue::Table"))
             .chain(each!(roles, "AWS::IAM::Role"))
+            .chain(each!(key.id, "AWS::KMS::Key"))
+            .chain(self.key.iter().map(|key| Resource {
+                id: &key.alias,
+                kind: "AWS::KMS::Alias",
+                name: Some(&key.name),
+                path: key.path,
+            }))
     }
 
     /// How many resources the template has.
@@ -319,6 +343,12 @@ impl Names {
             region: pipeline.aws.region.to_string(),
             account: pipeline.aws.account.as_ref().map_or_else(|| ACCOUNT.to_owned(), ToString::to_string),
         }
+    }
+
+    /// The name of the whole.
+    #[must_use]
+    pub fn stack(&self) -> &str {
+        &self.prefix
     }
 
     /// The name of a part of the environment.

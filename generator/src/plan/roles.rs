@@ -1,6 +1,6 @@
 //! One role a function: each statement an exact action on an exact resource, with the line that asked for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use fanggen_runtime::component::{Scope, Store};
 use fanggen_runtime::tree::listed;
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::explain::{Reasons, pages};
 use super::functions::Flow;
+use super::key;
 use super::queues::queue_name;
 use super::storage::{self, Table};
 use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
@@ -26,8 +27,6 @@ pub struct Role {
     pub name: Text,
     /// The one service that may assume it.
     pub service: &'static str,
-    /// Whether that service says for which account it asks.
-    pub source_account: bool,
     /// The policy that bounds it.
     pub boundary: Option<String>,
     /// What it may do.
@@ -51,6 +50,9 @@ pub struct Statement {
     pub why: String,
     /// The path in `pipeline.toml` that asked for it.
     pub path: String,
+    /// Whether it is about what the pipeline itself keeps, and so encrypts with its key.
+    #[serde(skip)]
+    own: bool,
 }
 
 /// Plans the roles of all functions and of the schedule.
@@ -70,7 +72,6 @@ pub fn plan(
             id: LogicalId::of(&shape.name, "Role"),
             name: Text::physical(names.global(&shape.name)),
             service: "lambda.amazonaws.com",
-            source_account: false,
             boundary: boundary.clone(),
             statements: statements(pipeline, names, shape, tables),
             path: shape.path.clone(),
@@ -89,13 +90,20 @@ pub fn plan(
         &["sqs:SendMessage"],
         vec![arn("sqs", &queue_name(names, "schedule", true))],
     );
+    let mut statements = vec![invoke, dead];
+    if pipeline.data.kms {
+        // AWS names no condition for this: https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
+        let payload =
+            statement(key::PATH, "the Scheduler decrypts what the schedule sends", &["kms:Decrypt"], vec![key::arn()]);
+        statements.push(payload);
+        statements = keyed(statements);
+    }
     roles.push(Role {
         id: flow.schedule.role.clone(),
         name: Text::physical(names.global("schedule")),
         service: "scheduler.amazonaws.com",
-        source_account: true,
         boundary,
-        statements: vec![invoke, dead],
+        statements,
         path: "schedule".into(),
     });
     for role in &mut roles {
@@ -171,24 +179,61 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
     } else if shape.next.is_none() {
         components.extend(pipeline.sinks.iter().filter(|sink| !sink.kind.card.machine_only));
     }
+    if pipeline.data.kms {
+        all.push(through("lambda", key::PATH, "Lambda decrypts the function's settings", &["kms:Decrypt"]));
+    }
     for more in components.into_iter().flat_map(|component| derived(component, names)) {
         // Several may ask for the same: the first one's statement does for all of them.
         if !all.iter().any(|known| known.actions == more.actions && known.resources == more.resources) {
             all.push(more);
         }
     }
+    if pipeline.data.kms { keyed(all) } else { all }
+}
+
+/// Statements, and after them what they need of the key: what one of the same service asks for already is not repeated.
+fn keyed(mut all: Vec<Statement>) -> Vec<Statement> {
+    let mut more: Vec<(&str, BTreeSet<&str>, &Statement)> = Vec::new();
+    for statement in all.iter().filter(|statement| statement.own) {
+        let needs: Vec<_> = statement.actions.iter().filter_map(|action| key::needed(action)).collect();
+        let Some((service, _)) = needs.first() else { continue };
+        let actions: BTreeSet<&str> = needs.iter().flat_map(|(_, actions)| *actions).copied().collect();
+        if !more.iter().any(|(known, has, _)| known == service && has.is_superset(&actions)) {
+            more.retain(|(known, has, _)| known != service || !has.is_subset(&actions));
+            more.push((service, actions, statement));
+        }
+    }
+    let more: Vec<Statement> = more
+        .into_iter()
+        .map(|(service, actions, statement)| {
+            let why = format!("{}, under the key of {}", statement.why, key::PATH);
+            through(service, &statement.path, &why, &Vec::from_iter(actions))
+        })
+        .collect();
+    all.extend(more);
     all
+}
+
+/// What a service may do with the key in the name of the role.
+fn through(service: &str, path: &str, why: &str, actions: &[&str]) -> Statement {
+    let via = json!({ "Fn::Sub": key::via(service) });
+    Statement {
+        conditions: BTreeMap::from([("StringEquals".into(), BTreeMap::from([("kms:ViaService".into(), via)]))]),
+        ..statement(path, why, actions, vec![key::arn()])
+    }
 }
 
 /// The statements that a component's card asks for.
 fn derived(component: &Component, names: &Names) -> Vec<Statement> {
     let store: Option<Store> = component.settings.store(&component.name);
+    let existing = matches!(store, Some(Store::Existing(_)));
     let own = store.map(|store| storage::physical(names, &store).1);
     component
         .settings
         .permissions(&component.name)
         .into_iter()
         .filter_map(|permission| {
+            let foreign = matches!(permission.on, Scope::Named(_)) || existing && permission.on == Scope::Store;
             let (resource, why) = match permission.on {
                 Scope::Store => (own.clone()?, permission.why.to_owned()),
                 Scope::Objects(keys) => (format!("{}/{keys}", own.as_deref()?), permission.why.to_owned()),
@@ -196,7 +241,8 @@ fn derived(component: &Component, names: &Names) -> Vec<Statement> {
                 Scope::State => (storage::state_arn(names), permission.why.to_owned()),
                 Scope::Everything(because) => ("*".into(), format!("{}; {because}", permission.why)),
             };
-            Some(statement(&component.path, &why, &permission.actions, vec![Text::physical(resource)]))
+            let resources = vec![Text::physical(resource)];
+            Some(Statement { own: !foreign, ..statement(&component.path, &why, &permission.actions, resources) })
         })
         .collect()
 }
@@ -231,6 +277,7 @@ fn scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [Role], problem
                 .collect(),
             why: "asked for in the file".into(),
             path,
+            own: false,
         });
     }
 }
@@ -243,6 +290,7 @@ fn statement(path: &str, why: &str, actions: &[&str], resources: Vec<Text>) -> S
         conditions: BTreeMap::new(),
         why: why.to_owned(),
         path: path.to_owned(),
+        own: true,
     }
 }
 

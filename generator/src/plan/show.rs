@@ -64,6 +64,9 @@ impl fmt::Display for Plan {
             let columns = table.columns.len();
             writeln!(f, "├── catalog table {}  {columns} columns, by {}", table.name.plain(), table.day)?;
         }
+        if let Some(key) = &self.key {
+            writeln!(f, "├── key {}  turned over every year{}", key.name.plain(), kept(key.retain))?;
+        }
         for role in &self.roles {
             let (service, count) = (role.service, role.statements.len());
             writeln!(f, "├── role {}  for {service}, {count} statements", role.name.plain())?;

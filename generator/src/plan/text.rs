@@ -9,9 +9,11 @@ pub const ACCOUNT: &str = "${AWS::AccountId}";
 pub const PARTITION: &str = "${AWS::Partition}";
 /// Where the region goes.
 pub const REGION: &str = "${AWS::Region}";
+/// Where the domain of the partition goes: `amazonaws.com`, `amazonaws.com.cn`.
+pub const SUFFIX: &str = "${AWS::URLSuffix}";
 
 /// Pseudo parameters and how long they can become.
-const PLACES: [(&str, usize); 3] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14)];
+const PLACES: [(&str, usize); 4] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14), (SUFFIX, 16)];
 
 /// The URL of a queue, at its longest: `https://sqs.<region>.amazonaws.com.cn/<account>/<80 characters>`. The ARN of a
 /// topic is shorter: what stands before the name of its sink fits into the name of a role, too.

@@ -106,6 +106,24 @@ pub fn own() -> Vec<PathBuf> {
     all
 }
 
+/// The golden cases, by name, each in a project of its own.
+pub fn cases() -> Vec<(String, Project)> {
+    let cases = pipelines(Path::new(CASES));
+    assert!(cases.len() >= 12, "{} cases", cases.len());
+    let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
+    cases.iter().map(|path| (name(path), Project::copy(Path::new(CASES), path))).collect()
+}
+
+/// Renders the root's pipeline and all examples below a folder, and gives their templates.
+pub fn own_templates(out: &Path) -> Vec<PathBuf> {
+    for (place, file) in own().iter().enumerate() {
+        let folder = out.join(place.to_string());
+        let (file, shown) = (file.display().to_string(), folder.display().to_string());
+        good(&fanggen(out, &["--file", &file, "render", "--out", &shown]));
+    }
+    files(out).into_iter().filter(|path| path.ends_with("template.yaml")).collect()
+}
+
 /// Runs the binary in a folder.
 pub fn fanggen(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fanggen")).current_dir(folder).args(args).output().expect("fanggen starts")

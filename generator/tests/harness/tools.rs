@@ -18,6 +18,9 @@ use std::sync::OnceLock;
 const PINS: &[(&str, &str)] =
     &[("cfn-lint", "1.58.0"), ("check-jsonschema", "0.39.0"), ("ministack", "1.5.33"), ("taplo", "0.9.3")];
 
+/// The program that judges what is safe in a template: with other needs than the tools above, so kept apart.
+const CHECKOV: &str = "3.3.30";
+
 /// Written last into the environment: without it an installation was interrupted.
 const MARKER: &str = "ready";
 
@@ -34,6 +37,11 @@ pub fn check_jsonschema() -> PathBuf {
 /// The Python that has the emulator of AWS.
 pub fn ministack_python() -> PathBuf {
     tool("ministack").with_file_name("python")
+}
+
+/// The program that says what of a CloudFormation template a security reviewer would ask about.
+pub fn checkov() -> PathBuf {
+    alone("checkov", CHECKOV, "checkov")
 }
 
 /// The program that checks and formats TOML.

@@ -108,7 +108,6 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
 fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let set = [
         (pipeline.alarms.email.is_some(), ["alarms", "email"], "no alarm is rendered yet"),
-        (pipeline.data.kms, ["data", "kms"], "data is encrypted with the services' own keys so far"),
         (pipeline.budget.monthly_usd.is_some(), ["budget", "monthly_usd"], "no budget is rendered yet"),
     ];
     for (set, path, what) in set {

@@ -1,0 +1,133 @@
+//! The customer key of an environment, where `[data] kms` asks for one, and what each call needs of it.
+
+use serde::Serialize;
+
+use super::Names;
+use super::explain::{Reasons, pages};
+use super::functions::LogGroup;
+use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, SUFFIX, Text};
+use crate::config::pipeline::Pipeline;
+
+/// The setting that asks for the key.
+pub const PATH: &str = "data.kms";
+/// Days from the deletion of the key until it is gone: the most that KMS knows. It costs nothing meanwhile, and what
+/// DynamoDB keeps of a deleted table can still be read for most of its own 35 days.
+const WAITING_DAYS: u64 = 30;
+
+/// A key of the Key Management Service, with its alias.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Key {
+    /// Its name within the template.
+    pub id: LogicalId,
+    /// The alias, within the template.
+    pub alias: LogicalId,
+    /// The alias, by which people know it.
+    pub name: Text,
+    /// What it is, in a line.
+    pub description: String,
+    /// Days from its deletion until it is gone.
+    pub waiting_days: u64,
+    /// Who administers it: the account, in whose policies everything else is allowed.
+    pub account: Text,
+    /// CloudWatch Logs, which alone uses it in its own name.
+    pub logs: Text,
+    /// What that does with it.
+    pub logs_actions: Vec<&'static str>,
+    /// The log groups for which it may.
+    pub groups: Vec<Text>,
+    /// Whether it outlives the stack, as what is encrypted with it does.
+    pub retain: bool,
+    /// What asked for it.
+    pub path: &'static str,
+}
+
+/// The ARN of the key.
+pub fn arn() -> Text {
+    Text::Arn(id())
+}
+
+fn id() -> LogicalId {
+    LogicalId::of("", "Key")
+}
+
+/// The key, where there is one.
+pub fn plan(pipeline: &Pipeline, names: &Names, groups: &[LogGroup], reasons: &mut Reasons) -> Option<Key> {
+    pipeline.data.kms.then(|| {
+        let name = reasons.derive(
+            PATH,
+            "alias of the key",
+            format!("alias/{}", names.stack()),
+            "one key for all that the environment keeps; it is turned over every year, and what it was before still reads",
+            pages::KMS_ROTATION,
+        );
+        Key {
+            alias: id().with("Alias"),
+            id: id(),
+            name: Text::physical(name),
+            description: format!("All that {} keeps", names.stack()),
+            waiting_days: reasons.derive(
+                PATH,
+                "days from the key's deletion until it is gone (PendingWindowInDays)",
+                WAITING_DAYS,
+                "KMS's most, and without charge: time to notice that something is still encrypted with it",
+                pages::KMS_DELETION,
+            ),
+            account: Text::physical(format!("arn:{PARTITION}:iam::{ACCOUNT}:root")),
+            logs: Text::physical(format!("logs.{REGION}.{SUFFIX}")),
+            // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+            logs_actions: vec![
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:GenerateDataKeyWithoutPlaintext",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+            groups: (groups.iter())
+                .map(|group| {
+                    let name = group.name.plain();
+                    Text::physical(format!("arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{name}"))
+                })
+                .collect(),
+            retain: pipeline.data.retain,
+            path: PATH,
+        }
+    })
+}
+
+/// What a call to a service needs of the key with which the resource is encrypted; the service asks KMS in the caller's
+/// name. None where it needs nothing.
+pub fn needed(action: &str) -> Option<(&'static str, &'static [&'static str])> {
+    Some(match action {
+        // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
+        "sqs:SendMessage" => ("sqs", &["kms:Decrypt", "kms:GenerateDataKey"]),
+        "sqs:ReceiveMessage" => ("sqs", &["kms:Decrypt"]),
+        // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
+        "sns:Publish" => ("sns", &["kms:Decrypt", "kms:GenerateDataKey"]),
+        // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
+        "s3:PutObject" => ("s3", &["kms:GenerateDataKey"]),
+        "s3:GetObject" => ("s3", &["kms:Decrypt"]),
+        // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+        "dynamodb:BatchGetItem" | "dynamodb:GetItem" | "dynamodb:Query" | "dynamodb:Scan" => {
+            ("dynamodb", &["kms:Decrypt", "kms:DescribeKey"])
+        }
+        "dynamodb:BatchWriteItem" | "dynamodb:DeleteItem" | "dynamodb:PutItem" | "dynamodb:UpdateItem" => (
+            "dynamodb",
+            &[
+                "kms:Decrypt",
+                "kms:DescribeKey",
+                "kms:Encrypt",
+                "kms:GenerateDataKey",
+                "kms:ReEncryptFrom",
+                "kms:ReEncryptTo",
+            ],
+        ),
+        _ => return None,
+    })
+}
+
+/// The name by which KMS knows that a service asks for a caller (`kms:ViaService`).
+pub fn via(service: &str) -> String {
+    format!("{service}.{REGION}.{SUFFIX}")
+}
