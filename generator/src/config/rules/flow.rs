@@ -1,6 +1,6 @@
 //! Whether sources, stages and sinks make a pipeline: something in, a text before it is analysed, something kept.
 
-use fanggen_runtime::component::{Role, Store, TextFlow};
+use fanggen_runtime::component::{Role, TextFlow};
 use fanggen_runtime::tree::{Tree, Value};
 
 use crate::config::mistake::{Mistake, nearest};
@@ -86,20 +86,6 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
             mistakes.push(
                 Mistake::new("E014", span, format!("{whose} cannot work with these settings"), found).allowed(allowed),
             );
-        } else if let Some(Store::Existing(table)) = component.settings.store(&component.name) {
-            // A bare name is one of the pipeline's own region.
-            let here = pipeline.aws.region.as_str();
-            let there = table.split(':').nth(3).unwrap_or(here);
-            if here != there {
-                let span =
-                    super::entry(&component.tree, &["existing"]).map_or(&component.span, |entry| &entry.tree.span);
-                let title = format!("`{}` keeps its items in another region than the pipeline", component.name);
-                mistakes.push(
-                    Mistake::new("E015", span, title, format!("in `{there}`, and the pipeline is in `{here}`"))
-                        .allowed("a table in the region of the pipeline: a function asks its own region only")
-                        .help("set `aws.region`, or `existing` for each environment".to_owned()),
-                );
-            }
         }
     }
 }

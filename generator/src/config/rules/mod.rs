@@ -4,6 +4,7 @@ mod across;
 mod flow;
 mod iam;
 mod items;
+mod places;
 mod timing;
 
 use fanggen_runtime::component::{Card, Role};
@@ -30,6 +31,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     flow::check(pipeline, tree, mistakes);
     items::check(pipeline, mistakes);
     iam::check(pipeline, tree, mistakes);
+    places::check(pipeline, tree, mistakes);
 }
 
 /// The types of a role, of those that a Lambda can have, whose card fits.

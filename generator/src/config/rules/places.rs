@@ -1,0 +1,96 @@
+//! What belongs to others and is named by its ARN: a function reaches only what is in its own region and partition.
+
+use fanggen_runtime::component::{Scope, Store};
+use fanggen_runtime::tree::{Span, Tree, Value};
+
+use crate::config::mistake::Mistake;
+use crate::config::pipeline::{Component, Pipeline};
+
+/// Beginnings of the regions that are not of the partition `aws`, with their partitions
+/// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
+const PARTITIONS: [(&str, &str); 7] = [
+    ("cn-", "aws-cn"),
+    ("eusc-", "aws-eusc"),
+    ("us-gov-", "aws-us-gov"),
+    ("us-iso-", "aws-iso"),
+    ("us-isob-", "aws-iso-b"),
+    ("eu-isoe-", "aws-iso-e"),
+    ("us-isof-", "aws-iso-f"),
+];
+
+pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    let here = pipeline.aws.region.as_str();
+    for component in pipeline.components() {
+        for arn in foreign(component) {
+            let there = arn.split(':').nth(3).unwrap_or_default();
+            let (key, span) = written(component, &arn);
+            let whose = format!("`{}` of {} `{}`", key, component.kind.card.role.word(), component.name);
+            if !there.is_empty() && there != here {
+                let title = format!("{whose} is in another region than the pipeline");
+                mistakes.push(
+                    Mistake::new("E015", span, title, format!("in `{there}`, and the pipeline is in `{here}`"))
+                        .allowed("what is in the region of the pipeline: a function asks its own region only")
+                        .help(format!("set `aws.region`, or `{key}` for each environment")),
+                );
+            } else {
+                partition(&whose, &arn, here, span, mistakes);
+            }
+        }
+    }
+    if let (Some(arn), Some(entry)) =
+        (&pipeline.iam.permissions_boundary, super::entry(tree, &["iam", "permissions_boundary"]))
+    {
+        partition("the permissions boundary", arn.as_str(), here, &entry.tree.span, mistakes);
+    }
+    let scopes = super::entry(tree, &["iam", "scopes"]).map(|entry| &entry.tree.value);
+    // What is no ARN was said already, and left no scope to look at.
+    for (scope, tree) in pipeline.iam.scopes.iter().zip(scopes.into_iter().flat_map(list)) {
+        let written = super::entry(tree, &["resources"]).into_iter().flat_map(|entry| list(&entry.tree.value));
+        for (arn, tree) in scope.resources.iter().zip(written).filter(|(arn, _)| arn.as_str() != "*") {
+            partition("a resource of `iam.scopes`", arn.as_str(), here, &tree.span, mistakes);
+        }
+    }
+}
+
+fn list(value: &Value) -> &[Tree] {
+    if let Value::List(list) = value { list } else { &[] }
+}
+
+/// The ARNs of what a component uses and the pipeline does not make. A bare name is one of the pipeline's own region.
+fn foreign(component: &Component) -> Vec<String> {
+    let mut arns: Vec<String> = Vec::new();
+    if let Some(Store::Existing(table)) = component.settings.store(&component.name) {
+        arns.extend(Some(table).filter(|table| table.starts_with("arn:")));
+    }
+    let permissions = component.settings.permissions(&component.name);
+    arns.extend(permissions.into_iter().filter_map(|permission| match permission.on {
+        Scope::Named(arn) => Some(arn.to_string()),
+        _ => None,
+    }));
+    arns
+}
+
+/// The key under which a component has an ARN, and where that stands.
+fn written<'a>(component: &'a Component, arn: &str) -> (&'a str, &'a Span) {
+    let mut entries = component.tree.table().into_iter().flatten();
+    let found = entries.find(|(_, entry)| entry.tree.text() == Some(arn));
+    found.map_or(("type", &component.span), |(key, entry)| (key.as_str(), &entry.tree.span))
+}
+
+fn partition(whose: &str, arn: &str, region: &str, span: &Span, mistakes: &mut Vec<Mistake>) {
+    let other = PARTITIONS.iter().find(|(start, _)| region.starts_with(start));
+    let here = other.map_or("aws", |(_, partition)| partition);
+    let there = arn.split(':').nth(1).unwrap_or_default();
+    if here != there {
+        mistakes.push(
+            Mistake::new(
+                "E016",
+                span,
+                format!("{whose} is of another partition of AWS than the pipeline"),
+                format!("of `{there}`, and `{region}` is of `{here}`"),
+            )
+            .allowed("what is in the partition of the pipeline: nothing reaches from one into another")
+            .help(format!("write `arn:{here}:..`, or set `aws.region`")),
+        );
+    }
+}
