@@ -11,6 +11,7 @@ use super::count::Count;
 use super::deployment::Deployment;
 use super::doors::bucket::State;
 use super::doors::contents::{Contents, Held};
+use super::doors::keys::Keys;
 use super::doors::logs::Logs;
 use super::doors::table::Tables;
 use super::error::DeployError;
@@ -27,6 +28,7 @@ const SEEN_S: u64 = 90;
 const LOOK_MS: u64 = 500;
 
 const BUCKET: &str = "AWS::S3::Bucket";
+const KEY: &str = "AWS::KMS::Alias";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const LOGS: &str = "AWS::Logs::LogGroup";
 
@@ -134,6 +136,7 @@ impl Deployment<'_> {
             BUCKET => Contents::open(self.account, &self.caller.account).tags(&found.name).await?,
             TABLE => Tables::open(self.account).tags(&found.name).await?,
             LOGS => Logs::open(self.account).tags(&self.log_arn(&found.name)).await?,
+            KEY => Keys::open(self.account).tags(&found.name).await?,
             _ => return Ok(true),
         };
         Ok(self.tags().iter().all(|(key, value)| tags.get(key) == Some(value)))
@@ -281,6 +284,7 @@ impl Deployment<'_> {
         match found.kind.as_str() {
             TABLE => Tables::open(self.account).delete(&found.name).await?,
             LOGS => Logs::open(self.account).delete(&found.name).await?,
+            KEY => Keys::open(self.account).delete(&found.name).await?,
             BUCKET => {
                 let contents = Contents::open(self.account, &self.caller.account);
                 contents.empty(&found.name, &mut |_| {}).await?;

@@ -12,6 +12,7 @@ use super::doors::account::{Account, Identity};
 use super::doors::call::CallError;
 use super::doors::contents::Contents;
 use super::doors::functions::Functions;
+use super::doors::keys::Keys;
 use super::doors::logs::Logs;
 use super::doors::queues::Queues;
 use super::doors::roles::Roles;
@@ -48,6 +49,7 @@ impl Found {
         match self.kind.as_str() {
             "AWS::DynamoDB::Table" => "table",
             "AWS::IAM::Role" => "role",
+            "AWS::KMS::Alias" => "key",
             FUNCTION => "function",
             MAPPING => "event source mapping of",
             "AWS::Logs::LogGroup" => "log group",
@@ -69,6 +71,7 @@ impl fmt::Display for Found {
 /// All doors that are asked.
 struct Doors {
     functions: Functions,
+    keys: Keys,
     logs: Logs,
     queues: Queues,
     roles: Roles,
@@ -83,6 +86,7 @@ impl Doors {
     async fn there(&self, kind: &str, name: &str) -> Option<Result<bool, CallError>> {
         Some(match kind {
             "AWS::DynamoDB::Table" => self.tables.find(name).await.map(|found| found.is_some()),
+            "AWS::KMS::Alias" => self.keys.there(name).await,
             "AWS::IAM::Role" => self.roles.there(name).await,
             FUNCTION => self.functions.there(name).await,
             MAPPING => self.functions.mappings(name).await.map(|count| count > 0),
@@ -105,6 +109,7 @@ impl Doors {
 pub async fn look(manifest: &Manifest, caller: &Identity, account: &Account) -> Result<Vec<Found>, CallError> {
     let doors = Arc::new(Doors {
         functions: Functions::open(account),
+        keys: Keys::open(account),
         logs: Logs::open(account),
         queues: Queues::open(account),
         roles: Roles::open(account),

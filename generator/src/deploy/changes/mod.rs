@@ -94,7 +94,9 @@ struct Caller<'a> {
 impl Caller<'_> {
     /// What the pseudo parameters stand for.
     fn places(&self) -> BTreeMap<String, String> {
-        let all = [("AccountId", self.account), ("Partition", self.partition), ("Region", self.region)];
+        let suffix = crate::deploy::policy::suffix(self.partition);
+        let (account, partition, region) = (self.account, self.partition, self.region);
+        let all = [("AccountId", account), ("Partition", partition), ("Region", region), ("URLSuffix", suffix)];
         all.into_iter().map(|(name, value)| (format!("AWS::{name}"), value.to_owned())).collect()
     }
 }

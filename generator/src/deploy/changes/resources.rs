@@ -184,6 +184,7 @@ fn path(both: &Both<'_>, id: &str, kind: &str) -> Option<String> {
         }
         "AWS::SNS::TopicPolicy" => path(both, id.strip_suffix("Policy")?, "AWS::SNS::Topic"),
         "AWS::Glue::Database" => Some("sinks".to_owned()),
+        "AWS::KMS::Key" | "AWS::KMS::Alias" => Some("data.kms".to_owned()),
         _ => {
             let of_sinks = ["Queue", "QueuePolicy", "Topic", "Subscription", "Catalog"];
             let sink = of_sinks.iter().find_map(|ending| both.was.sink(id.strip_suffix(ending)?));

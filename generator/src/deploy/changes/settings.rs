@@ -107,6 +107,20 @@ fn translate(both: &Both<'_>, id: &str, was: &Definition, leaf: Leaf, gathered: 
         | ("Lambda::Function", ["Environment", "Variables", ..])
         | ("IAM::Role", ["Policies" | "AssumeRolePolicyDocument" | "ManagedPolicyArns", ..])
         | ("SQS::QueuePolicy" | "S3::BucketPolicy" | "SNS::TopicPolicy", ["PolicyDocument", ..]) => {}
+        ("SQS::Queue", ["SqsManagedSseEnabled"]) => {}
+        ("SQS::Queue" | "SNS::Topic", ["KmsMasterKeyId"])
+        | ("Lambda::Function" | "Scheduler::Schedule", ["KmsKeyArn"])
+        | ("Logs::LogGroup", ["KmsKeyId"])
+        | ("DynamoDB::Table", ["SSESpecification", ..])
+        | ("S3::Bucket", ["BucketEncryption", ..])
+            if is_keyed(&leaf.before) != is_keyed(&leaf.after) =>
+        {
+            put("data.kms", (Some(is_keyed(&leaf.before).into()), Some(is_keyed(&leaf.after).into())));
+        }
+        ("KMS::Key", ["KeyPolicy", ..]) => {
+            let (before, after) = leaf.map(log_groups);
+            gathered.derived("log groups that use it", &both.words(id), before, after, &[id]);
+        }
         ("DynamoDB::Table", ["DeletionProtectionEnabled"]) if retention_moves(both, id) => {}
         ("Lambda::Function", ["MemorySize"]) => put("functions.memory_mb", leaf.map(typed)),
         ("Lambda::Function", ["Timeout"]) => put("functions.timeout_s", leaf.map(typed)),
@@ -160,6 +174,23 @@ fn translate(both: &Both<'_>, id: &str, was: &Definition, leaf: Leaf, gathered: 
             None => put(&format!("{id}.{}", path.join(".")), leaf.map(typed)),
         },
     }
+}
+
+/// The log groups that a key's policy names.
+fn log_groups(statements: &Value) -> Value {
+    let named = statements.as_array().into_iter().flatten();
+    let arns =
+        named.filter_map(|one| one.pointer("/Condition/ArnEquals/kms:EncryptionContext:aws:logs:arn")?.as_array());
+    let last =
+        |arn: &Value| arn.to_string().trim_end_matches(['"', '}']).rsplit('/').next().unwrap_or_default().to_owned();
+    Value::from(arns.flatten().map(last).collect::<Vec<_>>().join(", "))
+}
+
+/// Whether a value names a customer key.
+fn is_keyed(value: &Option<Value>) -> bool {
+    value
+        .as_ref()
+        .is_some_and(|value| value.to_string().contains("Key.Arn") || value.to_string().contains(r#""Key","Arn""#))
 }
 
 /// Properties that the plan derives.

@@ -22,7 +22,7 @@ const fn kind(name: &'static str, noun: &'static str, plural: &'static str, endi
 }
 
 /// In the order in which they are counted.
-const KINDS: [Kind; 18] = [
+const KINDS: [Kind; 19] = [
     Kind { identity: &["Name"], ..kind("AWS::Scheduler::Schedule", "schedule", "schedules", "") },
     Kind { identity: &["FunctionName"], ..kind("AWS::Lambda::Function", "function", "functions", "Function") },
     Kind {
@@ -74,6 +74,10 @@ const KINDS: [Kind; 18] = [
     kind("AWS::S3::BucketPolicy", "bucket policy", "bucket policies", "Policy"),
     kind("AWS::CloudWatch::Alarm", "alarm", "alarms", "Alarm"),
     Kind { holds: Some("key"), ..kind("AWS::KMS::Key", "encryption key", "encryption keys", "Key") },
+    Kind {
+        identity: &["AliasName"],
+        ..kind("AWS::KMS::Alias", "name of the encryption key", "names of encryption keys", "KeyAlias")
+    },
 ];
 
 fn known(name: &str) -> Option<&'static Kind> {
@@ -132,7 +136,7 @@ pub fn words(
         name.map_or_else(|| owner(kind.ending), |name| short(name, stack, by))
     };
     match kind.ending {
-        "" => kind.noun.to_owned(),
+        "" | "Key" | "KeyAlias" => kind.noun.to_owned(),
         "Table" => format!("table {}", part("TableName")),
         "Bucket" => format!("bucket {}", part("BucketName")),
         "Function" => format!("function {}", owner("Function")),

@@ -22,6 +22,8 @@ pub enum On {
     Catalogued,
     /// The event source mappings of each function, whose ids are Lambda's own.
     Mappings,
+    /// The customer key, whose id is KMS's own; nothing where the template has none.
+    Keys,
     /// The stack.
     Stack,
     /// The artifact bucket.

@@ -7,6 +7,7 @@ pub mod call;
 pub mod contents;
 pub mod files;
 pub mod functions;
+pub mod keys;
 pub mod logs;
 pub mod queues;
 pub mod roles;

@@ -2,7 +2,7 @@
 
 use crate::deploy::doors::allow::{Call, On};
 use crate::deploy::doors::{
-    account, bucket, contents, files, functions, logs, queues, roles, schedules, stack, table, topics,
+    account, bucket, contents, files, functions, keys, logs, queues, roles, schedules, stack, table, topics,
 };
 
 /// All doors.
@@ -12,6 +12,7 @@ const DOORS: &[&[Call]] = &[
     contents::CALLS,
     files::CALLS,
     functions::CALLS,
+    keys::CALLS,
     logs::CALLS,
     queues::CALLS,
     roles::CALLS,

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use self::scopes::Place;
+pub use self::scopes::suffix;
 use self::types::{Need, TYPES, When};
 use super::doors::account::Identity;
 use super::generated::Manifest;

@@ -57,6 +57,15 @@ impl<'a> Place<'a> {
                 inside.map(scope(None)).collect()
             }
             On::Mappings => one(self.arn("lambda", "event-source-mapping:*"), Some("MappingsHaveIdsThatLambdaMakes")),
+            On::Keys => {
+                let there = self.environment.manifest.resources.values().any(|one| one.kind == "AWS::KMS::Key");
+                let mut all = one(self.arn("kms", "key/*"), Some("KeysHaveIdsThatKmsMakes"));
+                all.retain(|_| there);
+                for scope in all.iter_mut().filter(|_| when == When::Always) {
+                    scope.condition = self.marked();
+                }
+                all
+            }
             // After the name comes an id, which is another for each life of the stack.
             On::Stack => one(self.arn("cloudformation", &format!("stack/{}/*", self.environment.manifest.stack)), None),
             On::Artifacts => one(artifacts, None),
@@ -74,10 +83,28 @@ impl<'a> Place<'a> {
                 let service = if id == SCHEDULE_ROLE { "scheduler" } else { "lambda" };
                 is("StringEquals", "iam:PassedToService", vec![format!("{service}.amazonaws.com")])
             }
+            (When::ByStack, _) => {
+                is("ForAnyValue:StringEquals", "aws:CalledVia", vec!["cloudformation.amazonaws.com".to_owned()])
+            }
+            (When::ByStores, _) => {
+                let (region, suffix) = (&self.environment.manifest.region, suffix(self.partition));
+                let via = |service| format!("{service}.{region}.{suffix}");
+                is("StringEquals", "kms:ViaService", vec![via("dynamodb"), via("s3")])
+            }
             (When::OfFunction, _) => {
                 is("ArnEquals", "lambda:FunctionArn", self.each(MAPPING).map(|(_, arn)| arn).collect())
             }
         }
+    }
+
+    /// That something carries the marks of the environment.
+    fn marked(&self) -> Condition {
+        let manifest = self.environment.manifest;
+        let marks = BTreeMap::from([
+            ("aws:ResourceTag/fanggen:environment", vec![manifest.environment.clone()]),
+            ("aws:ResourceTag/fanggen:pipeline", vec![manifest.pipeline.clone()]),
+        ]);
+        BTreeMap::from([("StringEquals", marks)])
     }
 
     /// The ARNs of all resources of a type, with their names in the template.
@@ -115,6 +142,7 @@ impl<'a> Place<'a> {
                 let all = ["catalog".to_owned(), format!("database/{database}"), format!("table/{database}/{table}")];
                 all.iter().map(|resource| self.arn("glue", resource)).collect()
             }
+            "AWS::KMS::Alias" => vec![self.arn("kms", name)],
             "AWS::IAM::Role" => {
                 vec![format!("arn:{}:iam::{}:role/{name}", self.partition, self.environment.caller.account)]
             }
@@ -136,5 +164,14 @@ impl<'a> Place<'a> {
 
     fn arn(&self, service: &str, resource: &str) -> String {
         format!("arn:{}:{service}:{}:{resource}", self.partition, self.regional)
+    }
+}
+
+/// The domain of a partition (`AWS::URLSuffix`).
+pub fn suffix(partition: &str) -> &'static str {
+    match partition {
+        "aws-cn" => "amazonaws.com.cn",
+        "aws-eusc" => "amazonaws.eu",
+        _ => "amazonaws.com",
     }
 }

@@ -27,6 +27,10 @@ pub enum When {
     Passed,
     /// Only for the event source mappings of a function.
     OfFunction,
+    /// Only as CloudFormation does it for the caller.
+    ByStack,
+    /// Only as the stores do it for the caller.
+    ByStores,
 }
 
 const fn need(on: On, actions: &'static [&'static str]) -> Need {
@@ -124,6 +128,67 @@ pub const TYPES: &[(&str, &[Need])] = &[
                 when: When::Bounded,
             },
             Need { actions: &["iam:DeleteRolePermissionsBoundary"], on: ROLE, when: When::Unbounded },
+        ],
+    ),
+    (
+        "AWS::KMS::Alias",
+        &[
+            need(On::Each("AWS::KMS::Alias"), &["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]),
+            Need {
+                actions: &["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"],
+                on: On::Keys,
+                when: When::ByStack,
+            },
+            need(On::Everything("AliasesAreListedWithoutAResource"), &["kms:ListAliases"]),
+        ],
+    ),
+    (
+        "AWS::KMS::Key",
+        &[
+            Need {
+                actions: &["kms:CreateKey"],
+                on: On::Everything("KeysAreMadeWithoutAResource"),
+                when: When::ByStack,
+            },
+            // With what the others need of it: their services ask in the name of whoever makes or fills them.
+            Need {
+                actions: &[
+                    "kms:CreateGrant",
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:DisableKey",
+                    "kms:DisableKeyRotation",
+                    "kms:EnableKey",
+                    "kms:EnableKeyRotation",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:GetKeyPolicy",
+                    "kms:GetKeyRotationStatus",
+                    "kms:ListResourceTags",
+                    "kms:PutKeyPolicy",
+                    "kms:RevokeGrant",
+                    "kms:ScheduleKeyDeletion",
+                    "kms:TagResource",
+                    "kms:UntagResource",
+                    "kms:UpdateKeyDescription",
+                ],
+                on: On::Keys,
+                when: When::ByStack,
+            },
+            // Items in the tables, files of items in the buckets.
+            Need {
+                actions: &[
+                    "kms:Decrypt",
+                    "kms:DescribeKey",
+                    "kms:Encrypt",
+                    "kms:GenerateDataKey",
+                    "kms:ReEncryptFrom",
+                    "kms:ReEncryptTo",
+                ],
+                on: On::Keys,
+                when: When::ByStores,
+            },
+            need(GROUP, &["logs:AssociateKmsKey", "logs:DisassociateKmsKey"]),
         ],
     ),
     (
