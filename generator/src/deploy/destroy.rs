@@ -185,6 +185,7 @@ impl Deployment<'_> {
                 let rows: Option<Count> = Tables::open(self.account).count(&found.name).await?;
                 rows.filter(|rows| !rows.is_none()).map(|rows| format!("{rows} rows"))
             }
+            KEY => Some("can be called back for 30 days".to_owned()),
             _ => None,
         })
     }

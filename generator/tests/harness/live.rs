@@ -58,10 +58,19 @@ impl Live {
 
     /// The root's pipeline.
     pub fn root(name: &str, environment: &'static str) -> Self {
+        Self::root_with("", name, environment)
+    }
+
+    /// The root's pipeline, all that it keeps under a customer key.
+    pub fn locked(name: &str, environment: &'static str) -> Self {
+        Self::root_with("\n[data]\nkms = true\n", name, environment)
+    }
+
+    fn root_with(more: &str, name: &str, environment: &'static str) -> Self {
         let project = Project::root();
         // A timeout of seconds, so that redelivery is quick.
         let toml = project.read("pipeline.toml");
-        project.write("pipeline.toml", &format!("{toml}\n[functions]\ntimeout_s = 10\n"));
+        project.write("pipeline.toml", &format!("{toml}{more}\n[functions]\ntimeout_s = 10\n"));
         Self::of(project, name, environment)
     }
 
