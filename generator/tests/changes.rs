@@ -367,3 +367,40 @@ fn a_template_that_cannot_be_read_is_an_error() {
     let error = compare(Some(side("a: [")), side(&after), &[], &manifest, &caller()).expect_err("broken");
     assert!(error.to_string().starts_with("the template that is deployed cannot be read: "), "{error}");
 }
+
+#[test]
+fn what_only_a_scanner_reads_is_no_change_of_a_resource() {
+    let before = rendered(PIPELINE).0;
+    let (after, manifest) = rendered(PIPELINE);
+    let after = after.replace("Reserved concurrency throttles", "As everybody knows, reserved concurrency throttles");
+    assert_ne!(before, after);
+    // CloudFormation lists a resource of which nothing but the metadata is different.
+    let listed = listed(Some(&before), &after, false);
+    let functions = ["ProducerFunction", "WorkerFunction"];
+    assert_eq!(listed.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), functions);
+    let parameters = BTreeMap::new();
+    let side = |template| Side { template, parameters: &parameters };
+    let changes = compare(Some(side(&before)), side(&after), &listed, &manifest, &caller()).expect("changes");
+    assert!(changes.resources.is_empty() && changes.settings.is_empty() && changes.permissions.is_empty());
+    assert_eq!(changes.followers, functions);
+}
+
+#[test]
+fn a_customer_key_is_one_setting_and_what_the_roles_may_do_with_it() {
+    let keyed = PIPELINE.to_owned() + "\n[data]\nkms = true\n";
+    let on = changes(Some(PIPELINE), &keyed);
+    let [setting] = &on.settings[..] else { panic!("{:#?}", on.settings) };
+    assert_eq!(
+        (setting.name.as_str(), &setting.before, &setting.after),
+        ("data.kms", &Some(false.into()), &Some(true.into()))
+    );
+    assert!(on.derived.is_empty() && on.dangers.is_empty(), "{:#?} {:#?}", on.derived, on.dangers);
+    let off = changes(Some(&keyed), PIPELINE);
+    let lost: Vec<_> = off.dangers.iter().map(|danger| (danger.words.as_str(), danger.holds)).collect();
+    assert_eq!(lost, [("encryption key", "key")]);
+    // Another function writes another log, under the same key.
+    let isolated = keyed.replace("name = \"sentiment\"\n", "name = \"sentiment\"\nisolate = true\n");
+    let more = changes(Some(&keyed), &isolated);
+    let groups = more.derived.iter().find(|one| one.what == "log groups that use it").expect("the groups");
+    assert_eq!(groups.after, Some("fang-dev-producer, fang-dev-worker, fang-dev-worker-sentiment".into()));
+}
