@@ -1,6 +1,8 @@
 //! What a security reviewer looks for in a template and no tool asserts: each rule with ways to break it.
 #![allow(clippy::panic, reason = "a rule that cannot read a template must not pass")]
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use super::{Rule, remove, texts, texts_within};
@@ -239,6 +241,60 @@ pub const RULES: &[Rule] = &[
             let one = all.iter_mut().find(|one| one["Resource"][0]["!GetAtt"] == "Key.Arn").expect("a key's");
             drop(remove(one, "Condition"));
         }],
+    },
+    Rule {
+        name: "whoever reads or writes what is under the key may have it decrypted or used, and nobody else may",
+        faults: |template| {
+            let mut faults = Vec::new();
+            for (id, role) in template.each(ROLE).filter(|_| template.has_key()) {
+                let statements = role["Policies"][0]["PolicyDocument"]["Statement"].as_array().expect("a list");
+                let mut wanted: BTreeSet<(String, &str)> = BTreeSet::new();
+                let mut given: BTreeSet<(String, String)> = BTreeSet::new();
+                for one in statements {
+                    let via = one["Condition"]["StringEquals"]["kms:ViaService"]["Fn::Sub"].as_str();
+                    let service = via.and_then(|name| name.split('.').next()).map(str::to_owned);
+                    // What is named without a place for the account is of others, or of everybody.
+                    let own = one["Resource"][0]["!Sub"].is_string();
+                    for action in texts(&one["Action"]) {
+                        let (of, call) = action.split_once(':').expect("an action");
+                        match (of, call) {
+                            ("kms", _) => given.extend(service.clone().map(|service| (service, action.to_owned()))),
+                            ("sqs", "ChangeMessageVisibility" | "DeleteMessage" | "GetQueueAttributes") => {}
+                            ("sqs" | "sns" | "s3" | "dynamodb", _) if own => {
+                                let reads = ["Receive", "Get", "BatchGet", "Query", "Scan"];
+                                let writes = ["Send", "Publish", "Put", "Update", "Delete", "BatchWrite"];
+                                if writes.iter().any(|start| call.starts_with(start)) {
+                                    wanted.insert((of.to_owned(), "kms:GenerateDataKey"));
+                                } else if reads.iter().any(|start| call.starts_with(start)) {
+                                    wanted.insert((of.to_owned(), "kms:Decrypt"));
+                                } else {
+                                    faults.push(format!("{id}: what does {action} need of the key?"));
+                                }
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                if id != "ScheduleRole" {
+                    wanted.insert(("lambda".to_owned(), "kms:Decrypt"));
+                }
+                let missing = wanted.iter().filter(|(of, action)| !given.contains(&(of.clone(), (*action).to_owned())));
+                faults.extend(missing.map(|(of, action)| format!("{id}: no {action} through {of}")));
+                let idle = given.iter().filter(|(of, _)| !wanted.iter().any(|(service, _)| service == of));
+                faults.extend(idle.map(|(of, action)| format!("{id}: {action} through {of} for nothing")));
+            }
+            faults
+        },
+        breaks: &[
+            |template| {
+                let all = template.first(ROLE)["Policies"][0]["PolicyDocument"]["Statement"].as_array_mut();
+                all.expect("a list").retain(|one| !texts(&one["Action"]).any(|action| action == "kms:GenerateDataKey"));
+            },
+            |template| {
+                let all = template.first(ROLE)["Policies"][0]["PolicyDocument"]["Statement"].as_array_mut();
+                all.expect("a list").retain(|one| !texts(&one["Action"]).any(|action| action.starts_with("s3:")));
+            },
+        ],
     },
     Rule {
         name: "every function writes to a group of the stack, which keeps logs for a time",
