@@ -73,7 +73,7 @@ fn unmarked(user: &str) {
     let document = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
     let client = aws_sdk_iam::Client::new(&world().sdk);
     let put = client.put_user_policy().user_name(user).policy_name("unmarked").policy_document(document);
-    block_on(put.send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
+    block_on(put.send()).expect("a policy");
 }
 
 fn id(one: &Value) -> String {
