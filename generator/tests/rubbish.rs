@@ -370,6 +370,13 @@ proptest! {
 }
 
 #[test]
+fn any_bytes_are_read_to_an_end() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        judge(&String::from_utf8_lossy(bytes)).unwrap_or_else(|error| panic!("{error}"));
+    });
+}
+
+#[test]
 fn a_file_out_of_all_measure_is_read_to_an_end() {
     let many = 20_000;
     let texts = [

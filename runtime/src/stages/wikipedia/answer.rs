@@ -211,6 +211,23 @@ mod tests {
     }
 
     #[test]
+    fn any_answer_is_read_or_refused_and_never_taken_for_a_text_that_it_is_not() {
+        bolero::check!().for_each(|bytes: &[u8]| {
+            let mut pages = Pages::default();
+            // Parts of an answer stand behind one another, as continuations do.
+            for part in bytes.split(|byte| *byte == 0) {
+                let _ = pages.take(part);
+            }
+            for title in ["A", "Apple Inc.", "\u{c9}"] {
+                match pages.find(title, "en") {
+                    Ok(found) => assert!(!found.body.trim().is_empty() && !found.title.is_empty()),
+                    Err(error) => assert!(!error.message.is_empty()),
+                }
+            }
+        });
+    }
+
+    #[test]
     fn a_title_is_followed_through_every_step_that_was_reported() {
         let pages = told(&[json!({"batchcomplete": true, "query": {
             "normalized": [

@@ -1,0 +1,112 @@
+//! Whatever stands in a file of items, it is read to an end: items, or a reason for each row that is none.
+//!
+//! `cargo test` takes the corpus in `__fuzz__` and a second of random bytes; CONTRIBUTING.md has the command of the long
+//! form, which is guided by coverage.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use fanggen_runtime::component::{Binding, Opened, Role, Source};
+use fanggen_runtime::doors::{Bucket, Content, Document, Doors, Queue, Rows};
+use fanggen_runtime::error::Error;
+use fanggen_runtime::kinds;
+use fanggen_runtime::tree::Tree;
+use serde_json::json;
+
+/// A place where there is one file, and nothing else.
+#[derive(Clone)]
+struct OneFile(Arc<[u8]>);
+
+#[async_trait]
+impl Document for OneFile {
+    async fn open(&self) -> Result<Content, Error> {
+        Ok(Content { reader: Box::new(std::io::Cursor::new(Arc::clone(&self.0))), edition: "1".into() })
+    }
+}
+
+fn absent<T>() -> Result<T, Error> {
+    Err(Error::permanent("not_here", "there is one file here"))
+}
+
+impl Doors for OneFile {
+    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
+        absent()
+    }
+
+    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+        absent()
+    }
+
+    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+        absent()
+    }
+
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
+        Ok(Arc::new(self.clone()))
+    }
+
+    fn folder(&self, _: &str) -> Result<std::path::PathBuf, Error> {
+        absent()
+    }
+}
+
+fn open(bytes: &[u8], path: &str) -> Box<dyn Source> {
+    let kind = kinds::find(Role::Source, "file").expect("a kind");
+    let settings = (kind.read)(&Tree::from_json(json!({ "path": path, "key": "name" }))).expect("settings");
+    match settings.open(Binding { name: "s".into(), ..Binding::default() }, &OneFile(bytes.into())) {
+        Ok(Opened::Source(source)) => source,
+        other => panic!("{:?}", other.map(|_| "no source").map_err(|error| error.message)),
+    }
+}
+
+/// What a source gives until its end, with the place behind each; none where the file as a whole cannot be read.
+fn all(source: &mut dyn Source) -> Option<Vec<(String, bool, String)>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut given = Vec::new();
+        loop {
+            match source.next().await {
+                Ok(Some((item, error))) => given.push((item.key, error.is_none(), source.cursor())),
+                Ok(None) => return Some(given),
+                Err(error) => {
+                    assert!(!error.transient && !error.message.is_empty(), "{error:?}");
+                    return None;
+                }
+            }
+        }
+    })
+}
+
+/// The promise: every row is an item with a key, or fails with its place; nothing is made up; whoever goes on anywhere gets
+/// exactly what is left.
+fn judge(bytes: &[u8], path: &str) {
+    let Some(given) = all(open(bytes, path).as_mut()) else { return };
+    let lines = bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() + 1;
+    assert!(given.len() <= lines, "{} rows of {lines} lines", given.len());
+    for (key, whole, _) in &given {
+        assert!(!key.is_empty(), "an item without a key");
+        assert!(*whole || key.starts_with(path), "a row that fails is known by its place, not by `{key}`");
+    }
+    if let Some((_, _, cursor)) = given.get(given.len() / 2) {
+        let mut source = open(bytes, path);
+        source.resume(cursor).expect("a cursor of its own");
+        assert_eq!(all(source.as_mut()).as_deref(), Some(&given[given.len() / 2 + 1..]));
+    }
+}
+
+#[test]
+fn any_csv_is_read_to_its_end() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        judge(bytes, "a.csv");
+        // Below a header that is one, each byte counts.
+        judge(&[b"name,text,\"la\"\"bel\"\n", bytes].concat(), "a.csv");
+    });
+}
+
+#[test]
+fn any_json_lines_are_read_to_their_end() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        judge(bytes, "a.jsonl");
+        judge(&[b"{\"name\":\"A\",", bytes].concat(), "a.jsonl");
+    });
+}
