@@ -55,7 +55,7 @@ fn open(bytes: &[u8], path: &str) -> Box<dyn Source> {
     let settings = (kind.read)(&Tree::from_json(json!({ "path": path, "key": "name" }))).expect("settings");
     match settings.open(Binding { name: "s".into(), ..Binding::default() }, &OneFile(bytes.into())) {
         Ok(Opened::Source(source)) => source,
-        other => panic!("{:?}", other.map(|_| "no source").map_err(|error| error.message)),
+        other => unreachable!("a source opens as a source: {:?}", other.err()),
     }
 }
 

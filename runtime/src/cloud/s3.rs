@@ -1,7 +1,7 @@
 //! Buckets: an object is put in one piece; a file is read without growing the memory.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Cursor, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{Cursor, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -224,6 +224,14 @@ impl Source for Reader {
     }
 }
 
+/// All rows of a text, for the tests of both forms.
+#[cfg(test)]
+fn rows(path: &str, text: &[u8]) -> Vec<Row> {
+    let form = Form { path: path.into(), key: "name".into(), columns: Columns::default() };
+    let mut rows = Rows::of(&form, Box::new(std::io::Cursor::new(text.to_vec()))).expect("a file with its columns");
+    std::iter::from_fn(|| rows.next(&form).expect("no fault of the disk")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -274,12 +282,4 @@ mod tests {
         begun.resume(&cursor).expect("a cursor");
         assert_eq!(next(&mut begun).await, Err("source_changed".into()));
     }
-}
-
-/// All rows of a text, for the tests of both forms.
-#[cfg(test)]
-fn rows(path: &str, text: &[u8]) -> Vec<Row> {
-    let form = Form { path: path.into(), key: "name".into(), columns: Columns::default() };
-    let mut rows = Rows::of(&form, Box::new(std::io::Cursor::new(text.to_vec()))).expect("a file with its columns");
-    std::iter::from_fn(|| rows.next(&form).expect("no fault of the disk")).collect()
 }
