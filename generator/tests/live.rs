@@ -96,7 +96,7 @@ fn poison_is_set_aside_with_its_reason_and_the_next_message_is_not() {
         (keyless.to_string(), "message_unreadable"),
         (wrong.to_string(), "message_unreadable"),
         (newer.to_string(), "message_version"),
-        (format!("\"{}\"", "x".repeat((1 << 20) - 2)), "message_unreadable"),
+        (format!("\"{}\"", "x".repeat((1 << 20) - 4_096)), "message_unreadable"),
     ]
     .into();
     for body in poison.keys() {

@@ -212,7 +212,7 @@ fn check_sheets(live: &Live, run: &str) {
     for body in objects.values() {
         let text = String::from_utf8(zstd::decode_all(body.as_slice()).expect("zstd")).expect("UTF-8");
         let mut lines = text.lines();
-        assert!(lines.next().is_some_and(|head| head.starts_with("run,source,item,title,stage,engine,label,score,")));
+        assert!(lines.next().is_some_and(|head| head.starts_with("run,source,item,entry,title,stage,engine,label,score,")));
         for line in lines {
             let cells: Vec<&str> = line.split(',').collect();
             assert_eq!((cells[0], cells[1], cells[4], cells[5]), (run, "companies", "mood", "lexicon"));
