@@ -29,4 +29,5 @@ pub mod state;
 #[cfg(feature = "aws")]
 pub mod trace;
 pub mod tree;
+pub mod vader;
 pub mod values;

@@ -1,28 +1,20 @@
 //! Stage `lexicon`: sentiment by VADER's published rules and word list, embedded, without any network.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use vader_sentimental::SentimentIntensityAnalyzer;
 
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
 use crate::doors::Doors;
 use crate::error::Error;
 use crate::record::{Finding, Label, Record, Text};
+use crate::vader::{THRESHOLD, polarity};
 use crate::values::primary_language;
-
-/// The compound score from which VADER's authors call a text positive, and below whose negative, negative
-/// (Hutto and Gilbert 2014, and the README of vaderSentiment).
-const THRESHOLD: f64 = 0.05;
 
 /// The word list speaks English only.
 const LANGUAGE: &str = "en";
-
-// Parsing the word list takes milliseconds: once for a process, and only where a text is analysed.
-static ANALYZER: LazyLock<SentimentIntensityAnalyzer<'static>> = LazyLock::new(SentimentIntensityAnalyzer::new);
 
 /// Judges English texts by VADER's rules. Free, fast, and made for short, plain-spoken texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,15 +63,14 @@ impl Rules {
                 ));
             }
         }
-        let found = ANALYZER.polarity_scores(&text.body);
-        // The crate takes the emphasis of `!` and `?` for dislike where no word says anything; VADER's authors do not.
-        let score = if found.neg > 0.0 || found.pos > 0.0 { found.compound } else { 0.0 };
+        let found = polarity(&text.body);
+        let score = found.compound;
         let label = match score {
             score if score >= THRESHOLD => Label::Positive,
             score if score <= -THRESHOLD => Label::Negative,
             _ => Label::Neutral,
         };
-        let scores = [("negative", found.neg), ("neutral", found.neu), ("positive", found.pos)];
+        let scores = [("negative", found.negative), ("neutral", found.neutral), ("positive", found.positive)];
         Ok(Finding {
             stage: self.name.clone(),
             engine: "lexicon".into(),
