@@ -13,6 +13,7 @@ pub mod error;
 pub mod fetch;
 pub mod flow;
 pub mod function;
+pub mod headlines;
 #[cfg(feature = "aws")]
 pub mod intake;
 pub mod items;

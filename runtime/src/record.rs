@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::values::primary_language;
 
 /// One thing that is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +69,26 @@ pub struct Text {
     /// Its licence, where the source names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
+}
+
+impl Text {
+    /// Whether an engine that knows English only may judge it.
+    ///
+    /// # Errors
+    /// `language_unsupported` where the text is in another language, `language_unknown` where nobody said in which.
+    pub fn in_english(&self, engine: &str) -> Result<(), Error> {
+        match self.language.as_deref() {
+            Some(language) if primary_language(language).as_deref() == Some("en") => Ok(()),
+            Some(other) => Err(Error::permanent(
+                "language_unsupported",
+                format!("{engine} knows English only, and the text is in `{other}`"),
+            )),
+            None => Err(Error::permanent(
+                "language_unknown",
+                "nobody said which language the text is in: give the item or the stage that fetches it a `language`",
+            )),
+        }
+    }
 }
 
 /// The four answers of a sentiment analysis, in the words of Amazon Comprehend.

@@ -11,10 +11,6 @@ use crate::doors::Doors;
 use crate::error::Error;
 use crate::record::{Finding, Label, Record, Text};
 use crate::vader::{THRESHOLD, polarity};
-use crate::values::primary_language;
-
-/// The word list speaks English only.
-const LANGUAGE: &str = "en";
 
 /// Judges English texts by VADER's rules. Free, fast, and made for short, plain-spoken texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -48,21 +44,7 @@ struct Rules {
 
 impl Rules {
     fn judge(&self, text: &Text) -> Result<Finding, Error> {
-        match text.language.as_deref() {
-            Some(language) if primary_language(language).as_deref() == Some(LANGUAGE) => {}
-            Some(other) => {
-                return Err(Error::permanent(
-                    "language_unsupported",
-                    format!("the lexicon knows English only, and the text is in `{other}`"),
-                ));
-            }
-            None => {
-                return Err(Error::permanent(
-                    "language_unknown",
-                    "nobody said which language the text is in: give the item or the stage that fetches it a `language`",
-                ));
-            }
-        }
+        text.in_english("the lexicon")?;
         let found = polarity(&text.body);
         let score = found.compound;
         let label = match score {

@@ -1,6 +1,7 @@
 //! Steps that add to a record: they give it a text, or analyse the text that it has.
 
 mod comprehend;
+mod headlines;
 mod lexicon;
 mod text;
 mod wikipedia;
@@ -10,6 +11,7 @@ use crate::component::Kind;
 /// The kinds of stages.
 pub const KINDS: &[Kind] = &[
     Kind::of::<comprehend::Comprehend>(),
+    Kind::of::<headlines::Headlines>(),
     Kind::of::<lexicon::Lexicon>(),
     Kind::of::<text::Text>(),
     Kind::of::<wikipedia::Wikipedia>(),

@@ -30,6 +30,12 @@ pub struct Polarity {
     pub compound: f64,
 }
 
+/// The rating of a word in lower case, from -4 to 4, where the list has it.
+#[must_use]
+pub fn rating(word: &str) -> Option<f64> {
+    table::WORDS.get(word)?.parse().ok()
+}
+
 /// Judges a text; one without any word is 0 in everything.
 #[must_use]
 pub fn polarity(text: &str) -> Polarity {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::table::{EMOJI, WORDS};
+use super::table::EMOJI;
 
 /// A word, with what is asked of it more than once.
 pub struct Word<'a> {
@@ -59,8 +59,7 @@ impl<'a> Word<'a> {
         // What has no more than two characters left was an emoticon more likely than a word.
         let form = if bare.chars().nth(2).is_some() { bare } else { token };
         let lower = lower(form);
-        let rating = WORDS.get(&lower).and_then(|rating| rating.parse().ok());
-        Self { rating, capitals: is_capitals(form), lower }
+        Self { rating: super::rating(&lower), capitals: is_capitals(form), lower }
     }
 }
 

@@ -1,0 +1,140 @@
+//! Stage `headlines`: how company headlines speak of their companies, by an embedded model, without any network.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::headlines::judge;
+use crate::record::{Finding, Label, Record, Scores};
+
+/// Judges English company headlines for the company that is the item. Free, fast, and learnt from the financial press:
+/// not made for reviews or for talk. A text longer than a headline is judged sentence by sentence.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Headlines {}
+
+impl Component for Headlines {
+    const CARD: Card = Card {
+        text: TextFlow::Needs,
+        ..Card::new(
+            Role::Stage,
+            "headlines",
+            "sentiment of English company headlines by a small model, embedded and free",
+            "[[stages]]\nname = \"sentiment\"\ntype = \"headlines\"\n",
+        )
+    };
+
+    fn asks(&self) -> Vec<&'static str> {
+        vec!["sentiment"]
+    }
+
+    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        Ok(Opened::Stage(Box::new(Model { name: binding.name })))
+    }
+}
+
+struct Model {
+    name: String,
+}
+
+impl Model {
+    fn judge(&self, record: &Record) -> Result<Finding, Error> {
+        let text = record.body()?;
+        text.in_english("the engine for headlines")?;
+        // The title first: it is what the press calls a company whose key is a number or a ticker.
+        let names = [record.item.lookup(), &record.item.key];
+        let chances = judge(&text.body, &names).ok_or_else(|| {
+            Error::permanent("weights_unreadable", "the model in this program is broken: build it anew")
+        })?;
+        let rounded = |chance: f32| (f64::from(chance) * 1e4).round() / 1e4;
+        let [negative, neutral, positive] = [chances.negative, chances.neutral, chances.positive].map(rounded);
+        let label = if negative > neutral && negative >= positive {
+            Label::Negative
+        } else if positive > neutral {
+            Label::Positive
+        } else {
+            Label::Neutral
+        };
+        let scores = [("negative", negative), ("neutral", neutral), ("positive", positive)];
+        Ok(Finding {
+            stage: self.name.clone(),
+            engine: "headlines".into(),
+            label: Some(label),
+            score: Some(((positive - negative) * 1e4).round() / 1e4),
+            scores: scores.map(|(name, score)| (name.to_owned(), score)).into_iter().collect::<Scores>(),
+            coverage: 1.0,
+            ..Finding::default()
+        })
+    }
+}
+
+#[async_trait]
+impl Stage for Model {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
+        for record in &mut records {
+            match self.judge(record) {
+                Ok(finding) => record.findings.push(finding),
+                Err(error) => record.fail(&self.name, error),
+            }
+        }
+        records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Item, Text};
+
+    fn finding(item: &str, body: &str, language: Option<&str>) -> Result<Finding, String> {
+        let text = Text { body: body.into(), language: language.map(Into::into), ..Text::default() };
+        let record = Record { text: Some(text), ..Record::new("r", "s", Item::named(item)) };
+        Model { name: "s".into() }.judge(&record).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn a_headline_gets_the_label_a_reader_would_give() {
+        for (body, label) in [
+            ("Apple shares tumble 8% after profit warning", Label::Negative),
+            ("Apple profit jumps 40%, beats estimates", Label::Positive),
+            ("Apple appoints new chief financial officer", Label::Neutral),
+        ] {
+            assert_eq!(finding("Apple", body, Some("en")).map(|finding| finding.label), Ok(Some(label)), "{body}");
+        }
+    }
+
+    #[test]
+    fn of_two_subjects_the_one_that_is_better_off_scores_higher() {
+        for (body, better, worse) in [
+            ("Gold gains as dollar slips", "Gold", "dollar"),
+            ("Gold surges, dollar falls", "gold", "Dollar"),
+            ("Wipro slips; Infosys rises on strong results", "Infosys", "Wipro"),
+        ] {
+            let score = |item| finding(item, body, Some("en-US")).expect("a finding").score.expect("a score");
+            assert!(score(better) > score(worse), "{body}: {} and {}", score(better), score(worse));
+        }
+    }
+
+    #[test]
+    fn scores_are_chances_and_the_score_is_what_is_between_good_and_bad() {
+        let found = finding("Apple", "Apple profit jumps 40%, beats estimates", Some("en")).expect("a finding");
+        assert!((found.scores.values().sum::<f64>() - 1.0).abs() < 2e-4, "{:?}", found.scores);
+        let between = found.scores["positive"] - found.scores["negative"];
+        assert!((found.score.expect("a score") - between).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_it_cannot_judge_is_a_failure_and_not_neutral() {
+        assert_eq!(finding("A", "Ein furchtbares Produkt.", Some("de")), Err("language_unsupported".into()));
+        assert_eq!(finding("A", "Who knows?", None), Err("language_unknown".into()));
+        assert_eq!(finding("A", " \u{200b}\n", Some("en")), Err("text_empty".into()));
+    }
+}
