@@ -3,6 +3,7 @@
 #[cfg(feature = "aws")]
 pub mod build;
 pub mod commands;
+pub mod compare;
 pub mod config;
 #[cfg(feature = "aws")]
 pub mod deploy;

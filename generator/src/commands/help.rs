@@ -10,7 +10,7 @@ const GROUPS: [(&str, &[&str]); 3] = [
         "From the file to the account",
         &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"],
     ),
-    ("On this machine", &["run"]),
+    ("On this machine", &["run", "compare"]),
     ("Permissions", &["iam"]),
 ];
 

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "aws")]
 mod cloud;
+mod compare;
 mod help;
 mod plan;
 mod render;
@@ -19,6 +20,7 @@ use fanggen_runtime::values::RelativePath;
 use serde::Serialize;
 use serde_json::json;
 
+use crate::compare::CompareError;
 use crate::config::mistake::{Mistake, Severity};
 use crate::config::pipeline::{Component, Pipeline};
 use crate::config::{Config, default_environment, mistake};
@@ -68,6 +70,7 @@ enum Command {
     Plan(plan::PlanCommand),
     Render(render::Render),
     Run(run::Run),
+    Compare(compare::Compare),
     #[cfg(feature = "aws")]
     #[command(flatten)]
     Cloud(cloud::Command),
@@ -98,6 +101,9 @@ enum Failure {
     /// A fault of a run.
     #[error("{0}")]
     Run(fanggen_runtime::error::Error),
+    /// Texts or engines that cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// A fault of what needs AWS.
     #[cfg(feature = "aws")]
     #[error(transparent)]
@@ -146,6 +152,7 @@ impl Cli {
             Command::Plan(command) => command.execute(&self.global),
             Command::Render(command) => command.execute(&self.global),
             Command::Run(command) => command.execute(&self.global),
+            Command::Compare(command) => command.execute(&self.global),
             #[cfg(feature = "aws")]
             Command::Cloud(command) => command.execute(&self.global),
         };
@@ -155,6 +162,10 @@ impl Cli {
             Err(CommandError::Failed(Failure::Mistakes)) => ExitCode::FAILURE,
             #[cfg(feature = "aws")]
             Err(CommandError::Failed(Failure::Cloud(failure))) if failure.is_a_no() => {
+                words(&failure.to_string());
+                ExitCode::FAILURE
+            }
+            Err(CommandError::Failed(failure @ Failure::Compare(CompareError::Declined))) => {
                 words(&failure.to_string());
                 ExitCode::FAILURE
             }

@@ -34,6 +34,8 @@ impl Headline {
         for (name, said) in value["entities"].as_object()? {
             subjects.push((name.clone(), label(said)?));
         }
+        // In an order of their own: whether a JSON object keeps its order depends on who else is compiled along.
+        subjects.sort();
         Some(Self { text: value["text"].as_str()?.to_owned(), subjects })
     }
 

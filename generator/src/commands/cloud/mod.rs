@@ -8,6 +8,7 @@ mod iam;
 mod items;
 mod open;
 mod outputs;
+pub mod paid;
 pub mod plan;
 mod status;
 mod terminal;

@@ -1,0 +1,119 @@
+//! Engines: the stages that judge texts without a setting, asked as a pipeline asks them.
+
+use std::time::Duration;
+
+use fanggen_runtime::component::{Binding, Kind, Opened, Role, Settings};
+use fanggen_runtime::doors::Doors;
+use fanggen_runtime::kinds;
+use fanggen_runtime::record::{Item, Label, Record, Text};
+use fanggen_runtime::run::CHUNK_ITEMS;
+use fanggen_runtime::tree::{Tree, listed};
+use tokio::time::Instant;
+
+use super::{CompareError, Given};
+use crate::config::mistake::did_you_mean;
+
+/// The longest that a chunk of texts may take; a Lambda has as long.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// What an engine said of a text: label and score, or why it said nothing.
+pub type Answer = Result<(Label, f64), String>;
+
+/// An engine, by the stage that has it.
+pub struct Engine {
+    kind: &'static Kind,
+    settings: Box<dyn Settings>,
+}
+
+/// The stages that answer what the sentiment of a text is.
+#[must_use]
+pub fn known() -> Vec<&'static str> {
+    kinds::of(Role::Stage).iter().filter_map(Engine::of).map(|engine| engine.name()).collect()
+}
+
+/// The engines of these names.
+///
+/// # Errors
+/// A name that is none, or is there twice.
+pub fn engines(names: &[String]) -> Result<Vec<Engine>, CompareError> {
+    let mut engines: Vec<Engine> = Vec::new();
+    for name in names {
+        let known = known();
+        let engine = kinds::find(Role::Stage, name).filter(|_| known.contains(&name.as_str())).and_then(Engine::of);
+        let engine = engine.ok_or_else(|| CompareError::Engine {
+            found: name.clone(),
+            known: listed(&known),
+            help: did_you_mean(name, &known).map(|help| format!("; {help}")).unwrap_or_default(),
+        })?;
+        if engines.iter().any(|other| other.name() == name) {
+            return Err(CompareError::Twice(name.clone()));
+        }
+        engines.push(engine);
+    }
+    Ok(engines)
+}
+
+impl Engine {
+    fn of(kind: &'static Kind) -> Option<Self> {
+        let settings = (kind.read)(&Tree::from_json(serde_json::json!({}))).ok()?;
+        settings.asks().contains(&"sentiment").then_some(Self { kind, settings })
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.kind.card.name
+    }
+
+    /// Whether it is a service that is paid for.
+    #[must_use]
+    pub fn is_paid(&self) -> bool {
+        !self.settings.units().is_empty()
+    }
+
+    /// What it says of each text, in their order.
+    pub async fn ask(
+        &self,
+        texts: &[Given],
+        language: &str,
+        doors: &dyn Doors,
+        done: &dyn Fn(usize),
+    ) -> Result<Vec<Answer>, CompareError> {
+        let closed = |reason: String| CompareError::Closed { name: self.name().to_owned(), reason };
+        let pace = self.settings.quota().map(|quota| quota.pace(1.0, 1));
+        let binding = Binding { name: self.name().to_owned(), pace, ..Binding::default() };
+        let opened = self.settings.open(binding, doors).map_err(|error| closed(error.message))?;
+        let Opened::Stage(stage) = opened else { return Err(closed("it is no stage".into())) };
+        let mut answers = Vec::with_capacity(texts.len());
+        for chunk in texts.chunks(CHUNK_ITEMS) {
+            let records = chunk.iter().map(|given| record(given, language)).collect();
+            let told = stage.apply(records, Instant::now() + PATIENCE).await;
+            if told.len() != chunk.len() {
+                return Err(closed(format!("it answered {} of {} texts", told.len(), chunk.len())));
+            }
+            answers.extend(told.iter().map(answer));
+            done(chunk.len());
+        }
+        Ok(answers)
+    }
+}
+
+fn record(given: &Given, language: &str) -> Record {
+    // Without a name of what it is about, a text is about nothing that would occur in it.
+    let key = given.item.clone().unwrap_or_default();
+    let text = Text {
+        body: given.text.clone(),
+        language: Some(given.language.clone().unwrap_or_else(|| language.to_owned())),
+        source: "texts".into(),
+        ..Text::default()
+    };
+    Record { text: Some(text), ..Record::new("compare", "texts", Item::named(key)) }
+}
+
+fn answer(record: &Record) -> Answer {
+    if let Some(failure) = &record.failure {
+        return Err(failure.error.code.clone());
+    }
+    let finding = record.finding().and_then(|finding| Some((finding.label?, finding.score?)));
+    finding.ok_or_else(|| "no_answer".into())
+}

@@ -1,0 +1,255 @@
+//! What a comparison came to, for people and for programs.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use fanggen_runtime::record::Label;
+use serde::Serialize;
+
+use super::Given;
+use super::engines::Answer;
+use super::measure::{Confusion, word};
+use crate::config::mistake::tidy;
+
+/// Characters of a text that are shown.
+const WIDE: usize = 100;
+
+/// What a comparison came to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Comparison {
+    /// How many texts there were.
+    pub texts: usize,
+    /// How many of them have a label of a person.
+    pub labelled: usize,
+    /// Each engine by itself.
+    pub engines: Vec<Alone>,
+    /// Each two of them.
+    pub pairs: Vec<Pair>,
+    /// The texts on which they differ most, those with different labels first.
+    pub differ: Vec<Differing>,
+    /// How many texts have different labels.
+    pub differing: usize,
+}
+
+/// An engine by itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Alone {
+    /// Its name.
+    pub engine: &'static str,
+    /// How many texts it gave a label.
+    pub answered: usize,
+    /// Why it did not, by code.
+    pub failed: BTreeMap<String, usize>,
+    /// How often it gave each label.
+    pub labels: BTreeMap<&'static str, usize>,
+    /// Against the labels of people, where there are some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gold: Option<Judged>,
+}
+
+/// How right an engine is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Judged {
+    /// The mean F1 of the labels that people gave; a text without an answer is a wrong one.
+    pub macro_f1: f64,
+    /// The share of texts with the label that people gave.
+    pub accuracy: f64,
+    /// The F1 of each label.
+    pub f1: BTreeMap<&'static str, f64>,
+    /// Rows are what people said, columns what the engine did.
+    pub confusion: Confusion,
+}
+
+/// Two engines, on the texts that both answered.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Pair {
+    /// Their names.
+    pub engines: [&'static str; 2],
+    /// How many texts that are.
+    pub texts: usize,
+    /// The share of equal labels.
+    pub agreement: Option<f64>,
+    /// The same without what chance explains.
+    pub kappa: Option<f64>,
+    /// Rows are the first one's labels, columns the second one's.
+    pub confusion: Confusion,
+}
+
+/// A text on which engines differ.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Differing {
+    /// Its line in the file.
+    pub line: usize,
+    /// Its id there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The text.
+    pub text: String,
+    /// What a person said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gold: Option<Label>,
+    /// The greatest distance between two scores.
+    pub distance: f64,
+    /// Label and score by engine.
+    pub said: BTreeMap<&'static str, Said>,
+}
+
+/// What an engine said.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Said {
+    /// Its label.
+    pub label: Label,
+    /// Its score, -1 to 1.
+    pub score: f64,
+}
+
+impl Comparison {
+    /// From the answers of each engine to each text, with at most so many texts on which they differ.
+    pub fn of(texts: &[Given], names: &[&'static str], answers: &[Vec<Answer>], most: usize) -> Self {
+        let engines = names.iter().zip(answers).map(|(name, answers)| Alone::of(name, texts, answers)).collect();
+        let mut pairs = Vec::new();
+        for (at, first) in names.iter().enumerate() {
+            for (other, second) in names.iter().enumerate().skip(at + 1) {
+                pairs.push(Pair::of([first, second], &answers[at], &answers[other]));
+            }
+        }
+        let mut differ: Vec<Differing> =
+            (0..texts.len()).filter_map(|at| Differing::of(&texts[at], at, names, answers)).collect();
+        let differing = differ.iter().filter(|one| one.is_contrary()).count();
+        let rank = |one: &Differing| (!one.is_contrary(), -one.distance);
+        differ.sort_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal));
+        differ.truncate(most);
+        let labelled = texts.iter().filter(|text| text.gold.is_some()).count();
+        Self { texts: texts.len(), labelled, engines, pairs, differ, differing }
+    }
+}
+
+fn label(answer: &Answer) -> Option<Label> {
+    answer.as_ref().ok().map(|(label, _)| *label)
+}
+
+impl Alone {
+    fn of(engine: &'static str, texts: &[Given], answers: &[Answer]) -> Self {
+        let mut one = Self { engine, answered: 0, failed: BTreeMap::new(), labels: BTreeMap::new(), gold: None };
+        for answer in answers {
+            match answer {
+                Ok((label, _)) => {
+                    one.answered += 1;
+                    *one.labels.entry(word(Some(*label))).or_default() += 1;
+                }
+                Err(code) => *one.failed.entry(code.clone()).or_default() += 1,
+            }
+        }
+        let labelled = texts.iter().zip(answers).filter(|(text, _)| text.gold.is_some());
+        let confusion = Confusion::of(labelled.map(|(text, answer)| (text.gold, label(answer))));
+        one.gold = confusion.macro_f1().zip(confusion.agreement()).map(|(macro_f1, accuracy)| Judged {
+            macro_f1,
+            accuracy,
+            f1: confusion.f1(),
+            confusion,
+        });
+        one
+    }
+}
+
+impl Pair {
+    fn of(engines: [&'static str; 2], first: &[Answer], second: &[Answer]) -> Self {
+        let both = first.iter().zip(second).filter(|(first, second)| first.is_ok() && second.is_ok());
+        let confusion = Confusion::of(both.map(|(first, second)| (label(first), label(second))));
+        let (texts, agreement, kappa) = (confusion.total(), confusion.agreement(), confusion.kappa());
+        Self { engines, texts, agreement, kappa, confusion }
+    }
+}
+
+impl Differing {
+    fn of(text: &Given, at: usize, names: &[&'static str], answers: &[Vec<Answer>]) -> Option<Self> {
+        let mut said = BTreeMap::new();
+        for (name, answers) in names.iter().zip(answers) {
+            if let Ok((label, score)) = answers[at] {
+                said.insert(*name, Said { label, score });
+            }
+        }
+        let scores = || said.values().map(|said| said.score);
+        let distance = scores().fold(f64::MIN, f64::max) - scores().fold(f64::MAX, f64::min);
+        // To four digits: more would be the noise of a subtraction.
+        let distance = (distance * 1e4).round() / 1e4;
+        let one =
+            Self { line: text.line, id: text.id.clone(), text: text.text.clone(), gold: text.gold, distance, said };
+        (one.said.len() > 1 && (one.is_contrary() || distance > 0.0)).then_some(one)
+    }
+
+    fn is_contrary(&self) -> bool {
+        let mut labels = self.said.values().map(|said| said.label);
+        let first = labels.next();
+        labels.any(|label| Some(label) != first)
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for one in &self.engines {
+            let labels: Vec<String> = one.labels.iter().map(|(label, count)| format!("{count} {label}")).collect();
+            write!(f, "{}: {} of {} answered", one.engine, one.answered, self.texts)?;
+            writeln!(f, "{}{}", if labels.is_empty() { "" } else { ": " }, labels.join(", "))?;
+            for (code, count) in &one.failed {
+                writeln!(f, "  {count} failed: {code}")?;
+            }
+            if let Some(gold) = &one.gold {
+                let each: Vec<String> = gold.f1.iter().map(|(label, f1)| format!("{label} {f1:.3}")).collect();
+                write!(f, "  against {} labels: macro-F1 {:.3}", self.labelled, gold.macro_f1)?;
+                writeln!(f, " ({}), right {:.1}%", each.join(", "), gold.accuracy * 100.0)?;
+                table(f, "true, across: said", &gold.confusion)?;
+            }
+        }
+        for pair in &self.pairs {
+            let [first, second] = pair.engines;
+            write!(f, "\n{first} and {second}: ")?;
+            match (pair.agreement, pair.kappa) {
+                (Some(agreement), kappa) => {
+                    let kappa = kappa.map_or("none, since chance explains all".into(), |kappa| format!("{kappa:.3}"));
+                    writeln!(f, "the same label for {:.1}% of {} texts, kappa {kappa}", agreement * 100.0, pair.texts)?;
+                    table(f, &format!("{first}, across: {second}"), &pair.confusion)?;
+                }
+                (None, _) => writeln!(f, "no text that both answered")?,
+            }
+        }
+        if self.engines.len() > 1 {
+            writeln!(f, "\ndifferent labels: {} of {} texts", self.differing, self.texts)?;
+        }
+        for one in &self.differ {
+            let said =
+                one.said.iter().map(|(name, said)| format!("{name} {} {:+.3}", word(Some(said.label)), said.score));
+            let gold = one.gold.map(|label| format!("; true: {}", word(Some(label)))).unwrap_or_default();
+            writeln!(f, "  {}: {}", one.line, short(&one.text))?;
+            writeln!(f, "      {}{gold}", said.collect::<Vec<_>>().join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+fn table(f: &mut fmt::Formatter<'_>, title: &str, confusion: &Confusion) -> fmt::Result {
+    let columns = confusion.columns();
+    let wide = title.chars().count().max(8);
+    write!(f, "  {title:<wide$}")?;
+    for column in &columns {
+        write!(f, "  {column:>8}")?;
+    }
+    writeln!(f)?;
+    for (row, counts) in &confusion.0 {
+        write!(f, "  {row:<wide$}")?;
+        for column in &columns {
+            write!(f, "  {:>8}", counts.get(column).copied().unwrap_or_default())?;
+        }
+        writeln!(f)?;
+    }
+    Ok(())
+}
+
+/// A text from outside, made fit for a line of a terminal.
+fn short(text: &str) -> String {
+    let mut line = tidy(&text.chars().take(WIDE).collect::<String>());
+    if text.chars().nth(WIDE).is_some() {
+        line.push('…');
+    }
+    line
+}

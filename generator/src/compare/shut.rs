@@ -1,0 +1,36 @@
+//! No door at all: for engines that are in the program, and need nothing from outside.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use fanggen_runtime::doors::{Bucket, Document, Doors, Queue, Rows};
+use fanggen_runtime::error::Error;
+
+/// Doors that do not open.
+pub struct Shut;
+
+fn shut(what: &str) -> Error {
+    Error::permanent("not_here", format!("a comparison has no {what}"))
+}
+
+impl Doors for Shut {
+    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
+        Err(shut("bucket"))
+    }
+
+    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+        Err(shut("table"))
+    }
+
+    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+        Err(shut("queue"))
+    }
+
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
+        Err(shut("file of a pipeline"))
+    }
+
+    fn folder(&self, _: &str) -> Result<PathBuf, Error> {
+        Err(shut("folder of results"))
+    }
+}
