@@ -1,9 +1,7 @@
 //! The way to an engine that is paid for: what it will cost, somebody's yes, and the credentials of the shell.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use aws_smithy_runtime_api::client::identity::ProvideCredentials as _;
 use fanggen_runtime::cloud::Cloud;
 use fanggen_runtime::doors::Doors;
 
@@ -24,10 +22,11 @@ const PRICE: f64 = 0.0001;
 pub fn doors(engine: &str, texts: &[Given], region: Option<&str>, yes: bool) -> Result<Box<dyn Doors>, Failure> {
     let units: usize = texts.iter().map(|given| given.text.chars().count().div_ceil(UNIT).max(LEAST)).sum();
     let cost = units as f64 * PRICE;
+    let dollars = if cost < 0.01 { "less than $0.01".into() } else { format!("about ${cost:.2}") };
     words(&format!(
-        "`{engine}` is paid for: {} are {}, about ${cost:.2} (prices of us-east-1 in November 2026)",
-        plural(texts.len(), "text"),
-        plural(units, "unit")
+        "`{engine}` is paid for: {} for {}, {dollars} (prices of us-east-1 in November 2026)",
+        plural(units, "unit"),
+        plural(texts.len(), "text")
     ));
     if !yes {
         agree(engine)?;
@@ -40,30 +39,10 @@ pub fn doors(engine: &str, texts: &[Given], region: Option<&str>, yes: bool) -> 
         .enable_all()
         .build()
         .map_err(|error| Failure::System("no runtime could be started", error))?;
-    let found = runtime.block_on(async {
-        let account = Account::open(&region, None).await;
-        let provider = account.sdk.credentials_provider()?;
-        Some(provider.provide_credentials().await)
-    });
-    let credentials = match found {
-        Some(Ok(credentials)) => credentials,
-        Some(Err(error)) => {
-            let reason = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            return Err(
-                closed(format!("no credentials: {reason}; set them as for every AWS tool, then try again")).into()
-            );
-        }
-        None => return Err(closed("no credentials: set them as for every AWS tool, then try again".into()).into()),
-    };
+    let variables = runtime.block_on(async { Account::open(&region, None).await.variables().await });
     // The runtime's own door, which takes what a Lambda would have been given.
-    let mut variables: BTreeMap<String, String> =
-        std::env::vars().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL")).collect();
-    variables.insert("AWS_REGION".into(), region);
-    variables.insert("AWS_ACCESS_KEY_ID".into(), credentials.access_key_id().to_owned());
-    variables.insert("AWS_SECRET_ACCESS_KEY".into(), credentials.secret_access_key().to_owned());
-    if let Some(token) = credentials.session_token() {
-        variables.insert("AWS_SESSION_TOKEN".into(), token.to_owned());
-    }
+    let variables =
+        variables.map_err(|reason| closed(format!("{reason}; set them as for every AWS tool, then try again")))?;
     Ok(Box::new(Cloud::of(variables)))
 }
 

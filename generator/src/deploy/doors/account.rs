@@ -1,5 +1,7 @@
 //! The account behind the credentials: the SDK's configuration, loaded once, and who is calling.
 
+use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::time::Duration;
 
 use aws_config::profile::ProfileFileCredentialsProvider;
@@ -8,6 +10,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts as sts;
+use aws_sdk_sts::config::ProvideCredentials as _;
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
@@ -87,6 +90,24 @@ impl Account {
     #[must_use]
     pub fn stand_in(&self) -> Option<&str> {
         self.sdk.endpoint_url()
+    }
+
+    /// The credentials, region and places of services, as a Lambda is given them by its environment.
+    ///
+    /// # Errors
+    /// Credentials that are absent or cannot be had.
+    pub async fn variables(&self) -> Result<BTreeMap<String, String>, String> {
+        const NONE: &str = "there are no credentials";
+        let provider = self.sdk.credentials_provider().ok_or(NONE)?;
+        let found = provider.provide_credentials().await;
+        let found = found.map_err(|error| error.source().map_or_else(|| NONE.into(), ToString::to_string))?;
+        let places = std::env::vars().filter(|(name, _)| name.starts_with("AWS_ENDPOINT_URL"));
+        let mut variables: BTreeMap<String, String> = places.collect();
+        variables.insert("AWS_REGION".into(), self.region.clone());
+        variables.insert("AWS_ACCESS_KEY_ID".into(), found.access_key_id().to_owned());
+        variables.insert("AWS_SECRET_ACCESS_KEY".into(), found.secret_access_key().to_owned());
+        variables.extend(found.session_token().map(|token| ("AWS_SESSION_TOKEN".into(), token.to_owned())));
+        Ok(variables)
     }
 
     /// Asks who is calling.
