@@ -356,3 +356,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn compare_asks_it_as_a_pipeline_does_once_somebody_agreed_to_pay() {
+    let comprehend = Comprehend::start();
+    let project = project::Project::empty();
+    project.write("t.csv", "text,label\nA great product,positive\nA horrible product,negative\nEin Produkt,neutral\n");
+    // The harness starts commands with an empty environment.
+    let endpoint = format!("AWS_ENDPOINT_URL_COMPREHEND={}", comprehend.endpoint());
+    let mut command = std::process::Command::new("env");
+    command.args(["AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", &endpoint, env!("CARGO_BIN_EXE_fanggen")]);
+    command.args(["compare", "--engines", "lexicon,comprehend", "--texts", "t.csv", "--yes", "--json"]);
+    let ran = project.run(&mut command);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let words =
+        "`comprehend` is paid for: 9 units for 3 texts, less than $0.01 (prices of us-east-1 in November 2026)\n";
+    assert_eq!(ran.stderr, words);
+    let told = ran.json();
+    assert_eq!((&told["pairs"][0]["texts"], &told["pairs"][0]["agreement"]), (&json!(3), &json!(1.0)), "{told}");
+    // One question about three texts is one call.
+    assert_eq!(comprehend.asked().len(), 1);
+}

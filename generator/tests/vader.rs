@@ -165,7 +165,7 @@ impl Lists {
             if dice.one_in(6) {
                 text.push_str(dice.any::<&str>(&ENDS));
             }
-            text.push_str(if dice.one_in(15) { *dice.any(&BLANKS) } else { " " });
+            text.push_str(if dice.one_in(15) { dice.any::<&str>(&BLANKS) } else { " " });
         }
         text
     }

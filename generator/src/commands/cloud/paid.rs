@@ -41,8 +41,9 @@ pub fn doors(engine: &str, texts: &[Given], region: Option<&str>, yes: bool) -> 
         .map_err(|error| Failure::System("no runtime could be started", error))?;
     let variables = runtime.block_on(async { Account::open(&region, None).await.variables().await });
     // The runtime's own door, which takes what a Lambda would have been given.
-    let variables =
-        variables.map_err(|reason| closed(format!("{reason}; set them as for every AWS tool, then try again")))?;
+    let variables = variables.map_err(|reason| {
+        closed(format!("no credentials ({reason}); set them as for every AWS tool, then try again"))
+    })?;
     Ok(Box::new(Cloud::of(variables)))
 }
 

@@ -97,7 +97,7 @@ impl Account {
     /// # Errors
     /// Credentials that are absent or cannot be had.
     pub async fn variables(&self) -> Result<BTreeMap<String, String>, String> {
-        const NONE: &str = "there are no credentials";
+        const NONE: &str = "nobody gives any";
         let provider = self.sdk.credentials_provider().ok_or(NONE)?;
         let found = provider.provide_credentials().await;
         let found = found.map_err(|error| error.source().map_or_else(|| NONE.into(), ToString::to_string))?;
