@@ -212,12 +212,14 @@ fn check_sheets(live: &Live, run: &str) {
     for body in objects.values() {
         let text = String::from_utf8(zstd::decode_all(body.as_slice()).expect("zstd")).expect("UTF-8");
         let mut lines = text.lines();
-        assert!(lines.next().is_some_and(|head| head.starts_with("run,source,item,entry,title,stage,engine,label,score,")));
+        assert!(
+            lines.next().is_some_and(|head| head.starts_with("run,source,item,entry,title,stage,engine,label,score,"))
+        );
         for line in lines {
             let cells: Vec<&str> = line.split(',').collect();
-            assert_eq!((cells[0], cells[1], cells[4], cells[5]), (run, "companies", "mood", "lexicon"));
-            assert_eq!(cells[6], mood(cells[3]), "{line}");
-            assert!(labels.insert(cells[2].to_owned(), cells[6].to_owned()).is_none(), "twice: {line}");
+            assert_eq!((cells[0], cells[1], cells[5], cells[6]), (run, "companies", "mood", "lexicon"));
+            assert_eq!(cells[7], mood(cells[4]), "{line}");
+            assert!(labels.insert(cells[2].to_owned(), cells[7].to_owned()).is_none(), "twice: {line}");
         }
     }
     assert_eq!(labels.into_keys().collect::<BTreeSet<_>>(), (0..ITEMS).map(company).collect());
