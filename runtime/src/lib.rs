@@ -4,6 +4,7 @@ pub mod analysis;
 #[cfg(feature = "aws")]
 pub mod answer;
 pub mod card;
+pub mod charset;
 #[cfg(feature = "aws")]
 pub mod cloud;
 pub mod component;
@@ -14,6 +15,7 @@ pub mod fetch;
 pub mod flow;
 pub mod function;
 pub mod headlines;
+pub mod html;
 #[cfg(feature = "aws")]
 pub mod intake;
 pub mod items;
@@ -23,6 +25,7 @@ pub mod log;
 pub mod meter;
 pub mod record;
 pub mod run;
+pub mod sentences;
 pub mod sinks;
 pub mod sources;
 pub mod stages;

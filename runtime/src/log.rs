@@ -106,6 +106,10 @@ impl Log {
             let took = worked.spans.iter().map(|span| (span.name.clone(), json!(span.took.as_millis())));
             line.insert("took_ms".into(), Value::Object(took.collect()));
         }
+        if !worked.ended.is_empty() {
+            let ended = worked.ended.iter().map(|(stage, records)| (stage.clone(), json!(records)));
+            line.insert("ended".into(), Value::Object(ended.collect()));
+        }
         // What came of a chunk is counted once, by whoever wrote it.
         if done && !worked.before {
             let counts = worked.counts;
@@ -225,7 +229,8 @@ mod tests {
             failed: false,
         };
         let counts = Counts { items: 100, records: 97, failed: 3, reused: 40 };
-        let worked = Worked { counts, complete: Some(counts), spans: vec![span], ..Worked::default() };
+        let ended = vec![("bad".to_owned(), 12)];
+        let worked = Worked { counts, complete: Some(counts), ended, spans: vec![span], ..Worked::default() };
         let reading = Reading { throttled: 0, comprehend_units: 900 };
         let metrics = ["ComprehendUnits", "Records", "Failed", "Reused", "Age", "RunComplete"];
         let named =
@@ -235,7 +240,7 @@ mod tests {
             json!({
                 "level": "INFO", "function": "worker", "message": "chunk done", "run": "20261122T090000Z",
                 "chunk": chunk().id, "pipeline": "fang", "environment": "dev", "cold_start": true,
-                "took_ms": { "summary": 120 },
+                "took_ms": { "summary": 120 }, "ended": { "bad": 12 },
                 "_aws": { "Timestamp": now().as_millisecond(), "CloudWatchMetrics": [{
                     "Namespace": "fanggen", "Dimensions": [["pipeline", "environment"]], "Metrics": named,
                 }] },

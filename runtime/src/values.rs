@@ -60,6 +60,51 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> 
     }
 }
 
+/// A part of a whole, from 0 to 1.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct Fraction(f64);
+
+impl Fraction {
+    /// So many hundredths, which the compiler sees to be no more than all.
+    #[must_use]
+    pub fn of_percent<const N: u8>() -> Self {
+        const { assert!(N <= 100, "more than the whole") };
+        Self(f64::from(N) / 100.0)
+    }
+
+    /// The number.
+    #[must_use]
+    pub const fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Fraction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let number = f64::deserialize(deserializer)?;
+        if (0.0..=1.0).contains(&number) {
+            return Ok(Self(number));
+        }
+        Err(de::Error::invalid_value(Unexpected::Float(number), &"a number from 0 to 1"))
+    }
+}
+
+#[cfg(feature = "cards")]
+impl schemars::JsonSchema for Fraction {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fraction".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+    }
+}
+
 /// Declares a text type that checks itself: its name, what it allows in words, a pattern for editors (and the most
 /// characters, where the pattern cannot count them), the check.
 #[macro_export]

@@ -128,7 +128,14 @@ fn tell(summary: &Summary, took: Duration, most: usize, json: bool) {
     let lost = if chunks == 0 { String::new() } else { format!(", {} not written", plural(chunks, "chunk")) };
     let total = plural(summary.items.len(), "item");
     words(&format!("{total}, {} good, {items} failed{lost}, in {took:.1?}", summary.succeeded));
-    if summary.items.is_empty() {
+    for (stage, records) in &summary.ended {
+        let goes = if *records == 1 { "goes" } else { "go" };
+        words(&format!(
+            "  {stage}  {} {goes} no further",
+            plural(usize::try_from(*records).unwrap_or(usize::MAX), "record")
+        ));
+    }
+    if summary.items.is_empty() && summary.ended.is_empty() {
         words("the sources have no items: there was nothing to do");
     }
     if summary.failed.iter().any(|failed| failed.code == "unreachable") {

@@ -14,7 +14,7 @@ use super::Watch;
 pub struct Row {
     /// Its key.
     pub item: String,
-    /// The label of the last finding.
+    /// The label of the finding that speaks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
     /// Its score.
@@ -76,6 +76,9 @@ pub struct Summary {
     pub succeeded: usize,
     /// Chunks of the run.
     pub chunks: usize,
+    /// How many records each stage let go no further, for those that did.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub ended: BTreeMap<String, u64>,
     /// A row an item, in the order of the run.
     pub items: Vec<Row>,
     /// What failed.
@@ -128,6 +131,9 @@ impl Tally {
             }
             summary.items.push(row(record));
         }
+        for (stage, records) in worked.ended {
+            *summary.ended.entry(stage).or_default() += records;
+        }
         for failure in worked.failures {
             summary.failed.push(Failed {
                 item: None,
@@ -147,7 +153,7 @@ impl Tally {
 }
 
 fn row(record: &Record) -> Row {
-    let finding = record.findings.last();
+    let finding = record.finding();
     let source = record.text.as_ref().map(|text| match &text.title {
         Some(title) => format!("{}: {title}", text.source),
         None => text.source.clone(),

@@ -2,7 +2,7 @@
 
 mod reuse;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -33,6 +33,8 @@ pub(super) struct Passage<'a> {
     items: HashMap<(String, String), usize>,
     /// What each stage made of others.
     made: Vec<Vec<Identity>>,
+    /// How many records each stage let go no further.
+    ended: Vec<u64>,
     /// Those that go on, each from a stage.
     ready: Vec<(usize, Record)>,
     /// Those that are through or have failed, each with its place.
@@ -54,6 +56,8 @@ pub(super) struct Passed {
     pub spans: Vec<Span>,
     /// What each stage made of others, whatever became of it.
     pub made: Vec<Vec<Identity>>,
+    /// How many records each stage let go no further, for those that did.
+    pub ended: Vec<(String, u64)>,
 }
 
 impl<'a> Passage<'a> {
@@ -72,9 +76,9 @@ impl<'a> Passage<'a> {
             }
             if record.failure.is_none() { ready.push((0, record)) } else { done.push((place, record)) }
         }
-        let made = vec![Vec::new(); stages.len()];
+        let (made, ended) = (vec![Vec::new(); stages.len()], vec![0; stages.len()]);
         let (saving, spans) = (JoinSet::new(), Vec::new());
-        Self { stages, state, places, items, made, ready, done, reused: 0, saving, spans }
+        Self { stages, state, places, items, made, ended, ready, done, reused: 0, saving, spans }
     }
 
     /// Takes those that go on through the stages.
@@ -86,9 +90,11 @@ impl<'a> Passage<'a> {
             if now.is_empty() {
                 continue;
             }
-            let records = now.into_iter().map(|(_, record)| record).collect();
+            let records: Vec<Record> = now.into_iter().map(|(_, record)| record).collect();
+            let came: Vec<Identity> = records.iter().map(Record::identity).collect();
             let start = SystemTime::now();
             let records = self.apply(stage.as_ref(), records, deadline).await;
+            self.ended[place] += ended(&came, &records);
             let took = start.elapsed().unwrap_or_default();
             let failed = records.iter().any(|record| record.failure.is_some());
             self.spans.push(Span { name: stage.name().to_owned(), start, took, failed });
@@ -144,7 +150,9 @@ impl<'a> Passage<'a> {
         // Stable: two of the same name keep their order.
         self.done.sort_by_key(|(place, _)| *place);
         let records = self.done.into_iter().map(|(_, record)| record).collect();
-        Passed { records, reused: self.reused, saving: self.saving, spans: self.spans, made: self.made }
+        let ended = self.stages.iter().zip(self.ended).filter(|(_, ended)| *ended > 0);
+        let ended = ended.map(|(stage, ended)| (stage.name().to_owned(), ended)).collect();
+        Passed { records, reused: self.reused, saving: self.saving, spans: self.spans, made: self.made, ended }
     }
 
     /// What a stage makes of these records, without paying twice for any.
@@ -176,6 +184,17 @@ impl<'a> Passage<'a> {
         }
         all
     }
+}
+
+/// How many of these records a stage let go no further: they did not come out, and nothing was made of their items.
+fn ended(came: &[Identity], out: &[Record]) -> u64 {
+    let stayed: HashSet<Identity> = out.iter().map(Record::identity).collect();
+    let known: HashSet<&Identity> = came.iter().collect();
+    let made = stayed.iter().filter(|identity| !known.contains(identity));
+    let made: HashSet<(&str, &str)> = made.map(|made| (made.source.as_str(), made.item.as_str())).collect();
+    let gone =
+        |came: &&Identity| !stayed.contains(*came) && !made.contains(&(came.source.as_str(), came.item.as_str()));
+    came.iter().filter(gone).count() as u64
 }
 
 /// What a stage makes of these records. One that panics fails them as they were before it, and nothing else.
@@ -286,7 +305,8 @@ mod tests {
         let stages: [Box<dyn Stage>; 3] = [Box::new(Double), Box::new(Odd), Box::new(Double)];
         let mut passage = Passage::new(&stages, None, records(&["A", "none", "bad", "B"]));
         passage.go(Instant::now()).await;
-        let Passed { records, made, .. } = passage.end();
+        let Passed { records, made, ended, .. } = passage.end();
+        assert_eq!(ended, [("double".to_owned(), 1)], "of `none` nothing was made");
         let entries: Vec<_> = records
             .iter()
             .map(|record| format!("{}/{}", record.item.key, record.entry.as_deref().unwrap_or_default()))

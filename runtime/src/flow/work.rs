@@ -68,6 +68,8 @@ pub struct Worked {
     pub complete: Option<Counts>,
     /// Whether it had been done before.
     pub before: bool,
+    /// How many records each stage let go no further, for those that did: what a filter left out, feeds without news.
+    pub ended: Vec<(String, u64)>,
     /// How long its parts took.
     pub spans: Vec<Span>,
     /// Why some findings could not be remembered: they are only paid for again.
@@ -114,8 +116,8 @@ impl Running {
             message.records.iter().map(|record| (&record.source, &record.item.key)).collect::<BTreeSet<_>>().len();
         let mut passage = Passage::new(&self.stages, self.state.as_ref(), message.records);
         self.settle(&mut passage, &delivery).await;
-        let Passed { records, reused, saving, spans, made } = passage.end();
-        worked.spans = spans;
+        let Passed { records, reused, saving, spans, made, ended } = passage.end();
+        (worked.spans, worked.ended) = (spans, ended);
         let unsettled = |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
         if !delivery.last
             && let Some(failure) = records.iter().find(unsettled).and_then(|record| record.failure.clone())

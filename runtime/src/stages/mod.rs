@@ -2,7 +2,10 @@
 
 mod comprehend;
 mod headlines;
+mod filter;
+mod language;
 mod lexicon;
+mod split;
 mod text;
 mod wikipedia;
 
@@ -12,7 +15,10 @@ use crate::component::Kind;
 pub const KINDS: &[Kind] = &[
     Kind::of::<comprehend::Comprehend>(),
     Kind::of::<headlines::Headlines>(),
+    Kind::of::<filter::Filter>(),
+    Kind::of::<language::Detect>(),
     Kind::of::<lexicon::Lexicon>(),
+    Kind::of::<split::Split>(),
     Kind::of::<text::Text>(),
     Kind::of::<wikipedia::Wikipedia>(),
 ];

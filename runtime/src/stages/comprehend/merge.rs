@@ -1,9 +1,9 @@
 //! Answers about the pieces of a text become one finding about the whole.
 
-use super::split::Piece;
 use crate::analysis::{Question, Reply};
 use crate::error::Error;
 use crate::record::{Entity, Finding, Label, Phrase, Scores};
+use crate::sentences::Piece;
 
 /// The labels, each with its key among the scores.
 const LABELS: [(Label, &str); 4] = [

@@ -6,7 +6,6 @@ mod language;
 mod merge;
 mod questions;
 mod read;
-mod split;
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,8 @@
-//! Texts that are longer than one call may carry: cut at the end of a sentence, or else of a word, or else of a character.
+//! Where a text may be cut: at the end of a sentence, or else of a word, or else of a character.
 
 use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::record::is_blank;
 
 /// The stretch before a cut in which a better place for it is looked for, in bytes: what one call may carry.
 const STRETCH: usize = 5_000;
@@ -15,6 +17,23 @@ pub struct Piece<'a> {
     pub text: &'a str,
     /// How many characters of the text are before it.
     pub begin: u64,
+}
+
+/// The sentences of a text, each with the blanks behind it: together they are the whole of it. What is nothing but blanks
+/// is no sentence, and stays with the one before it.
+pub fn sentences(text: &str) -> Vec<&str> {
+    let mut sentences = Vec::new();
+    let mut begin = 0;
+    for (start, sentence) in text.split_sentence_bound_indices() {
+        if !is_blank(sentence) && !is_blank(&text[begin..start]) {
+            sentences.push(&text[begin..start]);
+            begin = start;
+        }
+    }
+    if begin < text.len() {
+        sentences.push(&text[begin..]);
+    }
+    sentences
 }
 
 /// The part of a text that is read where no more than `most` bytes of it are paid for.
@@ -78,6 +97,23 @@ mod tests {
         assert_eq!(texts("👩‍👩‍👧👩‍👩‍👧", 20), ["👩‍👩‍👧", "👩‍👩‍👧"]);
         // A family of 18 bytes does not fit into 8: then a character is the least that stays whole.
         assert_eq!(texts("👩‍👩‍👧", 8).concat(), "👩‍👩‍👧");
+    }
+
+    #[test]
+    fn the_sentences_of_a_text_are_the_whole_of_it() {
+        for text in [
+            "It is good. It is bad.  Or not?\n\nWho knows",
+            "今日は良い。明日は悪い。",
+            " \n One.",
+            "One. \n\n \n",
+            "",
+            " ",
+        ] {
+            assert_eq!(sentences(text).concat(), text);
+        }
+        assert_eq!(sentences("It is good. It is bad.\n\nOr not?"), ["It is good. ", "It is bad.\n\n", "Or not?"]);
+        assert_eq!(sentences("今日は良い。明日は悪い。"), ["今日は良い。", "明日は悪い。"]);
+        assert_eq!(sentences(" \n One.\n \n"), [" \n One.\n \n"]);
     }
 
     #[test]

@@ -1,0 +1,182 @@
+//! Readable text of HTML: of a fragment all of it, of a page what is not menus and trimmings.
+
+mod blocks;
+mod names;
+
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+use html5gum::emitters::callback::{CallbackEmitter, CallbackEvent};
+use html5gum::{Span, Tokenizer};
+
+use blocks::Blocks;
+
+/// Characters from which on the main part of a page is taken for its text.
+const MAIN: usize = 140;
+
+/// A page, read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// What it calls itself.
+    pub title: Option<String>,
+    /// The language that it says it is in, as it says it.
+    pub language: Option<String>,
+    /// Its readable text, a line a paragraph.
+    pub text: String,
+}
+
+/// How much of a document is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// Only what is never shown.
+    All,
+    /// Menus, forms and trimmings as well, and paragraphs that are mostly links.
+    Text,
+}
+
+/// The readable text of a fragment, a line a paragraph. What no name of an HTML element follows is no markup: `a < b` and
+/// `Vec<T>` stay as they are.
+#[must_use]
+pub fn text(fragment: &str) -> String {
+    if !fragment.contains(['<', '&']) {
+        return collapsed(fragment);
+    }
+    read(&guarded(fragment), Keep::All).all()
+}
+
+/// A text on one line for each of its own, without blanks at their ends.
+#[must_use]
+pub fn collapsed(text: &str) -> String {
+    let lines = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+    lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// The readable text of a page: its main part where it names one, or else all paragraphs that are not mostly links. Where
+/// nothing would be left, everything that a browser shows is taken.
+#[must_use]
+pub fn page(document: &str) -> Page {
+    let blocks = read(document, Keep::Text);
+    let (title, language) = (blocks.title(), blocks.language.clone());
+    let main = blocks.main();
+    let text = if main.chars().count() >= MAIN { main } else { blocks.outside_links() };
+    let text = if text.is_empty() { read(document, Keep::All).all() } else { text };
+    Page { title, language, text }
+}
+
+fn read(document: &str, keep: Keep) -> Blocks {
+    let mut blocks = Blocks::new(keep);
+    let take = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
+        match event {
+            CallbackEvent::OpenStartTag { name } => blocks.open(name),
+            CallbackEvent::AttributeName { name } => blocks.attribute = name.to_vec(),
+            CallbackEvent::AttributeValue { value } => blocks.value(value),
+            CallbackEvent::EndTag { name } => blocks.close(name),
+            CallbackEvent::String { value } => blocks.text(&String::from_utf8_lossy(value)),
+            _ => {}
+        }
+        None
+    };
+    let mut emitter = CallbackEmitter::new(take);
+    // Scripts and the like end where their own end tag is.
+    emitter.naively_switch_states(true);
+    let Ok(()) = Tokenizer::new_with_emitter(document, emitter).finish();
+    blocks.end();
+    blocks
+}
+
+/// A fragment in which every `<` that begins no element of HTML stands for itself.
+fn guarded(fragment: &str) -> Cow<'_, str> {
+    let last = fragment.rfind('>').unwrap_or(0);
+    let odd = |at: &usize| {
+        let rest = &fragment[at + 1..];
+        let name = rest.strip_prefix('/').unwrap_or(rest);
+        let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == ':')).unwrap_or(name.len());
+        let markup = match name.as_bytes().first() {
+            Some(b'!' | b'?') => true,
+            Some(first) if first.is_ascii_alphabetic() => names::is_known(&name[..end]),
+            _ => false,
+        };
+        !markup || *at > last
+    };
+    let mut all = String::new();
+    let mut from = 0;
+    for at in fragment.match_indices('<').map(|(at, _)| at).filter(odd) {
+        all.push_str(&fragment[from..at]);
+        all.push_str("&lt;");
+        from = at + 1;
+    }
+    if from == 0 {
+        return Cow::Borrowed(fragment);
+    }
+    all.push_str(&fragment[from..]);
+    Cow::Owned(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fragment_keeps_every_word_and_no_markup() {
+        for (html, expected) in [
+            ("plain", "plain"),
+            ("  plain \n text\t here ", "plain\ntext here"),
+            ("<p>One <b>bold</b>&nbsp;word.</p><p>Two</p>", "One bold word.\nTwo"),
+            ("a<br>b<br/>c", "a\nb\nc"),
+            ("<ul><li>one<li>two</ul>", "one\ntwo"),
+            ("<table><tr><td>a</td><td>b</td></tr></table>", "a b"),
+            ("x<script>var a = '<p>no</p>';</script>y<style>p{}</style>z", "xyz"),
+            ("caf&eacute; &amp; bar &#8211; &#x2019; &lt;b&gt;", "café & bar – ’ <b>"),
+            ("AT&T, R&D and a & b", "AT&T, R&D and a & b"),
+            ("a < b and c > d", "a < b and c > d"),
+            ("Vec<T> and <yours>, <T", "Vec<T> and <yours>, <T"),
+            ("broken <b", "broken <b"),
+            ("x <a href=\"y>z\">link</a>", "x link"),
+            ("<!-- no -->yes<![CDATA[ no ]]>", "yes"),
+            ("<o:p>word</o:p> <my-tag>x</my-tag>", "word x"),
+            ("<nav>menu</nav><footer>foot</footer>", "menu\nfoot"),
+            ("<img alt='seen'>", ""),
+            ("", ""),
+        ] {
+            assert_eq!(text(html), expected, "{html}");
+        }
+    }
+
+    const PAGE: &str = "<!DOCTYPE html><html lang=de-AT><head><title> A &amp; B </title><style>x</style></head><body>\
+        <header>Logo</header><nav><ul><li><a href=/>Home</a></ul></nav>\
+        <h1>Headline</h1><p>A paragraph with a <a href=x>link</a> in it, and more words than that.</p>\
+        <div><a href=1>One</a> | <a href=2>Two</a></div><form>Search <input><button>Go</button></form>\
+        <script>alert('<p>')</script><footer>Imprint</footer></body></html>";
+
+    #[test]
+    fn a_page_is_read_without_its_menus_and_trimmings() {
+        let read = page(PAGE);
+        assert_eq!(read.title.as_deref(), Some("A & B"));
+        assert_eq!(read.language.as_deref(), Some("de-AT"));
+        assert_eq!(read.text, "Headline\nA paragraph with a link in it, and more words than that.");
+    }
+
+    #[test]
+    fn the_main_part_of_a_page_is_its_text_where_it_has_one() {
+        let long = "This is the text that somebody came for. ".repeat(5);
+        let html =
+            format!("<div>Teaser of something else</div><article><header><h1>T</h1></header><p>{long}</article>Rest");
+        assert_eq!(page(&html).text, format!("T\n{}", long.trim()));
+        let short = "<div>Everything that is worth reading</div><main></main>";
+        assert_eq!(page(short).text, "Everything that is worth reading");
+    }
+
+    #[test]
+    fn where_nothing_but_trimmings_is_left_everything_is_taken() {
+        assert_eq!(page("<nav>only a menu").text, "only a menu");
+        assert_eq!(page("<a href=x>only a link</a>").text, "only a link");
+        assert_eq!(page("<html><body><script>x</script></body></html>").text, "");
+    }
+
+    #[test]
+    fn a_page_of_nothing_but_open_tags_is_read_in_one_go() {
+        let deep = "<div><b><a>".repeat(200_000);
+        assert_eq!(page(&format!("{deep}end")).text, "end");
+        assert_eq!(text(&"<".repeat(400_000)).len(), 400_000);
+    }
+}

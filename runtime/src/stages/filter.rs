@@ -1,0 +1,87 @@
+//! Stage `filter`: only records that meet a condition go on.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::component::{Binding, Card, Component, Opened, Role, Stage};
+use crate::condition::Condition;
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::record::Record;
+
+/// Lets go on what meets a condition; the rest leaves the run, and is counted. What failed before goes to the sinks
+/// whatever the condition says, so that a failure never vanishes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    /// Which records go on, such as `sentiment == "NEGATIVE" && score > 0.8`.
+    pub when: Condition,
+}
+
+impl Component for Filter {
+    const CARD: Card = Card::new(
+        Role::Stage,
+        "filter",
+        "only records that meet a condition go on; the others are counted",
+        "[[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n",
+    );
+
+    fn check(&self) -> Option<(&'static str, String, String)> {
+        self.when.looks_back().then(|| {
+            let allowed = "a condition on the record as it is: what was found before is known to sinks, whose `when` may \
+                           ask for it";
+            ("when", format!("`{}`", self.when), allowed.into())
+        })
+    }
+
+    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        Ok(Opened::Stage(Box::new(Sieve { name: binding.name, when: self.when.clone() })))
+    }
+}
+
+struct Sieve {
+    name: String,
+    when: Condition,
+}
+
+#[async_trait]
+impl Stage for Sieve {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
+        records.retain(|record| self.when.holds(record, None));
+        records
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Finding, Item, Label};
+
+    fn record(key: &str, label: Label, score: f64) -> Record {
+        let finding = Finding { label: Some(label), score: Some(score), ..Finding::default() };
+        // The language was found after the sentiment: it says nothing about that.
+        let language = Finding { engine: "whatlang".into(), ..Finding::default() };
+        Record { findings: vec![finding, language], ..Record::new("r", "s", Item::named(key)) }
+    }
+
+    #[tokio::test]
+    async fn what_meets_the_condition_goes_on_in_its_order() {
+        let when = Condition::read("sentiment == \"NEGATIVE\" && score > 0.8").expect("a condition");
+        let records = vec![
+            record("bad", Label::Negative, -0.9),
+            record("so so", Label::Negative, -0.5),
+            record("good", Label::Positive, 0.9),
+            Record::new("r", "s", Item::named("unjudged")),
+            record("worse", Label::Negative, -0.95),
+        ];
+        let told = Sieve { name: "bad".into(), when }.apply(records, Instant::now()).await;
+        let keys: Vec<_> = told.iter().map(|record| record.item.key.as_str()).collect();
+        assert_eq!(keys, ["bad", "worse"]);
+    }
+}

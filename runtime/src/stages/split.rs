@@ -1,0 +1,160 @@
+//! Stage `split`: a long text becomes several records, each with some of its sentences.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+
+use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::doors::Doors;
+use crate::error::Error;
+use crate::record::{Record, Text};
+use crate::sentences::sentences;
+use crate::values::Within;
+
+/// Makes several records of one, each with some sentences of its text and an `entry` that ends in `#1`, `#2` and so on.
+/// Sentences end where Unicode says (UAX 29).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct Split {
+    /// Sentences of a record.
+    #[serde(default = "one")]
+    pub sentences: Within<1, 100>,
+    /// Records of a text, at most. The last one has all sentences that are left: none is dropped.
+    #[serde(default = "most")]
+    pub most: Within<1, 100>,
+}
+
+fn one() -> Within<1, 100> {
+    Within::of::<1>()
+}
+
+fn most() -> Within<1, 100> {
+    Within::of::<20>()
+}
+
+impl Component for Split {
+    const CARD: Card = Card {
+        text: TextFlow::Needs,
+        ..Card::new(
+            Role::Stage,
+            "split",
+            "a record for each sentence of a long text, or for some of them",
+            "[[stages]]\nname = \"parts\"\ntype = \"split\"\nmost = 10\n",
+        )
+    };
+
+    fn entries(&self) -> Option<u64> {
+        Some(self.most.get())
+    }
+
+    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+        let size = |setting: Within<1, 100>| usize::try_from(setting.get()).unwrap_or(1);
+        Ok(Opened::Stage(Box::new(Parts {
+            name: binding.name,
+            sentences: size(self.sentences),
+            most: size(self.most),
+        })))
+    }
+}
+
+struct Parts {
+    name: String,
+    sentences: usize,
+    most: usize,
+}
+
+impl Parts {
+    fn of(&self, mut record: Record) -> Vec<Record> {
+        let body = match record.body() {
+            Ok(text) => text.body.clone(),
+            Err(error) => {
+                record.fail(&self.name, error);
+                return vec![record];
+            }
+        };
+        let of = |(number, part): (usize, String)| {
+            let end = format!("#{}", number + 1);
+            let entry = record.entry.as_ref().map_or_else(|| end.clone(), |entry| format!("{entry}{end}"));
+            let text = record.text.as_ref().map(|text| Text { body: part, ..text.clone() });
+            Record { entry: Some(entry), text, ..record.clone() }
+        };
+        self.parts(&body).into_iter().enumerate().map(of).collect()
+    }
+
+    /// The parts of a text, without the blanks around them.
+    fn parts(&self, text: &str) -> Vec<String> {
+        let sentences = sentences(text);
+        let (single, rest) = sentences.split_at(sentences.len().min(self.sentences * (self.most - 1)));
+        let rest = rest.chunks(if rest.len() > self.sentences { rest.len() } else { self.sentences });
+        single.chunks(self.sentences).chain(rest).map(|part| part.concat().trim().to_owned()).collect()
+    }
+}
+
+#[async_trait]
+impl Stage for Parts {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
+        records.into_iter().flat_map(|record| self.of(record)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Item;
+
+    fn parts(text: &str, sentences: usize, most: usize) -> Vec<String> {
+        Parts { name: "s".into(), sentences, most }.parts(text)
+    }
+
+    #[test]
+    fn a_text_is_cut_behind_its_sentences_and_the_last_part_has_all_that_is_left() {
+        let text = "It is good. It is bad.\n\nOr not? Who knows.  Nobody.";
+        assert_eq!(parts(text, 1, 20), ["It is good.", "It is bad.", "Or not?", "Who knows.", "Nobody."]);
+        assert_eq!(parts(text, 2, 20), ["It is good. It is bad.", "Or not? Who knows.", "Nobody."]);
+        assert_eq!(parts(text, 1, 3), ["It is good.", "It is bad.", "Or not? Who knows.  Nobody."]);
+        assert_eq!(parts(text, 2, 2), ["It is good. It is bad.", "Or not? Who knows.  Nobody."]);
+        assert_eq!(parts(text, 1, 1), [text]);
+        assert_eq!(parts("No end", 3, 3), ["No end"]);
+    }
+
+    #[tokio::test]
+    async fn each_part_has_an_entry_of_its_own_and_a_text_that_cannot_be_cut_fails_alone() {
+        let text = |body: &str| Some(Text { body: body.into(), title: Some("T".into()), ..Text::default() });
+        let record = |key: &str, entry: Option<&str>, body: &str| Record {
+            entry: entry.map(Into::into),
+            text: text(body),
+            ..Record::new("r", "s", Item::named(key))
+        };
+        let records = vec![
+            record("a", None, "One. Two."),
+            record("b", Some("e#1"), "Only."),
+            record("c", None, " \n "),
+            Record { text: None, ..record("d", None, "") },
+        ];
+        let told = Parts { name: "parts".into(), sentences: 1, most: 9 }.apply(records, Instant::now()).await;
+        let seen: Vec<_> = told
+            .iter()
+            .map(|record| {
+                let text = record.text.as_ref().map_or("", |text| text.body.as_str());
+                let failure = record.failure.as_ref().map_or("", |failure| failure.error.code.as_str());
+                (record.item.key.as_str(), record.entry.as_deref().unwrap_or(""), text, failure)
+            })
+            .collect();
+        assert_eq!(
+            seen,
+            [
+                ("a", "#1", "One.", ""),
+                ("a", "#2", "Two.", ""),
+                ("b", "e#1#1", "Only.", ""),
+                ("c", "", " \n ", "text_empty"),
+                ("d", "", "", "text_missing"),
+            ]
+        );
+        assert!(told[..3].iter().all(|record| record.text.as_ref().is_some_and(|text| text.title.is_some())));
+    }
+}
