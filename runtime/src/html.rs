@@ -63,6 +63,33 @@ pub fn page(document: &str) -> Page {
     Page { title, language, text }
 }
 
+/// What a named reference such as `eacute` stands for; one that HTML does not know stays as it is written.
+#[must_use]
+pub fn reference(name: &str) -> String {
+    let written = format!("&{name};");
+    let mut all = Vec::new();
+    let take = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
+        if let CallbackEvent::String { value } = event {
+            all.extend_from_slice(value);
+        }
+        None
+    };
+    let Ok(()) = Tokenizer::new_with_emitter(written.as_str(), CallbackEmitter::new(take)).finish();
+    String::from_utf8(all).unwrap_or(written)
+}
+
+/// Whether HTML has an element of this name.
+#[must_use]
+pub fn is_element(name: &str) -> bool {
+    names::is_known(name)
+}
+
+/// Whether an element of this name has no end tag.
+#[must_use]
+pub fn is_void(name: &str) -> bool {
+    names::is_void(name)
+}
+
 fn read(document: &str, keep: Keep) -> Blocks {
     let mut blocks = Blocks::new(keep);
     let take = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
@@ -164,6 +191,14 @@ mod tests {
         assert_eq!(page(&html).text, format!("T\n{}", long.trim()));
         let short = "<div>Everything that is worth reading</div><main></main>";
         assert_eq!(page(short).text, "Everything that is worth reading");
+    }
+
+    #[test]
+    fn a_reference_is_what_html_knows_it_as() {
+        for (name, expected) in [("eacute", "é"), ("nbsp", "\u{a0}"), ("lol9", "&lol9;"), ("hellip", "…"), ("", "&;")]
+        {
+            assert_eq!(reference(name), expected, "{name}");
+        }
     }
 
     #[test]

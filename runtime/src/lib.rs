@@ -11,6 +11,7 @@ pub mod component;
 pub mod condition;
 pub mod doors;
 pub mod error;
+pub mod feed;
 pub mod fetch;
 pub mod flow;
 pub mod function;

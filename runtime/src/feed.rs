@@ -1,0 +1,110 @@
+//! Feeds: RSS 0.9x, 1.0 and 2.0, Atom and JSON Feed, read from bytes into entries of plain text.
+//!
+//! XML is read by quick-xml, JSON by `serde_json`, encodings by `encoding_rs`, HTML by html5gum. The crate feed-rs was
+//! measured first: with its regular expressions it makes the zip of the Lambda 0.7 MB larger, of which there are 0.5 MB
+//! left. It also drops words in silence (what follows the first tag in the title or description of an RSS item, items of
+//! RSS 1.0 without a link, all entries of namespaces that it does not know), and one entry that it cannot read takes the
+//! whole feed with it. It remains the measure: a test compares every document with what it reads.
+
+mod atom;
+mod date;
+mod json;
+mod rss;
+mod xml;
+
+use jiff::Timestamp;
+use url::Url;
+
+use crate::charset;
+use crate::error::Error;
+
+/// What a feed says of itself, and its entries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Feed {
+    /// Its title.
+    pub title: Option<String>,
+    /// The language of its entries, where it says so.
+    pub language: Option<String>,
+    /// What may be done with them, where it says so.
+    pub rights: Option<String>,
+    /// Its entries, in its order.
+    pub entries: Vec<Entry>,
+    /// Why it could not be read to its end, where it could not; the entries before that are whole.
+    pub broken: Option<Error>,
+}
+
+/// An entry, in plain text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entry {
+    /// What the feed calls it.
+    pub id: Option<String>,
+    /// Its headline.
+    pub title: Option<String>,
+    /// What it says in short.
+    pub summary: Option<String>,
+    /// What it says in full.
+    pub content: Option<String>,
+    /// Its address, made whole by that of the feed.
+    pub url: Option<String>,
+    /// When it was published, or else when it was changed last.
+    pub published: Option<Timestamp>,
+    /// Its language, where it says so itself.
+    pub language: Option<String>,
+    /// What may be done with it, where it says so itself.
+    pub rights: Option<String>,
+    /// Why it could not be read, where it could not.
+    pub broken: Option<Error>,
+}
+
+/// Reads a feed that came with this `Content-Type` from this address.
+///
+/// # Errors
+/// `feed_unreadable` for what is no feed, saying what it is instead. What breaks off halfway is a feed, and says so in
+/// [`Feed::broken`].
+pub fn read(body: &[u8], content_type: Option<&str>, url: &str) -> Result<Feed, Error> {
+    let text = charset::decode(body, content_type);
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
+    if text.is_empty() {
+        return Err(unreadable("it is empty"));
+    }
+    if text.starts_with('{') {
+        return json::read(text, Url::parse(url).ok().as_ref());
+    }
+    match text.find('<') {
+        // Some servers write warnings before the first tag.
+        Some(begin) if begin < 1_000 => xml::read(&text[begin..], Url::parse(url).ok()),
+        _ => Err(unreadable("it is neither XML nor JSON")),
+    }
+}
+
+/// What is told of something that is no feed.
+fn unreadable(why: impl std::fmt::Display) -> Error {
+    let words = format!("the answer cannot be read as a feed (RSS, Atom or JSON Feed): {why}");
+    Error::permanent("feed_unreadable", words)
+}
+
+/// The address that a feed writes, made whole; what is none is left as it is written.
+fn whole(written: &str, base: Option<&Url>) -> Option<String> {
+    let written = written.trim();
+    if written.is_empty() {
+        return None;
+    }
+    let whole = base.map_or_else(|| Url::parse(written), |base| base.join(written));
+    Some(whole.map_or_else(|_| written.to_owned(), String::from))
+}
+
+/// A language as a feed says it, where it is a tag at all: words such as `English` and marks such as `und` say nothing.
+fn language(said: &str) -> Option<String> {
+    let said = said.trim();
+    let mut parts = said.split(['-', '_']);
+    let primary =
+        parts.next().filter(|part| (2..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphabetic()))?;
+    let fits = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let none = ["und", "mul", "zxx", "mis"].iter().any(|none| primary.eq_ignore_ascii_case(none));
+    (!none && parts.all(fits)).then(|| said.replace('_', "-"))
+}
+
+/// A text that says anything.
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !crate::record::is_blank(text))
+}

@@ -1,0 +1,271 @@
+//! Feeds as they are found: whatever the crate feed-rs makes of a document is in what we make of it, and often more.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use fanggen_runtime::feed::{self, Entry, Feed};
+use fanggen_runtime::html;
+
+const URL: &str = "https://feeds.example.com/news/feed.xml";
+
+fn read(body: impl AsRef<[u8]>) -> Feed {
+    feed::read(body.as_ref(), None, URL).expect("a feed")
+}
+
+fn refused(body: impl AsRef<[u8]>) -> String {
+    let error = feed::read(body.as_ref(), None, URL).expect_err("no feed");
+    assert_eq!((error.code.as_str(), error.transient), ("feed_unreadable", false));
+    error
+        .message
+        .strip_prefix("the answer cannot be read as a feed (RSS, Atom or JSON Feed): ")
+        .expect("how")
+        .to_owned()
+}
+
+/// The words of a text, however they are put.
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// All that an entry says.
+fn said(entry: &Entry) -> String {
+    [&entry.title, &entry.summary, &entry.content].into_iter().flatten().map(|text| format!("{text}\n")).collect()
+}
+
+/// What the library reads of an entry, against what we do.
+fn compare(name: &str, ours: &Entry, theirs: &feed_rs::model::Entry) {
+    let plain = |text: &feed_rs::model::Text| html::text(&text.content);
+    let all = words(&said(ours));
+    let contains = |text: String| {
+        let words = words(&text);
+        assert!(
+            all.windows(words.len().max(1)).any(|part| part == words) || words.is_empty(),
+            "{name}: {text}\n{all:?}"
+        );
+    };
+    if let Some(title) = &theirs.title {
+        assert_eq!(ours.title.clone().unwrap_or_default(), plain(title), "{name}");
+    }
+    theirs.summary.iter().for_each(|summary| contains(plain(summary)));
+    if let Some(body) = theirs.content.as_ref().and_then(|content| content.body.as_ref()) {
+        contains(html::text(body));
+    }
+    if let Some(link) = theirs.links.iter().find(|link| link.rel.as_deref().is_none_or(|rel| rel == "alternate")) {
+        let whole = url::Url::parse(URL).expect("a URL").join(&link.href).expect("a link");
+        assert_eq!(ours.url.as_deref(), Some(whole.as_str()), "{name}");
+    }
+    if let Some(published) = theirs.published.or(theirs.updated) {
+        assert_eq!(ours.published.expect("a time").as_second(), published.timestamp(), "{name}");
+    }
+    // What it makes up for entries without an id is no id.
+    let made_up = theirs.id.len() >= 30 && theirs.id.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    if !made_up {
+        assert_eq!(ours.id.as_deref(), Some(theirs.id.trim()), "{name}");
+    }
+}
+
+#[test]
+fn every_document_that_the_library_reads_is_kept_whole_and_every_other_says_why_not() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/feeds");
+    let Ok(files) = fs::read_dir(folder) else {
+        // Past the capture of the test runner, so that it is seen.
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), b"skipped: ../shared is absent\n");
+        return;
+    };
+    let (mut whole, mut entries) = (0, 0);
+    for file in files {
+        let path = file.expect("a file").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        let body = fs::read(&path).expect("a file");
+        let ours = feed::read(&body, None, URL);
+        let theirs = feed_rs::parser::Builder::new().base_uri(Some(URL)).build().parse(body.as_slice());
+        let Ok(theirs) = theirs else {
+            // Either nothing of it can be read, or it says that something could not.
+            assert!(ours.is_err() || ours.is_ok_and(|feed| feed.broken.is_some()), "{name}");
+            continue;
+        };
+        let ours = ours.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((ours.entries.len(), &ours.broken), (theirs.entries.len(), &None), "{name}");
+        assert!(!ours.entries.is_empty(), "{name}");
+        for (ours, theirs) in ours.entries.iter().zip(&theirs.entries) {
+            compare(&name, ours, theirs);
+        }
+        let ids: BTreeSet<_> = ours.entries.iter().filter_map(|entry| entry.id.as_ref()).collect();
+        assert_eq!(ids.len(), ours.entries.iter().filter(|entry| entry.id.is_some()).count(), "{name}");
+        (whole, entries) = (whole + 1, entries + ours.entries.len());
+    }
+    assert!(whole >= 36 && entries >= 70, "{whole} feeds, {entries} entries");
+}
+
+#[test]
+fn rss_of_every_age_is_read_with_all_its_words() {
+    let rss = |version: &str, items: &str| format!("<rss{version}><channel><title>T</title>{items}</channel></rss>");
+    for version in
+        ["", " version=\"0.90\"", " version=\"0.91\"", " version=\"0.93\"", " version=\"2\"", " version=\"2.0.1\""]
+    {
+        let feed = read(rss(version, "<item><title>One</title></item><item><title>Two</title></item>"));
+        assert_eq!(feed.entries.len(), 2, "{version}");
+    }
+    // Markup that nobody escaped: feed-rs stops at its first tag.
+    let feed = read(rss(
+        " version='2.0'",
+        "<item><title>A <i>very</i> good day</title><description>What <em>is</em> it?<br/>Yes.</description></item>",
+    ));
+    let entry = &feed.entries[0];
+    assert_eq!(entry.title.as_deref(), Some("A very good day"));
+    assert_eq!(entry.summary.as_deref(), Some("What is it?\nYes."));
+    // Namespaces that somebody made up, and an item of RSS 1.0 without a link.
+    for namespace in ["http://backend.userland.com/rss2", "urn:made-up", "http://purl.org/rss/1.0/"] {
+        let feed = read(format!(
+            "<rss version='2.0' xmlns='{namespace}'><channel><item><title>x</title></item></channel></rss>"
+        ));
+        assert_eq!(feed.entries.len(), 1, "{namespace}");
+    }
+    for namespace in ["http://purl.org/rss/1.0/", "http://my.netscape.com/rdf/simple/0.9/"] {
+        let feed = read(format!(
+            "<rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#' xmlns='{namespace}' xml:lang='ja'>\
+             <channel><title>T</title></channel><item rdf:about='urn:1'><title>no link</title></item></rdf:RDF>"
+        ));
+        assert_eq!(feed.entries[0].id.as_deref(), Some("urn:1"), "{namespace}");
+        assert_eq!(feed.language.as_deref(), Some("ja"));
+    }
+}
+
+#[test]
+fn an_entry_of_atom_is_text_html_or_xhtml_as_it_says() {
+    let feed = read(
+        "<feed xmlns='http://www.w3.org/2005/Atom' xml:lang='en' xml:base='https://a.example/b/'><rights>CC0</rights>
+         <entry xml:lang='de'><id> urn:1 </id><title type='html'>a &amp;lt; b &lt;b&gt;c&lt;/b&gt;</title><link rel='self' href='x'/>
+          <link href='c/d?e'/><content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'><p>One</p><p>T&amp;wo</p></div></content></entry>
+         <entry><title>1 &lt; 2 &amp;amp; so on</title><content type='image/png'>aGVsbG8=</content><summary>Sum</summary></entry>
+         <entry xml:base='../z/'><link rel='alternate' href=''/><link rel='alternate' href='f'/><content src='g' type='text/plain'/></entry></feed>",
+    );
+    let entries = &feed.entries;
+    assert_eq!((feed.language.as_deref(), feed.rights.as_deref()), (Some("en"), Some("CC0")));
+    assert_eq!((entries[0].id.as_deref(), entries[0].language.as_deref()), (Some("urn:1"), Some("de")));
+    assert_eq!(entries[0].title.as_deref(), Some("a < b c"));
+    assert_eq!(entries[0].content.as_deref(), Some("One\nT&wo"));
+    assert_eq!(entries[0].url.as_deref(), Some("https://a.example/b/c/d?e"));
+    assert_eq!(entries[1].title.as_deref(), Some("1 < 2 &amp; so on"));
+    assert_eq!((entries[1].content.as_deref(), entries[1].summary.as_deref()), (None, Some("Sum")));
+    assert_eq!(entries[2].content, None);
+    for (root, entries) in [
+        ("<feed xmlns='http://purl.org/atom/ns#' version='0.3'>", 1),
+        ("<a:feed xmlns:a='http://www.w3.org/2005/Atom'>", 0),
+    ] {
+        let end = if entries == 1 {
+            "<entry><title>x</title></entry></feed>"
+        } else {
+            "<a:entry><a:title>x</a:title></a:entry></a:feed>"
+        };
+        let feed = read(format!("{root}{end}"));
+        assert_eq!(feed.entries[0].title.as_deref(), Some("x"), "{root}");
+    }
+}
+
+#[test]
+fn json_feeds_are_read_as_they_are_written_and_odd_items_fail_alone() {
+    let feed = read(
+        r#"{"version":"https://jsonfeed.org/version/1.1","title":"T","language":"en-US","items":[
+            {"id":1,"title":"A & B <c>","content_html":"<p>x&eacute;</p>","url":"/a"},
+            "odd", {"content_text":"a < b","date_published":"2026-11-22T09:00:00+01:00","language":"de","external_url":"https://b.example/"},
+            {}]}"#,
+    );
+    let entries = &feed.entries;
+    assert_eq!((entries.len(), feed.language.as_deref()), (4, Some("en-US")));
+    assert_eq!((entries[0].id.as_deref(), entries[0].title.as_deref()), (Some("1"), Some("A & B <c>")));
+    assert_eq!(
+        (entries[0].content.as_deref(), entries[0].url.as_deref()),
+        (Some("xé"), Some("https://feeds.example.com/a"))
+    );
+    assert_eq!(entries[1].broken.as_ref().expect("a failure").message, "entry 2 of the feed is no JSON object");
+    assert_eq!(entries[2].published.expect("a time").to_string(), "2026-11-22T08:00:00Z");
+    assert_eq!((entries[2].language.as_deref(), entries[2].content.as_deref()), (Some("de"), Some("a < b")));
+    assert_eq!(entries[3], Entry::default());
+}
+
+#[test]
+fn a_feed_comes_in_any_encoding_and_with_anything_before_it() {
+    let xml = "<rss version='2.0'><channel><item><title>Grüße “x” 日</title></item></channel></rss>";
+    let title = |body: &[u8]| read(body).entries[0].title.clone().expect("a title");
+    assert_eq!(title(format!("\u{feff}{xml}").as_bytes()), "Grüße “x” 日");
+    assert_eq!(title(format!(" \n\r\n<?xml version='1.0' encoding='utf-8'?>{xml}").as_bytes()), "Grüße “x” 日");
+    assert_eq!(title(format!("Warning: mysql_connect() in line 7\n{xml}").as_bytes()), "Grüße “x” 日");
+    for order in [u16::to_le_bytes, u16::to_be_bytes] {
+        let wide: Vec<u8> =
+            format!("\u{feff}<?xml version='1.0' encoding='UTF-16'?>{xml}").encode_utf16().flat_map(order).collect();
+        assert_eq!(title(&wide), "Grüße “x” 日");
+    }
+    let latin: Vec<u8> =
+        b"<rss version='2.0'><channel><item><title>Gr\xfc\xdfe \x93x\x94</title></item></channel></rss>".to_vec();
+    assert_eq!(title(&latin), "Grüße “x”");
+    let declared = [b"<?xml version='1.0' encoding='ISO-8859-1'?>".to_vec(), latin.clone()].concat();
+    assert_eq!(title(&declared), "Grüße “x”");
+    let sent = feed::read(&latin, Some("application/rss+xml; charset=windows-1252"), URL).expect("a feed");
+    assert_eq!(sent.entries[0].title.as_deref(), Some("Grüße “x”"));
+    // Whatever a server calls it.
+    for odd in ["text/html", "application/octet-stream", "image/png", "nonsense"] {
+        assert_eq!(feed::read(xml.as_bytes(), Some(odd), URL).expect("a feed").entries.len(), 1, "{odd}");
+    }
+}
+
+#[test]
+fn references_of_html_are_read_and_declared_ones_never_grow() {
+    let feed = read(
+        "<!DOCTYPE rss [<!ENTITY a 'ha'><!ENTITY b '&a;&a;&a;&a;&a;&a;&a;&a;'><!ENTITY c '&b;&b;&b;&b;&b;&b;&b;&b;'>
+         <!ENTITY x SYSTEM 'file:///etc/passwd'>]>
+         <rss version='0.91'><channel><item><title>caf&eacute;&nbsp;&hellip; &c; &x; &#169; &#xD800; &#0; AT&T R&D &amp;amp;</title>
+         <description><![CDATA[<p>a &eacute; &amp; b</p>]]> and &lt;b&gt;more&lt;/b&gt;</description></item></channel></rss>",
+    );
+    let entry = &feed.entries[0];
+    assert_eq!(entry.title.as_deref(), Some("café … &c; &x; © \u{fffd} \u{fffd} AT&T R&D &"));
+    assert_eq!(entry.summary.as_deref(), Some("a é & b\nand more"));
+}
+
+#[test]
+fn what_breaks_off_keeps_the_entries_before_that_and_says_so() {
+    for (end, why) in [
+        ("", "it ends in the middle"),
+        ("<item><title>Two", "it ends in the middle of `title`"),
+        ("<item><title>Two</item>", "ill-formed document: expected `</title>`, but `</item>` was found"),
+    ] {
+        let feed = read(format!("<rss version='2.0'><channel><item><title>One</title></item>{end}"));
+        assert_eq!(feed.entries.len(), 1, "{end}");
+        let broken = feed.broken.expect("a failure");
+        let words = format!("the feed cannot be read to its end: {why}; 1 entry was before that");
+        assert_eq!((broken.code.as_str(), broken.message.as_str()), ("feed_unreadable", words.as_str()));
+    }
+    let deep = format!("<rss version='2.0'><channel>{}", "<a>".repeat(100_000));
+    let words = "the feed cannot be read to its end: more than 200 elements are nested; no entry was before that";
+    assert_eq!(read(deep).broken.expect("a failure").message, words);
+    let deep = format!("<rss version='2.0'>{}", "<channel>".repeat(100_000));
+    assert_eq!(read(deep).broken.expect("a failure").message, words);
+}
+
+#[test]
+fn an_empty_feed_is_no_failure_and_what_is_no_feed_says_what_it_is() {
+    for empty in [
+        "<rss version='2.0'><channel><title>T</title></channel></rss>",
+        "<rss version='2.0'><channel/></rss>",
+        "<feed xmlns='http://www.w3.org/2005/Atom'/>",
+        "{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[]}",
+    ] {
+        assert_eq!((read(empty).entries.len(), read(empty).broken), (0, None), "{empty}");
+    }
+    assert_eq!(refused(""), "it is empty");
+    assert_eq!(refused(" \n"), "it is empty");
+    assert_eq!(refused("hello"), "it is neither XML nor JSON");
+    assert_eq!(refused([0xff, 0xd8, 0xff, 0xe0]), "it is neither XML nor JSON");
+    let page = "it is an HTML page; perhaps one that names its feed in a `link` of its head";
+    assert_eq!(refused("<!DOCTYPE html><html><body>x"), page);
+    assert_eq!(refused("<catalog><book/></catalog>"), "its root element is `catalog`");
+    assert_eq!(refused("<!-- only this -->"), "it holds no element");
+    assert_eq!(refused("{\"a\":1}"), "it is JSON without the `version` of JSON Feed");
+    assert_eq!(
+        refused("{\"version\":\"https://jsonfeed.org/version/1\"}"),
+        "it is a JSON Feed without a list of `items`"
+    );
+    assert!(refused("{\"version\":").starts_with("it is no JSON: EOF"));
+    assert!(refused("<rss").starts_with("it is no XML: "));
+}
