@@ -93,17 +93,6 @@ fn whole(written: &str, base: Option<&Url>) -> Option<String> {
     Some(whole.map_or_else(|_| written.to_owned(), String::from))
 }
 
-/// A language as a feed says it, where it is a tag at all: words such as `English` and marks such as `und` say nothing.
-fn language(said: &str) -> Option<String> {
-    let said = said.trim();
-    let mut parts = said.split(['-', '_']);
-    let primary =
-        parts.next().filter(|part| (2..=3).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphabetic()))?;
-    let fits = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let none = ["und", "mul", "zxx", "mis"].iter().any(|none| primary.eq_ignore_ascii_case(none));
-    (!none && parts.all(fits)).then(|| said.replace('_', "-"))
-}
-
 /// A text that says anything.
 fn some(text: String) -> Option<String> {
     Some(text).filter(|text| !crate::record::is_blank(text))

@@ -1,6 +1,6 @@
 //! Types of values that settings share: they say what they allow once, to the parser and to the schema alike.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde::de::{self, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -269,6 +269,34 @@ checked_text!(
 );
 
 checked_text!(
+    /// A web address in which `{key}` stands for the key of an item, behind its host.
+    ItemUrl,
+    "an http or https address such as `https://example.com/{key}.xml`, in which `{key}` may stand behind the host",
+    "^https?://[^\\s/?#@{}]+([/?#][^\\s]*)?$",
+    |text| {
+        let behind = text.find("://").and_then(|start| text[start + 3..].find(['/', '?', '#']).map(|end| start + 3 + end));
+        HttpUrl::new(text).is_ok() && !text[..behind.unwrap_or(text.len())].contains(['{', '}'])
+    }
+);
+
+impl ItemUrl {
+    /// The address for an item of this key, which stands in it percent-encoded, whatever it holds.
+    #[must_use]
+    pub fn of(&self, key: &str) -> String {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
+        let encoded = key.bytes().fold(String::new(), |mut all, byte| {
+            if fits(byte) {
+                all.push(char::from(byte));
+            } else {
+                let _ = write!(all, "%{byte:02X}");
+            }
+            all
+        });
+        self.0.replace("{key}", &encoded)
+    }
+}
+
+checked_text!(
     /// An e-mail address.
     Email,
     "an e-mail address such as `oncall@example.com`",
@@ -315,6 +343,18 @@ pub fn primary_language(tag: &str) -> Option<String> {
     fits.then(|| primary.to_ascii_lowercase())
 }
 
+/// A language as somebody else says it, where it is a tag at all: words such as `English` and marks such as `und` say
+/// nothing.
+#[must_use]
+pub fn tag(said: &str) -> Option<String> {
+    let said = said.trim();
+    let mut parts = said.split(['-', '_']);
+    let primary = parts.next().and_then(primary_language)?;
+    let fits = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let says = !["und", "mul", "zxx", "mis"].contains(&primary.as_str());
+    (says && parts.all(fits)).then(|| said.replace('_', "-"))
+}
+
 /// Whether a character may stand in a template: no control characters, none that YAML calls unprintable.
 #[must_use]
 pub fn printable(c: char) -> bool {
@@ -355,6 +395,31 @@ mod tests {
         }
         for odd in ["https://me:secret@example.com/", "https://me@example.com", "https://:secret@example.com/feed"] {
             assert!(HttpUrl::new(odd).is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_language_that_somebody_says_is_a_tag_or_nothing() {
+        for (said, expected) in [(" en ", Some("en")), ("en_US", Some("en-US")), ("zh-Hant-TW", Some("zh-Hant-TW"))] {
+            assert_eq!(tag(said).as_deref(), expected, "{said}");
+        }
+        for odd in ["", "English", "und", "mul", "de,en", "en-", "en us", "x", "日本"] {
+            assert_eq!(tag(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_an_address_is_nothing_but_itself() {
+        let url = ItemUrl::new("https://example.com/{key}/feed?of={key}").expect("an address");
+        assert_eq!(url.of("Apple"), "https://example.com/Apple/feed?of=Apple");
+        assert_eq!(url.of("../a?b=c&d#e f.é"), {
+            let encoded = "%2E%2E%2Fa%3Fb%3Dc%26d%23e%20f%2E%C3%A9";
+            format!("https://example.com/{encoded}/feed?of={encoded}")
+        });
+        for odd in
+            ["https://{key}.example.com/", "https://{key}", "ftp://example.com/{key}", "https://a:{key}@b.example/"]
+        {
+            assert!(ItemUrl::new(odd).is_err(), "{odd}");
         }
     }
 

@@ -55,6 +55,7 @@ async fn an_answer_comes_with_what_stages_need_of_it() {
             status: 429,
             retry_after: Some(Duration::from_secs(7)),
             content_type: Some("text/plain".into()),
+            content_language: None,
             body: b"later".to_vec(),
             url: server.url("/there?a=b"),
         }

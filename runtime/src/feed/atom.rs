@@ -3,12 +3,13 @@
 use url::Url;
 
 use super::xml::{Element, Space};
-use super::{Entry, Feed, date, language, rss, some, whole};
+use super::{Entry, Feed, date, rss, some, whole};
 use crate::html::{self, collapsed};
+use crate::values::tag;
 
 /// What the root says by its attributes.
 pub fn about(feed: &mut Feed, root: &Element) {
-    feed.language = root.attribute("xml:lang").and_then(language);
+    feed.language = root.attribute("xml:lang").and_then(tag);
 }
 
 /// What an element of the feed says of it.
@@ -16,7 +17,7 @@ pub fn tell(feed: &mut Feed, element: &Element) {
     match (element.space, element.name.as_str()) {
         (Space::Own, "title") if feed.title.is_none() => feed.title = construct(element),
         (Space::Own, "rights" | "copyright") if feed.rights.is_none() => feed.rights = construct(element),
-        (Space::Dublin, "language") if feed.language.is_none() => feed.language = language(&element.text()),
+        (Space::Dublin, "language") if feed.language.is_none() => feed.language = tag(&element.text()),
         _ => {}
     }
 }
@@ -38,8 +39,8 @@ pub fn entry(entry: &Element, base: Option<&Url>) -> Entry {
         published: ["published", "issued", "pubDate", "updated", "modified", "created"].into_iter().find_map(time),
         language: entry
             .attribute("xml:lang")
-            .and_then(language)
-            .or_else(|| said.filter_map(|child| child.attribute("xml:lang")).find_map(language)),
+            .and_then(tag)
+            .or_else(|| said.filter_map(|child| child.attribute("xml:lang")).find_map(tag)),
         rights: child("rights").or_else(|| child("copyright")).and_then(construct),
         broken: None,
     }

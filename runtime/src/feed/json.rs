@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Entry, Feed, date, language, some, unreadable, whole};
+use super::{Entry, Feed, date, some, unreadable, whole};
 use crate::error::Error;
 use crate::html::{self, collapsed};
+use crate::values::tag;
 
 /// What every version begins with.
 const VERSION: &str = "https://jsonfeed.org/version/";
@@ -23,7 +24,7 @@ pub fn read(text: &str, base: Option<&Url>) -> Result<Feed, Error> {
     };
     Ok(Feed {
         title: word(&feed, "title").map(|text| collapsed(&text)).and_then(some),
-        language: word(&feed, "language").and_then(|said| language(&said)),
+        language: word(&feed, "language").and_then(|said| tag(&said)),
         rights: None,
         entries: items.iter().enumerate().map(|(place, item)| entry(place, item, base)).collect(),
         broken: None,
@@ -46,7 +47,7 @@ fn entry(place: usize, item: &Value, base: Option<&Url>) -> Entry {
         content: html.or_else(|| plain("content_text")),
         url: word(item, "url").or_else(|| word(item, "external_url")).and_then(|url| whole(&url, base)),
         published: time("date_published").or_else(|| time("date_modified")),
-        language: word(item, "language").and_then(|said| language(&said)),
+        language: word(item, "language").and_then(|said| tag(&said)),
         rights: None,
         broken: None,
     }

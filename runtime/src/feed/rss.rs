@@ -3,11 +3,12 @@
 use url::Url;
 
 use super::xml::{Element, Space};
-use super::{Entry, Feed, date, language, some, whole};
+use super::{Entry, Feed, date, some, whole};
+use crate::values::tag;
 
 /// What the root or the channel says by its attributes.
 pub fn about(feed: &mut Feed, element: &Element) {
-    if let Some(said) = element.attribute("xml:lang").and_then(language) {
+    if let Some(said) = element.attribute("xml:lang").and_then(tag) {
         feed.language = Some(said);
     }
 }
@@ -16,7 +17,7 @@ pub fn about(feed: &mut Feed, element: &Element) {
 pub fn tell(feed: &mut Feed, element: &Element) {
     match (element.space, element.name.as_str()) {
         (Space::Own | Space::Dublin, "title") if feed.title.is_none() => feed.title = some(element.html()),
-        (Space::Own | Space::Dublin, "language") => feed.language = language(&element.text()).or(feed.language.take()),
+        (Space::Own | Space::Dublin, "language") => feed.language = tag(&element.text()).or(feed.language.take()),
         (Space::Own, "copyright") | (Space::Dublin | Space::Atom, "rights") if feed.rights.is_none() => {
             feed.rights = some(element.html());
         }
@@ -65,8 +66,8 @@ pub fn entry(item: &Element, base: Option<&Url>) -> Entry {
             .or_else(|| time(Space::Own, "updated"))
             .or_else(|| time(Space::Own, "date")),
         language: text(Space::Dublin, "language")
-            .and_then(|said| language(&said))
-            .or_else(|| item.attribute("xml:lang").and_then(language)),
+            .and_then(|said| tag(&said))
+            .or_else(|| item.attribute("xml:lang").and_then(tag)),
         rights: html(Space::Dublin, "rights").or_else(|| html(Space::Own, "copyright")),
         broken: None,
     }

@@ -3,6 +3,7 @@
 mod client;
 mod guard;
 mod pace;
+mod patient;
 mod read;
 mod wait;
 
@@ -19,6 +20,7 @@ use crate::error::Error;
 use crate::values::HostPort;
 
 pub use pace::Gate;
+pub use patient::Patient;
 pub use wait::{backoff, retry_after, spread};
 
 /// What one fetch may cost.
@@ -48,6 +50,8 @@ pub struct Answer {
     pub retry_after: Option<Duration>,
     /// The `Content-Type`, as it was sent.
     pub content_type: Option<String>,
+    /// The `Content-Language`, as it was sent.
+    pub content_language: Option<String>,
     /// The body, decompressed.
     pub body: Vec<u8>,
     /// The address that answered, after redirects.
@@ -184,6 +188,7 @@ async fn answer(url: Url, response: Response, most: usize) -> Result<Answer, Err
         status: response.status().as_u16(),
         retry_after: header(&header::RETRY_AFTER).and_then(|text| retry_after(&text, jiff::Timestamp::now())),
         content_type: header(&header::CONTENT_TYPE),
+        content_language: header(&header::CONTENT_LANGUAGE),
         body: read::body(&url, header(&header::CONTENT_ENCODING), response, most).await?,
         url: url.into(),
     })

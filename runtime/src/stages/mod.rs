@@ -2,7 +2,9 @@
 
 mod comprehend;
 mod headlines;
+mod feed;
 mod filter;
+mod http;
 mod language;
 mod lexicon;
 mod split;
@@ -15,7 +17,9 @@ use crate::component::Kind;
 pub const KINDS: &[Kind] = &[
     Kind::of::<comprehend::Comprehend>(),
     Kind::of::<headlines::Headlines>(),
+    Kind::of::<feed::Feed>(),
     Kind::of::<filter::Filter>(),
+    Kind::of::<http::Http>(),
     Kind::of::<language::Detect>(),
     Kind::of::<lexicon::Lexicon>(),
     Kind::of::<split::Split>(),

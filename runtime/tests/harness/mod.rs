@@ -3,6 +3,7 @@
 #![allow(clippy::module_inception, reason = "those who need the server alone call all of it `wiki`")]
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
+pub mod attack;
 pub mod memory;
 pub mod place;
 pub mod wiki;

@@ -1,0 +1,193 @@
+//! What there is to read in an answer: HTML, plain text, or one place in JSON.
+
+use serde_json::Value;
+
+use crate::charset;
+use crate::error::Error;
+use crate::fetch::Answer;
+use crate::html;
+use crate::record::is_blank;
+use crate::values::tag;
+
+/// A page, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    pub title: Option<String>,
+    /// As it says itself, or whoever sent it.
+    pub language: Option<String>,
+    pub text: String,
+    /// Where it was in the end.
+    pub url: String,
+}
+
+/// Reads an answer; with a pointer, as JSON.
+///
+/// # Errors
+/// `not_json`, `pointer_missing`, `answer_unreadable` where it is no text, `page_empty` where there is nothing to read.
+pub fn read(answer: Answer, pointer: Option<&str>) -> Result<Page, Error> {
+    let host = url::Url::parse(&answer.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let kind = answer.content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    let sent = answer.content_language.as_deref().and_then(|said| if said.contains(',') { None } else { tag(said) });
+    let page = |title, language: Option<String>, text: String| {
+        if is_blank(&text) {
+            return Err(Error::permanent("page_empty", format!("the page of `{host}` has nothing to read in it")));
+        }
+        Ok(Page { title, language: language.or(sent), text, url: answer.url.clone() })
+    };
+    if let Some(pointer) = pointer {
+        // JSON is UTF-8 (RFC 8259, 8.1), with or without a mark before it.
+        let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
+        let value: Value = serde_json::from_slice(body).map_err(|error| {
+            let words = format!("the answer of `{host}` is no JSON, and a `pointer` is set: {error}");
+            Error::permanent("not_json", words)
+        })?;
+        return page(None, None, pointed(&value, pointer, &host)?);
+    }
+    let unreadable = |what: &str| {
+        let words = format!("`{host}` answers with {what}");
+        Err(Error::permanent("answer_unreadable", words))
+    };
+    match kind.as_str() {
+        kind if kind.ends_with("/json") || kind.ends_with("+json") => {
+            unreadable(&format!("`{kind}`: name the place of its text in a `pointer`"))
+        }
+        "application/rss+xml" | "application/atom+xml" => {
+            unreadable(&format!("`{kind}`: a stage of type `feed` reads that"))
+        }
+        "" | "text/html" | "application/xhtml+xml" | "text/plain" | "text/markdown"
+            if answer.body.contains(&0) && !is_wide(&answer.body) =>
+        {
+            unreadable("what is no text")
+        }
+        "" | "text/html" | "application/xhtml+xml" => {
+            let document = charset::decode(&answer.body, answer.content_type.as_deref());
+            // Without a word of what it is, only what looks like HTML is taken for it.
+            if kind.is_empty() && !document.trim_start().starts_with('<') {
+                return page(None, None, document.trim().to_owned());
+            }
+            let read = html::page(&document);
+            page(read.title, read.language.as_deref().and_then(tag), read.text)
+        }
+        kind if kind.starts_with("text/") && kind != "text/css" && kind != "text/javascript" && kind != "text/xml" => {
+            page(None, None, charset::decode(&answer.body, answer.content_type.as_deref()).trim().to_owned())
+        }
+        kind => unreadable(&format!("`{kind}`, which is not read as a text")),
+    }
+}
+
+/// Whether bytes with zeros in them are UTF-16 all the same.
+fn is_wide(bytes: &[u8]) -> bool {
+    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..])
+}
+
+/// The text that a pointer leads to.
+fn pointed(value: &Value, pointer: &str, host: &str) -> Result<String, Error> {
+    let wrong = |what: &str| {
+        let words =
+            format!("in the JSON of `{host}`, `{pointer}` leads to {what}, and not to a text or a list of texts");
+        Error::permanent("pointer_missing", words)
+    };
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => Ok(text.trim().to_owned()),
+        Some(Value::Array(list)) => {
+            let texts: Option<Vec<String>> = list.iter().map(text).collect();
+            Ok(texts.ok_or_else(|| wrong("a list of something else"))?.join("\n").trim().to_owned())
+        }
+        Some(Value::Null) => Err(wrong("`null`")),
+        Some(Value::Bool(_)) => Err(wrong("`true` or `false`")),
+        Some(Value::Number(_)) => Err(wrong("a number")),
+        Some(Value::Object(_)) => Err(wrong("an object")),
+        None => Err(wrong("nothing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(kind: &str, body: impl AsRef<[u8]>) -> Answer {
+        Answer {
+            status: 200,
+            retry_after: None,
+            content_type: Some(kind.to_owned()).filter(|kind| !kind.is_empty()),
+            content_language: None,
+            body: body.as_ref().to_vec(),
+            url: "https://a.example/secret".into(),
+        }
+    }
+
+    fn text(kind: &str, body: impl AsRef<[u8]>) -> Result<String, String> {
+        read(answer(kind, body), None).map(|page| page.text).map_err(|error| error.message)
+    }
+
+    #[test]
+    fn a_page_is_read_by_what_it_is() {
+        let html =
+            "<html lang='en_US'><head><title>T</title></head><body><nav>menu</nav><p>Text of it</p></body></html>";
+        for kind in ["text/html; charset=utf-8", "application/xhtml+xml", ""] {
+            assert_eq!(text(kind, html), Ok("Text of it".into()), "{kind}");
+        }
+        assert_eq!(text("text/plain", "  a <b> c\n\nd \n"), Ok("a <b> c\n\nd".into()));
+        assert_eq!(text("", "only words"), Ok("only words".into()));
+        let page = read(answer("text/html", html), None).expect("a page");
+        assert_eq!((page.title.as_deref(), page.language.as_deref()), (Some("T"), Some("en-US")));
+        for (sent, expected) in [("de-AT", Some("de-AT")), ("de, en", None), ("deutsch", None)] {
+            let answer = Answer { content_language: Some(sent.into()), ..answer("text/plain", "x") };
+            assert_eq!(read(answer, None).expect("a page").language.as_deref(), expected, "{sent}");
+        }
+        let wide: Vec<u8> = "\u{feff}<p>Grüße".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(text("text/html", wide), Ok("Grüße".into()));
+    }
+
+    #[test]
+    fn what_is_no_text_says_what_it_is() {
+        let host = "`https://a.example` answers with";
+        for (kind, body, expected) in [
+            ("application/pdf", &b"%PDF-1.7"[..], "`application/pdf`, which is not read as a text"),
+            ("image/png", b"\x89PNG", "`image/png`, which is not read as a text"),
+            ("application/json", b"{}", "`application/json`: name the place of its text in a `pointer`"),
+            ("application/rss+xml", b"<rss/>", "`application/rss+xml`: a stage of type `feed` reads that"),
+            ("text/html", b"GIF89a\0\0", "what is no text"),
+            ("", b"\0\x01", "what is no text"),
+        ] {
+            assert_eq!(text(kind, body), Err(format!("{host} {expected}")), "{kind}");
+        }
+        let empty = "the page of `https://a.example` has nothing to read in it";
+        for (kind, body) in [("text/html", "<script>x</script>"), ("text/plain", " \n"), ("", ""), ("text/html", "")] {
+            assert_eq!(text(kind, body), Err(empty.into()), "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_pointer_leads_to_a_text_or_says_where_it_leads() {
+        let json = r#"{"a":{"b":[{"c/d":" one "}]},"list":["x","y"],"odd":["x",1],"n":7,"t":true,"z":null,"e":""}"#;
+        let at = |pointer| {
+            read(answer("text/html", json), Some(pointer)).map(|page| page.text).map_err(|error| error.message)
+        };
+        assert_eq!(at("/a/b/0/c~1d"), Ok("one".into()));
+        assert_eq!(at("/list"), Ok("x\ny".into()));
+        for (pointer, what) in [
+            ("/a", "an object"),
+            ("/a/b/1", "nothing"),
+            ("/odd", "a list of something else"),
+            ("/n", "a number"),
+            ("/t", "`true` or `false`"),
+            ("/z", "`null`"),
+        ] {
+            let words = format!(
+                "in the JSON of `https://a.example`, `{pointer}` leads to {what}, and not to a text or a list of texts"
+            );
+            assert_eq!(at(pointer), Err(words));
+        }
+        assert_eq!(at("/e"), Err("the page of `https://a.example` has nothing to read in it".into()));
+        let error = read(answer("application/json", "<html>"), Some("/a")).expect_err("no JSON");
+        assert_eq!(error.code, "not_json");
+        assert!(
+            error.message.starts_with("the answer of `https://a.example` is no JSON, and a `pointer` is set: expected")
+        );
+        let marked = read(answer("", "\u{feff}{\"a\":\"x\"}"), Some("/a")).expect("a page");
+        assert_eq!(marked.text, "x");
+    }
+}

@@ -1,0 +1,133 @@
+//! Every guard of the fetching stages, attacked through the stages themselves.
+
+mod harness;
+
+use std::time::{Duration, Instant};
+
+use fanggen_runtime::record::{Item, Record};
+use harness::attack::{ANSWERS, addresses, server};
+use harness::{Reply, Server, far, outcomes, records, stage};
+use serde_json::{Value, json};
+
+/// The two stages that fetch what items name, each with the attribute that names it.
+const STAGES: [(&str, fn(String) -> Item); 2] = [
+    ("feed", |url| Item { feed: Some(url), ..Item::named("Apple") }),
+    ("http", |url| Item { url: Some(url), ..Item::named("Apple") }),
+];
+
+async fn ask(kind: &str, settings: Value, items: Vec<Item>) -> Vec<Record> {
+    stage(kind, settings, None).apply(records(items), far()).await
+}
+
+#[tokio::test]
+async fn nothing_inside_is_ever_fetched_however_it_is_spelt() {
+    let inside = Server::start(|_| Reply::text(200, "secret"));
+    for (kind, item) in STAGES {
+        for (url, code) in addresses(inside.port) {
+            let told = ask(kind, json!({}), vec![item(url.clone())]).await;
+            assert_eq!(outcomes(&told), [Err(code)], "{kind} {url}");
+            let words = &told[0].failure.as_ref().expect("a failure").error.message;
+            assert!(!words.contains("secret"), "{words}");
+        }
+    }
+    assert_eq!(inside.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_to_the_inside_is_not_followed_in_any_spelling() {
+    let inside = Server::start(|_| Reply::text(200, "secret"));
+    let targets = addresses(inside.port);
+    let count = targets.len();
+    let leads: Vec<String> = targets.iter().map(|(url, _)| url.clone()).collect();
+    let outside = Server::start(move |asked| {
+        let target: usize = asked.path.trim_start_matches('/').parse().expect("a number");
+        Reply::to(&leads[target])
+    });
+    for (kind, item) in STAGES {
+        for place in 0..count {
+            let told =
+                ask(kind, json!({ "allow": [outside.allow()] }), vec![item(outside.url(&format!("/{place}")))]).await;
+            let (url, expected) = &targets[place];
+            // As an address by itself it is none; from a page it leads to that page's neighbour.
+            let expected = if url == "nonsense" { continue } else { *expected };
+            assert_eq!(outcomes(&told), [Err(expected)], "{kind} {url}");
+        }
+    }
+    assert_eq!(inside.connections(), 0);
+}
+
+#[tokio::test]
+async fn bombs_floods_and_drips_are_capped_and_the_other_items_are_not_harmed() {
+    let inside = Server::start(|_| Reply::text(200, "secret"));
+    let (bad, good) = (
+        server(inside.port),
+        Server::start(|asked| match asked.path.as_str() {
+            "/feed" => Reply::text(200, "<rss version='2.0'><channel><item><title>News</title></item></channel></rss>"),
+            _ => Reply::text(200, "<p>A page</p>").with("Content-Type: text/html"),
+        }),
+    );
+    let settings = json!({
+        "allow": [bad.allow(), good.allow()], "timeout_s": 1, "patience_s": 3, "at_once": 20, "max_bytes": 1_000_000,
+    });
+    for (kind, item) in STAGES {
+        let mut items: Vec<Item> = ANSWERS.iter().map(|(path, _)| item(bad.url(path))).collect();
+        items.iter_mut().enumerate().for_each(|(place, item)| item.key = format!("Company {place}"));
+        items.push(item(good.url(if kind == "feed" { "/feed" } else { "/page" })));
+        let start = Instant::now();
+        let told = ask(kind, settings.clone(), items).await;
+        let mut expected: Vec<_> = ANSWERS.iter().map(|(_, code)| Err(*code)).collect();
+        expected.push(Ok(if kind == "feed" { "News" } else { "A page" }));
+        assert_eq!(outcomes(&told), expected, "{kind}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{kind}: {:?}", start.elapsed());
+    }
+    assert_eq!(inside.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_status_is_a_failure_that_says_whether_another_try_may_help() {
+    let server = Server::start(|asked| {
+        let status = asked.path.trim_start_matches('/').parse().expect("a status");
+        let reply = Reply::text(status, "");
+        if status == 429 { reply.with("Retry-After: 77") } else { reply }
+    });
+    for (kind, item) in STAGES {
+        for (status, code, transient, wait) in [
+            (404, "page_missing", false, None),
+            (410, "page_missing", false, None),
+            (401, "access_refused", false, None),
+            (403, "access_refused", false, None),
+            (429, "rate_limited", true, Some(77)),
+            (500, "unavailable", true, None),
+            (503, "unavailable", true, None),
+        ] {
+            let settings = json!({ "allow": [server.allow()], "patience_s": 2 });
+            let told = ask(kind, settings, vec![item(server.url(&format!("/{status}")))]).await;
+            let error = told[0].failure.clone().expect("a failure").error;
+            assert_eq!(
+                (error.code.as_str(), error.transient, error.retry_after_s),
+                (code, transient, wait),
+                "{kind} {status}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_address_is_fetched_once_and_what_may_pass_is_tried_again() {
+    let server = Server::start(|asked| match asked.before {
+        0 => Reply::Reset,
+        1 => Reply::text(503, ""),
+        _ => Reply::text(200, "All of it").with("Content-Type: text/plain"),
+    });
+    let url = server.url("/{key}");
+    let items = vec![Item::named("a b/c"), Item { url: Some(server.url("/a%20b%2Fc")), ..Item::named("Other") }];
+    let told = ask("http", json!({ "allow": [server.allow()], "url": url }), items).await;
+    assert_eq!(outcomes(&told), [Ok("All of it"), Ok("All of it")]);
+    let paths: Vec<String> = server.asked().iter().map(|asked| asked.path.clone()).collect();
+    assert_eq!(paths, ["/a%20b%2Fc"; 3]);
+    let agent = format!("user-agent: fanggen/{} (me@example.com)\r\n", env!("CARGO_PKG_VERSION"));
+    assert!(server.asked()[0].head.contains(&agent), "{}", server.asked()[0].head);
+    let missing = ask("http", json!({}), vec![Item::named("Apple")]).await;
+    let words = "`Apple` names no page: give it a `url`, or give the stage one";
+    assert_eq!(missing[0].failure.as_ref().expect("a failure").error.message, words);
+}
