@@ -186,6 +186,83 @@ fn summaries_are_fetched_from_a_recorded_wikipedia() {
     assert_eq!(server.asked().len(), 1);
 }
 
+/// A feed of four entries in two languages, and a page.
+fn press(asked: &Asked) -> Reply {
+    if asked.path != "/Apple.xml" {
+        let page = "<nav>Menu</nav><p>The company had a great year, and everybody loves it.</p>";
+        return Reply::text(200, page).with("Content-Type: text/html");
+    }
+    let entry = |(number, title): (usize, &str)| format!("<item><guid>{number}</guid><title>{title}</title></item>");
+    let titles = [
+        "The company had a great and happy year, and everybody loves what it makes.",
+        "The company had a terrible, horrible year, and everybody hates what it makes.",
+        "Das Unternehmen hatte ein gutes Jahr, und alle sind damit sehr zufrieden.",
+        "OK",
+    ];
+    let entries: String = titles.into_iter().enumerate().map(entry).collect();
+    Reply::text(200, &format!("<rss version='2.0'><channel>{entries}</channel></rss>"))
+}
+
+/// A pipeline with this stage before the others; only what is good goes on.
+fn watched(server: &Server, stage: &str, texts: &str) -> Project {
+    Project::with(&format!(
+        "[pipeline]\nname = \"press\"\n[sources.companies]\ntype = \"inline\"\nitems = [\"Apple\"]\n\
+         [[stages]]\nname = \"press\"\n{stage}\nurl = \"{}\"\nallow = [\"{}\"]\n\
+         [[stages]]\nname = \"tongue\"\ntype = \"language\"\n\
+         [[stages]]\nname = \"english\"\ntype = \"filter\"\nwhen = 'language == \"en\"'\n\
+         [[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n\
+         [[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n\
+         [sinks.archive]\ntype = \"s3\"\n{texts}",
+        server.url("/{key}.xml"),
+        server.allow()
+    ))
+}
+
+#[test]
+fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
+    let server = Server::start(press);
+    let project = watched(&server, "type = \"feed\"", "");
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 1, "an entry is too short to tell its language: {ran:?}");
+    assert!(
+        ran.stderr.contains("  bad  1 record goes no further\n  english  1 record goes no further\n"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stderr.contains("2 items, 1 good, 1 failed"), "{}", ran.stderr);
+    let summary = project.fanggen(&["run", "--json"]).json();
+    assert_eq!(summary["ended"], json!({ "bad": 1, "english": 1 }));
+    assert_eq!(summary["failed"][0]["code"], "language_unknown");
+    let records = archived(&project, ".fanggen/press/dev/archive");
+    let bad = records.iter().find(|record| record["failure"].is_null()).expect("the bad one");
+    assert_eq!((&bad["entry"], &bad["item"]["key"]), (&json!("1"), &json!("Apple")));
+    assert_eq!((&bad["findings"][0]["engine"], &bad["findings"][1]["label"]), (&json!("whatlang"), &json!("NEGATIVE")));
+}
+
+#[test]
+fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
+    let server = Server::start(press);
+    let texts = "[local]\ntexts = \"texts.jsonl\"\n";
+    let line = json!({ "item": "Apple", "text": "A terrible, horrible company that everybody really hates." });
+    for stage in ["type = \"feed\"", "type = \"http\""] {
+        let project = watched(&server, stage, texts);
+        project.write("texts.jsonl", &line.to_string());
+        let ran = project.fanggen(&["run"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains("NEGATIVE") && ran.stdout.contains("local texts"), "{}", ran.stdout);
+        assert_eq!(server.asked().len(), 0, "{stage}");
+    }
+    let project = watched(&server, "type = \"http\"", texts);
+    project.write("texts.jsonl", &line.to_string());
+    let ran = project.fanggen(&["run", "--live"]);
+    assert_eq!((ran.code, server.asked().len()), (1, 1), "{ran:?}");
+    assert!(
+        ran.stderr.contains("XML that is no HTML: a stage of type `feed` reads feeds [answer_unreadable]"),
+        "{}",
+        ran.stderr
+    );
+}
+
 #[test]
 fn one_missing_page_of_many_stops_nobody() {
     let server = Server::start(|asked: &Asked| {

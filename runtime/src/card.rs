@@ -36,8 +36,10 @@ pub enum TextFlow {
     Untouched,
     /// Gives the record its text.
     Gives,
-    /// Needs a stage before it that gives one.
+    /// Needs a stage before it that gives one, and judges it.
     Needs,
+    /// Needs one as well, and judges nothing: it makes the text fit for those behind.
+    Prepares,
 }
 
 /// The card of a kind: all that is known of it before it has settings.

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "aws")]
 
+mod harness;
 #[path = "harness/lambda.rs"]
 mod lambda;
 
@@ -11,6 +12,7 @@ use fanggen_runtime::kinds;
 use fanggen_runtime::record::{Item, Record};
 use fanggen_runtime::run::{CHUNK_ITEMS, Chunk, Message, RunId};
 use fanggen_runtime::tree::Tree;
+use harness::{Reply, Server, attack};
 use lambda::{Answer, Lambda};
 use serde_json::{Value, json};
 
@@ -193,4 +195,52 @@ fn a_producer_reads_its_firing_and_names_the_source_that_cannot_be_opened() {
         assert_eq!(found, code, "{said}");
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// A server that takes what a webhook sends, and the records that came.
+fn listener() -> (Server, impl Fn() -> Vec<Value>) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let tell = std::sync::Mutex::new(tell);
+    let server = Server::start(move |asked| {
+        let body: Value = serde_json::from_slice(&asked.body).expect("JSON");
+        tell.lock().expect("no panic").send(body["records"].clone()).expect("somebody listens");
+        Reply::text(200, "")
+    });
+    (server, move || {
+        let records = told.recv_timeout(std::time::Duration::from_secs(10)).expect("a post");
+        records.as_array().expect("a list").clone()
+    })
+}
+
+#[test]
+fn the_guards_hold_in_the_lambda_too() {
+    let inside = Server::start(|_| Reply::text(200, "secret"));
+    let bad = attack::server(inside.port);
+    let (hook, posted) = listener();
+    let mut targets = attack::addresses(inside.port);
+    targets.extend(attack::ANSWERS.map(|(path, code)| (bad.url(path), code)));
+    for (kind, name) in [("feed", "feed"), ("http", "url")] {
+        let settings = json!({
+            "allow": [bad.allow()], "timeout_s": 1, "patience_s": 3, "at_once": 50, "max_bytes": 1_000_000,
+        });
+        let stages = vec![part(Role::Stage, "press", kind, settings)];
+        let sink = part(Role::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.allow()] }));
+        let mut lambda =
+            start(&function("worker", Inlet::Queue(Intake::default()), stages, Outlets::Sinks(vec![sink])));
+        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        let item = |(place, (url, _)): (usize, &(String, &str))| {
+            let mut item = json!({ "key": format!("Company {place}") });
+            item[name] = json!(url);
+            let item: Item = serde_json::from_value(item).expect("an item");
+            Record::new(run.as_str(), "companies", item)
+        };
+        let records: Vec<Record> = targets.iter().enumerate().map(item).collect();
+        let message = serde_json::to_string(&Message::new(Chunk::of(&run, 0, &records), records)).expect("JSON");
+        assert_eq!(lambda.invoke(&delivery(&[("1", &message)])), failures(&[]));
+        let codes: Vec<Value> = posted().iter().map(|record| record["failure"]["code"].clone()).collect();
+        let expected: Vec<Value> = targets.iter().map(|(_, code)| json!(code)).collect();
+        assert_eq!(codes, expected, "{kind}");
+        assert!(lambda.is_alive());
+    }
+    assert_eq!(inside.connections(), 0);
 }

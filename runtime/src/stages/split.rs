@@ -35,7 +35,7 @@ fn most() -> Within<1, 100> {
 
 impl Component for Split {
     const CARD: Card = Card {
-        text: TextFlow::Needs,
+        text: TextFlow::Prepares,
         ..Card::new(
             Role::Stage,
             "split",

@@ -55,7 +55,7 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     for stage in &pipeline.stages {
         match stage.kind.card.text {
             TextFlow::Gives => given = true,
-            TextFlow::Needs if !given => {
+            TextFlow::Needs | TextFlow::Prepares if !given => {
                 let givers = super::types(Role::Stage, |card| card.text == TextFlow::Gives);
                 let title = format!("stage `{}` analyses a text, and no stage before it gives one", stage.name);
                 mistakes.push(
@@ -63,7 +63,7 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                         .help(format!("put a stage of one of these types before it: {givers}")),
                 );
             }
-            TextFlow::Needs | TextFlow::Untouched => {}
+            TextFlow::Needs | TextFlow::Prepares | TextFlow::Untouched => {}
         }
     }
     let analyses = pipeline.stages.iter().any(|stage| stage.kind.card.text == TextFlow::Needs);

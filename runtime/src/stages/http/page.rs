@@ -66,6 +66,9 @@ pub fn read(answer: Answer, pointer: Option<&str>) -> Result<Page, Error> {
             if kind.is_empty() && !document.trim_start().starts_with('<') {
                 return page(None, None, document.trim().to_owned());
             }
+            if kind.is_empty() && is_other_xml(&document) {
+                return unreadable("XML that is no HTML: a stage of type `feed` reads feeds");
+            }
             let read = html::page(&document);
             page(read.title, read.language.as_deref().and_then(tag), read.text)
         }
@@ -74,6 +77,12 @@ pub fn read(answer: Answer, pointer: Option<&str>) -> Result<Page, Error> {
         }
         kind => unreadable(&format!("`{kind}`, which is not read as a text")),
     }
+}
+
+/// Whether a document that nobody explains is XML, and not HTML.
+fn is_other_xml(document: &str) -> bool {
+    let start: String = document.trim_start().chars().take(1_000).collect::<String>().to_ascii_lowercase();
+    ["<?xml", "<rss", "<feed", "<rdf:rdf"].iter().any(|root| start.starts_with(root)) && !start.contains("<html")
 }
 
 /// Whether bytes with zeros in them are UTF-16 all the same.
@@ -151,6 +160,7 @@ mod tests {
             ("application/rss+xml", b"<rss/>", "`application/rss+xml`: a stage of type `feed` reads that"),
             ("text/html", b"GIF89a\0\0", "what is no text"),
             ("", b"\0\x01", "what is no text"),
+            ("", b"<?xml version='1.0'?><rss/>", "XML that is no HTML: a stage of type `feed` reads feeds"),
         ] {
             assert_eq!(text(kind, body), Err(format!("{host} {expected}")), "{kind}");
         }

@@ -38,7 +38,7 @@ fn certain() -> Fraction {
 
 impl Component for Detect {
     const CARD: Card = Card {
-        text: TextFlow::Needs,
+        text: TextFlow::Prepares,
         ..Card::new(
             Role::Stage,
             "language",
