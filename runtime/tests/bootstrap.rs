@@ -225,8 +225,9 @@ fn the_guards_hold_in_the_lambda_too() {
         });
         let stages = vec![part(Role::Stage, "press", kind, settings)];
         let sink = part(Role::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.allow()] }));
-        let mut lambda =
-            start(&function("worker", Inlet::Queue(Intake::default()), stages, Outlets::Sinks(vec![sink])));
+        // The next-to-last receive, on which what may still pass is settled as the failure that it is.
+        let intake = Intake { receives: Some(2), ..Intake::default() };
+        let mut lambda = start(&function("worker", Inlet::Queue(intake), stages, Outlets::Sinks(vec![sink])));
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let item = |(place, (url, _)): (usize, &(String, &str))| {
             let mut item = json!({ "key": format!("Company {place}") });
