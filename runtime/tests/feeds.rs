@@ -269,3 +269,27 @@ fn an_empty_feed_is_no_failure_and_what_is_no_feed_says_what_it_is() {
     assert!(refused("{\"version\":").starts_with("it is no JSON: EOF"));
     assert!(refused("<rss").starts_with("it is no XML: "));
 }
+
+#[test]
+fn addresses_are_made_whole_by_the_nearest_base_and_ids_may_be_missing_or_shared() {
+    let feed = read(
+        "<rss version='2.0' xml:base='https://a.example/'><channel xml:base='b/'>\
+         <item xml:base='c/'><link>d</link></item><item><link>e</link><guid>same</guid></item>\
+         <item><guid>same</guid></item><item><guid isPermaLink='false'>https://not.example/</guid></item>\
+         <item><guid>https://is.example/</guid></item></channel></rss>",
+    );
+    let urls: Vec<_> = feed.entries.iter().map(|entry| entry.url.as_deref()).collect();
+    let whole =
+        [Some("https://a.example/b/c/d"), Some("https://a.example/b/e"), None, None, Some("https://is.example/")];
+    assert_eq!(urls, whole);
+    let ids: Vec<_> = feed.entries.iter().map(|entry| entry.id.as_deref()).collect();
+    assert_eq!(ids[..3], [None, Some("same"), Some("same")]);
+}
+
+#[test]
+fn a_huge_feed_is_read_to_its_last_entry() {
+    let items: String = (0..20_000).map(|n| format!("<item><guid>{n}</guid><title>Title {n}</title></item>")).collect();
+    let feed = read(format!("<rss version='2.0'><channel>{items}</channel></rss>"));
+    assert_eq!((feed.entries.len(), feed.broken), (20_000, None));
+    assert_eq!(feed.entries[19_999].title.as_deref(), Some("Title 19999"));
+}
