@@ -53,13 +53,13 @@ fn each_entry_of_a_growing_feed_is_in_the_bucket_once_ever() {
     let live = Live::new(
         &format!(
             "[pipeline]\nname = \"x\"\ncontact = \"me@example.com\"\n[functions]\ntimeout_s = 10\n\
-             [sources.companies]\ntype = \"inline\"\nitems = [\"Apple\"]\n\
+             [sources.companies]\ntype = \"file\"\npath = \"items.csv\"\n\
              [[stages]]\nname = \"press\"\ntype = \"feed\"\nurl = \"{}\"\nallow = [\"{}\"]\nentries = 25\npatience_s = 3\n\
              [[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n[sinks.archive]\ntype = \"s3\"\n",
             server.url("/{key}.xml"),
             server.allow()
         ),
-        &[],
+        &[("items.csv", "name\nApple\n")],
         "entries",
         "dev",
     );
