@@ -229,7 +229,7 @@ fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
         "{}",
         ran.stderr
     );
-    assert!(ran.stderr.contains("2 items, 1 good, 1 failed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("2 records, 1 good, 1 failed"), "{}", ran.stderr);
     let summary = project.fanggen(&["run", "--json"]).json();
     assert_eq!(summary["ended"], json!({ "bad": 1, "english": 1 }));
     assert_eq!(summary["failed"][0]["code"], "language_unknown");
@@ -340,7 +340,10 @@ fn what_cannot_start_says_why_and_leaves_nothing_behind() {
     let good = project.read(texts);
     for (broken, expected) in [
         ("not json\n".to_owned(), "texts.jsonl:1: expected"),
-        (format!("{good}{good}"), "texts.jsonl:6: `Facebook` has a text already (texts_unreadable)"),
+        (
+            format!("{good}{good}"),
+            "texts.jsonl:6: `Facebook` has a text already: several need an `entry` each, and another one (texts_unreadable)",
+        ),
         ("{\"item\": \"Apple\"}".to_owned(), "missing field `text`"),
     ] {
         project.write(texts, &broken);

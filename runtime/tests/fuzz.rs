@@ -1,4 +1,4 @@
-//! Whatever stands in a file of items, it is read to an end: items, or a reason for each row that is none.
+//! Whatever stands in a file of items, a feed or a page, it is read to an end: what is in it, or a reason.
 //!
 //! `cargo test` takes the corpus in `__fuzz__` and a second of random bytes; CONTRIBUTING.md has the command of the long
 //! form, which is guided by coverage.
@@ -11,6 +11,7 @@ use fanggen_runtime::doors::{Bucket, Content, Document, Doors, Queue, Rows};
 use fanggen_runtime::error::Error;
 use fanggen_runtime::kinds;
 use fanggen_runtime::tree::Tree;
+use fanggen_runtime::{feed, html};
 use serde_json::json;
 
 /// A place where there is one file, and nothing else.
@@ -108,5 +109,44 @@ fn any_json_lines_are_read_to_their_end() {
     bolero::check!().for_each(|bytes: &[u8]| {
         judge(bytes, "a.jsonl");
         judge(&[b"{\"name\":\"A\",", bytes].concat(), "a.jsonl");
+    });
+}
+
+#[test]
+fn any_feed_is_read_or_refused() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        // The first byte picks what the server says of the rest.
+        let types =
+            [None, Some("text/xml; charset=iso-8859-1"), Some("application/json"), Some("text/html; charset=x")];
+        let (kind, body) = bytes.split_first().map_or((0, bytes), |(first, rest)| (usize::from(*first), rest));
+        match feed::read(body, types[kind % types.len()], "https://example.com/a/feed.xml") {
+            Err(error) => assert_eq!((error.code.as_str(), error.transient), ("feed_unreadable", false)),
+            Ok(feed) => {
+                for entry in feed.entries {
+                    let texts = [entry.title, entry.summary, entry.content];
+                    for text in texts.into_iter().flatten() {
+                        assert!(!text.trim().is_empty(), "a text that says nothing is none");
+                    }
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn any_page_is_read_as_text() {
+    bolero::check!().for_each(|bytes: &[u8]| {
+        let document = String::from_utf8_lossy(bytes);
+        let page = html::page(&document);
+        let text = html::text(&document);
+        for text in [&page.text, &text] {
+            assert!(
+                text.len() <= 3 * document.len() + 16,
+                "more text than there was: {} of {}",
+                text.len(),
+                document.len()
+            );
+        }
+        assert!(page.title.is_none_or(|title| !title.contains('\n')), "a title has one line");
     });
 }

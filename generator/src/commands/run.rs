@@ -126,7 +126,11 @@ fn tell(summary: &Summary, took: Duration, most: usize, json: bool) {
     let items = summary.failed.iter().filter(|failed| failed.item.is_some()).count();
     let chunks = summary.failed.len() - items;
     let lost = if chunks == 0 { String::new() } else { format!(", {} not written", plural(chunks, "chunk")) };
-    let total = plural(summary.items.len(), "item");
+    // An item with a feed has a row for each of its entries.
+    let total = match summary.items.iter().any(|row| row.entry.is_some()) {
+        true => plural(summary.items.len(), "record"),
+        false => plural(summary.items.len(), "item"),
+    };
     words(&format!("{total}, {} good, {items} failed{lost}, in {took:.1?}", summary.succeeded));
     for (stage, records) in &summary.ended {
         let goes = if *records == 1 { "goes" } else { "go" };

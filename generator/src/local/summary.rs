@@ -9,11 +9,14 @@ use serde::Serialize;
 
 use super::Watch;
 
-/// One item of a run.
+/// One item of a run, or one of its entries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Row {
     /// Its key.
     pub item: String,
+    /// Which of its texts, where it has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub entry: Option<String>,
     /// The label of the finding that speaks for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
@@ -118,7 +121,7 @@ impl Tally {
     /// Adds what became of a chunk.
     pub fn add(&self, worked: Worked) {
         let mut summary = self.open();
-        self.watch.done(worked.records.len());
+        self.watch.done(usize::try_from(worked.counts.items).unwrap_or(usize::MAX));
         for record in &worked.records {
             match &record.failure {
                 None => summary.succeeded += 1,
@@ -160,6 +163,7 @@ fn row(record: &Record) -> Row {
     });
     Row {
         item: record.item.key.clone(),
+        entry: record.entry.clone(),
         label: finding.and_then(|finding| finding.label),
         score: finding.and_then(|finding| finding.score),
         engine: finding.map(|finding| match &finding.stands_in_for {

@@ -16,6 +16,9 @@ use tokio::time::Instant;
 #[serde(deny_unknown_fields)]
 struct Line {
     item: String,
+    /// Where an item has several texts: which one this is.
+    #[serde(default)]
+    entry: Option<String>,
     text: String,
     #[serde(default)]
     language: Option<String>,
@@ -23,13 +26,18 @@ struct Line {
     title: Option<String>,
     #[serde(default)]
     url: Option<String>,
+    #[serde(default)]
+    published: Option<String>,
 }
+
+/// The texts of an item, each with the entry that it is.
+type Entries = Vec<(Option<String>, Text)>;
 
 /// The texts of a file, by item.
 #[derive(Debug)]
 pub struct Texts {
     path: String,
-    by_item: BTreeMap<String, Text>,
+    by_item: BTreeMap<String, Entries>,
 }
 
 impl Texts {
@@ -44,7 +52,7 @@ impl Texts {
                 "the local texts `{path}` of `[local] texts` cannot be read: {error}; mend the path, or use --live"
             ))
         })?;
-        let mut by_item = BTreeMap::new();
+        let mut by_item: BTreeMap<String, Entries> = BTreeMap::new();
         for (number, line) in body.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let place = format!("{path}:{}", number + 1);
             let line: Line = serde_json::from_str(line.trim_start_matches('\u{feff}')).map_err(|error| {
@@ -59,11 +67,15 @@ impl Texts {
                 source: "local texts".into(),
                 title: line.title,
                 url: line.url,
+                published: line.published,
                 ..Text::default()
             };
-            if by_item.insert(line.item.clone(), text).is_some() {
-                return Err(wrong(format!("{place}: `{}` has a text already", line.item)));
+            let texts = by_item.entry(line.item.clone()).or_default();
+            if texts.iter().any(|(entry, _)| *entry == line.entry || entry.is_none() || line.entry.is_none()) {
+                let words = "has a text already: several need an `entry` each, and another one";
+                return Err(wrong(format!("{place}: `{}` {words}", line.item)));
             }
+            texts.push((line.entry, text));
         }
         Ok(Self { path: path.to_owned(), by_item })
     }
@@ -86,28 +98,33 @@ pub struct LocalTexts {
     pub language: Option<String>,
 }
 
+impl LocalTexts {
+    /// A record for each text of its item.
+    fn give(&self, mut record: Record) -> Vec<Record> {
+        let Some(texts) = self.texts.by_item.get(&record.item.key) else {
+            let words = format!(
+                "`{}` has no text in `{}`: add one there, or fetch with --live",
+                record.item.key, self.texts.path
+            );
+            record.fail(&self.stage, Error::permanent("text_missing", words));
+            return vec![record];
+        };
+        let with = |(entry, text): &(Option<String>, Text)| {
+            let named = text.language.clone().or_else(|| record.item.language.clone());
+            let text = Text { language: named.or_else(|| self.language.clone()), ..text.clone() };
+            Record { entry: entry.clone(), text: Some(text), ..record.clone() }
+        };
+        texts.iter().map(with).collect()
+    }
+}
+
 #[async_trait]
 impl Stage for LocalTexts {
     fn name(&self) -> &str {
         &self.stage
     }
 
-    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
-        for record in &mut records {
-            match self.texts.by_item.get(&record.item.key) {
-                Some(text) => {
-                    let named = text.language.clone().or_else(|| record.item.language.clone());
-                    record.text = Some(Text { language: named.or_else(|| self.language.clone()), ..text.clone() });
-                }
-                None => {
-                    let words = format!(
-                        "`{}` has no text in `{}`: add one there, or fetch with --live",
-                        record.item.key, self.texts.path
-                    );
-                    record.fail(&self.stage, Error::permanent("text_missing", words));
-                }
-            }
-        }
-        records
+    async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
+        records.into_iter().flat_map(|record| self.give(record)).collect()
     }
 }
