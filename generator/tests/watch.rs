@@ -22,6 +22,7 @@ use std::path::PathBuf;
 
 use aws::emulator::block_on;
 use aws::world::world;
+use aws_sdk_dynamodb::types::AttributeValue;
 use live::Live;
 use serde_json::{Value, json};
 use watched::Watched;
@@ -188,7 +189,7 @@ fn a_message_of_older_settings_is_worked_by_newer_ones() {
 
 #[test]
 fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the_last_time() {
-    let live = Live::new(PIPELINE, &[], "untaken", "dev");
+    let live = Live::new(&format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\n"), &[], "untaken", "dev");
     let worker = Watched::of(&live, "WorkerFunction");
     let s3 = aws_sdk_s3::Client::new(&world().sdk);
     block_on(s3.delete_bucket().bucket(live.name("ArchiveBucket")).send()).expect("no bucket any more");
@@ -208,6 +209,20 @@ fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the
     assert_eq!((dead.len(), dead[0].body()), (1, last["Records"][0]["body"].as_str()));
     assert_eq!(word("reason"), "not_found", "{}", word("detail"));
     assert!(word("detail").contains(&live.name("ArchiveBucket")), "{}", word("detail"));
+
+    // Played again, it is written where it is missing: the table has had its row, which somebody took away meanwhile.
+    assert_eq!(live.rows("LatestTable").len(), 1);
+    let dynamodb = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let row = [("item", "Apple"), ("run", "20261122T120000Z")];
+    let key = row.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.into()))).into();
+    let delete = dynamodb.delete_item().table_name(live.name("LatestTable")).set_key(Some(key));
+    block_on(delete.send()).expect("no row any more");
+    block_on(s3.create_bucket().bucket(live.name("ArchiveBucket")).send()).expect("a bucket again");
+    let mut again = message(7, &record, 1);
+    again["Records"][0]["messageAttributes"] =
+        json!({ "reason": { "stringValue": "not_found", "dataType": "String" } });
+    assert_eq!(worker.invoke(&again), Ok(json!({ "batchItemFailures": [] })), "{}", worker.log());
+    assert_eq!((live.objects("ArchiveBucket").len(), live.rows("LatestTable").len()), (1, 0));
 }
 
 #[test]

@@ -87,6 +87,9 @@ struct Delivered {
     body: String,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
+    /// What was said of it by whoever sent it: by us, where it was set aside and is played again.
+    #[serde(default)]
+    message_attributes: BTreeMap<String, Value>,
 }
 
 impl Delivered {
@@ -192,7 +195,7 @@ impl<D: Doors> Answering<D> {
         let delivery = flow::Delivery {
             deadline: invocation.deadline,
             last: own.receives.is_some_and(|most| receives + 1 >= most),
-            again: receives > 1,
+            again: receives > 1 || delivered.message_attributes.contains_key("reason"),
         };
         let worked: Worked = worker.work(message, delivery).await;
         for failure in &worked.failures {

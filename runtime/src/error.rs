@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// The longest that is waited because somebody asked for it, in seconds: SQS hides a message for no longer
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>).
+const LONGEST_S: u64 = 12 * 3_600;
+
 /// A failure with a stable code, the sentence for a person, and whether another try may help.
 ///
 /// Codes are words (`page_missing`, `language_unsupported`), so that results can be counted by them.
@@ -38,10 +42,10 @@ impl Error {
         Self { transient: true, ..Self::permanent(code, message) }
     }
 
-    /// The same failure, to be tried again no sooner than this.
+    /// The same failure, to be tried again no sooner than this, or than half a day: nothing here waits for longer.
     #[must_use]
     pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
-        self.retry_after_s = wait.map(|wait| wait.as_secs().max(1));
+        self.retry_after_s = wait.map(|wait| wait.as_secs().clamp(1, LONGEST_S));
         self
     }
 }

@@ -209,6 +209,40 @@ async fn what_does_not_pass_comes_again_as_a_whole_and_nothing_is_written_or_pai
 }
 
 #[tokio::test]
+async fn nobody_is_waited_for_longer_than_sqs_hides_a_message() {
+    let world = World::new(1_000, Some(Duration::from_secs(u64::MAX)));
+    let worked = world.work(0, &["a", "slow"], false, false).await;
+    assert_eq!((worked.failures.len(), worked.wait), (1, Some(Duration::from_secs(12 * 3_600))));
+    let worked = world.work(0, &["a", "slow"], true, true).await;
+    assert!(worked.failures.is_empty());
+    assert_eq!(world.kept(0), [[well("a"), failed("slow", "throttled")]]);
+}
+
+#[tokio::test]
+async fn a_chunk_that_could_not_be_noted_as_done_is_not_written_again() {
+    let world = World::new(0, None);
+    // What is known, what was found; then the note breaks off, and so does nothing else.
+    world.memory.inside().left = Some(3);
+    assert_eq!(world.work(0, &["a"], false, false).await.failures.len(), 1);
+    world.memory.inside().left = None;
+    let writes = || *world.shelves[0].writes.lock().expect("no panic");
+    assert_eq!(writes(), 1);
+    world.work(0, &["a"], false, true).await;
+    assert_eq!(writes(), 2, "here nothing could be written down after it, so it is written again");
+}
+
+#[tokio::test]
+async fn items_that_another_function_let_go_no_further_are_counted_all_the_same() {
+    let world = World::new(0, None);
+    let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+    let records = vec![Record::new(run.as_str(), "s", Item::named("a"))];
+    let message = Message { items: Some(7), ..Message::new(Chunk::of(&run, 0, &records), records) };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let worked = world.running.work(message, Delivery { deadline, last: false, again: false }).await;
+    assert_eq!(worked.counts, Counts { items: 7, records: 1, failed: 0, reused: 0 });
+}
+
+#[tokio::test]
 async fn on_the_next_to_last_receive_what_is_unsettled_becomes_a_failure_and_the_chunk_is_done() {
     let world = World::new(1_000, None);
     let worked = world.work(0, &["a", "slow"], true, true).await;

@@ -70,7 +70,10 @@ mod tests {
     #[test]
     fn a_setting_knows_where_it_belongs() {
         assert_eq!(home("region").as_deref(), Some("`region` belongs into `[aws]`"));
-        assert_eq!(home("sentences").as_deref(), Some("`sentences` is a setting of stages of type `split` and `wikipedia`"));
+        assert_eq!(
+            home("sentences").as_deref(),
+            Some("`sentences` is a setting of stages of type `split` and `wikipedia`")
+        );
         assert_eq!(home("nowhere"), None);
     }
 }

@@ -114,7 +114,9 @@ impl LocalTexts {
             let text = Text { language: named.or_else(|| self.language.clone()), ..text.clone() };
             Record { entry: entry.clone(), text: Some(text), ..record.clone() }
         };
-        texts.iter().map(with).collect()
+        // A record that is an entry already has its own text at most.
+        let own = |(entry, _): &&(Option<String>, Text)| record.entry.is_none() || record.entry == *entry;
+        texts.iter().filter(own).map(with).collect()
     }
 }
 

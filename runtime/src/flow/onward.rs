@@ -13,25 +13,37 @@ const SURE: usize = 512 * 1024;
 pub(super) async fn send(
     queue: &dyn Queue,
     chunk: Chunk,
+    items: u64,
     mut records: Vec<Record>,
     last: Option<&str>,
 ) -> Result<(), Error> {
+    let message = |records| Message { items: Some(items), ..Message::new(chunk.clone(), records) };
     while records.iter().map(weight).sum::<usize>() > SURE {
         let spare = records.clone();
-        match queue.send(vec![Message::new(chunk.clone(), records)]).await {
+        match queue.send(vec![message(records)]).await {
             Err(error) if error.code == "message_too_long" => records = shorter(spare, last),
             sent => return sent,
         }
     }
-    queue.send(vec![Message::new(chunk, records)]).await
+    queue.send(vec![message(records)]).await
 }
 
-/// About how long a record is on its way.
+/// How long a record is on its way.
 fn weight(record: &Record) -> usize {
-    let text = record.text.as_ref().map_or(0, |text| text.body.len());
-    let found: usize =
-        record.findings.iter().map(|finding| 100 * (1 + finding.entities.len() + finding.phrases.len())).sum();
-    text + found + record.item.text.as_ref().map_or(0, String::len)
+    /// Counts what is written into it.
+    struct Length(usize);
+    impl std::io::Write for Length {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut length = Length(0);
+    serde_json::to_writer(&mut length, record).map_or(usize::MAX / 2, |()| length.0)
 }
 
 /// The same records, with a quarter less to carry.
@@ -110,7 +122,7 @@ mod tests {
         let records: Vec<Record> = (0..100).map(record).collect();
         let queue = Narrow::default();
         let chunk = Chunk::of(&run, 0, &records);
-        send(&queue, chunk.clone(), records.clone(), Some("words")).await.expect("sent");
+        send(&queue, chunk.clone(), 100, records.clone(), Some("words")).await.expect("sent");
         let taken = queue.taken.lock().expect("no panic");
         assert_eq!((taken.len(), *queue.refused.lock().expect("no panic")), (1, 2));
         assert_eq!((&taken[0].chunk, taken[0].records.len()), (&chunk, 100));

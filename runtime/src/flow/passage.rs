@@ -98,8 +98,15 @@ impl<'a> Passage<'a> {
             let took = start.elapsed().unwrap_or_default();
             let failed = records.iter().any(|record| record.failure.is_some());
             self.spans.push(Span { name: stage.name().to_owned(), start, took, failed });
-            for record in records {
-                let stood = self.place(&record, place);
+            let mut out = HashSet::new();
+            for mut record in records {
+                let mut stood = self.place(&record, place);
+                // Stores know a record by its name: of two that are called alike the second one says so.
+                if record.failure.is_none() && !out.insert(record.identity()) {
+                    let words = format!("`{}` has this entry twice; the first one counts", record.item.key);
+                    record.fail(stage.name(), Error::permanent("entry_twice", words));
+                    stood.1 = usize::MAX;
+                }
                 match record.failure {
                     None => self.ready.push((place + 1, record)),
                     Some(_) => self.done.push((stood, record)),
@@ -316,6 +323,32 @@ mod tests {
         assert_eq!(keys(0), ["2", "1", "2", "1", "2", "1"]);
         assert!(keys(1).is_empty(), "it made none of others");
         assert_eq!(keys(2).len(), 8);
+    }
+
+    /// Makes two of each record that are called alike.
+    struct Twins;
+
+    #[async_trait]
+    impl Stage for Twins {
+        fn name(&self) -> &str {
+            "twins"
+        }
+
+        async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
+            let twin = |record: &Record| Record { entry: Some("x".into()), ..record.clone() };
+            records.iter().flat_map(|record| [twin(record), twin(record)]).collect()
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_entries_that_are_called_alike_the_second_one_says_so() {
+        let told = through(&[Box::new(Twins)], records(&["A"])).await;
+        assert_eq!(seen(&told), [("A", "0", ""), ("A", "0", "entry_twice")]);
+        let failure = told[1].failure.as_ref().expect("a failure");
+        assert_eq!(
+            (failure.stage.as_str(), failure.error.message.as_str()),
+            ("twins", "`A` has this entry twice; the first one counts")
+        );
     }
 
     #[tokio::test]

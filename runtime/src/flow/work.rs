@@ -101,6 +101,7 @@ impl Running {
     }
 
     async fn try_work(&self, message: Message, delivery: Delivery, worked: &mut Worked) -> Result<(), Error> {
+        let items = message.items();
         let chunk = message.chunk;
         let mut took = BTreeSet::new();
         if let (Some(state), Out::Sinks(sinks), true) = (&self.state, &self.out, delivery.again) {
@@ -112,8 +113,6 @@ impl Running {
             }
             took = before.took;
         }
-        let items =
-            message.records.iter().map(|record| (&record.source, &record.item.key)).collect::<BTreeSet<_>>().len();
         let mut passage = Passage::new(&self.stages, self.state.as_ref(), message.records);
         self.settle(&mut passage, &delivery).await;
         let Passed { records, reused, saving, spans, made, ended } = passage.end();
@@ -134,7 +133,7 @@ impl Running {
                 worked.forgotten = saved(saving).await;
                 let last = self.stages.last().map(|stage| stage.name());
                 let run = chunk.run.clone();
-                onward::send(queue.as_ref(), chunk, records, last).await?;
+                onward::send(queue.as_ref(), chunk, items, records, last).await?;
                 return self.settled(&run, &made).await;
             }
             Out::Sinks(sinks) => sinks,
@@ -157,13 +156,24 @@ impl Running {
             worked.spans.push(span);
         }
         let failed = records.iter().filter(|record| record.failure.is_some()).count() as u64;
-        worked.counts = Counts { items: items as u64, records: records.len() as u64 - failed, failed, reused };
+        worked.counts = Counts { items, records: records.len() as u64 - failed, failed, reused };
         worked.records = records;
         match &self.state {
             Some(state) if worked.failures.is_empty() => {
-                self.settled(&chunk.run, &made).await?;
-                let standing = state.done(&chunk, worked.counts).await?;
-                self.end(&chunk, standing, sinks, worked).await
+                let done = async {
+                    self.settled(&chunk.run, &made).await?;
+                    state.done(&chunk, worked.counts).await
+                };
+                match done.await {
+                    Ok(standing) => self.end(&chunk, standing, sinks, worked).await,
+                    Err(error) => {
+                        // The chunk comes again; whoever took it need not hear it again. Where that cannot be written
+                        // either, they do.
+                        let all = took.iter().cloned().chain(now).collect();
+                        let _ = state.took(&chunk, &all).await;
+                        Err(error)
+                    }
+                }
             }
             Some(state) if !now.is_empty() => state.took(&chunk, &now).await,
             _ => Ok(()),
@@ -186,7 +196,7 @@ impl Running {
             // Without a memory this is one's own machine, where the stages' own patience is enough.
             let Some(wait) = self.state.as_ref().and_then(|_| passage.unsettled()) else { return };
             let wait = wait.unwrap_or_else(|| backoff(round));
-            if round == ROUNDS || Instant::now() + wait >= deadline {
+            if round == ROUNDS || wait >= deadline.saturating_duration_since(Instant::now()) {
                 return;
             }
             sleep(wait).await;

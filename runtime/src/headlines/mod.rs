@@ -9,8 +9,9 @@ pub mod weights;
 
 use std::sync::LazyLock;
 
-use unicode_segmentation::UnicodeSegmentation as _;
 use weights::{Chances, Weights};
+
+use crate::sentences::sentences;
 
 /// A text of more characters is no headline: it is judged sentence by sentence.
 pub const HEADLINE: usize = 240;
@@ -31,7 +32,8 @@ pub fn judge(text: &str, names: &[&str]) -> Option<Chances> {
         return Some(of(text));
     }
     let mut sum = Chances::default();
-    for sentence in text.unicode_sentences() {
+    let says = |sentence: &&str| sentence.chars().any(char::is_alphanumeric);
+    for sentence in sentences(text).into_iter().filter(says) {
         sum = sum.and(of(sentence).times(sentence.trim().len() as f32));
     }
     let all = sum.negative + sum.neutral + sum.positive;

@@ -1,5 +1,6 @@
 //! The messages that carry chunks between functions: versioned, packed where they are long, and never trusted.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{Read as _, Write as _};
 
@@ -30,6 +31,9 @@ pub struct Message {
     pub version: u32,
     /// The chunk.
     pub chunk: Chunk,
+    /// Items that the run began it with, where a function has come between that may have let some go no further.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<u64>,
     /// Its records.
     pub records: Vec<Record>,
 }
@@ -41,7 +45,15 @@ impl Message {
     /// A message with these records.
     #[must_use]
     pub fn new(chunk: Chunk, records: Vec<Record>) -> Self {
-        Self { version: Self::VERSION, chunk, records }
+        Self { version: Self::VERSION, chunk, items: None, records }
+    }
+
+    /// How many items it stands for.
+    #[must_use]
+    pub fn items(&self) -> u64 {
+        let here =
+            || self.records.iter().map(|record| (&record.source, &record.item.key)).collect::<BTreeSet<_>>().len();
+        self.items.unwrap_or_else(|| here() as u64)
     }
 
     /// The message as it goes over the wire: plain JSON, or packed where that is long.

@@ -6,8 +6,11 @@ use crate::error::Error;
 use crate::record::{Item, Record};
 use crate::run::admitted;
 
+/// Characters that are left of a failure's sentence where a record is too long.
+const MESSAGE: usize = 500;
+
 /// A record as JSON of no more than so many bytes, and whether something was left out for that: texts first, then the
-/// lists of what was found in them, then what the item carries along. Whoever listens gets the answer all the same, and the archive has the rest.
+/// lists of what was found in them, then titles and addresses, then what the item carries along. Whoever listens gets the answer all the same, and the archive has the rest.
 ///
 /// # Errors
 /// `record_too_long` where even that is too long.
@@ -36,7 +39,16 @@ pub(super) fn within(record: &Record, most: usize) -> Result<(String, bool), Err
                     finding.phrases.clear();
                 }
             }
-            2 => record.item = Item { labels: BTreeMap::new(), url: None, feed: None, ..record.item.clone() },
+            2 => {
+                // Whoever wrote a page chose how long these are.
+                for text in [&mut record.text].into_iter().flatten() {
+                    (text.title, text.url, text.licence) = (None, None, None);
+                }
+                if let Some(failure) = &mut record.failure {
+                    failure.error.message = failure.error.message.chars().take(MESSAGE).collect();
+                }
+            }
+            3 => record.item = Item { labels: BTreeMap::new(), url: None, feed: None, ..record.item.clone() },
             _ => break,
         }
     }

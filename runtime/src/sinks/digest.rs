@@ -110,7 +110,13 @@ fn plain(text: &str) -> String {
 /// The subject and the body of a digest.
 pub(super) fn write(heading: &Heading, run: &RunId, counts: Counts, told: &Told) -> (String, String) {
     let Heading { pipeline, environment, sink, when } = heading;
-    let of_all = format!("{} of {}", told.matched, items(counts.items));
+    // Of an item may come several records, or none.
+    let records = counts.records + counts.failed;
+    let all = match records == counts.items {
+        true => items(counts.items),
+        false => format!("{records} records of {}", items(counts.items)),
+    };
+    let of_all = format!("{} of {all}", told.matched);
     let subject = format!("{pipeline} ({environment}): {of_all}, {sink}");
     let subject = subject.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(SUBJECT).collect();
 
@@ -119,7 +125,7 @@ pub(super) fn write(heading: &Heading, run: &RunId, counts: Counts, told: &Told)
         0 => String::new(),
         reused => format!(", {reused} of them with a finding that was known before"),
     };
-    let _ = writeln!(body, "The run: {}, {} failed{reused}.\n", items(counts.items), counts.failed);
+    let _ = writeln!(body, "The run: {all}, {} failed{reused}.\n", counts.failed);
     let several = told.items.iter().any(|line| Some(&line.source) != told.items.first().map(|first| &first.source));
     for line in &told.items {
         let _ = writeln!(body, "- {}", line.words(several));

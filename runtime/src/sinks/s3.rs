@@ -124,6 +124,10 @@ struct Objects {
 #[async_trait]
 impl Sink for Objects {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
+        // A chunk of feeds without news has no object: whoever lists the bucket pays for each.
+        if records.is_empty() {
+            return Ok(format!("{}/", self.prefix));
+        }
         let (body, ending) = match self.format {
             Format::Jsonl => (form::jsonl(records)?, ".jsonl"),
             Format::Csv => (form::csv(records)?, ".csv"),

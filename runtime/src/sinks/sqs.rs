@@ -19,7 +19,7 @@ use crate::values::Arn;
 const MOST_BYTES: usize = SEND_BYTES - 16 * 1024;
 
 /// Records as JSON, one a message, with run, source and key as attributes. Messages come at least once: the same record
-/// has the same key, `RUN/SOURCE/ITEM`, however often it comes.
+/// has the same key, `RUN/SOURCE/ITEM` (and `/ENTRY` where an item has several), however often it comes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -124,6 +124,7 @@ impl Sink for Messages {
 fn post(record: &Record) -> Result<Post, Error> {
     let (body, short) = body::within(record, MOST_BYTES)?;
     let mut attributes = vec![("run", record.run.clone()), ("source", record.source.clone())];
+    attributes.extend(record.entry.as_ref().map(|entry| ("entry", entry.clone())));
     if short {
         attributes.push(("shortened", "true".into()));
     }
