@@ -134,3 +134,19 @@ async fn one_address_is_fetched_once_and_what_may_pass_is_tried_again() {
     let words = "`Apple` names no page: give it a `url`, or give the stage one";
     assert_eq!(missing[0].failure.as_ref().expect("a failure").error.message, words);
 }
+
+#[tokio::test]
+async fn a_host_that_asks_for_patience_holds_nobody_up_and_for_a_quarter_of_an_hour_at_most() {
+    let server = Server::start(|asked| match asked.path.as_str() {
+        "/busy" if asked.before == 0 => Reply::text(429, "").with("Retry-After: 2"),
+        "/closed" => Reply::text(503, "").with("Retry-After: 86400"),
+        _ => Reply::text(200, "All of it").with("Content-Type: text/plain"),
+    });
+    let settings = json!({ "allow": [server.allow()], "at_once": 1 });
+    let item = |key: &str, path: &str| Item { url: Some(server.url(path)), ..Item::named(key) };
+    let told = ask("http", settings, vec![item("A", "/busy"), item("B", "/closed"), item("C", "/page")]).await;
+    assert_eq!(outcomes(&told), [Ok("All of it"), Err("rate_limited"), Ok("All of it")]);
+    assert_eq!(told[1].failure.as_ref().expect("a failure").error.retry_after_s, Some(900));
+    let paths: Vec<String> = server.asked().iter().map(|asked| asked.path.clone()).collect();
+    assert_eq!(paths, ["/busy", "/closed", "/page", "/busy"]);
+}

@@ -12,6 +12,9 @@ use crate::values::HostPort;
 /// Tries of one request that fails by itself.
 const TRIES: u32 = 3;
 
+/// The longest wait that a host may ask for: it is anybody's, and others wait in the same chunk.
+const LONGEST: Duration = Duration::from_secs(900);
+
 /// A component's way to pages of anybody.
 pub struct Patient {
     fetcher: Fetcher,
@@ -32,13 +35,13 @@ impl Patient {
     ///
     /// # Errors
     /// Those of [`Fetcher::get`]. `page_missing` and `access_refused` are permanent; `rate_limited` and `unavailable` are
-    /// transient, with the wait that was asked for.
+    /// transient, with the wait that was asked for, a quarter of an hour at most.
     pub async fn get(&self, url: &str, deadline: Instant) -> Result<Answer, Error> {
         let late = |_| {
             let host = Url::parse(url).map(|url| guard::origin(&url)).unwrap_or_default();
             Error::transient("timed_out", format!("there was no turn for `{host}` before the chunk's time was over"))
         };
-        let _turn = self.gate.pass(deadline).await.map_err(late)?;
+        let mut turn = self.gate.pass(deadline).await.map_err(late)?;
         let mut tries = 0;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -53,7 +56,11 @@ impl Patient {
             if !error.transient || tries >= TRIES || wait >= left {
                 return Err(error);
             }
+            // Others go on while this one waits.
+            drop(turn);
             sleep(wait).await;
+            let Ok(next) = self.gate.pass(deadline).await else { return Err(error) };
+            turn = next;
         }
     }
 }
@@ -73,7 +80,7 @@ fn judged(answer: Answer) -> Result<Answer, Error> {
         408 | 425 | 500..=599 => Error::transient("unavailable", said),
         _ => Error::permanent("access_refused", format!("{said}: it does not give this page to programs")),
     }
-    .retry_after(answer.retry_after.filter(|_| matches!(status, 429 | 503))))
+    .retry_after(answer.retry_after.filter(|_| matches!(status, 429 | 503)).map(|wait| wait.min(LONGEST))))
 }
 
 /// How we call ourselves. The contact stands in a comment of a header, which brackets would end.
