@@ -139,13 +139,89 @@ async fn an_entry_flows_once_ever_and_again_in_the_run_that_had_it_first() {
 }
 
 #[tokio::test]
-async fn what_a_run_has_in_hand_is_left_to_it_for_a_day_and_then_taken_over() {
+async fn what_a_run_has_in_hand_is_left_to_it_while_its_message_may_come_and_then_taken_over() {
     let scene = Scene::new(json!({}));
-    scene.has(&["1:one"]);
-    assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["1 one"]);
+    scene.has(&["2:two", "1:one"]);
+    assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["1 one", "2 two"]);
     assert_eq!(scene.runs(&run(0, 2)).await, NONE, "the first run is still at it");
-    assert_eq!(scene.runs(&run(1, 2)).await, ["1 one"], "the first run never came to its end");
-    assert_eq!(scene.runs(&run(2, 2)).await, NONE);
+    assert_eq!(scene.runs(&run(14, 1)).await, NONE, "its message may still come");
+    assert_eq!(scene.runs(&run(14, 2)).await, ["1 one", "2 two"], "the first run never came to its end");
+    // It comes after all: what was taken over is no longer its own, there or gone.
+    assert_eq!(scene.runs(&run(0, 1)).await, NONE);
+    scene.has(&["2:two"]);
+    assert_eq!(scene.runs(&run(0, 1)).await, NONE);
+    assert_eq!(scene.runs(&run(15, 2)).await, NONE);
+}
+
+#[tokio::test]
+async fn a_feed_that_fails_when_its_run_comes_again_is_tried_again_and_its_entries_are_told() {
+    let scene = Scene::new(json!({}));
+    scene.has(&["2:two", "1:one"]);
+    scene.reads(&run(0, 1)).await;
+    *scene.feed.lock().expect("no panic") = "<html>Back soon</html>".into();
+    let told = scene.reads(&run(0, 1)).await;
+    assert_eq!(seen(&told), ["1  entry_gone", "2  entry_gone", "-  feed_unreadable"]);
+    assert!(told.iter().all(|one| one.failure.as_ref().expect("a failure").error.transient));
+    let words = "the entry `1` was not worked on, since the feed of `Apple` fails";
+    assert_eq!(told[0].failure.as_ref().expect("a failure").error.message, words);
+    // All of them go round once more, as they do within one delivery: each entry comes once.
+    let again = |told: &[Record]| told.iter().map(|one| Record { failure: None, ..one.clone() }).collect::<Vec<_>>();
+    assert_eq!(seen(&scene.stage.apply(again(&told), far()).await), seen(&told));
+    scene.has(&["2:two", "1:one"]);
+    assert_eq!(seen(&scene.stage.apply(again(&told), far()).await), ["1 one", "2 two"]);
+    // A run that had taken nothing has nothing to wait for.
+    *scene.feed.lock().expect("no panic") = "<html>Back soon</html>".into();
+    let told = scene.reads(&run(0, 2)).await;
+    assert_eq!(seen(&told), ["-  feed_unreadable"]);
+    assert!(!told[0].failure.as_ref().expect("a failure").error.transient);
+}
+
+#[tokio::test]
+async fn an_id_that_was_ever_shared_never_hides_an_entry() {
+    let titles =
+        |seen: Vec<String>| seen.iter().map(|seen| seen.split_once(' ').expect("two").1.to_owned()).collect::<Vec<_>>();
+    let scene = Scene::new(json!({}));
+    scene.has(&["x:b", "x:a"]);
+    assert_eq!(titles(scene.runs(&run(0, 1)).await), ["a", "b"]);
+    for (day, alone, expected) in [(1, "c", &["c"][..]), (2, "c", &[]), (3, "b", &[]), (4, "a", &[]), (5, "d", &["d"])]
+    {
+        scene.has(&[&format!("x:{alone}")]);
+        assert_eq!(titles(scene.runs(&run(day, 1)).await), expected, "{day}");
+    }
+    // It was one entry's alone when that came, and shared later.
+    scene.has(&["y:a"]);
+    assert_eq!(titles(scene.runs(&run(6, 1)).await), ["a"]);
+    scene.has(&["y:b", "y:a"]);
+    assert_eq!(titles(scene.runs(&run(6, 2)).await), ["b"]);
+    scene.has(&["y:c"]);
+    assert_eq!(titles(scene.runs(&run(6, 3)).await), ["c"]);
+    // It left the feed while its run was at it: what it said is still known.
+    scene.has(&["z:b", "z:a"]);
+    scene.reads(&run(7, 1)).await;
+    scene.has(&["z:b"]);
+    assert_eq!(titles(scene.runs(&run(7, 1)).await), ["b", " entry_gone"]);
+    scene.has(&["z:a"]);
+    assert_eq!(scene.runs(&run(7, 2)).await, NONE);
+    scene.has(&["z:c"]);
+    assert_eq!(titles(scene.runs(&run(7, 3)).await), ["c"]);
+}
+
+#[tokio::test]
+async fn a_list_of_what_a_run_took_never_comes_before_its_rows() {
+    let scene = Scene::new(json!({}));
+    scene.has(&["2:two", "1:one"]);
+    {
+        // What was known is asked for, the rows are written, and then it breaks off.
+        let mut inside = scene.memory.inside();
+        (inside.left, inside.after) = (Some(2), true);
+    }
+    assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["-  cut"]);
+    let values = scene.memory.inside().values.clone();
+    assert_eq!(values.len(), 2);
+    assert!(values.values().all(|row| row.contains("\"in_hand\":true")), "{values:?}");
+    scene.memory.inside().left = None;
+    assert_eq!(scene.runs(&run(0, 1)).await, ["1 one", "2 two"]);
+    assert_eq!(scene.runs(&run(0, 2)).await, NONE);
 }
 
 #[tokio::test]

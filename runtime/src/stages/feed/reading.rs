@@ -1,6 +1,6 @@
 //! The stage at work: all feeds of a chunk at once, then what is remembered of their entries, then a record for each.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::Parts;
 use super::entries::{self, Known};
-use super::seen::{Choice, Seen, called};
+use super::seen::{Choice, Passing, Seen, called};
 use crate::component::Stage;
 use crate::error::Error;
 use crate::feed::{self, Feed};
@@ -42,7 +42,10 @@ impl Stage for Reading {
         &self.name
     }
 
-    async fn apply(&self, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
+    async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
+        // Entries that were given up with their feed come again beside its item, which brings them back.
+        let items: HashSet<_> = records.iter().filter(|one| one.entry.is_none()).map(Record::identity).collect();
+        records.retain(|one| one.entry.is_none() || !items.contains(&Identity { entry: None, ..one.identity() }));
         let deadline = deadline.min(Instant::now() + self.patience);
         let addresses: Vec<_> = records.iter().map(|record| self.address(record)).collect();
         let feeds = self.feeds(&addresses, deadline).await;
@@ -69,7 +72,7 @@ impl Stage for Reading {
         for (((record, feed), known), choice) in records.into_iter().zip(found).zip(known).zip(choices) {
             match feed {
                 Ok(feed) => self.make(&record, feed, &known, choice, &mut made),
-                Err(error) => made.push(self.failed(record, error)),
+                Err(error) => self.give_up(record, error, choice, &mut made),
             }
         }
         made
@@ -130,19 +133,40 @@ impl Reading {
         for (place, name) in choice.flow {
             let Some(known) = known.get(place) else { continue };
             let one = self.one(record, feed, known, name);
-            if let Some(seen) = &self.seen {
-                seen.passes(one.identity(), known.hash.clone());
-            }
-            made.push(one);
+            let passing = Passing { hash: known.hash.clone(), shared: choice.shared.contains(&place) };
+            made.push(self.passes(one, passing));
         }
-        for name in choice.gone {
+        for (name, passing) in choice.gone {
             let words = format!("the entry `{name}` left the feed of `{}` before it was worked on", record.item.key);
-            let gone = Record { entry: Some(name), ..record.clone() };
-            made.push(self.failed(gone, Error::permanent("entry_gone", words)));
+            let gone =
+                self.failed(Record { entry: Some(name), ..record.clone() }, Error::permanent("entry_gone", words));
+            made.push(self.passes(gone, passing));
         }
         if let Some(error) = &feed.broken {
             made.push(self.failed(record.clone(), error.clone()));
         }
+    }
+
+    /// The records of a feed that fails. Where this run had taken entries of it, another try may still bring them: so the
+    /// failure is one that may pass, and so are those of the entries, which are told in case that was the last one.
+    fn give_up(&self, record: Record, error: Error, choice: Choice, made: &mut Vec<Record>) {
+        let hopeless = ["feed_missing", "url_unreadable", "address_refused"].contains(&error.code.as_str());
+        let transient = error.transient || (!choice.gone.is_empty() && !hopeless);
+        let error = Error { transient, ..error };
+        for (name, passing) in choice.gone {
+            let words = format!("the entry `{name}` was not worked on, since the feed of `{}` fails", record.item.key);
+            let gone = Error { code: "entry_gone".into(), message: words, ..error.clone() };
+            made.push(self.passes(self.failed(Record { entry: Some(name), ..record.clone() }, gone), passing));
+        }
+        made.push(self.failed(record, error));
+    }
+
+    /// Keeps in mind what is to be known of an entry once it is where it belongs.
+    fn passes(&self, one: Record, passing: Passing) -> Record {
+        if let Some(seen) = &self.seen {
+            seen.passes(one.identity(), passing);
+        }
+        one
     }
 
     fn one(&self, record: &Record, feed: &Feed, known: &Known<'_>, name: String) -> Record {

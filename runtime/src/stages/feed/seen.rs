@@ -2,9 +2,9 @@
 //!
 //! A run that takes an entry first writes down that it has it in hand, and again once the entry is where it belongs. So the
 //! same run that comes again takes the very same entries, and another run leaves them to it. Where a run never comes to its
-//! end, the next one takes its entries over after a day.
+//! end, the next one takes its entries over once no message of the first can come any more.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -19,22 +19,32 @@ use crate::state::State;
 /// For how long an entry is remembered from when its feed last had it.
 const DAYS: u64 = 400;
 
-/// For how long it is known what a run has in hand: SQS keeps a message for 14 days.
-const DAYS_IN_HAND: u64 = 15;
+/// For how long it is known what a run has in hand: longer than it may be at it, so that whoever takes over sees it.
+const DAYS_IN_HAND: u64 = 35;
 
 /// From which age on an entry that its feed still has is written down again.
 const HALF: SignedDuration = SignedDuration::from_hours(24 * 200);
 
-/// After which time a run that has an entry in hand is taken for dead.
-const DEAD: SignedDuration = SignedDuration::from_hours(24);
+/// After which time a run that has an entry in hand is taken for dead: SQS keeps a message for 14 days at most
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html>).
+const DEAD: SignedDuration = SignedDuration::from_hours(24 * 14);
 
 /// The memory of a stage.
 pub struct Seen {
     pub state: Arc<dyn State>,
     /// The stage, by its name in the pipeline.
     pub stage: String,
-    /// The hashes of the entries on their way, until they are where they belong.
-    pub passing: Mutex<HashMap<Identity, String>>,
+    /// The entries on their way, until they are where they belong.
+    pub passing: Mutex<HashMap<Identity, Passing>>,
+}
+
+/// What is to be known of an entry once it is where it belongs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Passing {
+    /// What it said.
+    pub hash: String,
+    /// Whether its id was ever that of another entry too.
+    pub shared: bool,
 }
 
 /// What is known of an entry.
@@ -48,6 +58,9 @@ pub struct Row {
     /// Whether it is not yet where it belongs.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     in_hand: bool,
+    /// Whether its id was ever that of another entry too: then its words tell who comes by that id.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
     /// The run that last found it in its feed, where that was long after.
     #[serde(skip_serializing_if = "Option::is_none")]
     again: Option<String>,
@@ -58,10 +71,14 @@ pub struct Row {
 pub struct Choice {
     /// The places of those that flow, each with what it is called.
     pub flow: Vec<(usize, String)>,
+    /// Those of them whose id is known to be that of others too.
+    pub shared: HashSet<usize>,
     /// Those that this run had taken before, and that are no longer there.
-    pub gone: Vec<String>,
+    pub gone: Vec<(String, Passing)>,
     /// What is to be written down before they flow.
     pub in_hand: Vec<(String, String)>,
+    /// The list of them, which is written after that: it never names what has no row.
+    pub list: Option<(String, String)>,
     /// What is to be written down again, since its feed still has it.
     pub again: Vec<(String, String)>,
 }
@@ -82,60 +99,103 @@ impl Seen {
                 }
             }
         }
+        let mut rows = self.recalled(keys).await?;
+        let mut more = Vec::new();
+        for (record, known) in asked {
+            let key = |entry: &str| self.key(&record.source, &record.item.key, entry);
+            // What this run took and its feed no longer has.
+            more.extend(self.taken(record, &rows).unwrap_or_default().iter().map(|name| key(name)));
+            let alone = known.iter().filter(|known| !known.shared);
+            more.extend(alone.filter(|known| is_shared(&rows, &key(&known.id))).map(|known| key(&known.apart())));
+        }
+        more.retain(|key| !rows.contains_key(key));
+        if !more.is_empty() {
+            rows.extend(self.recalled(more).await?);
+        }
+        Ok(rows)
+    }
+
+    async fn recalled(&self, mut keys: Vec<String>) -> Result<BTreeMap<String, String>, Error> {
         keys.sort_unstable();
         keys.dedup();
         self.state.recall(&keys).await
     }
 
+    /// What this run took of a feed when it first came, as far as it did.
+    fn taken(&self, record: &Record, rows: &BTreeMap<String, String>) -> Option<Vec<String>> {
+        serde_json::from_str(rows.get(&self.list(record))?).ok()
+    }
+
     /// Chooses the entries that flow, `most` new ones at most; they are in the order of their age.
     pub fn choose(&self, record: &Record, known: &[Known<'_>], rows: &BTreeMap<String, String>, most: usize) -> Choice {
         let key = |entry: &str| self.key(&record.source, &record.item.key, entry);
-        // What cannot be read was written by other code: as good as nothing.
-        let row = |entry: &str| rows.get(&key(entry)).and_then(|text| serde_json::from_str::<Row>(text).ok());
-        let named = called(known, |id| row(id).map(|row| row.hash));
-        let list = rows.get(&self.list(record)).and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+        let row = |entry: &str| read(rows, &key(entry));
+        let named = called(known, |id| row(id).map(|row| Passing { hash: row.hash, shared: row.shared }));
+        let list = self.taken(record, rows);
         let mut choice = Choice::default();
         if let Some(list) = &list {
-            let there = |name: &&String| named.iter().any(|named| named == *name);
-            choice.gone = list.iter().filter(|name| !there(name)).cloned().collect();
+            let there: HashSet<&String> = named.iter().collect();
+            for name in list.iter().filter(|name| !there.contains(name)) {
+                let row = row(name);
+                if row.as_ref().is_none_or(|row| row.run == record.run) {
+                    let row = row.unwrap_or_default();
+                    choice.gone.push((name.clone(), Passing { hash: row.hash, shared: row.shared }));
+                }
+            }
         }
+        // By their keys: no two writes of one row may be in one request.
+        let mut again = BTreeMap::new();
         for (place, (known, name)) in known.iter().zip(named).enumerate() {
-            let row = row(&name);
+            let (row, by_id) = (row(&name), row(&known.id));
+            let shared = known.shared || by_id.as_ref().is_some_and(|row| row.shared);
+            if let Some(row) = by_id.filter(|row| shared && !row.shared && !row.in_hand) {
+                again.entry(key(&known.id)).or_insert(row).shared = true;
+            }
             match (&list, row) {
-                // The same run once more: it takes what it took, and leaves the rest to the next one.
-                (Some(list), _) if list.contains(&name) => choice.flow.push((place, name)),
+                // The same run once more: it takes what it took and nobody took over, and leaves the rest to the next one.
+                (Some(list), row) if list.contains(&name) => {
+                    if row.is_none_or(|row| row.run == record.run) {
+                        choice.flow.push((place, name));
+                    }
+                }
                 (_, Some(row)) if !row.is_free(&record.run) => {
                     let stale = row.again.as_ref().unwrap_or(&row.run);
                     if !row.in_hand && age(stale, &record.run).is_some_and(|age| age > HALF) {
-                        choice.again.push((key(&name), json(&Row { again: Some(record.run.clone()), ..row })));
+                        again.entry(key(&name)).or_insert(row).again = Some(record.run.clone());
                     }
                 }
                 (None, _) if choice.flow.len() < most => {
-                    let row = Row { run: record.run.clone(), hash: known.hash.clone(), in_hand: true, again: None };
+                    let (run, hash) = (record.run.clone(), known.hash.clone());
+                    let row = Row { run, hash, in_hand: true, shared, again: None };
                     choice.in_hand.push((key(&name), json(&row)));
                     choice.flow.push((place, name));
                 }
                 _ => {}
             }
+            if shared {
+                choice.shared.insert(place);
+            }
         }
+        choice.again = again.into_iter().map(|(key, row)| (key, json(&row))).collect();
         if !choice.in_hand.is_empty() {
             let names: Vec<&String> = choice.flow.iter().map(|(_, name)| name).collect();
-            choice.in_hand.push((self.list(record), json(&names)));
+            choice.list = Some((self.list(record), json(&names)));
         }
         choice
     }
 
-    /// Writes down what was chosen.
+    /// Writes down what was chosen: the rows before the lists that name them.
     ///
     /// # Errors
     /// What kept it from being written: nothing may flow then.
     pub async fn take(&self, choices: &mut [Choice]) -> Result<(), Error> {
-        let mut drained = |of: fn(&mut Choice) -> &mut Vec<(String, String)>| {
-            choices.iter_mut().flat_map(|choice| std::mem::take(of(choice))).collect::<Vec<_>>()
-        };
-        for (rows, days) in
-            [(drained(|choice| &mut choice.in_hand), DAYS_IN_HAND), (drained(|choice| &mut choice.again), DAYS)]
-        {
+        let mut drained = |of: fn(&mut Choice) -> Vec<(String, String)>| choices.iter_mut().flat_map(of).collect();
+        let written: [(Vec<_>, u64); 3] = [
+            (drained(|choice| std::mem::take(&mut choice.in_hand)), DAYS_IN_HAND),
+            (drained(|choice| choice.list.take().into_iter().collect()), DAYS_IN_HAND),
+            (drained(|choice| std::mem::take(&mut choice.again)), DAYS),
+        ];
+        for (rows, days) in written {
             if !rows.is_empty() {
                 self.state.remember(rows, days).await?;
             }
@@ -144,8 +204,8 @@ impl Seen {
     }
 
     /// An entry is on its way.
-    pub fn passes(&self, identity: Identity, hash: String) {
-        self.passing().insert(identity, hash);
+    pub fn passes(&self, identity: Identity, passing: Passing) {
+        self.passing().insert(identity, passing);
     }
 
     /// These entries are where they belong.
@@ -155,8 +215,8 @@ impl Seen {
     pub async fn settled(&self, run: &RunId, made: &[Identity]) -> Result<(), Error> {
         let row = |identity: &Identity| {
             let entry = identity.entry.as_deref()?;
-            let hash = self.passing().get(identity).cloned().unwrap_or_default();
-            let row = Row { run: run.to_string(), hash, in_hand: false, again: None };
+            let Passing { hash, shared } = self.passing().get(identity).cloned().unwrap_or_default();
+            let row = Row { run: run.to_string(), hash, in_hand: false, shared, again: None };
             Some((self.key(&identity.source, &identity.item, entry), json(&row)))
         };
         let rows: Vec<_> = made.iter().filter_map(row).collect();
@@ -167,7 +227,7 @@ impl Seen {
         Ok(())
     }
 
-    fn passing(&self) -> MutexGuard<'_, HashMap<Identity, String>> {
+    fn passing(&self) -> MutexGuard<'_, HashMap<Identity, Passing>> {
         self.passing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -195,13 +255,24 @@ fn age(one: &str, other: &str) -> Option<SignedDuration> {
     Some(time(other)?.duration_since(time(one)?))
 }
 
-/// What each entry is called. Of several with one id, the one that had it first keeps it, or else the oldest of them.
-pub fn called(known: &[Known<'_>], hash_of: impl Fn(&str) -> Option<String>) -> Vec<String> {
-    let mut owners: HashMap<String, String> = HashMap::new();
+/// The row of this key. What cannot be read was written by other code: as good as nothing.
+fn read(rows: &BTreeMap<String, String>, key: &str) -> Option<Row> {
+    serde_json::from_str(rows.get(key)?).ok()
+}
+
+fn is_shared(rows: &BTreeMap<String, String>, key: &str) -> bool {
+    read(rows, key).is_some_and(|row| row.shared)
+}
+
+/// What each entry is called. Of several with one id, now or ever before, the one that had it first keeps it, or else the
+/// oldest of them.
+pub fn called(known: &[Known<'_>], before: impl Fn(&str) -> Option<Passing>) -> Vec<String> {
+    let mut owners: HashMap<&str, Passing> = HashMap::new();
     let mut all = Vec::with_capacity(known.len());
     for known in known {
-        let owner = || hash_of(&known.id).unwrap_or_else(|| known.hash.clone());
-        let is_own = !known.shared || *owners.entry(known.id.clone()).or_insert_with(owner) == known.hash;
+        let first = || before(&known.id).unwrap_or_else(|| Passing { hash: known.hash.clone(), shared: known.shared });
+        let owner = owners.entry(&known.id).or_insert_with(first);
+        let is_own = !(known.shared || owner.shared) || owner.hash == known.hash;
         all.push(if is_own { known.id.clone() } else { known.apart() });
     }
     all
