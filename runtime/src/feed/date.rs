@@ -100,7 +100,8 @@ fn offset(zone: &str) -> Option<Offset> {
     let digits: String = zone[1..].chars().filter(char::is_ascii_digit).collect();
     let (hours, minutes) = digits.split_at_checked(2).unwrap_or((&digits, ""));
     let number = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<i32>().ok() };
-    Offset::from_seconds(sign * (number(hours)? * 3_600 + number(minutes)? * 60)).ok()
+    let seconds = number(hours)?.checked_mul(3_600)?.checked_add(number(minutes)?.checked_mul(60)?)?;
+    Offset::from_seconds(sign * seconds).ok()
 }
 
 #[cfg(test)]
@@ -140,6 +141,11 @@ mod tests {
             ["", "yesterday", "2026-13-40", "32 Nov 2026", "12:30", "-", "Sun, 22 Foo 2026", "é", "1", "20261122"]
         {
             assert_eq!(read(text), None, "{text}");
+        }
+        for zone in ["+002147483647", "-002147483647", "+9900", "+0035791395", "+99999999999999999999"] {
+            for time in ["2026-11-22T09:30:00", "22 Nov 2026 09:30:00 "] {
+                assert_eq!(read(&format!("{time}{zone}")), None, "{time}{zone}");
+            }
         }
     }
 }
