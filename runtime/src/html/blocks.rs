@@ -29,6 +29,8 @@ pub struct Blocks {
     out: Option<(String, usize)>,
     links: usize,
     mains: usize,
+    /// Whether a form was left out.
+    pub forms: bool,
 }
 
 impl Blocks {
@@ -45,6 +47,7 @@ impl Blocks {
             out: None,
             links: 0,
             mains: 0,
+            forms: false,
         }
     }
 
@@ -61,6 +64,7 @@ impl Blocks {
         }
         if self.leaves_out(&name) && !names::is_void(&name) {
             self.border(&name);
+            self.forms |= name == "form";
             self.out = Some((name, 1));
             return;
         }
@@ -82,7 +86,9 @@ impl Blocks {
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
         self.in_title &= name != "title";
         if let Some((out, depth)) = &mut self.out {
-            *depth -= usize::from(*out == name);
+            // The end tag of a ruby text may be missing.
+            let ends_all = name == "ruby" && matches!(out.as_str(), "rp" | "rt");
+            *depth = if ends_all { 0 } else { *depth - usize::from(*out == name) };
             if *depth == 0 {
                 self.out = None;
                 self.border(&name);
@@ -153,8 +159,12 @@ impl Blocks {
 
     fn leaves_out(&self, name: &str) -> bool {
         // The header of an article holds its headline.
-        let around = self.keep == Keep::Text && names::is_around(name) && !(name == "header" && self.mains > 0);
-        names::is_hidden(name) || around
+        let around = match self.keep {
+            Keep::All => false,
+            Keep::Text => names::is_around(name),
+            Keep::Forms => names::is_around(name) && name != "form",
+        };
+        names::is_hidden(name) || (around && !(name == "header" && self.mains > 0))
     }
 
     /// An element begins or ends: what is not within a line begins another one.
