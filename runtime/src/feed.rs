@@ -12,11 +12,29 @@ mod json;
 mod rss;
 mod xml;
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 use url::Url;
 
 use crate::charset;
 use crate::error::Error;
+use crate::values::{short, tag};
+
+/// Entries of a feed that are kept, at most: a function has 256 MB, and all of a chunk's feeds are in it at once.
+const MOST: usize = 2_000;
+
+/// Bytes of an address, at most: browsers and caches hardly take longer ones, and it is stored with every record.
+const ADDRESS: usize = 2_048;
+
+/// Bytes of a language tag, at most (RFC 5646, 4.4.1).
+const LANGUAGE: usize = 35;
+
+/// Characters of a feed's title and of what may be done with its entries, at most: some put a whole contract there.
+const SAID: usize = 500;
+
+/// Characters of a feed that an error quotes, at most.
+const QUOTED: usize = 200;
 
 /// What a feed says of itself, and its entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +74,49 @@ pub struct Entry {
     pub broken: Option<Error>,
 }
 
+/// The entries of a feed that are kept while it is read.
+#[derive(Debug, Default)]
+struct Kept {
+    entries: VecDeque<Entry>,
+    /// How many were not.
+    left: usize,
+}
+
+impl Kept {
+    /// Takes the next entry. Where there are too many, the first ones are kept, since feeds begin with what is new; those
+    /// that begin with what is old say so by their times.
+    fn push(&mut self, entry: Entry) {
+        if self.entries.len() >= MOST {
+            self.left += 1;
+            let first = self.entries.front().and_then(|first| first.published);
+            if first.is_none() || entry.published <= first {
+                return;
+            }
+            self.entries.pop_front();
+        }
+        self.entries.push_back(entry);
+    }
+
+    /// The feed with these entries; where it was too long, it says so.
+    fn end(self, mut feed: Feed) -> Feed {
+        match &mut feed.broken {
+            _ if self.left == 0 => {}
+            Some(error) => error.message.push_str(&format!(", of which {MOST} are read")),
+            None => {
+                let words = format!("the feed has {} entries, of which {MOST} are read: shorten it", self.count());
+                feed.broken = Some(Error::permanent("feed_too_long", words));
+            }
+        }
+        feed.entries = self.entries.into();
+        feed
+    }
+
+    /// How many entries there were so far.
+    fn count(&self) -> usize {
+        self.entries.len() + self.left
+    }
+}
+
 /// Reads a feed that came with this `Content-Type` from this address.
 ///
 /// # Errors
@@ -83,14 +144,30 @@ fn unreadable(why: impl std::fmt::Display) -> Error {
     Error::permanent("feed_unreadable", words)
 }
 
-/// The address that a feed writes, made whole; what is none is left as it is written.
+/// An entry that could not be read, by its place among the others.
+fn unread(before: usize, why: &str) -> Entry {
+    let words = format!("entry {} of the feed {why}", before + 1);
+    Entry { broken: Some(Error::permanent("entry_unreadable", words)), ..Entry::default() }
+}
+
+/// The address that a feed writes, made whole; what is none is left as it is written, and one that is too long is none.
 fn whole(written: &str, base: Option<&Url>) -> Option<String> {
     let written = written.trim();
-    if written.is_empty() {
+    if written.is_empty() || written.len() > ADDRESS {
         return None;
     }
     let whole = base.map_or_else(|| Url::parse(written), |base| base.join(written));
-    Some(whole.map_or_else(|_| written.to_owned(), String::from))
+    Some(whole.map_or_else(|_| written.to_owned(), String::from)).filter(|whole| whole.len() <= ADDRESS)
+}
+
+/// The language that a feed names, where it is a tag.
+fn language(said: &str) -> Option<String> {
+    tag(said).filter(|tag| tag.len() <= LANGUAGE)
+}
+
+/// A text that stands beside others and is no part of any.
+fn said(text: String) -> Option<String> {
+    some(short(&text, SAID))
 }
 
 /// A text that says anything.

@@ -355,6 +355,15 @@ pub fn tag(said: &str) -> Option<String> {
     (says && parts.all(fits)).then(|| said.replace('_', "-"))
 }
 
+/// What somebody else says, cut to so many characters: it is quoted in our words, and stored with them.
+#[must_use]
+pub fn short(said: &str, most: usize) -> String {
+    match said.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &said[..end]),
+        None => said.to_owned(),
+    }
+}
+
 /// Whether a character may stand in a template: no control characters, none that YAML calls unprintable.
 #[must_use]
 pub fn printable(c: char) -> bool {

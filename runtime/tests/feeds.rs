@@ -287,9 +287,130 @@ fn addresses_are_made_whole_by_the_nearest_base_and_ids_may_be_missing_or_shared
 }
 
 #[test]
-fn a_huge_feed_is_read_to_its_last_entry() {
-    let items: String = (0..20_000).map(|n| format!("<item><guid>{n}</guid><title>Title {n}</title></item>")).collect();
-    let feed = read(format!("<rss version='2.0'><channel>{items}</channel></rss>"));
-    assert_eq!((feed.entries.len(), feed.broken), (20_000, None));
-    assert_eq!(feed.entries[19_999].title.as_deref(), Some("Title 19999"));
+fn of_a_huge_feed_the_newest_entries_are_kept_and_it_says_so() {
+    let words = "the feed has 20000 entries, of which 2000 are read: shorten it";
+    let ids = |feed: &Feed| {
+        let id = |entry: Option<&Entry>| entry.and_then(|entry| entry.id.clone()).unwrap_or_default();
+        (feed.entries.len(), id(feed.entries.first()), id(feed.entries.last()))
+    };
+    let rss = |date: &dyn Fn(usize) -> String| {
+        let item = |n: usize| format!("<item><guid>{n}</guid><pubDate>{}</pubDate></item>", date(n));
+        (0..20_000).map(item).collect::<String>()
+    };
+    let at = |second: usize| format!("2026-11-22T{:02}:{:02}:{:02}Z", second / 3_600, second / 60 % 60, second % 60);
+    let newest_first = (2_000, "0".to_owned(), "1999".to_owned());
+    for (items, expected) in [
+        (rss(&|_| String::new()), newest_first.clone()),
+        (rss(&|n| at(20_000 - n)), newest_first.clone()),
+        (rss(&at), (2_000, "18000".into(), "19999".into())),
+    ] {
+        let feed = read(format!("<rss version='2.0'><channel>{items}</channel></rss>"));
+        assert_eq!(ids(&feed), expected);
+        let broken = feed.broken.expect("a failure");
+        assert_eq!((broken.code.as_str(), broken.message.as_str(), broken.transient), ("feed_too_long", words, false));
+    }
+    let items = (0..20_000).map(|n| format!("{{\"id\":{n}}}")).collect::<Vec<_>>().join(",");
+    let feed = read(format!("{{\"items\":[{items}],\"version\":\"https://jsonfeed.org/version/1\"}}"));
+    assert_eq!((ids(&feed), feed.broken.expect("a failure").message), (newest_first, words.into()));
+    let cut = read(format!("<rss version='2.0'><channel>{}<item>", rss(&|_| String::new())));
+    let words = "the feed cannot be read to its end: it ends in the middle of `item`; 20000 entries were before that, of \
+        which 2000 are read";
+    assert_eq!(cut.broken.expect("a failure").message, words);
+    let just = rss(&|_| String::new()).split_inclusive("</item>").take(2_000).collect::<String>();
+    let feed = read(format!("<rss version='2.0'><channel>{just}</channel></rss>"));
+    assert_eq!((feed.entries.len(), feed.broken), (2_000, None));
+}
+
+#[test]
+fn an_address_or_a_base_of_any_length_makes_no_feed_larger() {
+    let long = format!("https://a.example/{}/", "x".repeat(1_000_000));
+    let items = "<item><link>a</link></item>".repeat(20_000);
+    for feed in [
+        format!("<rss version='2.0' xml:base='{long}'><channel>{items}</channel></rss>"),
+        format!("<rss version='2.0'><channel xml:base='{long}'>{items}</channel></rss>"),
+    ] {
+        let feed = read(feed);
+        assert!(feed.entries.iter().all(|entry| entry.url.as_deref() == Some("https://feeds.example.com/news/a")));
+    }
+    // Bases that are short by themselves, one in another.
+    let deep = format!("<channel xml:base='{}/'>", "y".repeat(2_000)).repeat(100);
+    let feed = read(format!("<rss version='2.0'>{deep}{items}"));
+    let urls: usize = feed.entries.iter().filter_map(|entry| entry.url.as_ref()).map(String::len).sum();
+    assert!(feed.entries.len() == 2_000 && urls <= 2_000 * 2_048, "{urls}");
+    let url = |link: &str| {
+        let feed = read(format!("<rss version='2.0'><channel><item><link>{link}</link></item></channel></rss>"));
+        feed.entries[0].url.as_ref().map(String::len)
+    };
+    let site = "https://a.example/";
+    assert_eq!(url(&format!("{site}{}", "x".repeat(2_048 - site.len()))), Some(2_048));
+    assert_eq!(url(&format!("{site}{}", "x".repeat(2_049 - site.len()))), None);
+    // Each of these takes three bytes once it is written as an address.
+    assert_eq!(url(&format!("{site}{}", " x".repeat(900))), None);
+}
+
+#[test]
+fn an_entry_of_too_many_elements_fails_alone() {
+    let many = |times: usize| format!("<item><title>many</title>{}</item>", "<a b='c'/>".repeat(times));
+    let feed = read(format!(
+        "<rss version='2.0'><channel>{}{}{}<item><title>last</title></item></channel></rss>",
+        many(19_000),
+        many(20_001),
+        many(200_000)
+    ));
+    let titles: Vec<_> = feed.entries.iter().map(|entry| entry.title.as_deref()).collect();
+    assert_eq!((titles, feed.broken), (vec![Some("many"), None, None, Some("last")], None));
+    let error = feed.entries[1].broken.as_ref().expect("a failure");
+    let words = "entry 2 of the feed has more than 20000 elements and texts in it";
+    assert_eq!((error.code.as_str(), error.message.as_str()), ("entry_unreadable", words));
+    assert!(feed.entries[2].broken.is_some());
+    // References are part of the text around them, however many there are.
+    let content = "&lt;b&gt;word&lt;/b&gt; ".repeat(20_000);
+    let feed = read(format!(
+        "<feed xmlns='http://www.w3.org/2005/Atom'><entry><content type='html'>{content}</content></entry><entry>{}</entry></feed>",
+        "<a/>b".repeat(20_000)
+    ));
+    assert_eq!(feed.entries[0].content.as_ref().map(|text| text.split_whitespace().count()), Some(20_000));
+    assert!(feed.entries[1].broken.is_some());
+}
+
+#[test]
+fn what_a_feed_says_beside_its_texts_is_cut_and_so_is_what_errors_quote_of_it() {
+    let long = "x".repeat(100_000);
+    let feed = read(format!(
+        "<rss version='2.0'><channel><title>{long}</title><copyright>{long}</copyright><language>en-{}1</language>\
+         <item><title>{long}</title><dc:rights>{long}</dc:rights><dc:language>de-{}12345678</dc:language></item></channel></rss>",
+        "12345678-".repeat(4),
+        "1234567-".repeat(3)
+    ));
+    let cut = Some(format!("{}…", "x".repeat(500)));
+    assert_eq!((&feed.title, &feed.rights, &feed.language), (&cut, &cut, &None));
+    let entry = &feed.entries[0];
+    assert_eq!((&entry.rights, entry.language.as_ref().map(String::len)), (&cut, Some(35)));
+    // It is a text: nothing of it is dropped.
+    assert_eq!(entry.title.as_ref(), Some(&long));
+    assert_eq!(refused(format!("<{long}/>")), format!("its root element is `{}…`", "x".repeat(200)));
+    let broken = |end: &str| read(format!("<rss version='2.0'><channel>{end}")).broken.expect("a failure").message;
+    let words = format!("the feed cannot be read to its end: it ends in the middle of `{}…`", "x".repeat(200));
+    assert_eq!(broken(&format!("<{long}>")), format!("{words}; no entry was before that"));
+    assert!(broken(&format!("<a></{long}>")).len() < 300);
+}
+
+#[test]
+fn whatever_stands_in_a_json_feed_where_it_does_not_belong_is_read_over() {
+    let odd = ["null", "true", "1", "-1", "1.5", "\"x\"", "[1,[2]]"];
+    let items = odd.map(|odd| format!("{odd},{{\"id\":\"a\",\"title\":{odd},\"authors\":[{odd}]}}")).join(",");
+    let feed = read(format!(
+        "{{\"items\":[{items},{{\"title\":{{\"a\":1}}}}],\"version\":\"https://jsonfeed.org/version/1\",\"title\":[],\"x\":{{}}}}"
+    ));
+    let titles: Vec<_> =
+        feed.entries.iter().filter(|entry| entry.broken.is_none()).map(|entry| entry.title.as_deref()).collect();
+    assert_eq!(titles, [None, None, Some("1"), Some("-1"), Some("1.5"), Some("x"), None, None]);
+    let broken = feed.entries.iter().filter_map(|entry| entry.broken.as_ref()).map(|error| error.message.as_str());
+    let places = (1..=odd.len()).map(|place| format!("entry {} of the feed is no JSON object", place * 2 - 1));
+    assert_eq!(broken.collect::<Vec<_>>(), places.collect::<Vec<_>>());
+    for items in odd.iter().filter(|odd| !odd.starts_with('[')).chain(["{\"a\":[]}"].iter()) {
+        let words = refused(format!("{{\"version\":\"https://jsonfeed.org/version/1\",\"items\":{items}}}"));
+        assert_eq!(words, "it is a JSON Feed without a list of `items`");
+    }
+    assert!(refused("{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[]} x").starts_with("it is no JSON: "));
 }

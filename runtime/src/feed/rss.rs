@@ -1,32 +1,29 @@
 //! RSS 0.9x, 1.0 and 2.0: an item's elements are an entry's parts.
 
-use url::Url;
-
-use super::xml::{Element, Space};
-use super::{Entry, Feed, date, some, whole};
-use crate::values::tag;
+use super::xml::{Base, Element, Space};
+use super::{Entry, Feed, date, language, said, some, whole};
 
 /// What the root or the channel says by its attributes.
 pub fn about(feed: &mut Feed, element: &Element) {
-    if let Some(said) = element.attribute("xml:lang").and_then(tag) {
-        feed.language = Some(said);
+    if let Some(named) = element.attribute("xml:lang").and_then(language) {
+        feed.language = Some(named);
     }
 }
 
 /// What an element of the channel says of the feed.
 pub fn tell(feed: &mut Feed, element: &Element) {
     match (element.space, element.name.as_str()) {
-        (Space::Own | Space::Dublin, "title") if feed.title.is_none() => feed.title = some(element.html()),
-        (Space::Own | Space::Dublin, "language") => feed.language = tag(&element.text()).or(feed.language.take()),
+        (Space::Own | Space::Dublin, "title") if feed.title.is_none() => feed.title = said(element.html()),
+        (Space::Own | Space::Dublin, "language") => feed.language = language(&element.text()).or(feed.language.take()),
         (Space::Own, "copyright") | (Space::Dublin | Space::Atom, "rights") if feed.rights.is_none() => {
-            feed.rights = some(element.html());
+            feed.rights = said(element.html());
         }
         _ => {}
     }
 }
 
 /// An item.
-pub fn entry(item: &Element, base: Option<&Url>) -> Entry {
+pub fn entry(item: &Element, base: Option<&Base>) -> Entry {
     let base = item.base(base);
     let html = |space, name: &str| item.child(space, name).map(Element::html).and_then(some);
     let text = |space, name: &str| item.child(space, name).map(|child| child.text().trim().to_owned()).and_then(some);
@@ -57,7 +54,7 @@ pub fn entry(item: &Element, base: Option<&Url>) -> Entry {
             .or_else(|| html(Space::Atom, "content"))
             .or_else(|| html(Space::Html, "body"))
             .or_else(|| html(Space::Html, "div")),
-        url: link.or(permanent).and_then(|link| whole(&link, base.as_ref())),
+        url: link.or(permanent).and_then(|link| whole(&link, base.as_deref())),
         published: time(Space::Own, "pubDate")
             .or_else(|| time(Space::Dublin, "date"))
             .or_else(|| time(Space::Atom, "published"))
@@ -66,9 +63,9 @@ pub fn entry(item: &Element, base: Option<&Url>) -> Entry {
             .or_else(|| time(Space::Own, "updated"))
             .or_else(|| time(Space::Own, "date")),
         language: text(Space::Dublin, "language")
-            .and_then(|said| tag(&said))
-            .or_else(|| item.attribute("xml:lang").and_then(tag)),
-        rights: html(Space::Dublin, "rights").or_else(|| html(Space::Own, "copyright")),
+            .and_then(|named| language(&named))
+            .or_else(|| item.attribute("xml:lang").and_then(language)),
+        rights: html(Space::Dublin, "rights").or_else(|| html(Space::Own, "copyright")).and_then(said),
         broken: None,
     }
 }

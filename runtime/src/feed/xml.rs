@@ -1,18 +1,29 @@
 //! XML, as feeds write it: an element and all below it at a time, with namespaces told apart where it matters.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use quick_xml::NsReader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use url::Url;
 
-use super::{Feed, atom, rss, unreadable};
+use super::{ADDRESS, Entry, Feed, Kept, QUOTED, atom, rss, unread, unreadable};
 use crate::error::Error;
 use crate::html;
+use crate::values::short;
 
 /// Elements below one another, at most: no feed needs a tenth of it.
 const DEEP: usize = 200;
+
+/// Elements, and texts between them, that are kept of one entry, at most: a hundred times those of a long article.
+const NODES: usize = 20_000;
+
+/// The attributes that anybody asks for.
+const ATTRIBUTES: [&str; 8] = ["href", "isPermaLink", "rdf:about", "rel", "src", "type", "xml:base", "xml:lang"];
+
+/// What addresses are made whole by: many elements have the same one.
+pub type Base = Rc<Url>;
 
 /// Whose an element is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +77,7 @@ pub struct Element {
     pub space: Space,
     /// Its name, without a prefix.
     pub name: String,
-    attributes: Vec<(String, String)>,
+    attributes: Vec<(&'static str, String)>,
     nodes: Vec<Node>,
 }
 
@@ -79,7 +90,7 @@ enum Node {
 impl Element {
     /// An attribute, by its name as it is written.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
     /// The elements right below it.
@@ -115,13 +126,11 @@ impl Element {
         html::text(&if is_bare { self.text() } else { self.markup() })
     }
 
-    /// The base for addresses in it.
-    pub fn base(&self, base: Option<&Url>) -> Option<Url> {
-        match (self.attribute("xml:base"), base) {
-            (None, base) => base.cloned(),
-            (Some(own), None) => Url::parse(own.trim()).ok(),
-            (Some(own), Some(base)) => Some(base.join(own.trim()).unwrap_or_else(|_| base.clone())),
-        }
+    /// The base for addresses in it. One that is too long for an address is none.
+    pub fn base(&self, base: Option<&Base>) -> Option<Base> {
+        let own = self.attribute("xml:base").map(str::trim).filter(|own| own.len() <= ADDRESS);
+        let own = own.and_then(|own| base.map_or_else(|| Url::parse(own), |base| base.join(own)).ok());
+        own.filter(|own| own.as_str().len() <= ADDRESS).map(Rc::new).or_else(|| base.cloned())
     }
 
     fn collect(&self, all: &mut String, markup: bool) {
@@ -159,7 +168,8 @@ enum Step {
 impl Document<'_> {
     fn step(&mut self) -> Result<Step, String> {
         loop {
-            let (space, event) = self.reader.read_resolved_event().map_err(|error| error.to_string())?;
+            let (space, event) =
+                self.reader.read_resolved_event().map_err(|error| short(&error.to_string(), QUOTED))?;
             return Ok(match event {
                 Event::Start(start) => Step::Start(element(&space, &start, self.is_atom)),
                 Event::End(_) => Step::End,
@@ -173,22 +183,34 @@ impl Document<'_> {
         }
     }
 
-    /// The element that has just begun, with all below it.
-    fn rest(&mut self, element: Element) -> Result<Element, String> {
-        let mut open = vec![element];
+    /// The element that has just begun, with all below it; nothing where that is too much.
+    fn rest(&mut self, element: Element) -> Result<Option<Element>, String> {
+        let (mut open, mut nodes) = (vec![element], 0);
         loop {
             let (step, depth) = (self.step()?, open.len());
             let Some(last) = open.last_mut() else { return Err("a tag ends that was never begun".into()) };
             match step {
-                Step::Text(text) => last.nodes.push(Node::Text(text)),
+                Step::Text(text) => match last.nodes.last_mut() {
+                    // References come apart from the words around them.
+                    Some(Node::Text(before)) => before.push_str(&text),
+                    _ if nodes < NODES => {
+                        nodes += 1;
+                        last.nodes.push(Node::Text(text));
+                    }
+                    _ => nodes = NODES + 1,
+                },
                 Step::Start(_) if depth >= DEEP => return Err(format!("more than {DEEP} elements are nested")),
                 Step::Start(element) => open.push(element),
-                Step::Over => return Err(format!("it ends in the middle of `{}`", last.name)),
+                Step::Over => return Err(format!("it ends in the middle of `{}`", short(&last.name, QUOTED))),
                 Step::End => {
                     let Some(done) = open.pop() else { return Err("a tag ends that was never begun".into()) };
                     match open.last_mut() {
-                        Some(around) => around.nodes.push(Node::Element(done)),
-                        None => return Ok(done),
+                        Some(around) if nodes < NODES => {
+                            nodes += 1;
+                            around.nodes.push(Node::Element(done));
+                        }
+                        Some(_) => nodes = NODES + 1,
+                        None => return Ok(Some(done).filter(|_| nodes <= NODES)),
                     }
                 }
             }
@@ -211,23 +233,24 @@ pub fn read(text: &str, base: Option<Url>) -> Result<Feed, Error> {
             Err(error) => return Err(unreadable(format_args!("it is no XML: {error}"))),
         }
     };
-    let mut feed = Feed::default();
+    let (mut feed, mut kept) = (Feed::default(), Kept::default());
+    let base = base.map(Rc::new);
     let broken = match root.name.to_ascii_lowercase().as_str() {
-        "rss" | "rdf" | "channel" => channel(&mut document, root, base, &mut feed),
+        "rss" | "rdf" | "channel" => channel(&mut document, root, base, &mut feed, &mut kept),
         "feed" | "entry" => {
             document.is_atom = true;
-            atom_feed(&mut document, root, base, &mut feed)
+            atom_feed(&mut document, root, base, &mut feed, &mut kept)
         }
         "html" => {
             return Err(unreadable("it is an HTML page; perhaps one that names its feed in a `link` of its head"));
         }
-        name => return Err(unreadable(format_args!("its root element is `{name}`"))),
+        name => return Err(unreadable(format_args!("its root element is `{}`", short(name, QUOTED)))),
     };
     if let Err(why) = broken {
-        let words = format!("the feed cannot be read to its end: {why}; {} before that", entries(feed.entries.len()));
+        let words = format!("the feed cannot be read to its end: {why}; {} before that", entries(kept.count()));
         feed.broken = Some(Error::permanent("feed_unreadable", words));
     }
-    Ok(feed)
+    Ok(kept.end(feed))
 }
 
 fn entries(count: usize) -> String {
@@ -239,15 +262,21 @@ fn entries(count: usize) -> String {
 }
 
 /// RSS of any version: items lie in the channel, or beside it.
-fn channel(document: &mut Document<'_>, root: Element, base: Option<Url>, feed: &mut Feed) -> Result<(), String> {
+fn channel(
+    document: &mut Document<'_>,
+    root: Element,
+    base: Option<Base>,
+    feed: &mut Feed,
+    kept: &mut Kept,
+) -> Result<(), String> {
     // What was begun and not read as a whole: each has a base of its own.
     let mut around = vec![root.base(base.as_ref())];
     rss::about(feed, &root);
     while let Some(base) = around.last().cloned() {
         match document.step()? {
             Step::Start(element) if element.space == Space::Own && element.name == "item" => {
-                let item = document.rest(element)?;
-                feed.entries.push(rss::entry(&item, base.as_ref()));
+                let item = document.rest(element)?.map(|item| rss::entry(&item, base.as_ref()));
+                kept.push(item.unwrap_or_else(|| too_much(kept)));
             }
             Step::Start(element) if is_around(&element) => {
                 rss::about(feed, &element);
@@ -257,8 +286,9 @@ fn channel(document: &mut Document<'_>, root: Element, base: Option<Url>, feed: 
                 }
             }
             Step::Start(element) => {
-                let element = document.rest(element)?;
-                if around.len() <= 2 {
+                if let Some(element) = document.rest(element)?
+                    && around.len() <= 2
+                {
                     rss::tell(feed, &element);
                 }
             }
@@ -275,22 +305,29 @@ fn is_around(element: &Element) -> bool {
     element.space == Space::Own && matches!(element.name.as_str(), "channel" | "Channel" | "items")
 }
 
-fn atom_feed(document: &mut Document<'_>, root: Element, base: Option<Url>, feed: &mut Feed) -> Result<(), String> {
+fn atom_feed(
+    document: &mut Document<'_>,
+    root: Element,
+    base: Option<Base>,
+    feed: &mut Feed,
+    kept: &mut Kept,
+) -> Result<(), String> {
     let base = root.base(base.as_ref());
     if root.name == "entry" {
-        let entry = document.rest(root)?;
-        feed.entries.push(atom::entry(&entry, base.as_ref()));
+        let entry = document.rest(root)?.map(|entry| atom::entry(&entry, base.as_ref()));
+        kept.push(entry.unwrap_or_else(|| too_much(kept)));
         return Ok(());
     }
     atom::about(feed, &root);
     loop {
         match document.step()? {
             Step::Start(element) => {
-                let element = document.rest(element)?;
-                if element.space == Space::Own && element.name == "entry" {
-                    feed.entries.push(atom::entry(&element, base.as_ref()));
-                } else {
-                    atom::tell(feed, &element);
+                let is_entry = element.space == Space::Own && element.name == "entry";
+                match document.rest(element)? {
+                    Some(entry) if is_entry => kept.push(atom::entry(&entry, base.as_ref())),
+                    None if is_entry => kept.push(too_much(kept)),
+                    Some(element) => atom::tell(feed, &element),
+                    None => {}
                 }
             }
             Step::End => return Ok(()),
@@ -300,12 +337,18 @@ fn atom_feed(document: &mut Document<'_>, root: Element, base: Option<Url>, feed
     }
 }
 
+fn too_much(kept: &Kept) -> Entry {
+    unread(kept.count(), &format!("has more than {NODES} elements and texts in it"))
+}
+
 fn element(space: &ResolveResult<'_>, start: &BytesStart<'_>, is_atom: bool) -> Element {
-    let mut attributes = start.attributes();
-    let attributes = attributes.with_checks(false).filter_map(Result::ok).map(|attribute| {
+    let mut attributes: Vec<(&'static str, String)> = Vec::new();
+    for attribute in start.attributes().with_checks(false).filter_map(Result::ok) {
+        let known = ATTRIBUTES.iter().find(|known| **known == attribute.key.as_ref());
+        let Some(known) = known.filter(|known| !attributes.iter().any(|(name, _)| name == *known)) else { continue };
         let value = quick_xml::escape::unescape(&attribute.value).unwrap_or(Cow::Borrowed(&attribute.value));
-        (attribute.key.as_ref().to_owned(), value.into_owned())
-    });
+        attributes.push((known, value.into_owned()));
+    }
     let (name, prefix) = start.name().decompose();
     let prefix = prefix.map(|prefix| prefix.as_ref().to_owned());
     let space = match space {
@@ -318,7 +361,7 @@ fn element(space: &ResolveResult<'_>, start: &BytesStart<'_>, is_atom: bool) -> 
         ResolveResult::Unbound => Space::Own,
     };
     let space = if is_atom && space == Space::Atom { Space::Own } else { space };
-    Element { space, name: name.as_ref().to_owned(), attributes: attributes.collect(), nodes: Vec::new() }
+    Element { space, name: name.as_ref().to_owned(), attributes, nodes: Vec::new() }
 }
 
 /// Whose a namespace is. One that nobody knows is the feed's own where it is the default: many a feed made one up.

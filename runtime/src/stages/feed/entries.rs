@@ -90,11 +90,16 @@ pub fn text(entry: &Entry, parts: Parts) -> String {
 
 /// Whether a content begins with a summary, which may break off with dots.
 fn begins(content: &str, summary: &str) -> bool {
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let start = summary.trim_end().trim_end_matches(['.', '…', '[', ']']).trim_end();
-    let (content, start) = (words(content), words(start));
-    let Some((last, whole)) = start.split_last() else { return true };
-    content.starts_with(whole) && content.get(whole.len()).is_some_and(|word| word.starts_with(last.as_str()))
+    let (mut content, mut start) = (content.split_whitespace(), start.split_whitespace().peekable());
+    while let Some(word) = start.next() {
+        // The last word may be cut short.
+        let is_last = start.peek().is_none();
+        if !content.next().is_some_and(|there| there == word || (is_last && there.starts_with(word))) {
+            return false;
+        }
+    }
+    true
 }
 
 #[cfg(test)]

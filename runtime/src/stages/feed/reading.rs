@@ -18,10 +18,11 @@ use crate::feed::{self, Feed};
 use crate::fetch::Patient;
 use crate::record::{Identity, Record, Text, is_blank};
 use crate::run::RunId;
-use crate::values::ItemUrl;
+use crate::values::{ItemUrl, short};
 
-/// Characters of what may be done with an entry that are kept, at most: some feeds put a whole contract there.
-const RIGHTS: usize = 300;
+/// Characters of an entry's title that are kept as such, at most. All of it is in the text: some feeds write whole posts
+/// there.
+const TITLE: usize = 500;
 
 /// The stage, ready to run.
 pub struct Reading {
@@ -187,11 +188,11 @@ impl Reading {
             body,
             language: said.into_iter().flatten().next().cloned(),
             source: "feed".into(),
-            title: entry.title.as_ref().map(|title| title.replace('\n', " ")),
+            title: entry.title.as_ref().map(|title| short(title, TITLE).replace('\n', " ")),
             url: entry.url.clone(),
             published: entry.published.map(|time| time.to_string()),
             revision: None,
-            licence: rights.map(|rights| rights.replace('\n', " ").chars().take(RIGHTS).collect()),
+            licence: rights.map(|rights| rights.replace('\n', " ")),
         });
         one
     }
