@@ -1,6 +1,7 @@
 //! Stage `http`: the text of an item's page, or of one place in its JSON.
 
 mod page;
+mod pointer;
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
@@ -183,7 +184,7 @@ impl Pages {
             language: said.into_iter().flatten().next().cloned(),
             source: "http".into(),
             title: page.title.clone(),
-            url: Some(page.url.clone()),
+            url: page.url.clone(),
             ..Text::default()
         }
     }

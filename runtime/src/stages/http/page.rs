@@ -1,13 +1,24 @@
 //! What there is to read in an answer: HTML, plain text, or one place in JSON.
 
-use serde_json::Value;
-
+use super::pointer;
 use crate::charset;
 use crate::error::Error;
 use crate::fetch::Answer;
 use crate::html;
 use crate::record::is_blank;
-use crate::values::tag;
+use crate::values::{short, tag};
+
+/// Characters of a page's title, at most.
+const TITLE: usize = 500;
+
+/// Bytes of a language tag, at most (RFC 5646, 4.4.1).
+const LANGUAGE: usize = 35;
+
+/// Bytes of an address, at most: it is stored with the text.
+const ADDRESS: usize = 2_048;
+
+/// Characters of what a host calls its answer that an error quotes, at most.
+const QUOTED: usize = 200;
 
 /// A page, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +27,8 @@ pub struct Page {
     /// As it says itself, or whoever sent it.
     pub language: Option<String>,
     pub text: String,
-    /// Where it was in the end.
-    pub url: String,
+    /// Where it was in the end; none where that is longer than an address should be.
+    pub url: Option<String>,
 }
 
 /// Reads an answer; with a pointer, as JSON.
@@ -27,22 +38,20 @@ pub struct Page {
 pub fn read(answer: Answer, pointer: Option<&str>) -> Result<Page, Error> {
     let host = url::Url::parse(&answer.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let kind = answer.content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default();
-    let kind = kind.trim().to_ascii_lowercase();
+    let kind = short(&kind.trim().to_ascii_lowercase(), QUOTED);
     let sent = answer.content_language.as_deref().and_then(|said| if said.contains(',') { None } else { tag(said) });
-    let page = |title, language: Option<String>, text: String| {
+    let page = |title: Option<String>, language: Option<String>, text: String| {
         if is_blank(&text) {
             return Err(Error::permanent("page_empty", format!("the page of `{host}` has nothing to read in it")));
         }
-        Ok(Page { title, language: language.or(sent), text, url: answer.url.clone() })
+        let title = title.map(|title| short(&title, TITLE));
+        let language = language.or(sent).filter(|tag| tag.len() <= LANGUAGE);
+        Ok(Page { title, language, text, url: Some(answer.url.clone()).filter(|url| url.len() <= ADDRESS) })
     };
     if let Some(pointer) = pointer {
         // JSON is UTF-8 (RFC 8259, 8.1), with or without a mark before it.
         let body = answer.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&answer.body);
-        let value: Value = serde_json::from_slice(body).map_err(|error| {
-            let words = format!("the answer of `{host}` is no JSON, and a `pointer` is set: {error}");
-            Error::permanent("not_json", words)
-        })?;
-        return page(None, None, pointed(&value, pointer, &host)?);
+        return page(None, None, pointer::text(body, pointer, &host)?);
     }
     let unreadable = |what: &str| {
         let words = format!("`{host}` answers with {what}");
@@ -88,28 +97,6 @@ fn is_other_xml(document: &str) -> bool {
 /// Whether bytes with zeros in them are UTF-16 all the same.
 fn is_wide(bytes: &[u8]) -> bool {
     matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..])
-}
-
-/// The text that a pointer leads to.
-fn pointed(value: &Value, pointer: &str, host: &str) -> Result<String, Error> {
-    let wrong = |what: &str| {
-        let words =
-            format!("in the JSON of `{host}`, `{pointer}` leads to {what}, and not to a text or a list of texts");
-        Error::permanent("pointer_missing", words)
-    };
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    match value.pointer(pointer) {
-        Some(Value::String(text)) => Ok(text.trim().to_owned()),
-        Some(Value::Array(list)) => {
-            let texts: Option<Vec<String>> = list.iter().map(text).collect();
-            Ok(texts.ok_or_else(|| wrong("a list of something else"))?.join("\n").trim().to_owned())
-        }
-        Some(Value::Null) => Err(wrong("`null`")),
-        Some(Value::Bool(_)) => Err(wrong("`true` or `false`")),
-        Some(Value::Number(_)) => Err(wrong("a number")),
-        Some(Value::Object(_)) => Err(wrong("an object")),
-        None => Err(wrong("nothing")),
-    }
 }
 
 #[cfg(test)]
@@ -172,13 +159,14 @@ mod tests {
 
     #[test]
     fn a_pointer_leads_to_a_text_or_says_where_it_leads() {
-        let json = r#"{"a":{"b":[{"c/d":" one "}]},"list":["x","y"],"odd":["x",1],"n":7,"t":true,"z":null,"e":""}"#;
+        let json = r#"{"a":{"b":[{"c/d":" one "}]},"list":["x","y"],"odd":["x",1],"nested":[["x"]],"n":7,"t":true,"z":null,"e":""}"#;
         let at = |pointer| {
             read(answer("text/html", json), Some(pointer)).map(|page| page.text).map_err(|error| error.message)
         };
         assert_eq!(at("/a/b/0/c~1d"), Ok("one".into()));
         assert_eq!(at("/list"), Ok("x\ny".into()));
         for (pointer, what) in [
+            ("/nested", "a list of something else"),
             ("/a", "an object"),
             ("/a/b/1", "nothing"),
             ("/odd", "a list of something else"),
@@ -199,5 +187,35 @@ mod tests {
         );
         let marked = read(answer("", "\u{feff}{\"a\":\"x\"}"), Some("/a")).expect("a page");
         assert_eq!(marked.text, "x");
+        let deep = format!("{}{}", "{\"a\":[".repeat(1_000), "]}".repeat(1_000));
+        let error = read(answer("", deep), Some(&"/a/0".repeat(75))).expect_err("too deep");
+        assert_eq!(error.code, "not_json");
+    }
+
+    #[test]
+    fn a_pointer_is_followed_as_serde_follows_it() {
+        let json = r#"{"a":[1,"x",{"b":["y",null]},["z"]],"":{"":"e"},"01":"o","a":[true,"2",{"b":"B","b":"C"},[]],"u":"\u00fc"}"#;
+        let value: serde_json::Value = serde_json::from_str(json).expect("JSON");
+        for pointer in [
+            "/", "//", "/a", "/a/0", "/a/1", "/a/01", "/a/+1", "/a/-", "/a/2", "/a/2/b", "/a/2/b/0", "/a/3", "/a/4",
+            "/01", "/u", "/u/0", "/a/1/x", "/x",
+        ] {
+            let ours = read(answer("", json), Some(pointer));
+            let theirs = value.pointer(pointer).and_then(serde_json::Value::as_str);
+            assert_eq!(ours.as_ref().ok().map(|page| page.text.as_str()), theirs, "{pointer}");
+            let says_nothing = ours.is_err_and(|error| error.message.contains("leads to nothing"));
+            assert_eq!(says_nothing, value.pointer(pointer).is_none(), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn what_a_page_says_beside_its_text_is_cut() {
+        let long = "x".repeat(100_000);
+        let html = format!("<html lang='de-{}12345678'><title>{long}</title><p>Text", "12345678-".repeat(4));
+        let wide = Answer { url: format!("https://a.example/{long}"), ..answer("text/html", html) };
+        let page = read(wide, None).expect("a page");
+        assert_eq!((page.title, page.language, page.url), (Some(format!("{}…", "x".repeat(500))), None, None));
+        let words = format!("`https://a.example` answers with `{}…`, which is not read as a text", "x".repeat(200));
+        assert_eq!(text(&long, "x"), Err(words));
     }
 }
