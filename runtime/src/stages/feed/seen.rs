@@ -151,13 +151,10 @@ impl Seen {
             if let Some(row) = by_id.filter(|row| shared && !row.shared && !row.in_hand) {
                 again.entry(key(&known.id)).or_insert(row).shared = true;
             }
-            match (&list, row) {
-                // The same run once more: it takes what it took and nobody took over, and leaves the rest to the next one.
-                (Some(list), row) if list.contains(&name) => {
-                    if row.is_none_or(|row| row.run == record.run) {
-                        choice.flow.push((place, name));
-                    }
-                }
+            match (list.as_ref().map(|list| list.contains(&name)), row) {
+                (Some(true), Some(row)) if row.run != record.run => {} // Another run took it over.
+                // The same run once more: it takes what it took, and leaves the rest to the next one.
+                (Some(true), _) => choice.flow.push((place, name)),
                 (_, Some(row)) if !row.is_free(&record.run) => {
                     let stale = row.again.as_ref().unwrap_or(&row.run);
                     if !row.in_hand && age(stale, &record.run).is_some_and(|age| age > HALF) {
