@@ -235,6 +235,22 @@ fn sinks_that_took_a_chunk_are_known_whoever_tells_of_them() {
     });
 }
 
+#[test]
+fn of_many_who_want_a_value_one_gets_it_and_the_others_see_whose_it_is() {
+    let name = table("doors-exchange", &["pk", "sk"]);
+    let state = doors().state(&name).expect("a door");
+    block_on(async {
+        assert_eq!(state.exchange("feed#1", None, "one", 35).await, Ok(None));
+        assert_eq!(state.exchange("feed#1", None, "one", 35).await, Ok(None), "the answer was lost, and it came again");
+        assert_eq!(state.exchange("feed#1", None, "two", 35).await, Ok(Some("one".into())));
+        assert_eq!(state.exchange("feed#1", Some("zero"), "two", 35).await, Ok(Some("one".into())));
+        assert_eq!(state.exchange("feed#1", Some("one"), "two", 35).await, Ok(None));
+        assert_eq!(state.exchange("feed#2", Some("gone"), "two", 35).await, Ok(None));
+        let known = state.recall(&["feed#1".into(), "feed#2".into()]).await.expect("read");
+        assert_eq!(known.into_values().collect::<Vec<_>>(), ["two", "two"]);
+    });
+}
+
 async fn jotted(state: &dyn State, run: &RunId, sink: &str) -> Vec<String> {
     let mut notes = Vec::new();
     let mut each = |note| {
@@ -599,6 +615,7 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
                 state.took(&chunk(&run(1), 0), &BTreeSet::from(["s".into()])).await.err(),
                 state.recall(&["k".into()]).await.err(),
                 state.remember(vec![("k".into(), "v".into())], 1).await.err(),
+                state.exchange("k", None, "v", 1).await.err(),
                 state.jot(&chunk(&run(1), 0), "s", String::new()).await.err(),
                 state.jotted(&run(1), "s", &mut |_| Ok(())).await.err(),
                 cloud.queue(&url).expect("a door").send(vec![message(0, 10)]).await.err(),

@@ -188,6 +188,29 @@ fn a_message_of_older_settings_is_worked_by_newer_ones() {
 }
 
 #[test]
+fn a_message_that_comes_again_on_another_day_is_written_under_the_day_of_its_run() {
+    let live =
+        Live::new(&format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\nttl_days = 9\n"), &[], "midnight", "dev");
+    let worker = Watched::of(&live, "WorkerFunction");
+    // Half a minute before a midnight that is long over.
+    let run = "20251231T235930Z";
+    let mut event = message(7, &json!({ "run": run, "source": "companies", "item": { "key": "Apple" } }), 1);
+    let body = event["Records"][0]["body"].as_str().unwrap_or_default().replace("20261122T120000Z", run);
+    event["Records"][0]["body"] = json!(body);
+    for receives in ["1", "2"] {
+        event["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!(receives);
+        assert_eq!(worker.invoke(&event), Ok(json!({ "batchItemFailures": [] })), "{}", worker.log());
+    }
+    let objects = live.objects("ArchiveBucket");
+    let key = "archive/dt=2025-12-31/20251231T235930Z-0000000000000007.jsonl.gz";
+    assert_eq!(objects.keys().collect::<Vec<_>>(), [key]);
+    let rows = live.rows("LatestTable");
+    assert_eq!(rows.len(), 1);
+    // Nine days after the end of the day of the run, 2026-01-10, whenever it was written.
+    assert_eq!(rows[0]["expires"].as_n().map(String::as_str), Ok("1768003200"));
+}
+
+#[test]
 fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the_last_time() {
     let live = Live::new(&format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\n"), &[], "untaken", "dev");
     let worker = Watched::of(&live, "WorkerFunction");

@@ -139,6 +139,13 @@ pub trait State: Send + Sync {
     /// What kept them from being written.
     async fn remember(&self, values: Vec<(String, String)>, days: u64) -> Result<(), Error>;
 
+    /// Keeps a value for some days where its key has none, or still the one that is known; or else says which it has. Of
+    /// many who try at once one succeeds.
+    ///
+    /// # Errors
+    /// What kept it from being written.
+    async fn exchange(&self, key: &str, known: Option<&str>, value: &str, days: u64) -> Result<Option<String>, Error>;
+
     /// Keeps what a sink has to say of a chunk until its run is complete.
     ///
     /// # Errors

@@ -207,21 +207,39 @@ async fn an_id_that_was_ever_shared_never_hides_an_entry() {
 }
 
 #[tokio::test]
-async fn a_list_of_what_a_run_took_never_comes_before_its_rows() {
+async fn a_run_that_breaks_off_anywhere_and_the_next_one_take_each_entry_once_together() {
+    for after in [false, true] {
+        for call in 1..=4 {
+            let scene = Scene::new(json!({}));
+            scene.has(&["2:two", "1:one"]);
+            {
+                let mut inside = scene.memory.inside();
+                (inside.left, inside.after) = (Some(call), after);
+            }
+            assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["-  cut"], "call {call}");
+            scene.memory.inside().left = None;
+            let mut all = scene.runs(&run(0, 2)).await;
+            all.extend(scene.runs(&run(0, 1)).await);
+            all.sort();
+            assert_eq!(all, ["1 one", "2 two"], "call {call}, after it: {after}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_runs_at_once_that_know_nothing_of_each_other_one_takes_an_entry() {
     let scene = Scene::new(json!({}));
     scene.has(&["2:two", "1:one"]);
-    {
-        // What was known is asked for, the rows are written, and then it breaks off.
-        let mut inside = scene.memory.inside();
-        (inside.left, inside.after) = (Some(2), true);
-    }
-    assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["-  cut"]);
-    let values = scene.memory.inside().values.clone();
-    assert_eq!(values.len(), 2);
-    assert!(values.values().all(|row| row.contains("\"in_hand\":true")), "{values:?}");
-    scene.memory.inside().left = None;
+    let first = scene.reads(&run(0, 1)).await;
+    // What it wrote is not seen yet by whoever reads.
+    scene.memory.inside().stale = true;
+    scene.has(&["3:three", "2:two", "1:one"]);
+    assert_eq!(scene.runs(&run(0, 2)).await, ["3 three"]);
+    assert_eq!(seen(&first), ["1 one", "2 two"]);
+    // A second delivery of the first run: it takes what that one took, though there is more by now.
     assert_eq!(scene.runs(&run(0, 1)).await, ["1 one", "2 two"]);
-    assert_eq!(scene.runs(&run(0, 2)).await, NONE);
+    scene.memory.inside().stale = false;
+    assert_eq!(scene.runs(&run(0, 3)).await, NONE);
 }
 
 #[tokio::test]

@@ -172,6 +172,10 @@ impl State for Memory {
         Ok(())
     }
 
+    async fn exchange(&self, _: &str, _: Option<&str>, _: &str, _: u64) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
     async fn jot(&self, _: &Chunk, _: &str, _: String) -> Result<(), Error> {
         Ok(())
     }

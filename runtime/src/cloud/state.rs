@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -302,6 +303,29 @@ impl State for Memory {
         // Of two values of one key the last one counts; one that fits into no row is not remembered, and found again.
         let values: BTreeMap<String, String> = values.into_iter().collect();
         self.table.write(values.into_iter().map(row).filter(|row| length(row) <= ROW_BYTES).collect()).await
+    }
+
+    async fn exchange(&self, key: &str, known: Option<&str>, value: &str, days: u64) -> Result<Option<String>, Error> {
+        const ACTION: &str = "dynamodb:PutItem";
+        let mut row = self::key(key, "-");
+        row.extend([(VALUE.to_owned(), text(value)), (EXPIRES.to_owned(), number(expires(days)))]);
+        let call = self.table.client.put_item().table_name(self.name()).set_item(Some(row));
+        let call =
+            call.expression_attribute_names("#pk", PK).return_values_on_condition_check_failure(OnFailure::AllOld);
+        let call = match known {
+            None => call.condition_expression("attribute_not_exists(#pk)"),
+            Some(known) => call
+                .condition_expression("attribute_not_exists(#pk) OR #value = :known")
+                .expression_attribute_names("#value", VALUE)
+                .expression_attribute_values(":known", text(known)),
+        };
+        let Err(error) = call.send().await else { return Ok(None) };
+        let Some(PutItemError::ConditionalCheckFailedException(refused)) = error.as_service_error() else {
+            return Err(failed(ACTION, self.name(), error));
+        };
+        let there = refused.item().and_then(|row| row.get(VALUE)?.as_s().ok()).cloned().unwrap_or_default();
+        // An answer that was lost on the way: the first try had done it.
+        Ok(Some(there).filter(|there| there != value))
     }
 
     async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {

@@ -24,6 +24,8 @@ pub struct Inside {
     pub told: bool,
     pub values: BTreeMap<String, String>,
     pub notes: BTreeMap<(String, u64), String>,
+    /// Whether what was written is not seen yet by whoever reads values.
+    pub stale: bool,
     /// After how many notes another producer takes over.
     pub stolen_after: Option<usize>,
     /// Calls so far, by name.
@@ -134,7 +136,8 @@ impl State for Memory {
     async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "a key is asked for once");
         self.call("recall", |inside| {
-            Ok(keys.iter().filter_map(|key| Some((key.clone(), inside.values.get(key)?.clone()))).collect())
+            let seen = |key: &&String| !inside.stale && inside.values.contains_key(*key);
+            Ok(keys.iter().filter(seen).map(|key| (key.clone(), inside.values[key].clone())).collect())
         })
     }
 
@@ -142,6 +145,17 @@ impl State for Memory {
         self.call("remember", |inside| {
             inside.values.extend(values);
             Ok(())
+        })
+    }
+
+    async fn exchange(&self, key: &str, known: Option<&str>, value: &str, _: u64) -> Result<Option<String>, Error> {
+        self.call("exchange", |inside| {
+            let there = inside.values.get(key).cloned();
+            if there.as_deref().is_none_or(|there| Some(there) == known || there == value) {
+                inside.values.insert(key.to_owned(), value.to_owned());
+                return Ok(None);
+            }
+            Ok(there)
         })
     }
 

@@ -106,7 +106,7 @@ impl Component for Feed {
 
     fn permissions(&self, _name: &str) -> Vec<Permission> {
         vec![Permission {
-            actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
+            actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem"],
             on: Scope::State,
             why: "entries are remembered, so that none comes twice",
         }]

@@ -122,10 +122,17 @@ impl Reading {
     /// Which entries flow, written down before they do.
     async fn choose(&self, seen: &Seen, records: &[Record], known: &[Vec<Known<'_>>]) -> Result<Vec<Choice>, Error> {
         let asked: Vec<_> = records.iter().zip(known).map(|(record, known)| (record, known.as_slice())).collect();
-        let rows = seen.recall(&asked).await?;
-        let mut choices: Vec<Choice> =
-            asked.into_iter().map(|(record, known)| seen.choose(record, known, &rows, self.most)).collect();
-        seen.take(&mut choices).await?;
+        let mut rows = seen.recall(&asked).await?;
+        let mut choices = Vec::with_capacity(asked.len());
+        for (record, known) in asked {
+            let mut choice = seen.choose(record, known, &rows, self.most);
+            if !seen.decide(record, &mut choice, &mut rows).await? {
+                choice = seen.choose(record, known, &rows, self.most);
+            }
+            seen.take(record, &mut choice, &rows).await?;
+            choices.push(choice);
+        }
+        seen.renew(&mut choices).await?;
         Ok(choices)
     }
 

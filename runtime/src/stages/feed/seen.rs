@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,9 @@ use crate::error::Error;
 use crate::record::{Identity, Record};
 use crate::run::RunId;
 use crate::state::State;
+
+/// Rows that are taken at once.
+const AT_ONCE: usize = 16;
 
 /// For how long an entry is remembered from when its feed last had it.
 const DAYS: u64 = 400;
@@ -75,10 +79,10 @@ pub struct Choice {
     pub shared: HashSet<usize>,
     /// Those that this run had taken before, and that are no longer there.
     pub gone: Vec<(String, Passing)>,
-    /// What is to be written down before they flow.
+    /// What is to be taken before it flows: by what it is called, with its row.
     pub in_hand: Vec<(String, String)>,
-    /// The list of them, which is written after that: it never names what has no row.
-    pub list: Option<(String, String)>,
+    /// The list of all that the run takes, which is written before that: of two deliveries at once, one decides.
+    pub list: Option<String>,
     /// What is to be written down again, since its feed still has it.
     pub again: Vec<(String, String)>,
 }
@@ -154,17 +158,17 @@ impl Seen {
             match (list.as_ref().map(|list| list.contains(&name)), row) {
                 (Some(true), Some(row)) if row.run != record.run => {} // Another run took it over.
                 // The same run once more: it takes what it took, and leaves the rest to the next one.
-                (Some(true), _) => choice.flow.push((place, name)),
+                (Some(true), Some(_)) => choice.flow.push((place, name)),
                 (_, Some(row)) if !row.is_free(&record.run) => {
                     let stale = row.again.as_ref().unwrap_or(&row.run);
                     if !row.in_hand && age(stale, &record.run).is_some_and(|age| age > HALF) {
                         again.entry(key(&name)).or_insert(row).again = Some(record.run.clone());
                     }
                 }
-                (None, _) if choice.flow.len() < most => {
+                (listed, _) if listed == Some(true) || listed.is_none() && choice.flow.len() < most => {
                     let (run, hash) = (record.run.clone(), known.hash.clone());
                     let row = Row { run, hash, in_hand: true, shared, again: None };
-                    choice.in_hand.push((key(&name), json(&row)));
+                    choice.in_hand.push((name.clone(), json(&row)));
                     choice.flow.push((place, name));
                 }
                 _ => {}
@@ -174,30 +178,77 @@ impl Seen {
             }
         }
         choice.again = again.into_iter().map(|(key, row)| (key, json(&row))).collect();
-        if !choice.in_hand.is_empty() {
+        if list.is_none() && !choice.in_hand.is_empty() {
             let names: Vec<&String> = choice.flow.iter().map(|(_, name)| name).collect();
-            choice.list = Some((self.list(record), json(&names)));
+            choice.list = Some(json(&names));
         }
         choice
     }
 
-    /// Writes down what was chosen: the rows before the lists that name them.
+    /// Writes down what the run takes of a feed. Where another delivery of it has done that already, its list is put among
+    /// the rows, by which it is then to be chosen again.
     ///
     /// # Errors
     /// What kept it from being written: nothing may flow then.
-    pub async fn take(&self, choices: &mut [Choice]) -> Result<(), Error> {
-        let mut drained = |of: fn(&mut Choice) -> Vec<(String, String)>| choices.iter_mut().flat_map(of).collect();
-        let written: [(Vec<_>, u64); 3] = [
-            (drained(|choice| std::mem::take(&mut choice.in_hand)), DAYS_IN_HAND),
-            (drained(|choice| choice.list.take().into_iter().collect()), DAYS_IN_HAND),
-            (drained(|choice| std::mem::take(&mut choice.again)), DAYS),
-        ];
-        for (rows, days) in written {
-            if !rows.is_empty() {
-                self.state.remember(rows, days).await?;
+    pub async fn decide(
+        &self,
+        record: &Record,
+        choice: &mut Choice,
+        rows: &mut BTreeMap<String, String>,
+    ) -> Result<bool, Error> {
+        let Some(list) = choice.list.take() else { return Ok(true) };
+        let key = self.list(record);
+        match self.state.exchange(&key, None, &list, DAYS_IN_HAND).await? {
+            None => Ok(true),
+            Some(other) => {
+                rows.insert(key, other);
+                Ok(false)
             }
         }
+    }
+
+    /// Takes what was chosen, so that nobody else does. What another run took in the meantime flows no more.
+    ///
+    /// # Errors
+    /// What kept it from being written: nothing may flow then.
+    pub async fn take(
+        &self,
+        record: &Record,
+        choice: &mut Choice,
+        rows: &BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let taken = std::mem::take(&mut choice.in_hand);
+        let mut lost = HashSet::new();
+        for some in taken.chunks(AT_ONCE) {
+            let tries = some.iter().map(|(name, row)| self.take_one(record, name, row, rows));
+            let ours = try_join_all(tries).await?;
+            lost.extend(some.iter().zip(ours).filter(|(_, ours)| !ours).map(|((name, _), _)| name));
+        }
+        choice.flow.retain(|(_, name)| !lost.contains(name));
         Ok(())
+    }
+
+    /// Takes an entry, and says whether it is this run's.
+    async fn take_one(
+        &self,
+        record: &Record,
+        name: &str,
+        row: &str,
+        rows: &BTreeMap<String, String>,
+    ) -> Result<bool, Error> {
+        let key = self.key(&record.source, &record.item.key, name);
+        let other = self.state.exchange(&key, rows.get(&key).map(String::as_str), row, DAYS_IN_HAND).await?;
+        let theirs = |other: String| serde_json::from_str::<Row>(&other).is_ok_and(|other| other.run != record.run);
+        Ok(!other.is_some_and(theirs))
+    }
+
+    /// Writes down again what feeds still have.
+    ///
+    /// # Errors
+    /// What kept it from being written.
+    pub async fn renew(&self, choices: &mut [Choice]) -> Result<(), Error> {
+        let again: Vec<_> = choices.iter_mut().flat_map(|choice| std::mem::take(&mut choice.again)).collect();
+        if again.is_empty() { Ok(()) } else { self.state.remember(again, DAYS).await }
     }
 
     /// An entry is on its way.
