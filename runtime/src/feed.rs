@@ -8,6 +8,7 @@
 
 mod atom;
 mod date;
+mod element;
 mod json;
 mod rss;
 mod xml;

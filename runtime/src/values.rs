@@ -1,109 +1,10 @@
 //! Types of values that settings share: they say what they allow once, to the parser and to the schema alike.
 
-use std::fmt::{self, Write as _};
+mod number;
 
-use serde::de::{self, Unexpected};
-use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt::Write as _;
 
-/// A whole number from `MIN` to `MAX`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
-pub struct Within<const MIN: u64, const MAX: u64>(u64);
-
-impl<const MIN: u64, const MAX: u64> Within<MIN, MAX> {
-    /// A number that the compiler sees to be inside.
-    #[must_use]
-    pub const fn of<const N: u64>() -> Self {
-        const { assert!(MIN <= N && N <= MAX, "outside its range") };
-        Self(N)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl<const MIN: u64, const MAX: u64> fmt::Display for Within<MIN, MAX> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-struct Between(u64, u64);
-
-impl de::Visitor<'_> for Between {
-    type Value = u64;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number from {} to {}", self.0, self.1)
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<u64, E> {
-        u64::try_from(number)
-            .ok()
-            .filter(|number| (self.0..=self.1).contains(number))
-            .ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<u64, E> {
-        i64::try_from(number)
-            .map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
-            .and_then(|number| self.visit_i64(number))
-    }
-}
-
-impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Between(MIN, MAX)).map(Self)
-    }
-}
-
-/// A part of a whole, from 0 to 1.
-#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
-pub struct Fraction(f64);
-
-impl Fraction {
-    /// So many hundredths, which the compiler sees to be no more than all.
-    #[must_use]
-    pub fn of_percent<const N: u8>() -> Self {
-        const { assert!(N <= 100, "more than the whole") };
-        Self(f64::from(N) / 100.0)
-    }
-
-    /// The number.
-    #[must_use]
-    pub const fn get(self) -> f64 {
-        self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for Fraction {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = f64::deserialize(deserializer)?;
-        if (0.0..=1.0).contains(&number) {
-            return Ok(Self(number));
-        }
-        Err(de::Error::invalid_value(Unexpected::Float(number), &"a number from 0 to 1"))
-    }
-}
-
-#[cfg(feature = "cards")]
-impl schemars::JsonSchema for Fraction {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Fraction".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
-    }
-}
+pub use number::{Fraction, Within};
 
 /// Declares a text type that checks itself: its name, what it allows in words, a pattern for editors (and the most
 /// characters, where the pattern cannot count them), the check.
@@ -376,21 +277,6 @@ pub fn printable(c: char) -> bool {
 #[must_use]
 pub fn exact_key(text: &str) -> bool {
     text.len() <= 900 && text.chars().all(|c| printable(c) && u32::from(c) <= 0xff && !matches!(c, '*' | '?' | '$'))
-}
-
-#[cfg(feature = "cards")]
-impl<const MIN: u64, const MAX: u64> schemars::JsonSchema for Within<MIN, MAX> {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        format!("Within{MIN}To{MAX}").into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "integer", "minimum": MIN, "maximum": MAX })
-    }
 }
 
 #[cfg(test)]

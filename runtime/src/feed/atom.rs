@@ -1,6 +1,6 @@
 //! Atom 1.0 (RFC 4287) and 0.3.
 
-use super::xml::{Base, Element, Space};
+use super::element::{Base, Element, Space};
 use super::{Entry, Feed, date, language, rss, said, some, whole};
 use crate::html::{self, collapsed};
 

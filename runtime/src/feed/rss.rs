@@ -1,6 +1,6 @@
 //! RSS 0.9x, 1.0 and 2.0: an item's elements are an entry's parts.
 
-use super::xml::{Base, Element, Space};
+use super::element::{Base, Element, Space};
 use super::{Entry, Feed, date, language, said, some, whole};
 
 /// What the root or the channel says by its attributes.
