@@ -128,7 +128,7 @@ async fn one_address_is_fetched_once_and_what_may_pass_is_tried_again() {
     assert_eq!(outcomes(&told), [Ok("All of it"), Ok("All of it")]);
     let paths: Vec<String> = server.asked().iter().map(|asked| asked.path.clone()).collect();
     assert_eq!(paths, ["/a%20b%2Fc"; 3]);
-    let agent = format!("user-agent: fanggen/{} (me@example.com)\r\n", env!("CARGO_PKG_VERSION"));
+    let agent = format!("user-agent: fanggen/{} (me@example.com) reqwest/0.13\r\n", env!("CARGO_PKG_VERSION"));
     assert!(server.asked()[0].head.contains(&agent), "{}", server.asked()[0].head);
     let missing = ask("http", json!({}), vec![Item::named("Apple")]).await;
     let words = "`Apple` names no page: give it a `url`, or give the stage one";

@@ -1,5 +1,6 @@
 //! Fetching from the network, guarded: where to, how much, and how long.
 
+mod agent;
 mod client;
 mod guard;
 mod pace;
@@ -19,6 +20,7 @@ use url::Url;
 use crate::error::Error;
 use crate::values::HostPort;
 
+pub use agent::agent;
 pub use pace::Gate;
 pub use patient::Patient;
 pub use wait::{backoff, retry_after, spread};

@@ -28,7 +28,7 @@ impl Patient {
     /// # Errors
     /// `settings_unreadable` where an address that is allowed is none.
     pub fn new(contact: Option<&str>, allow: &[HostPort], at_once: u64, limits: Limits) -> Result<Self, Error> {
-        Ok(Self { fetcher: Fetcher::new(&agent(contact), allow)?, gate: Gate::unpaced(at_once), limits })
+        Ok(Self { fetcher: Fetcher::new(&super::agent(contact), allow)?, gate: Gate::unpaced(at_once), limits })
     }
 
     /// Gets a page, until the deadline.
@@ -81,12 +81,4 @@ fn judged(answer: Answer) -> Result<Answer, Error> {
         _ => Error::permanent("access_refused", format!("{said}: it does not give this page to programs")),
     }
     .retry_after(answer.retry_after.filter(|_| matches!(status, 429 | 503)).map(|wait| wait.min(LONGEST))))
-}
-
-/// How we call ourselves. The contact stands in a comment of a header, which brackets would end.
-fn agent(contact: Option<&str>) -> String {
-    let fits = |c: &char| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '(' | ')' | '\\');
-    let contact: String = contact.unwrap_or_default().chars().filter(fits).collect();
-    let contact = if contact.trim().is_empty() { "no contact given" } else { contact.trim() };
-    format!("fanggen/{} ({contact})", env!("CARGO_PKG_VERSION"))
 }

@@ -13,7 +13,7 @@ use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope
 use crate::condition::Condition;
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::fetch::{Answer, Fetcher, Limits};
+use crate::fetch::{Answer, Fetcher, Limits, agent};
 use crate::record::Record;
 use crate::run::Chunk;
 use crate::values::{Arn, HostPort, HttpUrl};
@@ -105,13 +105,6 @@ impl Component for Webhook {
             watch,
         })))
     }
-}
-
-/// How the listener knows who posts. The contact stands in a comment of a header, which brackets would end.
-fn agent(contact: Option<&str>) -> String {
-    let fits = |c: &char| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '(' | ')' | '\\');
-    let contact: String = contact.unwrap_or("no contact given").chars().filter(fits).collect();
-    format!("fanggen/{} ({contact})", env!("CARGO_PKG_VERSION"))
 }
 
 struct Posts {

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::component::{Binding, Card, Component, Opened, Quota, Role, Stage, TextFlow};
 use crate::doors::Doors;
 use crate::error::Error;
-use crate::fetch::{Fetcher, Gate, Limits};
+use crate::fetch::{Fetcher, Gate, Limits, agent};
 use crate::record::{Record, Text};
 use crate::run::CHUNK_ITEMS;
 use crate::values::{HostPort, HttpUrl, Language, Within};
@@ -117,7 +117,7 @@ impl Component for Wikipedia {
             None => Gate::unpaced(self.at_once.get()),
         };
         let asker = Asker {
-            fetcher: Fetcher::new(&request::agent(binding.contact.as_deref()), &self.allow)?,
+            fetcher: Fetcher::new(&agent(binding.contact.as_deref()), &self.allow)?,
             gate,
             limits: Limits { time: seconds(self.timeout_s).unwrap_or(limits.time), ..limits },
             sentences: self.sentences.get(),

@@ -152,18 +152,6 @@ pub fn page(setting: Option<&HttpUrl>, language: &str, title: &str) -> Option<St
     Some(page.into())
 }
 
-/// Who asks, in the form that Wikimedia's policy wants: client, the operator's contact, library.
-pub fn agent(contact: Option<&str>) -> String {
-    // It stands in a comment of a header: brackets would end it, and other characters break it.
-    let contact: String = contact
-        .unwrap_or_default()
-        .chars()
-        .filter(|c| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '(' | ')' | '\\'))
-        .collect();
-    let contact = Some(contact.trim()).filter(|contact| !contact.is_empty()).unwrap_or("no contact given");
-    format!("fanggen/{} ({contact}) reqwest/0.13", env!("CARGO_PKG_VERSION"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,14 +226,5 @@ mod tests {
         let page = |title| page(None, "de", title).expect("an address");
         assert_eq!(page("Apple Inc."), "https://de.wikipedia.org/wiki/Apple_Inc.");
         assert_eq!(page("AC/DC? 100%"), "https://de.wikipedia.org/wiki/AC%2FDC%3F_100%25");
-    }
-
-    #[test]
-    fn the_operator_is_named_in_a_header_that_stays_whole() {
-        let version = env!("CARGO_PKG_VERSION");
-        assert_eq!(agent(Some("data@example.com")), format!("fanggen/{version} (data@example.com) reqwest/0.13"));
-        assert_eq!(agent(Some("a)\r\n(ü b")), format!("fanggen/{version} (a b) reqwest/0.13"));
-        assert_eq!(agent(Some("ü")), format!("fanggen/{version} (no contact given) reqwest/0.13"));
-        assert_eq!(agent(None), format!("fanggen/{version} (no contact given) reqwest/0.13"));
     }
 }
