@@ -22,7 +22,7 @@ use self::seen::Seen;
 const PATIENCE: u64 = 60;
 
 /// Fetches the feed of each item (RSS of any version, Atom, JSON Feed) and makes a record of each entry that no run has had
-/// before; it is remembered for 400 days from when the feed last had it. A feed without news makes none.
+/// before; it is remembered for at least 200 days from when the feed last had it. A feed without news makes none.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -20,7 +20,8 @@ use crate::state::State;
 /// Rows that are taken at once.
 const AT_ONCE: usize = 16;
 
-/// For how long an entry is remembered from when its feed last had it.
+/// For how long an entry is remembered from when it was written down last, which is at most [`HALF`] before its feed last
+/// had it.
 const DAYS: u64 = 400;
 
 /// For how long it is known what a run has in hand: longer than it may be at it, so that whoever takes over sees it.
