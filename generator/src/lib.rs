@@ -1,7 +1,7 @@
 //! One `pipeline.toml` becomes a whole serverless pipeline: toml -> config -> plan -> render, or a run on this machine.
 
 #[cfg(feature = "aws")]
-pub mod build;
+pub mod artifact;
 pub mod commands;
 pub mod compare;
 pub mod config;

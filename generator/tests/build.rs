@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 
 use elf::{ARM64, LOADER, LOADER_ARM64, X86_64, elf, good};
-use fanggen::build;
+use fanggen::artifact;
 use fanggen::config::sections::Architecture;
 use project::{Project, Ran};
 use zip::write::SimpleFileOptions;
@@ -46,10 +46,10 @@ fn given(project: &Project, bytes: &[u8], more: &[&str]) -> Ran {
 #[test]
 fn a_program_becomes_a_zip_of_the_same_bytes() {
     let project = project();
-    assert_eq!(build::artifact(project.path(), Architecture::X86_64).expect("readable"), None);
+    assert_eq!(artifact::artifact(project.path(), Architecture::X86_64).expect("readable"), None);
     let first = given(&project, &good(), &["--json"]);
     assert_eq!(first.code, 0, "{first:?}");
-    let artifact = build::artifact(project.path(), Architecture::X86_64).expect("readable").expect("there");
+    let artifact = artifact::artifact(project.path(), Architecture::X86_64).expect("readable").expect("there");
     let told = first.json();
     assert_eq!(told["path"], ".fanggen/x86_64/bootstrap.zip");
     assert_eq!((&told["architecture"], &told["changed"]), (&"x86_64".into(), &true.into()));

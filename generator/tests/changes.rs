@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fanggen::config::Config;
-use fanggen::deploy::changes::{Action, Changes, Listed, Replacement, Side, compare};
-use fanggen::deploy::doors::account::Identity;
+use fanggen::deploy::aws::account::Identity;
+use fanggen::deploy::diff::{Action, Changes, Listed, Replacement, Side, compare};
 use fanggen::deploy::generated::Manifest;
 use fanggen::plan::Plan;
 use fanggen::render::{Names, render};

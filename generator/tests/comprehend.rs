@@ -20,9 +20,9 @@ use std::path::Path;
 
 use analysis::{Place, failed, far, found, record};
 use aws::comprehend::{Asked, Comprehend};
-use fanggen_runtime::analysis::{Question, Reply};
-use fanggen_runtime::doors::Doors as _;
-use fanggen_runtime::record::{Label, Record};
+use fanggen_runtime::component::analysis::{Question, Reply};
+use fanggen_runtime::component::services::Doors as _;
+use fanggen_runtime::model::record::{Label, Record};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::Config;

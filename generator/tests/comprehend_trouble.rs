@@ -20,10 +20,11 @@ use analysis::{Place, failed, far, found, record, worker};
 use aws::comprehend::{Comprehend, Marked};
 use aws::faults::{Fault, Faults};
 use fanggen_runtime::component::Pace;
-use fanggen_runtime::doors::Doors as _;
-use fanggen_runtime::flow::{Delivery, Running, Worked};
-use fanggen_runtime::record::{Label, Record};
-use fanggen_runtime::run::{Chunk, Message, RunId};
+use fanggen_runtime::component::services::Doors as _;
+use fanggen_runtime::function::{Delivery, Running, Worked};
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::{Label, Record};
+use fanggen_runtime::model::run::{Chunk, RunId};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

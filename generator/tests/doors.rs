@@ -21,12 +21,13 @@ use aws::proxy::Proxy;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use fanggen_runtime::cloud::Cloud;
-use fanggen_runtime::doors::{Doors, Post, Row, Scan};
-use fanggen_runtime::error::Error;
-use fanggen_runtime::record::{Item, Record};
-use fanggen_runtime::run::{Chunk, Message, RunId};
-use fanggen_runtime::state::{Before, Begun, Counts, Progress, Standing, State};
+use fanggen_runtime::aws::Cloud;
+use fanggen_runtime::component::services::{Doors, Post, Row, Scan};
+use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Standing, State};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::{Item, Record};
+use fanggen_runtime::model::run::{Chunk, RunId};
 use serde_json::{Value, json};
 
 /// The doors of whoever has this key, behind this endpoint.

@@ -7,7 +7,7 @@ mod tools;
 use std::fs;
 use std::path::Path;
 
-use fanggen::deploy::doors::account::Identity;
+use fanggen::deploy::aws::account::Identity;
 use fanggen::deploy::generated::Generated;
 use fanggen::deploy::policy::{Environment, policies};
 use regex_lite::Regex;

@@ -19,7 +19,7 @@ mod tools;
 use std::fs;
 
 use fanggen_runtime::component::Role;
-use fanggen_runtime::kinds;
+use fanggen_runtime::function::registry;
 use project::{Project, workspace};
 use readme::{blocks, run_again};
 
@@ -112,7 +112,7 @@ fn with_table(readme: &str) -> String {
     let mut table = String::from(
         "\n| | type | what it does | on your machine | in the Lambda |\n| --- | --- | --- | --- | --- |\n",
     );
-    for kind in kinds::all() {
+    for kind in registry::all() {
         let card = kind.card;
         let here = match (card.stand_in, card.fetches, card.role) {
             (Some(kind), ..) => format!("`{kind}` stands in"),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use dice::Dice;
-use fanggen_runtime::vader::polarity;
+use fanggen_runtime::engines::vader::polarity;
 use serde_json::Value;
 
 /// The version whose answers count.

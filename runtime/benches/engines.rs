@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fanggen_runtime::headlines::judge;
-use fanggen_runtime::vader::polarity;
+use fanggen_runtime::engines::headlines::judge;
+use fanggen_runtime::engines::vader::polarity;
 use serde_json::Value;
 
 /// Headlines of a measurement.

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use fanggen_runtime::answer::{Answering, Invocation};
-use fanggen_runtime::cloud::Cloud;
-use fanggen_runtime::error::Error;
+use fanggen_runtime::aws::Cloud;
 use fanggen_runtime::function::Function;
-use fanggen_runtime::log;
-use fanggen_runtime::trace::Trace;
+use fanggen_runtime::lambda::handler::{Answering, Invocation};
+use fanggen_runtime::lambda::log;
+use fanggen_runtime::lambda::trace::Trace;
+use fanggen_runtime::model::error::Error;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 use tokio::time::Instant;

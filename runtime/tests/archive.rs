@@ -4,8 +4,8 @@ mod harness;
 
 use std::io::Read as _;
 
-use fanggen_runtime::record::{Item, Record};
-use fanggen_runtime::run::{Chunk, RunId};
+use fanggen_runtime::model::record::{Item, Record};
+use fanggen_runtime::model::run::{Chunk, RunId};
 use harness::place::Place;
 use serde_json::json;
 

@@ -4,7 +4,7 @@ mod harness;
 
 use std::time::{Duration, Instant};
 
-use fanggen_runtime::record::{Item, Record};
+use fanggen_runtime::model::record::{Item, Record};
 use harness::attack::{ANSWERS, addresses, server};
 use harness::{Reply, Server, far, outcomes, records, stage};
 use serde_json::{Value, json};

@@ -7,11 +7,12 @@ mod harness;
 mod lambda;
 
 use fanggen_runtime::component::Role;
+use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
-use fanggen_runtime::kinds;
-use fanggen_runtime::record::{Item, Record};
-use fanggen_runtime::run::{CHUNK_ITEMS, Chunk, Message, RunId};
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::{Item, Record};
+use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
+use fanggen_runtime::model::tree::Tree;
 use harness::{Reply, Server, attack};
 use lambda::{Answer, Lambda};
 use serde_json::{Value, json};
@@ -22,7 +23,7 @@ fn start(function: &Function) -> Lambda {
 }
 
 fn part(role: Role, name: &str, kind: &str, settings: Value) -> Part {
-    let kind = kinds::find(role, kind).expect("a kind");
+    let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
     Part { name: name.into(), kind, settings, on: Some(format!("fang-dev-{name}")), pace: None }
 }

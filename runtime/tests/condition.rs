@@ -1,8 +1,8 @@
 //! Conditions: every name, every sign, what is refused and with which words, and that nothing hostile breaks them.
 
 use fanggen_runtime::condition::{Condition, MOST_BYTES};
-use fanggen_runtime::error::Error;
-use fanggen_runtime::record::{Entity, Finding, Item, Label, Record, Text};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::record::{Entity, Finding, Item, Label, Record, Text};
 use proptest::prelude::*;
 
 fn entity(text: Option<&str>) -> Entity {

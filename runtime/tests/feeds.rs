@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use fanggen_runtime::feed::{self, Entry, Feed};
-use fanggen_runtime::html;
+use fanggen_runtime::text::feed::{self, Entry, Feed};
+use fanggen_runtime::text::html;
 
 const URL: &str = "https://feeds.example.com/news/feed.xml";
 

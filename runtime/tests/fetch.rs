@@ -7,9 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use fanggen_runtime::error::Error;
 use fanggen_runtime::fetch::{Answer, Fetcher, Limits};
-use fanggen_runtime::values::HostPort;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::values::HostPort;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use harness::{Reply, Server};

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fanggen_runtime::component::services::{Bucket, Content, Document, Doors, Queue, Rows};
 use fanggen_runtime::component::{Binding, Opened, Role, Source};
-use fanggen_runtime::doors::{Bucket, Content, Document, Doors, Queue, Rows};
-use fanggen_runtime::error::Error;
-use fanggen_runtime::kinds;
-use fanggen_runtime::tree::Tree;
-use fanggen_runtime::{feed, html};
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::tree::Tree;
+use fanggen_runtime::text::{feed, html};
 use serde_json::json;
 
 /// A place where there is one file, and nothing else.
@@ -52,7 +52,7 @@ impl Doors for OneFile {
 }
 
 fn open(bytes: &[u8], path: &str) -> Box<dyn Source> {
-    let kind = kinds::find(Role::Source, "file").expect("a kind");
+    let kind = registry::find(Role::Source, "file").expect("a kind");
     let settings = (kind.read)(&Tree::from_json(json!({ "path": path, "key": "name" }))).expect("settings");
     match settings.open(Binding { name: "s".into(), ..Binding::default() }, &OneFile(bytes.into())) {
         Ok(Opened::Source(source)) => source,

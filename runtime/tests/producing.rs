@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fanggen_runtime::component::services::Queue;
 use fanggen_runtime::component::{Given, Source};
-use fanggen_runtime::doors::Queue;
-use fanggen_runtime::error::Error;
-use fanggen_runtime::flow::{Out, Produced, Running};
-use fanggen_runtime::record::Item;
-use fanggen_runtime::run::{CHUNK_ITEMS, Message, RunId, SEND_MESSAGES};
+use fanggen_runtime::function::{Out, Produced, Running};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::Item;
+use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId, SEND_MESSAGES};
 use memory::Memory;
 use tokio::time::Instant;
 

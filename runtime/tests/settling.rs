@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fanggen_runtime::component::state::Counts;
 use fanggen_runtime::component::{Sink, Stage};
-use fanggen_runtime::error::Error;
-use fanggen_runtime::flow::{Delivery, Out, Running, Worked};
-use fanggen_runtime::record::{Finding, Identity, Item, Label, Record, Text};
-use fanggen_runtime::run::{CHUNK_ITEMS, Chunk, Message, RunId};
-use fanggen_runtime::state::Counts;
+use fanggen_runtime::function::{Delivery, Out, Running, Worked};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::{Finding, Identity, Item, Label, Record, Text};
+use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
 use memory::Memory;
 use tokio::time::Instant;
 

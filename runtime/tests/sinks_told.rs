@@ -3,10 +3,10 @@
 mod harness;
 
 use fanggen_runtime::component::Sink;
-use fanggen_runtime::error::Error;
-use fanggen_runtime::record::{Finding, Item, Label, Record, Text};
-use fanggen_runtime::run::{Chunk, RunId};
-use fanggen_runtime::state::Counts;
+use fanggen_runtime::component::state::Counts;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::record::{Finding, Item, Label, Record, Text};
+use fanggen_runtime::model::run::{Chunk, RunId};
 use harness::place::Place;
 use serde_json::json;
 

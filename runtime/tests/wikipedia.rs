@@ -4,7 +4,7 @@ mod harness;
 
 use std::collections::BTreeSet;
 
-use fanggen_runtime::record::Item;
+use fanggen_runtime::model::record::Item;
 use harness::wiki::{ask, failure, named, one, pages, query};
 use harness::{Asked, Reply, Server, outcomes, recorded};
 use serde_json::json;

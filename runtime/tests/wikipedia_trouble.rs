@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use fanggen_runtime::component::Pace;
-use fanggen_runtime::record::Item;
+use fanggen_runtime::model::record::Item;
 use harness::wiki::{ask, failure, named, one, open, pages};
 use harness::{Asked, Reply, Server, far, outcomes, records};
 use serde_json::json;

@@ -73,7 +73,11 @@ impl Compare {
 
     /// The way to what the engines need; where money is asked for, with somebody's yes.
     #[cfg(feature = "aws")]
-    fn doors(&self, engines: &[Engine], texts: &[Given]) -> Result<Box<dyn fanggen_runtime::doors::Doors>, Failure> {
+    fn doors(
+        &self,
+        engines: &[Engine],
+        texts: &[Given],
+    ) -> Result<Box<dyn fanggen_runtime::component::services::Doors>, Failure> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => super::cloud::paid::doors(paid.name(), texts, self.region.as_deref(), self.yes),
             None => Ok(Box::new(Shut)),
@@ -81,7 +85,11 @@ impl Compare {
     }
 
     #[cfg(not(feature = "aws"))]
-    fn doors(&self, engines: &[Engine], _: &[Given]) -> Result<Box<dyn fanggen_runtime::doors::Doors>, Failure> {
+    fn doors(
+        &self,
+        engines: &[Engine],
+        _: &[Given],
+    ) -> Result<Box<dyn fanggen_runtime::component::services::Doors>, Failure> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => Err(CompareError::NoAws(paid.name().to_owned()).into()),
             None => Ok(Box::new(Shut)),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
-use fanggen_runtime::values::RelativePath;
+use fanggen_runtime::model::values::RelativePath;
 use serde::Serialize;
 use serde_json::json;
 
@@ -100,7 +100,7 @@ enum Failure {
     Disk(#[from] crate::render::disk::DiskError),
     /// A fault of a run.
     #[error("{0}")]
-    Run(fanggen_runtime::error::Error),
+    Run(fanggen_runtime::model::error::Error),
     /// Texts or engines that cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
@@ -337,7 +337,7 @@ impl Opened {
         known.iter().find(|name| *name == asked).map(String::as_str).ok_or_else(|| Failure::Environment {
             path: PathBuf::from(&self.config.source.path),
             found: asked.to_owned(),
-            known: fanggen_runtime::tree::listed(known),
+            known: fanggen_runtime::model::tree::listed(known),
             help: mistake::did_you_mean(asked, known).map(|help| format!("; {help}")).unwrap_or_default(),
         })
     }

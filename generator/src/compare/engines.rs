@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use fanggen_runtime::component::services::Doors;
 use fanggen_runtime::component::{Binding, Kind, Opened, Role, Settings};
-use fanggen_runtime::doors::Doors;
-use fanggen_runtime::kinds;
-use fanggen_runtime::record::{Item, Label, Record, Text};
-use fanggen_runtime::run::CHUNK_ITEMS;
-use fanggen_runtime::tree::{Tree, listed};
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::record::{Item, Label, Record, Text};
+use fanggen_runtime::model::run::CHUNK_ITEMS;
+use fanggen_runtime::model::tree::{Tree, listed};
 use tokio::time::Instant;
 
 use super::{CompareError, Given};
@@ -28,7 +28,7 @@ pub struct Engine {
 /// The stages that answer what the sentiment of a text is.
 #[must_use]
 pub fn known() -> Vec<&'static str> {
-    kinds::of(Role::Stage).iter().filter_map(Engine::of).map(|engine| engine.name()).collect()
+    registry::of(Role::Stage).iter().filter_map(Engine::of).map(|engine| engine.name()).collect()
 }
 
 /// The engines of these names.
@@ -39,7 +39,7 @@ pub fn engines(names: &[String]) -> Result<Vec<Engine>, CompareError> {
     let mut engines: Vec<Engine> = Vec::new();
     for name in names {
         let known = known();
-        let engine = kinds::find(Role::Stage, name).filter(|_| known.contains(&name.as_str())).and_then(Engine::of);
+        let engine = registry::find(Role::Stage, name).filter(|_| known.contains(&name.as_str())).and_then(Engine::of);
         let engine = engine.ok_or_else(|| CompareError::Engine {
             found: name.clone(),
             known: listed(&known),

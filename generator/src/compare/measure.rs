@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::record::Label;
+use fanggen_runtime::model::record::Label;
 use serde::Serialize;
 
 /// How often a label met another: the first by its row, the second by its column, `none` for no answer.

@@ -16,8 +16,8 @@ pub use shut::Shut;
 
 use std::path::Path;
 
-use fanggen_runtime::doors::Doors;
-use fanggen_runtime::record::Label;
+use fanggen_runtime::component::services::Doors;
+use fanggen_runtime::model::record::Label;
 
 /// A text, and what is known of it.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use fanggen_runtime::record::Label;
+use fanggen_runtime::model::record::Label;
 use serde_json::{Map, Value};
 
 use super::{CompareError, Given};
@@ -59,7 +59,7 @@ pub fn texts(path: &Path) -> Result<Vec<Given>, CompareError> {
     for (line, row) in rows(path)? {
         let cell = |name: &str| cell(path, line, &row, name);
         let Some(text) = cell(if plain { ALL } else { "text" })? else {
-            let there = fanggen_runtime::tree::listed(&row.keys().collect::<Vec<_>>());
+            let there = fanggen_runtime::model::tree::listed(&row.keys().collect::<Vec<_>>());
             let has = if row.is_empty() { "nothing".into() } else { there };
             return Err(wrong(path, line, format!("there is no `text`: it has {has}; name the text so")));
         };
@@ -121,7 +121,7 @@ pub fn label_of(path: &Path, line: usize, word: &str) -> Result<Label, CompareEr
     }
     let words = LABELS.map(|(known, _)| known);
     let help = did_you_mean(&small, &words).map(|help| format!("; {help}")).unwrap_or_default();
-    let allowed = fanggen_runtime::tree::listed(&words);
+    let allowed = fanggen_runtime::model::tree::listed(&words);
     Err(wrong(path, line, format!("`{word}` is no label; allowed: {allowed}{help}")))
 }
 

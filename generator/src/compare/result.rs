@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fanggen_runtime::record::Label;
+use fanggen_runtime::model::record::Label;
 use serde::Serialize;
 
 use super::Given;

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fanggen_runtime::doors::{Bucket, Document, Doors, Queue, Rows};
-use fanggen_runtime::error::Error;
+use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows};
+use fanggen_runtime::model::error::Error;
 
 /// Doors that do not open.
 pub struct Shut;

@@ -1,8 +1,8 @@
 //! Where a setting belongs that was written in the wrong place: every type is asked for its own names.
 
 use fanggen_runtime::component::Role;
-use fanggen_runtime::kinds;
-use fanggen_runtime::tree::{Entry, Fault, FaultKind, Tree, Value};
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::tree::{Entry, Fault, FaultKind, Tree, Value};
 use serde::de::DeserializeOwned;
 
 use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Logs, Schedule};
@@ -37,7 +37,7 @@ pub fn home(key: &str) -> Option<String> {
         return Some(format!("`{key}` belongs into {}", header(section)));
     }
     let types = |role: Role| -> Vec<String> {
-        let named = kinds::of(role).iter().filter(|kind| knows(&names(|tree| (kind.read)(tree))));
+        let named = registry::of(role).iter().filter(|kind| knows(&names(|tree| (kind.read)(tree))));
         named.map(|kind| format!("`{}`", kind.card.name)).collect()
     };
     [Role::Source, Role::Stage, Role::Sink].into_iter().find_map(|role| {

@@ -2,7 +2,7 @@
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use fanggen_runtime::tree::{Fault, FaultKind, Span, listed};
+use fanggen_runtime::model::tree::{Fault, FaultKind, Span, listed};
 use serde::Serialize;
 
 /// Whether a mistake keeps the file from being used.
@@ -303,7 +303,7 @@ pub fn tidy(words: &str) -> String {
         parts.map(|(at, part)| if at % 2 == 1 { shortened(part) } else { part.to_owned() }).collect();
     let mut tidied = String::new();
     for c in parts.join("`").chars() {
-        if c.is_control() || turns(c) || !fanggen_runtime::values::printable(c) {
+        if c.is_control() || turns(c) || !fanggen_runtime::model::values::printable(c) {
             tidied.extend(c.escape_default());
         } else {
             tidied.push(c);

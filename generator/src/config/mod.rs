@@ -16,8 +16,8 @@ pub mod values;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
-use fanggen_runtime::tree::{Entry, Span, Tree, Value};
-use fanggen_runtime::values::Name;
+use fanggen_runtime::model::tree::{Entry, Span, Tree, Value};
+use fanggen_runtime::model::values::Name;
 
 use mistake::{Mistake, Severity, Source};
 use pipeline::Pipeline;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanggen_runtime::tree::{Entry, Table, Tree, Value, listed};
+use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, listed};
 
 use super::mistake::{Mistake, did_you_mean};
 

@@ -1,9 +1,9 @@
 //! A pipeline as one environment sees it: sections, sources, stages and sinks, each with its kind and settings.
 
 use fanggen_runtime::component::{Kind, Role, Settings};
-use fanggen_runtime::kinds;
-use fanggen_runtime::tree::{Entry, FaultKind, Span, Table, Tree, Value, listed};
-use fanggen_runtime::values::Name;
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::tree::{Entry, FaultKind, Span, Table, Tree, Value, listed};
+use fanggen_runtime::model::values::Name;
 
 use super::hints;
 use super::mistake::{Mistake, did_you_mean, nearest};
@@ -233,7 +233,7 @@ fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
 fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<Component> {
     let word = role.word();
     let whose = if name.is_empty() { format!("a {word}") } else { format!("{word} `{name}`") };
-    let known: Vec<&str> = kinds::of(role).iter().map(|kind| kind.card.name).collect();
+    let known: Vec<&str> = registry::of(role).iter().map(|kind| kind.card.name).collect();
     let mut rest = tree.clone();
     let Some(table) = rest.table_mut() else {
         let found = format!("found {}", tree.plain());
@@ -284,14 +284,14 @@ fn find_kind(
     let span = &entry.tree.span;
     let Some(name) = entry.tree.text() else {
         let kind = FaultKind::Mismatch { found: entry.tree.plain(), allowed: listed(known) };
-        let fault = fanggen_runtime::tree::Fault { span: Some(span.clone()), kind };
+        let fault = fanggen_runtime::model::tree::Fault { span: Some(span.clone()), kind };
         mistakes.push(Mistake::of_fault(&fault, whose, span, &[]));
         return None;
     };
-    let kind = kinds::find(role, name);
+    let kind = registry::find(role, name);
     if kind.is_none() {
         // A word of another role is the likeliest slip: say so.
-        let elsewhere = kinds::all().find(|kind| kind.card.name == name && kind.card.role != role);
+        let elsewhere = registry::all().find(|kind| kind.card.name == name && kind.card.role != role);
         let help = elsewhere
             .map(|kind| format!("`{name}` is a type of {}s", kind.card.role.word()))
             .or_else(|| did_you_mean(name, known));

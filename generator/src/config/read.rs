@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use fanggen_runtime::tree::{Entry, Fault, FaultKind, Span, Table, Tree, Value};
+use fanggen_runtime::model::tree::{Entry, Fault, FaultKind, Span, Table, Tree, Value};
 
 use super::mistake::{HOLE, Mistake};
 

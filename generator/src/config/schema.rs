@@ -4,8 +4,8 @@
 //! itself refers to the same definitions, and adds what has to be there.
 
 use fanggen_runtime::component::{Kind, Role};
-use fanggen_runtime::kinds;
-use fanggen_runtime::values::Name;
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::values::Name;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
@@ -73,7 +73,7 @@ impl Parts {
     /// All kinds of a role: the type of a component decides which settings it has.
     fn components(&mut self, role: Role) {
         let (mut any, mut one) = (Vec::new(), Vec::new());
-        for kind in kinds::of(role) {
+        for kind in registry::of(role) {
             let schema = self.kind(kind);
             let (here, mut required) = self.define(&format!("{}.{}", role.word(), kind.card.name), schema);
             required.push(json!("type"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fanggen_runtime::values::{Email, Line, Name, RelativePath, Within};
+use fanggen_runtime::model::values::{Email, Line, Name, RelativePath, Within};
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};

@@ -1,6 +1,6 @@
 //! How the stages are cut into functions: a stage with `isolate` starts one of its own.
 
-use fanggen_runtime::run::{CHUNK_ITEMS, chunk_items};
+use fanggen_runtime::model::run::{CHUNK_ITEMS, chunk_items};
 
 use super::pipeline::{Component, Pipeline};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanggen_runtime::tree::{Entry, Span, Table, Tree, Value};
+use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::changes::Changes;
+use super::change_set::{Proposal, Runtime};
 use super::deployment::Deployment;
+use super::diff::Changes;
 use super::error::DeployError;
 use super::events::{cause, left_behind, seconds};
 use super::follow::Ended;
-use super::marks::Mark;
-use super::propose::{Proposal, Runtime};
-use super::standing::{Described, Standing};
+use super::pending_sets::Mark;
+use super::stack_state::{Described, Standing};
 
 /// How an apply is wanted.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-use super::changes::Changes;
+use super::diff::Changes;
 use super::events::Event;
 
 /// Whoever follows a deployment.

@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::audience::{Answer, Audience, Interrupt};
-use super::doors::account::{Account, Identity};
-use super::doors::bucket::Bucket;
-use super::doors::stack::Stack;
+use super::aws::account::{Account, Identity};
+use super::aws::bucket::Bucket;
+use super::aws::stack::Stack;
 use super::error::{DeployError, Failed};
 use super::events::cause;
 use super::follow::{Ended, follow};
 use super::generated::Generated;
 use super::lock::{Lock, LockError};
-use super::standing::{Described, ENVIRONMENT_TAG, PIPELINE_TAG, Standing};
+use super::stack_state::{Described, ENVIRONMENT_TAG, PIPELINE_TAG, Standing};
 
 /// How change sets of ours begin: those of a look, of an apply, and those that were saved.
 pub const SETS: &str = "fanggen-";
@@ -124,13 +124,13 @@ impl<'a> Deployment<'a> {
     /// Makes the bucket of artifacts, as far as it is not there.
     ///
     /// # Errors
-    /// See [`super::doors::bucket::BucketError`].
+    /// See [`super::aws::bucket::BucketError`].
     pub async fn ensure_bucket(&self) -> Result<bool, DeployError> {
         let before = self.bucket.ensure().await?;
-        if before == super::doors::bucket::State::Absent {
+        if before == super::aws::bucket::State::Absent {
             self.audience.say(&format!("made the bucket of artifacts `{}`", self.bucket.name));
         }
-        Ok(before == super::doors::bucket::State::Absent)
+        Ok(before == super::aws::bucket::State::Absent)
     }
 
     /// Takes the lock.

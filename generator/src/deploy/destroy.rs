@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::aws::bucket::State;
+use super::aws::contents::{Contents, Held};
+use super::aws::keys::Keys;
+use super::aws::logs::Logs;
+use super::aws::table::Tables;
 use super::count::Count;
 use super::deployment::Deployment;
-use super::doors::bucket::State;
-use super::doors::contents::{Contents, Held};
-use super::doors::keys::Keys;
-use super::doors::logs::Logs;
-use super::doors::table::Tables;
 use super::error::DeployError;
 use super::generated::{Manifest, Resource};
-use super::remains::{self, Found};
-use super::standing::{Described, Standing};
+use super::leftovers::{self, Found};
+use super::stack_state::{Described, Standing};
 
 /// How often a deletion is tried whose buckets were written to in between.
 const TRIES: usize = 3;
@@ -105,7 +105,7 @@ impl Deployment<'_> {
         let noted = note.and_then(|note| serde_json::from_str::<Note>(&note.text).ok()).unwrap_or_default();
         managed.extend(noted.names);
         let mut resources = Vec::new();
-        for found in remains::look(&everything, self.caller, self.account).await? {
+        for found in leftovers::look(&everything, self.caller, self.account).await? {
             if !found.there {
                 continue;
             }
@@ -258,7 +258,7 @@ impl Deployment<'_> {
     async fn gone(&self, everything: &Manifest) -> Result<(), DeployError> {
         let mut start = Instant::now();
         loop {
-            let left: Vec<Found> = remains::look(everything, self.caller, self.account).await?;
+            let left: Vec<Found> = leftovers::look(everything, self.caller, self.account).await?;
             let left: Vec<Found> = left.into_iter().filter(|found| found.there).collect();
             if left.is_empty() {
                 return Ok(());

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::doors::bucket::BucketError;
-use super::doors::call::CallError;
+use super::aws::bucket::BucketError;
+use super::aws::call::CallError;
 use super::events::Event;
 use super::items::MemoryError;
 use super::lock::LockError;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::audience::{Audience, Interrupt};
-use super::doors::call::CallError;
-use super::doors::stack::Stack;
+use super::aws::call::CallError;
+use super::aws::stack::Stack;
 use super::error::DeployError;
 use super::events::Event;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::doors::account::Identity;
+use super::aws::account::Identity;
 
 /// One environment of `generated/`.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::doors::bucket::Bucket;
-use super::doors::call::CallError;
+use super::aws::bucket::Bucket;
+use super::aws::call::CallError;
 
 /// How long a lock lives, and how often it is renewed.
 #[derive(Clone, Copy, Debug)]

@@ -2,7 +2,7 @@
 
 use super::deployment::Deployment;
 use super::error::DeployError;
-use super::standing::{Described, Standing};
+use super::stack_state::{Described, Standing};
 
 impl Deployment<'_> {
     /// Brings the stack to a state from which it can be changed: follows what is at work, cleans up what never was,

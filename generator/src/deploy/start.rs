@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::doors::account::{Account, Identity};
-use super::doors::call::CallError;
-use super::doors::functions::Functions;
-use super::doors::schedules::Schedules;
+use super::aws::account::{Account, Identity};
+use super::aws::call::CallError;
+use super::aws::functions::Functions;
+use super::aws::schedules::Schedules;
 use super::generated::Manifest;
 
 /// What the Scheduler replaces

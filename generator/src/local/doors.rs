@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fanggen_runtime::component::services::{Bucket, Content, Document, Doors, Found, Queue, Row, Rows, Scan, Scanned};
 use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
-use fanggen_runtime::doors::{Bucket, Content, Document, Doors, Found, Queue, Row, Rows, Scan, Scanned};
-use fanggen_runtime::error::Error;
-use fanggen_runtime::kinds;
-use fanggen_runtime::record::Item;
-use fanggen_runtime::run::{CHUNK_ITEMS, Message, RunId};
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::Item;
+use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId};
+use fanggen_runtime::model::tree::Tree;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -76,7 +77,7 @@ impl Here {
         if let Some(path) = seed.file {
             // A file of items is read by the very source that reads files.
             let unfit = || Error::permanent("card_wrong", "the source `file` is not there to read a file of items");
-            let file = kinds::find(Role::Source, "file").ok_or_else(unfit)?;
+            let file = registry::find(Role::Source, "file").ok_or_else(unfit)?;
             let settings =
                 (file.read)(&Tree::from_json(json!({ "path": path, "key": seed.key }))).map_err(|_| unfit())?;
             let Opened::Source(mut rows) = settings.open(Binding::default(), self)? else { return Err(unfit()) };

@@ -9,10 +9,10 @@ mod texts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fanggen_runtime::error::Error;
-use fanggen_runtime::flow::{Delivery, Produced, Running};
+use fanggen_runtime::function::{Delivery, Produced, Running};
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
-use fanggen_runtime::run::Message;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::doors::Queue;
-use fanggen_runtime::error::Error;
-use fanggen_runtime::run::Message;
+use fanggen_runtime::component::services::Queue;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
 use tokio::sync::mpsc;
 
 /// Messages that wait, at most: memory does not grow with the items.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use fanggen_runtime::component::services::Doors;
 use fanggen_runtime::component::{Binding, Card, Kind, Opened, Role, Settings, Stage};
-use fanggen_runtime::doors::Doors;
-use fanggen_runtime::error::Error;
 use fanggen_runtime::function::Part;
-use fanggen_runtime::kinds;
-use fanggen_runtime::record::Record;
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::record::Record;
+use fanggen_runtime::model::tree::Tree;
 use tokio::time::Instant;
 
 use super::Options;
@@ -94,7 +94,7 @@ struct Other {
 
 impl Other {
     fn of(card: &Card) -> Option<Self> {
-        let kind = kinds::find(card.role, card.stand_in?)?;
+        let kind = registry::find(card.role, card.stand_in?)?;
         // A kind that stands in for another needs no settings.
         let settings = (kind.read)(&Tree::table_at(0..0)).ok()?;
         Some(Self { kind, settings })

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fanggen_runtime::flow::Worked;
-use fanggen_runtime::record::{Label, Record};
+use fanggen_runtime::function::Worked;
+use fanggen_runtime::model::record::{Label, Record};
 use serde::Serialize;
 
 use super::Watch;

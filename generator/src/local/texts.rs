@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::Stage;
-use fanggen_runtime::error::Error;
-use fanggen_runtime::record::{Record, Text};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::record::{Record, Text};
 use serde::Deserialize;
 use tokio::time::Instant;
 

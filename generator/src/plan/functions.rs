@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
-use fanggen_runtime::run::CHUNK_ITEMS;
+use fanggen_runtime::model::run::CHUNK_ITEMS;
 use serde::Serialize;
 
 use super::Names;

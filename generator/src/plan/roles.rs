@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fanggen_runtime::component::{Scope, Store};
-use fanggen_runtime::tree::listed;
+use fanggen_runtime::model::tree::listed;
 use serde::Serialize;
 use serde_json::{Value, json};
 

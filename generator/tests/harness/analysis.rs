@@ -8,18 +8,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::analysis::Analyst;
-use fanggen_runtime::cloud::Cloud;
+use fanggen_runtime::aws::Cloud;
+use fanggen_runtime::component::analysis::Analyst;
+use fanggen_runtime::component::meter::Meter;
+use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows};
+use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use fanggen_runtime::component::{Binding, Opened, Pace, Role, Stage};
-use fanggen_runtime::doors::{Bucket, Document, Doors, Queue, Rows};
-use fanggen_runtime::error::Error;
+use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
-use fanggen_runtime::kinds;
-use fanggen_runtime::meter::Meter;
-use fanggen_runtime::record::{Finding, Item, Record, Text};
-use fanggen_runtime::run::{CHUNK_ITEMS, Chunk, RunId};
-use fanggen_runtime::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::record::{Finding, Item, Record, Text};
+use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
+use fanggen_runtime::model::tree::Tree;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -55,7 +55,7 @@ impl Place {
 }
 
 fn part(settings: Value, pace: Option<Pace>) -> Part {
-    let kind = kinds::find(Role::Stage, "comprehend").expect("a kind");
+    let kind = registry::find(Role::Stage, "comprehend").expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
     Part { name: "sentiment".into(), kind, settings, on: None, pace }
 }

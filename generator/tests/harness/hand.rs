@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::types::{
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{Environment, LogType};
 use aws_sdk_sqs::types::MessageSystemAttributeName;
-use fanggen_runtime::run::Message;
+use fanggen_runtime::model::message::Message;
 use serde_json::{Value, json};
 
 use crate::Others;

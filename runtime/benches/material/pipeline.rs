@@ -4,10 +4,10 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use fanggen_runtime::component::{Pace, Role};
+use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
-use fanggen_runtime::kinds;
-use fanggen_runtime::run::CHUNK_ITEMS;
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::model::run::CHUNK_ITEMS;
+use fanggen_runtime::model::tree::Tree;
 use serde_json::{Value, json};
 
 use super::lambda::{Lambda, Start};
@@ -96,7 +96,7 @@ fn queue(services: &Services) -> String {
 }
 
 fn part(role: Role, name: &str, kind: &str, settings: Value, on: Option<&str>, pace: Option<Pace>) -> Part {
-    let kind = kinds::find(role, kind).expect("a kind");
+    let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
     Part { name: name.into(), kind, settings, on: on.map(Into::into), pace }
 }

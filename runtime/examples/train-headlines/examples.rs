@@ -1,6 +1,6 @@
 //! Labelled headlines, and what is learnt from each.
 
-use fanggen_runtime::headlines::features::{self, Features};
+use fanggen_runtime::engines::headlines::features::{self, Features};
 use serde_json::Value;
 
 /// The labels, in the order of their numbers.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::headlines::features;
-use fanggen_runtime::headlines::weights::{Chances, Weights};
+use fanggen_runtime::engines::headlines::features;
+use fanggen_runtime::engines::headlines::weights::{Chances, Weights};
 
 use super::examples::Headline;
 use super::train::{Dice, pack};

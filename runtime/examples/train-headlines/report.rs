@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fanggen_runtime::headlines::weights::Chances;
+use fanggen_runtime::engines::headlines::weights::Chances;
 
 use super::examples::{Headline, LABELS};
 use super::folds::Judged;

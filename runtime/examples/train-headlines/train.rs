@@ -1,7 +1,7 @@
 //! Logistic regression for three answers, by stochastic descent in an order from a seed.
 
-use fanggen_runtime::headlines::features::ROWS;
-use fanggen_runtime::headlines::weights::{self, exp};
+use fanggen_runtime::engines::headlines::features::ROWS;
+use fanggen_runtime::engines::headlines::weights::{self, exp};
 
 use super::examples::{Example, Headline};
 

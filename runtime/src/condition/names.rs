@@ -1,6 +1,6 @@
 //! The names that a condition may use: what each stands for, its type, and what a number of it can be.
 
-use crate::record::Label;
+use crate::model::record::Label;
 
 /// What a value is. A name without a value is null, whatever its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::guard;
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// How long finding a name, connecting and shaking hands may take together.
 const CONNECT: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// IPv4 blocks that are not the public internet (IANA IPv4 Special-Purpose Address Registry, RFC 6890 and its heirs).
 const CLOSED_V4: [([u8; 4], u32, &str); 15] = [

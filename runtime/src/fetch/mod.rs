@@ -6,7 +6,6 @@ mod guard;
 mod pace;
 mod patient;
 mod read;
-mod wait;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -17,13 +16,13 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, header};
 use url::Url;
 
-use crate::error::Error;
-use crate::values::HostPort;
+use crate::model::error::Error;
+use crate::model::retry;
+use crate::model::values::HostPort;
 
 pub use agent::agent;
 pub use pace::Gate;
 pub use patient::Patient;
-pub use wait::{backoff, retry_after, spread};
 
 /// What one fetch may cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +187,7 @@ async fn answer(url: Url, response: Response, most: usize) -> Result<Answer, Err
     };
     Ok(Answer {
         status: response.status().as_u16(),
-        retry_after: header(&header::RETRY_AFTER).and_then(|text| retry_after(&text, jiff::Timestamp::now())),
+        retry_after: header(&header::RETRY_AFTER).and_then(|text| retry::retry_after(&text, jiff::Timestamp::now())),
         content_type: header(&header::CONTENT_TYPE),
         content_language: header(&header::CONTENT_LANGUAGE),
         body: read::body(&url, header(&header::CONTENT_ENCODING), response, most).await?,

@@ -5,9 +5,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use url::Url;
 
-use super::{Answer, Fetcher, Gate, Limits, backoff, guard};
-use crate::error::Error;
-use crate::values::HostPort;
+use super::{Answer, Fetcher, Gate, Limits, guard};
+use crate::model::error::Error;
+use crate::model::retry::backoff;
+use crate::model::values::HostPort;
 
 /// Tries of one request that fails by itself.
 const TRIES: u32 = 3;

@@ -7,7 +7,7 @@ use reqwest::Response;
 use url::Url;
 
 use super::{client, guard};
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// The body, decompressed; reading stops at the cap, and memory with it.
 pub async fn body(url: &Url, encoding: Option<String>, mut answer: Response, most: usize) -> Result<Vec<u8>, Error> {

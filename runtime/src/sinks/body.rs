@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::error::Error;
-use crate::record::{Item, Record};
-use crate::run::admitted;
+use crate::model::error::Error;
+use crate::model::message::admitted;
+use crate::model::record::{Item, Record};
 
 /// Characters that are left of a failure's sentence where a record is too long.
 const MESSAGE: usize = 500;
@@ -60,7 +60,7 @@ pub(super) fn within(record: &Record, most: usize) -> Result<(String, bool), Err
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Entity, Finding, Text};
+    use crate::model::record::{Entity, Finding, Text};
 
     #[test]
     fn a_long_record_loses_its_texts_then_its_lists_and_never_its_answer() {
@@ -69,7 +69,7 @@ mod tests {
         let entity =
             Entity { text: None, kind: "PERSON".into(), score: 1.0, begin: 0, end: 1, label: None, scores: [].into() };
         record.findings = vec![Finding {
-            label: Some(crate::record::Label::Mixed),
+            label: Some(crate::model::record::Label::Mixed),
             entities: vec![entity; 20],
             ..Finding::default()
         }];

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::form;
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role};
-use crate::doors::Doors;
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// One row a record and finding, for `fanggen run`. Cells that a spreadsheet would take for a formula are quoted.
 #[derive(Clone, Debug, Serialize, Deserialize)]

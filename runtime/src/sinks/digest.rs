@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
-use crate::record::{Label, Record};
-use crate::run::RunId;
-use crate::state::Counts;
-use crate::values::printable;
+use crate::component::state::Counts;
+use crate::model::error::Error;
+use crate::model::record::{Label, Record};
+use crate::model::run::RunId;
+use crate::model::values::printable;
 
 /// Items that a digest lists, at most: nobody reads more in an e-mail.
 const MOST_ITEMS: usize = 100;

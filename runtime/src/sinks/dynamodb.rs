@@ -9,12 +9,12 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::component::services::{Doors, Row, Rows};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
-use crate::doors::{Doors, Row, Rows};
-use crate::error::Error;
-use crate::record::Record;
-use crate::run::Chunk;
-use crate::values::{Name, Within};
+use crate::model::error::Error;
+use crate::model::record::Record;
+use crate::model::run::Chunk;
+use crate::model::values::{Name, Within};
 
 /// Rows by item and run, and by entry where a stage makes several records of an item. The same chunk again puts the same
 /// rows again.
@@ -133,9 +133,9 @@ fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doors::{Scan, Scanned};
-    use crate::record::Item;
-    use crate::run::RunId;
+    use crate::component::services::{Scan, Scanned};
+    use crate::model::record::Item;
+    use crate::model::run::RunId;
     use std::sync::Mutex;
 
     #[derive(Default)]

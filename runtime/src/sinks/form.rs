@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use crate::component::{Opened, Sink};
-use crate::error::Error;
-use crate::record::{Finding, Record};
-use crate::run::Chunk;
+use crate::model::error::Error;
+use crate::model::record::{Finding, Record};
+use crate::model::run::Chunk;
 
 /// One record a line.
 ///
@@ -186,7 +186,7 @@ fn unwritable(error: &dyn std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Item;
+    use crate::model::record::Item;
 
     #[test]
     fn a_name_cannot_become_a_formula() {
@@ -251,14 +251,14 @@ mod tests {
     /// A record with everything that a record can have: whoever gives it more is told here to say so in the columns.
     fn full() -> Record {
         let text = || "x".to_owned();
-        let scores: crate::record::Scores = [("mixed".to_owned(), 0.5)].into();
-        let entity = || crate::record::Entity {
+        let scores: crate::model::record::Scores = [("mixed".to_owned(), 0.5)].into();
+        let entity = || crate::model::record::Entity {
             text: Some(text()),
             kind: text(),
             score: 0.5,
             begin: 0,
             end: 1,
-            label: Some(crate::record::Label::Mixed),
+            label: Some(crate::model::record::Label::Mixed),
             scores: scores.clone(),
         };
         Record {
@@ -274,7 +274,7 @@ mod tests {
                 labels: [(text(), text())].into(),
             },
             entry: Some(text()),
-            text: Some(crate::record::Text {
+            text: Some(crate::model::record::Text {
                 body: text(),
                 language: Some(text()),
                 source: text(),
@@ -288,16 +288,16 @@ mod tests {
                 stage: text(),
                 engine: text(),
                 stands_in_for: Some(text()),
-                label: Some(crate::record::Label::Mixed),
+                label: Some(crate::model::record::Label::Mixed),
                 score: Some(0.5),
                 scores: scores.clone(),
                 coverage: 0.5,
                 entities: vec![entity()],
                 targets: vec![entity()],
-                phrases: vec![crate::record::Phrase { text: text(), score: 0.5, begin: 0, end: 1 }],
+                phrases: vec![crate::model::record::Phrase { text: text(), score: 0.5, begin: 0, end: 1 }],
                 personal: vec![entity()],
             }],
-            failure: Some(crate::record::Failure {
+            failure: Some(crate::model::record::Failure {
                 stage: text(),
                 error: Error { code: text(), message: text(), transient: true, retry_after_s: Some(1) },
             }),

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::form;
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role};
-use crate::doors::Doors;
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// Whole records, one a line, for `fanggen run`.
 #[derive(Clone, Debug, Serialize, Deserialize)]

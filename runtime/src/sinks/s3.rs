@@ -9,14 +9,14 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::form;
+use crate::component::services::{Bucket, Doors};
 use crate::component::{
     Binding, Card, Catalog, CatalogFormat, Component, Opened, Permission, Role, Scope, Sink, Store, Unit,
 };
-use crate::doors::{Bucket, Doors};
-use crate::error::Error;
-use crate::record::Record;
-use crate::run::Chunk;
-use crate::values::{Prefix, Within};
+use crate::model::error::Error;
+use crate::model::record::Record;
+use crate::model::run::Chunk;
+use crate::model::values::{Prefix, Within};
 
 /// How records are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

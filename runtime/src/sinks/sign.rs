@@ -11,8 +11,8 @@ use sha2::Sha256;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::doors::Secret;
-use crate::error::Error;
+use crate::component::services::Secret;
+use crate::model::error::Error;
 
 /// After how long a secret is read anew, so that a rotated one comes into use.
 const FRESH: Duration = Duration::from_secs(15 * 60);

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{self, Heading, Told};
 use super::watch::{self, Watch};
+use crate::component::services::{Doors, Outbox, Post};
+use crate::component::state::{Counts, State};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store};
 use crate::condition::Condition;
-use crate::doors::{Doors, Outbox, Post};
-use crate::error::Error;
-use crate::record::Record;
-use crate::run::{Chunk, RunId};
-use crate::state::{Counts, State};
-use crate::values::{Arn, Email};
+use crate::model::error::Error;
+use crate::model::record::Record;
+use crate::model::run::{Chunk, RunId};
+use crate::model::values::{Arn, Email};
 
 /// One message a run, once all of the run is written, and none where nothing met the condition. It lists up to 100 items
 /// and counts the rest.

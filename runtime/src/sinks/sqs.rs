@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::body;
 use super::watch::{self, Watch};
+use crate::component::services::{Doors, Outbox, Post};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
 use crate::condition::Condition;
-use crate::doors::{Doors, Outbox, Post};
-use crate::error::Error;
-use crate::record::Record;
-use crate::run::{Chunk, SEND_BYTES};
-use crate::values::Arn;
+use crate::model::error::Error;
+use crate::model::record::Record;
+use crate::model::run::{Chunk, SEND_BYTES};
+use crate::model::values::Arn;
 
 /// Bytes of a record in a message, at most: what a call admits, less the attributes.
 const MOST_BYTES: usize = SEND_BYTES - 16 * 1024;

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::component::services::Doors;
+use crate::component::state::State;
 use crate::component::{Binding, Permission, Scope};
 use crate::condition::Condition;
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::record::{Label, Record};
-use crate::state::State;
+use crate::model::error::Error;
+use crate::model::record::{Label, Record};
 
 /// For how long the last finding of an item is known: longer than any schedule that is not over.
 const DAYS: u64 = 400;

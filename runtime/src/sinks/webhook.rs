@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use super::body;
 use super::sign::Signer;
 use super::watch::{self, Watch};
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Unit};
 use crate::condition::Condition;
-use crate::doors::Doors;
-use crate::error::Error;
 use crate::fetch::{Answer, Fetcher, Limits, agent};
-use crate::record::Record;
-use crate::run::Chunk;
-use crate::values::{Arn, HostPort, HttpUrl};
+use crate::model::error::Error;
+use crate::model::record::Record;
+use crate::model::run::Chunk;
+use crate::model::values::{Arn, HostPort, HttpUrl};
 
 /// Bytes of a post, at most: what common receivers take without being told.
 const MOST_BYTES: usize = 200 * 1024;

@@ -8,11 +8,11 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::component::services::{Doors, Found, Rows, Scan};
 use crate::component::{Binding, Card, Component, Given, Opened, Permission, Role, Scope, Seed, Source, Store, Unit};
-use crate::doors::{Doors, Found, Rows, Scan};
-use crate::error::Error;
-use crate::items::{ATTRIBUTES, Written};
-use crate::values::{Arn, Attribute, RelativePath, Within};
+use crate::model::error::Error;
+use crate::model::items::{ATTRIBUTES, Written};
+use crate::model::values::{Arn, Attribute, RelativePath, Within};
 
 /// Items in a DynamoDB table, which people and programs may change at any time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -227,8 +227,8 @@ impl Source for Pages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doors::{Row, Scanned};
-    use crate::record::Item;
+    use crate::component::services::{Row, Scanned};
+    use crate::model::record::Item;
 
     /// A table of so many items a segment, two a page, which can lose one.
     struct Shelf(u64);

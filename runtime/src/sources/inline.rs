@@ -3,12 +3,12 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use crate::component::services::Doors;
 use crate::component::{self, Binding, Card, Component, Opened, Role, Seed, Source};
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::items::Written;
-use crate::record::Item;
-use crate::values::Attribute;
+use crate::model::error::Error;
+use crate::model::items::Written;
+use crate::model::record::Item;
+use crate::model::values::Attribute;
 
 /// The most bytes of items in a schedule's input: a quarter of the payload that EventBridge Scheduler admits (256 KB,
 /// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>), since the template carries them too.

@@ -5,7 +5,7 @@ mod file;
 mod inline;
 
 use crate::component::Kind;
-use crate::values::Attribute;
+use crate::model::values::Attribute;
 
 /// The kinds of sources.
 pub const KINDS: &[Kind] = &[Kind::of::<dynamodb::Dynamodb>(), Kind::of::<file::File>(), Kind::of::<inline::Inline>()];
@@ -28,9 +28,9 @@ fn unfit(path: &str) -> Option<(String, String)> {
 }
 
 /// The count of items that a cursor of a source in memory or in a file stands for.
-fn offset(cursor: &str) -> Result<usize, crate::error::Error> {
+fn offset(cursor: &str) -> Result<usize, crate::model::error::Error> {
     cursor.parse().map_err(|_| {
         let words = "where the run stood in this source was written by other code: the next run begins anew";
-        crate::error::Error::permanent("cursor_unreadable", words)
+        crate::model::error::Error::permanent("cursor_unreadable", words)
     })
 }

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage};
 use crate::condition::Condition;
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::record::Record;
+use crate::model::error::Error;
+use crate::model::record::Record;
 
 /// Lets go on what meets a condition; the rest leaves the run, and is counted. What failed before goes to the sinks
 /// whatever the condition says, so that a failure never vanishes.
@@ -61,7 +61,7 @@ impl Stage for Sieve {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Finding, Item, Label};
+    use crate::model::record::{Finding, Item, Label};
 
     fn record(key: &str, label: Label, score: f64) -> Record {
         let finding = Finding { label: Some(label), score: Some(score), ..Finding::default() };

@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::headlines::judge;
-use crate::record::{Finding, Label, Record, Scores};
+use crate::engines::headlines::judge;
+use crate::model::error::Error;
+use crate::model::record::{Finding, Label, Record, Scores};
 
 /// Judges English company headlines for the company that is the item. Free, fast, and learnt from the financial press:
 /// not made for reviews or for talk. A text longer than a headline is judged sentence by sentence.
@@ -92,7 +92,7 @@ impl Stage for Model {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Item, Text};
+    use crate::model::record::{Item, Text};
 
     fn finding(item: &str, body: &str, language: Option<&str>) -> Result<Finding, String> {
         let text = Text { body: body.into(), language: language.map(Into::into), ..Text::default() };

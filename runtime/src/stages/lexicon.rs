@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::record::{Finding, Label, Record, Text};
-use crate::vader::{THRESHOLD, polarity};
+use crate::engines::vader::{THRESHOLD, polarity};
+use crate::model::error::Error;
+use crate::model::record::{Finding, Label, Record, Text};
 
 /// Judges English texts by VADER's rules. Free, fast, and made for short, plain-spoken texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -120,7 +120,8 @@ mod tests {
     #[tokio::test]
     async fn a_blank_text_is_a_failure_and_not_neutral() {
         let text = |body: &str| Text { body: body.into(), language: Some("en".into()), ..Text::default() };
-        let record = |body| Record { text: Some(text(body)), ..Record::new("r", "s", crate::record::Item::named("a")) };
+        let record =
+            |body| Record { text: Some(text(body)), ..Record::new("r", "s", crate::model::record::Item::named("a")) };
         let rules = Rules { name: "s".into() };
         let told = rules.apply(["", " \n\t\u{a0}", "\u{feff}\u{200b}", "?!"].map(record).into(), Instant::now()).await;
         let codes: Vec<_> = told.iter().map(|told| told.failure.as_ref().map(|f| f.error.code.as_str())).collect();

@@ -4,12 +4,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::record::{Record, Text};
-use crate::sentences::sentences;
-use crate::values::Within;
+use crate::model::error::Error;
+use crate::model::record::{Record, Text};
+use crate::model::values::Within;
+use crate::text::sentences::sentences;
 
 /// Makes several records of one, each with some sentences of its text and an `entry` that ends in `#1`, `#2` and so on.
 /// Sentences end where Unicode says (UAX 29).
@@ -105,7 +105,7 @@ impl Stage for Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Item;
+    use crate::model::record::Item;
 
     fn parts(text: &str, sentences: usize, most: usize) -> Vec<String> {
         Parts { name: "s".into(), sentences, most }.parts(text)

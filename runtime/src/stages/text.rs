@@ -4,11 +4,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::record::{self, Record};
-use crate::values::Language;
+use crate::model::error::Error;
+use crate::model::record::{self, Record};
+use crate::model::values::Language;
 
 /// Takes the item's own text: a column of its file, an attribute of its row.
 #[derive(Clone, Debug, Serialize, Deserialize)]

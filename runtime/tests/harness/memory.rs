@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
-use fanggen_runtime::error::Error;
-use fanggen_runtime::run::{Chunk, RunId};
-use fanggen_runtime::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
+use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::run::{Chunk, RunId};
 
 #[derive(Default)]
 pub struct Memory(Mutex<Inside>);

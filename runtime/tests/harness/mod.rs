@@ -16,12 +16,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows};
 use fanggen_runtime::component::{Binding, Opened, Pace, Role, Stage};
-use fanggen_runtime::doors::{Bucket, Document, Doors, Queue, Rows};
-use fanggen_runtime::error::Error;
-use fanggen_runtime::kinds;
-use fanggen_runtime::record::{Item, Record};
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::record::{Item, Record};
+use fanggen_runtime::model::tree::Tree;
 use serde_json::Value;
 
 /// A request that came in.
@@ -199,7 +199,7 @@ pub fn recorded(name: &str) -> Option<String> {
 
 /// Opens a stage as a function would.
 pub fn stage(kind: &str, settings: Value, pace: Option<Pace>) -> Box<dyn Stage> {
-    let kind = kinds::find(Role::Stage, kind).expect("a kind");
+    let kind = registry::find(Role::Stage, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
     let binding =
         Binding { name: "summary".into(), pace, contact: Some("me@example.com".into()), ..Binding::default() };

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use fanggen_runtime::component::services::{Bucket, Document, Doors, Outbox, Post, Queue, Rows, Secret};
+use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use fanggen_runtime::component::{Binding, Opened, Role, Sink};
-use fanggen_runtime::doors::{Bucket, Document, Doors, Outbox, Post, Queue, Rows, Secret};
-use fanggen_runtime::error::Error;
-use fanggen_runtime::kinds;
-use fanggen_runtime::run::{Chunk, RunId};
-use fanggen_runtime::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::run::{Chunk, RunId};
+use fanggen_runtime::model::tree::Tree;
 use serde_json::Value;
 
 /// What was left in a place.
@@ -35,7 +35,7 @@ pub struct Place(pub Arc<Kept>);
 impl Place {
     /// Opens a sink here as a function would.
     pub fn sink(&self, kind: &str, name: &str, settings: Value) -> Box<dyn Sink> {
-        let kind = kinds::find(Role::Sink, kind).expect("a kind");
+        let kind = registry::find(Role::Sink, kind).expect("a kind");
         let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
         let binding = Binding {
             name: name.into(),

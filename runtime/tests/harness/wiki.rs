@@ -1,7 +1,7 @@
 //! A Wikipedia that answers as a test tells it to, and the stage opened against it.
 
 use fanggen_runtime::component::{Pace, Stage};
-use fanggen_runtime::record::{Item, Record};
+use fanggen_runtime::model::record::{Item, Record};
 use serde_json::{Value, json};
 
 use super::{Asked, Reply, Server, far, records, stage};

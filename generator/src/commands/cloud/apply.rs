@@ -9,17 +9,17 @@ use super::CloudFailure;
 use super::build::compiled;
 use super::items;
 use super::open::{Cloud, placed, wait_for};
-use crate::build;
+use crate::artifact;
 use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Failure, Global, Opened, Style, pretty, print, words};
 use crate::config::mistake::Severity;
 use crate::deploy::apply::{Applied, Order, Outcome};
+use crate::deploy::change_set::Runtime;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
-use crate::deploy::fill::{Contents, Filled, Filling};
 use crate::deploy::items::files::Files;
-use crate::deploy::propose::Runtime;
-use crate::deploy::standing::Described;
+use crate::deploy::seed::{Contents, Filled, Filling};
+use crate::deploy::stack_state::Described;
 use crate::render::disk;
 
 /// Make what was rendered true in the account
@@ -218,7 +218,7 @@ pub fn order_of(
 ) -> Result<(Option<Runtime>, String), DeployError> {
     let ready = || -> Result<_, Failure> {
         let architecture = opened.pipeline(deployment.environment())?.functions.architecture;
-        let artifact = match build::artifact(&opened.root, architecture)? {
+        let artifact = match artifact::artifact(&opened.root, architecture)? {
             None if !build => return Ok(None),
             None if deployment.runtime_key(None, found).is_some() => {
                 words("no runtime was built here: the deployed one stays");

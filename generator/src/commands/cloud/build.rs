@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use crate::build::{self, BuildError, Built, OWN_BYTES, ZIP_BYTES};
+use crate::artifact::{self, BuildError, Built, OWN_BYTES, ZIP_BYTES};
 use crate::commands::{Done, Global, Opened, Style, pretty, print, words};
 use crate::config::mistake::Severity;
 use crate::config::sections::Architecture;
@@ -44,7 +44,7 @@ impl Build {
         let environment = opened.environment(self.env.as_deref())?;
         let architecture = opened.pipeline(environment)?.functions.architecture;
         let built = match &self.runtime {
-            Some(given) => build::keep(&opened.root, architecture, given)?,
+            Some(given) => artifact::keep(&opened.root, architecture, given)?,
             None => compiled(&opened, architecture, self.source.as_deref(), self.tools)?,
         };
         let Built { artifact, unpacked, changed } = &built;
@@ -71,8 +71,8 @@ pub fn compiled(
 ) -> Result<Built, BuildError> {
     let tools = tools.unwrap_or_else(|| opened.root.join(TOOLS));
     words(&format!("compiling fanggen-runtime for {} (the first time takes minutes)", architecture.word()));
-    let program = build::compile(source, &opened.root, &tools, architecture)?;
-    build::keep(&opened.root, architecture, &program.path())
+    let program = artifact::compile(source, &opened.root, &tools, architecture)?;
+    artifact::keep(&opened.root, architecture, &program.path())
 }
 
 /// The artifact in words.

@@ -7,9 +7,9 @@ use super::open::{Cloud, placed, wait_for};
 use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Failure, Global, Opened, Style, pretty, print, words};
 use crate::config::mistake::Severity;
+use crate::deploy::aws::bucket::State;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::destroy::Doomed;
-use crate::deploy::doors::bucket::State;
 use crate::deploy::error::DeployError;
 
 /// Take away everything that apply made

@@ -10,7 +10,7 @@ use super::open::{Cloud, wait_for};
 use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Ended, Failure, Global, Opened, Style, plural, pretty, print, words};
 use crate::config::mistake::Severity;
-use crate::deploy::doors::stack::Drift;
+use crate::deploy::aws::stack::Drift;
 use crate::deploy::error::DeployError;
 
 /// Seconds between two looks at a comparison that CloudFormation is making.

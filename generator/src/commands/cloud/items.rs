@@ -5,9 +5,9 @@ use fanggen_runtime::component::Store;
 use crate::commands::{Failure, Opened};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
-use crate::deploy::fill::Contents;
 use crate::deploy::items::Wanted;
 use crate::deploy::items::files::{File, Files};
+use crate::deploy::seed::Contents;
 use crate::local;
 
 /// The files that functions read, by the bucket and the key that each belongs to.

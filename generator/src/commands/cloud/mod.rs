@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::{Done, Failure, Global};
-use crate::build::BuildError;
+use crate::artifact::BuildError;
 use crate::deploy::error::DeployError;
 
 /// A command that needs AWS.

@@ -8,8 +8,8 @@ use super::terminal::Terminal;
 use crate::commands::rendered::Rendered;
 use crate::commands::{Failure, Opened, Style, words};
 use crate::deploy::audience::Interrupt;
+use crate::deploy::aws::account::{Account, Identity};
 use crate::deploy::deployment::Deployment;
-use crate::deploy::doors::account::{Account, Identity};
 use crate::deploy::error::DeployError;
 use crate::deploy::generated::Generated;
 

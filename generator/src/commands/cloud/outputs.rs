@@ -6,7 +6,7 @@ use super::open::{Cloud, wait_for};
 use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Failure, Global, pretty, print};
 use crate::config::mistake::Severity;
-use crate::deploy::standing::Described;
+use crate::deploy::stack_state::Described;
 
 /// Show the outputs of the stack: names of tables and buckets
 #[derive(Debug, Args)]

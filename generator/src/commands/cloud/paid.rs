@@ -2,12 +2,12 @@
 
 use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
-use fanggen_runtime::cloud::Cloud;
-use fanggen_runtime::doors::Doors;
+use fanggen_runtime::aws::Cloud;
+use fanggen_runtime::component::services::Doors;
 
 use crate::commands::{Failure, plural, to_person, words};
 use crate::compare::{CompareError, Given};
-use crate::deploy::doors::account::Account;
+use crate::deploy::aws::account::Account;
 
 /// Characters of a unit, and the fewest units of a text (<https://aws.amazon.com/comprehend/pricing/>, 2026-11-22).
 const UNIT: usize = 100;

@@ -11,9 +11,9 @@ use super::open::{Cloud, placed, wait_for};
 use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Ended, Failure, Global, Opened, Style, pretty, print, words};
 use crate::deploy::apply::Order;
-use crate::deploy::fill::Filling;
 use crate::deploy::items::Agenda;
-use crate::deploy::look::Look;
+use crate::deploy::preview::Look;
+use crate::deploy::seed::Filling;
 
 /// How a look is wanted.
 pub struct Wish {

@@ -8,7 +8,7 @@ use crate::commands::rendered::Rendered;
 use crate::commands::{Done, Failure, Global, Opened, Style, pretty, print};
 use crate::config::mistake::Severity;
 use crate::deploy::lock::{self, Holder};
-use crate::deploy::standing::{Described, Standing};
+use crate::deploy::stack_state::{Described, Standing};
 
 /// Show how the environments stand in the account
 #[derive(Debug, Args)]

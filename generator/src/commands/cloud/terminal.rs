@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::commands::{Style, to_person, words};
 use crate::deploy::audience::{Answer, Audience};
-use crate::deploy::changes::Changes;
+use crate::deploy::diff::Changes;
 use crate::deploy::events::Event;
 use crate::deploy::generated::Manifest;
 

@@ -1,7 +1,7 @@
 //! Whether sources, stages and sinks make a pipeline: something in, a text before it is analysed, something kept.
 
 use fanggen_runtime::component::{Role, TextFlow};
-use fanggen_runtime::tree::{Tree, Value};
+use fanggen_runtime::model::tree::{Tree, Value};
 
 use crate::config::mistake::{Mistake, nearest};
 use crate::config::pipeline::{Pipeline, SECTIONS};

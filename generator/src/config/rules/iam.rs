@@ -1,6 +1,6 @@
 //! The permissions of `[[iam.scopes]]`: what IAM itself would refuse only when the stack is made.
 
-use fanggen_runtime::tree::{Entry, Tree, Value, listed};
+use fanggen_runtime::model::tree::{Entry, Tree, Value, listed};
 
 use crate::config::mistake::{Mistake, did_you_mean};
 use crate::config::pipeline::Pipeline;

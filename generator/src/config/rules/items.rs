@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::component::{Role, Seed};
-use fanggen_runtime::items::{ATTRIBUTES, KEY_BYTES, Written, key_fault};
-use fanggen_runtime::tree::{Span, Tree, Value, listed};
-use fanggen_runtime::values::{HttpUrl, Language};
+use fanggen_runtime::model::items::{ATTRIBUTES, KEY_BYTES, Written, key_fault};
+use fanggen_runtime::model::tree::{Span, Tree, Value, listed};
+use fanggen_runtime::model::values::{HttpUrl, Language};
 
 use crate::config::mistake::{Mistake, did_you_mean};
 use crate::config::pipeline::{Component, Pipeline};

@@ -8,8 +8,8 @@ mod places;
 mod timing;
 
 use fanggen_runtime::component::{Card, Role};
-use fanggen_runtime::kinds;
-use fanggen_runtime::tree::{Tree, listed};
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::tree::{Tree, listed};
 
 use super::mistake::Mistake;
 use super::pipeline::Pipeline;
@@ -36,13 +36,13 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 
 /// The types of a role, of those that a Lambda can have, whose card fits.
 fn types(role: Role, fits: impl Fn(&Card) -> bool) -> String {
-    let known = kinds::of(role).iter().map(|kind| &kind.card);
+    let known = registry::of(role).iter().map(|kind| &kind.card);
     let names: Vec<&str> = known.filter(|card| !card.machine_only && fits(card)).map(|card| card.name).collect();
     listed(&names)
 }
 
 /// The entry at a path of names.
-fn entry<'a>(tree: &'a Tree, path: &[&str]) -> Option<&'a fanggen_runtime::tree::Entry> {
+fn entry<'a>(tree: &'a Tree, path: &[&str]) -> Option<&'a fanggen_runtime::model::tree::Entry> {
     let (last, before) = path.split_last()?;
     let mut tree = tree;
     for part in before {

@@ -1,7 +1,7 @@
 //! What belongs to others and is named by its ARN: a function reaches only what is in its own region and partition.
 
 use fanggen_runtime::component::{Scope, Store};
-use fanggen_runtime::tree::{Span, Tree, Value};
+use fanggen_runtime::model::tree::{Span, Tree, Value};
 
 use crate::config::mistake::Mistake;
 use crate::config::pipeline::{Component, Pipeline};

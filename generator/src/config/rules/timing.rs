@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanggen_runtime::tree::{Span, Tree, listed};
+use fanggen_runtime::model::tree::{Span, Tree, listed};
 
 use crate::config::mistake::Mistake;
 use crate::config::pipeline::{Component, Pipeline};

@@ -10,8 +10,8 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::items::Cells;
-use fanggen_runtime::record::Item;
+use fanggen_runtime::model::items::Cells;
+use fanggen_runtime::model::record::Item;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 

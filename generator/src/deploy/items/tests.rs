@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::items::{Columns, from_cells};
-use fanggen_runtime::record::Item;
+use fanggen_runtime::model::items::{Columns, from_cells};
+use fanggen_runtime::model::record::Item;
 use proptest::prelude::*;
 
 use super::*;

@@ -1,7 +1,7 @@
 //! The calls of all doors, each with what it is done to.
 
-use crate::deploy::doors::allow::{Call, On};
-use crate::deploy::doors::{
+use crate::deploy::aws::allow::{Call, On};
+use crate::deploy::aws::{
     account, bucket, contents, files, functions, keys, logs, queues, roles, schedules, stack, table, topics,
 };
 

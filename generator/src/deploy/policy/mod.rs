@@ -16,7 +16,7 @@ use serde::Serialize;
 use self::scopes::Place;
 pub use self::scopes::suffix;
 use self::types::{Need, TYPES, When};
-use super::doors::account::Identity;
+use super::aws::account::Identity;
 use super::generated::Manifest;
 
 /// Characters of a managed policy that are not blank

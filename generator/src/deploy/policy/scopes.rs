@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::types::When;
 use super::{Condition, Environment, Scope};
-use crate::deploy::doors::allow::On;
+use crate::deploy::aws::allow::On;
 use crate::deploy::generated::Resource;
 
 /// The role that the schedule takes; all others are taken by functions.

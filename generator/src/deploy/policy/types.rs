@@ -4,7 +4,7 @@
 //! (<https://docs.aws.amazon.com/cloudformation-cli/latest/userguide/resource-type-schema.html>,
 //! `aws cloudformation describe-type --type RESOURCE --type-name ..`).
 
-use crate::deploy::doors::allow::On;
+use crate::deploy::aws::allow::On;
 
 /// Actions on something.
 #[derive(Clone, Copy, Debug)]

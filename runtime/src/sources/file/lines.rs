@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader, Read};
 
 use super::{Form, LINE_BYTES, Row};
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// A file of lines, and the number of the last one.
 pub(super) struct Lines {

@@ -11,12 +11,12 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::component::services::{Document, Doors};
 use crate::component::{Binding, Card, Component, Given, Opened, Permission, Role, Scope, Source, Store, Unit};
-use crate::doors::{Document, Doors};
-use crate::error::Error;
-use crate::items::{self, Cells, Columns};
-use crate::record::Item;
-use crate::values::{Attribute, RelativePath, exact_key};
+use crate::model::error::Error;
+use crate::model::items::{self, Cells, Columns};
+use crate::model::record::Item;
+use crate::model::values::{Attribute, RelativePath, exact_key};
 
 /// The longest row that is read; a longer one fails alone, and memory stays flat.
 const LINE_BYTES: usize = 1024 * 1024;
@@ -237,7 +237,7 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::doors::Content;
+    use crate::component::services::Content;
 
     /// A file that somebody may change: its edition, and its text.
     struct Changing(Mutex<(&'static str, &'static str)>);

@@ -4,8 +4,8 @@ use std::io::{BufRead as _, BufReader, Cursor, Read, SeekFrom};
 
 use super::split::Splitter;
 use super::{Form, LINE_BYTES, Row};
-use crate::error::Error;
-use crate::items::Cells;
+use crate::model::error::Error;
+use crate::model::items::Cells;
 
 /// A file of records, and the names of its columns.
 pub(super) struct Sheet {
@@ -51,7 +51,7 @@ impl Sheet {
                 let path = &form.path;
                 let there = match sheet.header.as_slice() {
                     [] => "it is empty".into(),
-                    header => format!("it has {}", crate::tree::listed(header)),
+                    header => format!("it has {}", crate::model::tree::listed(header)),
                 };
                 let words = format!("`{path}` has no column `{missing}`: {there}; correct `key` or `columns`");
                 Err(Error::permanent("column_missing", words))

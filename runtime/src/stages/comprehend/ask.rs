@@ -9,10 +9,11 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::{Asked, Batch, batches};
-use crate::analysis::{Analyst, Reply, TEXT_REFUSED, THROTTLED};
-use crate::error::Error;
-use crate::fetch::{Gate, backoff};
-use crate::meter::Meter;
+use crate::component::analysis::{Analyst, Reply, TEXT_REFUSED, THROTTLED};
+use crate::component::meter::Meter;
+use crate::fetch::Gate;
+use crate::model::error::Error;
+use crate::model::retry::backoff;
 
 /// Answers that are kept at most: those about some chunks of short texts. Beyond that they are paid for again.
 const KEPT: usize = 4_096;

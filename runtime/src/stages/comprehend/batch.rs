@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use sha2::{Digest as _, Sha256};
 
 use super::questions;
-use crate::analysis::Question;
-use crate::sentences::Piece;
+use crate::component::analysis::Question;
+use crate::text::sentences::Piece;
 
 /// One question about one piece of a record's text.
 #[derive(Clone, Copy, Debug)]

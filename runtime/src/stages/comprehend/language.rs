@@ -1,9 +1,9 @@
 //! The language of a text, in Comprehend's words, and which questions it can be asked in.
 
-use crate::analysis::Question;
-use crate::error::Error;
-use crate::record::Text;
-use crate::values::primary_language;
+use crate::component::analysis::Question;
+use crate::model::error::Error;
+use crate::model::record::Text;
+use crate::model::values::primary_language;
 
 /// The languages that Comprehend reads (<https://docs.aws.amazon.com/comprehend/latest/dg/supported-languages.html>).
 const ALL: [&str; 12] = ["en", "es", "fr", "de", "it", "pt", "ar", "hi", "ja", "ko", "zh", "zh-TW"];

@@ -1,9 +1,9 @@
 //! Answers about the pieces of a text become one finding about the whole.
 
-use crate::analysis::{Question, Reply};
-use crate::error::Error;
-use crate::record::{Entity, Finding, Label, Phrase, Scores};
-use crate::sentences::Piece;
+use crate::component::analysis::{Question, Reply};
+use crate::model::error::Error;
+use crate::model::record::{Entity, Finding, Label, Phrase, Scores};
+use crate::text::sentences::Piece;
 
 /// The labels, each with its key among the scores.
 const LABELS: [(Label, &str); 4] = [

@@ -9,12 +9,12 @@ mod read;
 
 use serde::{Deserialize, Serialize};
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Permission, Quota, Role, Scope, TextFlow, Unit};
-use crate::doors::Doors;
-use crate::error::Error;
 use crate::fetch::Gate;
-use crate::run::CHUNK_ITEMS;
-use crate::values::Within;
+use crate::model::error::Error;
+use crate::model::run::CHUNK_ITEMS;
+use crate::model::values::Within;
 
 use self::ask::Asker;
 use self::questions::Questions;
@@ -118,7 +118,7 @@ impl Component for Comprehend {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::{Entry, Fault, FaultKind, Tree, Value};
+    use crate::model::tree::{Entry, Fault, FaultKind, Tree, Value};
     use std::sync::Arc;
 
     /// Settings with this list, which stands at the bytes 9 to 30 of its file.

@@ -3,7 +3,7 @@
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::analysis::Question;
+use crate::component::analysis::Question;
 
 /// What is asked: something, and nothing twice, since each question is paid for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

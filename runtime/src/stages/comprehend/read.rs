@@ -8,11 +8,11 @@ use super::ask::{Answered, Asker};
 use super::batch::Asked;
 use super::merge::{self, Merge};
 use super::{language, questions};
-use crate::analysis::{Question, Reply};
 use crate::component::Stage;
-use crate::error::Error;
-use crate::record::{Finding, Record, Text, is_blank};
-use crate::sentences::{self, Piece};
+use crate::component::analysis::{Question, Reply};
+use crate::model::error::Error;
+use crate::model::record::{Finding, Record, Text, is_blank};
+use crate::text::sentences::{self, Piece};
 
 /// The stage, ready to run.
 pub struct Reader {

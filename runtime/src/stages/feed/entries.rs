@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use sha2::{Digest as _, Sha256};
 
 use super::Parts;
-use crate::feed::{Entry, Feed};
-use crate::record::is_blank;
+use crate::model::record::is_blank;
+use crate::text::feed::{Entry, Feed};
 
 /// Bytes of an id that is taken as it is, at most. An entry becomes part of a sort key of DynamoDB, which has 1,024 bytes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>), and of what a queue is told.
@@ -105,7 +105,7 @@ fn begins(content: &str, summary: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Error;
+    use crate::model::error::Error;
 
     fn entry(id: &str, title: &str) -> Entry {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());

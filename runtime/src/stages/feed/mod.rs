@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
 use crate::fetch::{Limits, Patient};
-use crate::values::{HostPort, ItemUrl, Language, Within};
+use crate::model::error::Error;
+use crate::model::values::{HostPort, ItemUrl, Language, Within};
 
 use self::reading::Reading;
 use self::seen::Seen;

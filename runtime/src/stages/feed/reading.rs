@@ -13,12 +13,12 @@ use super::Parts;
 use super::entries::{self, Known};
 use super::seen::{Choice, Passing, Seen, called};
 use crate::component::Stage;
-use crate::error::Error;
-use crate::feed::{self, Feed};
 use crate::fetch::Patient;
-use crate::record::{Identity, Record, Text, is_blank};
-use crate::run::RunId;
-use crate::values::{ItemUrl, short};
+use crate::model::error::Error;
+use crate::model::record::{Identity, Record, Text, is_blank};
+use crate::model::run::RunId;
+use crate::model::values::{ItemUrl, short};
+use crate::text::feed::{self, Feed};
 
 /// Characters of an entry's title that are kept as such, at most. All of it is in the text: some feeds write whole posts
 /// there.

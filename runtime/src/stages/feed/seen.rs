@@ -12,10 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::entries::{Known, hash};
-use crate::error::Error;
-use crate::record::{Identity, Record};
-use crate::run::RunId;
-use crate::state::State;
+use crate::component::state::State;
+use crate::model::error::Error;
+use crate::model::record::{Identity, Record};
+use crate::model::run::RunId;
 
 /// Rows that are taken at once.
 const AT_ONCE: usize = 16;

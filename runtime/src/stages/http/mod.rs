@@ -13,12 +13,12 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
 use crate::fetch::{Limits, Patient};
-use crate::record::{Record, Text};
-use crate::values::{HostPort, ItemUrl, Language, Within};
+use crate::model::error::Error;
+use crate::model::record::{Record, Text};
+use crate::model::values::{HostPort, ItemUrl, Language, Within};
 
 use page::Page;
 

@@ -1,12 +1,12 @@
 //! What there is to read in an answer: HTML, plain text, or one place in JSON.
 
 use super::pointer;
-use crate::charset;
-use crate::error::Error;
 use crate::fetch::Answer;
-use crate::html;
-use crate::record::is_blank;
-use crate::values::{short, tag};
+use crate::model::error::Error;
+use crate::model::record::is_blank;
+use crate::model::values::{short, tag};
+use crate::text::charset;
+use crate::text::html;
 
 /// Characters of a page's title, at most.
 const TITLE: usize = 500;

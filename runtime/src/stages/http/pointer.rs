@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// What a pointer leads to.
 #[derive(Debug, PartialEq, Eq)]

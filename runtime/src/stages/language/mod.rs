@@ -6,11 +6,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
-use crate::record::{Finding, Record, is_blank};
-use crate::values::{Fraction, Language};
+use crate::model::error::Error;
+use crate::model::record::{Finding, Record, is_blank};
+use crate::model::values::{Fraction, Language};
 
 /// As many characters of a text are looked at, at most: more only take longer.
 const READ: usize = 4_000;
@@ -145,7 +145,7 @@ impl Stage for Tongues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Item, Text};
+    use crate::model::record::{Item, Text};
 
     fn stage(confidence: f64, among: &[&str], overwrite: bool) -> Box<dyn Stage> {
         let among = among.iter().map(|tag| code::of(tag).expect("a language")).collect::<Vec<_>>();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use crate::error::Error;
+use crate::model::error::Error;
 
 /// What the answers to one batch have said so far.
 #[derive(Debug, Default)]

@@ -8,9 +8,10 @@ use url::Url;
 
 use super::answer::{Pages, Refusal};
 use super::request::{self, Batch};
-use crate::error::Error;
-use crate::fetch::{Answer, Fetcher, Gate, Limits, backoff};
-use crate::values::HttpUrl;
+use crate::fetch::{Answer, Fetcher, Gate, Limits};
+use crate::model::error::Error;
+use crate::model::retry::backoff;
+use crate::model::values::HttpUrl;
 
 /// Parts of an answer at most. A batch has 20 pages, and a server that lowers the limit sends them one by one.
 const ROUNDS: usize = 30;

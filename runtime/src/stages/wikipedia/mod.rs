@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Quota, Role, Stage, TextFlow};
-use crate::doors::Doors;
-use crate::error::Error;
 use crate::fetch::{Fetcher, Gate, Limits, agent};
-use crate::record::{Record, Text};
-use crate::run::CHUNK_ITEMS;
-use crate::values::{HostPort, HttpUrl, Language, Within};
+use crate::model::error::Error;
+use crate::model::record::{Record, Text};
+use crate::model::run::CHUNK_ITEMS;
+use crate::model::values::{HostPort, HttpUrl, Language, Within};
 
 use self::answer::Pages;
 use self::ask::Asker;

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::error::Error;
-use crate::record::Record;
-use crate::values::{HttpUrl, primary_language};
+use crate::model::error::Error;
+use crate::model::record::Record;
+use crate::model::values::{HttpUrl, primary_language};
 
 /// Titles of one request: the API's limit for extracts (`exlimit`, and only with `exintro`).
 pub const TITLES: usize = 20;
@@ -155,7 +155,7 @@ pub fn page(setting: Option<&HttpUrl>, language: &str, title: &str) -> Option<St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Item;
+    use crate::model::record::Item;
 
     fn records(items: &[(&str, Option<&str>)]) -> Vec<Record> {
         let item =

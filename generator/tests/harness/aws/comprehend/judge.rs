@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::cloud::Cloud;
+use fanggen_runtime::aws::Cloud;
 use fanggen_runtime::component::{Binding, Opened, Role};
-use fanggen_runtime::kinds;
-use fanggen_runtime::record::{Item, Record, Text};
-use fanggen_runtime::tree::Tree;
+use fanggen_runtime::function::registry;
+use fanggen_runtime::model::record::{Item, Record, Text};
+use fanggen_runtime::model::tree::Tree;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -77,7 +77,7 @@ fn all(found: Vec<Found>, kind: Option<&str>, words: bool) -> Vec<Value> {
 
 /// The embedded lexicon's judgement as shares of a whole, and the strongest of them as the label: so the service has it.
 async fn sentiment(text: &str) -> (Value, Value) {
-    let kind = kinds::find(Role::Stage, "lexicon").expect("the lexicon");
+    let kind = registry::find(Role::Stage, "lexicon").expect("the lexicon");
     let settings = (kind.read)(&Tree::from_json(json!({}))).expect("settings");
     let opened = settings.open(Binding::default(), &Cloud::of(BTreeMap::new())).expect("the lexicon");
     let Opened::Stage(lexicon) = opened else { panic!("the lexicon is a stage") };

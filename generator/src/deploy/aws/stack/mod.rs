@@ -1,0 +1,231 @@
+//! The door to CloudFormation: one stack.
+
+mod drift;
+mod sets;
+
+use std::collections::BTreeMap;
+
+use aws_sdk_cloudformation::Client;
+use aws_sdk_cloudformation::types;
+use aws_smithy_types::DateTime;
+use jiff::Timestamp;
+
+use super::account::Account;
+use super::allow::{Call, On, calls};
+use super::call::CallError;
+use crate::deploy::events::Event;
+use crate::deploy::stack_state::Described;
+
+pub use drift::Drift;
+pub use sets::{Body, ChangeSet, Draft};
+
+/// Bytes of a template that go with the call; a larger one goes through S3
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
+pub const INLINE_BYTES: usize = 51_200;
+
+/// A stack, by its name.
+#[derive(Clone, Debug)]
+pub struct Stack {
+    client: Client,
+    /// Its name.
+    pub name: String,
+}
+
+/// CloudFormation knows no resource for it
+/// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>).
+const NO_STACK: On = On::Everything("DriftIsAskedForWithoutAResource");
+
+calls! {
+    "cloudformation":
+    DESCRIBE = "DescribeStacks" on On::Stack,
+    EVENTS = "DescribeStackEvents" on On::Stack,
+    FINDINGS = "DescribeEvents" on On::Stack,
+    RESOURCES = "ListStackResources" on On::Stack,
+    TEMPLATE = "GetTemplate" on On::Stack,
+    CREATE_SET = "CreateChangeSet" on On::Stack,
+    DESCRIBE_SET = "DescribeChangeSet" on On::Stack,
+    EXECUTE_SET = "ExecuteChangeSet" on On::Stack,
+    DELETE_SET = "DeleteChangeSet" on On::Stack,
+    LIST_SETS = "ListChangeSets" on On::Stack,
+    DELETE = "DeleteStack" on On::Stack,
+    PROTECT = "UpdateTerminationProtection" on On::Stack,
+    CONTINUE = "ContinueUpdateRollback" on On::Stack,
+    DETECT_DRIFT = "DetectStackDrift" on On::Stack,
+    // Not a call of ours: what the one before makes CloudFormation do.
+    DETECT_EACH = "DetectStackResourceDrift" on On::Stack,
+    DRIFT_STATUS = "DescribeStackDriftDetectionStatus" on NO_STACK,
+    DRIFTS = "DescribeStackResourceDrifts" on On::Stack,
+    // Not calls of ours: what a change set with tags needs.
+    TAG = "TagResource" on On::Stack,
+    UNTAG = "UntagResource" on On::Stack,
+}
+
+impl Stack {
+    /// The stack of this name, whether it exists or not.
+    #[must_use]
+    pub fn new(account: &Account, name: &str) -> Self {
+        Self { client: Client::new(&account.sdk), name: name.to_owned() }
+    }
+
+    /// How it stands, by name or by ARN; nothing if there is none.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn describe(&self, id: Option<&str>) -> Result<Option<Described>, CallError> {
+        let answer = self.client.describe_stacks().stack_name(id.unwrap_or(&self.name)).send().await;
+        match answer.map_err(|error| CallError::of(DESCRIBE, error)) {
+            Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next().map(described)),
+            Err(error) if error.is_absent() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The template that it was last deployed with, as it was sent.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn template(&self) -> Result<String, CallError> {
+        let call = self.client.get_template().stack_name(&self.name);
+        let call = call.template_stage(types::TemplateStage::Original);
+        let answer = call.send().await.map_err(|error| CallError::of(TEMPLATE, error))?;
+        Ok(answer.template_body.unwrap_or_default())
+    }
+
+    /// The events of its current or last operation, oldest first; those after `since`, where that is among them.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn events(&self, id: &str, since: Option<&str>) -> Result<Vec<Event>, CallError> {
+        let mut events = Vec::new();
+        let mut next: Option<String> = None;
+        'pages: loop {
+            let call = self.client.describe_stack_events().stack_name(id).set_next_token(next);
+            let answer = call.send().await.map_err(|error| CallError::of(EVENTS, error))?;
+            for event in answer.stack_events.unwrap_or_default().into_iter().map(one_event) {
+                // A rollback that is continued begins with no event of its own kind: what ended before it is older.
+                let earlier = event.ends() && events.iter().any(Event::of_stack);
+                if since == Some(event.id.as_str()) || since.is_none() && earlier {
+                    break 'pages;
+                }
+                let begins = event.begins();
+                // What happens between two pages moves the second one.
+                if !events.iter().any(|known: &Event| known.id == event.id) {
+                    events.push(event);
+                }
+                if begins {
+                    break 'pages;
+                }
+            }
+            next = answer.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        events.reverse();
+        Ok(events)
+    }
+
+    /// Whether it ever was whole: a stack that was must not be cleaned up as a failed creation.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn was_whole(&self, id: &str) -> Result<bool, CallError> {
+        let events = self.client.describe_stack_events().stack_name(id).into_paginator().items().send();
+        let all: Result<Vec<_>, _> = events.collect().await;
+        let all = all.map_err(|error| CallError::of(EVENTS, error))?;
+        let whole = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"];
+        Ok(all.into_iter().map(one_event).any(|event| event.of_stack() && whole.contains(&event.status.as_str())))
+    }
+
+    /// What is in it: logical id, type, physical id and status.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn resources(&self) -> Result<Vec<Event>, CallError> {
+        let answer = self.client.list_stack_resources().stack_name(&self.name).into_paginator().items().send();
+        let all: Result<Vec<_>, _> = answer.collect().await;
+        let all = all.map_err(|error| CallError::of(RESOURCES, error))?;
+        Ok(all
+            .into_iter()
+            .map(|resource| Event {
+                id: String::new(),
+                stack: String::new(),
+                at: resource.last_updated_timestamp.as_ref().and_then(time),
+                resource: resource.logical_resource_id.unwrap_or_default(),
+                kind: resource.resource_type.unwrap_or_default(),
+                physical: resource.physical_resource_id,
+                status: resource.resource_status.map_or_else(String::new, |status| status.as_str().to_owned()),
+                reason: resource.resource_status_reason.filter(|reason| !reason.is_empty()),
+            })
+            .collect())
+    }
+
+    /// Deletes it, by its ARN; what it could not delete the last time is kept out of it.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn delete(&self, id: &str) -> Result<(), CallError> {
+        let call = self.client.delete_stack().stack_name(id);
+        match call.send().await.map_err(|error| CallError::of(DELETE, error)) {
+            Err(error) if error.is_absent() => Ok(()),
+            other => other.map(drop),
+        }
+    }
+
+    /// Protects it from deletion, or ends that.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn protect(&self, protect: bool) -> Result<(), CallError> {
+        let call = self.client.update_termination_protection().stack_name(&self.name);
+        let call = call.enable_termination_protection(protect);
+        call.send().await.map(drop).map_err(|error| CallError::of(PROTECT, error))
+    }
+
+    /// Goes on with a rollback that failed.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn continue_rollback(&self) -> Result<(), CallError> {
+        let call = self.client.continue_update_rollback().stack_name(&self.name);
+        call.send().await.map(drop).map_err(|error| CallError::of(CONTINUE, error))
+    }
+}
+
+fn time(at: &DateTime) -> Option<Timestamp> {
+    Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).unwrap_or_default()).ok()
+}
+
+fn parameters(list: Option<Vec<types::Parameter>>) -> BTreeMap<String, String> {
+    let pairs = list.unwrap_or_default().into_iter();
+    pairs.filter_map(|one| Some((one.parameter_key?, one.parameter_value?))).collect()
+}
+
+fn described(stack: types::Stack) -> Described {
+    let outputs = stack.outputs.unwrap_or_default().into_iter();
+    let tags = stack.tags.unwrap_or_default().into_iter();
+    Described {
+        id: stack.stack_id.unwrap_or_default(),
+        status: stack.stack_status.map_or_else(String::new, |status| status.as_str().to_owned()),
+        reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
+        created: stack.creation_time.as_ref().and_then(time),
+        updated: stack.last_updated_time.as_ref().and_then(time),
+        parameters: parameters(stack.parameters),
+        outputs: outputs.filter_map(|one| Some((one.output_key?, one.output_value?))).collect(),
+        tags: tags.filter_map(|one| Some((one.key?, one.value?))).collect(),
+        protected: stack.enable_termination_protection.unwrap_or_default(),
+    }
+}
+
+fn one_event(event: types::StackEvent) -> Event {
+    Event {
+        id: event.event_id.unwrap_or_default(),
+        stack: event.stack_id.unwrap_or_default(),
+        at: event.timestamp.as_ref().and_then(time),
+        resource: event.logical_resource_id.unwrap_or_default(),
+        kind: event.resource_type.unwrap_or_default(),
+        physical: event.physical_resource_id,
+        status: event.resource_status.map_or_else(String::new, |status| status.as_str().to_owned()),
+        reason: event.resource_status_reason.filter(|reason| !reason.is_empty()),
+    }
+}

@@ -1,0 +1,140 @@
+//! Tables of rows: results are put into them, items are scanned from them.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use sha2::{Digest as _, Sha256};
+
+use super::batch::Batches;
+use super::call::failed;
+use super::cells::{self, Attributes};
+use crate::component::services::{Found, Row, Rows, Scan, Scanned};
+use crate::model::error::Error;
+use crate::model::items::{self, Columns, key_fault};
+use crate::model::record::Item;
+
+/// Rows that a producer holds at most, of all segments together: some megabytes.
+const PAGE: u64 = 4_000;
+
+/// A table, by name or ARN.
+pub struct Table(pub Batches);
+
+#[async_trait]
+impl Rows for Table {
+    async fn put(&self, rows: Vec<Row>) -> Result<String, Error> {
+        self.0.write(rows.into_iter().map(cells::row).collect()).await?;
+        Ok(self.0.table.clone())
+    }
+
+    async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
+        const ACTION: &str = "dynamodb:Scan";
+        let table = self.0.table.as_str();
+        // A page of DynamoDB's is a mebibyte, which short rows fill by the hundred thousand.
+        let rows = i32::try_from(PAGE / scan.segments.max(1)).unwrap_or(1).max(100);
+        let mut call = self.0.client.scan().table_name(table).limit(rows);
+        if scan.segments > 1 {
+            let part = |number: u64| i32::try_from(number).unwrap_or(i32::MAX);
+            call = call.segment(part(scan.segment)).total_segments(part(scan.segments));
+        }
+        if let Some(after) = scan.after {
+            let unreadable =
+                || Error::permanent("cursor_unreadable", format!("`{after}` is not a place in the table `{table}`"));
+            call = call.set_exclusive_start_key(Some(cells::placed(after).ok_or_else(unreadable)?));
+        }
+        let page = projected(call, &scan).send().await.map_err(|error| failed(ACTION, table, error))?;
+        let last = page.last_evaluated_key.filter(|key| !key.is_empty());
+        // What the table's key is made of shows where a page ends; a table of one page has the one that the source names.
+        let names: Vec<String> = match &last {
+            Some(key) => key.keys().cloned().collect(),
+            None => scan
+                .after
+                .and_then(cells::placed)
+                .map_or_else(|| vec![scan.key.to_owned()], |key| key.into_keys().collect()),
+        };
+        let start = scan.after.unwrap_or_default();
+        let items = page.items.unwrap_or_default().into_iter().map(|row| found(row, scan.key, &names, start)).collect();
+        Ok(Scanned { items, after: last.as_ref().and_then(cells::place) })
+    }
+}
+
+/// Only the attributes that are needed, where they are known. Names go apart: any word may be one of DynamoDB's own.
+fn projected(call: ScanFluentBuilder, scan: &Scan<'_>) -> ScanFluentBuilder {
+    if scan.attributes.is_empty() {
+        return call;
+    }
+    let mut names: Vec<&str> = std::iter::once(scan.key).chain(scan.attributes.iter().map(String::as_str)).collect();
+    names.sort_unstable();
+    names.dedup();
+    let names: HashMap<String, String> =
+        names.iter().enumerate().map(|(place, name)| (format!("#n{place}"), (*name).to_owned())).collect();
+    let wanted = names.keys().cloned().collect::<Vec<_>>().join(", ");
+    call.projection_expression(wanted).set_expression_attribute_names(Some(names))
+}
+
+/// The item of a row, and the place behind it: its key, whose attributes have these names. Where the source did not ask
+/// for all of them, it is the place before its page: what comes twice then is known by its name.
+fn found(row: Attributes, key: &str, names: &[String], start: &str) -> Found {
+    let own: Option<Attributes> = names.iter().map(|name| Some((name.clone(), row.get(name)?.clone()))).collect();
+    let place = own.as_ref().and_then(cells::place).unwrap_or_else(|| start.to_owned());
+    let written = match row.get(key) {
+        Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
+        _ => String::new(),
+    };
+    match items::from_json(cells::json_of(row), key, &Columns::default()) {
+        Ok(item) => Found { item, error: None, place },
+        Err(error) => Found { item: Item::named(name(&written, &place)), error: Some(error), place },
+    }
+}
+
+/// What an item is called whose row cannot be read: as the row says, or in a way that may be stored.
+fn name(written: &str, place: &str) -> String {
+    if key_fault(written).is_none() {
+        return written.to_owned();
+    }
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut name: String = written.trim().chars().take(100).map(clean).collect();
+    name.push_str(if name.is_empty() { "row " } else { " row " });
+    for byte in Sha256::digest(place).iter().take(4) {
+        let _ = write!(name, "{byte:02x}");
+    }
+    name
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(cells: &[(&str, AttributeValue)]) -> Attributes {
+        cells.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    #[test]
+    fn a_row_that_cannot_be_read_is_an_item_all_the_same() {
+        let names = ["name".to_owned()];
+        let good = found(row(&[("name", cells::text("Apple")), ("text", cells::text("good"))]), "name", &names, "");
+        assert_eq!((good.item.text.as_deref(), good.error), (Some("good"), None));
+        assert_eq!(good.place, r#"{"name":{"S":"Apple"}}"#);
+        let odd = found(row(&[("name", cells::text("a\nb"))]), "name", &names, "");
+        assert_eq!(odd.error.expect("a reason").code, "key_unfit");
+        let hash = odd.item.key.strip_prefix("a\u{fffd}b row ").expect("its key, as far as it can be stored");
+        assert!(hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
+        let wrong = row(&[("name", cells::text("Apple")), ("url", AttributeValue::L(Vec::new()))]);
+        let wrong = found(wrong, "name", &names, "");
+        assert_eq!(
+            (wrong.item.key.as_str(), wrong.error.expect("a reason").code.as_str()),
+            ("Apple", "row_unreadable")
+        );
+    }
+
+    #[test]
+    fn a_place_is_the_whole_key_or_the_start_of_the_page() {
+        let names = ["name".to_owned(), "when".to_owned()];
+        let both = row(&[("name", cells::text("Apple")), ("when", cells::number(1)), ("text", cells::text("x"))]);
+        assert_eq!(found(both, "name", &names, "").place, r#"{"name":{"S":"Apple"},"when":{"N":"1"}}"#);
+        let one = row(&[("name", cells::text("Apple"))]);
+        assert_eq!(found(one, "name", &names, "the start").place, "the start");
+    }
+}

@@ -1,0 +1,231 @@
+//! The Lambda's side: the events that it is sent, and what it answers to each.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Once;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+use crate::component::services::Doors;
+use crate::function::{self, Running, Worked};
+use crate::function::{Function, Inlet, Intake};
+use crate::lambda::log::Log;
+use crate::lambda::redelivery::{self, Back};
+use crate::lambda::trace::Trace;
+use crate::model::error::Error;
+use crate::model::items::Written;
+use crate::model::message::Message;
+use crate::model::record::Item;
+use crate::model::run::RunId;
+
+/// What an emulator of the Scheduler leaves in the input, and the Scheduler itself never.
+const PLACE: &str = "<aws.scheduler.scheduled-time>";
+
+/// What is known of an invocation beside its event.
+pub struct Invocation {
+    /// Its id, which another attempt at the same event has too.
+    pub id: String,
+    /// When Lambda ends it.
+    pub deadline: Instant,
+    /// Its trace, where it has one.
+    pub trace: Option<Trace>,
+}
+
+/// The kind of event by which a scheduled rule of EventBridge fires
+/// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>).
+const SCHEDULED: &str = "Scheduled Event";
+
+/// What EventBridge Scheduler sends: the plan puts its scheduled time into the input.
+#[derive(Debug, Deserialize)]
+struct Firing {
+    scheduled_time: Option<String>,
+    /// A scheduled rule of EventBridge says it in its own words, as every event does that passes there.
+    time: Option<String>,
+    #[serde(rename = "detail-type")]
+    kind: Option<String>,
+    #[serde(default)]
+    given: BTreeMap<String, Given>,
+}
+
+impl Firing {
+    /// The scheduled time. When something else happened is none: an alarm does not start a run.
+    fn time(&self) -> Option<&str> {
+        let ruled = self.kind.as_deref() == Some(SCHEDULED);
+        self.scheduled_time.as_deref().or(self.time.as_deref().filter(|_| ruled))
+    }
+}
+
+/// The items of a source that travel in the schedule's input.
+#[derive(Debug, Deserialize)]
+struct Given {
+    key: String,
+    items: Vec<Written>,
+}
+
+impl Given {
+    fn items(&self) -> Result<Vec<Item>, Error> {
+        self.items.iter().map(|written| written.item(&self.key)).collect()
+    }
+}
+
+/// What an event source mapping sends.
+#[derive(Debug, Deserialize)]
+struct Delivery {
+    #[serde(rename = "Records")]
+    records: Vec<Delivered>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Delivered {
+    message_id: String,
+    #[serde(default)]
+    receipt_handle: String,
+    body: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+    /// What was said of it by whoever sent it: by us, where it was set aside and is played again.
+    #[serde(default)]
+    message_attributes: BTreeMap<String, Value>,
+}
+
+impl Delivered {
+    /// How often it has been received, this time included.
+    fn receives(&self) -> u64 {
+        self.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
+    }
+}
+
+/// A function that answers events for as long as its process lives.
+pub struct Answering<D> {
+    function: Function,
+    doors: D,
+    log: Log,
+    /// A worker stays open between events: its connections stay warm, and its pace holds from chunk to chunk.
+    worker: OnceCell<Running>,
+    /// Whether the log has the reason why it does not open.
+    told: Once,
+}
+
+impl<D: Doors> Answering<D> {
+    /// A function behind these doors; nothing is opened yet.
+    pub fn new(function: Function, doors: D) -> Self {
+        let log = Log::of(&function);
+        Self { function, doors, log, worker: OnceCell::const_new(), told: Once::new() }
+    }
+
+    /// Does what an event asks for, and answers in the form that Lambda expects.
+    ///
+    /// # Errors
+    /// What kept the whole event from being dealt with; a single message that failed is named in the answer instead.
+    pub async fn answer(&self, event: Value, invocation: &Invocation) -> Result<Value, Error> {
+        let unreadable = |error| Error::permanent("event_unreadable", format!("the event is not one of ours: {error}"));
+        match &self.function.inlet {
+            Inlet::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
+            Inlet::Queue(intake) => {
+                let delivery: Delivery = serde_json::from_value(event).map_err(unreadable)?;
+                let open = || async { self.function.open(&self.doors, &BTreeMap::new()) };
+                let worker = self.worker.get_or_try_init(open).await.inspect_err(|error| {
+                    // Every event meets the same reason: the log has it once.
+                    self.told.call_once(|| self.log.error(error, None, None));
+                })?;
+                let mut failures = Vec::new();
+                for delivered in delivery.records {
+                    if !self.deliver(worker, intake, &delivered, invocation).await {
+                        failures.push(json!({ "itemIdentifier": delivered.message_id }));
+                    }
+                }
+                Ok(json!({ "batchItemFailures": failures }))
+            }
+        }
+    }
+
+    /// Produces the run of a firing.
+    async fn fire(&self, firing: Firing, invocation: &Invocation) -> Result<Value, Error> {
+        let unsaid =
+            || Error::permanent("event_unreadable", "the event is not one of ours: missing field `scheduled_time`");
+        let time = firing.time().ok_or_else(unsaid)?;
+        let run = if time == PLACE {
+            self.log.warn("run_unnamed", "the schedule did not say its time, as an emulator does: the clock says it");
+            RunId::at(Timestamp::now())
+        } else {
+            RunId::scheduled(time)?
+        };
+        // The sources of every run start from their beginning.
+        let items = |(source, given): (String, Given)| Ok((source, given.items()?));
+        let given = firing.given.into_iter().map(items).collect::<Result<_, Error>>()?;
+        let mut producer = self.function.open(&self.doors, &given)?;
+        // Another attempt at an event has its id, and so has the same event that Lambda delivers twice: each is an owner of
+        // its own, and the later one waits until the lease of the other is over.
+        let owner = format!("{}#{:016x}", invocation.id, RandomState::new().hash_one(&invocation.id));
+        match producer.produce(&run, &owner, invocation.deadline).await {
+            Ok(produced) => {
+                self.log.produced(&run, &produced, producer.sent, self.doors.meter().read());
+                Ok(json!(produced))
+            }
+            Err(error) => {
+                self.log.broke_off(&run, &error, producer.sent, self.doors.meter().read());
+                Err(error)
+            }
+        }
+    }
+
+    /// Works on one message, and says whether it is dealt with. Where it is to come again, the log has every reason.
+    async fn deliver(&self, worker: &Running, own: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
+        let receives = delivered.receives();
+        let timeout = invocation.deadline.saturating_duration_since(Instant::now());
+        let back = Back { doors: &self.doors, intake: own };
+        let message = match Message::read(&delivered.body) {
+            Ok(message) => message,
+            Err(error) => {
+                self.log.error(&error, None, Some(&delivered.message_id));
+                return match back.set_aside(&delivered.body, &error).await {
+                    Ok(set) => set,
+                    Err(error) => {
+                        self.log.error(&error, None, Some(&delivered.message_id));
+                        false
+                    }
+                };
+            }
+        };
+        let chunk = message.chunk.clone();
+        let delivery = function::Delivery {
+            deadline: invocation.deadline,
+            last: own.receives.is_some_and(|most| receives + 1 >= most),
+            again: receives > 1 || delivered.message_attributes.contains_key("reason"),
+        };
+        let worked: Worked = worker.work(message, delivery).await;
+        for failure in &worked.failures {
+            self.log.error(&failure.error, Some(&chunk), Some(&delivered.message_id));
+        }
+        if let Some(error) = &worked.forgotten {
+            let words = format!("findings could not be remembered, and will be paid for again: {}", error.message);
+            self.log.warn(&error.code, &words);
+        }
+        if let Some(trace) = &invocation.trace {
+            trace.tell(&worked.spans);
+        }
+        self.log.worked(&chunk, &worked, self.doors.meter().read());
+        if worked.failures.is_empty() {
+            return true;
+        }
+        // It would come no more: it goes where it can be played again from, with its reason, and not without a word.
+        if let Some(failure) = worked.failures.first().filter(|_| own.receives.is_some_and(|most| receives >= most)) {
+            match back.set_aside(&delivered.body, &failure.error).await {
+                Ok(true) => return true,
+                Ok(false) => {}
+                Err(error) => self.log.error(&error, Some(&chunk), Some(&delivered.message_id)),
+            }
+        }
+        let wait = redelivery::wait(worked.wait, receives, timeout);
+        if let Err(error) = back.hand_back(&delivered.receipt_handle, wait).await {
+            // The queue's own visibility timeout brings it back, only later.
+            self.log.error(&error, Some(&chunk), Some(&delivered.message_id));
+        }
+        false
+    }
+}

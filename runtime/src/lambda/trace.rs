@@ -1,0 +1,99 @@
+//! What X-Ray is told where tracing was asked for: a subsegment for each stage and sink of a chunk.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::UdpSocket;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+
+use crate::function::Span;
+
+/// The trace of one invocation.
+pub struct Trace {
+    root: String,
+    parent: String,
+    daemon: String,
+}
+
+impl Trace {
+    /// The trace that Lambda names in its header, where it is to be recorded; `daemon` is where Lambda's own X-Ray daemon
+    /// listens (`AWS_XRAY_DAEMON_ADDRESS`)
+    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
+    #[must_use]
+    pub fn of(header: Option<&str>, daemon: Option<&str>) -> Option<Self> {
+        let part = |name: &str| header?.split(';').find_map(|part| part.trim().strip_prefix(name)).map(str::to_owned);
+        (part("Sampled=")? == "1").then_some(())?;
+        Some(Self { root: part("Root=")?, parent: part("Parent=")?, daemon: daemon?.to_owned() })
+    }
+
+    /// Tells the daemon of these spans. It is a datagram each, and nobody waits for an answer: what is lost is only a
+    /// trace.
+    pub fn tell(&self, spans: &[Span]) {
+        let Ok(socket) = UdpSocket::bind("0.0.0.0:0") else { return };
+        for span in spans {
+            let body = format!("{{\"format\": \"json\", \"version\": 1}}\n{}", self.segment(span));
+            let _ = socket.send_to(body.as_bytes(), &self.daemon);
+        }
+    }
+
+    /// The document of a span
+    /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>).
+    fn segment(&self, span: &Span) -> Value {
+        let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let mut segment = json!({
+            "name": span.name, "id": format!("{:016x}", RandomState::new().hash_one(&span.name)),
+            "trace_id": self.root, "parent_id": self.parent, "type": "subsegment",
+            "start_time": seconds(span.start), "end_time": seconds(span.start + span.took),
+        });
+        if span.failed {
+            segment["fault"] = json!(true);
+        }
+        segment
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const HEADER: &str = "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=1";
+
+    #[test]
+    fn only_what_is_sampled_is_told() {
+        assert!(Trace::of(Some(HEADER), Some("127.0.0.1:2000")).is_some());
+        assert!(Trace::of(Some(&HEADER.replace("=1", "=0")), Some("127.0.0.1:2000")).is_none());
+        assert!(Trace::of(Some(HEADER), None).is_none() && Trace::of(None, Some("x")).is_none());
+        assert!(Trace::of(Some("Sampled=1"), Some("127.0.0.1:2000")).is_none());
+    }
+
+    #[test]
+    fn a_stage_arrives_at_the_daemon_as_a_subsegment() {
+        let daemon = UdpSocket::bind("127.0.0.1:0").expect("a port");
+        daemon.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
+        let address = daemon.local_addr().expect("an address").to_string();
+        let span = Span {
+            name: "sentiment".into(),
+            start: UNIX_EPOCH + Duration::from_secs(10),
+            took: Duration::from_millis(250),
+            failed: true,
+        };
+        Trace::of(Some(HEADER), Some(&address)).expect("a trace").tell(&[span]);
+        let mut body = [0; 1024];
+        let length = daemon.recv(&mut body).expect("a datagram");
+        let body = std::str::from_utf8(&body[..length]).expect("UTF-8");
+        let (head, segment) = body.split_once('\n').expect("two lines");
+        assert_eq!(head, r#"{"format": "json", "version": 1}"#);
+        let mut segment: Value = serde_json::from_str(segment).expect("JSON");
+        let id = segment["id"].take();
+        assert_eq!(id.as_str().map(str::len), Some(16));
+        assert_eq!(
+            segment,
+            json!({
+                "name": "sentiment", "id": null, "trace_id": "1-5bef4de7-ad49b0e87f6ef6c87fc2e700",
+                "parent_id": "9a9197af755a6419", "type": "subsegment", "start_time": 10.0, "end_time": 10.25,
+                "fault": true,
+            })
+        );
+    }
+}
