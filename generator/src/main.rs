@@ -1,7 +1,7 @@
-//! The `fanggen` command: arguments to commands.
+//! The `fanggen` command line.
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fanggen::commands::Cli::of_process().execute()
+    fanggen::commands::Cli::from_process().execute()
 }

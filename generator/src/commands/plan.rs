@@ -1,27 +1,50 @@
 //! `fanggen plan`: what an apply would change; or, offline, all resources of an environment.
 
-use clap::Args;
+#[cfg(feature = "aws")]
+use std::collections::BTreeMap;
 
-use super::{Done, Global, pretty, print};
+use clap::Args;
+#[cfg(feature = "aws")]
+use serde_json::json;
+
+use super::args::GlobalArgs;
+#[cfg(feature = "aws")]
+use super::aws_session::{AwsSession, with_location};
+#[cfg(feature = "aws")]
+use super::block_on::block_on;
+use super::error::{CommandError, CommandResult};
+use super::output::{print, to_json};
+#[cfg(feature = "aws")]
+use super::output::{Style, message};
+use super::pipeline_file::PipelineFile;
+#[cfg(feature = "aws")]
+use super::{apply, desired_items, rendered::Rendered};
 use crate::config::mistake::Severity;
+#[cfg(feature = "aws")]
+use crate::deploy::apply::Order;
+#[cfg(feature = "aws")]
+use crate::deploy::items::Agenda;
+#[cfg(feature = "aws")]
+use crate::deploy::preview::Look;
+#[cfg(feature = "aws")]
+use crate::deploy::seed::Filling;
 
 /// Show what apply would change
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  fanggen plan --env prod              what an apply would change in the account
-  fanggen plan --env prod --save       the same, kept for `fanggen apply --change-set`
-  fanggen plan --offline               all resources from the file alone, as a tree
+  fanggen plan --env prod              show what an apply would change in the account
+  fanggen plan --env prod --save       the same, and keep the change set for `fanggen apply --change-set`
+  fanggen plan --offline               show all resources as a tree, from the file alone
 
 Exit codes: 0 nothing to do, 2 changes, 1 error.")]
-pub struct PlanCommand {
+pub struct PlanArgs {
     /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
     /// Plan from the file alone, without asking AWS what is deployed
     #[arg(long)]
-    #[cfg_attr(not(feature = "aws"), arg(required = true))]
     offline: bool,
-    /// Keep the change set, to be carried out after a review
+    /// Keep the change set, to apply it after a review
     #[cfg(feature = "aws")]
     #[arg(long, conflicts_with = "offline")]
     save: bool,
@@ -31,17 +54,108 @@ pub struct PlanCommand {
     out: Option<std::path::PathBuf>,
 }
 
-impl PlanCommand {
-    pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open(Severity::Warning)?;
-        let environment = opened.environment(self.env.as_deref())?;
-        #[cfg(feature = "aws")]
+impl PlanArgs {
+    pub fn execute(self, global: &GlobalArgs) -> CommandResult {
+        let file = PipelineFile::load(global, Severity::Warning)?;
+        let environment = file.environment(self.env.as_deref())?;
         if !self.offline {
-            let wish = super::cloud::plan::Wish { save: self.save, out: self.out };
-            return super::cloud::plan::plan(&opened, environment, wish, global);
+            #[cfg(feature = "aws")]
+            return self.deployed(&file, environment, global);
+            #[cfg(not(feature = "aws"))]
+            return Err(CommandError::NeedsAws("plan".to_owned()));
         }
-        let plan = opened.plan(environment)?;
-        print(&if global.json { pretty(plan) } else { plan.to_string() });
+        let plan = file.plan(environment)?;
+        print(&if global.json { to_json(plan) } else { plan.to_string() });
         Ok(())
+    }
+}
+
+#[cfg(feature = "aws")]
+struct Planned {
+    stack: String,
+    look: Look,
+    items: BTreeMap<String, Agenda>,
+    files: Vec<String>,
+}
+
+#[cfg(feature = "aws")]
+impl PlanArgs {
+    /// Compares with what is deployed. Exit code 2 where an apply would change something.
+    fn deployed(&self, file: &PipelineFile, environment: &str, global: &GlobalArgs) -> CommandResult {
+        let rendered = Rendered::of(file, global, self.out.clone())?;
+        let stale = rendered.is_stale(environment);
+        if stale {
+            message(&format!(
+                "{}note{}: {} is stale: run `fanggen render` before an apply",
+                Style::WARNING,
+                Style::END,
+                rendered.folder.display()
+            ));
+        }
+        let Planned { stack, look, items, files } = block_on(self.compare(file, environment, &rendered, global))??;
+        let writes: usize = items.values().map(Agenda::writes).sum();
+        let changed = look.changes.is_some() || writes > 0 || !files.is_empty();
+        if global.json {
+            let (changes, set) = (&look.changes, &look.change_set);
+            print(&to_json(&json!({
+                "stack": stack, "changed": changed, "changes": changes, "change_set": set, "items": items,
+                "files": files,
+            })));
+        } else {
+            if let Some(changes) = &look.changes {
+                print(changes.text().to_string().trim_end());
+            }
+            for (table, agenda) in &items {
+                print(&format!("\nitems of table `{table}`: {agenda}"));
+            }
+            for file in &files {
+                print(&format!("\nupload `s3://{file}`"));
+            }
+        }
+        let dangers = look.changes.iter().flat_map(|changes| changes.dangers()).filter(|danger| !danger.kept);
+        let lost: Vec<String> = dangers.map(|danger| format!("--replace {}", danger.id)).collect();
+        let stops = match lost.is_empty() {
+            true => String::new(),
+            false => format!("\n  apply refuses to lose this data unless you add `{}`", lost.join(" ")),
+        };
+        match &look.change_set {
+            Some(name) => message(&format!(
+                "saved as {name}; apply exactly this change set with\n  fanggen apply --env {environment} --change-set \
+                 {name}{stops}"
+            )),
+            None if changed => {
+                if self.save {
+                    message("only items differ, and a change set holds no items: nothing was saved");
+                }
+                let render = if stale { "fanggen render && " } else { "" };
+                message(&format!("apply with `{render}fanggen apply --env {environment}`{stops}"));
+            }
+            None => message(&format!("{}nothing to do{}: stack `{stack}` is up to date", Style::SUCCESS, Style::END)),
+        }
+        if changed { Err(CommandError::Exit(2)) } else { Ok(()) }
+    }
+
+    async fn compare(
+        &self,
+        file: &PipelineFile,
+        environment: &str,
+        rendered: &Rendered,
+        global: &GlobalArgs,
+    ) -> Result<Planned, CommandError> {
+        let session = AwsSession::open(file, environment, rendered).await?;
+        let deployment = session.deployment(false, global.json)?;
+        let wanted = desired_items::rows(file, &deployment).await?;
+        let files = desired_items::files(file, &deployment)?;
+        let filling = Filling { wanted, files, ..Filling::default() };
+        let found = deployment.find().await?;
+        let (runtime, no_runtime) = apply::runtime_to_deploy(file, &deployment, found.as_ref(), self.save)?;
+        let order = Order { runtime: runtime.as_ref(), no_runtime, ..Order::default() };
+        let id = found.as_ref().map(|found| found.id.clone()).unwrap_or_default();
+        let look = deployment.look(found, &order, self.save).await;
+        let look = look.map_err(|error| with_location(error, file, environment))?;
+        let known = deployment.remembered(&id, &filling).await?;
+        let items = if known.settled { BTreeMap::new() } else { deployment.agendas(&known, &filling).await? };
+        let files = deployment.files(&id, &known, &filling);
+        Ok(Planned { stack: deployment.stack.name.clone(), look, items, files })
     }
 }

@@ -1,12 +1,15 @@
-//! `fanggen render`: the plan, written as CloudFormation, Makefile and schema, and as a workflow where one is asked for.
+//! `fanggen render`: the plan as CloudFormation templates, Makefile, schema and, on request, a CI workflow.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
 
+use super::args::GlobalArgs;
+use super::error::{CommandError, CommandResult};
+use super::output::{Style, message, plural, print, to_json};
+use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
-use super::{Done, Ended, Failure, Global, Opened, Style, plural, pretty, print, words};
 use crate::config::mistake::Severity;
 use crate::render::{Artifact, ci, disk};
 use crate::source;
@@ -14,40 +17,40 @@ use crate::source;
 /// The folder of workflows, from the root of a repository.
 const WORKFLOWS: &str = ".github/workflows";
 
-/// Write CloudFormation templates, the Makefile and the schema
+/// Write the CloudFormation templates, the Makefile and the schema
 #[derive(Debug, Args)]
 #[command(
-    after_help = "With `--ci github`, the workflow .github/workflows/<pipeline>.yml too: in the folder above the \
-pipeline's file that has a `.git`, and beside the file where there is none. What it takes of the repository's settings \
-is written at its top.
+    after_help = "With `--ci github`, also write the workflow .github/workflows/<pipeline>.yml, at the root of the \
+repository (the nearest folder above the pipeline's file that has a `.git`), or beside the file if there is none. The \
+top of the workflow lists the repository settings that it needs.
 
 Examples:
   fanggen render                write what changed below generated/
-  fanggen render --check        write nothing; fail and show what differs, for CI
-  fanggen render --ci github    also the workflow that checks, plans and applies"
+  fanggen render --check        write nothing; fail and show the differences, for CI
+  fanggen render --ci github    also write the workflow that checks, plans and applies"
 )]
-pub struct Render {
-    /// Write nothing: fail when the files on disk are stale, and show what differs
+pub struct RenderArgs {
+    /// Write nothing: fail if the files on disk are stale, and show the differences
     #[arg(long)]
     check: bool,
     /// The folder for generated files [default: `generated` beside the file]
     #[arg(short, long, value_name = "FOLDER")]
     out: Option<PathBuf>,
-    /// Also write the workflow of a continuous integration
+    /// Also write a workflow for this CI service
     #[arg(long, value_name = "NAME")]
-    ci: Option<Ci>,
+    ci: Option<CiService>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Ci {
+enum CiService {
     Github,
 }
 
-impl Render {
-    pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open(Severity::Warning)?;
-        let workflow = self.ci.map(|Ci::Github| workflow(&opened, &global.file)).transpose()?;
-        let Rendered { folder, artifacts, mut changes } = Rendered::of(&opened, global, self.out)?;
+impl RenderArgs {
+    pub fn execute(self, global: &GlobalArgs) -> CommandResult {
+        let file = PipelineFile::load(global, Severity::Warning)?;
+        let workflow = self.ci.map(|CiService::Github| workflow(&file, &global.file)).transpose()?;
+        let Rendered { folder, artifacts, mut changes } = Rendered::of(&file, global, self.out)?;
         let mut shown = folder.display().to_string();
         let mut all: Vec<String> = artifacts.iter().map(|artifact: &Artifact| artifact.path.clone()).collect();
         let mut count = artifacts.len();
@@ -64,7 +67,7 @@ impl Render {
         }
         if global.json {
             let changed: Vec<&Path> = changes.iter().map(|change| change.path.as_path()).collect();
-            print(&pretty(&json!({ "fresh": changes.is_empty(), "changed": changed, "artifacts": all })));
+            print(&to_json(&json!({ "fresh": changes.is_empty(), "changed": changed, "artifacts": all })));
         }
         for change in &changes {
             if self.check && !global.json {
@@ -72,21 +75,21 @@ impl Render {
             } else if !self.check {
                 let what = match (&change.before, &change.after) {
                     (None, _) => "new",
-                    (_, None) => "gone",
+                    (_, None) => "deleted",
                     _ => "changed",
                 };
-                words(&format!("{what:>8} {}", change.path.display()));
+                message(&format!("{what:>8} {}", change.path.display()));
             }
         }
-        let good = format!("{}fresh{}", Style::GOOD, Style::END);
+        let up_to_date = format!("{}up to date{}", Style::SUCCESS, Style::END);
         match (self.check, changes.len()) {
-            (_, 0) => words(&format!("{good}: {} in {shown}", plural(count, "file"))),
-            (false, changed) => words(&format!("{changed} of {count} files written in {shown}")),
+            (_, 0) => message(&format!("{up_to_date}: {} in {shown}", plural(count, "file"))),
+            (false, changed) => message(&format!("{changed} of {count} files written in {shown}")),
             (true, stale) => {
                 let red = format!("{}stale{}", Style::ERROR, Style::END);
-                let how = self.ci.map_or("", |Ci::Github| " --ci github");
-                words(&format!("{red}: {} in {shown}; run `fanggen render{how}`", plural(stale, "file")));
-                return Err(Ended(1).into());
+                let option = self.ci.map_or("", |CiService::Github| " --ci github");
+                message(&format!("{red}: {} in {shown}; run `fanggen render{option}`", plural(stale, "file")));
+                return Err(CommandError::Exit(1));
             }
         }
         Ok(())
@@ -94,9 +97,9 @@ impl Render {
 }
 
 /// The workflow, and the folder that it belongs to.
-fn workflow(opened: &Opened, file: &Path) -> Result<(PathBuf, Artifact), Failure> {
-    let beside = Path::new(".").join(&opened.root);
-    let fail = |error| Failure::System("the folder of the pipeline's file cannot be found", error);
+fn workflow(file: &PipelineFile, path: &Path) -> Result<(PathBuf, Artifact), CommandError> {
+    let beside = Path::new(".").join(&file.root);
+    let fail = |error| CommandError::System("the folder of the pipeline's file cannot be found", error);
     let root = std::fs::canonicalize(&beside).map_err(fail)?;
     let repository = root.ancestors().find(|folder| folder.join(".git").exists()).unwrap_or(&root);
     let from = |folder: &Path| match folder.strip_prefix(repository) {
@@ -104,12 +107,12 @@ fn workflow(opened: &Opened, file: &Path) -> Result<(PathBuf, Artifact), Failure
         Ok(inside) => Some(inside.to_string_lossy().into_owned()),
         Err(_) => None,
     };
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
     let inside = from(&root).unwrap_or_else(|| ".".into());
     let source = source::above(&root).and_then(from);
     let places = ci::Places { folder: &inside, file: &name, source: source.as_deref() };
-    let artifact = ci::github(&opened.config.pipelines, &opened.plans, &places)?;
-    // In words that start with what the user knows, where it is the folder of the file.
-    let folder = if repository == root { opened.root.join(WORKFLOWS) } else { repository.join(WORKFLOWS) };
+    let artifact = ci::github(&file.config.pipelines, &file.plans, &places)?;
+    // The printed path starts with what the user typed, where the repository is the folder of the file.
+    let folder = if repository == root { file.root.join(WORKFLOWS) } else { repository.join(WORKFLOWS) };
     Ok((folder, artifact))
 }

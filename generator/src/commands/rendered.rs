@@ -1,8 +1,10 @@
-//! What the file renders to, beside what is on the disk.
+//! What the pipeline's file renders to, and how it differs from the files on disk.
 
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Global, Opened};
+use super::args::GlobalArgs;
+use super::error::CommandError;
+use super::pipeline_file::PipelineFile;
 use crate::render::disk::{self, Change};
 use crate::render::{Artifact, Names, render};
 
@@ -11,39 +13,39 @@ const GENERATED: &str = "generated";
 
 /// What the file renders to.
 pub struct Rendered {
-    /// The folder that it belongs to.
+    /// The folder that it belongs in.
     pub folder: PathBuf,
-    /// All of it.
+    /// All files.
     pub artifacts: Vec<Artifact>,
-    /// What differs on the disk.
+    /// What differs on disk.
     pub changes: Vec<Change>,
 }
 
 impl Rendered {
-    /// Renders, and compares with the folder: `generated` beside the file, unless another is named.
-    pub fn of(opened: &Opened, global: &Global, out: Option<PathBuf>) -> Result<Self, Failure> {
-        let folder = out.unwrap_or_else(|| opened.root.join(GENERATED));
-        // Beside the file, the Makefile finds its way there from wherever it is called.
+    /// Renders, and compares with the folder: `generated` beside the file, unless `out` names another.
+    pub fn of(file: &PipelineFile, global: &GlobalArgs, out: Option<PathBuf>) -> Result<Self, CommandError> {
+        let folder = out.unwrap_or_else(|| file.root.join(GENERATED));
+        // In a folder beside the file, the Makefile works from any current folder.
         let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let plain = |path: &Path| path.strip_prefix(".").unwrap_or(path).to_owned();
-        let (file, shown, root) = if folder.parent().map(plain) == Some(plain(&opened.root)) {
+        let (name, shown, root) = if folder.parent().map(plain) == Some(plain(&file.root)) {
             (last(&global.file), last(&folder), Some(".."))
         } else {
             (global.file.display().to_string(), folder.display().to_string(), None)
         };
-        let artifacts = render(&opened.plans, &Names { file: &file, folder: &shown, root })?;
+        let artifacts = render(&file.plans, &Names { file: &name, folder: &shown, root })?;
         let changes = disk::changes(&folder, &artifacts)?;
         Ok(Self { folder, artifacts, changes })
     }
 
-    /// Whether what is on the disk for an environment is not what the file renders to.
+    /// Whether the files of an environment on disk differ from what the pipeline's file renders to.
     #[cfg(feature = "aws")]
     pub fn is_stale(&self, environment: &str) -> bool {
         let inside = self.folder.join(environment);
         self.changes.iter().any(|change| change.path.starts_with(&inside))
     }
 
-    /// One file of an environment.
+    /// The text of one file of an environment.
     #[cfg(feature = "aws")]
     pub fn text(&self, environment: &str, name: &str) -> &str {
         let path = format!("{environment}/{name}");

@@ -1,18 +1,21 @@
-//! `fanggen validate`: is the file good, and what is derived from it?
+//! `fanggen validate`: is the file valid, and what is derived from it?
 
 use clap::Args;
 use serde_json::json;
 
-use super::{Done, Global, Opened, Style, listed, pretty, print, words};
+use super::args::GlobalArgs;
+use super::error::CommandResult;
+use super::output::{Style, message, print, to_json};
+use super::pipeline_file::{PipelineFile, mistakes_json};
 use crate::config::mistake::Severity;
 
-/// Check the file, and print every mistake at once
+/// Check the file and report every mistake at once
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fanggen validate
-  fanggen validate --explain --env prod   every derived value of prod, with its reason and its page
-  fanggen validate --json                 mistakes for an editor or a pipeline")]
-pub struct Validate {
+  fanggen validate --explain --env prod   show every derived value of prod, its reason and the AWS page behind it
+  fanggen validate --json                 print the mistakes for an editor or a script")]
+pub struct ValidateArgs {
     /// Print every derived value with its reason
     #[arg(long)]
     explain: bool,
@@ -21,37 +24,38 @@ pub struct Validate {
     env: Option<String>,
 }
 
-impl Validate {
-    pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open(Severity::Warning)?;
+impl ValidateArgs {
+    pub fn execute(self, global: &GlobalArgs) -> CommandResult {
+        let file = PipelineFile::load(global, Severity::Warning)?;
         let environments: Vec<&str> = match &self.env {
-            Some(asked) => vec![opened.environment(Some(asked))?],
-            None => opened.config.environments.iter().map(String::as_str).collect(),
+            Some(asked) => vec![file.environment(Some(asked))?],
+            None => file.config.environments.iter().map(String::as_str).collect(),
         };
         if global.json {
-            let mut result = json!({ "valid": true, "mistakes": listed(&opened.config), "environments": environments });
+            let mistakes = mistakes_json(&file.config);
+            let mut result = json!({ "valid": true, "mistakes": mistakes, "environments": environments });
             if self.explain {
                 for environment in &environments {
-                    result["derived"][*environment] = json!(opened.plan(environment)?.reasons);
+                    result["derived"][*environment] = json!(file.plan(environment)?.reasons);
                 }
             }
-            print(&pretty(&result));
+            print(&to_json(&result));
             return Ok(());
         }
         if self.explain {
             for environment in &environments {
-                explain(&opened, environment)?;
+                explain(&file, environment)?;
             }
         }
-        words(&format!("{}good{}: {}", Style::GOOD, Style::END, describe(&opened)));
+        message(&format!("{}valid{}: {}", Style::SUCCESS, Style::END, summary(&file)));
         Ok(())
     }
 }
 
-fn explain(opened: &Opened, environment: &str) -> Result<(), super::Failure> {
+fn explain(file: &PipelineFile, environment: &str) -> CommandResult {
     let mut of = "";
     print(environment);
-    for derived in &opened.plan(environment)?.reasons.0 {
+    for derived in &file.plan(environment)?.reasons.0 {
         if derived.of != of {
             of = &derived.of;
             print(&format!("  {of}"));
@@ -65,9 +69,10 @@ fn explain(opened: &Opened, environment: &str) -> Result<(), super::Failure> {
     Ok(())
 }
 
-fn describe(opened: &Opened) -> String {
-    let names = opened.config.environments.join(", ");
-    let Some(pipeline) = opened.config.pipelines.values().next() else { return names };
+/// The pipeline in one line: its name, environments and components.
+fn summary(file: &PipelineFile) -> String {
+    let names = file.config.environments.join(", ");
+    let Some(pipeline) = file.config.pipelines.values().next() else { return names };
     let flow = [&pipeline.sources, &pipeline.stages, &pipeline.sinks]
         .map(|list| list.iter().map(|component| component.name.as_str()).collect::<Vec<_>>().join(", "));
     format!("{} for {names}: {} -> {} -> {}", pipeline.head.name, flow[0], flow[1], flow[2])

@@ -1,82 +1,82 @@
-//! Tells a person at a terminal, or a log, what a deployment does; and asks.
+//! Shows the progress of a deployment on a terminal or in a log, and asks.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use crate::commands::{Style, to_person, words};
+use super::output::{Style, ask, message, stderr_is_terminal};
 use crate::deploy::audience::{Answer, Audience};
 use crate::deploy::diff::Changes;
 use crate::deploy::events::Event;
 use crate::deploy::generated::Manifest;
 
-/// Milliseconds between two turns of what turns while a resource is being made.
-const TURN_MS: u64 = 120;
+/// Milliseconds between two frames of a spinner.
+const FRAME_MS: u64 = 120;
 
-/// The terminal, or what stands in its place.
+/// The terminal, or a log.
 pub struct Terminal {
-    /// Whether every question is answered with yes.
+    /// Whether every prompt is answered with yes.
     yes: bool,
-    /// Whether changes are part of a JSON result, and not shown.
+    /// Whether changes are part of a JSON result, and so not shown.
     json: bool,
-    /// What asked for which resource.
-    asked: BTreeMap<String, String>,
-    operation: Mutex<Option<Operation>>,
+    /// The path in the pipeline's file of each resource.
+    paths: BTreeMap<String, String>,
+    operation: Mutex<Option<ProgressBars>>,
 }
 
-/// An operation that is being followed.
-struct Operation {
+/// The bars of the operation in progress.
+struct ProgressBars {
     since: Instant,
     bars: MultiProgress,
     total: ProgressBar,
-    running: BTreeMap<String, Running>,
+    running: BTreeMap<String, RunningResource>,
 }
 
-/// A resource that is being made, changed or deleted.
-struct Running {
+/// A resource that is being created, changed or deleted.
+struct RunningResource {
     bar: ProgressBar,
-    /// When we heard of it.
-    heard: Instant,
-    /// When it began, by CloudFormation's clock.
-    began: Option<Timestamp>,
+    /// When its first event was polled.
+    seen: Instant,
+    /// When it started, by CloudFormation's clock.
+    started: Option<Timestamp>,
 }
 
-impl Running {
-    /// How long it took by CloudFormation's own clock, where it has told both times: we only hear of it at each look.
+impl RunningResource {
+    /// How long it took: by CloudFormation's clock where both events have a time, since polling adds seconds.
     fn took(&self, end: &Event) -> Duration {
-        let told = self.began.zip(end.at).and_then(|(began, ended)| ended.duration_since(began).try_into().ok());
-        told.unwrap_or_else(|| self.heard.elapsed())
+        let times = self.started.zip(end.at);
+        let exact = times.and_then(|(started, ended)| ended.duration_since(started).try_into().ok());
+        exact.unwrap_or_else(|| self.seen.elapsed())
     }
 }
 
 impl Terminal {
     /// A terminal for the resources of an environment.
     pub fn new(yes: bool, json: bool, manifest: &Manifest) -> Self {
-        let asked = manifest.resources.iter().map(|(id, resource)| (id.clone(), resource.path.clone())).collect();
-        Self { yes, json, asked, operation: Mutex::new(None) }
+        let paths = manifest.resources.iter().map(|(id, resource)| (id.clone(), resource.path.clone())).collect();
+        Self { yes, json, paths, operation: Mutex::new(None) }
     }
 
     fn line(&self, line: &str) {
         match &*self.operation.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(operation) if to_person() => drop(operation.bars.println(line)),
-            _ => words(line),
+            Some(operation) if stderr_is_terminal() => drop(operation.bars.println(line)),
+            _ => message(line),
         }
     }
 
-    /// A resource in a line: what became of it, how long it took, what asked for it.
-    fn done(&self, event: &Event, took: Duration) -> String {
+    /// A finished resource in one line: duration, status, name, type, path.
+    fn finished(&self, event: &Event, took: Duration) -> String {
         let status = event.status.to_lowercase().replace('_', " ");
-        let style = if event.failed() { Style::ERROR } else { Style::GOOD };
-        let asked = self.asked.get(&event.resource).map(|path| format!("  {path}")).unwrap_or_default();
+        let style = if event.failed() { Style::ERROR } else { Style::SUCCESS };
+        let path = self.paths.get(&event.resource).map(|path| format!("  {path}")).unwrap_or_default();
         let reason = event.reason.as_ref().filter(|_| event.failed());
         let reason = reason.map(|reason| format!("\n          {reason}")).unwrap_or_default();
         let (dim, end) = (Style::DIM, Style::END);
         format!(
-            "{:>7.1}s  {style}{status:<16}{end} {} {dim}{}{asked}{end}{reason}",
+            "{:>7.1}s  {style}{status:<16}{end} {} {dim}{}{path}{end}{reason}",
             took.as_secs_f64(),
             event.resource,
             event.kind
@@ -95,7 +95,7 @@ impl Audience for Terminal {
 
     fn show(&self, changes: &Changes) {
         if !self.json {
-            words(changes.text().to_string().trim_end());
+            message(changes.text().to_string().trim_end());
         }
     }
 
@@ -103,20 +103,15 @@ impl Audience for Terminal {
         if self.yes {
             return Answer::Yes;
         }
-        if !std::io::stdin().is_terminal() || !to_person() {
-            return Answer::Nobody;
-        }
-        let mut out = anstream::stderr();
-        let _ = write!(out, "\n{question} [y/N] ").and_then(|()| out.flush());
-        let mut line = String::new();
-        match std::io::stdin().lock().read_line(&mut line) {
-            Ok(_) if matches!(line.trim().to_lowercase().as_str(), "y" | "yes") => Answer::Yes,
-            _ => Answer::No,
+        match ask(&format!("\n{question}")) {
+            Some(true) => Answer::Yes,
+            Some(false) => Answer::No,
+            None => Answer::Nobody,
         }
     }
 
     fn begin(&self, what: &str, resources: usize) {
-        let target = if to_person() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if stderr_is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let (bar, template) = if resources > 0 {
             (ProgressBar::new(resources as u64), "{msg} {wide_bar:.dim} {pos}/{len} {elapsed}")
@@ -124,8 +119,8 @@ impl Audience for Terminal {
             (ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}")
         };
         let total = bars.add(bar.with_style(style(template)).with_message(what.to_owned()));
-        total.enable_steady_tick(Duration::from_millis(TURN_MS));
-        let operation = Operation { since: Instant::now(), bars, total, running: BTreeMap::new() };
+        total.enable_steady_tick(Duration::from_millis(FRAME_MS));
+        let operation = ProgressBars { since: Instant::now(), bars, total, running: BTreeMap::new() };
         *self.operation.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
     }
 
@@ -143,13 +138,13 @@ impl Audience for Terminal {
             }
             operation.total.inc(1);
             drop(guard);
-            self.line(&self.done(event, took));
+            self.line(&self.finished(event, took));
         } else if !operation.running.contains_key(&event.resource) {
             let bar = ProgressBar::new_spinner().with_style(style("         {spinner} {msg} {elapsed}"));
             let bar = operation.bars.insert_before(&operation.total, bar);
             bar.set_message(format!("{} {}", event.resource, event.kind));
-            bar.enable_steady_tick(Duration::from_millis(TURN_MS));
-            let running = Running { bar, heard: Instant::now(), began: event.at };
+            bar.enable_steady_tick(Duration::from_millis(FRAME_MS));
+            let running = RunningResource { bar, seen: Instant::now(), started: event.at };
             operation.running.insert(event.resource.clone(), running);
         }
     }

@@ -1,17 +1,20 @@
-//! `fanggen apply`: what was rendered, made true in the account.
+//! `fanggen apply`: deploys what was rendered.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
 
-use super::CloudFailure;
-use super::build::compiled;
-use super::items;
-use super::open::{Cloud, placed, wait_for};
+use super::args::GlobalArgs;
+use super::aws_session::{AwsSession, with_location};
+use super::block_on::block_on;
+use super::build::compile;
+use super::desired_items;
+use super::error::{CommandError, CommandResult};
+use super::output::{Style, message, print, to_json};
+use super::pipeline_file::PipelineFile;
+use super::rendered::Rendered;
 use crate::artifact;
-use crate::commands::rendered::Rendered;
-use crate::commands::{Done, Failure, Global, Opened, Style, pretty, print, words};
 use crate::config::mistake::Severity;
 use crate::deploy::apply::{Applied, Order, Outcome};
 use crate::deploy::change_set::Runtime;
@@ -22,112 +25,112 @@ use crate::deploy::seed::{Contents, Filled, Filling};
 use crate::deploy::stack_state::Described;
 use crate::render::disk;
 
-/// Make what was rendered true in the account
+/// Deploy what was rendered
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  fanggen render && fanggen apply          the default environment: shown, asked, done
-  fanggen apply --env prod --yes           without a question, as in CI
-  fanggen plan --env prod --save           now, and after a review exactly that:
+  fanggen render && fanggen apply          deploy the default environment: show the changes, ask, apply
+  fanggen apply --env prod --yes           without a prompt, for CI
+  fanggen plan --env prod --save           save a change set, and after a review apply exactly that:
   fanggen apply --env prod --change-set fanggen-saved-..
 
-Exit codes: 0 done or nothing to do, 1 stopped; the words say where it stands and which command goes on.")]
-pub struct Apply {
+Exit codes: 0 done or nothing to do, 1 stopped. The message says in which state the stack is and what to run next.")]
+pub struct ApplyArgs {
     /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
-    /// Say yes to every question
+    /// Answer yes to every prompt
     #[arg(short, long)]
     yes: bool,
-    /// Let CloudFormation not wait for resources to settle: quicker, for development
+    /// Use CloudFormation's express mode, which does not wait for resources to stabilize: faster, for development
     #[arg(long)]
     express: bool,
-    /// Come back once CloudFormation has begun; the next apply goes on from there
+    /// Return as soon as CloudFormation has started; the next apply continues from there
     #[arg(long)]
     no_wait: bool,
-    /// Leave the items alone
+    /// Do not write items
     #[arg(long, conflicts_with_all = ["prune", "only"])]
     no_items: bool,
-    /// Also delete from the table the items that left the file
+    /// Also delete from the table the items that were removed from the file
     #[arg(long)]
     prune: bool,
-    /// Start no run after the first apply
+    /// Do not start a run after the first apply
     #[arg(long)]
     no_run: bool,
     /// Render first
     #[arg(long)]
     render: bool,
-    /// Give up the data of this resource, which has to be replaced or deleted (again for more)
+    /// Allow this resource to be replaced or deleted, and its data to be lost (can be repeated)
     #[arg(long, value_name = "LOGICAL_ID")]
     replace: Vec<String>,
-    /// Carry out exactly this change set, made by `fanggen plan --save`
+    /// Apply exactly this change set, created by `fanggen plan --save`
     #[arg(long, value_name = "NAME", conflicts_with_all = ["render", "express"])]
     change_set: Option<String>,
     /// Do only one part
     #[arg(long, value_name = "PART", conflicts_with_all = ["express", "no_wait", "replace", "change_set"])]
-    only: Option<Part>,
+    only: Option<ApplyPart>,
     /// The folder for generated files [default: `generated` beside the file]
     #[arg(short, long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Part {
-    /// The bucket of artifacts of this account and region
+enum ApplyPart {
+    /// The artifact bucket of this account and region
     Bucket,
-    /// The items of the file, in a stack that is there
+    /// The items of the file, in an existing stack
     Items,
 }
 
-impl Apply {
-    pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open(Severity::Warning)?;
-        let environment = opened.environment(self.env.as_deref())?.to_owned();
-        let rendered = Rendered::of(&opened, global, self.out.clone())?;
+impl ApplyArgs {
+    pub fn execute(self, global: &GlobalArgs) -> CommandResult {
+        let file = PipelineFile::load(global, Severity::Warning)?;
+        let environment = file.environment(self.env.as_deref())?.to_owned();
+        let rendered = Rendered::of(&file, global, self.out.clone())?;
         if rendered.is_stale(&environment) {
             if !self.render {
-                return Err(Failure::Cloud(CloudFailure::Stale(rendered.folder.join(&environment))).into());
+                return Err(CommandError::Stale(rendered.folder.join(&environment)));
             }
             disk::write(&rendered.changes)?;
-            words(&format!("rendered into {}", rendered.folder.display()));
+            message(&format!("rendered into {}", rendered.folder.display()));
         }
-        let value = wait_for(self.work(&opened, &environment, &rendered, global))??;
+        let value = block_on(self.apply(&file, &environment, &rendered, global))??;
         if global.json {
-            print(&pretty(&value));
+            print(&to_json(&value));
         }
         Ok(())
     }
 
-    async fn work(
+    async fn apply(
         &self,
-        opened: &Opened,
+        file: &PipelineFile,
         environment: &str,
         rendered: &Rendered,
-        global: &Global,
-    ) -> Result<serde_json::Value, Failure> {
-        let cloud = Cloud::open(opened, environment, rendered).await?;
-        let deployment = cloud.deployment(self.yes, global.json)?;
-        if self.only == Some(Part::Bucket) {
-            return bucket(&deployment).await;
+        global: &GlobalArgs,
+    ) -> Result<serde_json::Value, CommandError> {
+        let session = AwsSession::open(file, environment, rendered).await?;
+        let deployment = session.deployment(self.yes, global.json)?;
+        if self.only == Some(ApplyPart::Bucket) {
+            return create_bucket(&deployment).await;
         }
         let filling = Filling {
-            wanted: if self.no_items { Contents::new() } else { items::wanted(opened, &deployment).await? },
-            files: if self.no_items { Files::new() } else { items::files(opened, &deployment)? },
+            wanted: if self.no_items { Contents::new() } else { desired_items::rows(file, &deployment).await? },
+            files: if self.no_items { Files::new() } else { desired_items::files(file, &deployment)? },
             prune: self.prune,
             run: !self.no_run && !self.no_items && self.only.is_none(),
             agreed: false,
         };
-        let done = self.all(&deployment, opened, &filling).await;
-        let (applied, filled) = done.map_err(|error| placed(error, opened, environment))?;
+        let done = self.all(&deployment, file, &filling).await;
+        let (applied, filled) = done.map_err(|error| with_location(error, file, environment))?;
         report(&applied, &deployment, filled.is_some());
         filled.as_ref().inspect(|filled| report_items(filled));
         Ok(json!({ "stack": applied, "items": filled }))
     }
 
-    /// The stack, the items, the first run. The lock is taken only once there is something to do.
+    /// The stack, the items, the first run. The lock is taken only if there is something to do.
     async fn all(
         &self,
         deployment: &Deployment<'_>,
-        opened: &Opened,
+        file: &PipelineFile,
         filling: &Filling,
     ) -> Result<(Applied, Option<Filled>), DeployError> {
         let found = match self.only {
@@ -135,9 +138,9 @@ impl Apply {
             None => deployment.find().await?,
         };
         let (runtime, no_runtime) = match (self.only, &self.change_set) {
-            // A saved change set has its runtime in the bucket already.
+            // The runtime of a saved change set is in the bucket already.
             (Some(_), _) | (_, Some(_)) => (None, String::new()),
-            (None, None) => order_of(opened, deployment, found.as_ref(), true)?,
+            (None, None) => runtime_to_deploy(file, deployment, found.as_ref(), true)?,
         };
         let order = Order {
             runtime: runtime.as_ref(),
@@ -160,7 +163,7 @@ impl Apply {
             let known = deployment.remembered(&stack.id, filling).await?;
             if known.settled {
                 if known.left {
-                    words("items that left the file are still in their table: `--prune` deletes them");
+                    message("items that were removed from the file are still in their table: `--prune` deletes them");
                 }
                 return Ok((applied, None));
             }
@@ -171,13 +174,13 @@ impl Apply {
         let lock = deployment.lock("apply").await?;
         let done = self.locked(deployment, &order, filling).await;
         let released = lock.release().await;
-        // The first cause comes first.
+        // A failed apply matters more than a lock that could not be released.
         let done = done?;
         released?;
         Ok(done)
     }
 
-    /// What is done under the lock, beginning with another look: somebody else may have been at work until now.
+    /// What is done under the lock. The stack is read again: another apply may have changed it in between.
     async fn locked(
         &self,
         deployment: &Deployment<'_>,
@@ -197,7 +200,7 @@ impl Apply {
             return Ok((applied, None));
         }
         if deployment.interrupt.raised() {
-            return Err(DeployError::Halfway("the stack is done, the items are not"));
+            return Err(DeployError::Halfway("the stack is deployed, the items are not written"));
         }
         let agreed = applied.outcome != Outcome::Unchanged;
         let filled = deployment.fill(&stack, known, &Filling { agreed, ..filling.clone() }).await?;
@@ -205,82 +208,82 @@ impl Apply {
     }
 }
 
-/// The runtime of this machine, or why there is none: the one that was built last, or one that is built now where
-/// nothing is deployed yet. Where something is, it stays.
+/// The runtime on this machine, or why there is none: the one that was built last; or, where `build` is set and nothing
+/// is deployed yet, one that is built now. A deployed runtime stays where none was built here.
 ///
 /// # Errors
 /// A runtime that Lambda could not run.
-pub fn order_of(
-    opened: &Opened,
+pub fn runtime_to_deploy(
+    file: &PipelineFile,
     deployment: &Deployment<'_>,
     found: Option<&Described>,
     build: bool,
 ) -> Result<(Option<Runtime>, String), DeployError> {
-    let ready = || -> Result<_, Failure> {
-        let architecture = opened.pipeline(deployment.environment())?.functions.architecture;
-        let artifact = match artifact::artifact(&opened.root, architecture)? {
+    let ready = || -> Result<_, CommandError> {
+        let architecture = file.pipeline(deployment.environment())?.functions.architecture;
+        let artifact = match artifact::artifact(&file.root, architecture)? {
             None if !build => return Ok(None),
             None if deployment.runtime_key(None, found).is_some() => {
-                words("no runtime was built here: the deployed one stays");
+                message("no runtime was built here: the deployed one stays");
                 return Ok(None);
             }
-            None => compiled(opened, architecture, None, None)?.artifact,
+            None => compile(file, architecture, None, None)?.artifact,
             Some(artifact) => artifact,
         };
         let runtime = Runtime::new(artifact.path.clone(), architecture.word(), &artifact.sha256);
-        let known = deployment.runtime_key(None, found).as_ref() == Some(&runtime.key);
-        let flaw = if known { None } else { artifact.check(architecture).err() };
+        let deployed = deployment.runtime_key(None, found).as_ref() == Some(&runtime.key);
+        let flaw = if deployed { None } else { artifact.check(architecture).err() };
         Ok(Some((runtime, flaw)))
     };
     match ready() {
-        // What lies there was meant to be deployed: the one that is deployed must not pass for it.
+        // It was built to be deployed: do not silently fall back to the deployed one.
         Ok(Some((_, Some(flaw)))) => Err(DeployError::NoRuntime(flaw.to_string())),
         Ok(runtime) => Ok((runtime.map(|(runtime, _)| runtime), String::new())),
         Err(error) => Ok((None, error.to_string())),
     }
 }
 
-async fn bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, Failure> {
+async fn create_bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, CommandError> {
     let made = deployment.ensure_bucket().await?;
     let name = &deployment.bucket.name;
-    words(&format!("{}ready{}: the bucket of artifacts `{name}`", Style::GOOD, Style::END));
+    message(&format!("{}ready{}: artifact bucket `{name}`", Style::SUCCESS, Style::END));
     Ok(json!({ "bucket": name, "made": made }))
 }
 
-/// What became of the items and the first run, in words.
+/// Reports the items and the first run.
 fn report_items(filled: &Filled) {
     for (table, agenda) in &filled.tables {
-        words(&format!("items of table `{table}`: {agenda}"));
+        message(&format!("items of table `{table}`: {agenda}"));
     }
     for file in &filled.files {
-        words(&format!("put `s3://{file}`"));
+        message(&format!("uploaded `s3://{file}`"));
     }
     if let Some(run) = &filled.run {
-        words(&format!(
-            "started a first run, {}: function `{}` has the event; what becomes of it is in the log group `/aws/lambda/{}`",
+        message(&format!(
+            "started the first run, {}, with function `{}`: follow it in the log group `/aws/lambda/{}`",
             run.scheduled_time, run.function, run.function
         ));
     }
 }
 
-/// What became of the stack, in words; `more` follows about the items.
+/// Reports the stack; `more` tells that items were written too.
 fn report(applied: &Applied, deployment: &Deployment<'_>, more: bool) {
     let name = &deployment.stack.name;
-    let (good, end) = (Style::GOOD, Style::END);
+    let (success, end) = (Style::SUCCESS, Style::END);
     match applied.outcome {
-        Outcome::Unchanged if more => words(&format!("unchanged: stack `{name}` is what was rendered")),
-        Outcome::Unchanged => words(&format!("{good}nothing to do{end}: stack `{name}` is what was rendered")),
-        Outcome::Created => words(&format!("{good}created{end}: stack `{name}`")),
-        Outcome::Updated => words(&format!("{good}updated{end}: stack `{name}`")),
-        Outcome::Started => words(&format!(
-            "started: CloudFormation is at work on stack `{name}`; `fanggen apply --env {}` follows it to its end, and does \
-             what comes after: items, the first run, protection",
+        Outcome::Unchanged if more => message(&format!("unchanged: stack `{name}` is up to date")),
+        Outcome::Unchanged => message(&format!("{success}nothing to do{end}: stack `{name}` is up to date")),
+        Outcome::Created => message(&format!("{success}created{end}: stack `{name}`")),
+        Outcome::Updated => message(&format!("{success}updated{end}: stack `{name}`")),
+        Outcome::Started => message(&format!(
+            "started: CloudFormation is deploying stack `{name}`; `fanggen apply --env {}` waits for it, then writes the \
+             items, starts the first run and sets the protection",
             deployment.environment()
         )),
     }
     if let Some(stack) = applied.stack.as_ref().filter(|_| applied.outcome != Outcome::Unchanged) {
         for (key, value) in stack.named() {
-            words(&format!("  {key:<24} {value}"));
+            message(&format!("  {key:<24} {value}"));
         }
     }
 }

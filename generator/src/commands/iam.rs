@@ -1,9 +1,12 @@
-//! `fanggen iam --deployer`: what a person or a pipeline needs to be allowed to deploy.
+//! `fanggen iam --deployer`: the IAM policy that a deployer needs.
 
 use clap::Args;
 
-use crate::commands::rendered::Rendered;
-use crate::commands::{Done, Failure, Global, pretty, print, words};
+use super::args::GlobalArgs;
+use super::error::{CommandError, CommandResult};
+use super::output::{message, print, to_json};
+use super::pipeline_file::PipelineFile;
+use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::deploy::aws::account::Identity;
 use crate::deploy::aws::bucket;
@@ -11,18 +14,18 @@ use crate::deploy::error::DeployError;
 use crate::deploy::generated::Generated;
 use crate::deploy::policy::{Environment, policies};
 
-/// Print the policy that a deployer needs
+/// Print the IAM policy that a deployer needs
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  fanggen iam --deployer                          of all environments
+  fanggen iam --deployer                          for all environments
   fanggen iam --deployer --env prod --account 123456789012
 
-Each document is small enough to be a managed policy.")]
-pub struct Iam {
-    /// The policy of whoever runs plan, apply and destroy
+Each document fits into one managed policy.")]
+pub struct IamArgs {
+    /// The policy to run plan, apply and destroy
     #[arg(long, required = true)]
     deployer: bool,
-    /// Only for this environment
+    /// Only this environment
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
     /// The account, where the file names none
@@ -35,35 +38,35 @@ fn digits(text: &str) -> Result<String, String> {
     if good { Ok(text.to_owned()) } else { Err("an account has 12 digits".into()) }
 }
 
-impl Iam {
-    pub fn execute(self, global: &Global) -> Done {
-        let opened = global.open(Severity::Error)?;
-        let rendered = Rendered::of(&opened, global, None)?;
-        let environments = opened.environments(self.env.as_deref())?;
+impl IamArgs {
+    pub fn execute(self, global: &GlobalArgs) -> CommandResult {
+        let file = PipelineFile::load(global, Severity::Error)?;
+        let rendered = Rendered::of(&file, global, None)?;
+        let environments = file.environments(self.env.as_deref())?;
         let mut ready = Vec::new();
         for environment in &environments {
             let text = |name: &str| rendered.text(environment, name);
             let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
                 .map_err(|error| DeployError::Other(format!("what was rendered cannot be read back: {error}")))?;
             let manifest = generated.manifest;
-            if let (Some(file), Some(given)) = (&manifest.account, &self.account)
-                && file != given
+            if let (Some(named), Some(given)) = (&manifest.account, &self.account)
+                && named != given
             {
-                let words = format!(
-                    "environment `{environment}` is for account {file}, as `[aws] account` says, and not for {given}\n  leave \
-                     `--account` out, or change the file"
+                let text = format!(
+                    "`[aws] account` of environment `{environment}` is {named}, and `--account` is {given}\n  leave out \
+                     `--account`, or change the file"
                 );
-                return Err(DeployError::Other(words).into());
+                return Err(DeployError::Other(text).into());
             }
             let account = manifest.account.clone().or_else(|| self.account.clone());
             let account = account.ok_or_else(|| {
-                let words = format!(
-                    "the policy names exact resources, and `[aws] account` of environment `{environment}` says no \
-                     account\n  add it to the file, or give `--account` (`aws sts get-caller-identity` says which is yours)"
+                let text = format!(
+                    "the policy names exact resources, and environment `{environment}` names no account\n  set `[aws] \
+                     account` in the file, or add `--account` (`aws sts get-caller-identity` shows yours)"
                 );
-                Failure::from(DeployError::Other(words))
+                CommandError::from(DeployError::Other(text))
             })?;
-            let boundary = opened.pipeline(environment)?.iam.permissions_boundary.as_ref().map(ToString::to_string);
+            let boundary = file.pipeline(environment)?.iam.permissions_boundary.as_ref().map(ToString::to_string);
             let partition = if manifest.region.starts_with("cn-") {
                 "aws-cn"
             } else if manifest.region.starts_with("us-gov-") {
@@ -86,12 +89,12 @@ impl Iam {
             .collect();
         let documents = policies(&all).map_err(|error| DeployError::Other(error.to_string()))?;
         if documents.len() > 1 && !global.json {
-            words(&format!(
-                "{} managed policies, since one may have 6,144 characters: attach all of them",
+            message(&format!(
+                "{} managed policies, since one is limited to 6,144 characters: attach all of them",
                 documents.len()
             ));
         }
-        print(&pretty(&documents));
+        print(&to_json(&documents));
         Ok(())
     }
 }

@@ -1,0 +1,56 @@
+//! The arguments that all commands share, and how the command line is read.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
+
+use super::{Command, help};
+
+const EXAMPLES: &str = "Examples:
+  fanggen run                       run ./pipeline.toml on this machine: no account, no network
+  fanggen validate --explain        show every derived value with its reason
+  fanggen render && fanggen apply   deploy: show the changes, ask, apply
+  fanggen destroy                   delete everything again
+
+Run `fanggen help COMMAND` for the examples of a command.";
+
+/// One pipeline.toml becomes a whole serverless sentiment pipeline on AWS, and runs on your own machine.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub(super) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// The pipeline's file
+    #[arg(short, long, global = true, value_name = "FILE", default_value = "pipeline.toml")]
+    pub(super) file: PathBuf,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", alias = "colour")]
+    pub(super) color: ColorWhen,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum ColorWhen {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Cli {
+    /// The arguments of this process. Asking for help and a usage error end the process here.
+    #[must_use]
+    pub fn from_process() -> Self {
+        let mut matches = help::grouped(Self::command()).get_matches();
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    }
+}

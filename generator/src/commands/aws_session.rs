@@ -1,0 +1,92 @@
+//! What a command that needs AWS starts with: the rendered environment, the account, and who is calling.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::error::CommandError;
+use super::output::{Style, message};
+use super::pipeline_file::PipelineFile;
+use super::rendered::Rendered;
+use super::terminal::Terminal;
+use crate::deploy::audience::Interrupt;
+use crate::deploy::aws::account::{Account, Identity};
+use crate::deploy::deployment::Deployment;
+use crate::deploy::error::DeployError;
+use crate::deploy::generated::Generated;
+
+/// One environment, and the account that it is deployed to.
+pub struct AwsSession {
+    /// What was rendered.
+    pub generated: Generated,
+    /// The SDK's configuration.
+    pub account: Account,
+    /// Who is calling.
+    pub caller: Identity,
+    interrupt: Interrupt,
+}
+
+impl AwsSession {
+    /// Loads the credentials and asks AWS whose they are.
+    ///
+    /// # Errors
+    /// Credentials that do not work.
+    pub async fn open(file: &PipelineFile, environment: &str, rendered: &Rendered) -> Result<Self, CommandError> {
+        let pipeline = file.pipeline(environment)?;
+        let text = |name: &str| rendered.text(environment, name);
+        let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
+            .map_err(|error| DeployError::Other(format!("what was rendered cannot be read back: {error}")))?;
+        // Before the first call: without a handler, Ctrl-C ends the process without a message.
+        let interrupt = handle_ctrl_c();
+        let profile = pipeline.aws.profile.as_ref().map(ToString::to_string);
+        let account = Account::open(&generated.manifest.region, profile.as_deref()).await;
+        if let Some(address) = account.stand_in() {
+            message(&format!("{}note{}: using {address} instead of AWS", Style::WARNING, Style::END));
+        }
+        let caller = account.identity().await.map_err(DeployError::from)?;
+        Ok(Self { generated, account, caller, interrupt })
+    }
+
+    /// The deployment of this environment.
+    ///
+    /// # Errors
+    /// Credentials of another account than the file names.
+    pub fn deployment(&self, yes: bool, json: bool) -> Result<Deployment<'_>, CommandError> {
+        let terminal = Arc::new(Terminal::new(yes, json, &self.generated.manifest));
+        Ok(Deployment::new(&self.account, &self.caller, &self.generated, terminal, &self.interrupt, lock_folder())?)
+    }
+}
+
+/// An interrupt that Ctrl-C raises; a second Ctrl-C ends the process at once.
+fn handle_ctrl_c() -> Interrupt {
+    let interrupt = Interrupt::default();
+    let raised = interrupt.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if raised.raised() {
+                std::process::exit(130);
+            }
+            message("interrupted: stopping at the next safe point; press Ctrl-C again to stop at once");
+            raised.raise();
+        }
+    });
+    interrupt
+}
+
+/// Where this machine's lock files are: one folder for all checkouts of a user.
+fn lock_folder() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
+    cache.unwrap_or_else(std::env::temp_dir).join("fanggen").join("locks")
+}
+
+/// Adds to a failure where in the pipeline's file its resource was asked for.
+pub fn with_location(error: DeployError, file: &PipelineFile, environment: &str) -> CommandError {
+    let mut error = error;
+    if let DeployError::Failed(failed) = &mut error
+        && let Some(path) = &failed.path
+    {
+        let place = file.config.source.place(file.config.span(environment, path).start);
+        failed.asked = Some(format!("`{path}` ({}:{})", file.config.source.path, place.line));
+    }
+    error.into()
+}

@@ -1,0 +1,65 @@
+//! What the pipeline's file wants in the stores of its sources: the rows of its tables, and the files in its buckets.
+
+use fanggen_runtime::component::Store;
+
+use super::error::CommandError;
+use super::pipeline_file::PipelineFile;
+use crate::deploy::deployment::Deployment;
+use crate::deploy::error::DeployError;
+use crate::deploy::items::Wanted;
+use crate::deploy::items::files::{File, Files};
+use crate::deploy::seed::Contents;
+use crate::local;
+
+/// The files that functions read, by bucket and key.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Files, CommandError> {
+    let mut files = Files::new();
+    let manifest = &deployment.generated.manifest;
+    for source in &file.pipeline(deployment.environment())?.sources {
+        let Some(Store::Bucket { .. }) = source.settings.store(&source.name) else { continue };
+        let is_its = |id: &str| manifest.resources.get(id).is_some_and(|resource| resource.path == source.path);
+        let Some((_, bucket)) = manifest.named("AWS::S3::Bucket", deployment.caller).find(|(id, _)| is_its(id)) else {
+            continue;
+        };
+        for (key, path) in source.settings.files() {
+            let read = File::of(&file.root.join(path.as_str())).map_err(|error| {
+                let text = format!("`{}.{key}`: the file `{path}` cannot be read: {error}", source.path);
+                DeployError::Other(text)
+            })?;
+            files.insert((bucket.clone(), path.to_string()), read);
+        }
+    }
+    Ok(files)
+}
+
+/// The rows of each table, by its physical name.
+///
+/// # Errors
+/// A file of items that cannot be read, and items that cannot be rows: all of them, before anything is changed.
+pub async fn rows(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Contents, CommandError> {
+    let mut tables = Contents::new();
+    let manifest = &deployment.generated.manifest;
+    for source in &file.pipeline(deployment.environment())?.sources {
+        let (Some(Store::Table { .. }), Some(seed)) = (source.settings.store(&source.name), source.settings.seed())
+        else {
+            continue;
+        };
+        let items = local::seeds(source, &file.root).await.map_err(CommandError::Run)?;
+        let invalid: Vec<String> = items.iter().filter_map(|(_, error)| Some(error.as_ref()?.to_string())).collect();
+        if !invalid.is_empty() {
+            let text = format!("{} of `{}` cannot be read:\n  {}", invalid.len(), source.path, invalid.join("\n  "));
+            return Err(DeployError::Other(text).into());
+        }
+        let rows = Wanted::of(seed.key, items.into_iter().map(|(item, _)| item))
+            .map_err(|error| DeployError::Other(format!("`{}`: {error}", source.path)))?;
+        let is_its = |id: &str| manifest.resources.get(id).is_some_and(|resource| resource.path == source.path);
+        let table = manifest.named("AWS::DynamoDB::Table", deployment.caller).find(|(id, _)| is_its(id));
+        if let Some((_, table)) = table {
+            tables.insert(table, rows);
+        }
+    }
+    Ok(tables)
+}

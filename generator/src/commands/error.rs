@@ -1,0 +1,122 @@
+//! Why a command fails, and with which exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::output::{Style, message, print};
+#[cfg(feature = "aws")]
+use crate::artifact::BuildError;
+use crate::compare::CompareError;
+#[cfg(feature = "aws")]
+use crate::deploy::error::DeployError;
+
+/// What a command returns: its output is printed by then.
+pub type CommandResult = Result<(), CommandError>;
+
+/// Why a command ends without success.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// The command has printed its result, which stands for this exit code.
+    #[error("exit code {0}")]
+    Exit(u8),
+    /// The mistakes of the pipeline's file, which are printed already.
+    #[error("the pipeline's file has mistakes")]
+    Mistakes,
+    /// The pipeline's file cannot be read.
+    #[error("`{}` cannot be read: {}{}", .path.display(), reason(.source), hint(.path))]
+    File { path: PathBuf, source: std::io::Error },
+    /// An unknown environment.
+    #[error("there is no environment `{found}` in `{}`; known: {known}{help}", .path.display())]
+    Environment { path: PathBuf, found: String, known: String, help: String },
+    /// Rendering failed.
+    #[error(transparent)]
+    Render(#[from] crate::render::RenderError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Disk(#[from] crate::render::disk::DiskError),
+    /// A local run failed.
+    #[error("{0}")]
+    Run(fanggen_runtime::model::error::Error),
+    /// Texts or engines cannot be compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
+    /// The artifact cannot be built.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The files on disk are not what the pipeline's file renders to.
+    #[cfg(feature = "aws")]
+    #[error(
+        "`{}` is stale: it differs from what the pipeline's file renders to, so nothing was deployed\n  run `fanggen render` \
+         and review the changes, or add `--render` (a saved change set needs the `pipeline.toml` that it was created from)",
+        .0.display()
+    )]
+    Stale(PathBuf),
+    /// A deployment stopped.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// The command needs AWS, which this build leaves out.
+    #[cfg(not(feature = "aws"))]
+    #[error(
+        "`fanggen {0}` needs AWS, and this build has no AWS support\n  install fanggen with its default features: `cargo \
+         install --path generator`{more}", more = offline(.0)
+    )]
+    NeedsAws(String),
+    /// The system refuses what a command needs.
+    #[error("{0}: {1}")]
+    System(&'static str, std::io::Error),
+}
+
+impl CommandError {
+    /// Prints the error, as JSON too where that was asked for, and gives the exit code.
+    pub fn report(&self, json: bool) -> ExitCode {
+        match self {
+            Self::Exit(code) => return ExitCode::from(*code),
+            Self::Mistakes => {}
+            declined if declined.is_declined() => message(&declined.to_string()),
+            error => {
+                if json {
+                    print(&json!({ "error": error.to_string() }).to_string());
+                }
+                message(&format!("{}error{}: {error}", Style::ERROR, Style::END));
+            }
+        }
+        ExitCode::FAILURE
+    }
+
+    /// Whether the user declined a prompt, which is no error.
+    fn is_declined(&self) -> bool {
+        match self {
+            Self::Compare(CompareError::Declined) => true,
+            #[cfg(feature = "aws")]
+            Self::Deploy(DeployError::Declined | DeployError::DeclinedItems) => true,
+            _ => false,
+        }
+    }
+}
+
+/// The system's reason, where there is something to say about a pipeline's file.
+fn reason(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".into(),
+        std::io::ErrorKind::InvalidData => "it is not UTF-8 text; save it as UTF-8 and try again".into(),
+        std::io::ErrorKind::IsADirectory => "it is a folder; name the `pipeline.toml` in it".into(),
+        _ => error.to_string(),
+    }
+}
+
+fn hint(path: &Path) -> &'static str {
+    if path == Path::new("pipeline.toml") {
+        "\n  change to the folder of a pipeline.toml, or name one with `--file FILE`"
+    } else {
+        ""
+    }
+}
+
+#[cfg(not(feature = "aws"))]
+fn offline(command: &str) -> &'static str {
+    if command == "plan" { ", or plan from the file alone with `fanggen plan --offline`" } else { "" }
+}

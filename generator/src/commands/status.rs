@@ -1,0 +1,106 @@
+//! `fanggen status`: the state of each environment in the account.
+
+use clap::Args;
+use serde::Serialize;
+
+use super::args::GlobalArgs;
+use super::aws_session::AwsSession;
+use super::block_on::block_on;
+use super::error::{CommandError, CommandResult};
+use super::output::{Style, print, to_json};
+use super::pipeline_file::PipelineFile;
+use super::rendered::Rendered;
+use crate::config::mistake::Severity;
+use crate::deploy::lock::{self, Holder};
+use crate::deploy::stack_state::{Described, Standing};
+
+/// Show the state of each environment in the account
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  fanggen status               all environments
+  fanggen status --env prod --json")]
+pub struct StatusArgs {
+    /// Only this environment
+    #[arg(short, long, value_name = "ENV")]
+    env: Option<String>,
+}
+
+/// The state of an environment.
+#[derive(Debug, Serialize)]
+struct EnvironmentStatus {
+    environment: String,
+    stack: String,
+    region: String,
+    standing: Standing,
+    /// Whether the stack is up to date.
+    current: bool,
+    described: Option<Described>,
+    /// Who holds the lock.
+    at_work: Option<Holder>,
+}
+
+impl StatusArgs {
+    pub fn execute(self, global: &GlobalArgs) -> CommandResult {
+        let file = PipelineFile::load(global, Severity::Error)?;
+        let rendered = Rendered::of(&file, global, None)?;
+        let environments = file.environments(self.env.as_deref())?;
+        let work = async {
+            let mut all = Vec::new();
+            for environment in environments {
+                all.push(status_of(&file, environment, &rendered, global).await?);
+            }
+            Ok::<Vec<EnvironmentStatus>, CommandError>(all)
+        };
+        let all = block_on(work)??;
+        if global.json {
+            print(&to_json(&all));
+        } else {
+            all.iter().for_each(|status| print(&line(status)));
+        }
+        Ok(())
+    }
+}
+
+async fn status_of(
+    file: &PipelineFile,
+    environment: String,
+    rendered: &Rendered,
+    global: &GlobalArgs,
+) -> Result<EnvironmentStatus, CommandError> {
+    let session = AwsSession::open(file, &environment, rendered).await?;
+    let deployment = session.deployment(false, global.json)?;
+    let described = deployment.find().await?;
+    let held = deployment.bucket.read(&lock::key(&deployment.stack.name)).await.unwrap_or(None);
+    let at_work = held.and_then(|object| serde_json::from_str(&object.text).ok());
+    Ok(EnvironmentStatus {
+        stack: deployment.stack.name.clone(),
+        region: session.account.region.clone(),
+        standing: described.as_ref().map_or(Standing::Absent, Described::standing),
+        current: deployment.carried(described.as_ref(), None),
+        at_work,
+        environment,
+        described,
+    })
+}
+
+fn line(environment: &EnvironmentStatus) -> String {
+    let (dim, end) = (Style::DIM, Style::END);
+    let status = match &environment.described {
+        None => "not deployed".to_owned(),
+        Some(found) if environment.current => format!("{}{}{end}, up to date", Style::SUCCESS, found.status),
+        Some(found) if environment.standing == Standing::Settled => {
+            format!("{}{}{end}, not up to date: `fanggen plan` shows the changes", Style::WARNING, found.status)
+        }
+        Some(found) => format!("{}{}{end}", Style::WARNING, found.status),
+    };
+    let found = environment.described.as_ref();
+    let since = found.and_then(|found| found.updated.or(found.created)).map(|at| format!("  {dim}since {at:.0}{end}"));
+    let reason = found.and_then(|found| found.reason.as_ref()).map(|reason| format!("\n  {reason}"));
+    let work = environment
+        .at_work
+        .as_ref()
+        .map(|holder| format!("\n  {} in progress: {} since {:.0}", holder.what, holder.who, holder.since));
+    let protected = if found.is_some_and(|found| found.protected) { "  protected" } else { "" };
+    let parts: String = [since, reason, work].into_iter().flatten().collect();
+    format!("{:<12} {:<28} {:<14} {status}{protected}{parts}", environment.environment, environment.stack, environment.region)
+}

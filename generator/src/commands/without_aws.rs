@@ -1,0 +1,48 @@
+//! The commands that need AWS, in a build that leaves it out: each says so, and how to get it.
+
+use clap::{Args, Subcommand};
+
+use super::error::CommandError;
+
+/// A command that this build cannot run; hidden from `--help`.
+#[derive(Debug, Subcommand)]
+pub enum AwsCommand {
+    #[command(hide = true)]
+    Build(AnyArgs),
+    #[command(hide = true)]
+    Apply(AnyArgs),
+    #[command(hide = true)]
+    Destroy(AnyArgs),
+    #[command(hide = true)]
+    Status(AnyArgs),
+    #[command(hide = true)]
+    Outputs(AnyArgs),
+    #[command(hide = true)]
+    Drift(AnyArgs),
+    #[command(hide = true)]
+    Iam(AnyArgs),
+}
+
+/// Whatever the command was given, so that its options are no usage error.
+#[derive(Debug, Args)]
+#[command(disable_help_flag = true)]
+pub struct AnyArgs {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, hide = true)]
+    any: Vec<String>,
+}
+
+impl AwsCommand {
+    /// What to tell the user.
+    pub fn error(&self) -> CommandError {
+        let name = match self {
+            Self::Build(_) => "build",
+            Self::Apply(_) => "apply",
+            Self::Destroy(_) => "destroy",
+            Self::Status(_) => "status",
+            Self::Outputs(_) => "outputs",
+            Self::Drift(_) => "drift",
+            Self::Iam(_) => "iam",
+        };
+        CommandError::NeedsAws(name.to_owned())
+    }
+}
