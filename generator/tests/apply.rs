@@ -101,8 +101,8 @@ fn life(deployed: &Deployed, environment: &str, items: &[(&str, Vec<BTreeMap<Str
         ] {
             let proxy = Proxy::before(emulator);
             let ran = deployed.through(&proxy.endpoint(), &of(arguments));
-            let note = format!("note: AWS is stood in for by {}\n", proxy.endpoint());
-            let said = format!("{note}nothing to do: stack `{stack}` is what was rendered\n");
+            let note = format!("note: using {} instead of AWS\n", proxy.endpoint());
+            let said = format!("{note}nothing to do: stack `{stack}` is up to date\n");
             // Before it may stand warnings of the pipeline's file.
             assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");
             assert!(ran.stderr.ends_with(&said), "{}", ran.stderr);

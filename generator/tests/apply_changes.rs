@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 
 /// What stands before everything else where AWS is none.
 fn note() -> String {
-    world().emulator.map(|it| format!("note: AWS is stood in for by {}\n", it.endpoint())).unwrap_or_default()
+    world().emulator.map(|it| format!("note: using {} instead of AWS\n", it.endpoint())).unwrap_or_default()
 }
 
 /// Stopped, with exactly these words.
@@ -135,15 +135,15 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
         ran
     };
     let ran = apply(1);
-    let started = "started a first run, 20";
+    let started = "started the first run, 20";
     let line = ran.stderr.lines().find(|line| line.starts_with(started)).unwrap_or_else(|| panic!("{}", ran.stderr));
     assert!(
-        line.ends_with(": function `started-dev-producer` has the event; what becomes of it is in the log group `/aws/lambda/started-dev-producer`"),
+        line.ends_with(": function `started-dev-producer`: follow it in the log group `/aws/lambda/started-dev-producer`"),
         "{line}"
     );
     let words = ran.stderr.to_lowercase();
     assert!(!words.contains("succe") && !words.contains("finished"), "{words}");
-    assert!(!apply(1).stderr.contains("started a first run"), "a second apply starts none");
+    assert!(!apply(1).stderr.contains("started the first run"), "a second apply starts none");
     deployed.edit("sentences = 3", "sentences = 5").render();
     assert!(apply(1).stderr.contains("updated: stack `started-dev`"));
 

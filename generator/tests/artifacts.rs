@@ -97,7 +97,7 @@ fn makes(deployed: &Deployed) {
     assert_eq!(rows(&names(&plan)["CompaniesTable"]).len(), 5);
     deployed.edit("sentences = 3", "sentences = 5");
     let said = make("deploy").stderr;
-    assert!(said.contains("updated: stack `make-dev`") && said.contains("started a first run"), "{said}");
+    assert!(said.contains("updated: stack `make-dev`") && said.contains("started the first run"), "{said}");
     let all = asked(deployed, "dev");
     assert_eq!(look(&all), wanted(&all));
     make("teardown");

@@ -130,7 +130,7 @@ fn check_sees_a_stale_workflow_and_nobody_elses_is_replaced() {
     let stale = "stale: 1 file in generated and .github/workflows; run `fanggen render --ci github`\n".to_owned();
     assert_eq!(check(), (Some(1), stale.clone()));
     good(&project.fanggen(&["render", "--ci", "github"]));
-    assert_eq!(check(), (Some(0), "fresh: 7 files in generated and .github/workflows\n".to_owned()));
+    assert_eq!(check(), (Some(0), "up to date: 7 files in generated and .github/workflows\n".to_owned()));
     let path = project.path().join(".github/workflows/fang.yml");
     fs::write(&path, project.read(".github/workflows/fang.yml") + "#\n").expect("a file");
     assert_eq!(check(), (Some(1), stale));

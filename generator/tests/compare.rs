@@ -201,7 +201,7 @@ fn a_service_that_is_paid_for_is_not_asked_without_a_yes() {
     assert_eq!((ran.code, ran.stdout.as_str()), (1, ""));
     if cfg!(feature = "aws") {
         let words =
-            "`comprehend` is paid for: 3 units for 1 text, less than $0.01 (prices of us-east-1 in November 2026)
+            "`comprehend` costs money: 3 units for 1 text, less than $0.01 (prices of us-east-1 in November 2026)
 error: nobody agreed to pay: say `--yes`, or leave `comprehend` out of `--engines`\n";
         assert_eq!(ran.stderr, words);
     } else {

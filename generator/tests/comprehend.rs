@@ -370,7 +370,7 @@ fn compare_asks_it_as_a_pipeline_does_once_somebody_agreed_to_pay() {
     let ran = project.run(&mut command);
     assert_eq!(ran.code, 0, "{ran:?}");
     let words =
-        "`comprehend` is paid for: 9 units for 3 texts, less than $0.01 (prices of us-east-1 in November 2026)\n";
+        "`comprehend` costs money: 9 units for 3 texts, less than $0.01 (prices of us-east-1 in November 2026)\n";
     assert_eq!(ran.stderr, words);
     let told = ran.json();
     assert_eq!((&told["pairs"][0]["texts"], &told["pairs"][0]["agreement"]), (&json!(3), &json!(1.0)), "{told}");

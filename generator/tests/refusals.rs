@@ -300,7 +300,7 @@ fn nothing_is_changed_without_a_yes() {
     let done = "Write them? [y/N] the stack is done; rows that were not agreed to are as they were\n";
     assert!(said.0 == 1 && said.1.ends_with(done) && rows() == before, "{said:?}");
     let said = at_a_terminal(&site, &["destroy"], "n");
-    let question = "Destroy all of it? This cannot be undone. [y/N] the stack is as it was\n";
+    let question = "Delete all of this? This cannot be undone. [y/N] the stack is as it was\n";
     assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");
     assert_eq!(site.run(&["drift"]).code, 0);
     assert_eq!(at_a_terminal(&site, &["destroy"], "YES").0, 0);
@@ -370,8 +370,7 @@ fn arguments_and_files_that_are_wrong_are_named() {
     site.deployed.project.write("pipeline.toml", &accountless);
     site.run(&["iam", "--deployer"]).is(
         1,
-        "error: the policy names exact resources, and `[aws] account` of environment `dev` says no account\n  add it to the \
-         file, or give `--account` (`aws sts get-caller-identity` says which is yours)\n",
+        "error: the policy names exact resources, and environment `dev` names no account\n  set `[aws] account` in the file, or add `--account` (`aws sts get-caller-identity` shows yours)\n",
     );
 }
 
@@ -460,7 +459,7 @@ fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it
     // As it is where a making was interrupted.
     block_on(s3.delete_object().bucket(&bucket).key("a").send()).expect("deleted");
     let said = site.run(&["apply", "--only", "bucket"]);
-    said.is(0, &format!("ready: the bucket of artifacts `{bucket}`\n"));
+    said.is(0, &format!("ready: artifact bucket `{bucket}`\n"));
     let tags = block_on(s3.get_bucket_tagging().bucket(&bucket).send()).expect("tags");
     assert_eq!(tags.tag_set()[0].key(), "fanggen:artifacts");
 }

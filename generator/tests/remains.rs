@@ -69,7 +69,7 @@ fn what_outlived_its_stack_is_taken_over_with_its_rows() {
     assert!(said.stderr.contains("! Netflix: deleted from the table, not put back\n"), "{said:?}");
     assert_eq!(rows(), left, "what somebody deleted and added is as they left it");
     let said = site.run(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
-    assert!(said.code == 0 && said.stderr.ends_with("gone: nothing is left of environment `prod`\n"), "{said:?}");
+    assert!(said.code == 0 && said.stderr.ends_with("deleted: nothing is left of environment `prod`\n"), "{said:?}");
 }
 
 #[test]

@@ -43,8 +43,8 @@ fn fresh_files_pass_the_check_and_are_not_touched() {
     let before = times(&project);
     let check = project.fanggen(&["render", "--check"]);
     assert_eq!(good(&check), "");
-    assert!(texts(&check).1.contains("fresh: 8 files in generated"), "{check:?}");
-    assert!(texts(&project.fanggen(&["render"])).1.contains("fresh: 8 files"));
+    assert!(texts(&check).1.contains("up to date: 8 files in generated"), "{check:?}");
+    assert!(texts(&project.fanggen(&["render"])).1.contains("up to date: 8 files"));
     assert_eq!(times(&project), before);
 }
 
@@ -89,7 +89,7 @@ fn files_of_an_environment_that_is_gone_go_with_it_and_those_of_others_stay() {
     assert_eq!(project.fanggen(&["render", "--check"]).status.code(), Some(1));
     assert!(generated.join("paused/plan.json").exists());
     let (_, words) = texts(&project.fanggen(&["render"]));
-    assert!(words.contains("    gone generated/paused/template.yaml\n"), "{words}");
+    assert!(words.contains(" deleted generated/paused/template.yaml\n"), "{words}");
     assert!(!generated.join("paused").exists());
     assert!(generated.join("later/plan.json").exists() && generated.join("dev/notes.md").exists());
     assert!(generated.join("notes/template.yaml").exists());
@@ -133,7 +133,7 @@ fn twenty_renders_give_the_same_bytes() {
     for _ in 0..20 {
         let again = project();
         assert_eq!(again.files(), first);
-        assert!(texts(&again.fanggen(&["render"])).1.contains("fresh: 8 files"));
+        assert!(texts(&again.fanggen(&["render"])).1.contains("up to date: 8 files"));
     }
 }
 

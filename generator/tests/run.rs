@@ -43,7 +43,7 @@ fn the_main_job_runs_offline_and_says_what_it_did() {
     let ran = project.fanggen(&["run"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stderr.contains("summary: texts of examples/fang/texts.jsonl instead of wikipedia (--live fetches)"));
-    assert!(ran.stderr.contains("5 items, 5 good, 0 failed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("5 items, 5 succeeded, 0 failed"), "{}", ran.stderr);
     for company in ["Facebook", "Apple", "Amazon", "Netflix", "Google"] {
         assert!(
             ran.stdout.lines().any(|line| line.contains(company) && line.contains("local texts")),
@@ -141,7 +141,7 @@ fn reviews_with_two_bad_ones_give_all_the_others_and_exit_1() {
             "failed: R-018 at sentiment: the lexicon knows English only, and the text is in `de` [language_unsupported]",
         ]
     );
-    assert!(ran.stderr.contains("24 items, 22 good, 2 failed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("24 items, 22 succeeded, 2 failed"), "{}", ran.stderr);
     let rows = rows(&project, ".fanggen/reviews/dev/latest/rows.jsonl");
     assert_eq!(rows.len(), 24, "what failed is kept too, with its reason");
     assert_eq!(rows.iter().filter(|row| row["label"].is_null()).count(), 2, "and no answer is invented");
@@ -225,11 +225,11 @@ fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
     let ran = project.fanggen(&["run"]);
     assert_eq!(ran.code, 1, "an entry is too short to tell its language: {ran:?}");
     assert!(
-        ran.stderr.contains("  bad  1 record goes no further\n  english  1 record goes no further\n"),
+        ran.stderr.contains("  bad  1 record dropped\n  english  1 record dropped\n"),
         "{}",
         ran.stderr
     );
-    assert!(ran.stderr.contains("2 records, 1 good, 1 failed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("2 records, 1 succeeded, 1 failed"), "{}", ran.stderr);
     let summary = project.fanggen(&["run", "--json"]).json();
     assert_eq!(summary["ended"], json!({ "bad": 1, "english": 1 }));
     assert_eq!(summary["failed"][0]["code"], "language_unknown");
@@ -372,7 +372,7 @@ fn an_item_without_a_local_text_fails_alone_and_learns_what_to_do() {
     assert!(
         ran.stderr.contains("`Apple` has no text in `examples/fang/texts.jsonl`: add one there, or fetch with --live")
     );
-    assert!(ran.stderr.contains("5 items, 1 good, 4 failed"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("5 items, 1 succeeded, 4 failed"), "{}", ran.stderr);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn where_nothing_is_a_stack_is_made_and_a_look_leaves_nothing() {
     let (said, calls) = told.run(&["plan"]);
     let items = "\nitems of table `told-none-dev-companies-182da4`: 2 new\n  + Apple\n  + Netflix\n";
     assert_eq!((said.code, said.stdout), (2, format!("{shown}{items}")));
-    assert_eq!(said.stderr, "make it so with `fanggen apply --env dev`\n");
+    assert_eq!(said.stderr, "apply with `fanggen apply --env dev`\n");
     assert_eq!(calls, looked);
     // Nobody is there to say yes.
     let nobody = "error: there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`\n";
@@ -230,8 +230,7 @@ fn what_is_left_of_a_failed_creation_is_cleaned_up_and_made_anew() {
         assert_eq!(
             said.stderr,
             format!(
-                "stack `{name}-dev` is in {state}: its first creation failed; apply cleans up, and makes it anew\nmake it \
-                 so with `fanggen apply --env dev`\n"
+                "stack `{name}-dev` is in {state}: its first creation failed; apply cleans up, and makes it anew\napply with `fanggen apply --env dev`\n"
             )
         );
         assert!(said.stdout.contains("+ table companies"), "{said:?}");
@@ -432,7 +431,7 @@ fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks
     );
     assert_eq!(calls.iter().filter(|call| *call == "DeleteStack").count(), 3);
     let (said, _) = told.run(&DESTROY);
-    assert!(said.code == 0 && said.stderr.ends_with("gone: nothing is left of environment `dev`\n"), "{said:?}");
+    assert!(said.code == 0 && said.stderr.ends_with("deleted: nothing is left of environment `dev`\n"), "{said:?}");
 }
 
 #[test]
@@ -470,7 +469,7 @@ fn no_changes_is_a_success_in_both_of_aws_sentences() {
         let told = Told::at(name, "UPDATE_ROLLBACK_COMPLETE", |story| {
             story.change_set(Outcome::fails(reason).waits(3)).change_set(Outcome::fails(reason))
         });
-        let nothing = format!("nothing to do: stack `{name}-dev` is what was rendered\n");
+        let nothing = format!("nothing to do: stack `{name}-dev` is up to date\n");
         let calls = told.says(&APPLY, 0, &nothing);
         assert_eq!(
             calls,

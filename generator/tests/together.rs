@@ -97,7 +97,7 @@ fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
     let applied = scene.inventory();
     assert_eq!(applied.iter().filter(|line| line.starts_with("row of cut-dev-companies")).count(), 30);
     let again = ended(&mut scene.elsewhere(elsewhere.path(), pipelines().before(), APPLY));
-    assert_eq!(plain(&scene, &again), "nothing to do: stack `cut-dev` is what was rendered\n");
+    assert_eq!(plain(&scene, &again), "nothing to do: stack `cut-dev` is up to date\n");
 
     // And on the same one.
     prepare(&scene, &[]);
@@ -186,7 +186,7 @@ fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named
     // What is deployed already needs nobody's leave.
     write(&holder(2));
     let done = scene.run(pipelines().before(), APPLY);
-    assert_eq!(plain(&scene, &done), "nothing to do: stack `cut-dev` is what was rendered\n");
+    assert_eq!(plain(&scene, &done), "nothing to do: stack `cut-dev` is up to date\n");
 }
 
 #[test]

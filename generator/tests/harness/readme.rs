@@ -39,7 +39,7 @@ fn steady(text: &str) -> String {
         (r"20261122T090000.000Z-[0-9a-f]{16}", "20261122T090000.000Z-5a3c0b1e7f2d9846"),
         (r"in [0-9.]+(ns|µs|ms|s)\b", "in 21.4ms"),
         (r"(?m)^ +[0-9.]+s  ((?:create|update|delete) )", "    0.1s  $1"),
-        (r"(?m)^note: AWS is stood in for by .*\n", ""),
+        (r"(?m)^note: using .* instead of AWS\n", ""),
         // What is uploaded here is no program; a release build has about this size.
         (r"uploading the runtime \([0-9.]+ MB\)", "uploading the runtime (3.6 MB)"),
     ] {

@@ -125,7 +125,7 @@ impl Site {
 /// Words without what differs from run to run: where AWS is stood in for, how long something took, names of change sets.
 pub fn steady(words: &str) -> String {
     let pattern = |text| regex_lite::Regex::new(text).expect("a pattern");
-    let words = pattern("(?m)^note: AWS is stood in for by .*\n").replace_all(words, "");
+    let words = pattern("(?m)^note: using .* instead of AWS\n").replace_all(words, "");
     let words = pattern(r"(?m)^ *\d+\.\ds  ").replace_all(&words, "");
     let words = pattern(r"fanggen-(apply|plan|saved)-[0-9a-f]{8}-[0-9a-f]+").replace_all(&words, "fanggen-$1-..");
     let words = pattern(r"(?m)^made the bucket of artifacts .*\n").replace_all(&words, "");
