@@ -265,7 +265,8 @@ fn interrupted(scene: &Scene, pipelines: &Pipelines, case: &Scenario, cut: Cut) 
         kill_process(process, Signal::INT).expect("a signal");
         // It has heard of it before the world goes on, so there is no race.
         let begin = Instant::now();
-        while !fs::read_to_string(&said).is_ok_and(|said| said.contains("interrupted: stopping at the next safe point")) {
+        while !fs::read_to_string(&said).is_ok_and(|said| said.contains("interrupted: stopping at the next safe point"))
+        {
             assert!(begin.elapsed() < LIMIT && !running.is_finished(), "{} takes notice at {cut:?}", case.name);
             thread::sleep(Duration::from_millis(5));
         }

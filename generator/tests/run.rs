@@ -224,11 +224,7 @@ fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
     let project = watched(&server, "type = \"feed\"", "");
     let ran = project.fanggen(&["run"]);
     assert_eq!(ran.code, 1, "an entry is too short to tell its language: {ran:?}");
-    assert!(
-        ran.stderr.contains("  bad  1 record dropped\n  english  1 record dropped\n"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("  bad  1 record dropped\n  english  1 record dropped\n"), "{}", ran.stderr);
     assert!(ran.stderr.contains("2 records, 1 succeeded, 1 failed"), "{}", ran.stderr);
     let summary = project.fanggen(&["run", "--json"]).json();
     assert_eq!(summary["ended"], json!({ "bad": 1, "english": 1 }));

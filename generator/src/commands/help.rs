@@ -6,10 +6,7 @@ use clap::Command;
 
 /// Every command belongs to one group; a build without AWS has fewer commands.
 const GROUPS: [(&str, &[&str]); 3] = [
-    (
-        "Deploy",
-        &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"],
-    ),
+    ("Deploy", &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
     ("Run locally", &["run", "compare"]),
     ("Permissions", &["iam"]),
 ];

@@ -13,9 +13,9 @@ use super::aws_session::{AwsSession, with_location};
 #[cfg(feature = "aws")]
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
-use super::output::{print, to_json};
 #[cfg(feature = "aws")]
 use super::output::{Style, message};
+use super::output::{print, to_json};
 use super::pipeline_file::PipelineFile;
 #[cfg(feature = "aws")]
 use super::{apply, desired_items, rendered::Rendered};

@@ -102,5 +102,8 @@ fn line(environment: &EnvironmentStatus) -> String {
         .map(|holder| format!("\n  {} in progress: {} since {:.0}", holder.what, holder.who, holder.since));
     let protected = if found.is_some_and(|found| found.protected) { "  protected" } else { "" };
     let parts: String = [since, reason, work].into_iter().flatten().collect();
-    format!("{:<12} {:<28} {:<14} {status}{protected}{parts}", environment.environment, environment.stack, environment.region)
+    format!(
+        "{:<12} {:<28} {:<14} {status}{protected}{parts}",
+        environment.environment, environment.stack, environment.region
+    )
 }
