@@ -9,6 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use fanggen::config::mistake::MistakeCode;
 use similar::TextDiff;
 
 fn folder() -> PathBuf {
@@ -70,29 +71,9 @@ fn no_snapshot_is_left_behind_by_its_case() {
 
 #[test]
 fn every_code_has_a_case() {
-    let mut codes = BTreeSet::new();
-    collect_codes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut codes);
-    assert!(codes.len() > 30, "only {codes:?}");
     let printed: String = files(&folder(), "toml").iter().map(|case| report(case)).collect();
-    let absent: Vec<_> = codes.iter().filter(|code| !printed.contains(&format!("[{code}]"))).collect();
+    let absent: Vec<_> = MistakeCode::ALL.iter().filter(|code| !printed.contains(&format!("[{code}]"))).collect();
     assert!(absent.is_empty(), "no case of tests/mistakes shows {absent:?}");
-}
-
-/// The quoted codes in the sources, such as the one of an unknown setting.
-fn collect_codes(folder: &Path, codes: &mut BTreeSet<String>) {
-    for entry in fs::read_dir(folder).expect("a folder") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            collect_codes(&path, codes);
-        } else {
-            let text = fs::read_to_string(&path).expect("a source");
-            let quoted = text.split('"').filter(|word| {
-                let digits = word.strip_prefix(['E', 'W']).unwrap_or_default();
-                digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit())
-            });
-            codes.extend(quoted.map(str::to_owned));
-        }
-    }
 }
 
 #[test]

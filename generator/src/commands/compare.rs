@@ -14,7 +14,7 @@ use super::error::{CommandError, CommandResult};
 use super::output::{print, stderr_is_terminal, to_json};
 #[cfg(not(feature = "aws"))]
 use crate::compare::CompareError;
-use crate::compare::{self, Engine, Given, Shut};
+use crate::compare::{self, Engine, Sample, NoServices};
 
 /// Compare sentiment engines on your own texts
 #[derive(Debug, Args)]
@@ -74,18 +74,18 @@ impl CompareArgs {
 
     /// The services that the engines need; paid ones only with the user's consent.
     #[cfg(feature = "aws")]
-    fn services(&self, engines: &[Engine], texts: &[Given]) -> Result<Box<dyn Doors>, CommandError> {
+    fn services(&self, engines: &[Engine], texts: &[Sample]) -> Result<Box<dyn Doors>, CommandError> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => super::paid_engine::services(paid.name(), texts, self.region.as_deref(), self.yes),
-            None => Ok(Box::new(Shut)),
+            None => Ok(Box::new(NoServices)),
         }
     }
 
     #[cfg(not(feature = "aws"))]
-    fn services(&self, engines: &[Engine], _: &[Given]) -> Result<Box<dyn Doors>, CommandError> {
+    fn services(&self, engines: &[Engine], _: &[Sample]) -> Result<Box<dyn Doors>, CommandError> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => Err(CompareError::NoAws(paid.name().to_owned()).into()),
-            None => Ok(Box::new(Shut)),
+            None => Ok(Box::new(NoServices)),
         }
     }
 }

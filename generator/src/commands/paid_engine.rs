@@ -6,7 +6,7 @@ use fanggen_runtime::component::services::Doors;
 use super::block_on::block_on;
 use super::error::CommandError;
 use super::output::{ask, message, plural};
-use crate::compare::{CompareError, Given};
+use crate::compare::{CompareError, Sample};
 use crate::deploy::aws::account::Account;
 
 /// Characters per unit, and the minimum units per text (<https://aws.amazon.com/comprehend/pricing/>, 2026-11-22).
@@ -21,7 +21,7 @@ const PRICE: f64 = 0.0001;
 /// The user declined, there is no terminal to ask on, or there are no credentials.
 pub fn services(
     engine: &str,
-    texts: &[Given],
+    texts: &[Sample],
     region: Option<&str>,
     yes: bool,
 ) -> Result<Box<dyn Doors>, CommandError> {

@@ -9,8 +9,8 @@ use serde_json::json;
 use super::args::GlobalArgs;
 use super::error::CommandError;
 use super::output::{Style, message, plural, print, to_json};
-use crate::config::mistake::{Mistake, Severity};
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::mistake::{Mistake, MistakeCode, Severity};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::{Config, default_environment, mistake};
 use crate::plan::Plan;
 
@@ -118,7 +118,7 @@ fn missing_files(config: &Config, root: &Path) -> Vec<Mistake> {
 }
 
 /// The files of a component, each with the path of the setting that names it.
-fn files_of(component: &Component) -> impl Iterator<Item = (String, &RelativePath)> {
+fn files_of(component: &ComponentConfig) -> impl Iterator<Item = (String, &RelativePath)> {
     component.settings.files().into_iter().map(|(key, file)| (format!("{}.{key}", component.path), file))
 }
 
@@ -130,7 +130,7 @@ fn missing_file(config: &Config, environment: &str, setting: &str, file: &str, r
     }
     let title = format!("the file `{file}` is not there");
     Some(
-        Mistake::new("E080", &span, title, "no such file")
+        Mistake::new(MistakeCode::FileNotFound, &span, title, "no such file")
             .allowed(format!("a file, by its path from the folder of `{}`", config.source.path))
             .help(similar_file(root, file)),
     )

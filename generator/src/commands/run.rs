@@ -16,7 +16,7 @@ use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, plural, print, stderr_is_terminal, to_json};
 use super::pipeline_file::PipelineFile;
 use crate::config::mistake::{Severity, tidy};
-use crate::local::{self, Options, Summary, Watch};
+use crate::local::{self, RunOptions, Summary, RunProgress};
 
 /// Run the pipeline once, on this machine
 #[derive(Debug, Args)]
@@ -52,7 +52,7 @@ impl RunArgs {
         // Errors only: warnings are about deployments.
         let file = PipelineFile::load(global, Severity::Error)?;
         let pipeline = file.pipeline(file.environment(self.env.as_deref())?)?;
-        let options = Options { root: file.root.clone(), live: self.live, time: Timestamp::now() };
+        let options = RunOptions { root: file.root.clone(), live: self.live, time: Timestamp::now() };
         let bar = ItemsBar::new();
         let start = Instant::now();
         let summary = block_on(local::run(pipeline, &options, bar.clone()))?
@@ -92,7 +92,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▌ ")
 }
 
-impl Watch for ItemsBar {
+impl RunProgress for ItemsBar {
     fn expected(&self, items: usize) {
         self.0.set_length(items as u64);
         self.0.set_style(style("{wide_bar} {pos}/{len} items {elapsed}, {eta} left"));

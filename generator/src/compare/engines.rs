@@ -10,14 +10,14 @@ use fanggen_runtime::model::run::CHUNK_ITEMS;
 use fanggen_runtime::model::tree::{Tree, listed};
 use tokio::time::Instant;
 
-use super::{CompareError, Given};
+use super::{CompareError, Sample};
 use crate::config::mistake::did_you_mean;
 
 /// The longest that a chunk of texts may take; a Lambda has as long.
 const PATIENCE: Duration = Duration::from_secs(900);
 
 /// What an engine said of a text: label and score, or why it said nothing.
-pub type Answer = Result<(Label, f64), String>;
+pub type EngineAnswer = Result<(Label, f64), String>;
 
 /// An engine, by the stage that has it.
 pub struct Engine {
@@ -74,11 +74,11 @@ impl Engine {
     /// What it says of each text, in their order.
     pub async fn ask(
         &self,
-        texts: &[Given],
+        texts: &[Sample],
         language: &str,
         doors: &dyn Doors,
         done: &dyn Fn(usize),
-    ) -> Result<Vec<Answer>, CompareError> {
+    ) -> Result<Vec<EngineAnswer>, CompareError> {
         let closed = |reason: String| CompareError::Closed { name: self.name().to_owned(), reason };
         let pace = self.settings.quota().map(|quota| quota.pace(1.0, 1));
         let binding = Binding { name: self.name().to_owned(), pace, ..Binding::default() };
@@ -98,7 +98,7 @@ impl Engine {
     }
 }
 
-fn record(given: &Given, language: &str) -> Record {
+fn record(given: &Sample, language: &str) -> Record {
     // Without a name of what it is about, a text is about nothing that would occur in it.
     let key = given.item.clone().unwrap_or_default();
     let text = Text {
@@ -110,7 +110,7 @@ fn record(given: &Given, language: &str) -> Record {
     Record { text: Some(text), ..Record::new("compare", "texts", Item::named(key)) }
 }
 
-fn answer(record: &Record) -> Answer {
+fn answer(record: &Record) -> EngineAnswer {
     if let Some(failure) = &record.failure {
         return Err(failure.error.code.clone());
     }

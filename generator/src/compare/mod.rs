@@ -2,17 +2,17 @@
 
 mod engines;
 mod error;
-mod gold;
-mod measure;
-mod read;
+mod input;
+mod labels;
+mod metrics;
+mod no_services;
 mod result;
-mod shut;
 
 pub use engines::{Engine, engines, known};
 pub use error::CompareError;
-pub use read::Kept;
+pub use input::InputFormat;
+pub use no_services::NoServices;
 pub use result::Comparison;
-pub use shut::Shut;
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ use fanggen_runtime::model::record::Label;
 
 /// A text, and what is known of it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Given {
+pub struct Sample {
     /// The line of the file that it begins on.
     pub line: usize,
     /// What it is called in the file.
@@ -40,10 +40,10 @@ pub struct Given {
 ///
 /// # Errors
 /// Whatever is wrong with either, at its line.
-pub fn texts(path: &Path, labels: Option<&Path>) -> Result<Vec<Given>, CompareError> {
-    let mut texts = read::texts(path)?;
+pub fn texts(path: &Path, labels: Option<&Path>) -> Result<Vec<Sample>, CompareError> {
+    let mut texts = input::texts(path)?;
     if let Some(labels) = labels {
-        gold::join(&mut texts, path, labels)?;
+        labels::join(&mut texts, path, labels)?;
     }
     Ok(texts)
 }
@@ -53,7 +53,7 @@ pub fn texts(path: &Path, labels: Option<&Path>) -> Result<Vec<Given>, CompareEr
 /// # Errors
 /// What keeps an engine from being asked at all; a text that it does not answer is part of the result.
 pub async fn compare(
-    texts: &[Given],
+    texts: &[Sample],
     engines: &[Engine],
     language: &str,
     most: usize,

@@ -6,9 +6,9 @@ use std::fmt;
 use fanggen_runtime::model::record::Label;
 use serde::Serialize;
 
-use super::Given;
-use super::engines::Answer;
-use super::measure::{Confusion, word};
+use super::Sample;
+use super::engines::EngineAnswer;
+use super::metrics::{ConfusionMatrix, word};
 use crate::config::mistake::tidy;
 
 /// Characters of a text that are shown.
@@ -22,18 +22,18 @@ pub struct Comparison {
     /// How many of them have a label of a person.
     pub labelled: usize,
     /// Each engine by itself.
-    pub engines: Vec<Alone>,
+    pub engines: Vec<EngineReport>,
     /// Each two of them.
-    pub pairs: Vec<Pair>,
+    pub pairs: Vec<EnginePair>,
     /// The texts on which they differ most, those with different labels first.
-    pub differ: Vec<Differing>,
+    pub differ: Vec<Disagreement>,
     /// How many texts have different labels.
     pub differing: usize,
 }
 
 /// An engine by itself.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Alone {
+pub struct EngineReport {
     /// Its name.
     pub engine: &'static str,
     /// How many texts it gave a label.
@@ -44,12 +44,12 @@ pub struct Alone {
     pub labels: BTreeMap<&'static str, usize>,
     /// Against the labels of people, where there are some.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub gold: Option<Judged>,
+    pub gold: Option<GoldMetrics>,
 }
 
 /// How right an engine is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Judged {
+pub struct GoldMetrics {
     /// The mean F1 of the labels that people gave; a text without an answer is a wrong one.
     pub macro_f1: f64,
     /// The share of texts with the label that people gave.
@@ -57,12 +57,12 @@ pub struct Judged {
     /// The F1 of each label.
     pub f1: BTreeMap<&'static str, f64>,
     /// Rows are what people said, columns what the engine did.
-    pub confusion: Confusion,
+    pub confusion: ConfusionMatrix,
 }
 
 /// Two engines, on the texts that both answered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Pair {
+pub struct EnginePair {
     /// Their names.
     pub engines: [&'static str; 2],
     /// How many texts that are.
@@ -72,12 +72,12 @@ pub struct Pair {
     /// The same without what chance explains.
     pub kappa: Option<f64>,
     /// Rows are the first one's labels, columns the second one's.
-    pub confusion: Confusion,
+    pub confusion: ConfusionMatrix,
 }
 
 /// A text on which engines differ.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Differing {
+pub struct Disagreement {
     /// Its line in the file.
     pub line: usize,
     /// Its id there.
@@ -91,12 +91,12 @@ pub struct Differing {
     /// The greatest distance between two scores.
     pub distance: f64,
     /// Label and score by engine.
-    pub said: BTreeMap<&'static str, Said>,
+    pub said: BTreeMap<&'static str, EngineLabel>,
 }
 
 /// What an engine said.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Said {
+pub struct EngineLabel {
     /// Its label.
     pub label: Label,
     /// Its score, -1 to 1.
@@ -105,18 +105,18 @@ pub struct Said {
 
 impl Comparison {
     /// From the answers of each engine to each text, with at most so many texts on which they differ.
-    pub fn of(texts: &[Given], names: &[&'static str], answers: &[Vec<Answer>], most: usize) -> Self {
-        let engines = names.iter().zip(answers).map(|(name, answers)| Alone::of(name, texts, answers)).collect();
+    pub fn of(texts: &[Sample], names: &[&'static str], answers: &[Vec<EngineAnswer>], most: usize) -> Self {
+        let engines = names.iter().zip(answers).map(|(name, answers)| EngineReport::of(name, texts, answers)).collect();
         let mut pairs = Vec::new();
         for (at, first) in names.iter().enumerate() {
             for (other, second) in names.iter().enumerate().skip(at + 1) {
-                pairs.push(Pair::of([first, second], &answers[at], &answers[other]));
+                pairs.push(EnginePair::of([first, second], &answers[at], &answers[other]));
             }
         }
-        let mut differ: Vec<Differing> =
-            (0..texts.len()).filter_map(|at| Differing::of(&texts[at], at, names, answers)).collect();
+        let mut differ: Vec<Disagreement> =
+            (0..texts.len()).filter_map(|at| Disagreement::of(&texts[at], at, names, answers)).collect();
         let differing = differ.iter().filter(|one| one.is_contrary()).count();
-        let rank = |one: &Differing| (!one.is_contrary(), -one.distance);
+        let rank = |one: &Disagreement| (!one.is_contrary(), -one.distance);
         differ.sort_by(|a, b| rank(a).partial_cmp(&rank(b)).unwrap_or(std::cmp::Ordering::Equal));
         differ.truncate(most);
         let labelled = texts.iter().filter(|text| text.gold.is_some()).count();
@@ -124,12 +124,12 @@ impl Comparison {
     }
 }
 
-fn label(answer: &Answer) -> Option<Label> {
+fn label(answer: &EngineAnswer) -> Option<Label> {
     answer.as_ref().ok().map(|(label, _)| *label)
 }
 
-impl Alone {
-    fn of(engine: &'static str, texts: &[Given], answers: &[Answer]) -> Self {
+impl EngineReport {
+    fn of(engine: &'static str, texts: &[Sample], answers: &[EngineAnswer]) -> Self {
         let mut one = Self { engine, answered: 0, failed: BTreeMap::new(), labels: BTreeMap::new(), gold: None };
         for answer in answers {
             match answer {
@@ -141,8 +141,8 @@ impl Alone {
             }
         }
         let labelled = texts.iter().zip(answers).filter(|(text, _)| text.gold.is_some());
-        let confusion = Confusion::of(labelled.map(|(text, answer)| (text.gold, label(answer))));
-        one.gold = confusion.macro_f1().zip(confusion.agreement()).map(|(macro_f1, accuracy)| Judged {
+        let confusion = ConfusionMatrix::of(labelled.map(|(text, answer)| (text.gold, label(answer))));
+        one.gold = confusion.macro_f1().zip(confusion.agreement()).map(|(macro_f1, accuracy)| GoldMetrics {
             macro_f1,
             accuracy,
             f1: confusion.f1(),
@@ -152,21 +152,21 @@ impl Alone {
     }
 }
 
-impl Pair {
-    fn of(engines: [&'static str; 2], first: &[Answer], second: &[Answer]) -> Self {
+impl EnginePair {
+    fn of(engines: [&'static str; 2], first: &[EngineAnswer], second: &[EngineAnswer]) -> Self {
         let both = first.iter().zip(second).filter(|(first, second)| first.is_ok() && second.is_ok());
-        let confusion = Confusion::of(both.map(|(first, second)| (label(first), label(second))));
+        let confusion = ConfusionMatrix::of(both.map(|(first, second)| (label(first), label(second))));
         let (texts, agreement, kappa) = (confusion.total(), confusion.agreement(), confusion.kappa());
         Self { engines, texts, agreement, kappa, confusion }
     }
 }
 
-impl Differing {
-    fn of(text: &Given, at: usize, names: &[&'static str], answers: &[Vec<Answer>]) -> Option<Self> {
+impl Disagreement {
+    fn of(text: &Sample, at: usize, names: &[&'static str], answers: &[Vec<EngineAnswer>]) -> Option<Self> {
         let mut said = BTreeMap::new();
         for (name, answers) in names.iter().zip(answers) {
             if let Ok((label, score)) = answers[at] {
-                said.insert(*name, Said { label, score });
+                said.insert(*name, EngineLabel { label, score });
             }
         }
         let scores = || said.values().map(|said| said.score);
@@ -227,7 +227,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-fn table(f: &mut fmt::Formatter<'_>, title: &str, confusion: &Confusion) -> fmt::Result {
+fn table(f: &mut fmt::Formatter<'_>, title: &str, confusion: &ConfusionMatrix) -> fmt::Result {
     let columns = confusion.columns();
     let wide = title.chars().count().max(8);
     write!(f, "  {title:<wide$}")?;

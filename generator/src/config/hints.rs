@@ -5,7 +5,10 @@ use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Fault, FaultKind, Tree, Value};
 use serde::de::DeserializeOwned;
 
-use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Logs, Schedule};
+use super::sections::{
+    AlarmsSection, AwsSection, BudgetSection, DataSection, FunctionsSection, IamSection, LocalSection, LogsSection,
+    PipelineSection, ScheduleSection,
+};
 
 /// How the header of a section is written.
 #[must_use]
@@ -21,16 +24,16 @@ pub fn header(section: &str) -> String {
 #[must_use]
 pub fn home(key: &str) -> Option<String> {
     let sections: [(&str, Vec<String>); 10] = [
-        ("pipeline", names_of::<Head>()),
-        ("aws", names_of::<Aws>()),
-        ("schedule", names_of::<Schedule>()),
-        ("functions", names_of::<Functions>()),
-        ("logs", names_of::<Logs>()),
-        ("local", names_of::<Local>()),
-        ("alarms", names_of::<Alarms>()),
-        ("data", names_of::<Data>()),
-        ("budget", names_of::<Budget>()),
-        ("iam", names_of::<Iam>()),
+        ("pipeline", names_of::<PipelineSection>()),
+        ("aws", names_of::<AwsSection>()),
+        ("schedule", names_of::<ScheduleSection>()),
+        ("functions", names_of::<FunctionsSection>()),
+        ("logs", names_of::<LogsSection>()),
+        ("local", names_of::<LocalSection>()),
+        ("alarms", names_of::<AlarmsSection>()),
+        ("data", names_of::<DataSection>()),
+        ("budget", names_of::<BudgetSection>()),
+        ("iam", names_of::<IamSection>()),
     ];
     let knows = |names: &[String]| names.iter().any(|name| name == key);
     if let Some((section, _)) = sections.iter().find(|(_, names)| knows(names)) {

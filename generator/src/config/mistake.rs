@@ -5,21 +5,13 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use fanggen_runtime::model::tree::{Fault, FaultKind, Span, listed};
 use serde::Serialize;
 
-/// Whether a mistake keeps the file from being used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Severity {
-    /// The file cannot be used.
-    Error,
-    /// The file can be used, and its author should know something.
-    Warning,
-}
+pub use super::mistake_code::{MistakeCode, Severity};
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake {
-    /// `E...` or `W...`; never given to another mistake later.
-    pub code: &'static str,
+    /// Which mistake it is.
+    pub code: MistakeCode,
     /// Where it stands.
     pub span: Span,
     /// What is wrong, in a sentence.
@@ -36,7 +28,7 @@ pub struct Mistake {
 
 impl Mistake {
     /// A mistake at a place.
-    pub fn new(code: &'static str, span: &Span, title: impl Into<String>, label: impl Into<String>) -> Self {
+    pub fn new(code: MistakeCode, span: &Span, title: impl Into<String>, label: impl Into<String>) -> Self {
         Self {
             code,
             span: span.clone(),
@@ -72,7 +64,7 @@ impl Mistake {
     /// Whether it keeps the file from being used.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        if self.code.starts_with('W') { Severity::Warning } else { Severity::Error }
+        self.code.severity()
     }
 
     /// A fault of a value, as a mistake: `whose` says whose setting it is, `around` where to point without a place.
@@ -80,12 +72,15 @@ impl Mistake {
     pub fn of_fault(fault: &Fault, whose: &str, around: &Span, extra: &[&str]) -> Self {
         let span = fault.span.as_ref().filter(|span| **span != HOLE).unwrap_or(around);
         match &fault.kind {
-            FaultKind::Mismatch { found, allowed } => {
-                Self::new("E003", span, format!("a value of {whose} does not fit"), format!("found {found}"))
-                    .allowed(allowed.clone())
-            }
+            FaultKind::Mismatch { found, allowed } => Self::new(
+                MistakeCode::InvalidValue,
+                span,
+                format!("a value of {whose} does not fit"),
+                format!("found {found}"),
+            )
+            .allowed(allowed.clone()),
             FaultKind::Choice { found, allowed } => Self::new(
-                "E004",
+                MistakeCode::UnknownChoice,
                 span,
                 format!("{whose} does not know the word `{found}`"),
                 "not one of the words that are allowed",
@@ -96,16 +91,26 @@ impl Mistake {
                 let mut known = allowed.clone();
                 known.extend(extra.iter().map(|word| (*word).to_owned()));
                 let known_words = if known.is_empty() { "none".to_owned() } else { listed(&known) };
-                Self::new("E002", span, format!("{whose} has no setting `{key}`"), "unknown setting")
-                    .allowed(known_words)
-                    .help(did_you_mean(key, &known).or_else(|| super::hints::home(key)))
+                Self::new(
+                    MistakeCode::UnknownSetting,
+                    span,
+                    format!("{whose} has no setting `{key}`"),
+                    "unknown setting",
+                )
+                .allowed(known_words)
+                .help(did_you_mean(key, &known).or_else(|| super::hints::home(key)))
             }
             FaultKind::Missing { key } => {
                 let part = if span == around { "" } else { "a part of " };
-                Self::new("E005", span, format!("{part}{whose} lacks `{key}`"), format!("`{key}` is missing here"))
+                Self::new(
+                    MistakeCode::MissingSetting,
+                    span,
+                    format!("{part}{whose} lacks `{key}`"),
+                    format!("`{key}` is missing here"),
+                )
             }
             FaultKind::Other(words) => {
-                Self::new("E003", span, format!("a value of {whose} does not fit"), words.clone())
+                Self::new(MistakeCode::InvalidValue, span, format!("a value of {whose} does not fit"), words.clone())
             }
         }
     }
@@ -144,14 +149,14 @@ pub fn did_you_mean<T: AsRef<str>>(word: &str, known: &[T]) -> Option<String> {
 
 /// The file in which mistakes are.
 #[derive(Clone, Debug)]
-pub struct Source {
+pub struct SourceFile {
     /// Its path as the user gave it.
     pub path: String,
     /// Its text.
     pub text: String,
     /// Places that are known, in order, and the byte of each: the starts of lines, and more within long ones. Without
     /// them, the place of each mistake would be another look at the whole file.
-    marks: Vec<(usize, Place)>,
+    marks: Vec<(usize, Position)>,
 }
 
 /// Bytes from one known place to the next, at most: to count so many characters takes no time.
@@ -159,7 +164,7 @@ const BETWEEN_MARKS: usize = 1_024;
 
 /// Where a mistake is, for programs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct Position {
     /// Line, from 1.
     pub line: usize,
     /// Column in characters, from 1.
@@ -172,18 +177,18 @@ const LONG_LINE: usize = 2_000;
 /// Mistakes that are shown; nobody reads more at once, and each is a look at the whole file.
 const MOST_SHOWN: usize = 200;
 
-impl Source {
+impl SourceFile {
     /// A file by its path and text.
     #[must_use]
     pub fn new(path: &str, text: &str) -> Self {
-        let mut here = Place { line: 1, column: 1 };
+        let mut here = Position { line: 1, column: 1 };
         let mut marks = vec![(0, here.clone())];
         let mut marked = 0;
         for (at, c) in text.char_indices() {
             let end = at + c.len_utf8();
             here.column += 1;
             if c == '\n' {
-                here = Place { line: here.line + 1, column: 1 };
+                here = Position { line: here.line + 1, column: 1 };
             }
             if c == '\n' || end - marked >= BETWEEN_MARKS {
                 marks.push((end, here.clone()));
@@ -195,12 +200,12 @@ impl Source {
 
     /// Line and column of a byte.
     #[must_use]
-    pub fn place(&self, offset: usize) -> Place {
+    pub fn place(&self, offset: usize) -> Position {
         let offset = self.text.floor_char_boundary(offset);
         let known = self.marks.partition_point(|(mark, _)| *mark <= offset);
-        let Some((mark, place)) = self.marks[..known].last() else { return Place { line: 1, column: 1 } };
+        let Some((mark, place)) = self.marks[..known].last() else { return Position { line: 1, column: 1 } };
         let after = self.text.get(*mark..offset).unwrap_or_default().chars().count();
-        Place { line: place.line, column: place.column + after }
+        Position { line: place.line, column: place.column + after }
     }
 
     /// The span, made fit for printing: inside the text, and on its first line only.
@@ -266,10 +271,10 @@ impl Source {
         if let Some((span, label)) = &other {
             snippet = snippet.annotation(AnnotationKind::Context.span(within(span.clone())).label(label.as_str()));
         }
-        let title = level.primary_title(title.as_str()).id(mistake.code);
+        let title = level.primary_title(title.as_str()).id(mistake.code.as_str());
         let mut group = if cut {
             // The renderer would count from where the line was cut.
-            let Place { line, column } = self.place(span.start);
+            let Position { line, column } = self.place(span.start);
             title.element(Origin::path(path.as_str()).line(line).char_column(column)).element(snippet)
         } else {
             title.element(snippet)
@@ -327,19 +332,19 @@ mod tests {
     #[test]
     fn a_place_is_the_one_that_counting_gives() {
         let text = format!("a = 1\r\n\n{} # ü\u{1f600}\nlast", "é".repeat(3_000));
-        let source = Source::new("x.toml", &text);
+        let source = SourceFile::new("x.toml", &text);
         for (at, _) in text.char_indices().chain([(text.len(), ' '), (text.len() + 9, ' ')]) {
             let before = &text[..at.min(text.len())];
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            assert_eq!(source.place(at), Place { line, column }, "byte {at}");
+            assert_eq!(source.place(at), Position { line, column }, "byte {at}");
         }
     }
 
     #[test]
     fn nothing_of_the_file_commands_the_terminal() {
-        let source = Source::new("a\u{9b}b.toml", "x = \"\u{9b}2J\u{90}\" # \u{202e}\n");
-        let mistake = Mistake::new("E003", &(4..12), "`\u{9b}`", "\u{9d}").other(&(0..1), "\u{85}");
+        let source = SourceFile::new("a\u{9b}b.toml", "x = \"\u{9b}2J\u{90}\" # \u{202e}\n");
+        let mistake = Mistake::new(MistakeCode::InvalidValue, &(4..12), "`\u{9b}`", "\u{9d}").other(&(0..1), "\u{85}");
         let report = source.report(&[mistake], false);
         assert!(!report.chars().any(|c| c.is_control() && c != '\n' || c == '\u{202e}'), "{report:?}");
     }
@@ -347,9 +352,10 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_and_its_places_are_not() {
         let text = format!("a = 1\nx = [{}wrong, {}]\n", "\u{e9}, ".repeat(100_000), "y, ".repeat(100_000));
-        let source = Source::new("x.toml", &text);
+        let source = SourceFile::new("x.toml", &text);
         let at = text.find("wrong").expect("it is there");
-        let report = source.report(&[Mistake::new("E003", &(at..at + 5), "a title", "found here")], false);
+        let report =
+            source.report(&[Mistake::new(MistakeCode::InvalidValue, &(at..at + 5), "a title", "found here")], false);
         assert!(report.contains("--> x.toml:2:300006\n") && report.contains("wrong"), "{report}");
         assert!(report.contains("^^^^^ found here") && report.len() < 2_000, "{report}");
     }

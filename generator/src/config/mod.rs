@@ -2,6 +2,7 @@
 
 mod hints;
 pub mod mistake;
+mod mistake_code;
 mod overlay;
 pub mod pipeline;
 mod read;
@@ -19,10 +20,10 @@ use std::collections::BTreeSet;
 use fanggen_runtime::model::tree::{Entry, Span, Tree, Value};
 use fanggen_runtime::model::values::Name;
 
-use mistake::{Mistake, Severity, Source};
+use mistake::{Mistake, MistakeCode, Severity, SourceFile};
 use pipeline::Pipeline;
 
-pub use rules::{Together, together};
+pub use rules::{SharedQuota, shared_quotas};
 
 /// The environment of a file that names none.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
@@ -31,7 +32,7 @@ pub const DEFAULT_ENVIRONMENT: &str = "dev";
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The file.
-    pub source: Source,
+    pub source: SourceFile,
     /// The pipeline of each environment whose values are free of errors.
     pub pipelines: BTreeMap<String, Pipeline>,
     /// What could be read of the other ones.
@@ -49,7 +50,7 @@ impl Config {
     /// Reads a file.
     #[must_use]
     pub fn read(path: &str, text: &str) -> Self {
-        let source = Source::new(path, text);
+        let source = SourceFile::new(path, text);
         let (tree, mut mistakes) = spanned::parse(text);
         let mut config = Self {
             source,
@@ -70,7 +71,7 @@ impl Config {
                 let mut of_all = Vec::new();
                 let base = overlay::environment(&tree, None, &mut of_all);
                 let _ = judged("", &base, &mut of_all);
-                mistakes.extend(of_all.into_iter().filter(|mistake| rules::OF_ONE_VALUE.contains(&mistake.code)));
+                mistakes.extend(of_all.into_iter().filter(|mistake| mistake.code.is_about_one_value()));
             }
             let mut found = Vec::new();
             for (name, entry) in environments {
@@ -85,7 +86,7 @@ impl Config {
                 found.push((name, mistakes));
             }
             mistakes.extend(of_all(found));
-            rules::across(&config, &mut mistakes);
+            rules::check_quotas(&config, &mut mistakes);
         }
         config.note(mistakes);
         config
@@ -166,9 +167,9 @@ fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {
 /// The mistakes of all environments; what is missing in some of them only says in which.
 fn of_all(found: Vec<(String, Vec<Mistake>)>) -> Vec<Mistake> {
     let all = found.len();
-    let mut absent: BTreeMap<(&str, usize, &str), Vec<String>> = BTreeMap::new();
+    let mut absent: BTreeMap<(MistakeCode, usize, &str), Vec<String>> = BTreeMap::new();
     for (environment, mistakes) in &found {
-        for mistake in mistakes.iter().filter(|mistake| rules::ABSENT.contains(&mistake.code)) {
+        for mistake in mistakes.iter().filter(|mistake| mistake.code.is_about_absence()) {
             let identity = (mistake.code, mistake.span.start, mistake.label.as_str());
             absent.entry(identity).or_default().push(format!("`{environment}`"));
         }
@@ -189,7 +190,7 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
     let Some(table) = entry.tree.table() else {
         let found = format!("found {}", entry.tree.plain());
         mistakes.push(
-            Mistake::new("E003", &entry.tree.span, "`environments` is a table", found)
+            Mistake::new(MistakeCode::InvalidValue, &entry.tree.span, "`environments` is a table", found)
                 .allowed("`[environments.<name>]`"),
         );
         return default;
@@ -198,14 +199,24 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
     for (name, entry) in table {
         if let Err(allowed) = Name::new(name.as_str()) {
             mistakes.push(
-                Mistake::new("E010", &entry.key, format!("`{name}` is no name for an environment"), "not a name")
-                    .allowed(allowed),
+                Mistake::new(
+                    MistakeCode::InvalidName,
+                    &entry.key,
+                    format!("`{name}` is no name for an environment"),
+                    "not a name",
+                )
+                .allowed(allowed),
             );
         } else if entry.tree.table().is_none() {
             let found = format!("found {}", entry.tree.plain());
             mistakes.push(
-                Mistake::new("E003", &entry.tree.span, format!("environment `{name}` is a table"), found)
-                    .allowed("values that it overrides"),
+                Mistake::new(
+                    MistakeCode::InvalidValue,
+                    &entry.tree.span,
+                    format!("environment `{name}` is a table"),
+                    found,
+                )
+                .allowed("values that it overrides"),
             );
         } else {
             environments.push((name.clone(), Some(entry)));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, listed};
 
-use super::mistake::{Mistake, did_you_mean};
+use super::mistake::{Mistake, MistakeCode, did_you_mean};
 
 /// The file as one environment sees it: without `[environments]`, and with that environment's values.
 pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mistake>) -> Tree {
@@ -15,8 +15,13 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
             let mut overlay = overlay.clone();
             if let Some(inner) = overlay.remove("environments") {
                 mistakes.push(
-                    Mistake::new("E041", &inner.key, "an environment has no environments of its own", "not read here")
-                        .help("write each of them as `[environments.<name>]`".to_owned()),
+                    Mistake::new(
+                        MistakeCode::NestedEnvironment,
+                        &inner.key,
+                        "an environment has no environments of its own",
+                        "not read here",
+                    )
+                    .help("write each of them as `[environments.<name>]`".to_owned()),
                 );
             }
             if let Some(above) = overlay.remove("stages") {
@@ -53,9 +58,14 @@ fn lay_all_stages(base: &mut Table, above: Entry, mistakes: &mut Vec<Mistake>) {
         (_, Value::List(_)) => {
             let words = "an environment addresses a stage by its name: `stages.<name>.<setting> = ..`";
             mistakes.push(
-                Mistake::new("E042", &above.key, "an environment cannot list the stages anew", "a list of stages")
-                    .allowed("a table of stages by name")
-                    .help(words.to_owned()),
+                Mistake::new(
+                    MistakeCode::StageList,
+                    &above.key,
+                    "an environment cannot list the stages anew",
+                    "a list of stages",
+                )
+                .allowed("a table of stages by name")
+                .help(words.to_owned()),
             );
         }
         (Some(_), Value::Table(_)) => {} // what the file itself has there is no list, and is reported as such
@@ -74,13 +84,23 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
                 lay(stage, overlay);
             }
             (Some(_), None) => mistakes.push(
-                Mistake::new("E003", &above.tree.span, "a stage is a table", format!("found {}", above.tree.plain()))
-                    .allowed("settings of the stage"),
+                Mistake::new(
+                    MistakeCode::InvalidValue,
+                    &above.tree.span,
+                    "a stage is a table",
+                    format!("found {}", above.tree.plain()),
+                )
+                .allowed("settings of the stage"),
             ),
             (None, _) => mistakes.push(
-                Mistake::new("E040", &above.key, format!("there is no stage `{name}`"), "not the name of a stage")
-                    .allowed(if names.is_empty() { "none: the file has no stages".into() } else { listed(&names) })
-                    .help(did_you_mean(name, &names)),
+                Mistake::new(
+                    MistakeCode::UnknownStage,
+                    &above.key,
+                    format!("there is no stage `{name}`"),
+                    "not the name of a stage",
+                )
+                .allowed(if names.is_empty() { "none: the file has no stages".into() } else { listed(&names) })
+                .help(did_you_mean(name, &names)),
             ),
         }
     }
@@ -107,6 +127,6 @@ fn give_way(base: &mut Table, overlay: &Table) {
     if let (Some(old), Some(new)) = (word(base), word(overlay))
         && old != new
     {
-        base.retain(|key, _| key == "name" || super::pipeline::STAGE_FRAME.contains(&key.as_str()));
+        base.retain(|key, _| key == "name" || super::pipeline::STAGE_OPTIONS.contains(&key.as_str()));
     }
 }

@@ -6,12 +6,15 @@ use fanggen_runtime::model::tree::{Entry, FaultKind, Span, Table, Tree, Value, l
 use fanggen_runtime::model::values::Name;
 
 use super::hints;
-use super::mistake::{Mistake, did_you_mean, nearest};
+use super::mistake::{Mistake, MistakeCode, did_you_mean, nearest};
 use super::read;
-use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Logs, Schedule, StageFrame};
+use super::sections::{
+    AlarmsSection, AwsSection, BudgetSection, DataSection, FunctionsSection, IamSection, LocalSection, LogsSection,
+    PipelineSection, ScheduleSection, StageOptions,
+};
 
 /// The keys of a stage that belong to no kind, beside `name` and `type`.
-pub const STAGE_FRAME: [&str; 2] = ["isolate", "share"];
+pub const STAGE_OPTIONS: [&str; 2] = ["isolate", "share"];
 
 /// All sections, in the order in which the schema shows them.
 pub const SECTIONS: [&str; 14] = [
@@ -33,7 +36,7 @@ pub const SECTIONS: [&str; 14] = [
 
 /// A source, stage or sink in its place.
 #[derive(Clone, Debug)]
-pub struct Component {
+pub struct ComponentConfig {
     /// Its name.
     pub name: String,
     /// Its path in the file: `stages.summary`.
@@ -43,7 +46,7 @@ pub struct Component {
     /// Its settings.
     pub settings: Box<dyn Settings>,
     /// What every stage has; the defaults for sources and sinks.
-    pub frame: StageFrame,
+    pub options: StageOptions,
     /// Where its name stands.
     pub span: Span,
     /// All that was written of it.
@@ -56,36 +59,36 @@ pub struct Pipeline {
     /// The environment.
     pub environment: String,
     /// `[pipeline]`
-    pub head: Head,
+    pub head: PipelineSection,
     /// `[aws]`
-    pub aws: Aws,
+    pub aws: AwsSection,
     /// `[schedule]`
-    pub schedule: Schedule,
+    pub schedule: ScheduleSection,
     /// `[functions]`
-    pub functions: Functions,
+    pub functions: FunctionsSection,
     /// `[logs]`
-    pub logs: Logs,
+    pub logs: LogsSection,
     /// `[local]`
-    pub local: Local,
+    pub local: LocalSection,
     /// `[alarms]`
-    pub alarms: Alarms,
+    pub alarms: AlarmsSection,
     /// `[data]`
-    pub data: Data,
+    pub data: DataSection,
     /// `[budget]`
-    pub budget: Budget,
+    pub budget: BudgetSection,
     /// `[iam]`
-    pub iam: Iam,
+    pub iam: IamSection,
     /// `[sources.*]`, by name.
-    pub sources: Vec<Component>,
+    pub sources: Vec<ComponentConfig>,
     /// `[[stages]]`, in order.
-    pub stages: Vec<Component>,
+    pub stages: Vec<ComponentConfig>,
     /// `[sinks.*]`, by name.
-    pub sinks: Vec<Component>,
+    pub sinks: Vec<ComponentConfig>,
 }
 
 impl Pipeline {
     /// All components, in the order of the flow.
-    pub fn components(&self) -> impl Iterator<Item = &Component> {
+    pub fn components(&self) -> impl Iterator<Item = &ComponentConfig> {
         self.sources.iter().chain(&self.stages).chain(&self.sinks)
     }
 
@@ -99,13 +102,18 @@ impl Pipeline {
                 let near = nearest(name, &SECTIONS).map(|section| format!("did you mean {}?", hints::header(section)));
                 let home = || hints::home(name).filter(|_| entry.tree.table().is_none());
                 mistakes.push(
-                    Mistake::new("E002", &entry.key, format!("there is no section `{name}`"), "unknown section")
-                        .allowed(listed(&SECTIONS))
-                        .help(near.or_else(home)),
+                    Mistake::new(
+                        MistakeCode::UnknownSetting,
+                        &entry.key,
+                        format!("there is no section `{name}`"),
+                        "unknown section",
+                    )
+                    .allowed(listed(&SECTIONS))
+                    .help(near.or_else(home)),
                 );
             }
         }
-        let head = section(table, "pipeline", mistakes).unwrap_or_else(Head::unread);
+        let head = section(table, "pipeline", mistakes).unwrap_or_else(PipelineSection::unread);
         Self {
             environment: environment.to_owned(),
             aws: section(table, "aws", mistakes).unwrap_or_default(),
@@ -139,13 +147,13 @@ fn section<T: serde::de::DeserializeOwned>(table: &Table, name: &str, mistakes: 
 }
 
 /// The components of `[sources.*]` or `[sinks.*]`.
-fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
+fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
     let section = format!("{}s", role.word());
     let Some(entry) = table.get(&section) else { return Vec::new() };
     let Some(components) = entry.tree.table() else {
         mistakes.push(
             Mistake::new(
-                "E003",
+                MistakeCode::InvalidValue,
                 &entry.tree.span,
                 format!("`{section}` is a table"),
                 format!("found {}", entry.tree.plain()),
@@ -158,8 +166,13 @@ fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<Componen
     for (name, entry) in components {
         if let Err(allowed) = Name::new(name.as_str()) {
             mistakes.push(
-                Mistake::new("E010", &entry.key, format!("`{name}` is no name for a {}", role.word()), "not a name")
-                    .allowed(allowed),
+                Mistake::new(
+                    MistakeCode::InvalidName,
+                    &entry.key,
+                    format!("`{name}` is no name for a {}", role.word()),
+                    "not a name",
+                )
+                .allowed(allowed),
             );
         }
         read.extend(component(role, name, &entry.key, &entry.tree, mistakes));
@@ -167,12 +180,12 @@ fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<Componen
     read
 }
 
-fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
+fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
     let Some(entry) = table.get("stages") else { return Vec::new() };
     let Value::List(list) = &entry.tree.value else {
         mistakes.push(
             Mistake::new(
-                "E003",
+                MistakeCode::InvalidValue,
                 &entry.key,
                 "stages are a list, since their order matters",
                 format!("found {}", entry.tree.plain()),
@@ -181,13 +194,18 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
         );
         return Vec::new();
     };
-    let mut read: Vec<Component> = Vec::new();
+    let mut read: Vec<ComponentConfig> = Vec::new();
     let mut names: Vec<(String, Span)> = Vec::new();
     for tree in list.iter() {
         let Some(table) = tree.table() else {
             mistakes.push(
-                Mistake::new("E003", &tree.span, "a stage is a table", format!("found {}", tree.plain()))
-                    .allowed("`[[stages]]` with a `name` and a `type`"),
+                Mistake::new(
+                    MistakeCode::InvalidValue,
+                    &tree.span,
+                    "a stage is a table",
+                    format!("found {}", tree.plain()),
+                )
+                .allowed("`[[stages]]` with a `name` and a `type`"),
             );
             continue;
         };
@@ -195,8 +213,13 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
             Some(entry) => stage_name(entry, mistakes).map(|name| (name, entry.tree.span.clone())),
             None => {
                 mistakes.push(
-                    Mistake::new("E005", &tree.span, "a stage lacks `name`", "`name` is missing here")
-                        .help("environments and roles address a stage by its name: add `name = \"..\"`".to_owned()),
+                    Mistake::new(
+                        MistakeCode::MissingSetting,
+                        &tree.span,
+                        "a stage lacks `name`",
+                        "`name` is missing here",
+                    )
+                    .help("environments and roles address a stage by its name: add `name = \"..\"`".to_owned()),
                 );
                 None
             }
@@ -205,8 +228,13 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<Component> {
         let (name, span) = name.unwrap_or_else(|| (String::new(), tree.span.clone()));
         if let Some((_, first)) = names.iter().find(|(other, _)| *other == name && !name.is_empty()) {
             mistakes.push(
-                Mistake::new("E011", &span, format!("two stages are called `{name}`"), "the same name again")
-                    .other(first, "the first of that name"),
+                Mistake::new(
+                    MistakeCode::DuplicateStage,
+                    &span,
+                    format!("two stages are called `{name}`"),
+                    "the same name again",
+                )
+                .other(first, "the first of that name"),
             );
         }
         names.push((name.clone(), span.clone()));
@@ -222,15 +250,20 @@ fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
     };
     let refuse = |allowed| {
         mistakes.push(
-            Mistake::new("E010", &entry.tree.span, format!("`{text}` is no name for a stage"), "not a name")
-                .allowed(allowed),
+            Mistake::new(
+                MistakeCode::InvalidName,
+                &entry.tree.span,
+                format!("`{text}` is no name for a stage"),
+                "not a name",
+            )
+            .allowed(allowed),
         );
     };
     Name::new(text).map(|name| name.to_string()).map_err(refuse).ok()
 }
 
 /// Reads one component in two steps: first the type, then the settings of its kind.
-fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<Component> {
+fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<ComponentConfig> {
     let word = role.word();
     let whose = if name.is_empty() { format!("a {word}") } else { format!("{word} `{name}`") };
     let known: Vec<&str> = registry::of(role).iter().map(|kind| kind.card.name).collect();
@@ -238,37 +271,37 @@ fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Ve
     let Some(table) = rest.table_mut() else {
         let found = format!("found {}", tree.plain());
         mistakes.push(
-            Mistake::new("E003", &tree.span, format!("{whose} is a table"), found)
+            Mistake::new(MistakeCode::InvalidValue, &tree.span, format!("{whose} is a table"), found)
                 .allowed(format!("{} with a `type`", hints::header(&format!("{word}s")))),
         );
         return None;
     };
     let Some(kind) = table.remove("type") else {
         mistakes.push(
-            Mistake::new("E005", span, format!("{whose} lacks `type`"), "`type` is missing here")
+            Mistake::new(MistakeCode::MissingSetting, span, format!("{whose} lacks `type`"), "`type` is missing here")
                 .allowed(listed(&known)),
         );
         return None;
     };
     let kind = find_kind(role, &whose, &kind, &known, mistakes)?;
-    let mut frame_keys: Vec<&str> = vec!["type"];
-    let mut frame_table = Tree::table_at(tree.span.clone());
+    let mut option_keys: Vec<&str> = vec!["type"];
+    let mut option_table = Tree::table_at(tree.span.clone());
     if role == Role::Stage {
         table.remove("name");
-        frame_keys.extend(["name"].iter().chain(&STAGE_FRAME));
-        if let Some(frame) = frame_table.table_mut() {
-            frame.extend(STAGE_FRAME.iter().filter_map(|key| Some(((*key).to_owned(), table.remove(*key)?))));
+        option_keys.extend(["name"].iter().chain(&STAGE_OPTIONS));
+        if let Some(options) = option_table.table_mut() {
+            options.extend(STAGE_OPTIONS.iter().filter_map(|key| Some(((*key).to_owned(), table.remove(*key)?))));
         }
     }
     let whose = format!("{whose} (type `{}`)", kind.card.name);
-    let frame = read::whole(&frame_table, &whose, &frame_keys, Tree::read::<StageFrame>, mistakes);
-    let settings = read::whole(&rest, &whose, &frame_keys, kind.read, mistakes);
-    Some(Component {
+    let options = read::whole(&option_table, &whose, &option_keys, Tree::read::<StageOptions>, mistakes);
+    let settings = read::whole(&rest, &whose, &option_keys, kind.read, mistakes);
+    Some(ComponentConfig {
         name: name.to_owned(),
         path: format!("{word}s.{name}"),
         kind,
         settings: settings?,
-        frame: frame?,
+        options: options?,
         span: span.clone(),
         tree: tree.clone(),
     })
@@ -297,7 +330,7 @@ fn find_kind(
             .or_else(|| did_you_mean(name, known));
         mistakes.push(
             Mistake::new(
-                "E006",
+                MistakeCode::UnknownType,
                 span,
                 format!("{whose} has an unknown type"),
                 format!("there is no {} of type `{name}`", role.word()),

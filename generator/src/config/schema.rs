@@ -10,24 +10,27 @@ use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::sections::{Alarms, Aws, Budget, Data, Functions, Head, Iam, Local, Logs, Schedule, StageFrame};
+use super::sections::{
+    AlarmsSection, AwsSection, BudgetSection, DataSection, FunctionsSection, IamSection, LocalSection, LogsSection,
+    PipelineSection, ScheduleSection, StageOptions,
+};
 
 /// The schema, as an editor with TOML support takes it.
 #[must_use]
 pub fn schema() -> Value {
     // Draft 7 is what TOML language servers read.
     let generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
-    let mut all = Parts { generator, definitions: Map::new(), file: Map::new(), overlay: Map::new() };
-    all.section::<Head>("pipeline");
-    all.section::<Aws>("aws");
-    all.section::<Schedule>("schedule");
-    all.section::<Functions>("functions");
-    all.section::<Logs>("logs");
-    all.section::<Local>("local");
-    all.section::<Alarms>("alarms");
-    all.section::<Data>("data");
-    all.section::<Budget>("budget");
-    all.section::<Iam>("iam");
+    let mut all = SchemaBuilder { generator, definitions: Map::new(), file: Map::new(), overlay: Map::new() };
+    all.section::<PipelineSection>("pipeline");
+    all.section::<AwsSection>("aws");
+    all.section::<ScheduleSection>("schedule");
+    all.section::<FunctionsSection>("functions");
+    all.section::<LogsSection>("logs");
+    all.section::<LocalSection>("local");
+    all.section::<AlarmsSection>("alarms");
+    all.section::<DataSection>("data");
+    all.section::<BudgetSection>("budget");
+    all.section::<IamSection>("iam");
     all.components(Role::Source);
     all.components(Role::Stage);
     all.components(Role::Sink);
@@ -55,14 +58,14 @@ fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Object(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-struct Parts {
+struct SchemaBuilder {
     generator: SchemaGenerator,
     definitions: Map<String, Value>,
     file: Map<String, Value>,
     overlay: Map<String, Value>,
 }
 
-impl Parts {
+impl SchemaBuilder {
     fn section<T: JsonSchema>(&mut self, name: &str) {
         let schema = T::json_schema(&mut self.generator);
         let (here, required) = self.define(name, schema);
@@ -101,7 +104,7 @@ impl Parts {
     /// The settings of a kind, and what every component of its role has.
     fn kind(&mut self, kind: &Kind) -> Schema {
         let mut schema: Schema = (kind.schema)(&mut self.generator);
-        let frame: Value = StageFrame::json_schema(&mut self.generator).into();
+        let options: Value = StageOptions::json_schema(&mut self.generator).into();
         let name: Value = Name::json_schema(&mut self.generator).into();
         let object = schema.ensure_object();
         object.insert("title".into(), json!(format!("{} {}", kind.card.role.word(), kind.card.name)));
@@ -114,7 +117,7 @@ impl Parts {
                     name.insert("description".into(), json!("Name of the stage."));
                 }
                 properties.insert("name".into(), name);
-                properties.extend(frame["properties"].as_object().cloned().unwrap_or_default());
+                properties.extend(options["properties"].as_object().cloned().unwrap_or_default());
             }
         }
         schema

@@ -13,7 +13,7 @@ use super::values::{AccountId, Action, PolicyArn, Region, ResourcePattern, Reten
 /// What the pipeline is.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Head {
+pub struct PipelineSection {
     /// Name of the pipeline; the first part of every physical name.
     pub name: Name,
     /// What it is for, in a line.
@@ -24,7 +24,7 @@ pub struct Head {
     pub contact: Option<Line>,
 }
 
-impl Head {
+impl PipelineSection {
     /// Stands in for a head that could not be read, so that the rules go on to the next mistake.
     #[must_use]
     pub fn unread() -> Self {
@@ -36,7 +36,7 @@ impl Head {
 /// Where it lives. Compared with the caller's identity before anything is touched.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Aws {
+pub struct AwsSection {
     /// Region of all resources.
     pub region: Region,
     /// Account that alone may be deployed to; any unless given.
@@ -48,7 +48,7 @@ pub struct Aws {
 /// When it runs, on EventBridge Scheduler.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Schedule {
+pub struct ScheduleSection {
     /// `rate(1 hour)`, `cron(0 8 ? * MON-FRI *)` or `at(2027-01-01T08:00:00)`.
     pub expression: String,
     /// Time zone of the expression, by its IANA name.
@@ -57,7 +57,7 @@ pub struct Schedule {
     pub enabled: bool,
 }
 
-impl Default for Schedule {
+impl Default for ScheduleSection {
     fn default() -> Self {
         Self { expression: "rate(1 hour)".into(), timezone: "UTC".into(), enabled: true }
     }
@@ -96,7 +96,7 @@ impl Architecture {
 /// The functions, all alike.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Functions {
+pub struct FunctionsSection {
     /// Instruction set: `arm64` or `x86_64`.
     pub architecture: Architecture,
     /// Memory in MB; the CPU grows with it.
@@ -109,7 +109,7 @@ pub struct Functions {
     pub max_concurrency: Option<Within<2, 1_000>>,
 }
 
-impl Default for Functions {
+impl Default for FunctionsSection {
     fn default() -> Self {
         Self {
             architecture: Architecture::Arm64,
@@ -124,7 +124,7 @@ impl Default for Functions {
 /// The logs of the functions.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Logs {
+pub struct LogsSection {
     /// For how many days logs are kept.
     pub retention_days: Retention,
 }
@@ -132,7 +132,7 @@ pub struct Logs {
 /// The pipeline on your own machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Local {
+pub struct LocalSection {
     /// A JSON Lines file of `{"item", "text", "language"}` that `fanggen run` takes instead of fetching.
     pub texts: Option<RelativePath>,
 }
@@ -140,7 +140,7 @@ pub struct Local {
 /// Who hears of it when something is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Alarms {
+pub struct AlarmsSection {
     /// Address that alarms are sent to.
     pub email: Option<Email>,
 }
@@ -148,7 +148,7 @@ pub struct Alarms {
 /// What happens to data.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Data {
+pub struct DataSection {
     /// Whether tables, buckets and logs outlive the stack, which is then protected.
     pub retain: bool,
     /// Whether data is encrypted with a customer key instead of the service's own.
@@ -158,7 +158,7 @@ pub struct Data {
 /// What it may cost.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Budget {
+pub struct BudgetSection {
     /// US dollars a month from which somebody should hear of it.
     pub monthly_usd: Option<Within<1, 1_000_000>>,
 }
@@ -166,17 +166,17 @@ pub struct Budget {
 /// Permissions: everything is derived, this only narrows or adds.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub struct Iam {
+pub struct IamSection {
     /// A policy that bounds every role.
     pub permissions_boundary: Option<PolicyArn>,
     /// Permissions beside the derived ones.
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<IamScope>,
 }
 
 /// One more permission, for one function.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Scope {
+pub struct IamScope {
     /// The function: `producer`, `worker` or `worker-<stage>`.
     pub function: Name,
     /// IAM actions, exact, such as `s3:GetObject`.
@@ -185,13 +185,13 @@ pub struct Scope {
     pub resources: Vec<ResourcePattern>,
     /// IAM conditions: operator, key, value or values.
     #[serde(default)]
-    pub conditions: BTreeMap<String, BTreeMap<String, Values>>,
+    pub conditions: BTreeMap<String, BTreeMap<String, ConditionValues>>,
 }
 
 /// One value or several.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Values {
+pub enum ConditionValues {
     /// One.
     One(String),
     /// Several.
@@ -199,47 +199,47 @@ pub enum Values {
 }
 
 // By hand, since an untagged enum loses the places of what is inside it.
-impl<'de> Deserialize<'de> for Values {
+impl<'de> Deserialize<'de> for ConditionValues {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ValuesVisitor)
+        deserializer.deserialize_any(ConditionValuesVisitor)
     }
 }
 
-struct ValuesVisitor;
+struct ConditionValuesVisitor;
 
-impl<'de> Visitor<'de> for ValuesVisitor {
-    type Value = Values;
+impl<'de> Visitor<'de> for ConditionValuesVisitor {
+    type Value = ConditionValues;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text or a list of texts")
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Values, E> {
-        Ok(Values::One(text.to_owned()))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<ConditionValues, E> {
+        Ok(ConditionValues::One(text.to_owned()))
     }
 
     // IAM takes numbers and flags as texts, and people write them as they are.
-    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<Values, E> {
-        Ok(Values::One(flag.to_string()))
+    fn visit_bool<E: de::Error>(self, flag: bool) -> Result<ConditionValues, E> {
+        Ok(ConditionValues::One(flag.to_string()))
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Values, E> {
-        Ok(Values::One(number.to_string()))
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<ConditionValues, E> {
+        Ok(ConditionValues::One(number.to_string()))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Values, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<ConditionValues, A::Error> {
         let mut texts = Vec::new();
         while let Some(text) = list.next_element()? {
             texts.push(text);
         }
-        Ok(Values::Many(texts))
+        Ok(ConditionValues::Many(texts))
     }
 }
 
 /// What every stage has, whatever its kind.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
-pub struct StageFrame {
+pub struct StageOptions {
     /// Whether the stage starts a function of its own, behind its own queue.
     pub isolate: bool,
     /// Which part of the upstream quota this environment may use, above 0 and up to 1.

@@ -2,7 +2,7 @@
 
 use fanggen_runtime::model::run::{CHUNK_ITEMS, chunk_items};
 
-use super::pipeline::{Component, Pipeline};
+use super::pipeline::{ComponentConfig, Pipeline};
 
 /// The word for the function on the schedule.
 pub const PRODUCER: &str = "producer";
@@ -15,7 +15,7 @@ pub struct Shape<'a> {
     /// `producer`, `worker`, `worker-<stage>`.
     pub name: String,
     /// Its stages.
-    pub stages: Vec<&'a Component>,
+    pub stages: Vec<&'a ComponentConfig>,
     /// Items of a chunk that it sends, at most.
     pub chunk_items: usize,
     /// The function that its records go to, unless they go to the sinks.
@@ -31,7 +31,7 @@ pub fn shapes(pipeline: &Pipeline) -> Vec<Shape<'_>> {
         |name: String, path: String| Shape { name, stages: Vec::new(), chunk_items: CHUNK_ITEMS, next: None, path };
     let mut workers = vec![shape(WORKER.into(), path)];
     for stage in &pipeline.stages {
-        if stage.frame.isolate {
+        if stage.options.isolate {
             let name = format!("{WORKER}-{}", stage.name);
             if workers.last().is_some_and(|last| last.stages.is_empty()) {
                 workers.pop();

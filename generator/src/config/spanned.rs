@@ -6,7 +6,7 @@ use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::mistake::Mistake;
+use super::mistake::{Mistake, MistakeCode};
 
 /// Reads what can be read, and says what cannot.
 pub fn parse(text: &str) -> (Tree, Vec<Mistake>) {
@@ -17,10 +17,10 @@ pub fn parse(text: &str) -> (Tree, Vec<Mistake>) {
             let span = error.span().unwrap_or(0..0);
             let label = error.message().lines().next().unwrap_or_default().to_owned();
             if label == AGAIN {
-                Mistake::new("E001", &span, "a name is given twice", "the same name again")
+                Mistake::new(MistakeCode::Syntax, &span, "a name is given twice", "the same name again")
                     .allowed("each name once in its table, each table once in the file")
             } else {
-                Mistake::new("E001", &span, "this is not TOML", label)
+                Mistake::new(MistakeCode::Syntax, &span, "this is not TOML", label)
             }
         })
         .collect();
@@ -70,7 +70,7 @@ fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>)
             Ok(number) => Value::Integer(number),
             Err(_) => {
                 let label = format!("`{}` does not fit into 64 bits", number.as_str());
-                mistakes.push(Mistake::new("E001", &span, "this number is too large", label));
+                mistakes.push(Mistake::new(MistakeCode::Syntax, &span, "this number is too large", label));
                 Value::Hole
             }
         },
@@ -78,7 +78,7 @@ fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>)
             Ok(number) => Value::Float(number),
             Err(_) => {
                 let label = format!("`{}` is no number", number.as_str());
-                mistakes.push(Mistake::new("E001", &span, "this is not TOML", label));
+                mistakes.push(Mistake::new(MistakeCode::Syntax, &span, "this is not TOML", label));
                 Value::Hole
             }
         },

@@ -1,8 +1,8 @@
 //! The pipeline on this machine: the components of the Lambda behind doors that open here.
 
-mod doors;
 mod queue;
-mod stand_in;
+mod services;
+mod substitute;
 mod summary;
 mod texts;
 
@@ -16,18 +16,18 @@ use fanggen_runtime::model::message::Message;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape;
 
-use doors::Here;
-pub use doors::{Seeds, seeds};
-use stand_in::StandIns;
-use summary::Tally;
-pub use summary::{Failed, Notice, Row, Summary};
+use services::LocalServices;
+pub use services::{Seeds, seeds};
+use substitute::Substitutes;
+use summary::SummaryBuilder;
+pub use summary::{Notice, ResultRow, RunFailure, Summary};
 
 /// How a run on this machine is asked for.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RunOptions {
     /// The folder of `pipeline.toml`, which its paths are relative to.
     pub root: PathBuf,
     /// Whether texts are fetched, even where the pipeline names local ones.
@@ -37,7 +37,7 @@ pub struct Options {
 }
 
 /// What happens during a run, for whoever shows it.
-pub trait Watch: Send + Sync {
+pub trait RunProgress: Send + Sync {
     /// So many items are known to be in the run.
     fn expected(&self, items: usize);
     /// So many more are done.
@@ -48,9 +48,9 @@ pub trait Watch: Send + Sync {
 ///
 /// # Errors
 /// What keeps the run as a whole from starting or from being read to its end; an item that fails is in the summary.
-pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) -> Result<Summary, Error> {
-    let stand_ins = StandIns::of(pipeline, options)?;
-    let mut here = Here::of(pipeline, &options.root).await?;
+pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunProgress>) -> Result<Summary, Error> {
+    let stand_ins = Substitutes::of(pipeline, options)?;
+    let mut here = LocalServices::of(pipeline, &options.root).await?;
     let given = pipeline.sources.iter().map(|source| (source.name.clone(), here.given(source))).collect();
     let functions = functions(pipeline);
     let queues: Vec<_> = functions.iter().map(|function| here.queue_before(&function.name)).collect();
@@ -61,7 +61,7 @@ pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) 
     let opened = functions.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (run, note) = here.begin(options.time)?;
 
-    let tally = Tally::new(watch);
+    let tally = SummaryBuilder::new(watch);
     if let Some(items) = here.expected(pipeline) {
         tally.expected(items);
     }
@@ -99,7 +99,7 @@ pub async fn run(pipeline: &Pipeline, options: &Options, watch: Arc<dyn Watch>) 
     trouble.map_or(Ok(summary), Err)
 }
 
-async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: Tally) -> Result<(), Error> {
+async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: SummaryBuilder) -> Result<(), Error> {
     while let Some(message) = messages.recv().await {
         // A function in the middle has passed its records on, and has none to tell of.
         tally.add(running.work(message, Delivery::once()).await);
@@ -111,15 +111,15 @@ async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: Ta
 
 /// The functions that the plan would deploy, with stores and queues of this machine.
 fn functions(pipeline: &Pipeline) -> Vec<Function> {
-    let part = |component: &Component| Part {
+    let part = |component: &ComponentConfig| Part {
         name: component.name.clone(),
         kind: component.kind,
         settings: component.settings.clone(),
         on: Some(component.path.clone()),
         // One worker, which keeps to the same share of the quota as the environment's instances together.
-        pace: component.settings.quota().map(|quota| quota.pace(component.frame.share.get(), 1)),
+        pace: component.settings.quota().map(|quota| quota.pace(component.options.share.get(), 1)),
     };
-    let parts = |components: &[Component]| components.iter().map(part).collect();
+    let parts = |components: &[ComponentConfig]| components.iter().map(part).collect();
     let function = |shape: shape::Shape<'_>| Function {
         pipeline: pipeline.head.name.to_string(),
         environment: pipeline.environment.clone(),

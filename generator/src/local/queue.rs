@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 const WAITING: usize = 8;
 
 /// The end of a queue that messages go into; the queue ends when this is dropped.
-pub struct Memory {
+pub struct MemoryQueue {
     sender: mpsc::Sender<Message>,
 }
 
-impl Memory {
+impl MemoryQueue {
     /// A queue: the end for the function before it, and the one for the function behind it.
     pub fn new() -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(WAITING);
@@ -25,7 +25,7 @@ impl Memory {
 }
 
 #[async_trait]
-impl Queue for Memory {
+impl Queue for MemoryQueue {
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
         for message in messages {
             let gone = |_| Error::permanent("worker_ended", "the worker behind the queue has ended");

@@ -7,11 +7,11 @@ use fanggen_runtime::function::Worked;
 use fanggen_runtime::model::record::{Label, Record};
 use serde::Serialize;
 
-use super::Watch;
+use super::RunProgress;
 
 /// One item of a run, or one of its entries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Row {
+pub struct ResultRow {
     /// Its key.
     pub item: String,
     /// Which of its texts, where it has several.
@@ -36,7 +36,7 @@ pub struct Row {
 
 /// Something that failed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Failed {
+pub struct RunFailure {
     /// The item; absent where a sink failed for a whole chunk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
@@ -83,9 +83,9 @@ pub struct Summary {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<String, u64>,
     /// A row an item, in the order of the run.
-    pub items: Vec<Row>,
+    pub items: Vec<ResultRow>,
     /// What failed.
-    pub failed: Vec<Failed>,
+    pub failed: Vec<RunFailure>,
     /// Where each sink wrote.
     pub results: BTreeMap<String, BTreeSet<String>>,
 }
@@ -100,13 +100,13 @@ impl Summary {
 
 /// A summary in the making, shared between the tasks of a run.
 #[derive(Clone)]
-pub struct Tally {
+pub struct SummaryBuilder {
     summary: Arc<Mutex<Summary>>,
-    watch: Arc<dyn Watch>,
+    watch: Arc<dyn RunProgress>,
 }
 
-impl Tally {
-    pub fn new(watch: Arc<dyn Watch>) -> Self {
+impl SummaryBuilder {
+    pub fn new(watch: Arc<dyn RunProgress>) -> Self {
         Self { summary: Arc::default(), watch }
     }
 
@@ -125,7 +125,7 @@ impl Tally {
         for record in &worked.records {
             match &record.failure {
                 None => summary.succeeded += 1,
-                Some(failure) => summary.failed.push(Failed {
+                Some(failure) => summary.failed.push(RunFailure {
                     item: Some(record.item.key.clone()),
                     at: failure.stage.clone(),
                     code: failure.error.code.clone(),
@@ -138,7 +138,7 @@ impl Tally {
             *summary.ended.entry(stage).or_default() += records;
         }
         for failure in worked.failures {
-            summary.failed.push(Failed {
+            summary.failed.push(RunFailure {
                 item: None,
                 at: failure.stage,
                 code: failure.error.code,
@@ -155,13 +155,13 @@ impl Tally {
     }
 }
 
-fn row(record: &Record) -> Row {
+fn row(record: &Record) -> ResultRow {
     let finding = record.finding();
     let source = record.text.as_ref().map(|text| match &text.title {
         Some(title) => format!("{}: {title}", text.source),
         None => text.source.clone(),
     });
-    Row {
+    ResultRow {
         item: record.item.key.clone(),
         entry: record.entry.clone(),
         label: finding.and_then(|finding| finding.label),

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// A line of the file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct TextLine {
     item: String,
     /// Where an item has several texts: which one this is.
     #[serde(default)]
@@ -31,13 +31,13 @@ struct Line {
 }
 
 /// The texts of an item, each with the entry that it is.
-type Entries = Vec<(Option<String>, Text)>;
+type ItemTexts = Vec<(Option<String>, Text)>;
 
 /// The texts of a file, by item.
 #[derive(Debug)]
 pub struct Texts {
     path: String,
-    by_item: BTreeMap<String, Entries>,
+    by_item: BTreeMap<String, ItemTexts>,
 }
 
 impl Texts {
@@ -52,10 +52,10 @@ impl Texts {
                 "the local texts `{path}` of `[local] texts` cannot be read: {error}; mend the path, or use --live"
             ))
         })?;
-        let mut by_item: BTreeMap<String, Entries> = BTreeMap::new();
+        let mut by_item: BTreeMap<String, ItemTexts> = BTreeMap::new();
         for (number, line) in body.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let place = format!("{path}:{}", number + 1);
-            let line: Line = serde_json::from_str(line.trim_start_matches('\u{feff}')).map_err(|error| {
+            let line: TextLine = serde_json::from_str(line.trim_start_matches('\u{feff}')).map_err(|error| {
                 // The place within the line of JSON would only be taken for another line of the file.
                 let words = error.to_string();
                 let words = words.split(" at line ").next().unwrap_or(&words);

@@ -13,7 +13,7 @@ use super::queues::{Queue, RECEIVES, dead_queue, queue, queue_name};
 use super::schedule::{SchedulePlan, schedule};
 use super::storage::{self, Table};
 use super::text::{LogicalId, Text};
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
 
 /// One Lambda function.
@@ -207,14 +207,14 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             let dead = dead_queue(names, &shape.name, &shape.path, Some(&queue), reasons);
             flow.queues.extend([queue, dead]);
         }
-        let part = |component: &Component| Part {
+        let part = |component: &ComponentConfig| Part {
             name: component.name.clone(),
             kind: component.kind,
             settings: component.settings.clone(),
             on: component.settings.store(&component.name).map(|store| storage::physical(names, &store).0),
             pace: paces.get(&component.name).copied(),
         };
-        let deployed = |sink: &&Component| !sink.kind.card.machine_only;
+        let deployed = |sink: &&ComponentConfig| !sink.kind.card.machine_only;
         let function = Function {
             pipeline: pipeline.head.name.to_string(),
             environment: pipeline.environment.clone(),

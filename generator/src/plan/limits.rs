@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::text::Text;
 use super::{Plan, Problem};
 use crate::config::Config;
-use crate::config::mistake::Mistake;
+use crate::config::mistake::{Mistake, MistakeCode};
 
 /// Characters of a name, by type (pages of the services' API references).
 const NAMES: [(&str, usize); 10] = [
@@ -50,8 +50,8 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
     let fewer_stages = "isolate fewer stages, or make two pipelines of it";
     let fewer_stores = "each table, bucket, queue and topic of theirs is an output: make two pipelines of it";
     let counts = [
-        ("resources", plan.count(), RESOURCES, "E063", "stages", fewer_stages),
-        ("outputs", plan.outputs.len(), OUTPUTS, "E065", "sinks", fewer_stores),
+        ("resources", plan.count(), RESOURCES, MistakeCode::TooManyResources, "stages", fewer_stages),
+        ("outputs", plan.outputs.len(), OUTPUTS, MistakeCode::TooManyOutputs, "sinks", fewer_stores),
     ];
     for (what, count, most, code, path, help) in counts {
         if count > most {
@@ -77,7 +77,7 @@ fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
             let part = resource.path.rsplit('.').next().unwrap_or_default();
             let named = resource.path.contains('.') && name.plain().contains(part);
             problems.push(Problem {
-                code: "E060",
+                code: MistakeCode::NameTooLong,
                 path: if named { resource.path.to_owned() } else { "pipeline.name".into() },
                 title: format!("the name of a resource becomes too long in environment `{}`", plan.environment),
                 found: format!("`{}` has {length} characters, {} too many", name.plain(), length - most),
@@ -92,7 +92,7 @@ fn beginnings(plan: &Plan, problems: &mut Vec<Problem>) {
     for bucket in &plan.buckets {
         if let Some(kept) = KEPT_BY_S3.iter().find(|kept| bucket.name.plain().starts_with(**kept)) {
             problems.push(Problem {
-                code: "E066",
+                code: MistakeCode::ReservedBucketName,
                 path: "pipeline.name".into(),
                 title: format!("S3 keeps names that begin with `{kept}` for itself"),
                 found: format!("the bucket would be called `{}`", bucket.name.plain()),
@@ -117,7 +117,7 @@ fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
                 path => (path, other),
             };
             problems.push(Problem {
-                code: "E061",
+                code: MistakeCode::NameCollision,
                 path: path.to_owned(),
                 title: if other == OWN {
                     format!("`{path}` would be called as one of {OWN} is")
@@ -151,7 +151,7 @@ pub fn between(config: &Config, plans: &BTreeMap<String, Plan>) -> Vec<Mistake> 
                 let title = format!("environments `{other}` and `{environment}` would make one resource");
                 let found = format!("`{name}` is `{}` here, and `{path}` of `{other}`", resource.path);
                 met.entry((*other, environment)).or_insert_with(|| {
-                    Mistake::new("E067", &config.named(environment), title, found)
+                    Mistake::new(MistakeCode::EnvironmentCollision, &config.named(environment), title, found)
                         .allowed(format!("one {} of a name, in an account and region", resource.kind))
                         .help("give the environment, or the stage, another name; or name two accounts".to_owned())
                         .other(&config.named(other), "the other environment")
@@ -174,7 +174,7 @@ fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
         let bytes: usize = function.variables.iter().map(|variable| size(&variable.name, &variable.value)).sum();
         if bytes > VARIABLES {
             problems.push(Problem {
-                code: "E062",
+                code: MistakeCode::VariablesTooLarge,
                 path: function.path.clone(),
                 title: format!("the settings of function `{}` do not fit into its environment", function.word),
                 found: format!("{bytes} bytes of variables"),
@@ -205,7 +205,7 @@ fn policies(plan: &Plan, problems: &mut Vec<Problem>) {
         if bytes > POLICY {
             let largest = parts.iter().max_by_key(|(_, bytes)| **bytes).map_or(role.path.as_str(), |(path, _)| *path);
             problems.push(Problem {
-                code: "E064",
+                code: MistakeCode::PolicyTooLarge,
                 path: largest.to_owned(),
                 title: format!("the policy of role `{}` becomes too large", role.name.plain()),
                 found: format!("about {bytes} characters"),

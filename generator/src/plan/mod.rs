@@ -21,7 +21,7 @@ use std::collections::btree_map::Entry;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::config::mistake::Mistake;
+use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape;
 
@@ -119,7 +119,7 @@ pub struct Output {
 /// One mistake a place and code: of all environments and resources that it concerns, the one with the most to say,
 /// which is the longest name or the largest number. Whoever mends that has mended the others.
 fn worst(mistakes: Vec<Mistake>) -> Vec<Mistake> {
-    let mut worst: BTreeMap<(&str, usize), Mistake> = BTreeMap::new();
+    let mut worst: BTreeMap<(MistakeCode, usize), Mistake> = BTreeMap::new();
     for mistake in mistakes {
         match worst.entry((mistake.code, mistake.span.start)) {
             Entry::Occupied(mut known) if known.get().label.len() < mistake.label.len() => drop(known.insert(mistake)),
@@ -150,7 +150,7 @@ pub struct Resource<'a> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// Its code.
-    pub code: &'static str,
+    pub code: MistakeCode,
     /// The path in `pipeline.toml` to point at.
     pub path: String,
     /// What is wrong.

@@ -6,8 +6,8 @@ use fanggen_runtime::component::{Pace, Quota};
 
 use super::Plan;
 use super::explain::{Reasons, pages};
-use crate::config::mistake::Mistake;
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::mistake::{Mistake, MistakeCode};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::shapes;
 use crate::config::{self, Config};
 
@@ -19,10 +19,10 @@ const CONCURRENCY: std::ops::RangeInclusive<u64> = 2..=1_000;
 const UNLIMITED: u64 = 10;
 
 /// The instances that the scarcest quota of some stages has room for, and whose quota it is.
-fn scarcest<'a>(stages: &[&'a Component]) -> Option<(u64, &'a Component, Quota)> {
-    let room = |stage: &&'a Component| {
+fn scarcest<'a>(stages: &[&'a ComponentConfig]) -> Option<(u64, &'a ComponentConfig, Quota)> {
+    let room = |stage: &&'a ComponentConfig| {
         let quota = stage.settings.quota()?;
-        Some((floor(calls(&quota) * stage.frame.share.get()), *stage, quota))
+        Some((floor(calls(&quota) * stage.options.share.get()), *stage, quota))
     };
     stages.iter().filter_map(room).min_by_key(|(instances, ..)| *instances)
 }
@@ -38,7 +38,7 @@ fn fitting(instances: u64) -> u64 {
 }
 
 /// Instances of a function at once.
-pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&Component], reasons: &mut Reasons) -> u64 {
+pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&ComponentConfig], reasons: &mut Reasons) -> u64 {
     let (value, why) = match (pipeline.functions.max_concurrency, scarcest(stages)) {
         (Some(set), _) => (set.get(), "set by `functions.max_concurrency`".to_owned()),
         (None, None) => (UNLIMITED, "no stage asks anybody upstream".to_owned()),
@@ -49,7 +49,7 @@ pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&Component], r
                 stage.name,
                 quota.service,
                 round(calls(&quota)),
-                stage.frame.share.get()
+                stage.options.share.get()
             );
             (fitting(instances), why)
         }
@@ -58,9 +58,9 @@ pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&Component], r
 }
 
 /// How fast one instance may call what a stage asks.
-pub fn pace(stage: &Component, concurrency: u64, reasons: &mut Reasons) -> Option<Pace> {
+pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) -> Option<Pace> {
     let quota = stage.settings.quota()?;
-    let share = stage.frame.share.get();
+    let share = stage.options.share.get();
     let pace = quota.pace(share, concurrency);
     reasons.derive(
         &stage.path,
@@ -87,7 +87,7 @@ pub fn pace(stage: &Component, concurrency: u64, reasons: &mut Reasons) -> Optio
 /// What all instances of a stage may ask at once, in one environment.
 struct Asked<'a> {
     environment: &'a str,
-    stage: &'a Component,
+    stage: &'a ComponentConfig,
     quota: Quota,
     at_once: u64,
     /// Whether the user's own number of instances is beyond what there is room for.
@@ -118,7 +118,7 @@ fn asked(pipeline: &Pipeline) -> Vec<Asked<'_>> {
 /// their number, those of all environments together because none can have fewer than AWS takes.
 pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake> {
     let mut mistakes: Vec<Mistake> = config.pipelines.values().filter_map(|it| too_many(config, it)).collect();
-    for together in config::together(config) {
+    for together in config::shared_quotas(config) {
         let parts: Vec<Asked<'_>> = (together.environments.iter().filter_map(|name| config.pipelines.get(*name)))
             .flat_map(asked)
             .filter(|asked| asked.quota.service == together.service && asked.quota.at_once.is_some())
@@ -155,14 +155,17 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
                 format!("at once: {}", list.join(", ")),
             );
             mistakes.push(
-                Mistake::new("W104", &config.span(last.environment, &last.stage.path), title, found)
-                    .allowed(format!(
-                        "{admitted} requests at once, and no worker has fewer than {} instances",
-                        CONCURRENCY.start()
-                    ))
-                    .help(
-                        "let fewer environments run at the same time: `schedule.enabled = false` pauses one".to_owned(),
-                    ),
+                Mistake::new(
+                    MistakeCode::QuotaExceeded,
+                    &config.span(last.environment, &last.stage.path),
+                    title,
+                    found,
+                )
+                .allowed(format!(
+                    "{admitted} requests at once, and no worker has fewer than {} instances",
+                    CONCURRENCY.start()
+                ))
+                .help("let fewer environments run at the same time: `schedule.enabled = false` pauses one".to_owned()),
             );
         }
     }
@@ -178,17 +181,22 @@ fn too_many(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
     let fits = fitting(instances);
     (set > fits).then(|| {
         let unit = if quota.at_once.is_some() { "at once" } else { "a second" };
-        let share = stage.frame.share.get();
+        let share = stage.options.share.get();
         let title = format!("so many instances ask {} for more than it admits", quota.service);
         let found = format!("{set} instances, with a call of stage `{}` each", stage.name);
-        Mistake::new("W109", &config.span(&pipeline.environment, "functions.max_concurrency"), title, found)
-            .allowed(format!(
-                "up to {fits}: {} admits {} calls {unit}, of which environment `{}` has {share}",
-                quota.service,
-                round(calls(&quota)),
-                pipeline.environment
-            ))
-            .help("leave `max_concurrency` out: it is derived from what upstream admits".to_owned())
+        Mistake::new(
+            MistakeCode::TooManyInstances,
+            &config.span(&pipeline.environment, "functions.max_concurrency"),
+            title,
+            found,
+        )
+        .allowed(format!(
+            "up to {fits}: {} admits {} calls {unit}, of which environment `{}` has {share}",
+            quota.service,
+            round(calls(&quota)),
+            pipeline.environment
+        ))
+        .help("leave `max_concurrency` out: it is derived from what upstream admits".to_owned())
     })
 }
 

@@ -14,8 +14,8 @@ use super::queues::queue_name;
 use super::storage::{self, Table};
 use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
 use super::{Names, Problem};
-use crate::config::mistake::did_you_mean;
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::mistake::{MistakeCode, did_you_mean};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
 
 /// An IAM role.
@@ -173,7 +173,7 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
         let table = format!("table/{}", state.name.plain());
         all.push(statement(path, "runs and chunks are remembered", calls, vec![arn("dynamodb", &table)]));
     }
-    let mut components: Vec<&Component> = shape.stages.clone();
+    let mut components: Vec<&ComponentConfig> = shape.stages.clone();
     if producer {
         components.extend(&pipeline.sources);
     } else if shape.next.is_none() {
@@ -224,7 +224,7 @@ fn through(service: &str, path: &str, why: &str, actions: &[&str]) -> Statement 
 }
 
 /// The statements that a component's card asks for.
-fn derived(component: &Component, names: &Names) -> Vec<Statement> {
+fn derived(component: &ComponentConfig, names: &Names) -> Vec<Statement> {
     let store: Option<Store> = component.settings.store(&component.name);
     let existing = matches!(store, Some(Store::Existing(_)));
     let own = store.map(|store| storage::physical(names, &store).1);
@@ -255,7 +255,7 @@ fn scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [Role], problem
         let wanted = LogicalId::of(scope.function.as_str(), "Role");
         let Some(role) = roles.iter_mut().find(|role| role.id == wanted) else {
             problems.push(Problem {
-                code: "E050",
+                code: MistakeCode::UnknownFunction,
                 path: format!("{path}.function"),
                 title: format!("there is no function `{}`", scope.function),
                 found: "not a function of this pipeline".into(),

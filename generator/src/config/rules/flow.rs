@@ -3,7 +3,7 @@
 use fanggen_runtime::component::{Role, TextFlow};
 use fanggen_runtime::model::tree::{Tree, Value};
 
-use crate::config::mistake::{Mistake, nearest};
+use crate::config::mistake::{Mistake, MistakeCode, nearest};
 use crate::config::pipeline::{Pipeline, SECTIONS};
 
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
@@ -37,7 +37,7 @@ fn absent(tree: &Tree, mistakes: &mut Vec<Mistake>) {
             let span = written.map_or(&head, |entry| &entry.key);
             let title = format!("the pipeline has no {section}, {why}");
             mistakes.push(
-                Mistake::new("E012", span, title, format!("no {section}"))
+                Mistake::new(MistakeCode::MissingSection, span, title, format!("no {section}"))
                     .help(format!("add `{example}` with a `type`")),
             );
         }
@@ -59,7 +59,7 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                 let givers = super::types(Role::Stage, |card| card.text == TextFlow::Gives);
                 let title = format!("stage `{}` analyses a text, and no stage before it gives one", stage.name);
                 mistakes.push(
-                    Mistake::new("E013", &stage.span, title, "no text gets here")
+                    Mistake::new(MistakeCode::NoTextBefore, &stage.span, title, "no text gets here")
                         .help(format!("put a stage of one of these types before it: {givers}")),
                 );
             }
@@ -71,7 +71,7 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         let analysts = super::types(Role::Stage, |card| card.text == TextFlow::Needs);
         let title = "no stage analyses anything, so the results carry texts and no findings";
         mistakes.push(
-            Mistake::new("W106", &last.span, title, "the last stage")
+            Mistake::new(MistakeCode::NoAnalysis, &last.span, title, "the last stage")
                 .help(format!("add a stage of one of these types: {analysts}")),
         );
     }
@@ -84,7 +84,13 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
             let span = super::entry(&component.tree, &[key]).map_or(&component.span, |entry| &entry.tree.span);
             let whose = format!("{} `{}`", component.kind.card.role.word(), component.name);
             mistakes.push(
-                Mistake::new("E014", span, format!("{whose} cannot work with these settings"), found).allowed(allowed),
+                Mistake::new(
+                    MistakeCode::ConflictingSettings,
+                    span,
+                    format!("{whose} cannot work with these settings"),
+                    found,
+                )
+                .allowed(allowed),
             );
         }
     }
@@ -99,7 +105,7 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     for (set, path, what) in set {
         if let (true, Some(entry)) = (set, super::entry(tree, &path)) {
             let title = format!("`{}` has no effect yet", path.join("."));
-            mistakes.push(Mistake::new("W101", &entry.tree.span, title, what));
+            mistakes.push(Mistake::new(MistakeCode::NoEffect, &entry.tree.span, title, what));
         }
     }
     let deployed = pipeline.sinks.iter().any(|sink| !sink.kind.card.machine_only);
@@ -109,8 +115,13 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.machine_only) {
         let title = format!("sink `{}` writes on the machine of `fanggen run` only", sink.name);
         mistakes.push(
-            Mistake::new("W103", &sink.span, title, "left out when deployed: a Lambda keeps no files")
-                .help((!deployed).then(|| help.clone())),
+            Mistake::new(
+                MistakeCode::LocalSinkOnly,
+                &sink.span,
+                title,
+                "left out when deployed: a Lambda keeps no files",
+            )
+            .help((!deployed).then(|| help.clone())),
         );
     }
     // Wikimedia, for one: 200 requests a minute with a contact, 10 without
@@ -119,7 +130,7 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     if let Some(stage) = asks.filter(|_| super::entry(tree, &["pipeline", "contact"]).is_none()) {
         let (name, kind) = (&stage.name, stage.kind.card.name);
         let title = format!("stage `{name}` (type `{kind}`) asks others for texts, and nobody is named as who asks");
-        mistakes.push(Mistake::new("W108", &stage.span, title, "sent without a contact in its User-Agent").help(
+        mistakes.push(Mistake::new(MistakeCode::NoContact, &stage.span, title, "sent without a contact in its User-Agent").help(
             "set `contact` in `[pipeline]`: whoever is asked admits fewer requests, or none, of those whom they cannot \
              reach"
                 .to_owned(),

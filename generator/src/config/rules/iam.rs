@@ -2,9 +2,9 @@
 
 use fanggen_runtime::model::tree::{Entry, Tree, Value, listed};
 
-use crate::config::mistake::{Mistake, did_you_mean};
+use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
 use crate::config::pipeline::Pipeline;
-use crate::config::sections::Scope;
+use crate::config::sections::IamScope;
 use crate::config::values::Action;
 
 /// The condition operators, without prefix and suffix
@@ -53,7 +53,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             let span = super::entry(tree, &[key]).map_or(&tree.span, |entry| &entry.tree.span);
             let title = format!("a permission without {key} permits nothing, and IAM refuses it");
             mistakes.push(
-                Mistake::new("E053", span, title, format!("no {key}"))
+                Mistake::new(MistakeCode::EmptyScope, span, title, format!("no {key}"))
                     .allowed(format!("a list of {key}, one at least")),
             );
         }
@@ -62,7 +62,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         for (operator, entry) in conditions.into_iter().flatten() {
             if !known(operator) {
                 mistakes.push(
-                    Mistake::new("E051", &entry.key, format!("IAM has no condition operator `{operator}`"), "unknown operator")
+                    Mistake::new(MistakeCode::ConditionOperator, &entry.key, format!("IAM has no condition operator `{operator}`"), "unknown operator")
                         .allowed("such as `StringEquals`, `ArnLike`, `Bool`, `NumericLessThan`, with `IfExists` after or `ForAllValues:`, `ForAnyValue:` before it")
                         .help(meant(operator)),
                 );
@@ -75,13 +75,13 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 }
 
 /// Some actions know no resources, and which they are changes with every service: the author has to know.
-fn everything(scope: &Scope, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+fn everything(scope: &IamScope, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let Some(Value::List(written)) = super::entry(tree, &["resources"]).map(|entry| &entry.tree.value) else { return };
     if let Some(star) = written.iter().find(|tree| tree.text() == Some("*")) {
         let actions: Vec<&str> = scope.actions.iter().map(Action::as_str).collect();
         let title = format!("`{}` may do this to everything in the account: {}", scope.function, listed(&actions));
         mistakes.push(
-            Mistake::new("W110", &star.span, title, "every resource")
+            Mistake::new(MistakeCode::WildcardResource, &star.span, title, "every resource")
                 .allowed("`*` only where the action knows no resource, such as `cloudwatch:PutMetricData`")
                 .help("name the ARNs, unless the actions are such ones".to_owned()),
         );
@@ -104,7 +104,7 @@ fn condition_key(key: &str, entry: &Entry, mistakes: &mut Vec<Mistake>) {
     if written.is_empty() || !written.iter().all(holds) {
         mistakes.push(
             Mistake::new(
-                "E054",
+                MistakeCode::ConditionValue,
                 &entry.tree.span,
                 format!("no policy can hold this value of `{key}`"),
                 "no such value",
@@ -114,8 +114,13 @@ fn condition_key(key: &str, entry: &Entry, mistakes: &mut Vec<Mistake>) {
     }
     if !fits {
         mistakes.push(
-            Mistake::new("E052", &entry.key, format!("`{key}` is no key of an IAM condition"), "no service before it")
-                .allowed("a key with its service, such as `aws:RequestedRegion` or `s3:prefix`"),
+            Mistake::new(
+                MistakeCode::ConditionKey,
+                &entry.key,
+                format!("`{key}` is no key of an IAM condition"),
+                "no service before it",
+            )
+            .allowed("a key with its service, such as `aws:RequestedRegion` or `s3:prefix`"),
         );
     }
 }

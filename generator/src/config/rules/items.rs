@@ -7,8 +7,8 @@ use fanggen_runtime::model::items::{ATTRIBUTES, KEY_BYTES, Written, key_fault};
 use fanggen_runtime::model::tree::{Span, Tree, Value, listed};
 use fanggen_runtime::model::values::{HttpUrl, Language};
 
-use crate::config::mistake::{Mistake, did_you_mean};
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 
 pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     // All sources that travel in the schedule's input share it.
@@ -24,10 +24,13 @@ pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
 }
 
 /// Whether the items of a source still fit into the schedule's input.
-fn size(source: &Component, seed: Seed<'_>, most: usize, carried: &mut usize, mistakes: &mut Vec<Mistake>) {
+fn size(source: &ComponentConfig, seed: Seed<'_>, most: usize, carried: &mut usize, mistakes: &mut Vec<Mistake>) {
     if seed.items.is_empty() {
         let title = format!("source `{}` has no items, so no run will have any of it", source.name);
-        mistakes.push(Mistake::new("W107", &source.span, title, "no items").help("add `items = [\"..\"]`".to_owned()));
+        mistakes.push(
+            Mistake::new(MistakeCode::NoItems, &source.span, title, "no items")
+                .help("add `items = [\"..\"]`".to_owned()),
+        );
     }
     let bytes = serde_json::to_vec(seed.items).map_or(0, |json| json.len());
     let before = *carried;
@@ -39,7 +42,7 @@ fn size(source: &Component, seed: Seed<'_>, most: usize, carried: &mut usize, mi
             before => format!("{bytes} bytes of items, after {before} of the sources before it"),
         };
         mistakes.push(
-            Mistake::new("E033", &source.span, title, found)
+            Mistake::new(MistakeCode::ItemsTooLarge, &source.span, title, found)
                 .allowed(format!("up to {most} bytes of all sources together"))
                 .help(format!(
                     "keep them in a source of a type that has room for more: {}",
@@ -52,7 +55,7 @@ fn size(source: &Component, seed: Seed<'_>, most: usize, carried: &mut usize, mi
 /// Where a key was first written: in which source, and its place.
 type Seen<'a> = BTreeMap<&'a str, (&'a str, &'a Span)>;
 
-fn of_source<'a>(source: &'a Component, seen: &mut Seen<'a>, mistakes: &mut Vec<Mistake>) {
+fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mut Vec<Mistake>) {
     let Some(seed) = source.settings.seed() else { return };
     let places: Vec<&Tree> = match super::entry(&source.tree, &["items"]).map(|entry| &entry.tree.value) {
         Some(Value::List(list)) => list.iter().collect(),
@@ -66,15 +69,25 @@ fn of_source<'a>(source: &'a Component, seen: &mut Seen<'a>, mistakes: &mut Vec<
         let Some(key) = key.filter(|key| !key.trim().is_empty()) else {
             let title = format!("an item of source `{}` has no key", source.name);
             mistakes.push(
-                Mistake::new("E030", &place.span, title, format!("`{}` is missing here", seed.key))
-                    .allowed(format!("a text, or a table with `{}`", seed.key)),
+                Mistake::new(
+                    MistakeCode::ItemWithoutKey,
+                    &place.span,
+                    title,
+                    format!("`{}` is missing here", seed.key),
+                )
+                .allowed(format!("a text, or a table with `{}`", seed.key)),
             );
             continue;
         };
         if let Some(found) = key_fault(key) {
             mistakes.push(
-                Mistake::new("E032", place_of(place, seed.key), "this key cannot be stored", found)
-                    .allowed(format!("up to {KEY_BYTES} bytes without control characters")),
+                Mistake::new(
+                    MistakeCode::InvalidItemKey,
+                    place_of(place, seed.key),
+                    "this key cannot be stored",
+                    found,
+                )
+                .allowed(format!("up to {KEY_BYTES} bytes without control characters")),
             );
         }
         let (other, first) = *seen.entry(key).or_insert((&source.name, &place.span));
@@ -87,7 +100,7 @@ fn of_source<'a>(source: &'a Component, seen: &mut Seen<'a>, mistakes: &mut Vec<
                 (title, Some(help.to_owned()))
             };
             mistakes.push(
-                Mistake::new("E031", &place.span, title, "the same key again")
+                Mistake::new(MistakeCode::DuplicateItem, &place.span, title, "the same key again")
                     .other(first, "the first of that key")
                     .help(help),
             );
@@ -109,32 +122,39 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
             let mut known = vec![key];
             known.extend(ATTRIBUTES);
             mistakes.push(
-                Mistake::new("E034", &entry.key, format!("an item has no attribute `{name}`"), "unknown attribute")
-                    .allowed(listed(&known))
-                    .help(
-                        did_you_mean(name, &known)
-                            .or_else(|| Some(format!("put it into `labels = {{ {name} = .. }}`"))),
-                    ),
+                Mistake::new(
+                    MistakeCode::UnknownAttribute,
+                    &entry.key,
+                    format!("an item has no attribute `{name}`"),
+                    "unknown attribute",
+                )
+                .allowed(listed(&known))
+                .help(did_you_mean(name, &known).or_else(|| Some(format!("put it into `labels = {{ {name} = .. }}`")))),
             );
         }
         if let (true, Some(language)) = (name == "language", entry.tree.text())
             && let Err(allowed) = Language::new(language)
         {
             let title = format!("`{language}` is no language");
-            mistakes.push(Mistake::new("E035", &entry.tree.span, title, "not a language tag").allowed(allowed));
+            mistakes.push(
+                Mistake::new(MistakeCode::InvalidLanguage, &entry.tree.span, title, "not a language tag")
+                    .allowed(allowed),
+            );
         }
         if let (true, Some(address)) = (["feed", "url"].contains(&name.as_str()), entry.tree.text())
             && let Err(allowed) = HttpUrl::new(address)
         {
             let title = format!("the {name} `{address}` cannot be asked for anything");
-            mistakes.push(Mistake::new("E036", &entry.tree.span, title, "not a web address").allowed(allowed));
+            mistakes.push(
+                Mistake::new(MistakeCode::InvalidUrl, &entry.tree.span, title, "not a web address").allowed(allowed),
+            );
         }
         // Labels lie beside the attributes in a row of the table: one of the same name would take its place.
         for (label, entry) in entry.tree.table().into_iter().flatten().filter(|_| name == "labels") {
             if label == key || ATTRIBUTES.contains(&label.as_str()) {
                 let title = format!("a label cannot be called `{label}`, which is an attribute of every item");
                 mistakes.push(
-                    Mistake::new("E037", &entry.key, title, "the name of an attribute")
+                    Mistake::new(MistakeCode::ReservedLabel, &entry.key, title, "the name of an attribute")
                         .help("write it beside `labels`, or give the label another name".to_owned()),
                 );
             }

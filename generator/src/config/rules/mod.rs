@@ -1,10 +1,10 @@
 //! Rules across the file: what no single value can tell by itself.
 
-mod across;
 mod flow;
 mod iam;
 mod items;
-mod places;
+mod quotas;
+mod regions;
 mod timing;
 
 use fanggen_runtime::component::{Card, Role};
@@ -14,16 +14,7 @@ use fanggen_runtime::model::tree::{Tree, listed};
 use super::mistake::Mistake;
 use super::pipeline::Pipeline;
 
-pub use across::{Together, across, together};
-
-/// Codes of what is missing, rather than wrong.
-pub const ABSENT: [&str; 6] = ["E005", "E012", "E013", "W106", "W107", "W108"];
-
-/// Codes of what one value tells by itself, whatever an environment sets beside it.
-pub const OF_ONE_VALUE: [&str; 18] = [
-    "E002", "E003", "E004", "E006", "E010", "E011", "E020", "E021", "E030", "E032", "E034", "E035", "E036", "E037",
-    "E051", "E052", "E053", "E054",
-];
+pub use quotas::{SharedQuota, check_quotas, shared_quotas};
 
 /// Notes what does not go together in one environment.
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
@@ -31,7 +22,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     flow::check(pipeline, tree, mistakes);
     items::check(pipeline, mistakes);
     iam::check(pipeline, tree, mistakes);
-    places::check(pipeline, tree, mistakes);
+    regions::check(pipeline, tree, mistakes);
 }
 
 /// The types of a role, of those that a Lambda can have, whose card fits.

@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use fanggen_runtime::model::tree::{Span, Tree, listed};
 
-use crate::config::mistake::Mistake;
-use crate::config::pipeline::{Component, Pipeline};
-use crate::config::schedule::{Refusal, judge, judge_timezone};
+use crate::config::mistake::{Mistake, MistakeCode};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
+use crate::config::schedule::{ScheduleError, check_timezone, parse};
 use crate::config::shape::shapes;
 
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     patience(pipeline, tree, mistakes);
     let verdicts = [
-        ("E020", "expression", judge(&pipeline.schedule.expression).err()),
-        ("E021", "timezone", judge_timezone(&pipeline.schedule.timezone).err()),
+        (MistakeCode::ScheduleExpression, "expression", parse(&pipeline.schedule.expression).err()),
+        (MistakeCode::TimeZone, "timezone", check_timezone(&pipeline.schedule.timezone).err()),
     ];
     for (code, key, refusal) in verdicts {
         if let (Some(refusal), Some(entry)) = (refusal, super::entry(tree, &["schedule", key])) {
@@ -33,7 +33,8 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let timeout = pipeline.functions.timeout_s.get();
     for shape in shapes(pipeline) {
-        let waits = |stage: &&Component| Some((stage.settings.patience()?, stage.name.clone(), stage.span.clone()));
+        let waits =
+            |stage: &&ComponentConfig| Some((stage.settings.patience()?, stage.name.clone(), stage.span.clone()));
         let waiting: Vec<_> = shape.stages.iter().filter_map(waits).collect();
         let sum: Duration = waiting.iter().map(|(patience, ..)| *patience).sum();
         let Some((_, longest, span)) = waiting.iter().max_by_key(|(patience, ..)| *patience) else { continue };
@@ -52,14 +53,14 @@ fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         let span = super::entry(tree, &["functions", "timeout_s"]).map_or(span, |entry| &entry.tree.span);
         let title = format!("{whose} may wait longer than function `{}` runs, which is {timeout} s", shape.name);
         mistakes.push(
-            Mistake::new("W105", span, title, format!("{label} for up to {seconds} s"))
+            Mistake::new(MistakeCode::TimeoutTooShort, span, title, format!("{label} for up to {seconds} s"))
                 .help(format!("raise `functions.timeout_s` above {}, {or}", seconds.floor())),
         );
     }
 }
 
 /// The part of a quoted text that was refused; the whole where escapes keep the two from lining up.
-fn inside(whole: &Span, written: &str, refusal: &Refusal) -> Span {
+fn inside(whole: &Span, written: &str, refusal: &ScheduleError) -> Span {
     if whole.len() == written.len() + 2 {
         whole.start + 1 + refusal.span.start..whole.start + 1 + refusal.span.end
     } else {

@@ -1,9 +1,9 @@
 //! The six fields of a cron expression, judged one by one.
 
-use super::{Expression, Piece, Refusal, judge_quietly};
+use super::{ScheduleError, ScheduleExpression, SpannedStr, is_valid};
 
 /// One of the six fields of a cron expression.
-struct Field {
+struct CronField {
     name: &'static str,
     low: u64,
     high: u64,
@@ -13,17 +13,17 @@ struct Field {
 }
 
 /// Guide: the table of the six fields.
-const FIELDS: [Field; 6] = [
-    Field::new("minutes", (0, 59), 59, &[]),
-    Field::new("hours", (0, 23), 23, &[]),
-    Field::new("day-of-month", (1, 31), 31, &[]),
-    Field::new("month", (1, 12), 12, &MONTHS),
+const FIELDS: [CronField; 6] = [
+    CronField::new("minutes", (0, 59), 59, &[]),
+    CronField::new("hours", (0, 23), 23, &[]),
+    CronField::new("day-of-month", (1, 31), 31, &[]),
+    CronField::new("month", (1, 12), 12, &MONTHS),
     // Guide: `/` is not among the wildcards of this field, alone of all six.
-    Field::new("day-of-week", (1, 7), 0, &DAYS),
-    Field::new("year", (1970, 2199), 229, &[]),
+    CronField::new("day-of-week", (1, 7), 0, &DAYS),
+    CronField::new("year", (1970, 2199), 229, &[]),
 ];
 
-impl Field {
+impl CronField {
     const fn new(name: &'static str, (low, high): (u64, u64), step: u64, names: &'static [&'static str]) -> Self {
         Self { name, low, high, step, names }
     }
@@ -34,7 +34,7 @@ const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const DAY_OF_MONTH: usize = 2;
 const DAY_OF_WEEK: usize = 4;
 
-pub(super) fn cron(inner: Piece<'_>) -> Result<Expression, Refusal> {
+pub(super) fn cron(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
     let form = "six fields: minutes hours day-of-month month day-of-week year";
     // Guide: separated by white space. Recorded for rates, taken over for cron: none inside the brackets' ends.
     let fields = inner.split(|c| c == ' ' || c == '\t').filter(|field| !field.text.is_empty()).collect::<Vec<_>>();
@@ -43,7 +43,7 @@ pub(super) fn cron(inner: Piece<'_>) -> Result<Expression, Refusal> {
         return Err(inner.refuse(form, Some(format!("leave the outer blanks out: `cron({})`", texts.join(" ")))));
     }
     // Recorded: `cron()` and `cron(INVALID)` are refused.
-    let Ok(fields) = <[Piece<'_>; 6]>::try_from(fields) else {
+    let Ok(fields) = <[SpannedStr<'_>; 6]>::try_from(fields) else {
         let help = match texts.len() {
             5 => five(inner.text),
             _ => "for example `cron(0 18 ? * MON-FRI *)`: 18:00 from Monday to Friday".to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn cron(inner: Piece<'_>) -> Result<Expression, Refusal> {
         cron_field(index, *piece)?;
     }
     days(&fields)?;
-    Ok(Expression::Cron(fields.map(|field| field.text.to_owned())))
+    Ok(ScheduleExpression::Cron(fields.map(|field| field.text.to_owned())))
 }
 
 /// What to write for the five fields of a Unix crontab.
@@ -73,7 +73,7 @@ pub(super) fn five(bare: &str) -> String {
     }
     fields.push("*");
     let attempt = format!("cron({})", fields.join(" "));
-    if !counted && judge_quietly(&attempt) {
+    if !counted && is_valid(&attempt) {
         return format!("AWS has a sixth field, the year, and one of the two days is `?`: write `{attempt}`");
     }
     "AWS has a sixth field, the year, and counts days from 1 (`SUN`): `cron(0 18 ? * MON-FRI *)`".to_owned()
@@ -81,7 +81,7 @@ pub(super) fn five(bare: &str) -> String {
 
 /// Recorded: `* *` is refused. Guide and rules: a value or `*` in one of the two days needs `?` in the other;
 /// that `? ?` is refused as well is Quartz.
-fn days(fields: &[Piece<'_>; 6]) -> Result<(), Refusal> {
+fn days(fields: &[SpannedStr<'_>; 6]) -> Result<(), ScheduleError> {
     let (month, week) = (fields[DAY_OF_MONTH], fields[DAY_OF_WEEK]);
     let with = |index: usize, text: &str| {
         let mut texts = fields.map(|field| field.text);
@@ -98,7 +98,7 @@ fn days(fields: &[Piece<'_>; 6]) -> Result<(), Refusal> {
     })
 }
 
-fn cron_field(index: usize, piece: Piece<'_>) -> Result<(), Refusal> {
+fn cron_field(index: usize, piece: SpannedStr<'_>) -> Result<(), ScheduleError> {
     let field = &FIELDS[index];
     if piece.text == "?" && [DAY_OF_MONTH, DAY_OF_WEEK].contains(&index) {
         return Ok(());
@@ -135,12 +135,12 @@ fn cron_field(index: usize, piece: Piece<'_>) -> Result<(), Refusal> {
 }
 
 /// The forms of the days that are no lists; `None` for whatever is not of such a form.
-fn special(index: usize, piece: Piece<'_>) -> Option<Result<(), Refusal>> {
+fn special(index: usize, piece: SpannedStr<'_>) -> Option<Result<(), ScheduleError>> {
     let field = &FIELDS[index];
     let end = piece.text.len();
     // Rules: `sun,mon` and `mOn` are accepted, so letters count in either case.
     let upper = piece.text.to_ascii_uppercase();
-    let count = |number: Piece<'_>, high: u64, allowed: &str| {
+    let count = |number: SpannedStr<'_>, high: u64, allowed: &str| {
         let fits = number.is_number() && number.text.parse().is_ok_and(|number| (1..=high).contains(&number));
         if fits { Ok(()) } else { Err(number.refuse(allowed, None)) }
     };
@@ -159,7 +159,7 @@ fn special(index: usize, piece: Piece<'_>) -> Option<Result<(), Refusal>> {
     }
 }
 
-fn check_step(field: &Field, item: Piece<'_>, step: Piece<'_>) -> Result<(), Refusal> {
+fn check_step(field: &CronField, item: SpannedStr<'_>, step: SpannedStr<'_>) -> Result<(), ScheduleError> {
     if field.step == 0 {
         return Err(item.refuse("no steps in day-of-week", Some("name the days: `MON,WED,FRI`".to_owned())));
     }
@@ -175,7 +175,7 @@ fn check_step(field: &Field, item: Piece<'_>, step: Piece<'_>) -> Result<(), Ref
 }
 
 /// A number or a name as its number. Rules: `00` and the like are accepted.
-fn value(field: &Field, piece: Piece<'_>) -> Result<u64, Refusal> {
+fn value(field: &CronField, piece: SpannedStr<'_>) -> Result<u64, ScheduleError> {
     let named = || field.names.iter().zip(field.low..).find(|(name, _)| piece.text.eq_ignore_ascii_case(name));
     let number = if piece.is_number() { piece.text.parse().ok() } else { named().map(|(_, number)| number) };
     if let Some(number) = number.filter(|number| (field.low..=field.high).contains(number)) {
@@ -193,7 +193,7 @@ fn value(field: &Field, piece: Piece<'_>) -> Result<u64, Refusal> {
     Err(piece.refuse(span_of(field), help))
 }
 
-fn span_of(field: &Field) -> String {
+fn span_of(field: &CronField) -> String {
     let numbers = format!("{} to {}", field.low, field.high);
     match (field.names.first(), field.names.last()) {
         (Some(first), Some(last)) => format!("{numbers} or {first} to {last} in {}", field.name),

@@ -13,11 +13,11 @@ use std::{fmt, ops::Range, time::Duration};
 use jiff::civil::DateTime;
 
 use cron::{cron, five};
-pub use timezone::judge_timezone;
+pub use timezone::check_timezone;
 
 /// Why AWS would refuse an expression or a time zone, and where in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ScheduleError {
     /// The wrong bytes within what was judged; empty where something is missing.
     pub span: Range<usize>,
     /// What is there, as words for "found ...".
@@ -28,17 +28,17 @@ pub struct Refusal {
     pub help: Option<String>,
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for ScheduleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "found {}, allowed: {}", self.found, self.allowed)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ScheduleError {}
 
 /// The unit of a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum RateUnit {
     /// Minutes, the finest that there is.
     Minutes,
     /// Hours.
@@ -49,13 +49,13 @@ pub enum Unit {
 
 /// An expression that AWS accepts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Expression {
+pub enum ScheduleExpression {
     /// Again and again after the same time.
     Rate {
         /// How many units, at least 1.
         value: u64,
         /// Of what.
-        unit: Unit,
+        unit: RateUnit,
     },
     /// At the times that six fields describe: minutes, hours, day-of-month, month, day-of-week, year, as written.
     Cron([String; 6]),
@@ -63,7 +63,7 @@ pub enum Expression {
     At(DateTime),
 }
 
-impl Expression {
+impl ScheduleExpression {
     /// The time between two runs; only a rate has one.
     pub fn period(&self) -> Option<Duration> {
         match self {
@@ -73,7 +73,7 @@ impl Expression {
     }
 }
 
-impl Unit {
+impl RateUnit {
     fn seconds(self) -> u64 {
         match self {
             Self::Minutes => 60,
@@ -85,12 +85,12 @@ impl Unit {
 
 /// A part of the text that knows where it stands in it.
 #[derive(Clone, Copy)]
-struct Piece<'a> {
+struct SpannedStr<'a> {
     text: &'a str,
     start: usize,
 }
 
-impl<'a> Piece<'a> {
+impl<'a> SpannedStr<'a> {
     fn part(self, range: Range<usize>) -> Self {
         Self { text: &self.text[range.clone()], start: self.start + range.start }
     }
@@ -111,15 +111,20 @@ impl<'a> Piece<'a> {
         !self.text.is_empty() && self.text.bytes().all(|byte| byte.is_ascii_digit())
     }
 
-    fn refuse(self, allowed: impl Into<String>, help: impl Into<Option<String>>) -> Refusal {
+    fn refuse(self, allowed: impl Into<String>, help: impl Into<Option<String>>) -> ScheduleError {
         let found = if self.text.is_empty() { "nothing".to_owned() } else { format!("`{}`", self.text) };
-        Refusal { span: self.start..self.start + self.text.len(), found, allowed: allowed.into(), help: help.into() }
+        ScheduleError {
+            span: self.start..self.start + self.text.len(),
+            found,
+            allowed: allowed.into(),
+            help: help.into(),
+        }
     }
 }
 
 /// Reads an expression as AWS does, or says why AWS would refuse it.
-pub fn judge(expression: &str) -> Result<Expression, Refusal> {
-    let whole = Piece { text: expression, start: 0 };
+pub fn parse(expression: &str) -> Result<ScheduleExpression, ScheduleError> {
+    let whole = SpannedStr { text: expression, start: 0 };
     let kinds = "`rate(value unit)`, `cron(six fields)` or `at(yyyy-mm-ddThh:mm:ss)`";
     // Guide: CreateSchedule takes 1 to 256 characters.
     if expression.chars().count() > 256 {
@@ -145,7 +150,7 @@ fn repaired(expression: &str) -> Option<String> {
     let wrapped = ["cron", "rate", "at"].map(|name| format!("{name}({bare})"));
     let closed = format!("{bare})");
     let mut attempts = [bare.to_owned(), closed].into_iter().chain(lower).chain(wrapped);
-    if let Some(right) = attempts.find(|attempt| judge_quietly(attempt)) {
+    if let Some(right) = attempts.find(|attempt| is_valid(attempt)) {
         return Some(format!("write `{right}`"));
     }
     let fields = bare.split_whitespace().count();
@@ -153,12 +158,12 @@ fn repaired(expression: &str) -> Option<String> {
 }
 
 // A repair is looked for once: the judge of an attempt must not look for further ones without end.
-fn judge_quietly(attempt: &str) -> bool {
+fn is_valid(attempt: &str) -> bool {
     let kinds = ["rate(", "cron(", "at("];
-    attempt.ends_with(')') && kinds.iter().any(|kind| attempt.starts_with(kind)) && judge(attempt).is_ok()
+    attempt.ends_with(')') && kinds.iter().any(|kind| attempt.starts_with(kind)) && parse(attempt).is_ok()
 }
 
-fn rate(inner: Piece<'_>) -> Result<Expression, Refusal> {
+fn rate(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
     let form = "a positive whole number, one blank and a unit, such as `rate(15 minutes)`";
     // Recorded: `rate()`, `rate(10)` and `rate( 10 minutes )` are refused. Several blanks: ours.
     let Some((value, unit)) = inner.once(' ') else {
@@ -179,12 +184,12 @@ fn rate(inner: Piece<'_>) -> Result<Expression, Refusal> {
     // not bound to the value as they are in rules; public templates for Scheduler have `1 hour`, `1 hours` and `5 minute`.
     // Lower-case as the guide writes them: rules refuse `MINUTES`, and for Scheduler there is no word on it.
     let known = match unit.text {
-        "minute" | "minutes" => Unit::Minutes,
-        "hour" | "hours" => Unit::Hours,
-        "day" | "days" => Unit::Days,
+        "minute" | "minutes" => RateUnit::Minutes,
+        "hour" | "hours" => RateUnit::Hours,
+        "day" | "days" => RateUnit::Days,
         _ => return Err(unit.refuse("`minutes`, `hours` or `days`", unit_help(number, unit.text))),
     };
-    let rate = Expression::Rate { value: number, unit: known };
+    let rate = ScheduleExpression::Rate { value: number, unit: known };
     match rate.period() {
         Some(_) => Ok(rate),
         None => Err(value.refuse("a period that can be counted in seconds", None)),
@@ -207,7 +212,7 @@ fn unit_help(number: u64, unit: &str) -> Option<String> {
     }
 }
 
-fn at(inner: Piece<'_>) -> Result<Expression, Refusal> {
+fn at(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
     let form = "a date and time of the form `yyyy-mm-ddThh:mm:ss`";
     // Recorded: `2021-12-31` and `2021-12-31T23:59:59Z` are refused. Guide: exactly this form, no fractions.
     let shape = b"dddd-dd-ddTdd:dd:dd";
@@ -236,7 +241,7 @@ fn at(inner: Piece<'_>) -> Result<Expression, Refusal> {
     }
     // jiff takes the second 60 as 59; AWS knows no leap seconds (ours).
     let time = inner.text.parse::<DateTime>().ok().filter(|_| !inner.text.ends_with("60"));
-    time.map(Expression::At).ok_or_else(|| inner.refuse("a date and time that exist", None))
+    time.map(ScheduleExpression::At).ok_or_else(|| inner.refuse("a date and time that exist", None))
 }
 
 #[cfg(test)]

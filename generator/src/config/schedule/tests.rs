@@ -100,7 +100,7 @@ at(tomorrow) => tomorrow =>
 #[test]
 fn accepts_what_aws_accepts() {
     for expression in ACCEPTED.lines() {
-        assert!(judge(expression).is_ok(), "{expression}: {:?}", judge(expression));
+        assert!(parse(expression).is_ok(), "{expression}: {:?}", parse(expression));
     }
 }
 
@@ -109,27 +109,27 @@ fn refuses_at_the_wrong_place_with_help() {
     for line in REFUSED.lines() {
         let (expression, rest) = line.split_once(" =>").expect(line);
         let (covered, help) = rest.split_once(" =>").expect(line);
-        let refusal = judge(expression).expect_err(expression);
+        let refusal = parse(expression).expect_err(expression);
         let shown = format!("{expression}: {refusal:?}");
         assert_eq!(expression[refusal.span.clone()].trim(), covered.trim(), "{shown}");
         assert!(refusal.help.unwrap_or_default().contains(help.trim()), "{shown}");
         assert!(!refusal.found.is_empty() && !refusal.allowed.is_empty(), "{shown}");
     }
-    let trailing = judge("rate(10 minutes) ").expect_err("a trailing blank");
+    let trailing = parse("rate(10 minutes) ").expect_err("a trailing blank");
     assert_eq!(trailing.help.as_deref(), Some("write `rate(10 minutes)`"));
     let long = format!("cron(0 8 {} * ? *)", vec!["1"; 200].join(","));
-    assert!(judge("").is_err() && judge(&long).is_err());
+    assert!(parse("").is_err() && parse(&long).is_err());
 }
 
 #[test]
 fn points_at_the_right_one_of_equal_fields() {
-    assert_eq!(judge("cron(0 1 * * * *)").expect_err("two days").span, 13..14);
-    assert_eq!(judge("cron(5, * * * ? *)").expect_err("empty item").span, 7..7);
+    assert_eq!(parse("cron(0 1 * * * *)").expect_err("two days").span, 13..14);
+    assert_eq!(parse("cron(5, * * * ? *)").expect_err("empty item").span, 7..7);
 }
 
 #[test]
 fn knows_the_period_of_a_rate_only() {
-    let period = |expression| judge(expression).expect(expression).period();
+    let period = |expression| parse(expression).expect(expression).period();
     assert_eq!(period("rate(2 hours)"), Some(Duration::from_secs(7_200)));
     assert_eq!(period("rate(1 day)"), Some(Duration::from_secs(86_400)));
     assert_eq!(period("cron(0 8 * * ? *)"), None);
@@ -138,10 +138,10 @@ fn knows_the_period_of_a_rate_only() {
 #[test]
 fn judges_time_zones() {
     for name in ["UTC", "Europe/Zurich", "America/Argentina/Buenos_Aires", "Asia/Kolkata", "US/Eastern", "Etc/GMT+5"] {
-        assert_eq!(judge_timezone(name), Ok(()), "{name}");
+        assert_eq!(check_timezone(name), Ok(()), "{name}");
     }
     for name in jiff::tz::TimeZoneDatabase::bundled().available() {
-        assert_eq!(judge_timezone(name.as_str()), Ok(()), "{name}");
+        assert_eq!(check_timezone(name.as_str()), Ok(()), "{name}");
     }
     let helps = [
         ("Europe/Zürich", "`Europe/Zurich`"),
@@ -154,7 +154,7 @@ fn judges_time_zones() {
         ("Etc/Unknown", "name a place"),
     ];
     for (name, help) in helps {
-        let refusal = judge_timezone(name).expect_err(name);
+        let refusal = check_timezone(name).expect_err(name);
         assert!(refusal.help.as_deref().unwrap_or_default().contains(help), "{name}: {refusal:?}");
     }
 }
@@ -179,7 +179,7 @@ fn agrees_with_the_recorded_verdicts() {
         else {
             continue;
         };
-        let verdict = judge(expression);
+        let verdict = parse(expression);
         if test.ends_with("invalid_schedule_expression") {
             assert!(verdict.is_err(), "AWS refused {expression:?}");
             seen.0 += 1;

@@ -2,14 +2,14 @@
 
 use jiff::tz::TimeZoneDatabase;
 
-use super::{Piece, Refusal};
+use super::{ScheduleError, SpannedStr};
 
 /// Bytes of the longest name that is compared with those of the database, whose own have 30 at most.
 const LONGEST: usize = 100;
 
 /// Says whether AWS knows a time zone: the names of the IANA database, in exactly their case.
-pub fn judge_timezone(name: &str) -> Result<(), Refusal> {
-    let piece = Piece { text: name, start: 0 };
+pub fn check_timezone(name: &str) -> Result<(), ScheduleError> {
+    let piece = SpannedStr { text: name, start: 0 };
     // The database inside the program: what a machine has installed must not change a verdict.
     let database = TimeZoneDatabase::bundled();
     // Guide: at most 50 characters, which every name of the database keeps to. The database itself does not mind the

@@ -7,13 +7,13 @@ use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows}
 use fanggen_runtime::model::error::Error;
 
 /// Doors that do not open.
-pub struct Shut;
+pub struct NoServices;
 
 fn shut(what: &str) -> Error {
     Error::permanent("not_here", format!("a comparison has no {what}"))
 }
 
-impl Doors for Shut {
+impl Doors for NoServices {
     fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
         Err(shut("bucket"))
     }

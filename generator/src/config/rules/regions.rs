@@ -3,8 +3,8 @@
 use fanggen_runtime::component::{Scope, Store};
 use fanggen_runtime::model::tree::{Span, Tree, Value};
 
-use crate::config::mistake::Mistake;
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::mistake::{Mistake, MistakeCode};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 
 /// Beginnings of the regions that are not of the partition `aws`, with their partitions
 /// (<https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html>).
@@ -28,9 +28,14 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             if !there.is_empty() && there != here {
                 let title = format!("{whose} is in another region than the pipeline");
                 mistakes.push(
-                    Mistake::new("E015", span, title, format!("in `{there}`, and the pipeline is in `{here}`"))
-                        .allowed("what is in the region of the pipeline: a function asks its own region only")
-                        .help(format!("set `aws.region`, or `{key}` for each environment")),
+                    Mistake::new(
+                        MistakeCode::OtherRegion,
+                        span,
+                        title,
+                        format!("in `{there}`, and the pipeline is in `{here}`"),
+                    )
+                    .allowed("what is in the region of the pipeline: a function asks its own region only")
+                    .help(format!("set `aws.region`, or `{key}` for each environment")),
                 );
             } else {
                 partition(&whose, &arn, here, span, mistakes);
@@ -57,7 +62,7 @@ fn list(value: &Value) -> &[Tree] {
 }
 
 /// The ARNs of what a component uses and the pipeline does not make. A bare name is one of the pipeline's own region.
-fn foreign(component: &Component) -> Vec<String> {
+fn foreign(component: &ComponentConfig) -> Vec<String> {
     let mut arns: Vec<String> = Vec::new();
     if let Some(Store::Existing(table)) = component.settings.store(&component.name) {
         arns.extend(Some(table).filter(|table| table.starts_with("arn:")));
@@ -71,7 +76,7 @@ fn foreign(component: &Component) -> Vec<String> {
 }
 
 /// The key under which a component has an ARN, and where that stands.
-fn written<'a>(component: &'a Component, arn: &str) -> (&'a str, &'a Span) {
+fn written<'a>(component: &'a ComponentConfig, arn: &str) -> (&'a str, &'a Span) {
     let mut entries = component.tree.table().into_iter().flatten();
     let found = entries.find(|(_, entry)| entry.tree.text() == Some(arn));
     found.map_or(("type", &component.span), |(key, entry)| (key.as_str(), &entry.tree.span))
@@ -84,7 +89,7 @@ fn partition(whose: &str, arn: &str, region: &str, span: &Span, mistakes: &mut V
     if here != there {
         mistakes.push(
             Mistake::new(
-                "E016",
+                MistakeCode::OtherPartition,
                 span,
                 format!("{whose} is of another partition of AWS than the pipeline"),
                 format!("of `{there}`, and `{region}` is of `{here}`"),

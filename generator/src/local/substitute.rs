@@ -12,23 +12,23 @@ use fanggen_runtime::model::record::Record;
 use fanggen_runtime::model::tree::Tree;
 use tokio::time::Instant;
 
-use super::Options;
+use super::RunOptions;
 use super::summary::Notice;
 use super::texts::{LocalTexts, Texts};
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 
 /// What is not what it would be in AWS.
-pub struct StandIns {
+pub struct Substitutes {
     /// The local texts, where they take the place of fetching.
     texts: Option<Arc<Texts>>,
 }
 
-impl StandIns {
+impl Substitutes {
     /// Reads what is needed to stand in.
     ///
     /// # Errors
     /// `texts_unreadable`, with file and line.
-    pub fn of(pipeline: &Pipeline, options: &Options) -> Result<Self, Error> {
+    pub fn of(pipeline: &Pipeline, options: &RunOptions) -> Result<Self, Error> {
         let fetches = pipeline.stages.iter().any(|stage| stage.kind.card.fetches);
         let path = pipeline.local.texts.as_ref().filter(|_| fetches && !options.live);
         let texts = path.map(|path| Texts::read(&options.root, path.as_str()).map(Arc::new)).transpose()?;
@@ -45,19 +45,19 @@ impl StandIns {
             let texts = LocalTexts { stage: part.name.clone(), texts: texts.clone(), language };
             return Some(Ok(Opened::Stage(Box::new(texts))));
         }
-        let other = Other::of(&card)?;
+        let other = Substitute::of(&card)?;
         if card.role == Role::Sink {
             return Some(other.settings.open(binding.clone(), doors));
         }
         let answered = other.answers(part.settings.as_ref());
         let inner = if answered { other.open(binding.clone(), doors) } else { Ok(None) };
         let stage = part.name.clone();
-        Some(inner.map(|inner| Opened::Stage(Box::new(StandIn { stage, service: card.name, inner }))))
+        Some(inner.map(|inner| Opened::Stage(Box::new(SubstituteStage { stage, service: card.name, inner }))))
     }
 
     /// Everything that is not what it would be in AWS.
     pub fn notices(&self, pipeline: &Pipeline) -> Vec<Notice> {
-        let of = |component: &Component| {
+        let of = |component: &ComponentConfig| {
             let card = component.kind.card;
             let notice = |instead_of: &str, is: &str, hint: &str| Notice {
                 stage: component.name.clone(),
@@ -68,7 +68,7 @@ impl StandIns {
             if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
                 return vec![notice(card.name, &format!("texts of {}", texts.path()), "--live fetches")];
             }
-            let Some(other) = Other::of(&card) else { return Vec::new() };
+            let Some(other) = Substitute::of(&card) else { return Vec::new() };
             let mut notices = Vec::new();
             if card.role == Role::Sink {
                 notices.push(notice(card.name, other.kind.card.name, "nothing is sent from this machine"));
@@ -87,12 +87,12 @@ impl StandIns {
 }
 
 /// The embedded kind that stands in for a paid one.
-struct Other {
+struct Substitute {
     kind: &'static Kind,
     settings: Box<dyn Settings>,
 }
 
-impl Other {
+impl Substitute {
     fn of(card: &Card) -> Option<Self> {
         let kind = registry::find(card.role, card.stand_in?)?;
         // A kind that stands in for another needs no settings.
@@ -120,14 +120,14 @@ impl Other {
 }
 
 /// A stage in another's place; its findings say in whose.
-struct StandIn {
+struct SubstituteStage {
     stage: String,
     service: &'static str,
     inner: Option<Box<dyn Stage>>,
 }
 
 #[async_trait]
-impl Stage for StandIn {
+impl Stage for SubstituteStage {
     fn name(&self) -> &str {
         &self.stage
     }

@@ -6,12 +6,12 @@ use std::path::Path;
 use fanggen_runtime::model::record::Label;
 use serde_json::{Map, Value};
 
-use super::{CompareError, Given};
+use super::{CompareError, Sample};
 use crate::config::mistake::did_you_mean;
 
 /// What a file of texts or labels is, by the end of its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub enum InputFormat {
     /// `.jsonl`, `.ndjson`: an object a line.
     Lines,
     /// `.csv`: a header, then rows.
@@ -20,7 +20,7 @@ pub enum Kept {
     Plain,
 }
 
-impl Kept {
+impl InputFormat {
     /// How the file of this name is read.
     #[must_use]
     pub fn of(path: &Path) -> Self {
@@ -41,7 +41,7 @@ const LABELS: [(&str, Label); 4] = [
 ];
 
 /// A row: the line it begins on, and its cells by name. A plain line has one cell without a name.
-pub type Row = (usize, BTreeMap<String, Value>);
+pub type InputRow = (usize, BTreeMap<String, Value>);
 
 /// The name of a plain line's only cell.
 pub const ALL: &str = "";
@@ -52,8 +52,8 @@ pub fn wrong(path: &Path, line: usize, what: impl Into<String>) -> CompareError 
 }
 
 /// The texts of a file.
-pub fn texts(path: &Path) -> Result<Vec<Given>, CompareError> {
-    let plain = Kept::of(path) == Kept::Plain;
+pub fn texts(path: &Path) -> Result<Vec<Sample>, CompareError> {
+    let plain = InputFormat::of(path) == InputFormat::Plain;
     let mut lines_of = BTreeMap::new();
     let mut texts = Vec::new();
     for (line, row) in rows(path)? {
@@ -64,7 +64,7 @@ pub fn texts(path: &Path) -> Result<Vec<Given>, CompareError> {
             return Err(wrong(path, line, format!("there is no `text`: it has {has}; name the text so")));
         };
         let mut given =
-            Given { line, text, id: cell("id")?, item: cell("item")?, language: cell("language")?, gold: None };
+            Sample { line, text, id: cell("id")?, item: cell("item")?, language: cell("language")?, gold: None };
         if let Some(label) = cell("label")?.filter(|label| !label.is_empty()) {
             given.gold = Some(label_of(path, line, &label)?);
         }
@@ -83,7 +83,7 @@ pub fn texts(path: &Path) -> Result<Vec<Given>, CompareError> {
 }
 
 /// `entities` with one entry names the item and its label; with several nobody says of which the label would be.
-fn entity(path: &Path, line: usize, row: &BTreeMap<String, Value>, given: &mut Given) -> Result<(), CompareError> {
+fn entity(path: &Path, line: usize, row: &BTreeMap<String, Value>, given: &mut Sample) -> Result<(), CompareError> {
     let Some(entities) = row.get("entities") else { return Ok(()) };
     let not =
         || wrong(path, line, format!("`entities` is `{entities}`: a table of names with their labels is allowed"));
@@ -126,7 +126,7 @@ pub fn label_of(path: &Path, line: usize, word: &str) -> Result<Label, CompareEr
 }
 
 /// The rows of a file; blank lines are none.
-pub fn rows(path: &Path) -> Result<Vec<Row>, CompareError> {
+pub fn rows(path: &Path) -> Result<Vec<InputRow>, CompareError> {
     let bytes = std::fs::read(path).map_err(|error| {
         let reason = match error.kind() {
             std::io::ErrorKind::NotFound => "there is no such file".into(),
@@ -141,17 +141,17 @@ pub fn rows(path: &Path) -> Result<Vec<Row>, CompareError> {
     })?;
     // A file that was edited on Windows may start with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let rows = match Kept::of(path) {
-        Kept::Sheet => sheet(path, text)?,
+    let rows = match InputFormat::of(path) {
+        InputFormat::Sheet => sheet(path, text)?,
         kept => lines(path, text, kept)?,
     };
     if rows.is_empty() { Err(CompareError::Empty(path.to_owned())) } else { Ok(rows) }
 }
 
-fn lines(path: &Path, text: &str, kept: Kept) -> Result<Vec<Row>, CompareError> {
+fn lines(path: &Path, text: &str, kept: InputFormat) -> Result<Vec<InputRow>, CompareError> {
     let mut rows = Vec::new();
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
-        let row = if kept == Kept::Plain {
+        let row = if kept == InputFormat::Plain {
             [(ALL.to_owned(), Value::from(text.trim()))].into()
         } else {
             let object = serde_json::from_str::<Map<String, Value>>(text);
@@ -174,7 +174,7 @@ fn lines(path: &Path, text: &str, kept: Kept) -> Result<Vec<Row>, CompareError> 
     Ok(rows)
 }
 
-fn sheet(path: &Path, text: &str) -> Result<Vec<Row>, CompareError> {
+fn sheet(path: &Path, text: &str) -> Result<Vec<InputRow>, CompareError> {
     let at = |position: Option<&csv::Position>| position.map_or(1, |position| position.line() as usize);
     let broken = |error: csv::Error| {
         let line = at(error.position());

@@ -21,8 +21,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::Summary;
-use super::queue::Memory;
-use crate::config::pipeline::{Component, Pipeline};
+use super::queue::MemoryQueue;
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 
 /// Items of a source; one that cannot be read comes with the reason.
 pub type Seeds = Vec<(Item, Option<Error>)>;
@@ -31,24 +31,28 @@ pub type Seeds = Vec<(Item, Option<Error>)>;
 ///
 /// # Errors
 /// `items_unreadable`, and what else keeps a file of items from being read.
-pub async fn seeds(source: &Component, root: &Path) -> Result<Seeds, Error> {
+pub async fn seeds(source: &ComponentConfig, root: &Path) -> Result<Seeds, Error> {
     let Some(seed) = source.settings.seed() else { return Ok(Seeds::new()) };
-    let here =
-        Here { root: root.to_owned(), results: PathBuf::new(), seeds: BTreeMap::new(), queues: Mutex::default() };
+    let here = LocalServices {
+        root: root.to_owned(),
+        results: PathBuf::new(),
+        seeds: BTreeMap::new(),
+        queues: Mutex::default(),
+    };
     here.items(&seed).await
 }
 
 /// The doors of this machine for one pipeline and environment.
-pub struct Here {
+pub struct LocalServices {
     root: PathBuf,
     results: PathBuf,
     /// The items of the sources, by the paths of these.
     seeds: BTreeMap<String, Arc<Seeds>>,
     /// The ends of queues that no function has taken yet, by the function behind.
-    queues: Mutex<BTreeMap<String, Memory>>,
+    queues: Mutex<BTreeMap<String, MemoryQueue>>,
 }
 
-impl Here {
+impl LocalServices {
     /// Reads the items that the file gives to its sources.
     ///
     /// # Errors
@@ -88,7 +92,7 @@ impl Here {
         Ok(items)
     }
 
-    fn must_have(items: Seeds, source: &Component) -> Result<Seeds, Error> {
+    fn must_have(items: Seeds, source: &ComponentConfig) -> Result<Seeds, Error> {
         if items.is_empty() {
             let words = match source.settings.store(&source.name) {
                 Some(Store::Existing(table)) => format!(
@@ -105,7 +109,7 @@ impl Here {
 
     /// The items that would come with the run for a source whose items travel in the schedule's input.
     #[must_use]
-    pub fn given(&self, source: &Component) -> Vec<Item> {
+    pub fn given(&self, source: &ComponentConfig) -> Vec<Item> {
         let travels = source.settings.seed().is_some_and(|seed| seed.most_bytes.is_some());
         let items = self.seeds.get(&source.path).filter(|_| travels);
         items.map(|items| items.iter().map(|(item, _)| item.clone()).collect()).unwrap_or_default()
@@ -118,7 +122,7 @@ impl Here {
 
     /// Makes the queue before a function, and gives the end that this function reads.
     pub fn queue_before(&mut self, function: &str) -> mpsc::Receiver<Message> {
-        let (queue, messages) = Memory::new();
+        let (queue, messages) = MemoryQueue::new();
         self.queues.get_mut().unwrap_or_else(PoisonError::into_inner).insert(function.to_owned(), queue);
         messages
     }
@@ -173,14 +177,14 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-impl Doors for Here {
+impl Doors for LocalServices {
     fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
-        Ok(Arc::new(Folder { path: self.results.join(last(name)) }))
+        Ok(Arc::new(FolderBucket { path: self.results.join(last(name)) }))
     }
 
     fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error> {
         Ok(match self.seeds.get(name) {
-            Some(items) => Arc::new(Seeded { items: items.clone() }),
+            Some(items) => Arc::new(SeededTable { items: items.clone() }),
             None => Arc::new(RowsFile { path: self.results.join(last(name)).join("rows.jsonl"), turn: Mutex::new(()) }),
         })
     }
@@ -193,7 +197,7 @@ impl Doors for Here {
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error> {
-        Ok(Arc::new(Local { root: self.root.clone(), path: path.to_owned() }))
+        Ok(Arc::new(LocalFile { root: self.root.clone(), path: path.to_owned() }))
     }
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
@@ -202,13 +206,13 @@ impl Doors for Here {
 }
 
 /// A file below the pipeline's own folder.
-struct Local {
+struct LocalFile {
     root: PathBuf,
     path: String,
 }
 
 #[async_trait]
-impl Document for Local {
+impl Document for LocalFile {
     async fn open(&self) -> Result<Content, Error> {
         let file = File::open(self.root.join(&self.path))
             .map_err(|error| Error::permanent("file_unreadable", format!("`{}`: {error}", self.path)))?;
@@ -217,12 +221,12 @@ impl Document for Local {
 }
 
 /// A bucket as a folder: the same keys below it.
-struct Folder {
+struct FolderBucket {
     path: PathBuf,
 }
 
 #[async_trait]
-impl Bucket for Folder {
+impl Bucket for FolderBucket {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
         fanggen_runtime::sinks::write_whole(&self.path.join(key), &body)
     }
@@ -262,12 +266,12 @@ impl Rows for RowsFile {
 }
 
 /// A table of items, seeded from the file.
-struct Seeded {
+struct SeededTable {
     items: Arc<Seeds>,
 }
 
 #[async_trait]
-impl Rows for Seeded {
+impl Rows for SeededTable {
     async fn put(&self, _: Vec<Row>) -> Result<String, Error> {
         Err(Error::permanent("table_unwritable", "a table of items is not written on this machine"))
     }

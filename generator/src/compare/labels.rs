@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::read::{ALL, Kept, cell, label_of, rows, wrong};
-use super::{CompareError, Given};
+use super::input::{ALL, InputFormat, cell, label_of, rows, wrong};
+use super::{CompareError, Sample};
 
 /// Gives each text its label; every text needs one, and every label a text.
-pub fn join(texts: &mut [Given], path: &Path, labels: &Path) -> Result<(), CompareError> {
-    let name = if Kept::of(labels) == Kept::Plain { ALL } else { "label" };
+pub fn join(texts: &mut [Sample], path: &Path, labels: &Path) -> Result<(), CompareError> {
+    let name = if InputFormat::of(labels) == InputFormat::Plain { ALL } else { "label" };
     let mut found = Vec::new();
     for (line, row) in rows(labels)? {
         let cell = |name| cell(labels, line, &row, name);

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::Config;
-use crate::config::mistake::Mistake;
+use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::Pipeline;
 
 /// Environments that ask one service under one quota, at the same time.
-pub struct Together<'a> {
+pub struct SharedQuota<'a> {
     /// The service.
     pub service: &'static str,
     /// The environments, by name.
@@ -35,12 +35,12 @@ fn within(own: Reach<'_>, whole: Reach<'_>) -> bool {
 }
 
 /// All quotas with the environments that use them at the same time: one that is paused asks for nothing.
-pub fn together(config: &Config) -> Vec<Together<'_>> {
+pub fn shared_quotas(config: &Config) -> Vec<SharedQuota<'_>> {
     let mut asked: BTreeMap<&'static str, Vec<(&Pipeline, &str, f64)>> = BTreeMap::new();
     for pipeline in config.pipelines.values().filter(|pipeline| pipeline.schedule.enabled) {
         for stage in &pipeline.stages {
             if let Some(quota) = stage.settings.quota() {
-                asked.entry(quota.service).or_default().push((pipeline, &stage.name, stage.frame.share.get()));
+                asked.entry(quota.service).or_default().push((pipeline, &stage.name, stage.options.share.get()));
             }
         }
     }
@@ -57,22 +57,22 @@ pub fn together(config: &Config) -> Vec<Together<'_>> {
             let mut environments: Vec<&str> = parts.iter().map(|(environment, ..)| *environment).collect();
             environments.dedup();
             let shares = parts.iter().map(|(.., share)| share).sum();
-            all.push(Together { service, environments, parts, shares });
+            all.push(SharedQuota { service, environments, parts, shares });
         }
     }
     all
 }
 
 /// Notes the quotas of which all environments together have more than there is.
-pub fn across(config: &Config, mistakes: &mut Vec<Mistake>) {
-    for Together { service, parts, shares, .. } in together(config) {
+pub fn check_quotas(config: &Config, mistakes: &mut Vec<Mistake>) {
+    for SharedQuota { service, parts, shares, .. } in shared_quotas(config) {
         let Some((environment, stage, _)) = parts.last().filter(|_| shares > 1.0 + 1e-9) else { continue };
         let span = config.span(environment, &format!("stages.{stage}"));
         let shares: Vec<String> =
             parts.iter().map(|(environment, stage, share)| format!("{environment}/{stage} {share}")).collect();
         mistakes.push(
             Mistake::new(
-                "W104",
+                MistakeCode::QuotaExceeded,
                 &span,
                 format!("all environments together ask for more than {service} admits"),
                 format!("shares of its quota: {}", shares.join(", ")),
