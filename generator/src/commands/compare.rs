@@ -14,7 +14,7 @@ use super::error::{CommandError, CommandResult};
 use super::output::{print, stderr_is_terminal, to_json};
 #[cfg(not(feature = "aws"))]
 use crate::compare::CompareError;
-use crate::compare::{self, Engine, Sample, NoServices};
+use crate::compare::{self, Engine, NoServices, Sample};
 
 /// Compare sentiment engines on your own texts
 #[derive(Debug, Args)]

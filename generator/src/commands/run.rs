@@ -16,7 +16,7 @@ use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, plural, print, stderr_is_terminal, to_json};
 use super::pipeline_file::PipelineFile;
 use crate::config::mistake::{Severity, tidy};
-use crate::local::{self, RunOptions, Summary, RunProgress};
+use crate::local::{self, RunOptions, RunProgress, Summary};
 
 /// Run the pipeline once, on this machine
 #[derive(Debug, Args)]
