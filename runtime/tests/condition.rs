@@ -1,6 +1,6 @@
-//! Conditions: every name, every sign, what is refused and with which words, and that nothing hostile breaks them.
+//! Conditions: every identifier, every operator, every message, and that no text breaks them.
 
-use fanggen_runtime::condition::{Condition, MOST_BYTES};
+use fanggen_runtime::condition::{Condition, MAX_BYTES};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::record::{Entity, Finding, Item, Label, Record, Text};
 use proptest::prelude::*;
@@ -41,11 +41,11 @@ fn failed() -> Record {
 }
 
 fn holds(text: &str, record: &Record, before: Option<Label>) -> bool {
-    Condition::read(text).expect(text).holds(record, before)
+    Condition::parse(text).expect(text).matches(record, before)
 }
 
 #[test]
-fn every_name_says_what_the_record_says() {
+fn every_identifier_has_the_value_of_the_record() {
     let (full, failed) = (full(), failed());
     for yes in [
         "sentiment == \"NEGATIVE\"",
@@ -83,7 +83,7 @@ fn every_name_says_what_the_record_says() {
 }
 
 #[test]
-fn a_comparison_with_nothing_is_false_whichever_way_it_asks() {
+fn a_comparison_with_null_is_false_whatever_the_operator() {
     for name in ["score", "polarity", "scores.mixed", "coverage"] {
         for sign in ["==", "!=", "<", "<=", ">", ">="] {
             assert!(!holds(&format!("{name} {sign} 0"), &failed(), None), "{name} {sign}");
@@ -102,7 +102,7 @@ fn a_comparison_with_nothing_is_false_whichever_way_it_asks() {
 }
 
 #[test]
-fn signs_bind_as_they_do_elsewhere() {
+fn operators_have_the_usual_precedence() {
     let record = full();
     for (text, is) in [
         ("true || false && false", true),
@@ -117,15 +117,15 @@ fn signs_bind_as_they_do_elsewhere() {
         ("\"\\\\\" == '\\\\'", true),
         ("\n\tfailed == (false) || false\r\n", true),
     ] {
-        match Condition::read(text) {
-            Ok(condition) => assert_eq!(condition.holds(&record, None), is, "{text}"),
+        match Condition::parse(text) {
+            Ok(condition) => assert_eq!(condition.matches(&record, None), is, "{text}"),
             Err(mistake) => assert_eq!((text.contains("== (false)"), mistake.at), (true, 13), "{text}: {mistake}"),
         }
     }
 }
 
 #[test]
-fn a_first_finding_and_a_failure_are_no_change() {
+fn a_first_finding_and_a_failure_are_not_changes() {
     assert!(!holds("changed", &full(), None));
     assert!(!holds("changed", &full(), Some(Label::Negative)));
     assert!(!holds("changed", &failed(), Some(Label::Negative)));
@@ -133,7 +133,7 @@ fn a_first_finding_and_a_failure_are_no_change() {
 }
 
 #[test]
-fn the_strength_of_a_label_is_that_of_this_label() {
+fn score_is_the_strength_of_the_records_own_label() {
     let mut record = full();
     let finding = &mut record.findings[0];
     (finding.label, finding.score) = (Some(Label::Neutral), Some(0.1));
@@ -145,93 +145,93 @@ fn the_strength_of_a_label_is_that_of_this_label() {
 }
 
 #[test]
-fn only_what_looks_back_asks_for_a_memory() {
+fn only_changed_and_previous_need_history() {
     for (text, does) in [("changed", true), ("!(failed || previous == 'MIXED')", true), ("label == 'MIXED'", false)] {
-        assert_eq!(Condition::read(text).expect("a condition").looks_back(), does, "{text}");
+        assert_eq!(Condition::parse(text).expect("a condition").needs_history(), does, "{text}");
     }
 }
 
 #[test]
-fn what_is_wrong_is_said_before_anything_runs() {
+fn every_mistake_is_reported_when_the_condition_is_parsed() {
     let known = "`sentiment`, `label`, `score`, `polarity`, `coverage`, `engine`, `language`, `item`, `source`, \
-                 `entities`, `failed`, `failure`, `changed`, `previous`, `scores.positive` and the like, `labels.NAME`";
+                 `entities`, `failed`, `failure`, `changed`, `previous`, `scores.LABEL`, `labels.NAME`";
     let labels = "`POSITIVE`, `NEGATIVE`, `NEUTRAL`, `MIXED`";
     let comparison = "a comparison such as `== \"NEGATIVE\"` or `> 0.8`";
     for (text, at, words) in [
-        ("", 1, "a condition such as `sentiment == \"NEGATIVE\"` is missing".to_owned()),
-        ("  ", 1, "a condition such as `sentiment == \"NEGATIVE\"` is missing".into()),
-        ("failed && sentimant == 'MIXED'", 11, format!("there is no `sentimant` here; known: {known}")),
-        ("label == 'negative'", 10, format!("no label is called `negative`; known: {labels}")),
-        ("label in ['MIXED', 'BAD']", 10, format!("no label is called `BAD`; known: {labels}")),
-        ("scores.good > 0.5", 8, "there is no `good` in `scores`; known: `positive`, `negative`, `neutral`, `mixed`".into()),
+        ("", 1, "expected a condition such as `sentiment == \"NEGATIVE\"`".to_owned()),
+        ("  ", 1, "expected a condition such as `sentiment == \"NEGATIVE\"`".into()),
+        ("failed && sentimant == 'MIXED'", 11, format!("unknown name `sentimant`; known: {known}")),
+        ("label == 'negative'", 10, format!("unknown label `negative`; known: {labels}")),
+        ("label in ['MIXED', 'BAD']", 10, format!("unknown label `BAD`; known: {labels}")),
+        ("scores.good > 0.5", 8, "unknown member `good` of `scores`; known: `positive`, `negative`, `neutral`, `mixed`".into()),
         (
             "score < -0.5",
             9,
-            "this number is from 0 to 1, and never `-0.5`: it says how strongly the label holds; `polarity` is from -1 \
+            "`-0.5` is outside the range of 0 to 1: `score` is the strength of the label; `polarity` ranges from -1 \
              (negative) to 1 (positive)"
                 .into(),
         ),
-        ("2 > coverage", 1, "this number is from 0 to 1, and never `2`".into()),
-        ("label = 'MIXED'", 7, "found `=`, which is written `==`".into()),
-        ("failed & changed", 8, "found `&`, which is written `&&`".into()),
-        ("failed and changed", 8, "found `and`, which is written `&&`".into()),
-        ("failed or changed", 8, "found `or`, which is written `||`".into()),
+        ("2 > coverage", 1, "`2` is outside the range of 0 to 1".into()),
+        ("label = 'MIXED'", 7, "found `=`, use `==`".into()),
+        ("failed & changed", 8, "found `&`, use `&&`".into()),
+        ("failed and changed", 8, "found `and`, use `&&`".into()),
+        ("failed or changed", 8, "found `or`, use `||`".into()),
         ("label", 6, format!("found the end, expected {comparison}")),
         ("label && failed", 7, format!("found `&&`, expected {comparison}")),
-        ("label == ", 10, "found the end, expected a name, a text in quotes or a number".into()),
+        ("label == ", 10, "found the end, expected a name, a quoted text or a number".into()),
         ("(failed", 8, "found the end, expected `)`".into()),
         ("failed)", 7, "found `)`, expected `&&`, `||` or the end".into()),
-        ("!label", 1, "`!` stands before what is true or false: put parentheses around a comparison".into()),
-        ("score == 'a'", 7, "a number is never compared with a text".into()),
-        ("item < 'b'", 6, "only numbers are larger or smaller, and this is a text".into()),
-        ("entities == 'a'", 10, "a list is not compared: ask whether a text is in it with `in`".into()),
-        ("item in 'abc'", 9, "`in` asks for a list such as `[\"en\", \"de\"]` or `entities`".into()),
-        ("score in ['a']", 1, "only a text is in a list, and this is a number".into()),
-        ("(failed) == true", 1, "what is true or false is not compared: use `!`, `&&` and `||`".into()),
-        ("null == label", 1, "`null` stands behind `==` or `!=` only".into()),
-        ("label > null", 9, "`null` stands behind `==` or `!=` only".into()),
+        ("!label", 1, "`!` negates what is true or false: put the comparison in parentheses".into()),
+        ("score == 'a'", 7, "cannot compare a number with a text".into()),
+        ("item < 'b'", 6, "only numbers have an order, and this is a text".into()),
+        ("entities == 'a'", 10, "a list cannot be compared: use `in` to look for a text in it".into()),
+        ("item in 'abc'", 9, "`in` needs a list such as `[\"en\", \"de\"]` or `entities`".into()),
+        ("score in ['a']", 1, "only a text can be in a list, and this is a number".into()),
+        ("(failed) == true", 1, "an expression that is true or false cannot be compared: use `!`, `&&` and `||`".into()),
+        ("null == label", 1, "`null` may only follow `==` or `!=`".into()),
+        ("label > null", 9, "`null` may only follow `==` or `!=`".into()),
         ("'a' == null", 1, "only a name can be `null`".into()),
-        ("0 < score < 1", 11, "comparisons do not follow each other: put `&&` between two of them".into()),
-        ("item == 'abc", 9, "the text that begins here has no `'` at its end".into()),
-        ("item == 'a\\n'", 9, "a backslash stands only before a quote or another backslash".into()),
+        ("0 < score < 1", 11, "comparisons cannot be chained: put `&&` between them".into()),
+        ("item == 'abc", 9, "this text has no closing `'`".into()),
+        ("item == 'a\\n'", 9, "a backslash may only escape a quote or another backslash".into()),
         ("score > 0.8.1", 9, "`0.8.1` is not a number such as `0.8`".into()),
         ("score > 1e9", 9, "`1e9` is not a number such as `0.8`".into()),
-        ("score > .8", 9, "found `.`, expected a name, a text in quotes or a number".into()),
-        ("language in []", 14, "found `]`, expected a text in quotes".into()),
+        ("score > .8", 9, "found `.`, expected a name, a quoted text or a number".into()),
+        ("language in []", 14, "found `]`, expected a quoted text".into()),
         ("language in ['en' 'de']", 19, "found the text `de`, expected `,` or `]`".into()),
         ("labels == 'x'", 8, "found `==`, expected `.` and a name".into()),
         ("item.startsWith('a')", 5, format!("found `.`, expected {comparison}")),
-        ("item == 'ä' ; failed", 13, "found `;`, which has no meaning here".into()),
-        ("item == \u{202e}", 9, "found `\\u{202e}`, which has no meaning here".into()),
+        ("item == 'ä' ; failed", 13, "unexpected character `;`".into()),
+        ("item == \u{202e}", 9, "unexpected character `\\u{202e}`".into()),
     ] {
-        let mistake = Condition::read(text).expect_err(text);
-        assert_eq!((mistake.at, mistake.words), (at, words), "{text}");
+        let mistake = Condition::parse(text).expect_err(text);
+        assert_eq!((mistake.at, mistake.message), (at, words), "{text}");
     }
 }
 
 #[test]
-fn a_condition_has_an_end_and_a_bottom() {
-    let long = format!("item == '{}'", "a".repeat(MOST_BYTES));
-    let said = Condition::read(&long).expect_err("long").to_string();
-    assert_eq!(said, "a condition has 1000 bytes at most, and this one has 1010 (at character 1)");
+fn length_and_nesting_are_limited() {
+    let long = format!("item == '{}'", "a".repeat(MAX_BYTES));
+    let said = Condition::parse(&long).expect_err("long").to_string();
+    assert_eq!(said, "a condition may have at most 1000 bytes, but this one has 1010 (at character 1)");
     for open in ["(", "!", "!("] {
-        let said = Condition::read(&open.repeat(MOST_BYTES / open.len())).expect_err("deep").words;
-        assert_eq!(said, "parentheses and `!` go no deeper than 32", "{open}");
+        let said = Condition::parse(&open.repeat(MAX_BYTES / open.len())).expect_err("deep").message;
+        assert_eq!(said, "parentheses and `!` may be nested at most 32 deep", "{open}");
     }
-    let wide = format!("failed{}", "||failed".repeat((MOST_BYTES - 6) / 8));
+    let wide = format!("failed{}", "||failed".repeat((MAX_BYTES - 6) / 8));
     assert!(holds(&wide, &failed(), None));
     let digits = format!("score < {}", "9".repeat(900));
-    assert!(Condition::read(&digits).expect_err("no number").words.ends_with("is not a number such as `0.8`"));
+    assert!(Condition::parse(&digits).expect_err("no number").message.ends_with("is not a number such as `0.8`"));
 }
 
 #[test]
-fn a_condition_travels_as_it_was_written() {
-    let condition = Condition::read(" score > 0.80 ").expect("a condition");
+fn a_condition_serializes_as_it_was_written() {
+    let condition = Condition::parse(" score > 0.80 ").expect("a condition");
     let json = serde_json::to_string(&condition).expect("JSON");
     assert_eq!(json, "\" score > 0.80 \"");
     assert_eq!(serde_json::from_str::<Condition>(&json).expect("read"), condition);
     let said = serde_json::from_str::<Condition>("\"score >\"").expect_err("half a condition").to_string();
-    assert_eq!(said, "found the end, expected a name, a text in quotes or a number (at character 8)");
+    assert_eq!(said, "found the end, expected a name, a quoted text or a number (at character 8)");
 }
 
 /// Pieces of which nearly-conditions are made.
@@ -277,11 +277,11 @@ proptest! {
 
     /// Whatever is written is read or refused at a place inside it, and what is read is decided.
     #[test]
-    fn nothing_that_is_written_breaks_reading_or_deciding(text in prop_oneof![pieces(), ".{0,300}"]) {
-        match Condition::read(&text) {
+    fn no_text_breaks_parsing_or_evaluation(text in prop_oneof![pieces(), ".{0,300}"]) {
+        match Condition::parse(&text) {
             Ok(condition) => for record in [full(), failed()] {
-                let _ = condition.holds(&record, Some(Label::Mixed));
-                let _ = condition.holds(&record, None);
+                let _ = condition.matches(&record, Some(Label::Mixed));
+                let _ = condition.matches(&record, None);
             },
             Err(mistake) => prop_assert!((1..=text.chars().count() + 1).contains(&mistake.at), "{mistake:?}"),
         }
@@ -289,7 +289,7 @@ proptest! {
 
     /// `!` turns every condition around, and `&&` and `||` agree with it.
     #[test]
-    fn logic_holds(a in parts(), b in parts()) {
+    fn logical_operators_agree_with_each_other(a in parts(), b in parts()) {
         let record = full();
         let is = |text: String| holds(&text, &record, Some(Label::Mixed));
         let both = is(format!("({a}) && ({b})"));

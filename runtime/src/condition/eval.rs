@@ -1,106 +1,105 @@
-//! Decides a condition for a record. What is compared with nothing is never so.
+//! Evaluates a condition for a record; a comparison with null is always false.
 
-use super::names::Name;
-use super::parser::{Term, Test};
+use super::ast::{Expr, Term};
+use super::identifiers::Identifier;
 use crate::model::record::{Label, Record};
 
-/// What is known when a condition is decided.
+/// Evaluates expressions for one record.
 #[derive(Clone, Copy, Debug)]
-pub struct Facts<'a> {
+pub struct Evaluator<'a> {
     /// The record.
     pub record: &'a Record,
-    /// The label that its item had before.
-    pub before: Option<Label>,
+    /// The label that its item had in the run before.
+    pub previous: Option<Label>,
 }
 
-/// What a term comes to.
+/// The value of a term.
 #[derive(Debug, PartialEq)]
-enum Value<'a> {
-    Nothing,
-    Flag(bool),
+enum TermValue<'a> {
+    Null,
+    Bool(bool),
     Number(f64),
     Text(&'a str),
-    Texts(Vec<&'a str>),
+    List(Vec<&'a str>),
 }
 
-impl<'a> From<Option<&'a str>> for Value<'a> {
+impl<'a> From<Option<&'a str>> for TermValue<'a> {
     fn from(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Nothing, Self::Text)
+        text.map_or(Self::Null, Self::Text)
     }
 }
 
-impl From<Option<f64>> for Value<'_> {
+impl From<Option<f64>> for TermValue<'_> {
     fn from(number: Option<f64>) -> Self {
-        number.map_or(Self::Nothing, Self::Number)
+        number.map_or(Self::Null, Self::Number)
     }
 }
 
-impl Test {
-    /// Whether it is so.
-    pub fn holds(&self, facts: &Facts<'_>) -> bool {
-        match self {
-            Self::All(tests) => tests.iter().all(|test| test.holds(facts)),
-            Self::Any(tests) => tests.iter().any(|test| test.holds(facts)),
-            Self::Not(test) => !test.holds(facts),
-            Self::Flag(term) => facts.value(term) == Value::Flag(true),
-            Self::Absent(term) => facts.value(term) == Value::Nothing,
-            Self::Compare(left, sign, right) => match (facts.value(left), facts.value(right)) {
-                (Value::Nothing, _) | (_, Value::Nothing) => false,
-                (Value::Number(left), Value::Number(right)) => sign.holds(left.partial_cmp(&right)),
-                (left, right) => sign.holds((left == right).then_some(std::cmp::Ordering::Equal)),
+impl<'a> Evaluator<'a> {
+    /// Whether the expression is true.
+    pub fn evaluate(&self, expr: &'a Expr) -> bool {
+        match expr {
+            Expr::And(exprs) => exprs.iter().all(|expr| self.evaluate(expr)),
+            Expr::Or(exprs) => exprs.iter().any(|expr| self.evaluate(expr)),
+            Expr::Not(expr) => !self.evaluate(expr),
+            Expr::Bool(term) => self.value(term) == TermValue::Bool(true),
+            Expr::IsNull(term) => self.value(term) == TermValue::Null,
+            Expr::Compare(left, op, right) => match (self.value(left), self.value(right)) {
+                (TermValue::Null, _) | (_, TermValue::Null) => false,
+                (TermValue::Number(left), TermValue::Number(right)) => op.holds(left.partial_cmp(&right)),
+                (left, right) => op.holds((left == right).then_some(std::cmp::Ordering::Equal)),
             },
-            Self::Among(term, list) => match (facts.value(term), facts.value(list)) {
-                (Value::Text(text), Value::Texts(texts)) => texts.contains(&text),
+            Expr::In(term, list) => match (self.value(term), self.value(list)) {
+                (TermValue::Text(text), TermValue::List(texts)) => texts.contains(&text),
                 _ => false,
             },
         }
     }
-}
 
-impl<'a> Facts<'a> {
-    fn value(&self, term: &'a Term) -> Value<'a> {
+    fn value(&self, term: &'a Term) -> TermValue<'a> {
         match term {
-            Term::Name(name) => self.named(name),
-            Term::Flag(flag) => Value::Flag(*flag),
-            Term::Number(number) => Value::Number(*number),
-            Term::Text(text) => Value::Text(text),
-            Term::Texts(texts) => Value::Texts(texts.iter().map(String::as_str).collect()),
+            Term::Identifier(name) => self.lookup(name),
+            Term::Bool(bool) => TermValue::Bool(*bool),
+            Term::Number(number) => TermValue::Number(*number),
+            Term::Text(text) => TermValue::Text(text),
+            Term::List(texts) => TermValue::List(texts.iter().map(String::as_str).collect()),
         }
     }
 
-    fn named(&self, name: &'a Name) -> Value<'a> {
+    fn lookup(&self, name: &'a Identifier) -> TermValue<'a> {
         let record = self.record;
         let finding = record.finding();
         let label = finding.and_then(|finding| finding.label);
         match name {
-            Name::Label => label.map(Label::word).into(),
-            Name::Score => self.strength().into(),
-            Name::Polarity => finding.and_then(|finding| finding.score).into(),
-            Name::Scores(word) => finding.and_then(|finding| finding.scores.get(*word)).copied().into(),
-            Name::Coverage => finding.map(|finding| finding.coverage).into(),
-            Name::Engine => finding.map(|finding| finding.engine.as_str()).into(),
-            Name::Language => {
+            Identifier::Label => label.map(Label::word).into(),
+            Identifier::Score => self.strength().into(),
+            Identifier::Polarity => finding.and_then(|finding| finding.score).into(),
+            Identifier::Scores(label) => finding.and_then(|finding| finding.scores.get(*label)).copied().into(),
+            Identifier::Coverage => finding.map(|finding| finding.coverage).into(),
+            Identifier::Engine => finding.map(|finding| finding.engine.as_str()).into(),
+            Identifier::Language => {
                 let text = record.text.as_ref().and_then(|text| text.language.as_deref());
                 text.or(record.item.language.as_deref()).into()
             }
-            Name::Item => Value::Text(&record.item.key),
-            Name::Source => Value::Text(&record.source),
-            Name::Labels(name) => record.item.labels.get(name).map(String::as_str).into(),
-            Name::Entities => {
-                let named = record.findings.iter().flat_map(|finding| finding.entities.iter().chain(&finding.targets));
-                Value::Texts(named.filter_map(|entity| entity.text.as_deref()).collect())
+            Identifier::Item => TermValue::Text(&record.item.key),
+            Identifier::Source => TermValue::Text(&record.source),
+            Identifier::Labels(name) => record.item.labels.get(name).map(String::as_str).into(),
+            Identifier::Entities => {
+                let entities =
+                    record.findings.iter().flat_map(|finding| finding.entities.iter().chain(&finding.targets));
+                TermValue::List(entities.filter_map(|entity| entity.text.as_deref()).collect())
             }
-            Name::Failed => Value::Flag(record.failure.is_some()),
-            Name::Failure => record.failure.as_ref().map(|failure| failure.error.code.as_str()).into(),
-            Name::Changed => {
-                Value::Flag(matches!((self.before, label), (Some(before), Some(label)) if before != label))
+            Identifier::Failed => TermValue::Bool(record.failure.is_some()),
+            Identifier::Failure => record.failure.as_ref().map(|failure| failure.error.code.as_str()).into(),
+            Identifier::Changed => {
+                TermValue::Bool(matches!((self.previous, label), (Some(previous), Some(label)) if previous != label))
             }
-            Name::Previous => self.before.map(Label::word).into(),
+            Identifier::Previous => self.previous.map(Label::word).into(),
         }
     }
 
-    /// How strongly the label holds. A record's score says it with a sign where the label has a direction; of the two
-    /// labels without one, only the engine's own number tells.
+    /// How strong the label is. For a positive or negative label, it is the size of the record's score. Neutral and mixed
+    /// have no direction, so only the engine's own score for that label tells.
     fn strength(&self) -> Option<f64> {
         let finding = self.record.finding()?;
         match finding.label? {

@@ -1,67 +1,84 @@
-//! Conditions on a record, such as `sentiment == "NEGATIVE" && score > 0.8`: read and typed once, decided in no time.
+//! Conditions on a record, such as `sentiment == "NEGATIVE" && score > 0.8`: parsed and type-checked once, then evaluated
+//! for every record.
 //!
-//! The words are those of the Common Expression Language, without its functions, macros and loops. Its crate was
-//! measured first: `cel` 0.15 brings 31 crates, 1.7 MB of stripped binary (a third of ours) and 20 s of compiling, fails
-//! while it runs where something is null, and takes misspelt labels as they come. Here whatever can be wrong is found
-//! when the settings are read; a condition that was read is decided for every record, without any error left to make.
+//! The syntax is that of the Common Expression Language, without its functions, macros and loops. We measured the crate
+//! `cel` 0.15 first: it brings 31 crates, 1.7 MB of stripped binary (a third of ours) and 20 s of compile time, fails at
+//! run time on null values, and accepts misspelt labels. Here every mistake is found when the settings are read, so that
+//! evaluation cannot fail.
 
+mod ast;
 mod eval;
+mod identifiers;
 mod lexer;
-mod names;
 mod parser;
+mod typecheck;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use self::identifiers::Identifier;
 use crate::model::record::{Label, Record};
 
-/// Bytes of a condition, at most: it travels in an environment variable, of which a function has 4 KB.
-pub const MOST_BYTES: usize = 1_000;
+/// Maximum length of a condition in bytes. It travels in an environment variable, and a function has 4 KB of them.
+pub const MAX_BYTES: usize = 1_000;
 
-/// A condition that a record meets or does not.
+/// A condition that a record matches or does not match.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     text: String,
-    test: parser::Test,
+    expr: ast::Expr,
 }
 
-/// Why a text is no condition, and at which character of it, from one.
+/// Why a text is not a valid condition, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{words} (at character {at})")]
-pub struct Mistake {
-    /// The character.
+#[error("{message} (at character {at})")]
+pub struct ConditionError {
+    /// The position of the mistake in characters, counted from one.
     pub at: usize,
     /// What is wrong, and what would be right.
-    pub words: String,
+    pub message: String,
+}
+
+/// A mistake at a byte of the condition, as the lexer, the parser and the type check report it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct SyntaxError {
+    byte: usize,
+    message: String,
+}
+
+impl SyntaxError {
+    fn new(byte: usize, message: impl Into<String>) -> Self {
+        Self { byte, message: message.into() }
+    }
 }
 
 impl Condition {
-    /// Reads a condition.
+    /// Parses a condition.
     ///
     /// # Errors
-    /// The first thing that is wrong with it.
-    pub fn read(text: &str) -> Result<Self, Mistake> {
-        let test = parser::read(text).map_err(|(byte, words)| {
+    /// The first mistake in it.
+    pub fn parse(text: &str) -> Result<Self, ConditionError> {
+        let expr = parser::parse(text).map_err(|SyntaxError { byte, message }| {
             let before = text.get(..byte).unwrap_or(text);
-            Mistake { at: before.chars().count() + 1, words }
+            ConditionError { at: before.chars().count() + 1, message }
         })?;
-        Ok(Self { text: text.to_owned(), test })
+        Ok(Self { text: text.to_owned(), expr })
     }
 
-    /// Whether a record meets it; `before` is the label that the item had before, where it is known.
+    /// Whether a record matches; `previous` is the label that the item had in the run before, where it is known.
     #[must_use]
-    pub fn holds(&self, record: &Record, before: Option<Label>) -> bool {
-        self.test.holds(&eval::Facts { record, before })
+    pub fn matches(&self, record: &Record, previous: Option<Label>) -> bool {
+        eval::Evaluator { record, previous }.evaluate(&self.expr)
     }
 
-    /// Whether it asks for what was found before: somebody has to remember that then.
+    /// Whether the condition uses `changed` or `previous`, so that the last label of each item has to be stored.
     #[must_use]
-    pub fn looks_back(&self) -> bool {
-        self.test.names().any(|name| matches!(name, names::Name::Changed | names::Name::Previous))
+    pub fn needs_history(&self) -> bool {
+        self.expr.identifiers().any(|name| matches!(name, Identifier::Changed | Identifier::Previous))
     }
 
-    /// As it was written.
+    /// The text that was parsed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -83,7 +100,7 @@ impl Serialize for Condition {
 impl<'de> Deserialize<'de> for Condition {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::read(&text).map_err(serde::de::Error::custom)
+        Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 
@@ -98,6 +115,6 @@ impl schemars::JsonSchema for Condition {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": MOST_BYTES })
+        schemars::json_schema!({ "type": "string", "minLength": 1, "maxLength": MAX_BYTES })
     }
 }

@@ -57,7 +57,7 @@ struct Before {
 
 /// What a sink with this condition may do, so that it can look back.
 pub(super) fn permission(when: Option<&Condition>) -> Option<Permission> {
-    when.filter(|when| when.looks_back()).map(|_| Permission {
+    when.filter(|when| when.needs_history()).map(|_| Permission {
         actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
         on: Scope::State,
         why: "the last finding of each item is remembered, to tell what changed",
@@ -70,7 +70,7 @@ impl Watch {
     /// # Errors
     /// `state_missing` where the condition looks back, and nothing is remembered here.
     pub(super) fn open(when: Option<&Condition>, binding: &Binding, doors: &dyn Doors) -> Result<Self, Error> {
-        let before = match when.filter(|when| when.looks_back()) {
+        let before = match when.filter(|when| when.needs_history()) {
             None => None,
             Some(when) => {
                 let words = format!("`{when}` asks for what was found before, and nothing is remembered here");
@@ -90,7 +90,7 @@ impl Watch {
             None => (vec![None; records.len()], Vec::new()),
             Some(memory) => memory.look_back(records).await?,
         };
-        let meets = |record: &Record, before| self.when.as_ref().is_none_or(|when| when.holds(record, before));
+        let meets = |record: &Record, before| self.when.as_ref().is_none_or(|when| when.matches(record, before));
         let records = records.iter().zip(labels).filter(|(record, before)| meets(record, *before)).collect();
         Ok(Picked { records, notes })
     }

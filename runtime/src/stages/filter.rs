@@ -29,7 +29,7 @@ impl Component for Filter {
     );
 
     fn check(&self) -> Option<(&'static str, String, String)> {
-        self.when.looks_back().then(|| {
+        self.when.needs_history().then(|| {
             let allowed = "a condition on the record as it is: what was found before is known to sinks, whose `when` may \
                            ask for it";
             ("when", format!("`{}`", self.when), allowed.into())
@@ -53,7 +53,7 @@ impl Stage for Sieve {
     }
 
     async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
-        records.retain(|record| self.when.holds(record, None));
+        records.retain(|record| self.when.matches(record, None));
         records
     }
 }
@@ -72,7 +72,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_meets_the_condition_goes_on_in_its_order() {
-        let when = Condition::read("sentiment == \"NEGATIVE\" && score > 0.8").expect("a condition");
+        let when = Condition::parse("sentiment == \"NEGATIVE\" && score > 0.8").expect("a condition");
         let records = vec![
             record("bad", Label::Negative, -0.9),
             record("so so", Label::Negative, -0.5),
