@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use fanggen_runtime::engines::headlines::judge;
+use fanggen_runtime::engines::headlines::classify;
 use fanggen_runtime::engines::vader::polarity;
 use serde_json::Value;
 
@@ -35,12 +35,14 @@ fn engines(criterion: &mut Criterion) {
         bench.iter(|| texts.iter().map(|text| polarity(black_box(text)).compound).sum::<f64>());
     });
     group.bench_function("headlines", |bench| {
-        bench.iter(|| texts.iter().filter_map(|text| judge(black_box(text), &[])).map(|it| it.positive).sum::<f32>());
+        bench
+            .iter(|| texts.iter().filter_map(|text| classify(black_box(text), &[])).map(|it| it.positive).sum::<f32>());
     });
     group.bench_function("headlines, names told", |bench| {
         let names = ["Gold", "Sensex"];
-        bench
-            .iter(|| texts.iter().filter_map(|text| judge(black_box(text), &names)).map(|it| it.positive).sum::<f32>());
+        bench.iter(|| {
+            texts.iter().filter_map(|text| classify(black_box(text), &names)).map(|it| it.positive).sum::<f32>()
+        });
     });
     group.finish();
 }

@@ -163,7 +163,11 @@ fn every_mistake_is_reported_when_the_condition_is_parsed() {
         ("failed && sentimant == 'MIXED'", 11, format!("unknown name `sentimant`; known: {known}")),
         ("label == 'negative'", 10, format!("unknown label `negative`; known: {labels}")),
         ("label in ['MIXED', 'BAD']", 10, format!("unknown label `BAD`; known: {labels}")),
-        ("scores.good > 0.5", 8, "unknown member `good` of `scores`; known: `positive`, `negative`, `neutral`, `mixed`".into()),
+        (
+            "scores.good > 0.5",
+            8,
+            "unknown member `good` of `scores`; known: `positive`, `negative`, `neutral`, `mixed`".into(),
+        ),
         (
             "score < -0.5",
             9,
@@ -187,7 +191,11 @@ fn every_mistake_is_reported_when_the_condition_is_parsed() {
         ("entities == 'a'", 10, "a list cannot be compared: use `in` to look for a text in it".into()),
         ("item in 'abc'", 9, "`in` needs a list such as `[\"en\", \"de\"]` or `entities`".into()),
         ("score in ['a']", 1, "only a text can be in a list, and this is a number".into()),
-        ("(failed) == true", 1, "an expression that is true or false cannot be compared: use `!`, `&&` and `||`".into()),
+        (
+            "(failed) == true",
+            1,
+            "an expression that is true or false cannot be compared: use `!`, `&&` and `||`".into(),
+        ),
         ("null == label", 1, "`null` may only follow `==` or `!=`".into()),
         ("label > null", 9, "`null` may only follow `==` or `!=`".into()),
         ("'a' == null", 1, "only a name can be `null`".into()),

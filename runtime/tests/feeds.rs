@@ -4,23 +4,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use fanggen_runtime::text::feed::{self, Entry, Feed};
+use fanggen_runtime::text::feed::{self, FeedEntry, ParsedFeed};
 use fanggen_runtime::text::html;
 
 const URL: &str = "https://feeds.example.com/news/feed.xml";
 
-fn read(body: impl AsRef<[u8]>) -> Feed {
+fn read(body: impl AsRef<[u8]>) -> ParsedFeed {
     feed::read(body.as_ref(), None, URL).expect("a feed")
 }
 
 fn refused(body: impl AsRef<[u8]>) -> String {
     let error = feed::read(body.as_ref(), None, URL).expect_err("no feed");
     assert_eq!((error.code.as_str(), error.transient), ("feed_unreadable", false));
-    error
-        .message
-        .strip_prefix("the answer cannot be read as a feed (RSS, Atom or JSON Feed): ")
-        .expect("how")
-        .to_owned()
+    error.message.strip_prefix("the response is not a feed (RSS, Atom or JSON Feed): ").expect("how").to_owned()
 }
 
 /// The words of a text, however they are put.
@@ -29,12 +25,12 @@ fn words(text: &str) -> Vec<String> {
 }
 
 /// All that an entry says.
-fn said(entry: &Entry) -> String {
+fn said(entry: &FeedEntry) -> String {
     [&entry.title, &entry.summary, &entry.content].into_iter().flatten().map(|text| format!("{text}\n")).collect()
 }
 
 /// What the library reads of an entry, against what we do.
-fn compare(name: &str, ours: &Entry, theirs: &feed_rs::model::Entry) {
+fn compare(name: &str, ours: &FeedEntry, theirs: &feed_rs::model::Entry) {
     let plain = |text: &feed_rs::model::Text| html::text(&text.content);
     let all = words(&said(ours));
     let contains = |text: String| {
@@ -179,10 +175,10 @@ fn json_feeds_are_read_as_they_are_written_and_odd_items_fail_alone() {
         (entries[0].content.as_deref(), entries[0].url.as_deref()),
         (Some("xé"), Some("https://feeds.example.com/a"))
     );
-    assert_eq!(entries[1].broken.as_ref().expect("a failure").message, "entry 2 of the feed is no JSON object");
+    assert_eq!(entries[1].broken.as_ref().expect("a failure").message, "entry 2 of the feed is not a JSON object");
     assert_eq!(entries[2].published.expect("a time").to_string(), "2026-11-22T08:00:00Z");
     assert_eq!((entries[2].language.as_deref(), entries[2].content.as_deref()), (Some("de"), Some("a < b")));
-    assert_eq!(entries[3], Entry::default());
+    assert_eq!(entries[3], FeedEntry::default());
 }
 
 #[test]
@@ -226,18 +222,18 @@ fn references_of_html_are_read_and_declared_ones_never_grow() {
 #[test]
 fn what_breaks_off_keeps_the_entries_before_that_and_says_so() {
     for (end, why) in [
-        ("", "it ends in the middle"),
-        ("<item><title>Two", "it ends in the middle of `title`"),
+        ("", "it ends early"),
+        ("<item><title>Two", "it ends inside `title`"),
         ("<item><title>Two</item>", "ill-formed document: expected `</title>`, but `</item>` was found"),
     ] {
         let feed = read(format!("<rss version='2.0'><channel><item><title>One</title></item>{end}"));
         assert_eq!(feed.entries.len(), 1, "{end}");
         let broken = feed.broken.expect("a failure");
-        let words = format!("the feed cannot be read to its end: {why}; 1 entry was before that");
+        let words = format!("the feed breaks off: {why}; 1 entry was read before that");
         assert_eq!((broken.code.as_str(), broken.message.as_str()), ("feed_unreadable", words.as_str()));
     }
     let deep = format!("<rss version='2.0'><channel>{}", "<a>".repeat(100_000));
-    let words = "the feed cannot be read to its end: more than 200 elements are nested; no entry was before that";
+    let words = "the feed breaks off: elements are nested more than 200 deep; 0 entries were read before that";
     assert_eq!(read(deep).broken.expect("a failure").message, words);
     let deep = format!("<rss version='2.0'>{}", "<channel>".repeat(100_000));
     assert_eq!(read(deep).broken.expect("a failure").message, words);
@@ -257,17 +253,17 @@ fn an_empty_feed_is_no_failure_and_what_is_no_feed_says_what_it_is() {
     assert_eq!(refused(" \n"), "it is empty");
     assert_eq!(refused("hello"), "it is neither XML nor JSON");
     assert_eq!(refused([0xff, 0xd8, 0xff, 0xe0]), "it is neither XML nor JSON");
-    let page = "it is an HTML page; perhaps one that names its feed in a `link` of its head";
+    let page = "it is an HTML page: look for the feed's URL in a `link` of its head";
     assert_eq!(refused("<!DOCTYPE html><html><body>x"), page);
     assert_eq!(refused("<catalog><book/></catalog>"), "its root element is `catalog`");
-    assert_eq!(refused("<!-- only this -->"), "it holds no element");
+    assert_eq!(refused("<!-- only this -->"), "it contains no element");
     assert_eq!(refused("{\"a\":1}"), "it is JSON without the `version` of JSON Feed");
     assert_eq!(
         refused("{\"version\":\"https://jsonfeed.org/version/1\"}"),
         "it is a JSON Feed without a list of `items`"
     );
-    assert!(refused("{\"version\":").starts_with("it is no JSON: EOF"));
-    assert!(refused("<rss").starts_with("it is no XML: "));
+    assert!(refused("{\"version\":").starts_with("it is not valid JSON: EOF"));
+    assert!(refused("<rss").starts_with("it is not valid XML: "));
 }
 
 #[test]
@@ -288,9 +284,9 @@ fn addresses_are_made_whole_by_the_nearest_base_and_ids_may_be_missing_or_shared
 
 #[test]
 fn of_a_huge_feed_the_newest_entries_are_kept_and_it_says_so() {
-    let words = "the feed has 20000 entries, of which 2000 are read: shorten it";
-    let ids = |feed: &Feed| {
-        let id = |entry: Option<&Entry>| entry.and_then(|entry| entry.id.clone()).unwrap_or_default();
+    let words = "the feed has 20000 entries, but at most 2000 are read";
+    let ids = |feed: &ParsedFeed| {
+        let id = |entry: Option<&FeedEntry>| entry.and_then(|entry| entry.id.clone()).unwrap_or_default();
         (feed.entries.len(), id(feed.entries.first()), id(feed.entries.last()))
     };
     let rss = |date: &dyn Fn(usize) -> String| {
@@ -313,8 +309,8 @@ fn of_a_huge_feed_the_newest_entries_are_kept_and_it_says_so() {
     let feed = read(format!("{{\"items\":[{items}],\"version\":\"https://jsonfeed.org/version/1\"}}"));
     assert_eq!((ids(&feed), feed.broken.expect("a failure").message), (newest_first, words.into()));
     let cut = read(format!("<rss version='2.0'><channel>{}<item>", rss(&|_| String::new())));
-    let words = "the feed cannot be read to its end: it ends in the middle of `item`; 20000 entries were before that, of \
-        which 2000 are read";
+    let words = "the feed breaks off: it ends inside `item`; 20000 entries were read before that; only 2000 \
+                 of them are kept";
     assert_eq!(cut.broken.expect("a failure").message, words);
     let just = rss(&|_| String::new()).split_inclusive("</item>").take(2_000).collect::<String>();
     let feed = read(format!("<rss version='2.0'><channel>{just}</channel></rss>"));
@@ -360,7 +356,7 @@ fn an_entry_of_too_many_elements_fails_alone() {
     let titles: Vec<_> = feed.entries.iter().map(|entry| entry.title.as_deref()).collect();
     assert_eq!((titles, feed.broken), (vec![Some("many"), None, None, Some("last")], None));
     let error = feed.entries[1].broken.as_ref().expect("a failure");
-    let words = "entry 2 of the feed has more than 20000 elements and texts in it";
+    let words = "entry 2 of the feed contains more than 20000 elements and texts";
     assert_eq!((error.code.as_str(), error.message.as_str()), ("entry_unreadable", words));
     assert!(feed.entries[2].broken.is_some());
     // References are part of the text around them, however many there are.
@@ -390,8 +386,8 @@ fn what_a_feed_says_beside_its_texts_is_cut_and_so_is_what_errors_quote_of_it() 
     assert_eq!(entry.title.as_ref(), Some(&long));
     assert_eq!(refused(format!("<{long}/>")), format!("its root element is `{}…`", "x".repeat(200)));
     let broken = |end: &str| read(format!("<rss version='2.0'><channel>{end}")).broken.expect("a failure").message;
-    let words = format!("the feed cannot be read to its end: it ends in the middle of `{}…`", "x".repeat(200));
-    assert_eq!(broken(&format!("<{long}>")), format!("{words}; no entry was before that"));
+    let words = format!("the feed breaks off: it ends inside `{}…`", "x".repeat(200));
+    assert_eq!(broken(&format!("<{long}>")), format!("{words}; 0 entries were read before that"));
     assert!(broken(&format!("<a></{long}>")).len() < 300);
 }
 
@@ -406,11 +402,14 @@ fn whatever_stands_in_a_json_feed_where_it_does_not_belong_is_read_over() {
         feed.entries.iter().filter(|entry| entry.broken.is_none()).map(|entry| entry.title.as_deref()).collect();
     assert_eq!(titles, [None, None, Some("1"), Some("-1"), Some("1.5"), Some("x"), None, None]);
     let broken = feed.entries.iter().filter_map(|entry| entry.broken.as_ref()).map(|error| error.message.as_str());
-    let places = (1..=odd.len()).map(|place| format!("entry {} of the feed is no JSON object", place * 2 - 1));
+    let places = (1..=odd.len()).map(|place| format!("entry {} of the feed is not a JSON object", place * 2 - 1));
     assert_eq!(broken.collect::<Vec<_>>(), places.collect::<Vec<_>>());
     for items in odd.iter().filter(|odd| !odd.starts_with('[')).chain(["{\"a\":[]}"].iter()) {
         let words = refused(format!("{{\"version\":\"https://jsonfeed.org/version/1\",\"items\":{items}}}"));
         assert_eq!(words, "it is a JSON Feed without a list of `items`");
     }
-    assert!(refused("{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[]} x").starts_with("it is no JSON: "));
+    assert!(
+        refused("{\"version\":\"https://jsonfeed.org/version/1\",\"items\":[]} x")
+            .starts_with("it is not valid JSON: ")
+    );
 }

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use fanggen_runtime::fetch::{Answer, Fetcher, Limits};
+use fanggen_runtime::fetch::{FetchLimits, FetchResponse, Fetcher};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::values::HostPort;
 use flate2::Compression;
@@ -18,8 +18,8 @@ fn fetcher(server: &Server) -> Fetcher {
     Fetcher::new("fanggen/test", &[HostPort::new(server.allow()).expect("an address")]).expect("a fetcher")
 }
 
-async fn get(server: &Server, path: &str) -> Result<Answer, Error> {
-    fetcher(server).get(&server.url(path), Limits::default()).await
+async fn get(server: &Server, path: &str) -> Result<FetchResponse, Error> {
+    fetcher(server).get(&server.url(path), FetchLimits::default()).await
 }
 
 async fn code(server: &Server, path: &str) -> (String, bool) {
@@ -51,7 +51,7 @@ async fn an_answer_comes_with_what_stages_need_of_it() {
     let answer = get(&server, "/moved").await.expect("an answer");
     assert_eq!(
         answer,
-        Answer {
+        FetchResponse {
             status: 429,
             retry_after: Some(Duration::from_secs(7)),
             content_type: Some("text/plain".into()),
@@ -85,17 +85,17 @@ async fn only_the_allowed_port_of_this_machine_is_connected_to() {
     for target in 0..count {
         assert_eq!(code(&server, &format!("/{target}")).await, ("address_refused".into(), false), "{target}");
     }
-    let error = fetcher(&server).get(&other.url("/"), Limits::default()).await.expect_err("another port");
+    let error = fetcher(&server).get(&other.url("/"), FetchLimits::default()).await.expect_err("another port");
     assert_eq!(error.code, "address_refused");
     assert_eq!(other.connections(), 0);
 
     // A name that leads to the allowed address is admitted with the allowed port only.
     let by_name = format!("http://localhost:{}/open", server.port);
-    assert_eq!(fetcher(&server).get(&by_name, Limits::default()).await.expect("allowed").body, b"open");
+    assert_eq!(fetcher(&server).get(&by_name, FetchLimits::default()).await.expect("allowed").body, b"open");
     let nothing = Fetcher::new("fanggen/test", &[]).expect("a fetcher");
     let before = server.connections();
     for url in [by_name, server.url("/open")] {
-        assert_eq!(nothing.get(&url, Limits::default()).await.expect_err("closed").code, "address_refused");
+        assert_eq!(nothing.get(&url, FetchLimits::default()).await.expect_err("closed").code, "address_refused");
     }
     assert_eq!(server.connections(), before);
 }
@@ -155,7 +155,7 @@ async fn an_answer_without_end_is_read_up_to_the_cap_and_no_further() {
         ("Content-Encoding: gzip\r\nTransfer-Encoding: chunked", empty),
     ] {
         let (server, told) = endless(head, part);
-        let limits = Limits { bytes: 256 * 1024, ..Limits::default() };
+        let limits = FetchLimits { bytes: 256 * 1024, ..FetchLimits::default() };
         let error = fetcher(&server).get(&server.url("/"), limits).await.expect_err("too much");
         assert_eq!((error.code.as_str(), error.transient), ("too_large", false), "{head}");
         // Beside the runtime, which has the connection to close.
@@ -183,7 +183,7 @@ async fn a_body_of_exactly_the_cap_is_read() {
     });
     for path in ["/plain", "/gzip"] {
         for (bytes, expected) in [(1_000, None), (999, Some("too_large".to_owned()))] {
-            let limits = Limits { bytes, ..Limits::default() };
+            let limits = FetchLimits { bytes, ..FetchLimits::default() };
             let told = fetcher(&server).get(&server.url(path), limits).await;
             assert_eq!(told.err().map(|error| error.code), expected, "{path} {bytes}");
         }
@@ -216,7 +216,7 @@ async fn what_breaks_on_the_way_may_be_tried_again() {
     }
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address").to_string();
     let fetcher = Fetcher::new("fanggen/test", &[HostPort::new(silent.as_str()).expect("an address")]).expect("one");
-    let error = fetcher.get(&format!("http://{silent}/hook/secret"), Limits::default()).await.expect_err("closed");
+    let error = fetcher.get(&format!("http://{silent}/hook/secret"), FetchLimits::default()).await.expect_err("closed");
     assert_eq!((error.code.as_str(), error.transient), ("unreachable", true));
     assert!(error.message.contains(&silent) && !error.message.contains("secret"), "{error}");
 }
@@ -235,11 +235,11 @@ async fn the_time_covers_the_whole_and_a_server_without_tls_is_no_safe_one() {
         _ => Reply::text(200, "plain"),
     });
     let start = Instant::now();
-    let limits = Limits { time: Duration::from_millis(200), ..Limits::default() };
+    let limits = FetchLimits { time: Duration::from_millis(200), ..FetchLimits::default() };
     let error = fetcher(&server).get(&server.url("/drip"), limits).await.expect_err("too slow");
     assert_eq!((error.code.as_str(), error.transient), ("timed_out", true));
     assert!(start.elapsed() < Duration::from_secs(5));
     let tls = server.url("/").replace("http:", "https:");
-    let error = fetcher(&server).get(&tls, Limits::default()).await.expect_err("no TLS");
+    let error = fetcher(&server).get(&tls, FetchLimits::default()).await.expect_err("no TLS");
     assert_eq!(error.code, "tls_failed", "{error}");
 }

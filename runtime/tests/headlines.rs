@@ -62,6 +62,6 @@ fn titles_that_differ_in_figures_only_are_never_learnt_and_judged_apart() {
     assert_eq!(gists.len(), 1);
     // All are in one part, whose model has learnt nothing: neither answer is likelier.
     for judged in folds::judge_all(&headlines, 3) {
-        assert!((judged.chances.positive - 1.0 / 3.0).abs() < 1e-6, "{:?}", judged.chances);
+        assert!((judged.probabilities.positive - 1.0 / 3.0).abs() < 1e-6, "{:?}", judged.probabilities);
     }
 }

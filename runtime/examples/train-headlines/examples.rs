@@ -51,13 +51,13 @@ impl Headline {
     pub fn examples(&self) -> Vec<Example> {
         let share = MARKED / self.subjects.len().max(1) as f32;
         let mut examples: Vec<Example> = (self.subjects.iter())
-            .map(|(name, label)| (features::of(&self.text, &[name.as_str()]), *label, share))
+            .map(|(name, label)| (features::extract(&self.text, &[name.as_str()]), *label, share))
             .collect();
         if let Some((_, label)) = self.subjects.first()
             && self.subjects.iter().all(|(_, other)| other == label)
         {
             let weight = if self.subjects.len() == 1 { 1.0 } else { SEVERAL };
-            examples.push((features::of(&self.text, &[]), *label, weight));
+            examples.push((features::extract(&self.text, &[]), *label, weight));
         }
         examples
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::engines::headlines::features;
-use fanggen_runtime::engines::headlines::weights::{Chances, Weights};
+use fanggen_runtime::engines::headlines::weights::{Probabilities, Weights};
 
 use super::examples::Headline;
 use super::train::{Dice, pack};
@@ -19,7 +19,7 @@ pub struct Judged {
     pub label: usize,
     /// Whether the model was told who the subject is.
     pub told: bool,
-    pub chances: Chances,
+    pub probabilities: Probabilities,
 }
 
 /// What models say of all headlines: of those with one subject twice, told and not told who it is; of those with
@@ -33,8 +33,8 @@ pub fn judge_all(headlines: &[Headline], folds: usize) -> Vec<Judged> {
         for (at, headline) in headlines.iter().enumerate().filter(|(at, _)| fold_of[*at] == fold) {
             let Some(weights) = Weights::read(&bytes) else { continue };
             let mut push = |names: &[&str], label| {
-                let chances = weights.chances(&features::of(&headline.text, names));
-                judged.push(Judged { headline: at, label, told: !names.is_empty(), chances });
+                let probabilities = weights.probabilities(&features::extract(&headline.text, names));
+                judged.push(Judged { headline: at, label, told: !names.is_empty(), probabilities });
             };
             if let Some(label) = headline.label() {
                 push(&[], label);
@@ -62,16 +62,17 @@ fn deal(headlines: &[Headline], folds: usize) -> Vec<usize> {
     headlines.iter().map(|headline| of_gist[&headline.gist()]).collect()
 }
 
-/// By what scores are to be multiplied for the chances to be as often right as they say: the least loss over headlines
+/// By what scores are to be multiplied for the probabilities to be as often right as they say: the least loss over headlines
 /// that the models had not seen.
 pub fn sharpness(judged: &[Judged]) -> f32 {
     let loss = |sharpness: f32| -> f64 {
         let surprise = |judged: &Judged| {
-            let Chances { negative, neutral, positive } = judged.chances;
+            let Probabilities { negative, neutral, positive } = judged.probabilities;
             let score =
                 |chance: f32| (f64::from(chance.max(1e-9)) / f64::from(neutral.max(1e-9))).ln() as f32 * sharpness;
-            let chances = Chances::of(score(negative), score(positive));
-            -f64::from([chances.negative, chances.neutral, chances.positive][judged.label].max(1e-9)).ln()
+            let probabilities = Probabilities::softmax(score(negative), score(positive));
+            -f64::from([probabilities.negative, probabilities.neutral, probabilities.positive][judged.label].max(1e-9))
+                .ln()
         };
         judged.iter().filter(|judged| !judged.told).map(surprise).sum()
     };

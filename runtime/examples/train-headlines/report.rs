@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fanggen_runtime::engines::headlines::weights::Chances;
+use fanggen_runtime::engines::headlines::weights::Probabilities;
 
 use super::examples::{Headline, LABELS};
 use super::folds::Judged;
@@ -19,7 +19,7 @@ impl Confusion {
     pub fn of<'a>(judged: impl IntoIterator<Item = &'a Judged>) -> Self {
         let mut confusion = Self::default();
         for judged in judged {
-            confusion.0[judged.label][said(judged.chances)] += 1;
+            confusion.0[judged.label][said(judged.probabilities)] += 1;
         }
         confusion
     }
@@ -36,8 +36,8 @@ impl Confusion {
     }
 }
 
-fn said(chances: Chances) -> usize {
-    let Chances { negative, neutral, positive } = chances;
+fn said(probabilities: Probabilities) -> usize {
+    let Probabilities { negative, neutral, positive } = probabilities;
     if negative > neutral && negative >= positive {
         0
     } else if positive > neutral {

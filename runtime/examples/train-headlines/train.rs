@@ -36,7 +36,7 @@ fn learn(examples: &[Example]) -> Vec<[f32; 3]> {
                     *score += weight * strength;
                 }
             }
-            let mut steps = chances(scores.map(|score| score * scale));
+            let mut steps = probabilities(scores.map(|score| score * scale));
             steps[*label] -= 1.0;
             scale *= 1.0 - rate * DRAWN;
             let steps = steps.map(|step| step * weight * rate / scale);
@@ -50,7 +50,7 @@ fn learn(examples: &[Example]) -> Vec<[f32; 3]> {
     rows.iter().map(|row| row.map(|weight| weight * scale)).collect()
 }
 
-fn chances(scores: [f32; 3]) -> [f32; 3] {
+fn probabilities(scores: [f32; 3]) -> [f32; 3] {
     let most = scores.into_iter().fold(f32::MIN, f32::max);
     let parts = scores.map(|score| exp(f64::from(score - most)));
     let sum: f64 = parts.iter().sum();

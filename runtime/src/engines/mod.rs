@@ -1,4 +1,4 @@
-//! What judges a text; an engine knows nothing of components.
+//! The embedded sentiment engines; they know nothing of components.
 
 pub mod headlines;
 pub mod vader;

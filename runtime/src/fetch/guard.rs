@@ -1,4 +1,4 @@
-//! Which addresses may be fetched from: the public internet, and what the settings allow by address and port.
+//! The address guard: requests may go to the public internet, and to the addresses and ports that the settings allow.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,15 +6,15 @@ use url::{Host, Url};
 
 use crate::model::error::Error;
 
-/// IPv4 blocks that are not the public internet (IANA IPv4 Special-Purpose Address Registry, RFC 6890 and its heirs).
-const CLOSED_V4: [([u8; 4], u32, &str); 15] = [
+/// IPv4 blocks that are not public (IANA IPv4 Special-Purpose Address Registry, RFC 6890 and its successors).
+const NON_PUBLIC_V4: [([u8; 4], u32, &str); 15] = [
     ([0, 0, 0, 0], 8, "an unspecified address"),
     ([10, 0, 0, 0], 8, "a private address"),
-    ([100, 64, 0, 0], 10, "an address of a carrier's own network"),
+    ([100, 64, 0, 0], 10, "a carrier-grade NAT address"),
     ([127, 0, 0, 0], 8, "a loopback address"),
     ([169, 254, 0, 0], 16, "a link-local address"),
     ([172, 16, 0, 0], 12, "a private address"),
-    ([192, 0, 0, 0], 24, "an address kept for protocols"),
+    ([192, 0, 0, 0], 24, "an address reserved for protocols"),
     ([192, 0, 2, 0], 24, "a documentation address"),
     ([192, 88, 99, 0], 24, "a 6to4 relay"),
     ([192, 168, 0, 0], 16, "a private address"),
@@ -25,129 +25,128 @@ const CLOSED_V4: [([u8; 4], u32, &str); 15] = [
     ([240, 0, 0, 0], 4, "a reserved address"),
 ];
 
-/// The one IPv6 block from which public addresses are given out (IANA IPv6 Address Space: `2000::/3`). Loopback,
-/// mapped and compatible IPv4, NAT64, unique local, link-local, site-local and multicast addresses lie outside.
-const OPEN_V6: ([u16; 4], u32) = ([0x2000, 0, 0, 0], 3);
+/// The only IPv6 block with public addresses (IANA IPv6 Address Space: `2000::/3`). Loopback, mapped and compatible IPv4,
+/// NAT64, unique local, link-local, site-local and multicast addresses are outside of it.
+const PUBLIC_V6: ([u16; 4], u32) = ([0x2000, 0, 0, 0], 3);
 
-/// Blocks inside it that are not public, or that carry an IPv4 address which nobody would check
+/// Blocks inside it that are not public, or that embed an IPv4 address which would go unchecked
 /// (IANA IPv6 Special-Purpose Address Registry). `2001::/23` holds Teredo, benchmarking and ORCHID.
-const CLOSED_V6: [([u16; 4], u32, &str); 4] = [
-    ([0x2001, 0, 0, 0], 23, "an address kept for protocols"),
+const NON_PUBLIC_V6: [([u16; 4], u32, &str); 4] = [
+    ([0x2001, 0, 0, 0], 23, "an address reserved for protocols"),
     ([0x2001, 0xdb8, 0, 0], 32, "a documentation address"),
     ([0x2002, 0, 0, 0], 16, "a 6to4 address"),
     ([0x3fff, 0, 0, 0], 20, "a documentation address"),
 ];
 
-/// Why an address is not one of the public internet; none where it is one.
+/// What kind of non-public address this is; none if it is public.
 #[must_use]
-pub fn closed(address: IpAddr) -> Option<&'static str> {
+pub fn non_public(address: IpAddr) -> Option<&'static str> {
     match address {
-        IpAddr::V4(address) => closed_v4(address),
-        IpAddr::V6(address) => closed_v6(address),
+        IpAddr::V4(address) => non_public_v4(address),
+        IpAddr::V6(address) => non_public_v6(address),
     }
 }
 
-fn closed_v4(address: Ipv4Addr) -> Option<&'static str> {
+fn non_public_v4(address: Ipv4Addr) -> Option<&'static str> {
     let inside = |net: [u8; 4], bits: u32| (address.to_bits() ^ u32::from_be_bytes(net)) >> (32 - bits) == 0;
-    CLOSED_V4.iter().find(|(net, bits, _)| inside(*net, *bits)).map(|(_, _, words)| *words)
+    NON_PUBLIC_V4.iter().find(|(net, bits, _)| inside(*net, *bits)).map(|(_, _, words)| *words)
 }
 
-fn closed_v6(address: Ipv6Addr) -> Option<&'static str> {
+fn non_public_v6(address: Ipv6Addr) -> Option<&'static str> {
     let inside = |[a, b, c, d]: [u16; 4], bits: u32| {
         (address.to_bits() ^ Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_bits()) >> (128 - bits) == 0
     };
-    if !inside(OPEN_V6.0, OPEN_V6.1) {
+    if !inside(PUBLIC_V6.0, PUBLIC_V6.1) {
         return Some("an address outside the public IPv6 space");
     }
-    CLOSED_V6.iter().find(|(net, bits, _)| inside(*net, *bits)).map(|(_, _, words)| *words)
+    NON_PUBLIC_V6.iter().find(|(net, bits, _)| inside(*net, *bits)).map(|(_, _, words)| *words)
 }
 
-/// Reads an address that is to be fetched, and refuses what no guard could judge.
+/// Parses the URL of a request.
 ///
 /// # Errors
-/// `url_unreadable` for what is no http(s) address, `address_refused` for one with credentials in it.
-pub fn read(url: &str) -> Result<Url, Error> {
-    let url = Url::parse(url)
-        .map_err(|error| Error::permanent("url_unreadable", format!("the address is not a web address: {error}")))?;
+/// `url_unreadable` if it is not an http(s) URL, `address_refused` if it contains credentials.
+pub fn parse(url: &str) -> Result<Url, Error> {
+    let url = Url::parse(url).map_err(|error| Error::permanent("url_unreadable", format!("invalid URL: {error}")))?;
     check(&url)?;
     Ok(url)
 }
 
-/// What [`read`] checks, for an address that was read already.
+/// The checks of [`parse`], for a URL that was parsed already.
 pub fn check(url: &Url) -> Result<(), Error> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(Error::permanent(
             "url_unreadable",
-            format!("`{}:` addresses are not fetched, only `http:` and `https:`", url.scheme()),
+            format!("`{}:` URLs cannot be fetched, only `http:` and `https:`", url.scheme()),
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::permanent(
             "address_refused",
-            format!("the address of `{}` carries a user name or a password: take them out", origin(url)),
+            format!("the URL of `{}` contains a user name or a password: remove them", origin(url)),
         ));
     }
     Ok(())
 }
 
-/// The port that an address leads to.
+/// The port of a URL.
 pub fn port(url: &Url) -> u16 {
     url.port_or_known_default().unwrap_or_default()
 }
 
-/// Whether a host that is written as an IP address may be reached; names are judged once they are resolved.
+/// Checks a host that is written as an IP address; names are checked when they are resolved.
 ///
 /// # Errors
 /// `address_refused`.
-pub fn literal(url: &Url, allow: &[SocketAddr]) -> Result<(), Error> {
+pub fn check_literal(url: &Url, allow: &[SocketAddr]) -> Result<(), Error> {
     let address = match url.host() {
         Some(Host::Ipv4(address)) => IpAddr::V4(address),
         Some(Host::Ipv6(address)) => IpAddr::V6(address),
         _ => return Ok(()),
     };
     let target = SocketAddr::new(address, port(url));
-    match closed(address) {
-        Some(words) if !allow.contains(&target) => Err(refused(&origin(url), target, words)),
+    match non_public(address) {
+        Some(kind) if !allow.contains(&target) => Err(refused(&origin(url), target, kind)),
         _ => Ok(()),
     }
 }
 
-/// The addresses of a resolved name that may be reached.
+/// The permitted addresses of a resolved name.
 ///
 /// # Errors
-/// `address_refused` where all of them are closed, `unreachable` where there are none.
+/// `address_refused` if none of them is permitted, `unreachable` if there are none at all.
 pub fn resolved(
     name: &str,
     port: u16,
     found: impl IntoIterator<Item = IpAddr>,
     allow: &[SocketAddr],
 ) -> Result<Vec<SocketAddr>, Error> {
-    let mut open = Vec::new();
-    let mut why = None;
+    let mut permitted = Vec::new();
+    let mut refusal = None;
     for address in found {
         let target = SocketAddr::new(address, port);
-        match closed(address) {
-            Some(words) if !allow.contains(&target) => why = why.or(Some((target, words))),
-            _ => open.push(target),
+        match non_public(address) {
+            Some(kind) if !allow.contains(&target) => refusal = refusal.or(Some((target, kind))),
+            _ => permitted.push(target),
         }
     }
-    match why {
-        _ if !open.is_empty() => Ok(open),
-        Some((target, words)) => Err(refused(name, target, words)),
+    match refusal {
+        _ if !permitted.is_empty() => Ok(permitted),
+        Some((target, kind)) => Err(refused(name, target, kind)),
         None => Err(Error::transient("unreachable", format!("`{name}` has no address"))),
     }
 }
 
-fn refused(from: &str, target: SocketAddr, words: &str) -> Error {
-    // Port zero: the resolver is told names only.
+fn refused(from: &str, target: SocketAddr, kind: &str) -> Error {
+    // Port zero: the resolver knows only names.
     let target = if target.port() == 0 { target.ip().to_string() } else { target.to_string() };
     Error::permanent(
         "address_refused",
-        format!("`{from}` leads to `{target}`, {words}, which is never fetched unless the stage's `allow` lists it"),
+        format!("`{from}` resolves to `{target}`, {kind}: add it to `allow` if it should be reached"),
     )
 }
 
-/// Scheme, host and port: all of an address that messages show, since its path or query may be somebody's secret.
+/// Scheme, host and port: the only parts of a URL that messages show, since its path or query may contain a secret.
 pub fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
@@ -156,7 +155,7 @@ pub fn origin(url: &Url) -> String {
 mod tests {
     use super::*;
 
-    const CLOSED: &str = "
+    const NON_PUBLIC: &str = "
         0.0.0.0 0.1.2.3 10.0.0.1 10.255.255.255 100.64.0.1 100.127.255.255 127.0.0.1 127.255.255.254 169.254.0.1
         169.254.169.254 169.254.170.2 172.16.0.1 172.31.255.255 192.0.0.1 192.0.0.170 192.0.2.1 192.88.99.1
         192.168.0.1 192.168.255.255 198.18.0.1 198.19.255.255 198.51.100.7 203.0.113.7 224.0.0.1 239.255.255.250
@@ -165,19 +164,19 @@ mod tests {
         2001:2::1 2001:10::1 2001:20::1 2001:db8::1 2002:7f00:1:: 2002:808:808::1 3fff::1 5f00::1 fc00::1
         fd00:ec2::254 fe80::1 febf::1 fec0::1 ff02::1";
 
-    const OPEN: &str = "
+    const PUBLIC: &str = "
         1.1.1.1 8.8.8.8 9.255.255.255 11.0.0.0 100.63.255.255 100.128.0.0 126.255.255.255 128.0.0.1
         169.253.255.255 169.255.0.0 172.15.255.255 172.32.0.0 192.0.1.1 192.167.255.255 192.169.0.0
         198.17.255.255 198.20.0.0 223.255.255.255 208.80.154.224 2620:0:861:ed1a::1 2606:4700::1111
         2001:4860:4860::8888 2001:200::1 2003::1 2a02:ec80:300:ed1a::1";
 
     #[test]
-    fn an_address_outside_the_public_internet_is_closed() {
-        for address in CLOSED.split_whitespace() {
-            assert!(closed(address.parse().expect("an address")).is_some(), "{address} is open");
+    fn an_address_outside_the_public_internet_is_not_public() {
+        for address in NON_PUBLIC.split_whitespace() {
+            assert!(non_public(address.parse().expect("an address")).is_some(), "{address} passes as public");
         }
-        for address in OPEN.split_whitespace() {
-            assert_eq!(closed(address.parse().expect("an address")), None, "{address} is closed");
+        for address in PUBLIC.split_whitespace() {
+            assert_eq!(non_public(address.parse().expect("an address")), None, "{address} does not pass as public");
         }
     }
 
@@ -187,25 +186,25 @@ mod tests {
         [0:0:0:0:0:ffff:7f00:0001] [::127.0.0.1] [64:ff9b::127.0.0.1] [2002:7f00:1::] 2852039166 0xa9fea9fe
         169.254.169.254 [fd00:ec2::254] 3232235777 0300.0250.1.1";
 
-    fn judge(url: &str, allow: &[SocketAddr]) -> Result<(), String> {
-        read(url).and_then(|url| literal(&url, allow)).map_err(|error| error.code)
+    fn check_url(url: &str, allow: &[SocketAddr]) -> Result<(), String> {
+        parse(url).and_then(|url| check_literal(&url, allow)).map_err(|error| error.code)
     }
 
     #[test]
-    fn a_host_in_any_spelling_of_a_closed_address_is_refused() {
+    fn a_non_public_address_is_refused_in_any_spelling() {
         for host in HOSTS.split_whitespace() {
             for url in [format!("http://{host}/"), format!("https://{host}:8443/x?y"), format!("HTTP://{host}")] {
-                assert_eq!(judge(&url, &[]), Err("address_refused".into()), "{url}");
+                assert_eq!(check_url(&url, &[]), Err("address_refused".into()), "{url}");
             }
         }
-        assert_eq!(judge("https://208.80.154.224/", &[]), Ok(()));
+        assert_eq!(check_url("https://208.80.154.224/", &[]), Ok(()));
     }
 
     #[test]
-    fn what_is_no_plain_web_address_is_not_fetched() {
+    fn only_plain_http_urls_are_fetched() {
         for url in ["", "wikipedia", "//example.com", "http://", "http://[::1", "http://256.256.256.256", "http://a b/"]
         {
-            assert_eq!(judge(url, &[]), Err("url_unreadable".into()), "{url}");
+            assert_eq!(check_url(url, &[]), Err("url_unreadable".into()), "{url}");
         }
         for url in [
             "file:///etc/passwd",
@@ -215,10 +214,10 @@ mod tests {
             "javascript:x",
             "ws://example.com",
         ] {
-            assert_eq!(judge(url, &[]), Err("url_unreadable".into()), "{url}");
+            assert_eq!(check_url(url, &[]), Err("url_unreadable".into()), "{url}");
         }
         for url in ["http://me@example.com/", "https://me:secret@example.com/", "http://:secret@example.com/"] {
-            let error = read(url).expect_err("refused");
+            let error = parse(url).expect_err("refused");
             assert_eq!(error.code, "address_refused", "{url}");
             assert!(!error.message.contains("secret"), "{}", error.message);
         }
@@ -227,8 +226,8 @@ mod tests {
     #[test]
     fn only_the_very_address_and_port_that_are_allowed_are_admitted() {
         let allow = ["127.0.0.1:8080".parse().expect("an address")];
-        assert_eq!(judge("http://127.0.0.1:8080/", &allow), Ok(()));
-        assert_eq!(judge("http://0x7f.1:8080/", &allow), Ok(()));
+        assert_eq!(check_url("http://127.0.0.1:8080/", &allow), Ok(()));
+        assert_eq!(check_url("http://0x7f.1:8080/", &allow), Ok(()));
         for url in [
             "http://127.0.0.1/",
             "http://127.0.0.1:8081/",
@@ -236,12 +235,12 @@ mod tests {
             "http://[::1]:8080/",
             "http://[::ffff:127.0.0.1]:8080/",
         ] {
-            assert_eq!(judge(url, &allow), Err("address_refused".into()), "{url}");
+            assert_eq!(check_url(url, &allow), Err("address_refused".into()), "{url}");
         }
     }
 
     #[test]
-    fn of_a_resolved_name_only_the_open_addresses_are_kept() {
+    fn only_the_permitted_addresses_of_a_name_are_kept() {
         let ip = |text: &str| text.parse::<IpAddr>().expect("an address");
         let allow = ["127.0.0.1:8080".parse().expect("an address")];
         let mixed = [ip("10.0.0.1"), ip("8.8.8.8"), ip("::1")];
@@ -250,7 +249,7 @@ mod tests {
         let refused = resolved("n", 8081, [ip("127.0.0.1")], &allow).expect_err("another port");
         assert_eq!(
             refused.message,
-            "`n` leads to `127.0.0.1:8081`, a loopback address, which is never fetched unless the stage's `allow` lists it"
+            "`n` resolves to `127.0.0.1:8081`, a loopback address: add it to `allow` if it should be reached"
         );
         assert_eq!(resolved("n", 80, [], &allow).expect_err("no address").code, "unreachable");
     }

@@ -1,11 +1,11 @@
-//! Fetching from the network, guarded: where to, how much, and how long.
+//! HTTP requests with limits: which addresses, how many bytes, how long, how often.
 
-mod agent;
+mod body;
 mod client;
 mod guard;
-mod pace;
-mod patient;
-mod read;
+mod rate_limiter;
+mod retrying;
+mod user_agent;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -20,65 +20,65 @@ use crate::model::error::Error;
 use crate::model::retry;
 use crate::model::values::HostPort;
 
-pub use agent::agent;
-pub use pace::Gate;
-pub use patient::Patient;
+pub use rate_limiter::RateLimiter;
+pub use retrying::RetryingFetcher;
+pub use user_agent::user_agent;
 
-/// What one fetch may cost.
+/// The limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of the body at most, after decompression (and as they travel).
+pub struct FetchLimits {
+    /// Maximum size of the body in bytes, compressed and decompressed.
     pub bytes: usize,
-    /// How long the whole may take, redirects and body included.
+    /// Timeout for the whole request, redirects and body included.
     pub time: Duration,
-    /// Redirects that are followed.
+    /// Maximum number of redirects.
     pub redirects: usize,
 }
 
-impl Default for Limits {
-    /// 4 MiB, 15 s, 5 redirects: many times what a page of text needs, and a fraction of a function's memory and time.
+impl Default for FetchLimits {
+    /// 4 MiB, 15 s, 5 redirects: many times what a page of text needs, and a fraction of a function's memory and timeout.
     fn default() -> Self {
         Self { bytes: 4 * 1024 * 1024, time: Duration::from_secs(15), redirects: 5 }
     }
 }
 
-/// What came back, whatever its status.
+/// A response, whatever its status.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct FetchResponse {
     /// The HTTP status.
     pub status: u16,
-    /// What `Retry-After` asked to be waited for, from the moment of the answer.
+    /// The wait that `Retry-After` asks for, counted from the response.
     pub retry_after: Option<Duration>,
-    /// The `Content-Type`, as it was sent.
+    /// The `Content-Type` header.
     pub content_type: Option<String>,
-    /// The `Content-Language`, as it was sent.
+    /// The `Content-Language` header.
     pub content_language: Option<String>,
-    /// The body, decompressed.
+    /// The decompressed body.
     pub body: Vec<u8>,
-    /// The address that answered, after redirects.
+    /// The URL of the response, after redirects.
     pub url: String,
 }
 
-/// Fetches from the public internet, and from nowhere else unless it was allowed by address and port.
+/// Fetches from the public internet, and from non-public addresses only if they are allowed by address and port.
 ///
-/// It is cheap until the first fetch: certificates and connections are made then.
+/// Creating it is cheap: certificates and connections are set up at the first fetch.
 pub struct Fetcher {
-    agent: HeaderValue,
+    user_agent: HeaderValue,
     allow: Vec<SocketAddr>,
-    // A name is resolved for a client, and not for a port: each allowed port has a client of its own, whose resolver
-    // knows that port; all others share the one that admits nothing closed.
+    // A resolver sees names but not ports. So each allowed port has its own client, whose resolver knows the port; all
+    // other ports share one that permits public addresses only.
     clients: Mutex<HashMap<Option<u16>, Client>>,
 }
 
 impl Fetcher {
-    /// A fetcher that calls itself `user_agent`, and may reach these closed addresses too.
+    /// A fetcher with this `User-Agent` that may also reach the non-public addresses in `allow`.
     ///
     /// # Errors
-    /// `settings_unreadable` where the name is not visible ASCII, or an address is none.
+    /// `settings_unreadable` if the `User-Agent` is not visible ASCII or an address is invalid.
     pub fn new(user_agent: &str, allow: &[HostPort]) -> Result<Self, Error> {
-        let unreadable = |what: &str| Error::permanent("settings_unreadable", format!("`{what}` cannot be used here"));
+        let unreadable = |what: &str| Error::permanent("settings_unreadable", format!("invalid value `{what}`"));
         Ok(Self {
-            agent: HeaderValue::from_str(user_agent).map_err(|_| unreadable(user_agent))?,
+            user_agent: HeaderValue::from_str(user_agent).map_err(|_| unreadable(user_agent))?,
             allow: allow
                 .iter()
                 .map(|text| text.as_str().parse().map_err(|_| unreadable(text.as_str())))
@@ -87,60 +87,61 @@ impl Fetcher {
         })
     }
 
-    /// Fetches an address, following redirects; the body is read no further than the limits go.
+    /// Fetches a URL, following redirects within the limits.
     ///
     /// # Errors
     /// `url_unreadable`, `address_refused`, `redirect_refused`, `too_many_redirects`, `too_large`, `tls_failed` and
-    /// `answer_unreadable` are permanent where another try would only repeat them; `timed_out` and `unreachable` are
-    /// transient. A status such as 404 is an answer and no error.
-    pub async fn get(&self, url: &str, limits: Limits) -> Result<Answer, Error> {
-        let url = guard::read(url)?;
+    /// `answer_unreadable` are permanent if a retry would fail the same way; `timed_out` and `unreachable` are transient. A
+    /// status such as 404 is a response, not an error.
+    pub async fn get(&self, url: &str, limits: FetchLimits) -> Result<FetchResponse, Error> {
+        let url = guard::parse(url)?;
         let first = guard::origin(&url);
         tokio::time::timeout(limits.time, self.follow(url, limits)).await.unwrap_or_else(|_| {
             Err(Error::transient("timed_out", format!("`{first}` did not answer within {:.1?}", limits.time)))
         })
     }
 
-    /// Posts a body to an address, which nobody may redirect: what is signed for one address goes to no other.
+    /// Posts a body to a URL, without following redirects: a request that is signed for one URL must not go to another.
     ///
     /// # Errors
-    /// Those of [`Self::get`]; `redirect_refused` where the address leads on.
+    /// Those of [`Self::get`]; `redirect_refused` if the response is a redirect.
     pub async fn post(
         &self,
         url: &str,
         headers: &[(&'static str, String)],
         body: Vec<u8>,
-        limits: Limits,
-    ) -> Result<Answer, Error> {
-        let url = guard::read(url)?;
+        limits: FetchLimits,
+    ) -> Result<FetchResponse, Error> {
+        let url = guard::parse(url)?;
         let origin = guard::origin(&url);
         let posting = async {
-            guard::literal(&url, &self.allow)?;
+            guard::check_literal(&url, &self.allow)?;
             let mut request = self.client(guard::port(&url))?.post(url.clone()).header(ACCEPT_ENCODING, "gzip");
             for (name, value) in headers {
                 request = request.header(*name, value);
             }
-            let response = request.body(body).send().await.map_err(|error| client::wrong(&url, &error))?;
+            let response = request.body(body).send().await.map_err(|error| client::request_error(&url, &error))?;
             let status = response.status().as_u16();
             if (300..400).contains(&status) {
-                let words = format!("`{origin}` answers a post with status {status}: give the address it leads to");
-                return Err(Error::permanent("redirect_refused", words));
+                let message =
+                    format!("`{origin}` redirects the POST (HTTP {status}): use the URL that it redirects to");
+                return Err(Error::permanent("redirect_refused", message));
             }
-            answer(url.clone(), response, limits.bytes).await
+            read_response(url.clone(), response, limits.bytes).await
         };
         tokio::time::timeout(limits.time, posting).await.unwrap_or_else(|_| {
             Err(Error::transient("timed_out", format!("`{origin}` did not answer within {:.1?}", limits.time)))
         })
     }
 
-    async fn follow(&self, mut url: Url, limits: Limits) -> Result<Answer, Error> {
+    async fn follow(&self, mut url: Url, limits: FetchLimits) -> Result<FetchResponse, Error> {
         for _ in 0..=limits.redirects {
-            guard::literal(&url, &self.allow)?;
+            guard::check_literal(&url, &self.allow)?;
             let request = self.client(guard::port(&url))?.get(url.clone()).header(ACCEPT_ENCODING, "gzip");
-            let response = request.send().await.map_err(|error| client::wrong(&url, &error))?;
-            match redirect(&url, response.status().as_u16(), response.headers())? {
+            let response = request.send().await.map_err(|error| client::request_error(&url, &error))?;
+            match redirect_target(&url, response.status().as_u16(), response.headers())? {
                 Some(next) => url = next,
-                None => return answer(url, response, limits.bytes).await,
+                None => return read_response(url, response, limits.bytes).await,
             }
         }
         Err(Error::permanent(
@@ -156,19 +157,19 @@ impl Fetcher {
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = client::build(self.agent.clone(), port, allow)?;
+        let client = client::build(self.user_agent.clone(), port, allow)?;
         clients.insert(key, client.clone());
         Ok(client)
     }
 }
 
-/// Where an answer leads on to, if it does.
-fn redirect(from: &Url, status: u16, headers: &HeaderMap) -> Result<Option<Url>, Error> {
+/// The URL that a response redirects to, if it is a redirect.
+fn redirect_target(from: &Url, status: u16, headers: &HeaderMap) -> Result<Option<Url>, Error> {
     let Some(location) = headers.get(header::LOCATION).filter(|_| matches!(status, 301 | 302 | 303 | 307 | 308)) else {
         return Ok(None);
     };
     let unreadable =
-        || Error::permanent("url_unreadable", format!("`{}` redirects to no address", guard::origin(from)));
+        || Error::permanent("url_unreadable", format!("`{}` redirects to an invalid URL", guard::origin(from)));
     let location = std::str::from_utf8(location.as_bytes()).map_err(|_| unreadable())?;
     let next = from.join(location).map_err(|_| unreadable())?;
     guard::check(&next)?;
@@ -181,16 +182,16 @@ fn redirect(from: &Url, status: u16, headers: &HeaderMap) -> Result<Option<Url>,
     Ok(Some(next))
 }
 
-async fn answer(url: Url, response: Response, most: usize) -> Result<Answer, Error> {
+async fn read_response(url: Url, response: Response, max_bytes: usize) -> Result<FetchResponse, Error> {
     let header = |name: &HeaderName| {
         response.headers().get(name).and_then(|value| value.to_str().ok()).map(|text| text.trim().to_owned())
     };
-    Ok(Answer {
+    Ok(FetchResponse {
         status: response.status().as_u16(),
         retry_after: header(&header::RETRY_AFTER).and_then(|text| retry::retry_after(&text, jiff::Timestamp::now())),
         content_type: header(&header::CONTENT_TYPE),
         content_language: header(&header::CONTENT_LANGUAGE),
-        body: read::body(&url, header(&header::CONTENT_ENCODING), response, most).await?,
+        body: body::read(&url, header(&header::CONTENT_ENCODING), response, max_bytes).await?,
         url: url.into(),
     })
 }
@@ -199,37 +200,37 @@ async fn answer(url: Url, response: Response, most: usize) -> Result<Answer, Err
 mod tests {
     use super::*;
 
-    fn led(from: &str, status: u16, to: &str) -> Result<Option<String>, String> {
+    fn target(from: &str, status: u16, to: &str) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();
         headers.insert(header::LOCATION, HeaderValue::from_str(to).expect("a header"));
-        redirect(&Url::parse(from).expect("an address"), status, &headers)
+        redirect_target(&Url::parse(from).expect("a URL"), status, &headers)
             .map(|next| next.map(Into::into))
             .map_err(|error| error.code)
     }
 
     #[test]
-    fn a_redirect_is_followed_where_it_stays_fetchable_and_encrypted() {
-        assert_eq!(led("https://a.example/x/y", 301, "../z?q#f"), Ok(Some("https://a.example/z?q#f".into())));
-        assert_eq!(led("http://a.example/", 308, "https://b.example/"), Ok(Some("https://b.example/".into())));
-        assert_eq!(led("https://a.example/", 302, "//b.example"), Ok(Some("https://b.example/".into())));
-        assert_eq!(led("https://a.example/", 200, "/z"), Ok(None));
-        assert_eq!(led("https://a.example/", 304, "/z"), Ok(None));
-        assert_eq!(led("https://a.example/", 302, "http://a.example/"), Err("redirect_refused".into()));
-        assert_eq!(led("http://a.example/", 302, "file:///etc/passwd"), Err("url_unreadable".into()));
-        assert_eq!(led("http://a.example/", 302, "http://me:pw@b.example/"), Err("address_refused".into()));
-        assert_eq!(led("http://a.example/", 302, "http://[::"), Err("url_unreadable".into()));
+    fn a_redirect_may_not_leave_http_or_drop_encryption() {
+        assert_eq!(target("https://a.example/x/y", 301, "../z?q#f"), Ok(Some("https://a.example/z?q#f".into())));
+        assert_eq!(target("http://a.example/", 308, "https://b.example/"), Ok(Some("https://b.example/".into())));
+        assert_eq!(target("https://a.example/", 302, "//b.example"), Ok(Some("https://b.example/".into())));
+        assert_eq!(target("https://a.example/", 200, "/z"), Ok(None));
+        assert_eq!(target("https://a.example/", 304, "/z"), Ok(None));
+        assert_eq!(target("https://a.example/", 302, "http://a.example/"), Err("redirect_refused".into()));
+        assert_eq!(target("http://a.example/", 302, "file:///etc/passwd"), Err("url_unreadable".into()));
+        assert_eq!(target("http://a.example/", 302, "http://me:pw@b.example/"), Err("address_refused".into()));
+        assert_eq!(target("http://a.example/", 302, "http://[::"), Err("url_unreadable".into()));
     }
 
     #[tokio::test]
-    async fn a_name_of_this_machine_is_refused_before_anything_is_sent() {
+    async fn a_name_of_this_machine_is_refused_before_a_request_is_sent() {
         let fetcher = Fetcher::new("test", &[]).expect("a fetcher");
-        let error = fetcher.get("http://localhost:9/", Limits::default()).await.expect_err("refused");
+        let error = fetcher.get("http://localhost:9/", FetchLimits::default()).await.expect_err("refused");
         assert_eq!(error.code, "address_refused", "{error}");
         assert!(!error.transient);
     }
 
     #[test]
-    fn a_name_that_would_break_the_header_is_refused() {
+    fn a_user_agent_that_would_break_the_header_is_refused() {
         assert!(Fetcher::new("a\r\nHost: b", &[]).is_err());
     }
 }

@@ -12,7 +12,7 @@ use super::watch::{self, Watch};
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Unit};
 use crate::condition::Condition;
-use crate::fetch::{Answer, Fetcher, Limits, agent};
+use crate::fetch::{FetchLimits, FetchResponse, Fetcher, user_agent};
 use crate::model::error::Error;
 use crate::model::record::Record;
 use crate::model::run::Chunk;
@@ -22,7 +22,7 @@ use crate::model::values::{Arn, HostPort, HttpUrl};
 const MOST_BYTES: usize = 200 * 1024;
 
 /// What one post may cost; of what is answered only the status matters.
-const LIMITS: Limits = Limits { bytes: 64 * 1024, time: Duration::from_secs(10), redirects: 0 };
+const LIMITS: FetchLimits = FetchLimits { bytes: 64 * 1024, time: Duration::from_secs(10), redirects: 0 };
 
 /// Posts records to somebody who listens, as `{"run", "chunk", "records"}`, signed as the Standard Webhooks
 /// specification says. What signs them is read from AWS Secrets Manager (a text, `whsec_` and base64, or JSON with one of
@@ -100,7 +100,7 @@ impl Component for Webhook {
         let secret = self.secret.as_ref().map(|secret| doors.secret(secret.as_str())).transpose()?;
         Ok(Opened::Sink(Box::new(Posts {
             url: self.url.clone(),
-            fetcher: Fetcher::new(&agent(binding.contact.as_deref()), &self.allow)?,
+            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?,
             signer: secret.map(Signer::new),
             watch,
         })))
@@ -143,7 +143,7 @@ impl Posts {
 }
 
 /// What an answer means for the post.
-fn settled(answer: &Answer) -> Result<(), Error> {
+fn settled(answer: &FetchResponse) -> Result<(), Error> {
     let host = url::Url::parse(&answer.url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
     let status = answer.status;
     match status {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::engines::headlines::judge;
+use crate::engines::headlines::classify;
 use crate::model::error::Error;
 use crate::model::record::{Finding, Label, Record, Scores};
 
@@ -47,11 +47,12 @@ impl Model {
         text.in_english("the engine for headlines")?;
         // The title first: it is what the press calls a company whose key is a number or a ticker.
         let names = [record.item.lookup(), &record.item.key];
-        let chances = judge(&text.body, &names).ok_or_else(|| {
+        let probabilities = classify(&text.body, &names).ok_or_else(|| {
             Error::permanent("weights_unreadable", "the model in this program is broken: build it anew")
         })?;
-        let rounded = |chance: f32| (f64::from(chance) * 1e4).round() / 1e4;
-        let [negative, neutral, positive] = [chances.negative, chances.neutral, chances.positive].map(rounded);
+        let rounded = |probability: f32| (f64::from(probability) * 1e4).round() / 1e4;
+        let [negative, neutral, positive] =
+            [probabilities.negative, probabilities.neutral, probabilities.positive].map(rounded);
         let label = if negative > neutral && negative >= positive {
             Label::Negative
         } else if positive > neutral {

@@ -1,4 +1,4 @@
-//! From bytes to words: encodings, sentences, feeds, and the readable text of pages.
+//! Text extraction: character encodings, sentence boundaries, feeds, and the readable text of HTML pages.
 
 pub mod charset;
 pub mod feed;

@@ -1,29 +1,29 @@
-//! Where a text may be cut: at the end of a sentence, or else of a word, or else of a character.
+//! Splits texts into sentences, or into pieces of limited size that end at a sentence, a word or at least a character.
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
 use crate::model::record::is_blank;
 
-/// The stretch before a cut in which a better place for it is looked for, in bytes: what one call may carry.
-const STRETCH: usize = 5_000;
+/// How many bytes before the limit are searched for a boundary: the size of the text in one Comprehend call.
+const SEARCH_BYTES: usize = 5_000;
 
-/// How far behind a cut is looked, in bytes, to know whether a sentence ends there: some words.
-const AHEAD: usize = 64;
+/// How many bytes after the limit are read to know whether a sentence ends there: a few words.
+const LOOKAHEAD_BYTES: usize = 64;
 
-/// Signs in a row, at most, in which the end of a sentence is looked for: no writer needs a tenth of it.
-const SIGNS: usize = 100;
+/// Maximum run of punctuation in which sentence boundaries are searched; real texts have a tenth of it.
+const MAX_PUNCTUATION: usize = 100;
 
-/// A part of a text.
+/// A piece of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Piece<'a> {
-    /// Its words, and the blanks behind them.
+pub struct TextPiece<'a> {
+    /// The text of the piece, including trailing whitespace.
     pub text: &'a str,
-    /// How many characters of the text are before it.
+    /// Its offset in the whole text, in characters.
     pub begin: u64,
 }
 
-/// The sentences of a text, each with the blanks behind it: together they are the whole of it. What is nothing but blanks
-/// is no sentence, and stays with the one before it.
+/// The sentences of a text, each with its trailing whitespace, so that together they are the whole text. Whitespace alone
+/// is not a sentence: it belongs to the one before it.
 pub fn sentences(text: &str) -> Vec<&str> {
     let mut sentences = Vec::new();
     let mut begin = 0;
@@ -39,23 +39,23 @@ pub fn sentences(text: &str) -> Vec<&str> {
     sentences
 }
 
-/// The sentences of a text by Unicode's rules, each with where it starts. A long run of signs ends one: the rules look from
-/// each sign of a run to the end of it, which for half a million brackets behind a full stop is not over in an hour.
+/// The sentences of a text by Unicode's rules, each with its byte offset. A long run of punctuation ends a sentence, since
+/// the rules take quadratic time on such runs: half a million brackets after a full stop would take hours.
 fn bounds(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut parts = Vec::new();
-    let (mut begin, mut signs, mut cut) = (0, 0, None);
-    for (place, letter) in text.char_indices() {
-        if letter.is_alphanumeric() {
+    let (mut begin, mut punctuation, mut cut) = (0, 0, None);
+    for (at, c) in text.char_indices() {
+        if c.is_alphanumeric() {
             if let Some(cut) = cut.take() {
-                parts.push((begin, cut, place));
-                begin = place;
+                parts.push((begin, cut, at));
+                begin = at;
             }
-            signs = 0;
+            punctuation = 0;
             continue;
         }
-        signs += 1;
-        if signs == SIGNS {
-            cut = Some(place);
+        punctuation += 1;
+        if punctuation == MAX_PUNCTUATION {
+            cut = Some(at);
         }
     }
     parts.push((begin, cut.unwrap_or(text.len()), text.len()));
@@ -70,71 +70,71 @@ fn bounds(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The part of a text that is read where no more than `most` bytes of it are paid for.
-pub fn read(text: &str, most: usize) -> &str {
-    &text[..cut(text, most)]
+/// The beginning of a text, at most `max_bytes` long and cut at a boundary.
+pub fn truncate(text: &str, max_bytes: usize) -> &str {
+    &text[..boundary(text, max_bytes)]
 }
 
-/// A text in pieces of at most `most` bytes, which together are the whole of it.
-pub fn pieces(text: &str, most: usize) -> Vec<Piece<'_>> {
+/// Splits a text into pieces of at most `max_bytes`, which together are the whole text.
+pub fn pieces(text: &str, max_bytes: usize) -> Vec<TextPiece<'_>> {
     let (mut rest, mut begin) = (text, 0);
     let mut pieces = Vec::new();
     while !rest.is_empty() {
-        let (piece, after) = rest.split_at(cut(rest, most));
-        pieces.push(Piece { text: piece, begin });
+        let (piece, after) = rest.split_at(boundary(rest, max_bytes));
+        pieces.push(TextPiece { text: piece, begin });
         begin += piece.chars().count() as u64;
         rest = after;
     }
     pieces
 }
 
-/// Where to cut a text so that no more than `most` bytes are before the cut. A character has at most four of them, so
-/// that with four or more the cut is never at the start.
-fn cut(text: &str, most: usize) -> usize {
-    if text.len() <= most {
+/// Where to cut a text so that at most `max_bytes` are before the cut. A character has at most four bytes, so with a limit
+/// of four or more the cut is never at the start.
+fn boundary(text: &str, max_bytes: usize) -> usize {
+    if text.len() <= max_bytes {
         return text.len();
     }
-    let end = text.floor_char_boundary(most);
-    let begin = text.floor_char_boundary(end.saturating_sub(STRETCH));
-    // What follows decides whether a part ends exactly here.
-    let stretch = &text[begin..text.floor_char_boundary(end + AHEAD)];
+    let end = text.floor_char_boundary(max_bytes);
+    let begin = text.floor_char_boundary(end.saturating_sub(SEARCH_BYTES));
+    // The text after the limit decides whether a sentence ends exactly there.
+    let window = &text[begin..text.floor_char_boundary(end + LOOKAHEAD_BYTES)];
     let fits = |start: &usize| *start <= end - begin;
     let last = |starts: &mut dyn DoubleEndedIterator<Item = usize>| starts.rev().find(fits).filter(|start| *start > 0);
-    let sentence = bounds(stretch).map(|(start, _)| start).take_while(fits).last();
-    let place = sentence
+    let sentence = bounds(window).map(|(start, _)| start).take_while(fits).last();
+    let cut = sentence
         .filter(|start| *start > 0)
-        .or_else(|| last(&mut stretch.split_word_bound_indices().map(|(start, _)| start)))
-        .or_else(|| last(&mut stretch.grapheme_indices(true).map(|(start, _)| start)));
-    place.map_or(end, |place| begin + place)
+        .or_else(|| last(&mut window.split_word_bound_indices().map(|(start, _)| start)))
+        .or_else(|| last(&mut window.grapheme_indices(true).map(|(start, _)| start)));
+    cut.map_or(end, |cut| begin + cut)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn texts(text: &str, most: usize) -> Vec<&str> {
-        pieces(text, most).into_iter().map(|piece| piece.text).collect()
+    fn texts(text: &str, max_bytes: usize) -> Vec<&str> {
+        pieces(text, max_bytes).into_iter().map(|piece| piece.text).collect()
     }
 
     #[test]
     fn a_short_text_is_one_piece() {
-        assert_eq!(pieces("Good.", 5), [Piece { text: "Good.", begin: 0 }]);
+        assert_eq!(pieces("Good.", 5), [TextPiece { text: "Good.", begin: 0 }]);
         assert!(pieces("", 5).is_empty());
     }
 
     #[test]
-    fn a_long_one_ends_where_a_sentence_does_or_a_word_or_a_character() {
+    fn pieces_end_at_a_sentence_or_a_word_or_a_character() {
         assert_eq!(texts("It is good. It is bad. Or not?", 16), ["It is good. ", "It is bad. ", "Or not?"]);
         assert_eq!(texts("今日は良い。明日は悪い。", 20), ["今日は良い。", "明日は悪い。"]);
         assert_eq!(texts("one two three four", 9), ["one two ", "three ", "four"]);
         assert_eq!(texts("abcdefghij", 4), ["abcd", "efgh", "ij"]);
         assert_eq!(texts("👩‍👩‍👧👩‍👩‍👧", 20), ["👩‍👩‍👧", "👩‍👩‍👧"]);
-        // A family of 18 bytes does not fit into 8: then a character is the least that stays whole.
+        // A grapheme of 18 bytes does not fit into 8: then only characters stay whole.
         assert_eq!(texts("👩‍👩‍👧", 8).concat(), "👩‍👩‍👧");
     }
 
     #[test]
-    fn the_sentences_of_a_text_are_the_whole_of_it() {
+    fn the_sentences_of_a_text_are_the_whole_text() {
         for text in [
             "It is good. It is bad.  Or not?\n\nWho knows",
             "今日は良い。明日は悪い。",
@@ -151,8 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn half_a_million_signs_are_no_half_a_million_sentences() {
-        // By the rules alone this takes hours.
+    fn long_runs_of_punctuation_do_not_take_quadratic_time() {
+        // With Unicode's rules alone this takes hours.
         let text = format!("One. x.{} Two {}", ")".repeat(500_000), ".)".repeat(100_000));
         let found = sentences(&text);
         assert_eq!(found.concat(), text);
@@ -161,16 +161,16 @@ mod tests {
     }
 
     #[test]
-    fn places_are_counted_in_characters() {
-        let places: Vec<u64> = pieces("Ähm. Öde. Übel.", 6).into_iter().map(|piece| piece.begin).collect();
-        assert_eq!(places, [0, 5, 10]);
+    fn offsets_are_counted_in_characters() {
+        let offsets: Vec<u64> = pieces("Ähm. Öde. Übel.", 6).into_iter().map(|piece| piece.begin).collect();
+        assert_eq!(offsets, [0, 5, 10]);
     }
 
     #[test]
-    fn what_is_not_paid_for_is_cut_off_at_such_a_place_too() {
-        assert_eq!(read("It is good. It is bad.", 20), "It is good. ");
-        assert_eq!(read("It is good.", 20), "It is good.");
+    fn a_text_is_truncated_at_a_boundary_too() {
+        assert_eq!(truncate("It is good. It is bad.", 20), "It is good. ");
+        assert_eq!(truncate("It is good.", 20), "It is good.");
         let long = "Ein Satz. ".repeat(2_000);
-        assert_eq!(read(&long, 12_345).len(), 12_340);
+        assert_eq!(truncate(&long, 12_345).len(), 12_340);
     }
 }

@@ -1,7 +1,7 @@
-//! How a company headline speaks of its company: a small linear model over words, shapes and pieces of words.
+//! The sentiment of company headlines: a small linear model over words, word patterns and character n-grams.
 //!
-//! Its weights are made from labelled headlines by `cargo run --release -p fanggen-runtime --no-default-features --example
-//! train-headlines -- FILE`; `docs/engines.md` says from which, and how well it judges headlines that it has not seen.
+//! Its weights are trained on labelled headlines with `cargo run --release -p fanggen-runtime --no-default-features --example
+//! train-headlines -- FILE`; `docs/engines.md` names the data and the accuracy on unseen headlines.
 
 pub mod features;
 pub mod tokens;
@@ -9,36 +9,34 @@ pub mod weights;
 
 use std::sync::LazyLock;
 
-use weights::{Chances, Weights};
+use weights::{Probabilities, Weights};
 
 use crate::text::sentences::sentences;
 
-/// A text of more characters is no headline: it is judged sentence by sentence.
-pub const HEADLINE: usize = 240;
+/// A longer text, in characters, is not a headline: it is classified sentence by sentence.
+pub const MAX_HEADLINE_CHARS: usize = 240;
 
-// A look at the head of the bytes, which are then read where they lie.
+// Only the header is parsed; the table is used in place.
 static WEIGHTS: LazyLock<Option<Weights<'static>>> =
     LazyLock::new(|| Weights::read(include_bytes!("../../../data/headlines.bin")));
 
-/// How likely it is that a text speaks ill, neither or well of what has these names. What is called by none of them is
-/// judged as a whole.
-///
-/// Of a text that is longer than a headline, each sentence counts by its length.
+/// The probabilities that a text is negative, neutral or positive about a subject with these names, or as a whole if none of
+/// them occurs. Of a text longer than a headline, each sentence counts by its length.
 #[must_use]
-pub fn judge(text: &str, names: &[&str]) -> Option<Chances> {
+pub fn classify(text: &str, names: &[&str]) -> Option<Probabilities> {
     let weights = WEIGHTS.as_ref()?;
-    let of = |text: &str| weights.chances(&features::of(text, names));
-    if text.chars().nth(HEADLINE).is_none() {
+    let of = |text: &str| weights.probabilities(&features::extract(text, names));
+    if text.chars().nth(MAX_HEADLINE_CHARS).is_none() {
         return Some(of(text));
     }
-    let mut sum = Chances::default();
-    let says = |sentence: &&str| sentence.chars().any(char::is_alphanumeric);
-    for sentence in sentences(text).into_iter().filter(says) {
-        sum = sum.and(of(sentence).times(sentence.trim().len() as f32));
+    let mut sum = Probabilities::default();
+    let has_content = |sentence: &&str| sentence.chars().any(char::is_alphanumeric);
+    for sentence in sentences(text).into_iter().filter(has_content) {
+        sum = sum + of(sentence) * sentence.trim().len() as f32;
     }
     let all = sum.negative + sum.neutral + sum.positive;
-    // No sentence has a letter or a figure in it.
-    Some(if all > 0.0 { sum.times(1.0 / all) } else { of(text) })
+    // Otherwise no sentence has a letter or a digit.
+    Some(if all > 0.0 { sum * (1.0 / all) } else { of(text) })
 }
 
 #[cfg(test)]
@@ -46,13 +44,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_text_has_chances_that_sum_up_to_one() {
+    fn the_probabilities_of_any_text_sum_up_to_one() {
         let long = "Shares fell. ".repeat(100) + "\n\n   \n" + &"x".repeat(500);
         for text in ["", " ", "?", "Profit jumps 40%", "日本 📈 ǅ", &long, &" ".repeat(1000), &"\u{0}".repeat(300)]
         {
-            let chances = judge(text, &["x"]).expect("weights");
-            let sum = chances.negative + chances.neutral + chances.positive;
-            assert!((sum - 1.0).abs() < 1e-5, "{text:.40}: {chances:?}");
+            let probabilities = classify(text, &["x"]).expect("weights");
+            let sum = probabilities.negative + probabilities.neutral + probabilities.positive;
+            assert!((sum - 1.0).abs() < 1e-5, "{text:.40}: {probabilities:?}");
         }
     }
 }

@@ -1,38 +1,38 @@
-//! A headline cut into words, numbers and signs, with the name of its subject marked.
+//! Splits a headline into words, numbers and punctuation, and marks the name of its subject.
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A word in small letters.
+pub enum TokenKind {
+    /// A word in lower case.
     Word,
     /// A word that begins with a capital: a name, or the first word.
     Name,
-    /// Any number: its digits say little, and would be learnt by heart.
+    /// Any number; the model must not memorize digits.
     Number,
-    /// Punctuation and the like.
-    Sign,
-    /// The name of what the headline is judged for.
+    /// Punctuation and symbols.
+    Symbol,
+    /// The name of the company that the sentiment is about.
     Subject,
 }
 
-/// A part of a headline.
+/// A token of a headline.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Token {
-    /// In lower case; `0` for every number.
+pub struct HeadlineToken {
+    /// The text in lower case; `0` for every number.
     pub text: String,
-    /// What it is.
-    pub kind: Kind,
+    /// Its kind.
+    pub kind: TokenKind,
 }
 
-/// The tokens of a text, where the first of these names that occurs in it stands as one token each time.
+/// The tokens of a text. The first of these names that occurs in it becomes one token each time.
 #[must_use]
-pub fn of(text: &str, names: &[&str]) -> Vec<Token> {
-    let tokens = cut(text);
-    names.iter().find_map(|name| marked(&tokens, &cut(name))).unwrap_or(tokens)
+pub fn tokenize(text: &str, names: &[&str]) -> Vec<HeadlineToken> {
+    let tokens = split(text);
+    names.iter().find_map(|name| mark_subject(&tokens, &split(name))).unwrap_or(tokens)
 }
 
-/// The tokens with one in the place of each occurrence of a name, whatever its case, where there is any.
-fn marked(tokens: &[Token], name: &[Token]) -> Option<Vec<Token>> {
+/// The tokens with each occurrence of a name replaced by one token, ignoring case; none if the name does not occur.
+fn mark_subject(tokens: &[HeadlineToken], name: &[HeadlineToken]) -> Option<Vec<HeadlineToken>> {
     let is_here = |at: usize| {
         let here = tokens.get(at..at + name.len());
         here.is_some_and(|here| here.iter().zip(name).all(|(token, part)| token.text == part.text))
@@ -44,7 +44,7 @@ fn marked(tokens: &[Token], name: &[Token]) -> Option<Vec<Token>> {
     let mut at = 0;
     while at < tokens.len() {
         if is_here(at) {
-            out.push(Token { text: "\u{1}".into(), kind: Kind::Subject });
+            out.push(HeadlineToken { text: "\u{1}".into(), kind: TokenKind::Subject });
             at += name.len();
         } else {
             out.push(tokens[at].clone());
@@ -54,7 +54,7 @@ fn marked(tokens: &[Token], name: &[Token]) -> Option<Vec<Token>> {
     Some(out)
 }
 
-fn cut(text: &str) -> Vec<Token> {
+fn split(text: &str) -> Vec<HeadlineToken> {
     let mut tokens = Vec::with_capacity(text.len() / 4);
     let mut chars = text.char_indices().peekable();
     while let Some((start, c)) = chars.next() {
@@ -80,22 +80,22 @@ fn cut(text: &str) -> Vec<Token> {
             }
             push(&mut tokens, &text[start..end], number);
         } else {
-            tokens.push(Token { text: text[start..end].into(), kind: Kind::Sign });
+            tokens.push(HeadlineToken { text: text[start..end].into(), kind: TokenKind::Symbol });
         }
     }
     tokens
 }
 
-fn push(tokens: &mut Vec<Token>, word: &str, number: bool) {
+fn push(tokens: &mut Vec<HeadlineToken>, word: &str, number: bool) {
     if number {
-        return tokens.push(Token { text: "0".into(), kind: Kind::Number });
+        return tokens.push(HeadlineToken { text: "0".into(), kind: TokenKind::Number });
     }
-    let kind = if word.starts_with(char::is_uppercase) { Kind::Name } else { Kind::Word };
+    let kind = if word.starts_with(char::is_uppercase) { TokenKind::Name } else { TokenKind::Word };
     let text = word.to_lowercase().replace('’', "'");
     let owner = text.strip_suffix("'s");
-    tokens.push(Token { text: owner.unwrap_or(&text).into(), kind });
+    tokens.push(HeadlineToken { text: owner.unwrap_or(&text).into(), kind });
     if owner.is_some() {
-        tokens.push(Token { text: "'s".into(), kind: Kind::Sign });
+        tokens.push(HeadlineToken { text: "'s".into(), kind: TokenKind::Symbol });
     }
 }
 
@@ -103,22 +103,22 @@ fn push(tokens: &mut Vec<Token>, word: &str, number: bool) {
 mod tests {
     use super::*;
 
-    fn told(text: &str, names: &[&str]) -> String {
-        of(text, names).iter().map(|token| token.text.replace('\u{1}', "@")).collect::<Vec<_>>().join(" ")
+    fn tokens(text: &str, names: &[&str]) -> String {
+        tokenize(text, names).iter().map(|token| token.text.replace('\u{1}', "@")).collect::<Vec<_>>().join(" ")
     }
 
     #[test]
-    fn numbers_are_all_one_and_possession_is_apart() {
+    fn numbers_are_equal_and_possessives_are_split_off() {
         assert_eq!(
-            told("Titan’s Q2 net up 1,204.5%; L&T's at Rs 10.", &[]),
+            tokens("Titan’s Q2 net up 1,204.5%; L&T's at Rs 10.", &[]),
             "titan 's q 0 net up 0 % ; l&t 's at rs 0 ."
         );
     }
 
     #[test]
-    fn the_subject_is_marked_as_whole_words_by_the_first_name_that_occurs() {
-        assert_eq!(told("ACC, acc: Accenture beats ACC", &["ACC Ltd", "acc"]), "@ , @ : accenture beats @");
-        assert_eq!(told("Tata Motors up; Tata Steel down", &["Tata Steel", "Tata"]), "tata motors up ; @ down");
-        assert_eq!(told("Nothing of it here", &["", "Apple"]), "nothing of it here");
+    fn the_first_name_that_occurs_is_marked_as_the_subject() {
+        assert_eq!(tokens("ACC, acc: Accenture beats ACC", &["ACC Ltd", "acc"]), "@ , @ : accenture beats @");
+        assert_eq!(tokens("Tata Motors up; Tata Steel down", &["Tata Steel", "Tata"]), "tata motors up ; @ down");
+        assert_eq!(tokens("Nothing of it here", &["", "Apple"]), "nothing of it here");
     }
 }

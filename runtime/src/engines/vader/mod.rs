@@ -1,51 +1,51 @@
-//! VADER's published rules over its word list: sentiment of short English texts, to the last digit of its authors' program.
+//! VADER: rule-based sentiment of short English texts, with the same digits as the authors' program.
 //!
 //! Hutto and Gilbert, "VADER: A Parsimonious Rule-based Model for Sentiment Analysis of Social Media Text", ICWSM 2014
-//! (<https://doi.org/10.1609/icwsm.v8i1.14550>). What counts is version 3.3.2 of the package `vaderSentiment`, oddities and
-//! all (<https://pypi.org/project/vaderSentiment/3.3.2/>): whoever has results of it gets the same ones here, and a test
-//! asks both. The word lists and their licence lie in `runtime/data/vader`.
+//! (<https://doi.org/10.1609/icwsm.v8i1.14550>). The reference is version 3.3.2 of the package `vaderSentiment`, quirks
+//! included (<https://pypi.org/project/vaderSentiment/3.3.2/>), so that existing results stay comparable; a test compares
+//! both. The word lists and their licence are in `runtime/data/vader`.
 
-mod degree;
-mod rules;
-mod sum;
-mod table;
-mod words;
+mod modifiers;
+mod scoring;
+mod tokenizer;
+mod valence;
+mod word_lists;
 
-use rules::Sentence;
+use valence::Sentence;
 
-/// The compound score from which VADER's authors call a text positive, and below whose negative, negative
+/// The compound score from which the authors call a text positive, and the negative of it negative
 /// (<https://github.com/cjhutto/vaderSentiment#about-the-scoring>).
 pub const THRESHOLD: f64 = 0.05;
 
-/// What the rules say of a text.
+/// The scores of a text.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Polarity {
-    /// The part of the text that speaks ill, 0 to 1, in thousandths.
+    /// The share of negative words, from 0 to 1, with three digits.
     pub negative: f64,
-    /// The part that does neither.
+    /// The share of neutral words.
     pub neutral: f64,
-    /// The part that speaks well.
+    /// The share of positive words.
     pub positive: f64,
-    /// All in one number, -1 to 1, in ten-thousandths.
+    /// The overall score, from -1 to 1, with four digits.
     pub compound: f64,
 }
 
-/// The rating of a word in lower case, from -4 to 4, where the list has it.
+/// The rating of a lower-case word, from -4 to 4, if it is in the word list.
 #[must_use]
 pub fn rating(word: &str) -> Option<f64> {
-    table::WORDS.get(word)?.parse().ok()
+    word_lists::RATINGS.get(word).copied()
 }
 
-/// Judges a text; one without any word is 0 in everything.
+/// The scores of a text; all are 0 if it has no words.
 #[must_use]
 pub fn polarity(text: &str) -> Polarity {
-    let text = words::spelled_out(text);
-    let text = words::trim(&text);
-    let words = words::of(text);
+    let text = tokenizer::replace_emoji(text);
+    let text = tokenizer::trim(&text);
+    let words = tokenizer::tokenize(text);
     let sentence = Sentence::new(&words);
     let mut valences: Vec<f64> = (0..words.len()).map(|at| sentence.valence(at)).collect();
     if let Some(but) = words.iter().position(|word| word.lower == "but") {
-        sum::weigh_around(but, &mut valences);
+        scoring::weigh_around(but, &mut valences);
     }
-    sum::up(&valences, text)
+    scoring::scores(&valences, text)
 }

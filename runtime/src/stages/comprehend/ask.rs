@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::batch::{Asked, Batch, batches};
 use crate::component::analysis::{Analyst, Reply, TEXT_REFUSED, THROTTLED};
 use crate::component::meter::Meter;
-use crate::fetch::Gate;
+use crate::fetch::RateLimiter;
 use crate::model::error::Error;
 use crate::model::retry::backoff;
 
@@ -25,7 +25,7 @@ pub type Answered = Result<Reply, Error>;
 pub struct Asker {
     analyst: Arc<dyn Analyst>,
     meter: Arc<Meter>,
-    gate: Gate,
+    limiter: RateLimiter,
     /// Calls in a row that were asked for patience.
     throttles: AtomicU32,
     /// Answers about texts of which another question is still open: they are not paid for twice.
@@ -33,9 +33,9 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Asks this analyst, through this gate.
-    pub fn new(analyst: Arc<dyn Analyst>, meter: Arc<Meter>, gate: Gate) -> Self {
-        Self { analyst, meter, gate, throttles: AtomicU32::new(0), kept: Mutex::default() }
+    /// Asks this analyst, through this limiter.
+    pub fn new(analyst: Arc<dyn Analyst>, meter: Arc<Meter>, limiter: RateLimiter) -> Self {
+        Self { analyst, meter, limiter, throttles: AtomicU32::new(0), kept: Mutex::default() }
     }
 
     /// Asks all of these, and gives the answers in their order.
@@ -90,7 +90,7 @@ impl Asker {
 
     /// One call, in its turn.
     async fn turn(&self, batch: &Batch, asked: &[Asked<'_>], deadline: Instant) -> Result<Vec<Answered>, Error> {
-        let turn = self.gate.pass(deadline).await.map_err(|wait| {
+        let turn = self.limiter.acquire(deadline).await.map_err(|wait| {
             let words = "no call to Comprehend is due before the chunk's time is over";
             Error::transient("rate_limited", words).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
         })?;
@@ -113,7 +113,7 @@ impl Asker {
                     let tries = self.throttles.fetch_add(1, Ordering::Relaxed).saturating_add(1);
                     let asked = error.retry_after_s.map(Duration::from_secs).unwrap_or_default();
                     // The others step back too: whoever goes on is asked for more patience the next time.
-                    self.gate.hush(asked.max(backoff(tries)));
+                    self.limiter.pause(asked.max(backoff(tries)));
                 }
                 Err(error)
             }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::questions;
 use crate::component::analysis::Question;
-use crate::text::sentences::Piece;
+use crate::text::sentences::TextPiece;
 
 /// One question about one piece of a record's text.
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +18,7 @@ pub struct Asked<'a> {
     /// Comprehend's code of the language; none where that is the question.
     pub language: Option<&'static str>,
     /// About what.
-    pub piece: Piece<'a>,
+    pub piece: TextPiece<'a>,
 }
 
 impl Asked<'_> {
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     fn asked(record: usize, question: Question, language: &'static str) -> Asked<'static> {
-        Asked { record, question, language: Some(language), piece: Piece { text: "Good.", begin: 0 } }
+        Asked { record, question, language: Some(language), piece: TextPiece { text: "Good.", begin: 0 } }
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_unit_is_100_characters_and_a_text_has_3_at_least() {
-        let units = |text| Asked { piece: Piece { text, begin: 0 }, ..asked(0, Question::Sentiment, "en") }.units();
+        let units = |text| Asked { piece: TextPiece { text, begin: 0 }, ..asked(0, Question::Sentiment, "en") }.units();
         assert_eq!((units("Good."), units(&"é".repeat(300)), units(&"é".repeat(301))), (3, 3, 4));
     }
 
@@ -101,6 +101,6 @@ mod tests {
         assert_eq!(one.hash(), asked(9, Question::Sentiment, "en").hash());
         assert_ne!(one.hash(), asked(0, Question::Sentiment, "de").hash());
         assert_ne!(one.hash(), asked(0, Question::Entities, "en").hash());
-        assert_ne!(one.hash(), Asked { piece: Piece { text: "Bad.", begin: 0 }, ..one }.hash());
+        assert_ne!(one.hash(), Asked { piece: TextPiece { text: "Bad.", begin: 0 }, ..one }.hash());
     }
 }

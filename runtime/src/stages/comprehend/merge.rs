@@ -3,7 +3,7 @@
 use crate::component::analysis::{Question, Reply};
 use crate::model::error::Error;
 use crate::model::record::{Entity, Finding, Label, Phrase, Scores};
-use crate::text::sentences::Piece;
+use crate::text::sentences::TextPiece;
 
 /// The labels, each with its key among the scores.
 const LABELS: [(Label, &str); 4] = [
@@ -25,7 +25,7 @@ impl Merge {
     ///
     /// # Errors
     /// `answer_unreadable` where it answers another question.
-    pub fn take(&mut self, question: Question, piece: Piece<'_>, reply: Reply) -> Result<(), Error> {
+    pub fn take(&mut self, question: Question, piece: TextPiece<'_>, reply: Reply) -> Result<(), Error> {
         match (question, reply) {
             (Question::Sentiment, Reply::Sentiment(label, scores)) => {
                 self.sentiments.push((label, scores, piece.text.len() as f64));
@@ -71,7 +71,7 @@ pub fn other(question: Question) -> Error {
     Error::transient("answer_unreadable", words)
 }
 
-fn moved(entities: Vec<Entity>, piece: Piece<'_>) -> impl Iterator<Item = Entity> {
+fn moved(entities: Vec<Entity>, piece: TextPiece<'_>) -> impl Iterator<Item = Entity> {
     entities.into_iter().map(move |entity| Entity {
         begin: entity.begin + piece.begin,
         end: entity.end + piece.begin,
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn one_answer_stays_what_comprehend_said() {
         let mut merge = Merge::default();
-        let piece = Piece { text: "Good.", begin: 0 };
+        let piece = TextPiece { text: "Good.", begin: 0 };
         // A label that its scores alone would not give.
         let reply = Reply::Sentiment(Label::Mixed, scores(0.5, 0.2, 0.3));
         merge.take(Question::Sentiment, piece, reply).expect("an answer");
@@ -136,7 +136,7 @@ mod tests {
             (&long, Reply::Sentiment(Label::Negative, scores(0.0, 0.8, 0.2))),
             (&short, Reply::Sentiment(Label::Positive, scores(1.0, 0.0, 0.0))),
         ] {
-            merge.take(Question::Sentiment, Piece { text, begin: 0 }, reply).expect("an answer");
+            merge.take(Question::Sentiment, TextPiece { text, begin: 0 }, reply).expect("an answer");
         }
         let finding = merge.end("s", 0.5);
         assert_eq!(finding.label, Some(Label::Negative));
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn places_are_those_of_the_whole_text_and_personal_data_has_no_words() {
         let mut merge = Merge::default();
-        let piece = Piece { text: "Ann met Bob.", begin: 100 };
+        let piece = TextPiece { text: "Ann met Bob.", begin: 100 };
         merge.take(Question::Entities, piece, Reply::Entities(vec![entity("Bob", 8)])).expect("an answer");
         merge.take(Question::Pii, piece, Reply::Entities(vec![entity("Ann", 0)])).expect("an answer");
         let phrase = Phrase { text: "Ann".into(), score: 0.5, begin: 0, end: 3 };
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_answer_to_another_question_is_none() {
-        let piece = Piece { text: "Good.", begin: 0 };
+        let piece = TextPiece { text: "Good.", begin: 0 };
         let error = Merge::default().take(Question::Sentiment, piece, Reply::Phrases(vec![])).expect_err("refused");
         assert_eq!((error.code.as_str(), error.transient), ("answer_unreadable", true));
         assert_eq!(error.message, "Comprehend answered another question than `sentiment`");

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Permission, Quota, Role, Scope, TextFlow, Unit};
-use crate::fetch::Gate;
+use crate::fetch::RateLimiter;
 use crate::model::error::Error;
 use crate::model::run::CHUNK_ITEMS;
 use crate::model::values::Within;
@@ -102,14 +102,14 @@ impl Component for Comprehend {
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let detect = self.detect.sorted();
-        let gate = match binding.pace {
+        let limiter = match binding.pace {
             Some(pace) => {
                 let calls = detect.iter().map(|question| CHUNK_ITEMS.div_ceil(questions::texts_per_call(*question)));
-                Gate::paced(pace, u32::try_from(calls.sum::<usize>()).unwrap_or(u32::MAX))
+                RateLimiter::with_pace(pace, u32::try_from(calls.sum::<usize>()).unwrap_or(u32::MAX))
             }
-            None => Gate::unpaced(self.calls_per_second.get()),
+            None => RateLimiter::with_concurrency(self.calls_per_second.get()),
         };
-        let asker = Asker::new(doors.analyst()?, doors.meter(), gate);
+        let asker = Asker::new(doors.analyst()?, doors.meter(), limiter);
         let most = usize::try_from(self.max_bytes.get()).unwrap_or(usize::MAX);
         Ok(Opened::Stage(Box::new(Reader::new(binding.name, detect, most, asker))))
     }

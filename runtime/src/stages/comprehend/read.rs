@@ -12,7 +12,7 @@ use crate::component::Stage;
 use crate::component::analysis::{Question, Reply};
 use crate::model::error::Error;
 use crate::model::record::{Finding, Record, Text, is_blank};
-use crate::text::sentences::{self, Piece};
+use crate::text::sentences::{self, TextPiece};
 
 /// The stage, ready to run.
 pub struct Reader {
@@ -76,7 +76,7 @@ impl Reader {
     /// What is known of a text before anything is paid for.
     fn begin<'a>(&self, record: &'a Record) -> Result<Reading<'a>, Error> {
         let text = record.body()?;
-        let read = sentences::read(&text.body, self.max_bytes);
+        let read = sentences::truncate(&text.body, self.max_bytes);
         if is_blank(read) {
             let words =
                 format!("`{}` has a text whose first {} bytes are nothing but blanks", record.item.key, read.len());
@@ -155,7 +155,7 @@ fn languages<'a>(readings: &[Result<Reading<'a>, Error>]) -> Vec<Asked<'a>> {
 }
 
 /// The pieces of a text that have something to read in them: an answer about blanks would be paid for and invented.
-fn visible(read: &str, question: Question) -> impl Iterator<Item = Piece<'_>> {
+fn visible(read: &str, question: Question) -> impl Iterator<Item = TextPiece<'_>> {
     sentences::pieces(read, questions::bytes_per_text(question)).into_iter().filter(|piece| !is_blank(piece.text))
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Parts;
 use crate::model::record::is_blank;
-use crate::text::feed::{Entry, Feed};
+use crate::text::feed::{FeedEntry, ParsedFeed};
 
 /// Bytes of an id that is taken as it is, at most. An entry becomes part of a sort key of DynamoDB, which has 1,024 bytes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>), and of what a queue is told.
@@ -16,7 +16,7 @@ const LONG: usize = 200;
 /// An entry, and what it is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known<'a> {
-    pub entry: &'a Entry,
+    pub entry: &'a FeedEntry,
     /// What its feed calls it, or what stands for that.
     pub id: String,
     /// A hash of all that it says.
@@ -34,7 +34,7 @@ impl Known<'_> {
 
 /// The entries of a feed from the oldest to the newest, where their times tell, or else from the last to the first. An
 /// entry that is there twice in the same words is there once.
-pub fn known(feed: &Feed) -> Vec<Known<'_>> {
+pub fn known(feed: &ParsedFeed) -> Vec<Known<'_>> {
     let mut all: Vec<Known<'_>> = feed.entries.iter().rev().map(known_by).collect();
     if all.iter().all(|known| known.entry.published.is_some()) {
         all.sort_by_key(|known| known.entry.published);
@@ -47,7 +47,7 @@ pub fn known(feed: &Feed) -> Vec<Known<'_>> {
     all
 }
 
-fn known_by(entry: &Entry) -> Known<'_> {
+fn known_by(entry: &FeedEntry) -> Known<'_> {
     let broken = entry.broken.as_ref().map(|error| error.message.as_str());
     let said = [entry.title.as_deref(), entry.summary.as_deref(), entry.content.as_deref(), broken];
     let words: Vec<&str> = said.into_iter().map(Option::unwrap_or_default).collect();
@@ -75,7 +75,7 @@ pub fn hash(parts: &[&str], bytes: usize) -> String {
 }
 
 /// The text of an entry; blank where there is nothing to read in those parts of it.
-pub fn text(entry: &Entry, parts: Parts) -> String {
+pub fn text(entry: &FeedEntry, parts: Parts) -> String {
     let (title, summary, content) = (entry.title.as_deref(), entry.summary.as_deref(), entry.content.as_deref());
     let summary_too = summary.filter(|summary| content.is_none_or(|content| !begins(content, summary)));
     let all: [Option<&str>; 3] = match parts {
@@ -107,18 +107,18 @@ mod tests {
     use super::*;
     use crate::model::error::Error;
 
-    fn entry(id: &str, title: &str) -> Entry {
+    fn entry(id: &str, title: &str) -> FeedEntry {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-        Entry { id: some(id), title: some(title), ..Entry::default() }
+        FeedEntry { id: some(id), title: some(title), ..FeedEntry::default() }
     }
 
-    fn ids(entries: Vec<Entry>) -> Vec<String> {
-        known(&Feed { entries, ..Feed::default() }).iter().map(|known| known.id.clone()).collect()
+    fn ids(entries: Vec<FeedEntry>) -> Vec<String> {
+        known(&ParsedFeed { entries, ..ParsedFeed::default() }).iter().map(|known| known.id.clone()).collect()
     }
 
     #[test]
     fn an_id_is_the_feeds_own_or_stands_for_its_address_or_its_words() {
-        let link = |url: &str, title: &str| Entry { url: Some(url.into()), ..entry("", title) };
+        let link = |url: &str, title: &str| FeedEntry { url: Some(url.into()), ..entry("", title) };
         let long = "x".repeat(300);
         let told = ids(vec![
             entry(&long, "e"),
@@ -136,27 +136,29 @@ mod tests {
     #[test]
     fn entries_of_one_id_are_told_apart_by_their_words_and_the_same_words_are_one_entry() {
         let entries = vec![entry("x", "new"), entry("x", "old"), entry("x", "new"), entry("y", "new")];
-        let feed = Feed { entries, ..Feed::default() };
+        let feed = ParsedFeed { entries, ..ParsedFeed::default() };
         let told = known(&feed);
         let seen: Vec<_> =
             told.iter().map(|known| (known.entry.title.as_deref().unwrap_or(""), known.shared)).collect();
         assert_eq!(seen, [("new", false), ("new", true), ("old", true)]);
         assert_ne!(told[1].apart(), told[2].apart());
-        let broken = |words: &str| Entry { broken: Some(Error::permanent("x", words)), ..Entry::default() };
-        assert_eq!(ids(vec![broken("1"), broken("2"), Entry::default(), Entry::default()]).len(), 3);
+        let broken = |words: &str| FeedEntry { broken: Some(Error::permanent("x", words)), ..FeedEntry::default() };
+        assert_eq!(ids(vec![broken("1"), broken("2"), FeedEntry::default(), FeedEntry::default()]).len(), 3);
     }
 
     #[test]
     fn the_oldest_is_first_where_the_times_tell() {
-        let at =
-            |day: &str, id: &str| Entry { published: format!("2026-11-{day}T00:00:00Z").parse().ok(), ..entry(id, id) };
+        let at = |day: &str, id: &str| FeedEntry {
+            published: format!("2026-11-{day}T00:00:00Z").parse().ok(),
+            ..entry(id, id)
+        };
         assert_eq!(ids(vec![at("02", "b"), at("03", "c"), at("01", "a")]), ["a", "b", "c"]);
         assert_eq!(ids(vec![at("02", "b"), entry("c", "c"), at("01", "a")]), ["a", "c", "b"]);
     }
 
     #[test]
     fn a_text_is_what_was_asked_for_and_nothing_twice() {
-        let of = |summary: &str, content: &str| Entry {
+        let of = |summary: &str, content: &str| FeedEntry {
             summary: Some(summary.to_owned()).filter(|text| !text.is_empty()),
             content: Some(content.to_owned()).filter(|text| !text.is_empty()),
             ..entry("x", "Title")
@@ -173,6 +175,6 @@ mod tests {
             assert_eq!(text, "Title\n\nAt some\nlength it goes on.", "{summary}");
         }
         assert_eq!(text(&of("It goes on.", "At some length it goes on."), Parts::All).lines().count(), 5);
-        assert_eq!(text(&Entry::default(), Parts::All), "");
+        assert_eq!(text(&FeedEntry::default(), Parts::All), "");
     }
 }

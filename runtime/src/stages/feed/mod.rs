@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, TextFlow};
-use crate::fetch::{Limits, Patient};
+use crate::fetch::{FetchLimits, RetryingFetcher};
 use crate::model::error::Error;
 use crate::model::values::{HostPort, ItemUrl, Language, Within};
 
@@ -121,15 +121,15 @@ impl Component for Feed {
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let usual = Limits::default();
-        let limits = Limits {
+        let usual = FetchLimits::default();
+        let limits = FetchLimits {
             bytes: usize::try_from(self.max_bytes.get()).unwrap_or(usual.bytes),
             time: self.timeout_s.map_or(usual.time, |seconds| Duration::from_secs(seconds.get())),
             ..usual
         };
         let state = binding.state.as_deref().map(|table| doors.state(table)).transpose()?;
         Ok(Opened::Stage(Box::new(Reading {
-            patient: Patient::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
+            fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
             patience: Component::patience(self).unwrap_or_default(),
             url: self.url.clone(),
             text: self.text,

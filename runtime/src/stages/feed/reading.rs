@@ -13,12 +13,12 @@ use super::Parts;
 use super::entries::{self, Known};
 use super::seen::{Choice, Passing, Seen, called};
 use crate::component::Stage;
-use crate::fetch::Patient;
+use crate::fetch::RetryingFetcher;
 use crate::model::error::Error;
 use crate::model::record::{Identity, Record, Text, is_blank};
 use crate::model::run::RunId;
 use crate::model::values::{ItemUrl, short};
-use crate::text::feed::{self, Feed};
+use crate::text::feed::{self, ParsedFeed};
 
 /// Characters of an entry's title that are kept as such, at most. All of it is in the text: some feeds write whole posts
 /// there.
@@ -27,7 +27,7 @@ const TITLE: usize = 500;
 /// The stage, ready to run.
 pub struct Reading {
     pub name: String,
-    pub patient: Patient,
+    pub fetcher: RetryingFetcher,
     pub patience: Duration,
     pub url: Option<ItemUrl>,
     pub text: Parts,
@@ -54,7 +54,7 @@ impl Stage for Reading {
             let address = address.as_ref().map_err(Clone::clone)?;
             feeds.get(address.as_str()).map_or_else(|| Err(broken()), |feed| feed.as_ref().map_err(Clone::clone))
         };
-        let found: Vec<Result<&Feed, Error>> = addresses.iter().map(found).collect();
+        let found: Vec<Result<&ParsedFeed, Error>> = addresses.iter().map(found).collect();
         let known: Vec<Vec<Known<'_>>> =
             found.iter().map(|feed| feed.as_ref().map(|feed| entries::known(feed)).unwrap_or_default()).collect();
         let choices = match &self.seen {
@@ -102,7 +102,7 @@ impl Reading {
         &self,
         addresses: &'a [Result<String, Error>],
         deadline: Instant,
-    ) -> HashMap<&'a str, Result<Feed, Error>> {
+    ) -> HashMap<&'a str, Result<ParsedFeed, Error>> {
         let mut once: Vec<&str> = addresses.iter().flatten().map(String::as_str).collect();
         once.sort_unstable();
         once.dedup();
@@ -114,8 +114,8 @@ impl Reading {
         join_all(once.into_iter().map(read)).await.into_iter().collect()
     }
 
-    async fn fetch(&self, address: &str, deadline: Instant) -> Result<Feed, Error> {
-        let answer = self.patient.get(address, deadline).await?;
+    async fn fetch(&self, address: &str, deadline: Instant) -> Result<ParsedFeed, Error> {
+        let answer = self.fetcher.get(address, deadline).await?;
         feed::read(&answer.body, answer.content_type.as_deref(), &answer.url)
     }
 
@@ -137,7 +137,7 @@ impl Reading {
     }
 
     /// The records of the entries that flow, and of what went wrong.
-    fn make(&self, record: &Record, feed: &Feed, known: &[Known<'_>], choice: Choice, made: &mut Vec<Record>) {
+    fn make(&self, record: &Record, feed: &ParsedFeed, known: &[Known<'_>], choice: Choice, made: &mut Vec<Record>) {
         for (place, name) in choice.flow {
             let Some(known) = known.get(place) else { continue };
             let one = self.one(record, feed, known, name);
@@ -177,7 +177,7 @@ impl Reading {
         one
     }
 
-    fn one(&self, record: &Record, feed: &Feed, known: &Known<'_>, name: String) -> Record {
+    fn one(&self, record: &Record, feed: &ParsedFeed, known: &Known<'_>, name: String) -> Record {
         let entry = known.entry;
         let mut one = Record { entry: Some(name), ..record.clone() };
         if let Some(error) = &entry.broken {

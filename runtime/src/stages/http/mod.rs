@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
-use crate::fetch::{Limits, Patient};
+use crate::fetch::{FetchLimits, RetryingFetcher};
 use crate::model::error::Error;
 use crate::model::record::{Record, Text};
 use crate::model::values::{HostPort, ItemUrl, Language, Within};
@@ -96,14 +96,14 @@ impl Component for Http {
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        let usual = Limits::default();
-        let limits = Limits {
+        let usual = FetchLimits::default();
+        let limits = FetchLimits {
             bytes: usize::try_from(self.max_bytes.get()).unwrap_or(usual.bytes),
             time: self.timeout_s.map_or(usual.time, |seconds| Duration::from_secs(seconds.get())),
             ..usual
         };
         Ok(Opened::Stage(Box::new(Pages {
-            patient: Patient::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
+            fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
             patience: Component::patience(self).unwrap_or_default(),
             name: binding.name,
             url: self.url.clone(),
@@ -115,7 +115,7 @@ impl Component for Http {
 
 struct Pages {
     name: String,
-    patient: Patient,
+    fetcher: RetryingFetcher,
     patience: Duration,
     url: Option<ItemUrl>,
     pointer: Option<Pointer>,
@@ -173,7 +173,7 @@ impl Pages {
     }
 
     async fn fetch(&self, address: &str, deadline: Instant) -> Result<Page, Error> {
-        let answer = self.patient.get(address, deadline).await?;
+        let answer = self.fetcher.get(address, deadline).await?;
         page::read(answer, self.pointer.as_ref().map(Pointer::as_str))
     }
 

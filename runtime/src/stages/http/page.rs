@@ -1,7 +1,7 @@
 //! What there is to read in an answer: HTML, plain text, or one place in JSON.
 
 use super::pointer;
-use crate::fetch::Answer;
+use crate::fetch::FetchResponse;
 use crate::model::error::Error;
 use crate::model::record::is_blank;
 use crate::model::values::{short, tag};
@@ -35,7 +35,7 @@ pub struct Page {
 ///
 /// # Errors
 /// `not_json`, `pointer_missing`, `answer_unreadable` where it is no text, `page_empty` where there is nothing to read.
-pub fn read(answer: Answer, pointer: Option<&str>) -> Result<Page, Error> {
+pub fn read(answer: FetchResponse, pointer: Option<&str>) -> Result<Page, Error> {
     let host = url::Url::parse(&answer.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let kind = answer.content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default();
     let kind = short(&kind.trim().to_ascii_lowercase(), QUOTED);
@@ -103,8 +103,8 @@ fn is_wide(bytes: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn answer(kind: &str, body: impl AsRef<[u8]>) -> Answer {
-        Answer {
+    fn answer(kind: &str, body: impl AsRef<[u8]>) -> FetchResponse {
+        FetchResponse {
             status: 200,
             retry_after: None,
             content_type: Some(kind.to_owned()).filter(|kind| !kind.is_empty()),
@@ -130,7 +130,7 @@ mod tests {
         let page = read(answer("text/html", html), None).expect("a page");
         assert_eq!((page.title.as_deref(), page.language.as_deref()), (Some("T"), Some("en-US")));
         for (sent, expected) in [("de-AT", Some("de-AT")), ("de, en", None), ("deutsch", None)] {
-            let answer = Answer { content_language: Some(sent.into()), ..answer("text/plain", "x") };
+            let answer = FetchResponse { content_language: Some(sent.into()), ..answer("text/plain", "x") };
             assert_eq!(read(answer, None).expect("a page").language.as_deref(), expected, "{sent}");
         }
         let wide: Vec<u8> = "\u{feff}<p>Grüße".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -212,7 +212,7 @@ mod tests {
     fn what_a_page_says_beside_its_text_is_cut() {
         let long = "x".repeat(100_000);
         let html = format!("<html lang='de-{}12345678'><title>{long}</title><p>Text", "12345678-".repeat(4));
-        let wide = Answer { url: format!("https://a.example/{long}"), ..answer("text/html", html) };
+        let wide = FetchResponse { url: format!("https://a.example/{long}"), ..answer("text/html", html) };
         let page = read(wide, None).expect("a page");
         assert_eq!((page.title, page.language, page.url), (Some(format!("{}…", "x".repeat(500))), None, None));
         let words = format!("`https://a.example` answers with `{}…`, which is not read as a text", "x".repeat(200));

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::answer::{Pages, Refusal};
 use super::request::{self, Batch};
-use crate::fetch::{Answer, Fetcher, Gate, Limits};
+use crate::fetch::{FetchLimits, FetchResponse, Fetcher, RateLimiter};
 use crate::model::error::Error;
 use crate::model::retry::backoff;
 use crate::model::values::HttpUrl;
@@ -25,8 +25,8 @@ const WAITS: u32 = 5;
 /// All that asking takes; shared by the batches of a stage.
 pub struct Asker {
     pub fetcher: Fetcher,
-    pub gate: Gate,
-    pub limits: Limits,
+    pub limiter: RateLimiter,
+    pub limits: FetchLimits,
     pub sentences: u64,
     pub endpoint: Option<HttpUrl>,
 }
@@ -70,12 +70,12 @@ impl Asker {
     ) -> Result<Option<Map<String, Value>>, Error> {
         let (mut tries, mut waits) = (0, 0);
         loop {
-            let turn = self.gate.pass(deadline).await.map_err(|wait| {
+            let turn = self.limiter.acquire(deadline).await.map_err(|wait| {
                 let words = format!("no request to `{}` is due before the chunk's time is over", host(url));
                 Error::transient("rate_limited", words).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
             })?;
             let time = self.limits.time.min(deadline.saturating_duration_since(Instant::now()));
-            let answer = self.fetcher.get(url.as_str(), Limits { time, ..self.limits }).await;
+            let answer = self.fetcher.get(url.as_str(), FetchLimits { time, ..self.limits }).await;
             drop(turn);
             let left = deadline.saturating_duration_since(Instant::now());
             match judge(url, answer, pages) {
@@ -93,7 +93,7 @@ impl Asker {
                     waits += 1;
                     let wait = asked.unwrap_or_default().max(backoff(waits));
                     // The others step back too: whoever goes on is asked for more patience the next time.
-                    self.gate.hush(wait);
+                    self.limiter.pause(wait);
                     if waits >= WAITS || wait >= left {
                         return Err(error.retry_after(asked));
                     }
@@ -104,7 +104,11 @@ impl Asker {
 }
 
 /// Tells an answer from what only looks like one.
-fn judge(url: &Url, answer: Result<Answer, Error>, pages: &mut Pages) -> Result<Option<Map<String, Value>>, Obstacle> {
+fn judge(
+    url: &Url,
+    answer: Result<FetchResponse, Error>,
+    pages: &mut Pages,
+) -> Result<Option<Map<String, Value>>, Obstacle> {
     let host = host(url);
     let answer =
         answer.map_err(|error| if error.transient { Obstacle::Passing(error) } else { Obstacle::Lasting(error) })?;

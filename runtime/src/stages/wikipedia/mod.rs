@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Quota, Role, Stage, TextFlow};
-use crate::fetch::{Fetcher, Gate, Limits, agent};
+use crate::fetch::{FetchLimits, Fetcher, RateLimiter, user_agent};
 use crate::model::error::Error;
 use crate::model::record::{Record, Text};
 use crate::model::run::CHUNK_ITEMS;
@@ -111,15 +111,15 @@ impl Component for Wikipedia {
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        let limits = Limits::default();
-        let gate = match binding.pace {
-            Some(pace) => Gate::paced(pace, u32::try_from(CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
-            None => Gate::unpaced(self.at_once.get()),
+        let limits = FetchLimits::default();
+        let limiter = match binding.pace {
+            Some(pace) => RateLimiter::with_pace(pace, u32::try_from(CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
+            None => RateLimiter::with_concurrency(self.at_once.get()),
         };
         let asker = Asker {
-            fetcher: Fetcher::new(&agent(binding.contact.as_deref()), &self.allow)?,
-            gate,
-            limits: Limits { time: seconds(self.timeout_s).unwrap_or(limits.time), ..limits },
+            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?,
+            limiter,
+            limits: FetchLimits { time: seconds(self.timeout_s).unwrap_or(limits.time), ..limits },
             sentences: self.sentences.get(),
             endpoint: self.endpoint.clone(),
         };

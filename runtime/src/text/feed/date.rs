@@ -1,13 +1,13 @@
-//! Times as feeds write them: RFC 3339, RFC 2822, and what comes close to either.
+//! The dates of feeds: RFC 3339, RFC 2822, and common deviations from both.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, Time};
 use jiff::tz::Offset;
 
-/// The months by their first letters, in English as RFC 2822 has them.
+/// The months by their first letters in English (RFC 2822).
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Zones by their letters, in hours from UTC (RFC 2822, 4.3).
+/// Time zone abbreviations, in hours from UTC (RFC 2822, 4.3).
 const ZONES: [(&str, i8); 13] = [
     ("UT", 0),
     ("UTC", 0),
@@ -24,14 +24,13 @@ const ZONES: [(&str, i8); 13] = [
     ("CET", 1),
 ];
 
-/// The time that a text names; none where it names none. A time without a zone is taken for UTC, and a day for its
-/// beginning.
+/// Parses a date. Without a time zone it is UTC, and without a time it is the start of the day.
 pub fn read(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if text.len() > 64 || !text.is_ascii() {
         return None;
     }
-    text.parse().ok().or_else(|| iso(text)).or_else(|| mail(text))
+    text.parse().ok().or_else(|| iso(text)).or_else(|| rfc_2822(text))
 }
 
 /// `2026-11-22`, `2026-11-22T09:30`, `2026-11-22 09:30:00 +0100` and the like.
@@ -46,11 +45,11 @@ fn iso(text: &str) -> Option<Timestamp> {
     at(date, &rest[..zone], rest[zone..].trim())
 }
 
-/// `Sun, 22 Nov 2026 09:30:00 GMT`, with any name of a day, and with less care.
-fn mail(text: &str) -> Option<Timestamp> {
+/// `Sun, 22 Nov 2026 09:30:00 GMT`, with any name of the day and in looser forms.
+fn rfc_2822(text: &str) -> Option<Timestamp> {
     let text = text.split_once(',').map_or(text, |(_, rest)| rest);
     let mut words = text.split([' ', '-', '\t']).filter(|word| !word.is_empty()).peekable();
-    // The name of a day without a comma behind it.
+    // The name of the day without a comma after it.
     words.next_if(|word| word.bytes().all(|byte| byte.is_ascii_alphabetic()) && month(word).is_none());
     let (first, second) = (words.next()?, words.next()?);
     let (day, month) = match month(first) {
@@ -65,17 +64,17 @@ fn mail(text: &str) -> Option<Timestamp> {
     };
     let date = Date::new(year, month, day.parse().ok()?).ok()?;
     let time = words.next().unwrap_or_default();
-    // The sign of the zone was taken for a border between words.
+    // The minus sign of a zone was taken for a separator.
     let zone = text.rsplit_once(time).filter(|_| !time.is_empty()).map_or("", |(_, zone)| zone.trim());
     at(date, time, zone)
 }
 
 fn month(word: &str) -> Option<i8> {
     let start = word.get(..3)?.to_ascii_lowercase();
-    MONTHS.iter().position(|month| *month == start).and_then(|place| i8::try_from(place + 1).ok())
+    MONTHS.iter().position(|month| *month == start).and_then(|index| i8::try_from(index + 1).ok())
 }
 
-/// A day, a time of it (`9:30`, `09:30:00.5`, or nothing), and a zone.
+/// A date, a time (`9:30`, `09:30:00.5`, or nothing), and a zone.
 fn at(date: Date, time: &str, zone: &str) -> Option<Timestamp> {
     let mut parts = time.split([':', '.']).filter(|part| !part.is_empty());
     let mut part = || parts.next().map_or(Ok(0), str::parse::<i8>).ok();
@@ -109,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_read_as_feeds_write_them() {
+    fn dates_are_parsed_as_feeds_write_them() {
         for (text, expected) in [
             ("2026-11-22T09:30:00Z", "2026-11-22T09:30:00Z"),
             ("2026-11-22T09:30:00.123+01:00", "2026-11-22T08:30:00.123Z"),
@@ -122,7 +121,7 @@ mod tests {
             ("Sun, 22 Nov 2026 09:30:00 GMT", "2026-11-22T09:30:00Z"),
             ("Sun, 22 Nov 2026 09:30:00 -0500", "2026-11-22T14:30:00Z"),
             ("Sunday, 22 November 2026 09:30:00 EST", "2026-11-22T14:30:00Z"),
-            // Another day than it was, and in another language.
+            // The wrong day of the week, and its name in another language.
             ("Mon, 22 Nov 2026 09:30:00 +0000", "2026-11-22T09:30:00Z"),
             ("So, 22 Nov 2026 9:30 +0100", "2026-11-22T08:30:00Z"),
             ("22 Nov 2026 09:30:00 Z", "2026-11-22T09:30:00Z"),
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_time_is_none() {
+    fn texts_without_a_date_are_refused() {
         for text in
             ["", "yesterday", "2026-13-40", "32 Nov 2026", "12:30", "-", "Sun, 22 Foo 2026", "é", "1", "20261122"]
         {

@@ -1,4 +1,4 @@
-//! An element of XML with all below it, and whose it is: namespaces are told apart where it matters.
+//! An XML element with all its descendants, and the namespaces that matter in feeds.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -7,19 +7,19 @@ use quick_xml::events::BytesStart;
 use quick_xml::name::ResolveResult;
 use url::Url;
 
-use super::ADDRESS;
+use super::MAX_URL_BYTES;
 use crate::text::html;
 
-/// The attributes that anybody asks for.
+/// The attributes that are kept.
 const ATTRIBUTES: [&str; 8] = ["href", "isPermaLink", "rdf:about", "rel", "src", "type", "xml:base", "xml:lang"];
 
-/// What addresses are made whole by: many elements have the same one.
-pub type Base = Rc<Url>;
+/// The base of relative URLs; many elements share one.
+pub type BaseUrl = Rc<Url>;
 
-/// Whose an element is.
+/// The namespace of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Space {
-    /// The feed's own: RSS of any version, or Atom where that is the root.
+pub enum Namespace {
+    /// The feed's own: RSS of any version, or Atom in an Atom feed.
     Own,
     /// Atom in an RSS feed.
     Atom,
@@ -29,29 +29,29 @@ pub enum Space {
     Dublin,
     /// Media RSS.
     Media,
-    /// Apple's podcasts.
+    /// Apple Podcasts.
     Podcast,
     /// XHTML.
     Html,
-    /// Somebody else's.
+    /// Any other.
     Other,
 }
 
-/// Namespaces that are told apart, and by which prefix they go where nobody says.
-const SPACES: [(&str, &str, Space); 9] = [
-    ("http://www.w3.org/2005/Atom", "atom", Space::Atom),
-    ("http://purl.org/atom/ns#", "atom", Space::Atom),
-    ("http://purl.org/rss/1.0/modules/content/", "content", Space::Content),
-    ("http://purl.org/dc/elements/1.1/", "dc", Space::Dublin),
-    ("http://purl.org/dc/terms/", "dcterms", Space::Dublin),
-    ("http://search.yahoo.com/mrss/", "media", Space::Media),
-    ("http://search.yahoo.com/mrss", "media", Space::Media),
-    ("http://www.itunes.com/dtds/podcast-1.0.dtd", "itunes", Space::Podcast),
-    ("http://www.w3.org/1999/xhtml", "xhtml", Space::Html),
+/// The known namespaces, with the usual prefix of each.
+const NAMESPACES: [(&str, &str, Namespace); 9] = [
+    ("http://www.w3.org/2005/Atom", "atom", Namespace::Atom),
+    ("http://purl.org/atom/ns#", "atom", Namespace::Atom),
+    ("http://purl.org/rss/1.0/modules/content/", "content", Namespace::Content),
+    ("http://purl.org/dc/elements/1.1/", "dc", Namespace::Dublin),
+    ("http://purl.org/dc/terms/", "dcterms", Namespace::Dublin),
+    ("http://search.yahoo.com/mrss/", "media", Namespace::Media),
+    ("http://search.yahoo.com/mrss", "media", Namespace::Media),
+    ("http://www.itunes.com/dtds/podcast-1.0.dtd", "itunes", Namespace::Podcast),
+    ("http://www.w3.org/1999/xhtml", "xhtml", Namespace::Html),
 ];
 
-/// Namespaces that all mean RSS: that of 1.0, and those of its elder and younger relatives.
-const RSS: [&str; 8] = [
+/// The namespaces of all versions of RSS.
+const RSS_NAMESPACES: [&str; 8] = [
     "http://purl.org/rss/1.0/",
     "http://my.netscape.com/rdf/simple/0.9/",
     "http://channel.netscape.com/rdf/simple/0.9/",
@@ -62,14 +62,14 @@ const RSS: [&str; 8] = [
     "http://purl.org/net/rss1.1#",
 ];
 
-/// An element and all below it.
+/// An element with its descendants.
 #[derive(Clone, Debug)]
 pub struct Element {
-    pub space: Space,
-    /// Its name, without a prefix.
+    pub namespace: Namespace,
+    /// Its name without the prefix.
     pub name: String,
     attributes: Vec<(&'static str, String)>,
-    /// What is in it.
+    /// Its children.
     pub nodes: Vec<Node>,
 }
 
@@ -80,12 +80,12 @@ pub enum Node {
 }
 
 impl Element {
-    /// An attribute, by its name as it is written.
+    /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The elements right below it.
+    /// The child elements.
     pub fn children(&self) -> impl Iterator<Item = &Self> {
         self.nodes.iter().filter_map(|node| match node {
             Node::Element(element) => Some(element),
@@ -93,36 +93,36 @@ impl Element {
         })
     }
 
-    /// The first of them with this name.
-    pub fn child(&self, space: Space, name: &str) -> Option<&Self> {
-        self.children().find(|child| child.space == space && child.name == name)
+    /// The first child element with this name.
+    pub fn child(&self, namespace: Namespace, name: &str) -> Option<&Self> {
+        self.children().find(|child| child.namespace == namespace && child.name == name)
     }
 
-    /// Its text and that of all below it.
+    /// The text of the element and its descendants.
     pub fn text(&self) -> String {
         let mut all = String::new();
         self.collect(&mut all, false);
         all
     }
 
-    /// What is below it, in the words of HTML.
+    /// The content as HTML.
     pub fn markup(&self) -> String {
         let mut all = String::new();
         self.collect(&mut all, true);
         all
     }
 
-    /// Its text, plain, where what it holds is HTML: written as text, or as elements that nobody escaped.
+    /// The plain text of HTML content, whether it is escaped or written as elements.
     pub fn html(&self) -> String {
-        let is_bare = self.children().next().is_none();
-        html::text(&if is_bare { self.text() } else { self.markup() })
+        let is_escaped = self.children().next().is_none();
+        html::text(&if is_escaped { self.text() } else { self.markup() })
     }
 
-    /// The base for addresses in it. One that is too long for an address is none.
-    pub fn base(&self, base: Option<&Base>) -> Option<Base> {
-        let own = self.attribute("xml:base").map(str::trim).filter(|own| own.len() <= ADDRESS);
+    /// The base of URLs inside the element; a base that is too long is ignored.
+    pub fn base(&self, base: Option<&BaseUrl>) -> Option<BaseUrl> {
+        let own = self.attribute("xml:base").map(str::trim).filter(|own| own.len() <= MAX_URL_BYTES);
         let own = own.and_then(|own| base.map_or_else(|| Url::parse(own), |base| base.join(own)).ok());
-        own.filter(|own| own.as_str().len() <= ADDRESS).map(Rc::new).or_else(|| base.cloned())
+        own.filter(|own| own.as_str().len() <= MAX_URL_BYTES).map(Rc::new).or_else(|| base.cloned())
     }
 
     fn collect(&self, all: &mut String, markup: bool) {
@@ -143,8 +143,8 @@ impl Element {
     }
 }
 
-/// The element that begins here, with nothing in it yet.
-pub fn element(space: &ResolveResult<'_>, start: &BytesStart<'_>, is_atom: bool) -> Element {
+/// The element of a start tag, without children yet.
+pub fn from_start_tag(namespace: &ResolveResult<'_>, start: &BytesStart<'_>, is_atom: bool) -> Element {
     let mut attributes: Vec<(&'static str, String)> = Vec::new();
     for attribute in start.attributes().with_checks(false).filter_map(Result::ok) {
         let known = ATTRIBUTES.iter().find(|known| **known == attribute.key.as_ref());
@@ -154,24 +154,28 @@ pub fn element(space: &ResolveResult<'_>, start: &BytesStart<'_>, is_atom: bool)
     }
     let (name, prefix) = start.name().decompose();
     let prefix = prefix.map(|prefix| prefix.as_ref().to_owned());
-    let space = match space {
-        ResolveResult::Bound(namespace) => bound(namespace.as_ref(), prefix.is_none()),
-        // A prefix that nobody declared is taken for what it usually stands for.
+    let namespace = match namespace {
+        ResolveResult::Bound(name) => bound(name.as_ref(), prefix.is_none()),
+        // An undeclared prefix stands for its usual namespace.
         ResolveResult::Unknown(_) => {
-            let usual = SPACES.iter().find(|(_, usual, _)| Some(*usual) == prefix.as_deref());
-            usual.map_or(Space::Other, |(.., space)| *space)
+            let usual = NAMESPACES.iter().find(|(_, usual, _)| Some(*usual) == prefix.as_deref());
+            usual.map_or(Namespace::Other, |(.., namespace)| *namespace)
         }
-        ResolveResult::Unbound => Space::Own,
+        ResolveResult::Unbound => Namespace::Own,
     };
-    let space = if is_atom && space == Space::Atom { Space::Own } else { space };
-    Element { space, name: name.as_ref().to_owned(), attributes, nodes: Vec::new() }
+    let namespace = if is_atom && namespace == Namespace::Atom { Namespace::Own } else { namespace };
+    Element { namespace, name: name.as_ref().to_owned(), attributes, nodes: Vec::new() }
 }
 
-/// Whose a namespace is. One that nobody knows is the feed's own where it is the default: many a feed made one up.
-fn bound(namespace: &str, is_default: bool) -> Space {
-    let namespace = namespace.trim();
-    if let Some((.., space)) = SPACES.iter().find(|(known, ..)| *known == namespace) {
-        return *space;
+/// The namespace of a URI. An unknown default namespace is the feed's own, since many feeds made one up.
+fn bound(uri: &str, is_default: bool) -> Namespace {
+    let uri = uri.trim();
+    if let Some((.., namespace)) = NAMESPACES.iter().find(|(known, ..)| *known == uri) {
+        return *namespace;
     }
-    if is_default || RSS.iter().any(|known| known.eq_ignore_ascii_case(namespace)) { Space::Own } else { Space::Other }
+    if is_default || RSS_NAMESPACES.iter().any(|known| known.eq_ignore_ascii_case(uri)) {
+        Namespace::Own
+    } else {
+        Namespace::Other
+    }
 }

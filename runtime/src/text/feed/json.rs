@@ -2,81 +2,110 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Number;
 use url::Url;
 
-use super::{Entry, Feed, Kept, date, language, said, some, unread, unreadable, whole};
+use super::{EntryCollector, FeedEntry, ParsedFeed, absolute_url, broken_entry, date, language, metadata, non_blank};
 use crate::model::error::Error;
 use crate::text::html::{self, collapsed};
 
-/// What every version begins with.
+/// The beginning of every version.
 const VERSION: &str = "https://jsonfeed.org/version/";
 
 /// Reads a feed written in JSON.
-pub fn read(text: &str, base: Option<&Url>) -> Result<Feed, Error> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let read = Root { base }.deserialize(&mut reader).and_then(|read| reader.end().map(|()| read));
-    let read = read.map_err(|error| unreadable(format_args!("it is no JSON: {error}")))?;
-    if !read.version.unwrap_or_default().trim().replacen("http:", "https:", 1).starts_with(VERSION) {
-        return Err(unreadable("it is JSON without the `version` of JSON Feed"));
+pub fn read(text: &str, base: Option<&Url>) -> Result<ParsedFeed, Error> {
+    let feed: JsonFeed =
+        serde_json::from_str(text).map_err(|error| super::unreadable(format_args!("it is not valid JSON: {error}")))?;
+    if !feed.version.0.unwrap_or_default().trim().replacen("http:", "https:", 1).starts_with(VERSION) {
+        return Err(super::unreadable("it is JSON without the `version` of JSON Feed"));
     }
-    let Some(kept) = read.items else {
-        return Err(unreadable("it is a JSON Feed without a list of `items`"));
+    let Some(entries) = feed.items.0 else {
+        return Err(super::unreadable("it is a JSON Feed without a list of `items`"));
     };
-    Ok(kept.end(Feed {
-        title: read.title.map(|text| collapsed(&text)).and_then(said),
-        language: read.language.and_then(|named| language(&named)),
-        ..Feed::default()
-    }))
+    let mut feed = entries.finish(ParsedFeed {
+        title: feed.title.0.map(|text| collapsed(&text)).and_then(metadata),
+        language: feed.language.0.and_then(|tag| language(&tag)),
+        ..ParsedFeed::default()
+    });
+    for entry in &mut feed.entries {
+        entry.url = entry.url.take().and_then(|url| absolute_url(&url, base));
+    }
+    Ok(feed)
 }
 
-/// What is read of a feed. Nothing is kept of what nobody asks for: a document of JSON in memory takes many times its
-/// bytes.
-#[derive(Default)]
-struct Top {
-    version: Option<String>,
-    title: Option<String>,
-    language: Option<String>,
-    items: Option<Kept>,
+/// The members of a feed that are used. Nothing else is kept: a JSON document in memory takes many times its size.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct JsonFeed {
+    version: LenientText,
+    title: LenientText,
+    language: LenientText,
+    items: JsonFeedItems,
 }
 
-/// What is read of an item.
-#[derive(Default)]
-struct Item {
-    id: Option<String>,
-    title: Option<String>,
-    summary: Option<String>,
-    content_html: Option<String>,
-    content_text: Option<String>,
-    url: Option<String>,
-    external_url: Option<String>,
-    date_published: Option<String>,
-    date_modified: Option<String>,
-    language: Option<String>,
+/// The members of an item that are used.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+struct JsonFeedItem {
+    id: LenientText,
+    title: LenientText,
+    summary: LenientText,
+    content_html: LenientText,
+    content_text: LenientText,
+    url: LenientText,
+    external_url: LenientText,
+    date_published: LenientText,
+    date_modified: LenientText,
+    language: LenientText,
 }
 
-impl Item {
-    fn entry(self, base: Option<&Url>) -> Entry {
-        let plain = |text: Option<String>| text.map(|text| collapsed(&text)).and_then(some);
-        let html = self.content_html.map(|html| html::text(&html)).and_then(some);
-        let time = |text: Option<String>| text.and_then(|text| date::read(&text));
-        Entry {
-            id: self.id.map(|id| id.trim().to_owned()).and_then(some),
-            title: plain(self.title),
-            summary: plain(self.summary),
-            content: html.or_else(|| plain(self.content_text)),
-            url: self.url.or(self.external_url).and_then(|url| whole(&url, base)),
-            published: time(self.date_published).or_else(|| time(self.date_modified)),
-            language: self.language.and_then(|named| language(&named)),
+impl From<JsonFeedItem> for FeedEntry {
+    fn from(item: JsonFeedItem) -> Self {
+        let plain = |text: LenientText| text.0.map(|text| collapsed(&text)).and_then(non_blank);
+        let html = item.content_html.0.map(|html| html::text(&html)).and_then(non_blank);
+        let time = |text: LenientText| text.0.and_then(|text| date::read(&text));
+        Self {
+            id: item.id.0.map(|id| id.trim().to_owned()).and_then(non_blank),
+            title: plain(item.title),
+            summary: plain(item.summary),
+            content: html.or_else(|| plain(item.content_text)),
+            url: item.url.0.or(item.external_url.0),
+            published: time(item.date_published).or_else(|| time(item.date_modified)),
+            language: item.language.0.and_then(|tag| language(&tag)),
             rights: None,
             broken: None,
         }
     }
 }
 
-/// Whatever JSON has that is none of what is asked for: it is read over, and is nothing.
-macro_rules! nothing {
+/// A text, or a number as it is written; nothing for a value of any other type.
+#[derive(Default)]
+struct LenientText(Option<String>);
+
+/// The entries of a list of items; nothing for a value of any other type.
+#[derive(Default)]
+struct JsonFeedItems(Option<EntryCollector>);
+
+/// An item; nothing for a value that is not an object.
+#[derive(Default)]
+struct LenientItem(Option<JsonFeedItem>);
+
+/// Visitor methods for values of an unexpected type: they are skipped.
+macro_rules! skip {
+    (list) => {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            while list.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+    (map) => {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
     ($($visit:ident $(: $kind:ty)?),+) => {
         $(fn $visit<E>(self $(, _: $kind)?) -> Result<Self::Value, E> {
             Ok(Self::Value::default())
@@ -84,177 +113,89 @@ macro_rules! nothing {
     };
 }
 
-fn skip_list<'a, A: SeqAccess<'a>>(mut list: A) -> Result<(), A::Error> {
-    while list.next_element::<IgnoredAny>()?.is_some() {}
-    Ok(())
-}
-
-fn skip_map<'a, A: MapAccess<'a>>(mut map: A) -> Result<(), A::Error> {
-    while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-    Ok(())
-}
-
-/// A text; what should be one and is a number is taken as it is written.
-struct Word;
-
-impl<'a> DeserializeSeed<'a> for Word {
-    type Value = Option<String>;
-
-    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_any(self)
+impl<'de> Deserialize<'de> for LenientText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
     }
 }
 
-impl<'a> Visitor<'a> for Word {
-    type Value = Option<String>;
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = LenientText;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text")
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(Some(text.to_owned()))
+        Ok(LenientText(Some(text.to_owned())))
     }
 
     fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
+        Ok(LenientText(Some(number.to_string())))
     }
 
     fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(Some(number.to_string()))
+        Ok(LenientText(Some(number.to_string())))
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(Number::from_f64(number).map(|number| number.to_string()))
+        Ok(LenientText(Number::from_f64(number).map(|number| number.to_string())))
     }
 
-    nothing!(visit_unit, visit_bool: bool);
+    skip!(visit_unit, visit_bool: bool);
+    skip!(list);
+    skip!(map);
+}
 
-    fn visit_seq<A: SeqAccess<'a>>(self, list: A) -> Result<Self::Value, A::Error> {
-        skip_list(list).map(|()| None)
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<Self::Value, A::Error> {
-        skip_map(map).map(|()| None)
+impl<'de> Deserialize<'de> for JsonFeedItems {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ItemsVisitor)
     }
 }
 
-/// The feed as a whole.
-struct Root<'u> {
-    base: Option<&'u Url>,
-}
+struct ItemsVisitor;
 
-impl<'a> DeserializeSeed<'a> for Root<'_> {
-    type Value = Top;
-
-    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<Top, D::Error> {
-        reader.deserialize_map(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Root<'_> {
-    type Value = Top;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Top, A::Error> {
-        let mut top = Top::default();
-        while let Some(key) = map.next_key::<String>()? {
-            match key.as_str() {
-                "version" => top.version = map.next_value_seed(Word)?,
-                "title" => top.title = map.next_value_seed(Word)?,
-                "language" => top.language = map.next_value_seed(Word)?,
-                "items" => top.items = map.next_value_seed(Items { base: self.base })?,
-                _ => drop(map.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(top)
-    }
-}
-
-/// The list of items; nothing where it is none.
-struct Items<'u> {
-    base: Option<&'u Url>,
-}
-
-impl<'a> DeserializeSeed<'a> for Items<'_> {
-    type Value = Option<Kept>;
-
-    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for Items<'_> {
-    type Value = Option<Kept>;
+impl<'de> Visitor<'de> for ItemsVisitor {
+    type Value = JsonFeedItems;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list")
     }
 
-    nothing!(visit_unit, visit_bool: bool, visit_str: &str, visit_u64: u64, visit_i64: i64, visit_f64: f64);
-
-    fn visit_map<A: MapAccess<'a>>(self, map: A) -> Result<Self::Value, A::Error> {
-        skip_map(map).map(|()| None)
-    }
-
-    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<Self::Value, A::Error> {
-        let mut kept = Kept::default();
-        while let Some(item) = list.next_element_seed(One)? {
-            let entry = item.map(|item| item.entry(self.base));
-            kept.push(entry.unwrap_or_else(|| unread(kept.count(), "is no JSON object")));
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut entries = EntryCollector::default();
+        while let Some(LenientItem(item)) = list.next_element()? {
+            let entry = item.map_or_else(|| broken_entry(entries.count(), "is not a JSON object"), FeedEntry::from);
+            entries.push(entry);
         }
-        Ok(Some(kept))
+        Ok(JsonFeedItems(Some(entries)))
+    }
+
+    skip!(visit_unit, visit_bool: bool, visit_str: &str, visit_u64: u64, visit_i64: i64, visit_f64: f64);
+    skip!(map);
+}
+
+impl<'de> Deserialize<'de> for LenientItem {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ItemVisitor)
     }
 }
 
-/// One item; nothing where it is no object.
-struct One;
+struct ItemVisitor;
 
-impl<'a> DeserializeSeed<'a> for One {
-    type Value = Option<Item>;
-
-    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<Self::Value, D::Error> {
-        reader.deserialize_any(self)
-    }
-}
-
-impl<'a> Visitor<'a> for One {
-    type Value = Option<Item>;
+impl<'de> Visitor<'de> for ItemVisitor {
+    type Value = LenientItem;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    nothing!(visit_unit, visit_bool: bool, visit_str: &str, visit_u64: u64, visit_i64: i64, visit_f64: f64);
-
-    fn visit_seq<A: SeqAccess<'a>>(self, list: A) -> Result<Self::Value, A::Error> {
-        skip_list(list).map(|()| None)
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        JsonFeedItem::deserialize(MapAccessDeserializer::new(map)).map(|item| LenientItem(Some(item)))
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut item = Item::default();
-        while let Some(key) = map.next_key::<String>()? {
-            let part = match key.as_str() {
-                "id" => &mut item.id,
-                "title" => &mut item.title,
-                "summary" => &mut item.summary,
-                "content_html" => &mut item.content_html,
-                "content_text" => &mut item.content_text,
-                "url" => &mut item.url,
-                "external_url" => &mut item.external_url,
-                "date_published" => &mut item.date_published,
-                "date_modified" => &mut item.date_modified,
-                "language" => &mut item.language,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                    continue;
-                }
-            };
-            *part = map.next_value_seed(Word)?;
-        }
-        Ok(Some(item))
-    }
+    skip!(visit_unit, visit_bool: bool, visit_str: &str, visit_u64: u64, visit_i64: i64, visit_f64: f64);
+    skip!(list);
 }

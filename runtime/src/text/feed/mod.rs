@@ -1,10 +1,10 @@
 //! Feeds: RSS 0.9x, 1.0 and 2.0, Atom and JSON Feed, read from bytes into entries of plain text.
 //!
-//! XML is read by quick-xml, JSON by `serde_json`, encodings by `encoding_rs`, HTML by html5gum. The crate feed-rs was
-//! measured first: with its regular expressions it makes the zip of the Lambda 0.7 MB larger, of which there are 0.5 MB
-//! left. It also drops words in silence (what follows the first tag in the title or description of an RSS item, items of
-//! RSS 1.0 without a link, all entries of namespaces that it does not know), and one entry that it cannot read takes the
-//! whole feed with it. It remains the measure: a test compares every document with what it reads.
+//! It uses quick-xml, `serde_json`, `encoding_rs` and html5gum. We measured the crate feed-rs first: with its regular
+//! expressions it makes the Lambda's zip 0.7 MB larger, and only 0.5 MB are left. It also loses text silently (everything
+//! after the first tag in the title or description of an RSS item, items of RSS 1.0 without a link, all entries in unknown
+//! namespaces), and one invalid entry makes the whole feed fail. It is still the reference: a test compares the two on
+//! every document.
 
 mod atom;
 mod date;
@@ -22,73 +22,73 @@ use crate::model::error::Error;
 use crate::model::values::{short, tag};
 use crate::text::charset;
 
-/// Entries of a feed that are kept, at most: a function has 256 MB, and all of a chunk's feeds are in it at once.
-const MOST: usize = 2_000;
+/// Maximum number of entries per feed: a function has 256 MB, and holds all feeds of a chunk at once.
+const MAX_ENTRIES: usize = 2_000;
 
-/// Bytes of an address, at most: browsers and caches hardly take longer ones, and it is stored with every record.
-const ADDRESS: usize = 2_048;
+/// Maximum length of a URL in bytes: browsers and caches hardly accept longer ones, and it is stored with every record.
+const MAX_URL_BYTES: usize = 2_048;
 
-/// Bytes of a language tag, at most (RFC 5646, 4.4.1).
-const LANGUAGE: usize = 35;
+/// Maximum length of a language tag in bytes (RFC 5646, 4.4.1).
+const MAX_LANGUAGE_BYTES: usize = 35;
 
-/// Characters of a feed's title and of what may be done with its entries, at most: some put a whole contract there.
-const SAID: usize = 500;
+/// Maximum length of a feed's title and of its rights, in characters: some publishers put a whole contract there.
+const MAX_METADATA_CHARS: usize = 500;
 
-/// Characters of a feed that an error quotes, at most.
-const QUOTED: usize = 200;
+/// Maximum length of a quotation in an error message, in characters.
+const MAX_QUOTE_CHARS: usize = 200;
 
-/// What a feed says of itself, and its entries.
+/// A feed: its metadata and its entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Feed {
-    /// Its title.
+pub struct ParsedFeed {
+    /// The title.
     pub title: Option<String>,
-    /// The language of its entries, where it says so.
+    /// The default language of its entries.
     pub language: Option<String>,
-    /// What may be done with them, where it says so.
+    /// The rights or copyright notice.
     pub rights: Option<String>,
-    /// Its entries, in its order.
-    pub entries: Vec<Entry>,
-    /// Why it could not be read to its end, where it could not; the entries before that are whole.
+    /// The entries, in the order of the feed.
+    pub entries: Vec<FeedEntry>,
+    /// Why it could not be read to the end; the entries before that are complete.
     pub broken: Option<Error>,
 }
 
-/// An entry, in plain text.
+/// An entry in plain text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
-    /// What the feed calls it.
+pub struct FeedEntry {
+    /// Its id in the feed.
     pub id: Option<String>,
-    /// Its headline.
+    /// The title.
     pub title: Option<String>,
-    /// What it says in short.
+    /// The summary.
     pub summary: Option<String>,
-    /// What it says in full.
+    /// The content.
     pub content: Option<String>,
-    /// Its address, made whole by that of the feed.
+    /// Its absolute URL.
     pub url: Option<String>,
-    /// When it was published, or else when it was changed last.
+    /// When it was published, or else last updated.
     pub published: Option<Timestamp>,
-    /// Its language, where it says so itself.
+    /// Its own language, if it declares one.
     pub language: Option<String>,
-    /// What may be done with it, where it says so itself.
+    /// Its own rights, if it declares them.
     pub rights: Option<String>,
-    /// Why it could not be read, where it could not.
+    /// Why it could not be read.
     pub broken: Option<Error>,
 }
 
-/// The entries of a feed that are kept while it is read.
+/// Collects the entries of a feed, up to a maximum.
 #[derive(Debug, Default)]
-struct Kept {
-    entries: VecDeque<Entry>,
-    /// How many were not.
-    left: usize,
+struct EntryCollector {
+    entries: VecDeque<FeedEntry>,
+    /// How many were dropped.
+    dropped: usize,
 }
 
-impl Kept {
-    /// Takes the next entry. Where there are too many, the first ones are kept, since feeds begin with what is new; those
-    /// that begin with what is old say so by their times.
-    fn push(&mut self, entry: Entry) {
-        if self.entries.len() >= MOST {
-            self.left += 1;
+impl EntryCollector {
+    /// Adds the next entry. Beyond the maximum the first ones are kept, since feeds list the newest first; in a feed that
+    /// lists the oldest first, the dates tell.
+    fn push(&mut self, entry: FeedEntry) {
+        if self.entries.len() >= MAX_ENTRIES {
+            self.dropped += 1;
             let first = self.entries.front().and_then(|first| first.published);
             if first.is_none() || entry.published <= first {
                 return;
@@ -98,32 +98,32 @@ impl Kept {
         self.entries.push_back(entry);
     }
 
-    /// The feed with these entries; where it was too long, it says so.
-    fn end(self, mut feed: Feed) -> Feed {
+    /// The feed with these entries, and with an error if there were too many.
+    fn finish(self, mut feed: ParsedFeed) -> ParsedFeed {
         match &mut feed.broken {
-            _ if self.left == 0 => {}
-            Some(error) => error.message.push_str(&format!(", of which {MOST} are read")),
+            _ if self.dropped == 0 => {}
+            Some(error) => error.message.push_str(&format!("; only {MAX_ENTRIES} of them are kept")),
             None => {
-                let words = format!("the feed has {} entries, of which {MOST} are read: shorten it", self.count());
-                feed.broken = Some(Error::permanent("feed_too_long", words));
+                let message = format!("the feed has {} entries, but at most {MAX_ENTRIES} are read", self.count());
+                feed.broken = Some(Error::permanent("feed_too_long", message));
             }
         }
         feed.entries = self.entries.into();
         feed
     }
 
-    /// How many entries there were so far.
+    /// The number of entries so far.
     fn count(&self) -> usize {
-        self.entries.len() + self.left
+        self.entries.len() + self.dropped
     }
 }
 
-/// Reads a feed that came with this `Content-Type` from this address.
+/// Reads a feed with this `Content-Type` from this URL.
 ///
 /// # Errors
-/// `feed_unreadable` for what is no feed, saying what it is instead. What breaks off halfway is a feed, and says so in
-/// [`Feed::broken`].
-pub fn read(body: &[u8], content_type: Option<&str>, url: &str) -> Result<Feed, Error> {
+/// `feed_unreadable` if the document is not a feed. A feed that breaks off midway is returned, with the reason in
+/// [`ParsedFeed::broken`].
+pub fn read(body: &[u8], content_type: Option<&str>, url: &str) -> Result<ParsedFeed, Error> {
     let text = charset::decode(body, content_type);
     let text = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control() || c == '\u{feff}');
     if text.is_empty() {
@@ -133,45 +133,44 @@ pub fn read(body: &[u8], content_type: Option<&str>, url: &str) -> Result<Feed, 
         return json::read(text, Url::parse(url).ok().as_ref());
     }
     match text.find('<') {
-        // Some servers write warnings before the first tag.
+        // Some servers print warnings before the first tag.
         Some(begin) if begin < 1_000 => xml::read(&text[begin..], Url::parse(url).ok()),
         _ => Err(unreadable("it is neither XML nor JSON")),
     }
 }
 
-/// What is told of something that is no feed.
+/// The error for a document that is not a feed.
 fn unreadable(why: impl std::fmt::Display) -> Error {
-    let words = format!("the answer cannot be read as a feed (RSS, Atom or JSON Feed): {why}");
-    Error::permanent("feed_unreadable", words)
+    Error::permanent("feed_unreadable", format!("the response is not a feed (RSS, Atom or JSON Feed): {why}"))
 }
 
-/// An entry that could not be read, by its place among the others.
-fn unread(before: usize, why: &str) -> Entry {
-    let words = format!("entry {} of the feed {why}", before + 1);
-    Entry { broken: Some(Error::permanent("entry_unreadable", words)), ..Entry::default() }
+/// An entry that could not be read, after `before` others.
+fn broken_entry(before: usize, why: &str) -> FeedEntry {
+    let message = format!("entry {} of the feed {why}", before + 1);
+    FeedEntry { broken: Some(Error::permanent("entry_unreadable", message)), ..FeedEntry::default() }
 }
 
-/// The address that a feed writes, made whole; what is none is left as it is written, and one that is too long is none.
-fn whole(written: &str, base: Option<&Url>) -> Option<String> {
+/// The absolute form of a URL. An invalid one is returned as it is written; one that is too long is dropped.
+fn absolute_url(written: &str, base: Option<&Url>) -> Option<String> {
     let written = written.trim();
-    if written.is_empty() || written.len() > ADDRESS {
+    if written.is_empty() || written.len() > MAX_URL_BYTES {
         return None;
     }
-    let whole = base.map_or_else(|| Url::parse(written), |base| base.join(written));
-    Some(whole.map_or_else(|_| written.to_owned(), String::from)).filter(|whole| whole.len() <= ADDRESS)
+    let url = base.map_or_else(|| Url::parse(written), |base| base.join(written));
+    Some(url.map_or_else(|_| written.to_owned(), String::from)).filter(|url| url.len() <= MAX_URL_BYTES)
 }
 
-/// The language that a feed names, where it is a tag.
-fn language(said: &str) -> Option<String> {
-    tag(said).filter(|tag| tag.len() <= LANGUAGE)
+/// A declared language, if it is a valid tag.
+fn language(declared: &str) -> Option<String> {
+    tag(declared).filter(|tag| tag.len() <= MAX_LANGUAGE_BYTES)
 }
 
-/// A text that stands beside others and is no part of any.
-fn said(text: String) -> Option<String> {
-    some(short(&text, SAID))
+/// A metadata text, shortened.
+fn metadata(text: String) -> Option<String> {
+    non_blank(short(&text, MAX_METADATA_CHARS))
 }
 
-/// A text that says anything.
-fn some(text: String) -> Option<String> {
+/// The text, unless it is blank.
+fn non_blank(text: String) -> Option<String> {
     Some(text).filter(|text| !crate::model::record::is_blank(text))
 }

@@ -1,52 +1,52 @@
-//! The paragraphs of a document, and what is known of each: how much of it is links, whether it is in the main part.
+//! The paragraphs of a document: how much of each is links, and whether it is inside `main` or `article`.
 
-use super::{Keep, collapsed, names};
+use super::{Boilerplate, collapsed, names};
 
-/// A paragraph in the making.
+/// A paragraph.
 #[derive(Debug, Default)]
 struct Block {
     text: String,
-    /// Characters of it that are in links.
+    /// Number of its characters inside links.
     linked: usize,
     heading: bool,
     main: bool,
 }
 
-/// What is read of a document, tag by tag. End tags may be missing, doubled and crossed.
+/// Collects the paragraphs of a document tag by tag. End tags may be missing, duplicated or out of order.
 #[derive(Debug)]
 pub struct Blocks {
-    keep: Keep,
+    boilerplate: Boilerplate,
     done: Vec<Block>,
-    now: Block,
+    current: Block,
     title: String,
     in_title: bool,
-    /// What the root element says.
+    /// The language of the root element.
     pub language: Option<String>,
-    /// The attribute whose value is read.
+    /// The name of the current attribute.
     pub attribute: Vec<u8>,
     on_root: bool,
-    /// The element that is left out, and how often it is open.
-    out: Option<(String, usize)>,
-    links: usize,
-    mains: usize,
-    /// Whether a form was left out.
+    /// The element being skipped, and how often it is nested.
+    skipping: Option<(String, usize)>,
+    open_links: usize,
+    open_mains: usize,
+    /// Whether a form was skipped.
     pub forms: bool,
 }
 
 impl Blocks {
-    pub fn new(keep: Keep) -> Self {
+    pub fn new(boilerplate: Boilerplate) -> Self {
         Self {
-            keep,
+            boilerplate,
             done: Vec::new(),
-            now: Block::default(),
+            current: Block::default(),
             title: String::new(),
             in_title: false,
             language: None,
             attribute: Vec::new(),
             on_root: false,
-            out: None,
-            links: 0,
-            mains: 0,
+            skipping: None,
+            open_links: 0,
+            open_mains: 0,
             forms: false,
         }
     }
@@ -55,61 +55,61 @@ impl Blocks {
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
         self.on_root = name == "html";
         self.attribute.clear();
-        if let Some((out, depth)) = &mut self.out {
-            *depth += usize::from(*out == name);
+        if let Some((skipped, depth)) = &mut self.skipping {
+            *depth += usize::from(*skipped == name);
             return;
         }
         if name == "title" && self.title.is_empty() {
             self.in_title = true;
         }
-        if self.leaves_out(&name) && !names::is_void(&name) {
-            self.border(&name);
+        if self.skips(&name) && !names::is_void(&name) {
+            self.boundary(&name);
             self.forms |= name == "form";
-            self.out = Some((name, 1));
+            self.skipping = Some((name, 1));
             return;
         }
         match name.as_str() {
-            "a" => self.links += 1,
+            "a" => self.open_links += 1,
             "main" | "article" => {
-                self.border(&name);
-                self.mains += 1;
+                self.boundary(&name);
+                self.open_mains += 1;
             }
-            "td" | "th" | "option" => self.now.text.push(' '),
-            _ => self.border(&name),
+            "td" | "th" | "option" => self.current.text.push(' '),
+            _ => self.boundary(&name),
         }
         if matches!(name.as_bytes(), [b'h', b'1'..=b'6']) {
-            self.now.heading = true;
+            self.current.heading = true;
         }
     }
 
     pub fn close(&mut self, name: &[u8]) {
         let name = String::from_utf8_lossy(name).to_ascii_lowercase();
         self.in_title &= name != "title";
-        if let Some((out, depth)) = &mut self.out {
-            // The end tag of a ruby text may be missing.
-            let ends_all = name == "ruby" && matches!(out.as_str(), "rp" | "rt");
-            *depth = if ends_all { 0 } else { *depth - usize::from(*out == name) };
+        if let Some((skipped, depth)) = &mut self.skipping {
+            // The end tag of a ruby text is optional.
+            let ends_all = name == "ruby" && matches!(skipped.as_str(), "rp" | "rt");
+            *depth = if ends_all { 0 } else { *depth - usize::from(*skipped == name) };
             if *depth == 0 {
-                self.out = None;
-                self.border(&name);
+                self.skipping = None;
+                self.boundary(&name);
             }
             return;
         }
         match name.as_str() {
-            "a" => self.links = self.links.saturating_sub(1),
+            "a" => self.open_links = self.open_links.saturating_sub(1),
             "main" | "article" => {
-                self.border(&name);
-                self.mains = self.mains.saturating_sub(1);
+                self.boundary(&name);
+                self.open_mains = self.open_mains.saturating_sub(1);
             }
             "td" | "th" => {}
-            _ => self.border(&name),
+            _ => self.boundary(&name),
         }
     }
 
     pub fn value(&mut self, value: &[u8]) {
         if self.on_root && self.language.is_none() && matches!(self.attribute.as_slice(), b"lang" | b"xml:lang") {
-            let said = String::from_utf8_lossy(value).trim().to_owned();
-            self.language = Some(said).filter(|said| !said.is_empty());
+            let language = String::from_utf8_lossy(value).trim().to_owned();
+            self.language = Some(language).filter(|language| !language.is_empty());
         }
     }
 
@@ -117,22 +117,22 @@ impl Blocks {
         if self.in_title {
             self.title.push_str(text);
         }
-        if self.out.is_some() {
+        if self.skipping.is_some() {
             return;
         }
-        if self.links > 0 {
-            self.now.linked += text.split_whitespace().map(|word| word.chars().count()).sum::<usize>();
+        if self.open_links > 0 {
+            self.current.linked += text.split_whitespace().map(|word| word.chars().count()).sum::<usize>();
         }
-        self.now.main |= self.mains > 0;
-        // A new line in the source is a blank.
-        self.now.text.extend(text.chars().map(|c| if c == '\n' || c == '\r' { ' ' } else { c }));
+        self.current.main |= self.open_mains > 0;
+        // A line break in the source is a space.
+        self.current.text.extend(text.chars().map(|c| if c == '\n' || c == '\r' { ' ' } else { c }));
     }
 
-    pub fn end(&mut self) {
+    pub fn finish(&mut self) {
         self.flush();
     }
 
-    /// What the document calls itself.
+    /// The title of the document.
     pub fn title(&self) -> Option<String> {
         Some(collapsed(&self.title).replace('\n', " ")).filter(|title| !title.is_empty())
     }
@@ -142,7 +142,7 @@ impl Blocks {
         self.join(|_| true)
     }
 
-    /// The paragraphs of the main part.
+    /// The paragraphs inside `main` or `article`.
     pub fn main(&self) -> String {
         self.join(|block| block.main && !block.is_menu())
     }
@@ -157,25 +157,25 @@ impl Blocks {
         kept.collect::<Vec<_>>().join("\n")
     }
 
-    fn leaves_out(&self, name: &str) -> bool {
+    fn skips(&self, name: &str) -> bool {
         // The header of an article holds its headline.
-        let around = match self.keep {
-            Keep::All => false,
-            Keep::Text => names::is_around(name),
-            Keep::Forms => names::is_around(name) && name != "form",
+        let boilerplate = match self.boilerplate {
+            Boilerplate::Keep => false,
+            Boilerplate::Drop => names::is_boilerplate(name),
+            Boilerplate::DropExceptForms => names::is_boilerplate(name) && name != "form",
         };
-        names::is_hidden(name) || (around && !(name == "header" && self.mains > 0))
+        names::is_hidden(name) || (boilerplate && !(name == "header" && self.open_mains > 0))
     }
 
-    /// An element begins or ends: what is not within a line begins another one.
-    fn border(&mut self, name: &str) {
+    /// A block element begins or ends, and with it a paragraph.
+    fn boundary(&mut self, name: &str) {
         if !names::is_inline(name) {
             self.flush();
         }
     }
 
     fn flush(&mut self) {
-        let mut block = std::mem::take(&mut self.now);
+        let mut block = std::mem::take(&mut self.current);
         block.text = collapsed(&block.text);
         if !block.text.is_empty() {
             self.done.push(block);
@@ -184,7 +184,7 @@ impl Blocks {
 }
 
 impl Block {
-    /// Whether it is mostly links: more than half of its characters.
+    /// Whether more than half of its characters are in links.
     fn is_menu(&self) -> bool {
         let characters = self.text.chars().filter(|c| !c.is_whitespace()).count();
         !self.heading && self.linked * 2 > characters

@@ -1,4 +1,4 @@
-//! Readable text of HTML: of a fragment all of it, of a page what is not menus and trimmings.
+//! The readable text of HTML: all text of a fragment, and the main content of a page.
 
 mod blocks;
 mod names;
@@ -12,51 +12,51 @@ use html5gum::{Span, Tokenizer};
 
 use blocks::Blocks;
 
-/// Characters from which on the main part of a page is taken for its text.
-const MAIN: usize = 140;
+/// Minimum length in characters for `main` or `article` to count as the content of a page.
+const MIN_MAIN_CHARS: usize = 140;
 
-/// How many times as much text there must be with the forms of a page as without them, before they are taken for it.
-const FORM: usize = 10;
+/// How many times longer the text must be with forms than without before forms count as content.
+const FORM_RATIO: usize = 10;
 
-/// A page, read.
+/// The readable parts of a page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Page {
-    /// What it calls itself.
+pub struct ReadablePage {
+    /// The title.
     pub title: Option<String>,
-    /// The language that it says it is in, as it says it.
+    /// The language, as the page declares it.
     pub language: Option<String>,
-    /// Its readable text, a line a paragraph.
+    /// The readable text, one paragraph per line.
     pub text: String,
 }
 
-/// How much of a document is left out.
+/// What is left out of a document, besides elements that are never shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Keep {
-    /// Only what is never shown.
-    All,
-    /// Menus, forms and trimmings as well, and paragraphs that are mostly links.
-    Text,
-    /// The same, with forms kept.
-    Forms,
+enum Boilerplate {
+    /// Nothing.
+    Keep,
+    /// Menus, headers, footers and forms.
+    Drop,
+    /// Menus, headers and footers.
+    DropExceptForms,
 }
 
-/// The readable text of a fragment, a line a paragraph. What no name of an HTML element follows is no markup: `a < b` and
-/// `Vec<T>` stay as they are, and so does the name of an element that would hide all that follows, since it never ends.
+/// The text of a fragment, one paragraph per line. A `<` without the name of an HTML element after it is not markup: `a < b`
+/// and `Vec<T>` stay as they are, and so does an unclosed element that would hide the rest of the text.
 #[must_use]
 pub fn text(fragment: &str) -> String {
     if !fragment.contains(['<', '&']) {
         return collapsed(fragment);
     }
-    read(&guarded(&closed(fragment, names::is_hidden)), Keep::All).all()
+    read(&escaped(&closed(fragment, names::is_hidden)), Boilerplate::Keep).all()
 }
 
-/// A text on one line for each of its own, without blanks at their ends.
+/// The text with every run of whitespace in a line collapsed into one space, and lines trimmed.
 #[must_use]
 pub fn collapsed(text: &str) -> String {
     let mut all = String::new();
     for line in text.lines() {
-        for (place, word) in line.split_whitespace().enumerate() {
-            if place > 0 {
+        for (at, word) in line.split_whitespace().enumerate() {
+            if at > 0 {
                 all.push(' ');
             } else if !all.is_empty() {
                 all.push('\n');
@@ -67,34 +67,34 @@ pub fn collapsed(text: &str) -> String {
     all
 }
 
-/// The readable text of a page: its main part where it names one, or else all paragraphs that are not mostly links. Where
-/// nothing would be left, everything that a browser shows is taken.
+/// The readable text of a page: its `main` or `article` if it has one, or else all paragraphs that are not mostly links. If
+/// that is nothing, it is everything that a browser would show.
 #[must_use]
-pub fn page(document: &str) -> Page {
-    // In XML every element may end where it begins.
+pub fn page(document: &str) -> ReadablePage {
+    // In XML every element may be self-closing.
     let is_xml = document.trim_start_matches('\u{feff}').trim_start().starts_with("<?xml");
     let document = &*closed(document, |name| matches!(name, "svg" | "math") || (is_xml && !names::is_void(name)));
-    let blocks = read(document, Keep::Text);
+    let blocks = read(document, Boilerplate::Drop);
     let mut text = readable(&blocks);
     if blocks.forms {
-        // Some makers of pages put all of each into one form, which is no search field then.
-        let with = readable(&read(document, Keep::Forms));
-        if text.len() * FORM < with.len() {
+        // Some sites wrap the whole page in one form.
+        let with = readable(&read(document, Boilerplate::DropExceptForms));
+        if text.len() * FORM_RATIO < with.len() {
             text = with;
         }
     }
-    let text = if text.is_empty() { read(document, Keep::All).all() } else { text };
-    Page { title: blocks.title(), language: blocks.language, text }
+    let text = if text.is_empty() { read(document, Boilerplate::Keep).all() } else { text };
+    ReadablePage { title: blocks.title(), language: blocks.language, text }
 }
 
 fn readable(blocks: &Blocks) -> String {
     let main = blocks.main();
-    if main.chars().count() >= MAIN { main } else { blocks.outside_links() }
+    if main.chars().count() >= MIN_MAIN_CHARS { main } else { blocks.outside_links() }
 }
 
-/// What a named reference such as `eacute` stands for; one that HTML does not know stays as it is written.
+/// The character of a named reference such as `eacute`; an unknown one is returned as it is written.
 #[must_use]
-pub fn reference(name: &str) -> String {
+pub fn resolve_reference(name: &str) -> String {
     let written = format!("&{name};");
     let mut all = Vec::new();
     let take = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
@@ -107,20 +107,20 @@ pub fn reference(name: &str) -> String {
     String::from_utf8(all).unwrap_or(written)
 }
 
-/// Whether HTML has an element of this name.
+/// Whether this is the name of an HTML element.
 #[must_use]
 pub fn is_element(name: &str) -> bool {
     names::is_known(name)
 }
 
-/// Whether an element of this name has no end tag.
+/// Whether elements of this name have no end tag.
 #[must_use]
 pub fn is_void(name: &str) -> bool {
     names::is_void(name)
 }
 
-fn read(document: &str, keep: Keep) -> Blocks {
-    let mut blocks = Blocks::new(keep);
+fn read(document: &str, boilerplate: Boilerplate) -> Blocks {
+    let mut blocks = Blocks::new(boilerplate);
     let take = |event: CallbackEvent<'_>, _: Span<()>| -> Option<Infallible> {
         match event {
             CallbackEvent::OpenStartTag { name } => blocks.open(name),
@@ -133,29 +133,29 @@ fn read(document: &str, keep: Keep) -> Blocks {
         None
     };
     let mut emitter = CallbackEmitter::new(take);
-    // Scripts and the like end where their own end tag is.
+    // Scripts and the like end only at their own end tag.
     emitter.naively_switch_states(true);
     let Ok(()) = Tokenizer::new_with_emitter(document, emitter).finish();
-    blocks.end();
+    blocks.finish();
     blocks
 }
 
-/// How much of a text is the name of an element.
-fn name(text: &str) -> &str {
+/// The element name at the start of a text.
+fn leading_name(text: &str) -> &str {
     let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || c == '-' || c == ':'));
     &text[..end.unwrap_or(text.len())]
 }
 
-/// A document in which elements that end where they begin (`<svg/>`) have an end tag: HTML knows no such thing, and would
-/// have them hide all that follows.
-fn closed(document: &str, is_meant: impl Fn(&str) -> bool) -> Cow<'_, str> {
+/// Adds end tags to self-closing elements (`<svg/>`): HTML ignores the slash, and the element would hide the rest of the
+/// document.
+fn closed(document: &str, applies: impl Fn(&str) -> bool) -> Cow<'_, str> {
     let (mut all, mut from) = (String::new(), 0);
     for (at, _) in document.match_indices('<') {
         let rest = &document[at + 1..];
-        let name = name(rest);
+        let name = leading_name(rest);
         let Some(end) = rest.find(['<', '>']) else { break };
         let is_closed = rest[..end].ends_with('/') && rest[end..].starts_with('>');
-        if !is_closed || name.is_empty() || !is_meant(&name.to_ascii_lowercase()) {
+        if !is_closed || name.is_empty() || !applies(&name.to_ascii_lowercase()) {
             continue;
         }
         all.extend([&document[from..at + end], "></", name, ">"]);
@@ -168,24 +168,26 @@ fn closed(document: &str, is_meant: impl Fn(&str) -> bool) -> Cow<'_, str> {
     Cow::Owned(all)
 }
 
-/// A fragment in which every `<` that begins no element of HTML stands for itself.
-fn guarded(fragment: &str) -> Cow<'_, str> {
+/// Escapes every `<` that does not begin an HTML element.
+fn escaped(fragment: &str) -> Cow<'_, str> {
     let last = fragment.rfind('>');
-    let ends: HashMap<String, usize> =
-        fragment.match_indices("</").map(|(at, _)| (name(&fragment[at + 2..]).to_ascii_lowercase(), at)).collect();
-    let ends_behind = |name: &str, at: usize| ends.get(name).is_some_and(|end| *end > at);
-    let odd = |at: &usize| {
+    let ends: HashMap<String, usize> = fragment
+        .match_indices("</")
+        .map(|(at, _)| (leading_name(&fragment[at + 2..]).to_ascii_lowercase(), at))
+        .collect();
+    let ends_after = |name: &str, at: usize| ends.get(name).is_some_and(|end| *end > at);
+    let is_text = |at: &usize| {
         let rest = &fragment[at + 1..];
         let is_end = rest.starts_with('/');
         let rest = rest.strip_prefix('/').unwrap_or(rest);
-        let name = name(rest).to_ascii_lowercase();
+        let name = leading_name(rest).to_ascii_lowercase();
         let markup = match rest.as_bytes().first() {
             Some(b'!' | b'?') => true,
-            // The end tag of a ruby text may be missing (<https://html.spec.whatwg.org/multipage/syntax.html#optional-tags>).
+            // The end tag of a ruby text is optional (<https://html.spec.whatwg.org/multipage/syntax.html#optional-tags>).
             Some(_) if !is_end && matches!(name.as_str(), "rp" | "rt") => {
-                ends_behind(&name, *at) || ends_behind("ruby", *at)
+                ends_after(&name, *at) || ends_after("ruby", *at)
             }
-            Some(_) if !is_end && names::is_hidden(&name) => ends_behind(&name, *at),
+            Some(_) if !is_end && names::is_hidden(&name) => ends_after(&name, *at),
             Some(first) if first.is_ascii_alphabetic() => names::is_known(&name),
             _ => false,
         };
@@ -193,7 +195,7 @@ fn guarded(fragment: &str) -> Cow<'_, str> {
     };
     let mut all = String::new();
     let mut from = 0;
-    for at in fragment.match_indices('<').map(|(at, _)| at).filter(odd) {
+    for at in fragment.match_indices('<').map(|(at, _)| at).filter(is_text) {
         all.push_str(&fragment[from..at]);
         all.push_str("&lt;");
         from = at + 1;
@@ -251,7 +253,7 @@ mod tests {
         <script>alert('<p>')</script><footer>Imprint</footer></body></html>";
 
     #[test]
-    fn a_page_is_read_without_its_menus_and_trimmings() {
+    fn a_page_is_read_without_menus_headers_and_footers() {
         let read = page(PAGE);
         assert_eq!(read.title.as_deref(), Some("A & B"));
         assert_eq!(read.language.as_deref(), Some("de-AT"));
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_main_part_of_a_page_is_its_text_where_it_has_one() {
+    fn the_main_element_is_the_text_if_it_is_long_enough() {
         let long = "This is the text that somebody came for. ".repeat(5);
         let html =
             format!("<div>Teaser of something else</div><article><header><h1>T</h1></header><p>{long}</article>Rest");
@@ -269,22 +271,22 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_what_html_knows_it_as() {
+    fn named_references_are_those_of_html() {
         for (name, expected) in [("eacute", "é"), ("nbsp", "\u{a0}"), ("lol9", "&lol9;"), ("hellip", "…"), ("", "&;")]
         {
-            assert_eq!(reference(name), expected, "{name}");
+            assert_eq!(resolve_reference(name), expected, "{name}");
         }
     }
 
     #[test]
-    fn where_nothing_but_trimmings_is_left_everything_is_taken() {
+    fn a_page_of_menus_alone_is_read_as_a_whole() {
         assert_eq!(page("<nav>only a menu").text, "only a menu");
         assert_eq!(page("<a href=x>only a link</a>").text, "only a link");
         assert_eq!(page("<html><body><script>x</script></body></html>").text, "");
     }
 
     #[test]
-    fn a_page_that_is_all_one_form_is_read_and_its_controls_are_not() {
+    fn a_page_inside_one_form_is_read_without_its_controls() {
         let long = "This is the text that somebody came for. ".repeat(5);
         let form = format!(
             "<body><form action=x><h1>T</h1><nav>menu</nav><select><option>no</select><p>{long}<button>Go</button></form>"
@@ -295,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_where_it_begins_hides_nothing() {
+    fn self_closing_elements_hide_nothing() {
         assert_eq!(page("<body><p>A <svg width='1' /> picture.</p><p>More.").text, "A picture.\nMore.");
         let xml = "<?xml version='1.0'?><html xmlns='http://www.w3.org/1999/xhtml'><head><title>T</title>\
             <script src='x'/></head><body><p>One<br/>two</p><iframe src='y' /><p>Three</p></body></html>";
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_of_nothing_but_open_tags_is_read_in_one_go() {
+    fn unclosed_tags_do_not_take_quadratic_time() {
         let deep = "<div><b><a>".repeat(200_000);
         assert_eq!(page(&format!("{deep}end")).text, "end");
         for (part, times) in [("<", 400_000), ("<svg", 100_000), ("<svg ", 100_000), ("</svg", 100_000)] {

@@ -1,7 +1,7 @@
-//! What is known of the elements of HTML by their names.
+//! The properties of HTML elements, by name.
 
-/// The elements of the HTML standard and those that it calls obsolete
-/// (<https://html.spec.whatwg.org/multipage/indices.html#elements-3>), and the roots of the two languages inside it.
+/// The elements of the HTML standard, including obsolete ones
+/// (<https://html.spec.whatwg.org/multipage/indices.html#elements-3>), and `svg` and `math`.
 const KNOWN: &[&str] = &[
     "a",
     "abbr",
@@ -147,23 +147,23 @@ const KNOWN: &[&str] = &[
     "xmp",
 ];
 
-/// Elements that have no end tag.
+/// Elements without an end tag.
 const VOID: &[&str] = &[
     "area", "base", "basefont", "bgsound", "br", "col", "embed", "frame", "hr", "image", "img", "input", "keygen",
     "link", "meta", "param", "source", "spacer", "track", "wbr",
 ];
 
-/// Elements whose content nobody is shown as text.
+/// Elements whose content is never shown as text.
 const HIDDEN: &[&str] = &[
     "applet", "audio", "canvas", "datalist", "iframe", "math", "noembed", "noframes", "noscript", "object", "rp", "rt",
     "script", "style", "svg", "template", "title", "video",
 ];
 
-/// Elements around a text which are none of it.
-const AROUND: &[&str] =
+/// Elements around the content of a page that are not part of it.
+const BOILERPLATE: &[&str] =
     &["aside", "button", "dialog", "footer", "form", "header", "menu", "nav", "search", "select", "textarea"];
 
-/// Elements within a line.
+/// Elements that do not begin a new line.
 const INLINE: &[&str] = &[
     "a", "abbr", "acronym", "b", "bdi", "bdo", "big", "blink", "cite", "code", "data", "del", "dfn", "em", "font", "i",
     "image", "img", "input", "ins", "kbd", "label", "link", "mark", "meta", "meter", "nobr", "output", "picture",
@@ -171,34 +171,34 @@ const INLINE: &[&str] = &[
     "strike", "strong", "style", "sub", "sup", "svg", "template", "time", "tt", "u", "var", "wbr",
 ];
 
-/// Whether a name is that of an element: one of the standard, one with a prefix, or one that a page defines, which has a
-/// dash in it.
+/// Whether this is the name of an element: of the standard, with a namespace prefix, or a custom element, whose name has a
+/// hyphen.
 pub fn is_known(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    is_one(KNOWN, &name) || name.contains([':', '-'])
+    contains(KNOWN, &name) || name.contains([':', '-'])
 }
 
-/// Whether an element has no end.
+/// Whether the element has no end tag.
 pub fn is_void(name: &str) -> bool {
-    is_one(VOID, name)
+    contains(VOID, name)
 }
 
-/// Whether nothing of an element is shown as text.
+/// Whether the content of the element is never shown as text.
 pub fn is_hidden(name: &str) -> bool {
-    is_one(HIDDEN, name)
+    contains(HIDDEN, name)
 }
 
-/// Whether an element stands around a text and is none of it.
-pub fn is_around(name: &str) -> bool {
-    is_one(AROUND, name)
+/// Whether the element surrounds the content of a page.
+pub fn is_boilerplate(name: &str) -> bool {
+    contains(BOILERPLATE, name)
 }
 
-/// Whether an element begins no line of its own.
+/// Whether the element does not begin a new line.
 pub fn is_inline(name: &str) -> bool {
-    is_one(INLINE, name) || name.contains([':', '-'])
+    contains(INLINE, name) || name.contains([':', '-'])
 }
 
-fn is_one(names: &[&str], name: &str) -> bool {
+fn contains(names: &[&str], name: &str) -> bool {
     names.binary_search(&name).is_ok()
 }
 
@@ -207,10 +207,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_are_in_order_and_name_nothing_unknown() {
-        for list in [KNOWN, VOID, HIDDEN, AROUND, INLINE] {
+    fn the_lists_are_sorted_and_contain_known_elements() {
+        for list in [KNOWN, VOID, HIDDEN, BOILERPLATE, INLINE] {
             assert!(list.is_sorted(), "{list:?}");
-            assert!(list.iter().all(|name| is_one(KNOWN, name)), "{list:?}");
+            assert!(list.iter().all(|name| contains(KNOWN, name)), "{list:?}");
         }
     }
 }

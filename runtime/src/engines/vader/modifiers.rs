@@ -1,11 +1,11 @@
-//! Words that strengthen, weaken or turn what comes behind them, and idioms that mean another thing than their words.
+//! Words that strengthen, weaken or negate the words after them, and idioms with a rating of their own.
 
-/// What a strengthening word adds, by the authors' experiments (Hutto and Gilbert 2014, section 3.3).
-const MORE: f64 = 0.293;
+/// What a booster adds, from the authors' experiments (Hutto and Gilbert 2014, section 3.3).
+const BOOST: f64 = 0.293;
 
 /// The words that strengthen, sorted.
 #[rustfmt::skip]
-const STRONGER: &[&str] = &[
+const BOOSTERS: &[&str] = &[
     "absolutely", "amazingly", "awfully", "completely", "considerable", "considerably", "decidedly", "deeply",
     "effing", "enormous", "enormously", "entirely", "especially", "exceptional", "exceptionally", "extreme",
     "extremely", "fabulously", "flippin", "flipping", "frackin", "fracking", "frickin", "fricking", "friggin",
@@ -17,40 +17,40 @@ const STRONGER: &[&str] = &[
 
 /// The words that weaken, sorted.
 #[rustfmt::skip]
-const WEAKER: &[&str] = &[
+const DAMPENERS: &[&str] = &[
     "almost", "barely", "hardly", "kind-of", "kinda", "kindof", "less", "little", "marginal", "marginally",
     "occasional", "occasionally", "partly", "scarce", "scarcely", "slight", "slightly", "somewhat", "sort-of",
     "sorta", "sortof",
 ];
 
-/// The words that turn a meaning round, sorted; beside them everything that ends in "n't", or has it within.
+/// The words that negate, sorted; so does every word that contains "n't".
 #[rustfmt::skip]
-const TURNING: &[&str] = &[
+const NEGATIONS: &[&str] = &[
     "aint", "arent", "cannot", "cant", "couldnt", "darent", "despite", "didnt", "doesnt", "dont", "hadnt", "hasnt",
     "havent", "isnt", "mightnt", "mustnt", "neednt", "neither", "never", "none", "nope", "nor", "not", "nothing",
     "nowhere", "oughtnt", "rarely", "seldom", "shant", "shouldnt", "uh-uh", "uhuh", "wasnt", "werent", "without",
     "wont", "wouldnt",
 ];
 
-/// What a word adds to the strength of a good word behind it; negative where it weakens.
+/// What a word adds to a positive word after it; negative if it weakens.
 pub fn strength(lower: &str) -> Option<f64> {
-    if STRONGER.binary_search(&lower).is_ok() {
-        Some(MORE)
-    } else if WEAKER.binary_search(&lower).is_ok() {
-        Some(-MORE)
+    if BOOSTERS.binary_search(&lower).is_ok() {
+        Some(BOOST)
+    } else if DAMPENERS.binary_search(&lower).is_ok() {
+        Some(-BOOST)
     } else {
         None
     }
 }
 
-/// The same of two words that go together.
+/// The same for two words that belong together.
 pub fn strength_of_pair(first: &str, second: &str) -> Option<f64> {
-    matches!((first, second), ("just", "enough") | ("kind" | "sort", "of")).then_some(-MORE)
+    matches!((first, second), ("just", "enough") | ("kind" | "sort", "of")).then_some(-BOOST)
 }
 
-/// Whether a word turns the meaning of what follows it.
-pub fn turns(lower: &str) -> bool {
-    TURNING.binary_search(&lower).is_ok() || lower.contains("n't")
+/// Whether a word negates the words after it.
+pub fn negates(lower: &str) -> bool {
+    NEGATIONS.binary_search(&lower).is_ok() || lower.contains("n't")
 }
 
 /// The rating of an idiom.
@@ -71,8 +71,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lists_are_sorted_so_that_every_word_is_found() {
-        for list in [STRONGER, WEAKER, TURNING] {
+    fn the_lists_are_sorted_for_binary_search() {
+        for list in [BOOSTERS, DAMPENERS, NEGATIONS] {
             assert!(list.is_sorted_by(|a, b| a < b), "{list:?}");
         }
     }
