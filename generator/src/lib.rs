@@ -10,4 +10,5 @@ pub mod deploy;
 pub mod local;
 pub mod plan;
 pub mod render;
+pub mod resources;
 pub mod source;

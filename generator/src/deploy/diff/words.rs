@@ -5,106 +5,29 @@ use serde_json::Value;
 use super::Caller;
 use super::flow::Flow;
 use super::template::Definition;
-
-/// What a type is called, what the names of its resources end in, and what is lost with one.
-struct Kind {
-    name: &'static str,
-    noun: &'static str,
-    plural: &'static str,
-    ending: &'static str,
-    holds: Option<&'static str>,
-    /// Properties of which another value is another resource.
-    identity: &'static [&'static str],
-}
-
-const fn kind(name: &'static str, noun: &'static str, plural: &'static str, ending: &'static str) -> Kind {
-    Kind { name, noun, plural, ending, holds: None, identity: &[] }
-}
-
-/// In the order in which they are counted.
-const KINDS: [Kind; 19] = [
-    Kind { identity: &["Name"], ..kind("AWS::Scheduler::Schedule", "schedule", "schedules", "") },
-    Kind { identity: &["FunctionName"], ..kind("AWS::Lambda::Function", "function", "functions", "Function") },
-    Kind {
-        holds: Some("messages"),
-        identity: &["QueueName", "FifoQueue"],
-        ..kind("AWS::SQS::Queue", "queue", "queues", "Queue")
-    },
-    Kind {
-        holds: Some("rows"),
-        identity: &["TableName", "KeySchema"],
-        ..kind("AWS::DynamoDB::Table", "table", "tables", "Table")
-    },
-    Kind {
-        holds: Some("objects"),
-        identity: &["BucketName"],
-        ..kind("AWS::S3::Bucket", "bucket", "buckets", "Bucket")
-    },
-    Kind {
-        // Whoever subscribed by hand, or has said yes to a mail, has to do so again.
-        holds: Some("subscriptions"),
-        identity: &["TopicName"],
-        ..kind("AWS::SNS::Topic", "topic", "topics", "Topic")
-    },
-    Kind {
-        identity: &["TopicArn", "Protocol", "Endpoint"],
-        ..kind("AWS::SNS::Subscription", "subscription", "subscriptions", "Subscription")
-    },
-    Kind {
-        identity: &["DatabaseInput/Name"],
-        ..kind("AWS::Glue::Database", "catalog database", "catalog databases", "Database")
-    },
-    Kind {
-        identity: &["DatabaseName", "TableInput/Name"],
-        ..kind("AWS::Glue::Table", "catalog table", "catalog tables", "Catalog")
-    },
-    Kind { identity: &["RoleName"], ..kind("AWS::IAM::Role", "role", "roles", "Role") },
-    Kind {
-        holds: Some("log"),
-        identity: &["LogGroupName"],
-        ..kind("AWS::Logs::LogGroup", "log group", "log groups", "Logs")
-    },
-    Kind { identity: &["EventSourceArn"], ..kind("AWS::Lambda::EventSourceMapping", "mapping", "mappings", "Mapping") },
-    Kind {
-        identity: &["FunctionName", "Qualifier"],
-        ..kind("AWS::Lambda::EventInvokeConfig", "failure destination", "failure destinations", "Invoke")
-    },
-    kind("AWS::SQS::QueuePolicy", "queue policy", "queue policies", "Policy"),
-    kind("AWS::SNS::TopicPolicy", "topic policy", "topic policies", "Policy"),
-    kind("AWS::S3::BucketPolicy", "bucket policy", "bucket policies", "Policy"),
-    kind("AWS::CloudWatch::Alarm", "alarm", "alarms", "Alarm"),
-    Kind { holds: Some("key"), ..kind("AWS::KMS::Key", "encryption key", "encryption keys", "Key") },
-    Kind {
-        identity: &["AliasName"],
-        ..kind("AWS::KMS::Alias", "name of the encryption key", "names of encryption keys", "KeyAlias")
-    },
-];
-
-fn known(name: &str) -> Option<&'static Kind> {
-    KINDS.iter().find(|kind| kind.name == name)
-}
+use crate::resources::{self, ResourceType};
 
 /// What is lost with a resource of this type, where anything is: `rows`.
 pub fn holds(name: &str) -> Option<&'static str> {
-    known(name)?.holds
+    resources::find(name)?.holds
 }
 
 /// The properties of which another value is another resource.
 pub fn identity(name: &str) -> &'static [&'static str] {
-    known(name).map_or(&[], |kind| kind.identity)
+    resources::find(name).map_or(&[], |card| card.identity)
 }
 
 /// How many there are of each kind, in words: `2 functions, 4 queues`.
 pub fn counted<'a>(kinds: impl Iterator<Item = &'a str>) -> String {
     let kinds: Vec<&str> = kinds.collect();
-    let count = |kind: &Kind| kinds.iter().filter(|name| **name == kind.name).count();
-    let mut parts: Vec<String> = KINDS
+    let count = |card: &ResourceType| kinds.iter().filter(|name| **name == card.name).count();
+    let mut parts: Vec<String> = resources::ALL
         .iter()
-        .map(|kind| (count(kind), kind))
+        .map(|card| (count(card), card))
         .filter(|(count, _)| *count > 0)
-        .map(|(count, kind)| format!("{count} {}", if count == 1 { kind.noun } else { kind.plural }))
+        .map(|(count, card)| format!("{count} {}", if count == 1 { card.noun } else { card.plural }))
         .collect();
-    let others = kinds.iter().filter(|name| known(name).is_none()).count();
+    let others = kinds.iter().filter(|name| resources::find(name).is_none()).count();
     if others > 0 {
         parts.push(format!("{others} more"));
     }
@@ -120,7 +43,7 @@ pub fn words(
     stack: &str,
     by: &Caller<'_>,
 ) -> String {
-    let Some(kind) = known(name) else { return format!("{name} {id}") };
+    let Some(card) = resources::find(name) else { return format!("{name} {id}") };
     let owner = |ending: &str| {
         let prefix = id.strip_suffix(ending).unwrap_or(id);
         let owner = flows.iter().find_map(|flow| flow.owner(prefix));
@@ -133,17 +56,17 @@ pub fn words(
     };
     let part = |property: &str| {
         let name = definition.and_then(|definition| definition.text(property));
-        name.map_or_else(|| owner(kind.ending), |name| short(name, stack, by))
+        name.map_or_else(|| owner(card.suffix), |name| short(name, stack, by))
     };
-    match kind.ending {
-        "" | "Key" | "KeyAlias" => kind.noun.to_owned(),
+    match card.suffix {
+        "" | "Key" | "KeyAlias" => card.noun.to_owned(),
         "Table" => format!("table {}", part("TableName")),
         "Bucket" => format!("bucket {}", part("BucketName")),
         "Function" => format!("function {}", owner("Function")),
         "Queue" if is_listened(id.strip_suffix("Queue").unwrap_or(id), flows) => format!("queue {}", part("QueueName")),
         "Queue" if id.ends_with("DeadQueue") => format!("dead-letter queue of {}", owner("DeadQueue")),
         "Topic" => format!("topic {}", part("TopicName")),
-        "Database" => kind.noun.to_owned(),
+        "Database" => card.noun.to_owned(),
         "Catalog" => format!("catalog table {}", part("TableInput/Name")),
         "Subscription" => format!("subscription to the topic {}", of_sink("Subscription")),
         "Mapping" => format!("mapping to {}", owner("Mapping")),
@@ -156,7 +79,7 @@ pub fn words(
         }
         "Policy" if id.ends_with("QueuePolicy") => format!("policy of the queue of {}", owner("QueuePolicy")),
         "Policy" => format!("policy of the bucket {}", owner("BucketPolicy").to_lowercase()),
-        ending => format!("{} of {}", kind.noun, owner(ending)),
+        ending => format!("{} of {}", card.noun, owner(ending)),
     }
 }
 
