@@ -10,6 +10,7 @@ use crate::deploy::items::Wanted;
 use crate::deploy::items::files::{File, Files};
 use crate::deploy::seed::Contents;
 use crate::local;
+use crate::resources;
 
 /// The files that functions read, by bucket and key.
 ///
@@ -21,7 +22,9 @@ pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Files, 
     for source in &file.pipeline(deployment.environment())?.sources {
         let Some(Store::Bucket { .. }) = source.settings.store(&source.name) else { continue };
         let is_its = |id: &str| manifest.resources.get(id).is_some_and(|resource| resource.path == source.path);
-        let Some((_, bucket)) = manifest.named("AWS::S3::Bucket", deployment.caller).find(|(id, _)| is_its(id)) else {
+        let Some((_, bucket)) =
+            manifest.named(resources::s3::BUCKET.name, deployment.caller).find(|(id, _)| is_its(id))
+        else {
             continue;
         };
         for (key, path) in source.settings.files() {
@@ -56,7 +59,7 @@ pub async fn rows(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Co
         let rows = Wanted::of(seed.key, items.into_iter().map(|(item, _)| item))
             .map_err(|error| DeployError::Other(format!("`{}`: {error}", source.path)))?;
         let is_its = |id: &str| manifest.resources.get(id).is_some_and(|resource| resource.path == source.path);
-        let table = manifest.named("AWS::DynamoDB::Table", deployment.caller).find(|(id, _)| is_its(id));
+        let table = manifest.named(resources::dynamodb::TABLE.name, deployment.caller).find(|(id, _)| is_its(id));
         if let Some((_, table)) = table {
             tables.insert(table, rows);
         }

@@ -18,6 +18,7 @@ use super::error::DeployError;
 use super::generated::{Manifest, Resource};
 use super::leftovers::{self, Found};
 use super::stack_state::{Described, Standing};
+use crate::resources::{self, dynamodb, kms, logs, s3};
 
 /// How often a deletion is tried whose buckets were written to in between.
 const TRIES: usize = 3;
@@ -27,10 +28,10 @@ const SEEN_S: u64 = 90;
 /// Milliseconds between two looks.
 const LOOK_MS: u64 = 500;
 
-const BUCKET: &str = "AWS::S3::Bucket";
-const KEY: &str = "AWS::KMS::Alias";
-const TABLE: &str = "AWS::DynamoDB::Table";
-const LOGS: &str = "AWS::Logs::LogGroup";
+const BUCKET: &str = s3::BUCKET.name;
+const KEY: &str = kms::ALIAS.name;
+const TABLE: &str = dynamodb::TABLE.name;
+const LOGS: &str = logs::LOG_GROUP.name;
 
 /// What is noted in the bucket of artifacts of a stack that uses it.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -155,13 +156,8 @@ impl Deployment<'_> {
             let Some(physical) = resource.physical.filter(|_| !resource.status.starts_with("DELETE_COMPLETE")) else {
                 continue;
             };
-            let name = match resource.kind.as_str() {
-                // The physical id of a queue is its address, which ends in its name.
-                "AWS::SQS::Queue" => physical.rsplit('/').next(),
-                "AWS::SNS::Topic" => physical.rsplit(':').next(),
-                _ => None,
-            };
-            let name = name.unwrap_or(&physical).to_owned();
+            let card = resources::find(&resource.kind);
+            let name = card.map_or(physical.as_str(), |card| card.name_in(&physical)).to_owned();
             managed.insert(name.clone());
             let known = manifest.resources.get(&resource.resource);
             if known.is_some_and(|known| known.name.is_none() || self.physical_of(known).as_ref() == Some(&name)) {

@@ -127,7 +127,7 @@ mod tests {
             stack,
             at: None,
             resource: resource.into(),
-            kind: if is_stack { STACK.into() } else { "AWS::SQS::Queue".into() },
+            kind: if is_stack { STACK.into() } else { crate::resources::sqs::QUEUE.name.into() },
             status: status.into(),
             reason: (!reason.is_empty()).then(|| reason.into()),
         }

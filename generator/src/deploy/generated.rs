@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::aws::account::Identity;
+use crate::resources::ResourceType;
 
 /// One environment of `generated/`.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +75,15 @@ impl Manifest {
             }),
             _ => None,
         }
+    }
+
+    /// The physical name of a resource. One without a name of its own goes by the resource that its card names, and that
+    /// the same path of the file asked for.
+    #[must_use]
+    pub fn name_by_card(&self, card: &ResourceType, resource: &Resource, caller: &Identity) -> Option<String> {
+        let Some(other) = card.named_after else { return self.physical(resource, caller) };
+        let mut others = self.resources.values();
+        self.physical(others.find(|one| one.kind == other.name && one.path == resource.path)?, caller)
     }
 
     /// The resources of a type, by their names within the template, with their physical names.

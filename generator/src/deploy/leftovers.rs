@@ -1,4 +1,4 @@
-//! Which resources of an environment are there, asked of each service and not of CloudFormation.
+//! Which resources of an environment still exist, asked of each service and not of CloudFormation.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -20,44 +20,36 @@ use super::aws::schedules::Schedules;
 use super::aws::table::Tables;
 use super::aws::topics::Topics;
 use super::generated::Manifest;
+use crate::resources::{self, Lookup};
 
-/// Calls under way at once.
+/// How many calls may be open at once.
 const AT_ONCE: usize = 8;
 
-const FUNCTION: &str = "AWS::Lambda::Function";
-const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
-
-/// A resource, and whether it is there.
+/// A resource, and whether it exists.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Found {
-    /// Its name within the template.
+    /// Its logical id.
     pub id: String,
     /// Its CloudFormation type.
     pub kind: String,
-    /// Its physical name; for an event source mapping, which has none, its function's.
+    /// Its physical name; for an event source mapping, which has none, the function's.
     pub name: String,
     /// The path in the pipeline's file that asked for it.
     pub path: String,
-    /// Whether it is there.
+    /// Whether it exists.
     pub there: bool,
 }
 
 impl Found {
-    /// What it is, in one word or two.
+    /// What people call it.
     #[must_use]
     pub fn word(&self) -> &str {
-        match self.kind.as_str() {
-            "AWS::DynamoDB::Table" => "table",
-            "AWS::IAM::Role" => "role",
-            "AWS::KMS::Alias" => "key",
-            FUNCTION => "function",
-            MAPPING => "event source mapping of",
-            "AWS::Logs::LogGroup" => "log group",
-            "AWS::S3::Bucket" => "bucket",
-            "AWS::SNS::Topic" => "topic",
-            "AWS::SQS::Queue" => "queue",
-            "AWS::Scheduler::Schedule" => "schedule",
-            other => other,
+        let Some(card) = resources::find(&self.kind) else { return &self.kind };
+        match card.lookup {
+            // These two are asked about something else than the resource itself.
+            Some(Lookup::KeyOfAlias) => "key",
+            Some(Lookup::MappingsOfFunction) => "event source mapping of",
+            _ => card.noun,
         }
     }
 }
@@ -68,8 +60,8 @@ impl fmt::Display for Found {
     }
 }
 
-/// All doors that are asked.
-struct Doors {
+/// The services that are asked.
+struct LookupServices {
     functions: Functions,
     keys: Keys,
     logs: Logs,
@@ -81,33 +73,31 @@ struct Doors {
     contents: Contents,
 }
 
-impl Doors {
-    /// Whether one is there; none for a type that no service is asked about.
-    async fn there(&self, kind: &str, name: &str) -> Option<Result<bool, CallError>> {
-        Some(match kind {
-            "AWS::DynamoDB::Table" => self.tables.find(name).await.map(|found| found.is_some()),
-            "AWS::KMS::Alias" => self.keys.there(name).await,
-            "AWS::IAM::Role" => self.roles.there(name).await,
-            FUNCTION => self.functions.there(name).await,
-            MAPPING => self.functions.mappings(name).await.map(|count| count > 0),
-            "AWS::Logs::LogGroup" => self.logs.there(name).await,
-            "AWS::S3::Bucket" => self.contents.there(name).await,
-            "AWS::SNS::Topic" => self.topics.there(name).await,
-            "AWS::SQS::Queue" => self.queues.there(name).await,
-            "AWS::Scheduler::Schedule" => self.schedules.find(name).await.map(|found| found.is_some()),
-            _ => return None,
-        })
+impl LookupServices {
+    /// Whether a resource exists.
+    async fn there(&self, lookup: Lookup, name: &str) -> Result<bool, CallError> {
+        match lookup {
+            Lookup::Bucket => self.contents.there(name).await,
+            Lookup::Function => self.functions.there(name).await,
+            Lookup::KeyOfAlias => self.keys.there(name).await,
+            Lookup::LogGroup => self.logs.there(name).await,
+            Lookup::MappingsOfFunction => self.functions.mappings(name).await.map(|count| count > 0),
+            Lookup::Queue => self.queues.there(name).await,
+            Lookup::Role => self.roles.there(name).await,
+            Lookup::Schedule => self.schedules.find(name).await.map(|found| found.is_some()),
+            Lookup::Table => self.tables.find(name).await.map(|found| found.is_some()),
+            Lookup::Topic => self.topics.there(name).await,
+        }
     }
 }
 
-/// Asks for every resource that has a name, and for the mappings of functions, in the order of their ids. What is part
-/// of another resource (a policy of a queue, of a bucket; how a function is invoked) goes with it, and is not asked for;
-/// nor is the catalog, which holds nothing: CloudFormation has no way to let go of it, and says so where it cannot delete it.
+/// Asks for every resource whose card says how, in the order of the logical ids. Policies of queues, topics and buckets
+/// are not asked for, since they go with their resource; nor are databases and tables of the catalog, which hold nothing.
 ///
 /// # Errors
 /// The first call that failed.
 pub async fn look(manifest: &Manifest, caller: &Identity, account: &Account) -> Result<Vec<Found>, CallError> {
-    let doors = Arc::new(Doors {
+    let services = Arc::new(LookupServices {
         functions: Functions::open(account),
         keys: Keys::open(account),
         logs: Logs::open(account),
@@ -118,45 +108,35 @@ pub async fn look(manifest: &Manifest, caller: &Identity, account: &Account) -> 
         topics: Topics::open(account, caller),
         contents: Contents::open(account, &caller.account),
     });
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut asking = JoinSet::new();
-    for found in asked(manifest, caller) {
-        let (doors, places) = (Arc::clone(&doors), Arc::clone(&places));
+    for (lookup, found) in asked(manifest, caller) {
+        let (services, permits) = (Arc::clone(&services), Arc::clone(&permits));
         asking.spawn(async move {
-            // Nobody closes the semaphore; without a place the call would only be made at once.
-            let _place = places.acquire().await;
-            let there = doors.there(&found.kind, &found.name).await?;
-            Some(there.map(|there| Found { there, ..found }))
+            // The semaphore is never closed. Even without a permit, the call would only start earlier.
+            let _permit = permits.acquire().await;
+            services.there(lookup, &found.name).await.map(|there| Found { there, ..found })
         });
     }
     let mut all = BTreeSet::new();
     while let Some(answer) = asking.join_next().await {
-        // A task that panicked has said so on stderr already; it must not pass for a resource that is gone.
+        // A panicked task has printed its message; it must not be mistaken for a resource that is gone.
         let answer = answer.map_err(|error| CallError::Unreachable { action: "look", reason: error.to_string() })?;
-        if let Some(found) = answer {
-            all.insert(found?);
-        }
+        all.insert(answer?);
     }
     Ok(all.into_iter().collect())
 }
 
-/// What is asked for, not known to be there yet.
-fn asked(manifest: &Manifest, caller: &Identity) -> Vec<Found> {
-    let function_of = |path: &str| {
-        let mut functions = manifest.resources.values().filter(|other| other.kind == FUNCTION && other.path == path);
-        functions.next().and_then(|function| manifest.physical(function, caller))
-    };
-    let name_of = |resource: &super::generated::Resource| match resource.kind.as_str() {
-        // A mapping and its function were asked for by the same stage.
-        MAPPING => function_of(&resource.path),
-        _ => manifest.physical(resource, caller),
-    };
+/// What to ask for, before it is known whether it exists.
+fn asked(manifest: &Manifest, caller: &Identity) -> Vec<(Lookup, Found)> {
     manifest
         .resources
         .iter()
         .filter_map(|(id, resource)| {
+            let card = resources::find(&resource.kind)?;
+            let name = manifest.name_by_card(card, resource, caller)?;
             let (kind, path) = (resource.kind.clone(), resource.path.clone());
-            Some(Found { id: id.clone(), kind, name: name_of(resource)?, path, there: false })
+            Some((card.lookup?, Found { id: id.clone(), kind, name, path, there: false }))
         })
         .collect()
 }
@@ -171,10 +151,15 @@ mod tests {
         let manifest: Manifest = serde_json::from_str(plan).expect("a manifest");
         let caller = Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
         let asked = asked(&manifest, &caller);
-        let unnamed = ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::Lambda::EventInvokeConfig"];
-        let part = manifest.resources.values().filter(|resource| unnamed.contains(&resource.kind.as_str())).count();
-        assert_eq!(asked.len(), manifest.resources.len() - part);
-        let words = |id: &str| asked.iter().find(|found| found.id == id).map(ToString::to_string);
+        let not_asked =
+            [&resources::s3::BUCKET_POLICY, &resources::sqs::QUEUE_POLICY, &resources::lambda::EVENT_INVOKE_CONFIG];
+        let with_others = manifest
+            .resources
+            .values()
+            .filter(|resource| not_asked.iter().any(|card| card.name == resource.kind))
+            .count();
+        assert_eq!(asked.len(), manifest.resources.len() - with_others);
+        let words = |id: &str| asked.iter().find(|(_, found)| found.id == id).map(|(_, found)| found.to_string());
         assert_eq!(words("WorkerMapping").as_deref(), Some("event source mapping of fang-dev-worker (stages.summary)"));
         assert_eq!(
             words("ArchiveBucket").as_deref(),

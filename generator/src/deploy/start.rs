@@ -8,6 +8,7 @@ use super::aws::call::CallError;
 use super::aws::functions::Functions;
 use super::aws::schedules::Schedules;
 use super::generated::Manifest;
+use crate::resources::{lambda, scheduler};
 
 /// What the Scheduler replaces
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>).
@@ -71,8 +72,8 @@ fn names(manifest: &Manifest, caller: &Identity) -> Option<(String, String)> {
         let mut all = manifest.resources.values();
         all.find(|resource| resource.kind == kind && path.is_none_or(|path| resource.path == path))
     };
-    let schedule = of("AWS::Scheduler::Schedule", None)?;
-    let function = of("AWS::Lambda::Function", Some(&schedule.path))?;
+    let schedule = of(scheduler::SCHEDULE.name, None)?;
+    let function = of(lambda::FUNCTION.name, Some(&schedule.path))?;
     Some((manifest.physical(schedule, caller)?, manifest.physical(function, caller)?))
 }
 

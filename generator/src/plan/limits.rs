@@ -7,23 +7,6 @@ use super::{Plan, Problem};
 use crate::config::Config;
 use crate::config::mistake::{Mistake, MistakeCode};
 
-/// Characters of a name, by type (pages of the services' API references).
-const NAMES: [(&str, usize); 10] = [
-    ("AWS::S3::Bucket", 63),
-    ("AWS::Lambda::Function", 64),
-    ("AWS::IAM::Role", 64),
-    ("AWS::Scheduler::Schedule", 64),
-    ("AWS::SQS::Queue", 80),
-    ("AWS::DynamoDB::Table", 255),
-    ("AWS::Glue::Database", 255),
-    ("AWS::KMS::Alias", 256),
-    ("AWS::SNS::Topic", 256),
-    ("AWS::Logs::LogGroup", 512),
-];
-
-/// How the name of a bucket must not begin (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html>).
-const KEPT_BY_S3: [&str; 2] = ["sthree-", "amzn-s3-demo-"];
-
 /// Whose names the next ones are.
 const OWN: &str = "the template's own parameters";
 /// What the template itself calls its parameters.
@@ -69,8 +52,8 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
 
 fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
     for resource in plan.resources() {
-        let most = NAMES.iter().find(|(kind, _)| *kind == resource.kind).map_or(usize::MAX, |(_, most)| *most);
-        let Some(name) = resource.name else { continue };
+        let (Some(name), Some(limit)) = (resource.name, resource.card.name_limit) else { continue };
+        let most = limit.characters;
         let length = name.longest();
         if length > most {
             // A name that has nothing of the component in it is too long because of the pipeline's.
@@ -81,7 +64,7 @@ fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
                 path: if named { resource.path.to_owned() } else { "pipeline.name".into() },
                 title: format!("the name of a resource becomes too long in environment `{}`", plan.environment),
                 found: format!("`{}` has {length} characters, {} too many", name.plain(), length - most),
-                allowed: format!("{most} characters for an {}", resource.kind),
+                allowed: format!("{most} characters for an {}", resource.card.name),
                 help: Some("shorten this name, the environment's or the pipeline's".into()),
             });
         }
@@ -89,14 +72,15 @@ fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
 }
 
 fn beginnings(plan: &Plan, problems: &mut Vec<Problem>) {
-    for bucket in &plan.buckets {
-        if let Some(kept) = KEPT_BY_S3.iter().find(|kept| bucket.name.plain().starts_with(**kept)) {
+    for resource in plan.resources() {
+        let (Some(name), Some(limit)) = (resource.name, resource.card.name_limit) else { continue };
+        if let Some(reserved) = limit.reserved.iter().find(|reserved| name.plain().starts_with(**reserved)) {
             problems.push(Problem {
                 code: MistakeCode::ReservedBucketName,
                 path: "pipeline.name".into(),
-                title: format!("S3 keeps names that begin with `{kept}` for itself"),
-                found: format!("the bucket would be called `{}`", bucket.name.plain()),
-                allowed: format!("a name that does not begin with `{kept}`"),
+                title: format!("{} keeps names that begin with `{reserved}` for itself", resource.card.service()),
+                found: format!("the {} would be called `{}`", resource.card.noun, name.plain()),
+                allowed: format!("a name that does not begin with `{reserved}`"),
                 help: Some("give the pipeline another name".into()),
             });
         }
@@ -109,7 +93,7 @@ fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
     let mut names: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for resource in plan.resources() {
         let one_id = ids.insert(resource.id.as_str(), resource.path);
-        let one_name = resource.name.and_then(|name| names.insert((resource.kind, name.plain()), resource.path));
+        let one_name = resource.name.and_then(|name| names.insert((resource.card.name, name.plain()), resource.path));
         if let Some(other) = one_id.or(one_name).filter(|other| *other != resource.path) {
             // The state table has its name from nobody: whoever meets it is to be renamed.
             let (path, other) = match resource.path {
@@ -141,7 +125,7 @@ pub fn between(config: &Config, plans: &BTreeMap<String, Plan>) -> Vec<Mistake> 
         let Some(aws) = config.pipelines.get(environment).map(|pipeline| &pipeline.aws) else { continue };
         for resource in plan.resources() {
             let Some(name) = resource.name.map(Text::plain) else { continue };
-            let owners = taken.entry((resource.kind, name)).or_default();
+            let owners = taken.entry((resource.card.name, name)).or_default();
             for (other, path) in owners.iter().filter(|(other, _)| other != environment) {
                 let Some(theirs) = config.pipelines.get(*other).map(|pipeline| &pipeline.aws) else { continue };
                 let apart = theirs.account.is_some() && aws.account.is_some() && theirs.account != aws.account;
@@ -152,7 +136,7 @@ pub fn between(config: &Config, plans: &BTreeMap<String, Plan>) -> Vec<Mistake> 
                 let found = format!("`{name}` is `{}` here, and `{path}` of `{other}`", resource.path);
                 met.entry((*other, environment)).or_insert_with(|| {
                     Mistake::new(MistakeCode::EnvironmentCollision, &config.named(environment), title, found)
-                        .allowed(format!("one {} of a name, in an account and region", resource.kind))
+                        .allowed(format!("one {} of a name, in an account and region", resource.card.name))
                         .help("give the environment, or the stage, another name; or name two accounts".to_owned())
                         .other(&config.named(other), "the other environment")
                 });

@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape;
+use crate::resources::{self, ResourceType};
 
 pub use catalog::{CatalogTable, Column, Database};
 pub use explain::{Derived, Reasons};
@@ -34,7 +35,7 @@ pub use queues::{Queue, Takes};
 pub use roles::{Role, Statement};
 pub use schedule::SchedulePlan;
 pub use storage::{Bucket, Table};
-pub use suppressions::{ACCEPTED, Accepted, Suppression};
+pub use suppressions::Suppression;
 use text::ACCOUNT;
 pub use text::{LogicalId, Text};
 
@@ -136,14 +137,18 @@ pub struct Resource<'a> {
     /// Its name within the template.
     #[serde(skip)]
     pub id: &'a LogicalId,
-    /// Its CloudFormation type.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
+    /// Its type.
+    #[serde(rename = "type", serialize_with = "type_name")]
+    pub card: &'static ResourceType,
     /// Its physical name, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<&'a Text>,
     /// The path in `pipeline.toml` that asked for it.
     pub path: &'a str,
+}
+
+fn type_name<S: serde::Serializer>(card: &&ResourceType, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(card.name)
 }
 
 /// A fault that only the plan can see: names too long, names that meet, too many of anything.
@@ -278,42 +283,42 @@ impl Plan {
         let schedule = &self.schedule;
         let one = std::iter::once(Resource {
             id: &schedule.id,
-            kind: "AWS::Scheduler::Schedule",
+            card: &resources::scheduler::SCHEDULE,
             name: Some(&schedule.name),
             path: &schedule.path,
         });
         macro_rules! each {
-            ($list:ident, $kind:literal) => {
+            ($list:ident, $card:expr) => {
                 self.$list.iter().map(|r| Resource {
                     id: &r.id,
-                    kind: $kind,
+                    card: $card,
                     name: Some(&r.name),
                     path: r.path.as_ref(),
                 })
             };
-            ($list:ident.$id:ident, $kind:literal) => {
-                self.$list.iter().map(|r| Resource { id: &r.$id, kind: $kind, name: None, path: r.path.as_ref() })
+            ($list:ident.$id:ident, $card:expr) => {
+                self.$list.iter().map(|r| Resource { id: &r.$id, card: $card, name: None, path: r.path.as_ref() })
             };
         }
-        one.chain(each!(functions, "AWS::Lambda::Function"))
-            .chain(each!(invokes.id, "AWS::Lambda::EventInvokeConfig"))
-            .chain(each!(mappings.id, "AWS::Lambda::EventSourceMapping"))
-            .chain(each!(log_groups, "AWS::Logs::LogGroup"))
-            .chain(each!(queues, "AWS::SQS::Queue"))
-            .chain(each!(queues.policy, "AWS::SQS::QueuePolicy"))
-            .chain(each!(tables, "AWS::DynamoDB::Table"))
-            .chain(each!(buckets, "AWS::S3::Bucket"))
-            .chain(each!(buckets.policy, "AWS::S3::BucketPolicy"))
-            .chain(each!(topics, "AWS::SNS::Topic"))
-            .chain(each!(topics.policy, "AWS::SNS::TopicPolicy"))
-            .chain(each!(subscriptions.id, "AWS::SNS::Subscription"))
-            .chain(each!(databases, "AWS::Glue::Database"))
-            .chain(each!(catalog, "AWS::Glue::Table"))
-            .chain(each!(roles, "AWS::IAM::Role"))
-            .chain(each!(key.id, "AWS::KMS::Key"))
+        one.chain(each!(functions, &resources::lambda::FUNCTION))
+            .chain(each!(invokes.id, &resources::lambda::EVENT_INVOKE_CONFIG))
+            .chain(each!(mappings.id, &resources::lambda::EVENT_SOURCE_MAPPING))
+            .chain(each!(log_groups, &resources::logs::LOG_GROUP))
+            .chain(each!(queues, &resources::sqs::QUEUE))
+            .chain(each!(queues.policy, &resources::sqs::QUEUE_POLICY))
+            .chain(each!(tables, &resources::dynamodb::TABLE))
+            .chain(each!(buckets, &resources::s3::BUCKET))
+            .chain(each!(buckets.policy, &resources::s3::BUCKET_POLICY))
+            .chain(each!(topics, &resources::sns::TOPIC))
+            .chain(each!(topics.policy, &resources::sns::TOPIC_POLICY))
+            .chain(each!(subscriptions.id, &resources::sns::SUBSCRIPTION))
+            .chain(each!(databases, &resources::glue::DATABASE))
+            .chain(each!(catalog, &resources::glue::TABLE))
+            .chain(each!(roles, &resources::iam::ROLE))
+            .chain(each!(key.id, &resources::kms::KEY))
             .chain(self.key.iter().map(|key| Resource {
                 id: &key.alias,
-                kind: "AWS::KMS::Alias",
+                card: &resources::kms::ALIAS,
                 name: Some(&key.name),
                 path: key.path,
             }))

@@ -1,4 +1,4 @@
-//! Which of checkov's findings are accepted, on which resources, and why: the one place where such reasons stand.
+//! Which resources of a plan carry which accepted findings; the findings and their reasons are on the cards.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,127 +6,7 @@ use serde::Serialize;
 
 use super::{LogicalId, Plan};
 use crate::config::pipeline::Pipeline;
-
-/// A finding that is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Accepted {
-    /// The check, as checkov numbers it (<https://www.checkov.io/5.Policy%20Index/cloudformation.html>).
-    pub check: &'static str,
-    /// What the check wants.
-    pub wants: &'static str,
-    /// The type of the resources.
-    pub kind: &'static str,
-    /// When it is accepted.
-    pub when: When,
-    /// Why, as the template carries it: written for whoever reviews the stack.
-    pub reason: &'static str,
-}
-
-/// When a finding is accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// On every resource of the type.
-    Always,
-    /// Where `[data] kms` is not set.
-    WithoutKey,
-    /// Where nothing but a name of the file has the form of a secret.
-    NameLikeASecret,
-}
-
-impl When {
-    /// The condition, for people.
-    #[must_use]
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::WithoutKey => "without `[data] kms = true`",
-            Self::NameLikeASecret => "where a name of the file has the form of a secret",
-        }
-    }
-}
-
-const FUNCTION: &str = "AWS::Lambda::Function";
-
-/// All findings that are accepted.
-pub const ACCEPTED: &[Accepted] = &[
-    Accepted {
-        check: "CKV_AWS_115",
-        wants: "reserved concurrency for the function",
-        kind: FUNCTION,
-        when: When::Always,
-        reason: "Reserved concurrency throttles consumers of SQS, whose messages then end as dead letters, and cannot be \
-                 had in new accounts; MaximumConcurrency of the event source bounds the function instead",
-    },
-    Accepted {
-        check: "CKV_AWS_116",
-        wants: "a dead-letter queue of the function itself",
-        kind: FUNCTION,
-        when: When::Always,
-        reason: "That one sees asynchronous invocations only: the producer has an on-failure destination, which keeps the \
-                 cause as well, and the queue of each worker has a dead-letter queue",
-    },
-    Accepted {
-        check: "CKV_AWS_117",
-        wants: "the function inside a VPC",
-        kind: FUNCTION,
-        when: When::Always,
-        reason: "Nothing in a VPC is used and nothing listens: the function calls public endpoints over TLS, each allowed \
-                 by its role, and a VPC would add a way out to the internet to look after",
-    },
-    Accepted {
-        check: "CKV_AWS_173",
-        wants: "a customer key for environment variables",
-        kind: FUNCTION,
-        when: When::WithoutKey,
-        reason: "Lambda encrypts the variables with its own key, and none is a secret: those are named by ARN and read at \
-                 the start; [data] kms = true takes a customer key",
-    },
-    Accepted {
-        check: "CKV_AWS_45",
-        wants: "no secret in environment variables",
-        kind: FUNCTION,
-        when: When::NameLikeASecret,
-        reason: "What is found is the name of a component or of a key attribute in the file, of 40 or more letters and \
-                 digits; without these names nothing is found",
-    },
-    Accepted {
-        check: "CKV_AWS_158",
-        wants: "a customer key for the log group",
-        kind: "AWS::Logs::LogGroup",
-        when: When::WithoutKey,
-        reason: "CloudWatch Logs encrypts every group with its own key; [data] kms = true takes a customer key",
-    },
-    Accepted {
-        check: "CKV_AWS_27",
-        wants: "a customer key for the queue",
-        kind: "AWS::SQS::Queue",
-        when: When::WithoutKey,
-        reason: "The queue is encrypted with the key of SQS (SqsManagedSseEnabled); [data] kms = true takes a customer key",
-    },
-    Accepted {
-        check: "CKV_AWS_119",
-        wants: "a customer key for the table",
-        kind: "AWS::DynamoDB::Table",
-        when: When::WithoutKey,
-        reason: "DynamoDB encrypts every table with its own key; [data] kms = true takes a customer key",
-    },
-    Accepted {
-        check: "CKV_AWS_18",
-        wants: "server access logs of the bucket",
-        kind: "AWS::S3::Bucket",
-        when: When::Always,
-        reason: "Access logs need another bucket, which needs one in turn; CloudTrail data events, which an account \
-                 configures once for all its buckets, record who read what",
-    },
-    Accepted {
-        check: "CKV_AWS_26",
-        wants: "a key for the topic",
-        kind: "AWS::SNS::Topic",
-        when: When::WithoutKey,
-        reason: "SNS encrypts its disks, keeps no message once it is delivered, and its key alias/aws/sns would lock other \
-                 services out; [data] kms = true takes a customer key",
-    },
-];
+use crate::resources::AcceptedWhen;
 
 /// A finding that is accepted on one resource, in checkov's words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -151,14 +31,14 @@ pub fn of(plan: &Plan, pipeline: &Pipeline) -> BTreeMap<LogicalId, Vec<Suppressi
         .collect();
     let mut all: BTreeMap<LogicalId, Vec<Suppression>> = BTreeMap::new();
     for resource in plan.resources() {
-        for accepted in ACCEPTED.iter().filter(|accepted| accepted.kind == resource.kind) {
-            let applies = match accepted.when {
-                When::Always => true,
-                When::WithoutKey => plan.key.is_none(),
-                When::NameLikeASecret => by_names.contains(resource.id),
+        for finding in resource.card.accepted {
+            let applies = match finding.when {
+                AcceptedWhen::Always => true,
+                AcceptedWhen::WithoutKey => plan.key.is_none(),
+                AcceptedWhen::NameLikeSecret => by_names.contains(resource.id),
             };
             if applies {
-                let suppression = Suppression { id: accepted.check, comment: accepted.reason };
+                let suppression = Suppression { id: finding.check, comment: finding.reason };
                 all.entry(resource.id.clone()).or_default().push(suppression);
             }
         }
@@ -211,13 +91,5 @@ mod tests {
         let names = BTreeSet::from([name.as_str()]);
         assert!(!like_a_secret(&without(&format!("\"{name}\""), &names)));
         assert!(like_a_secret(&without(&format!("\"{name}\",\"{secret}\""), &names)));
-    }
-
-    #[test]
-    fn every_reason_is_on_one_line_of_a_template_and_says_enough() {
-        for accepted in ACCEPTED {
-            let reason = accepted.reason;
-            assert!((60..=300).contains(&reason.len()) && !reason.contains("  "), "{}: {reason}", accepted.check);
-        }
     }
 }

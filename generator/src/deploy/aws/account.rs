@@ -15,11 +15,12 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::Target;
 
 /// What the calls of this door need.
-pub const CALLS: &[Call] = &[Call::new("sts:GetCallerIdentity", On::Everything("WhoIsCallingHasNoResource"))];
+pub const CALLS: &[Call] = &[Call::new("sts:GetCallerIdentity", Target::Everything("WhoIsCallingHasNoResource"))];
 
 /// How often a call is tried: with a fifth of all calls failing, one in 15,000 fails for good.
 const ATTEMPTS: u32 = 6;

@@ -7,9 +7,10 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde::Serialize;
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
 use crate::deploy::count::Count;
+use crate::resources::{self, Target};
 
 /// Versions of one DeleteObjects (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>).
 const BATCH: i32 = 1_000;
@@ -18,14 +19,14 @@ const COUNTED: u64 = 100_000;
 /// How often a bucket is gone through before somebody has to stop what writes into it.
 const PASSES: usize = 10;
 
-const BUCKET: On = On::Each("AWS::S3::Bucket");
+const BUCKET: Target = Target::Each(&resources::s3::BUCKET);
 
 /// What the calls of this door need.
 pub const CALLS: &[Call] = &[
-    Call::new("s3:AbortMultipartUpload", On::Objects),
+    Call::new("s3:AbortMultipartUpload", Target::Objects),
     Call::new("s3:DeleteBucket", BUCKET),
-    Call::new("s3:DeleteObject", On::Objects),
-    Call::new("s3:DeleteObjectVersion", On::Objects),
+    Call::new("s3:DeleteObject", Target::Objects),
+    Call::new("s3:DeleteObjectVersion", Target::Objects),
     Call::new("s3:GetBucketTagging", BUCKET),
     Call::new("s3:ListBucket", BUCKET),
     Call::new("s3:ListBucketMultipartUploads", BUCKET),

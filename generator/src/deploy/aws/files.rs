@@ -6,12 +6,13 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::account::Account;
-use super::allow::{Call, On, calls};
+use super::allow::{Call, calls};
 use super::call::CallError;
+use crate::resources::Target;
 
 calls! {
     "s3":
-    PUT = "PutObject" on On::Files,
+    PUT = "PutObject" on Target::ItemFiles,
 }
 
 /// The door, for buckets of one owner.

@@ -8,10 +8,11 @@ use aws_sdk_lambda::types::InvocationType;
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::{self, Target};
 
-const FUNCTION: On = On::Each("AWS::Lambda::Function");
+const FUNCTION: Target = Target::Each(&resources::lambda::FUNCTION);
 
 /// How often a function that is being made ready is invoked again, and for how long.
 const POLL: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ const READY: Duration = Duration::from_secs(60);
 pub const CALLS: &[Call] = &[
     Call::new("lambda:GetFunction", FUNCTION),
     Call::new("lambda:InvokeFunction", FUNCTION),
-    Call::new("lambda:ListEventSourceMappings", On::Everything("MappingsAreListedWithoutAResource")),
+    Call::new("lambda:ListEventSourceMappings", Target::Everything("MappingsAreListedWithoutAResource")),
 ];
 
 /// The door.

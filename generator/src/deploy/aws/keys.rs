@@ -6,16 +6,17 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::types::KeyState;
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::{self, Target};
 
 /// What the calls of this door need.
 pub const CALLS: &[Call] = &[
-    Call::new("kms:DescribeKey", On::Keys),
-    Call::new("kms:ListResourceTags", On::Keys),
-    Call::new("kms:ScheduleKeyDeletion", On::Keys),
-    Call::new("kms:DeleteAlias", On::Keys),
-    Call::new("kms:DeleteAlias", On::Each("AWS::KMS::Alias")),
+    Call::new("kms:DescribeKey", Target::Keys),
+    Call::new("kms:ListResourceTags", Target::Keys),
+    Call::new("kms:ScheduleKeyDeletion", Target::Keys),
+    Call::new("kms:DeleteAlias", Target::Keys),
+    Call::new("kms:DeleteAlias", Target::Each(&resources::kms::ALIAS)),
 ];
 
 /// Days for which a key can still be called back: as long as the template has it.

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatchlogs::Client;
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::{self, Target};
 
 /// What the calls of this door need.
 pub const CALLS: &[Call] = &[
-    Call::new("logs:DeleteLogGroup", On::Each("AWS::Logs::LogGroup")),
-    Call::new("logs:DescribeLogGroups", On::Everything("LogGroupsAreListedWithoutAResource")),
-    Call::new("logs:ListTagsForResource", On::Each("AWS::Logs::LogGroup")),
+    Call::new("logs:DeleteLogGroup", Target::Each(&resources::logs::LOG_GROUP)),
+    Call::new("logs:DescribeLogGroups", Target::Everything("LogGroupsAreListedWithoutAResource")),
+    Call::new("logs:ListTagsForResource", Target::Each(&resources::logs::LOG_GROUP)),
 ];
 
 /// The door.

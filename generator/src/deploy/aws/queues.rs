@@ -3,11 +3,12 @@
 use aws_sdk_sqs::Client;
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::{self, Target};
 
 /// What the calls of this door need.
-pub const CALLS: &[Call] = &[Call::new("sqs:GetQueueUrl", On::Each("AWS::SQS::Queue"))];
+pub const CALLS: &[Call] = &[Call::new("sqs:GetQueueUrl", Target::Each(&resources::sqs::QUEUE))];
 
 /// The door.
 #[derive(Clone, Debug)]

@@ -3,11 +3,12 @@
 use aws_sdk_iam::Client;
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::{self, Target};
 
 /// What the calls of this door need.
-pub const CALLS: &[Call] = &[Call::new("iam:GetRole", On::Each("AWS::IAM::Role"))];
+pub const CALLS: &[Call] = &[Call::new("iam:GetRole", Target::Each(&resources::iam::ROLE))];
 
 /// The door.
 #[derive(Clone, Debug)]

@@ -3,11 +3,12 @@
 use aws_sdk_scheduler::Client;
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::{self, Target};
 
 /// What the calls of this door need.
-pub const CALLS: &[Call] = &[Call::new("scheduler:GetSchedule", On::Each("AWS::Scheduler::Schedule"))];
+pub const CALLS: &[Call] = &[Call::new("scheduler:GetSchedule", Target::Each(&resources::scheduler::SCHEDULE))];
 
 /// A schedule that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
 use crate::deploy::count::Count;
 use crate::deploy::items::{Agenda, Hashes, Row, RowHash};
+use crate::resources::{self, Target};
 
 /// Rows of one BatchWriteItem
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
@@ -28,7 +29,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(1);
 const GONE: Duration = Duration::from_secs(600);
 
-const TABLE: On = On::Each("AWS::DynamoDB::Table");
+const TABLE: Target = Target::Each(&resources::dynamodb::TABLE);
 
 /// What the calls of this door need.
 pub const CALLS: &[Call] = &[

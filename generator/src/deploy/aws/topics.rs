@@ -3,11 +3,12 @@
 use aws_sdk_sns::Client;
 
 use super::account::{Account, Identity};
-use super::allow::{Call, On};
+use super::allow::Call;
 use super::call::CallError;
+use crate::resources::{self, Target};
 
 /// What the calls of this door need.
-pub const CALLS: &[Call] = &[Call::new("sns:GetTopicAttributes", On::Each("AWS::SNS::Topic"))];
+pub const CALLS: &[Call] = &[Call::new("sns:GetTopicAttributes", Target::Each(&resources::sns::TOPIC))];
 
 /// The door.
 #[derive(Clone, Debug)]

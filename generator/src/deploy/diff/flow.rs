@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::template::{Definition, Template};
 
 /// The type of a function.
-pub const FUNCTION: &str = "AWS::Lambda::Function";
+pub const FUNCTION: &str = crate::resources::lambda::FUNCTION.name;
 
 /// A component as a function is told of it.
 #[derive(Clone, Debug, PartialEq)]

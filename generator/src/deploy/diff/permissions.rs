@@ -108,7 +108,7 @@ pub struct Boundary {
     pub effect: Effect,
 }
 
-const ROLE: &str = "AWS::IAM::Role";
+const ROLE: &str = crate::resources::iam::ROLE.name;
 
 type Held = BTreeMap<(Bearing, Grant), Option<String>>;
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::template::Definition;
 use super::words::{holds, identity};
 use super::{Action, Both, Listed, Replacement};
+use crate::resources::{dynamodb, glue, kms, s3, sns};
 
 /// What would be done with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -176,15 +177,15 @@ fn path(both: &Both<'_>, id: &str, kind: &str) -> Option<String> {
     }
     let was = both.before.resources.get(id)?;
     match kind {
-        "AWS::S3::BucketPolicy" => path(both, id.strip_suffix("Policy")?, "AWS::S3::Bucket"),
-        "AWS::DynamoDB::Table" | "AWS::S3::Bucket" => {
+        _ if kind == s3::BUCKET_POLICY.name => path(both, id.strip_suffix("Policy")?, s3::BUCKET.name),
+        _ if kind == dynamodb::TABLE.name || kind == s3::BUCKET.name => {
             let name = was.text(identity(kind).first()?)?;
             let component = both.was.components.iter().find(|part| part.on.as_deref() == Some(name));
             component.map(|component| component.path.clone())
         }
-        "AWS::SNS::TopicPolicy" => path(both, id.strip_suffix("Policy")?, "AWS::SNS::Topic"),
-        "AWS::Glue::Database" => Some("sinks".to_owned()),
-        "AWS::KMS::Key" | "AWS::KMS::Alias" => Some("data.kms".to_owned()),
+        _ if kind == sns::TOPIC_POLICY.name => path(both, id.strip_suffix("Policy")?, sns::TOPIC.name),
+        _ if kind == glue::DATABASE.name => Some("sinks".to_owned()),
+        _ if kind == kms::KEY.name || kind == kms::ALIAS.name => Some("data.kms".to_owned()),
         _ => {
             let of_sinks = ["Queue", "QueuePolicy", "Topic", "Subscription", "Catalog"];
             let sink = of_sinks.iter().find_map(|ending| both.was.sink(id.strip_suffix(ending)?));

@@ -1,12 +1,13 @@
-//! The calls of all doors, each with what it is done to.
+//! Every call that this program makes to AWS, with its target.
 
-use crate::deploy::aws::allow::{Call, On};
+use crate::deploy::aws::allow::Call;
 use crate::deploy::aws::{
     account, bucket, contents, files, functions, keys, logs, queues, roles, schedules, stack, table, topics,
 };
+use crate::resources::Target;
 
-/// All doors.
-const DOORS: &[&[Call]] = &[
+/// The calls of each service.
+const SERVICES: &[&[Call]] = &[
     account::CALLS,
     bucket::CALLS,
     contents::CALLS,
@@ -22,12 +23,12 @@ const DOORS: &[&[Call]] = &[
     topics::CALLS,
 ];
 
-/// What every call of every door needs.
+/// Every call.
 pub fn all() -> impl Iterator<Item = Call> {
-    // The bucket of artifacts is emptied and deleted through the same door as a pipeline's own buckets.
+    // The artifact bucket is emptied and deleted with the same calls as the pipeline's own buckets.
     let emptied = contents::CALLS.iter().map(|call| match call.on {
-        On::Objects => Call::new(call.action, On::ArtifactObjects),
-        _ => Call::new(call.action, On::Artifacts),
+        Target::Objects => Call::new(call.action, Target::ArtifactObjects),
+        _ => Call::new(call.action, Target::ArtifactBucket),
     });
-    DOORS.iter().copied().flatten().copied().chain(emptied)
+    SERVICES.iter().copied().flatten().copied().chain(emptied)
 }

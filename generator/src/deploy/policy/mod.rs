@@ -1,158 +1,156 @@
-//! What a deployer may do: derived from the calls that the doors make, and from the resource types of the templates.
+//! The deployer's policy: derived from the calls that this program makes and from the resource types of the templates.
 //!
-//! Each action is allowed on the exact ARNs of the pipeline's own resources. `*` stands only where the service knows no
-//! resources, with the reason as the statement's `Sid`.
+//! Every action is allowed on the exact ARNs of the pipeline's own resources. `*` is used only where the service has no
+//! resource level, with the reason as the statement's `Sid`.
 
 mod calls;
 mod scopes;
 #[cfg(test)]
 mod tests;
-mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use self::scopes::Place;
+use self::scopes::EnvironmentScopes;
 pub use self::scopes::suffix;
-use self::types::{Need, TYPES, When};
 use super::aws::account::Identity;
 use super::generated::Manifest;
+use crate::resources::{self, GrantCondition, HandlerGrant};
 
-/// Characters of a managed policy that are not blank
+/// The most characters of a managed policy, not counting white space
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const LIMIT: usize = 6_144;
 
-/// An environment that the deployer deploys.
+/// An environment that the policy allows to deploy.
 #[derive(Clone, Copy, Debug)]
 pub struct Environment<'a> {
-    /// What was rendered.
+    /// What was rendered for it.
     pub manifest: &'a Manifest,
-    /// Account and partition; who it is does not matter.
+    /// Its account and partition; the caller's own ARN is not used.
     pub caller: &'a Identity,
-    /// The permissions boundary of its roles, by its ARN.
+    /// The ARN of the permissions boundary of its roles.
     pub boundary: Option<&'a str>,
-    /// The name of the artifact bucket in that account and region.
+    /// The name of the artifact bucket in its account and region.
     pub artifacts: &'a str,
 }
 
-/// One managed policy.
+/// A managed policy, with a suggested name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Document {
-    /// A name for it.
+pub struct ManagedPolicy {
+    /// The suggested name.
     pub name: String,
-    /// What IAM takes.
-    pub policy: Policy,
+    /// The policy, in the form that IAM takes.
+    pub policy: PolicyDocument,
 }
 
 /// A policy in the form that IAM takes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Policy {
+pub struct PolicyDocument {
     version: &'static str,
-    statement: Vec<Statement>,
+    statement: Vec<PolicyStatement>,
 }
 
-/// A statement that allows.
+/// A statement that allows something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Statement {
+pub struct PolicyStatement {
     sid: String,
     effect: &'static str,
     action: Vec<&'static str>,
     resource: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    condition: Condition,
+    condition: ConditionBlock,
 }
 
-/// Operators, keys, and the values that are allowed.
-type Condition = BTreeMap<&'static str, BTreeMap<&'static str, Vec<String>>>;
+/// Operators, with their keys and the values that they allow.
+type ConditionBlock = BTreeMap<&'static str, BTreeMap<&'static str, Vec<String>>>;
 
 /// One resource under one condition.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Scope {
+struct ScopedResource {
     resource: String,
-    condition: Condition,
+    condition: ConditionBlock,
     reason: Option<&'static str>,
 }
 
-/// What resources of one statement have in common.
+/// What all resources of one statement have in common.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Alike {
+struct SharedGrant {
     action: Vec<&'static str>,
-    condition: Condition,
+    condition: ConditionBlock,
     reason: Option<&'static str>,
 }
 
-/// Why there is no policy.
+/// Why a policy cannot be derived.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PolicyError {
-    /// A type that nobody wrote down here.
+    /// The template has a type without a card.
     #[error(
-        "nobody knows what CloudFormation needs for `{id}`, of type {kind}\n  add the type to `deploy/policy/types.rs`"
+        "cannot derive what CloudFormation needs for `{id}`: its type {kind} has no card\n  add a card in \
+         `generator/src/resources/`"
     )]
-    Unknown {
-        /// The resource, within the template.
+    UnknownType {
+        /// The resource's logical id.
         id: String,
         /// Its type.
         kind: String,
     },
 }
 
-/// The policies for whoever deploys these environments of a pipeline, each small enough to be a managed policy.
+/// The policies that allow to deploy these environments of one pipeline, each small enough to be a managed policy.
 ///
 /// # Errors
-/// A resource of a type that is not known.
-pub fn policies(environments: &[Environment<'_>]) -> Result<Vec<Document>, PolicyError> {
-    let mut granted: BTreeMap<Scope, BTreeSet<&'static str>> = BTreeMap::new();
-    let mut grant = |scopes: Vec<Scope>, actions: &[&'static str]| {
+/// A resource whose type has no card.
+pub fn policies(environments: &[Environment<'_>]) -> Result<Vec<ManagedPolicy>, PolicyError> {
+    let mut granted: BTreeMap<ScopedResource, BTreeSet<&'static str>> = BTreeMap::new();
+    let mut grant = |scopes: Vec<ScopedResource>, actions: &[&'static str]| {
         for scope in scopes {
             granted.entry(scope).or_default().extend(actions);
         }
     };
     for environment in environments {
-        let place = Place::of(environment);
+        let scopes = EnvironmentScopes::of(environment);
         for call in calls::all() {
-            grant(place.scopes(call.on, When::Always), &[call.action]);
+            grant(scopes.of_target(call.on, GrantCondition::None), &[call.action]);
         }
-        for need in needs(environment.manifest)? {
-            grant(place.scopes(need.on, need.when), need.actions);
+        for handler in handler_grants(environment.manifest)? {
+            grant(scopes.of_target(handler.on, handler.condition), handler.actions);
         }
     }
     let pipeline = environments.first().map_or("fanggen", |environment| &environment.manifest.pipeline);
-    Ok(documents(pipeline, statements(granted)))
+    Ok(pack(pipeline, statements(granted)))
 }
 
 /// What CloudFormation needs for the types of a template.
-fn needs(manifest: &Manifest) -> Result<Vec<&'static Need>, PolicyError> {
+fn handler_grants(manifest: &Manifest) -> Result<Vec<&'static HandlerGrant>, PolicyError> {
     let kinds: BTreeMap<&str, &String> =
         manifest.resources.iter().map(|(id, resource)| (resource.kind.as_str(), id)).collect();
-    let mut needs = Vec::new();
+    let mut grants = Vec::new();
     for (kind, id) in kinds {
-        let (_, known) = TYPES
-            .iter()
-            .find(|(name, _)| *name == kind)
-            .ok_or_else(|| PolicyError::Unknown { id: id.clone(), kind: kind.to_owned() })?;
-        needs.extend(known.iter());
+        let card =
+            resources::find(kind).ok_or_else(|| PolicyError::UnknownType { id: id.clone(), kind: kind.to_owned() })?;
+        grants.extend(card.handler);
     }
-    Ok(needs)
+    Ok(grants)
 }
 
-/// As few statements as can be: one for all resources on which the same is allowed.
-fn statements(granted: BTreeMap<Scope, BTreeSet<&'static str>>) -> Vec<Statement> {
-    let mut alike: BTreeMap<Alike, Vec<String>> = BTreeMap::new();
+/// As few statements as possible: resources that allow the same actions share one.
+fn statements(granted: BTreeMap<ScopedResource, BTreeSet<&'static str>>) -> Vec<PolicyStatement> {
+    let mut shared: BTreeMap<SharedGrant, Vec<String>> = BTreeMap::new();
     for (scope, actions) in granted {
-        let Scope { resource, condition, reason } = scope;
+        let ScopedResource { resource, condition, reason } = scope;
         let action = actions.into_iter().collect();
-        alike.entry(Alike { action, condition, reason }).or_default().push(resource);
+        shared.entry(SharedGrant { action, condition, reason }).or_default().push(resource);
     }
     let mut statements = Vec::new();
-    for (Alike { action, condition, reason }, resource) in alike {
+    for (SharedGrant { action, condition, reason }, resource) in shared {
         let service = action.first().and_then(|action| action.split(':').next()).unwrap_or_default();
-        let sid = reason.map_or_else(|| capital(service), str::to_owned);
-        halve(Statement { sid, effect: "Allow", action, resource, condition }, &mut statements);
+        let sid = reason.map_or_else(|| capitalized(service), str::to_owned);
+        split_to_fit(PolicyStatement { sid, effect: "Allow", action, resource, condition }, &mut statements);
     }
-    // A `Sid` is there once in a policy, and the policies may be put together again.
+    // A `Sid` must be unique within a policy, and users may merge the policies.
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for statement in &mut statements {
         let number = seen.entry(statement.sid.clone()).or_default();
@@ -164,42 +162,43 @@ fn statements(granted: BTreeMap<Scope, BTreeSet<&'static str>>) -> Vec<Statement
     statements
 }
 
-/// Splits what fits into no policy of its own.
-fn halve(statement: Statement, into: &mut Vec<Statement>) {
-    let many = statement.resource.len();
-    if size(&statement) <= LIMIT / 2 || many < 2 {
+/// Splits a statement that would not fit into a policy.
+fn split_to_fit(statement: PolicyStatement, into: &mut Vec<PolicyStatement>) {
+    let count = statement.resource.len();
+    if characters(&statement) <= LIMIT / 2 || count < 2 {
         into.push(statement);
         return;
     }
-    let (one, other) = statement.resource.split_at(many / 2);
+    let (one, other) = statement.resource.split_at(count / 2);
     for resource in [one, other] {
-        halve(Statement { resource: resource.to_vec(), ..statement.clone() }, into);
+        split_to_fit(PolicyStatement { resource: resource.to_vec(), ..statement.clone() }, into);
     }
 }
 
-/// Each statement goes into the first policy that has room for it.
-fn documents(pipeline: &str, statements: Vec<Statement>) -> Vec<Document> {
-    let mut policies: Vec<Policy> = Vec::new();
+/// Puts each statement into the first policy that has room for it.
+fn pack(pipeline: &str, statements: Vec<PolicyStatement>) -> Vec<ManagedPolicy> {
+    let mut policies: Vec<PolicyDocument> = Vec::new();
     for statement in statements {
-        let fits = |policy: &&mut Policy| size(*policy) + size(&statement) < LIMIT;
+        let fits = |policy: &&mut PolicyDocument| characters(*policy) + characters(&statement) < LIMIT;
         match policies.iter_mut().find(fits) {
             Some(policy) => policy.statement.push(statement),
-            None => policies.push(Policy { version: "2012-10-17", statement: vec![statement] }),
+            None => policies.push(PolicyDocument { version: "2012-10-17", statement: vec![statement] }),
         }
     }
     let several = policies.len() > 1;
-    let name =
-        |place: usize| if several { format!("{pipeline}-deployer-{place}") } else { format!("{pipeline}-deployer") };
-    policies.into_iter().enumerate().map(|(place, policy)| Document { name: name(place + 1), policy }).collect()
+    let name = |number: usize| {
+        if several { format!("{pipeline}-deployer-{number}") } else { format!("{pipeline}-deployer") }
+    };
+    policies.into_iter().enumerate().map(|(place, policy)| ManagedPolicy { name: name(place + 1), policy }).collect()
 }
 
-/// How much of a policy's room something takes.
-fn size<T: Serialize>(value: &T) -> usize {
+/// The characters that count against the limit of a policy.
+fn characters<T: Serialize>(value: &T) -> usize {
     let json = serde_json::to_string(value).unwrap_or_default();
     json.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-fn capital(word: &str) -> String {
+fn capitalized(word: &str) -> String {
     let mut rest = word.chars();
     rest.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(rest).collect()
 }

@@ -1,169 +1,142 @@
-//! The ARNs of an environment's resources, and the conditions under which something is allowed on them.
+//! The ARNs of an environment's resources, and the conditions under which an action is allowed on them.
 
 use std::collections::BTreeMap;
 
-use super::types::When;
-use super::{Condition, Environment, Scope};
-use crate::deploy::aws::allow::On;
+use super::{ConditionBlock, Environment, ScopedResource};
 use crate::deploy::generated::Resource;
+use crate::resources::{ArnScope, GrantCondition, ResourceType, Target, glue, kms, lambda, s3};
 
-/// The role that the schedule takes; all others are taken by functions.
+/// The role that the schedule assumes; functions assume all others.
 const SCHEDULE_ROLE: &str = "ScheduleRole";
 
-const FUNCTION: &str = "AWS::Lambda::Function";
-const MAPPING: &str = "AWS::Lambda::EventSourceMapping";
-const INVOKE: &str = "AWS::Lambda::EventInvokeConfig";
-
-/// An environment, by which `On` becomes ARNs.
-pub struct Place<'a> {
+/// Turns targets into the resources of one environment.
+pub struct EnvironmentScopes<'a> {
     environment: &'a Environment<'a>,
-    /// The start of an ARN in this account and region, after the service's name.
-    regional: String,
-    partition: &'a str,
+    arn_scope: ArnScope<'a>,
 }
 
-impl<'a> Place<'a> {
+impl<'a> EnvironmentScopes<'a> {
     pub fn of(environment: &'a Environment<'a>) -> Self {
-        let regional = format!("{}:{}", environment.manifest.region, environment.caller.account);
-        Self { environment, regional, partition: environment.caller.partition() }
+        let Environment { manifest, caller, .. } = environment;
+        let arn_scope = ArnScope { partition: caller.partition(), region: &manifest.region, account: &caller.account };
+        Self { environment, arn_scope }
     }
 
-    /// The resources that are meant, each under its condition.
-    pub fn scopes(&self, on: On, when: When) -> Vec<Scope> {
-        if when == When::Unbounded && self.environment.boundary.is_some() {
+    /// The resources that a target means, each under its condition.
+    pub fn of_target(&self, on: Target, condition: GrantCondition) -> Vec<ScopedResource> {
+        if condition == GrantCondition::WithoutBoundary && self.environment.boundary.is_some() {
             return Vec::new();
         }
         let scope = |reason: Option<&'static str>| {
-            move |(id, resource): (&str, String)| Scope { resource, condition: self.condition(when, id), reason }
+            move |(id, resource): (&str, String)| ScopedResource {
+                resource,
+                condition: self.condition(condition, id),
+                reason,
+            }
         };
-        let artifacts = format!("arn:{}:s3:::{}", self.partition, self.environment.artifacts);
+        let artifacts = s3::BUCKET.arn(self.environment.artifacts, self.arn_scope);
         let one = |resource: String, reason| vec![scope(reason)(("", resource))];
         match on {
-            On::Each(kind) => self.each(kind).map(scope(None)).collect(),
-            On::Objects => {
-                self.each("AWS::S3::Bucket").map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
+            Target::Each(card) => self.each(card).map(scope(None)).collect(),
+            Target::Objects => {
+                self.each(&s3::BUCKET).map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
             }
-            On::Files => {
-                let source = |id: &str| self.environment.manifest.resources[id].path.starts_with("sources.");
-                let own = self.each("AWS::S3::Bucket").filter(|(id, _)| source(id));
-                own.map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
+            Target::ItemFiles => {
+                let of_source = |id: &str| self.environment.manifest.resources[id].path.starts_with("sources.");
+                let buckets = self.each(&s3::BUCKET).filter(|(id, _)| of_source(id));
+                buckets.map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
             }
-            On::Catalogued => {
-                let all = self.each("AWS::Glue::Database").filter(|(_, arn)| arn.contains(":database/"));
-                let inside = all.flat_map(|(id, arn)| {
+            Target::CatalogContents => {
+                let databases = self.each(&glue::DATABASE).filter(|(_, arn)| arn.contains(":database/"));
+                let contents = databases.flat_map(|(id, arn)| {
                     ["table", "userDefinedFunction"]
                         .map(|kind| (id, format!("{}/*", arn.replace(":database/", &format!(":{kind}/")))))
                 });
-                inside.map(scope(None)).collect()
+                contents.map(scope(None)).collect()
             }
-            On::Mappings => one(self.arn("lambda", "event-source-mapping:*"), Some("MappingsHaveIdsThatLambdaMakes")),
-            On::Keys => {
-                let there = self.environment.manifest.resources.values().any(|one| one.kind == "AWS::KMS::Key");
-                let mut all = one(self.arn("kms", "key/*"), Some("KeysHaveIdsThatKmsMakes"));
-                all.retain(|_| there);
-                for scope in all.iter_mut().filter(|_| when == When::Always) {
-                    scope.condition = self.marked();
+            Target::Mappings => {
+                one(self.arn("lambda", "event-source-mapping:*"), Some("MappingsHaveIdsThatLambdaMakes"))
+            }
+            Target::Keys => {
+                if !self.environment.manifest.resources.values().any(|one| one.kind == kms::KEY.name) {
+                    return Vec::new();
                 }
-                all
+                let mut keys = one(self.arn("kms", "key/*"), Some("KeysHaveIdsThatKmsMakes"));
+                for scope in keys.iter_mut().filter(|_| condition == GrantCondition::None) {
+                    scope.condition = self.tagged();
+                }
+                keys
             }
-            // After the name comes an id, which is another for each life of the stack.
-            On::Stack => one(self.arn("cloudformation", &format!("stack/{}/*", self.environment.manifest.stack)), None),
-            On::Artifacts => one(artifacts, None),
-            On::ArtifactObjects => one(format!("{artifacts}/*"), None),
-            On::Everything(reason) => one("*".to_owned(), Some(reason)),
+            // The name is followed by an id that differs each time the stack is created.
+            Target::Stack => {
+                one(self.arn("cloudformation", &format!("stack/{}/*", self.environment.manifest.stack)), None)
+            }
+            Target::ArtifactBucket => one(artifacts, None),
+            Target::ArtifactObjects => one(format!("{artifacts}/*"), None),
+            Target::Everything(reason) => one("*".to_owned(), Some(reason)),
         }
     }
 
-    fn condition(&self, when: When, id: &str) -> Condition {
+    fn condition(&self, condition: GrantCondition, id: &str) -> ConditionBlock {
         let is = |operator, key, values| BTreeMap::from([(operator, BTreeMap::from([(key, values)]))]);
-        match (when, self.environment.boundary) {
-            (When::Always | When::Unbounded, _) | (When::Bounded, None) => Condition::new(),
-            (When::Bounded, Some(boundary)) => is("StringEquals", "iam:PermissionsBoundary", vec![boundary.to_owned()]),
-            (When::Passed, _) => {
+        match (condition, self.environment.boundary) {
+            (GrantCondition::None | GrantCondition::WithoutBoundary, _) | (GrantCondition::WithBoundary, None) => {
+                ConditionBlock::new()
+            }
+            (GrantCondition::WithBoundary, Some(boundary)) => {
+                is("StringEquals", "iam:PermissionsBoundary", vec![boundary.to_owned()])
+            }
+            (GrantCondition::PassedToService, _) => {
                 let service = if id == SCHEDULE_ROLE { "scheduler" } else { "lambda" };
                 is("StringEquals", "iam:PassedToService", vec![format!("{service}.amazonaws.com")])
             }
-            (When::ByStack, _) => {
+            (GrantCondition::ViaCloudFormation, _) => {
                 is("ForAnyValue:StringEquals", "aws:CalledVia", vec!["cloudformation.amazonaws.com".to_owned()])
             }
-            (When::ByStores, _) => {
-                let (region, suffix) = (&self.environment.manifest.region, suffix(self.partition));
-                let via = |service| format!("{service}.{region}.{suffix}");
-                is("StringEquals", "kms:ViaService", vec![via("dynamodb"), via("s3")])
+            (GrantCondition::ViaServices(services), _) => {
+                let (region, suffix) = (self.arn_scope.region, suffix(self.arn_scope.partition));
+                let via = services.iter().map(|service| format!("{service}.{region}.{suffix}"));
+                is("StringEquals", "kms:ViaService", via.collect())
             }
-            (When::OfFunction, _) => {
-                is("ArnEquals", "lambda:FunctionArn", self.each(MAPPING).map(|(_, arn)| arn).collect())
+            (GrantCondition::ForFunctions, _) => {
+                let functions = self.each(&lambda::EVENT_SOURCE_MAPPING).map(|(_, arn)| arn);
+                is("ArnEquals", "lambda:FunctionArn", functions.collect())
             }
         }
     }
 
-    /// That something carries the marks of the environment.
-    fn marked(&self) -> Condition {
+    /// The condition that a resource carries the environment's tags.
+    fn tagged(&self) -> ConditionBlock {
         let manifest = self.environment.manifest;
-        let marks = BTreeMap::from([
+        let tags = BTreeMap::from([
             ("aws:ResourceTag/fanggen:environment", vec![manifest.environment.clone()]),
             ("aws:ResourceTag/fanggen:pipeline", vec![manifest.pipeline.clone()]),
         ]);
-        BTreeMap::from([("StringEquals", marks)])
+        BTreeMap::from([("StringEquals", tags)])
     }
 
-    /// The ARNs of all resources of a type, with their names in the template.
-    fn each(&self, kind: &'static str) -> impl Iterator<Item = (&str, String)> {
+    /// The ARNs of all resources of a type, with their logical ids.
+    fn each(&self, card: &'static ResourceType) -> impl Iterator<Item = (&str, String)> {
         let resources = self.environment.manifest.resources.iter();
-        let wanted = resources.filter(move |(_, resource)| resource.kind == kind);
-        wanted.flat_map(move |(id, resource)| {
-            let arns = self.name(resource).map(|name| self.arns(kind, &name)).unwrap_or_default();
+        let of_type = resources.filter(move |(_, resource)| resource.kind == card.name);
+        of_type.flat_map(move |(id, resource)| {
+            let arns: Vec<String> = self
+                .name(card, resource)
+                .map(|name| card.all_arns(&name, self.arn_scope).collect())
+                .unwrap_or_default();
             arns.into_iter().map(move |arn| (id.as_str(), arn))
         })
     }
 
-    /// The physical name of a resource; that of its function for what is part of one.
-    fn name(&self, resource: &Resource) -> Option<String> {
+    /// The physical name of a resource, or that of the resource that it is named after.
+    fn name(&self, card: &ResourceType, resource: &Resource) -> Option<String> {
         let Environment { manifest, caller, .. } = self.environment;
-        if ![MAPPING, INVOKE].contains(&resource.kind.as_str()) {
-            return manifest.physical(resource, caller);
-        }
-        let mut others = manifest.resources.values();
-        let function = others.find(|other| other.kind == FUNCTION && other.path == resource.path)?;
-        manifest.physical(function, caller)
-    }
-
-    fn arns(&self, kind: &str, name: &str) -> Vec<String> {
-        let function = self.arn("lambda", &format!("function:{name}"));
-        match kind {
-            "AWS::DynamoDB::Table" => vec![self.arn("dynamodb", &format!("table/{name}"))],
-            // Whoever changes what is in a catalog needs the same of all that it is in:
-            // https://docs.aws.amazon.com/glue/latest/dg/glue-specifying-resource-arns.html
-            "AWS::Glue::Database" => {
-                vec![self.arn("glue", "catalog"), self.arn("glue", &format!("database/{name}"))]
-            }
-            "AWS::Glue::Table" => {
-                let (database, table) = name.split_once('.').unwrap_or((name, "*"));
-                let all = ["catalog".to_owned(), format!("database/{database}"), format!("table/{database}/{table}")];
-                all.iter().map(|resource| self.arn("glue", resource)).collect()
-            }
-            "AWS::KMS::Alias" => vec![self.arn("kms", name)],
-            "AWS::IAM::Role" => {
-                vec![format!("arn:{}:iam::{}:role/{name}", self.partition, self.environment.caller.account)]
-            }
-            FUNCTION | MAPPING => vec![function],
-            // It is set on the version that is not published.
-            INVOKE => vec![format!("{function}:$LATEST"), function],
-            "AWS::Logs::LogGroup" => {
-                // Logs compares tags with the first form, and everything else with the second.
-                let group = self.arn("logs", &format!("log-group:{name}"));
-                vec![format!("{group}:*"), group]
-            }
-            "AWS::S3::Bucket" => vec![format!("arn:{}:s3:::{name}", self.partition)],
-            "AWS::SNS::Topic" => vec![self.arn("sns", name)],
-            "AWS::SQS::Queue" => vec![self.arn("sqs", name)],
-            "AWS::Scheduler::Schedule" => vec![self.arn("scheduler", &format!("schedule/default/{name}"))],
-            _ => Vec::new(),
-        }
+        manifest.name_by_card(card, resource, caller)
     }
 
     fn arn(&self, service: &str, resource: &str) -> String {
-        format!("arn:{}:{service}:{}:{resource}", self.partition, self.regional)
+        let ArnScope { partition, region, account } = self.arn_scope;
+        format!("arn:{partition}:{service}:{region}:{account}:{resource}")
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a deployer's policy promises: every type known, exact actions and ARNs, valid, small enough, and every call in it.
+//! What a deployer's policy promises: a card for every type, exact actions and ARNs, valid, small enough, and every call in it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -27,7 +27,7 @@ fn files(folder: &Path, fits: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
     all
 }
 
-/// A manifest, of before it said these things too.
+/// A manifest; older ones lack some fields.
 fn manifest(text: &str) -> Manifest {
     let mut plan: Value = serde_json::from_str(text).expect("JSON");
     for (name, value) in [("architecture", Value::from("arm64")), ("retain", false.into())] {
@@ -43,7 +43,7 @@ fn manifests() -> Vec<Manifest> {
     plans.map(|path| manifest(&fs::read_to_string(path).expect("text"))).collect()
 }
 
-fn policy_of(manifests: &[Manifest], boundary: Option<&str>) -> Vec<Document> {
+fn policy_of(manifests: &[Manifest], boundary: Option<&str>) -> Vec<ManagedPolicy> {
     let caller = caller();
     let environment = |manifest| Environment { manifest, caller: &caller, boundary, artifacts: ARTIFACTS };
     policies(&manifests.iter().map(environment).collect::<Vec<_>>()).expect("policies")
@@ -54,23 +54,22 @@ fn root() -> Vec<Manifest> {
 }
 
 #[test]
-fn every_type_of_every_template_is_known() {
+fn every_type_of_every_template_has_a_card() {
     let all = manifests();
     assert!(all.len() > 10, "the golden cases were found");
-    let known: BTreeSet<&str> = TYPES.iter().map(|(name, _)| *name).collect();
     for (manifest, (id, resource)) in all.iter().flat_map(|all| all.resources.iter().map(move |one| (all, one))) {
-        assert!(known.contains(resource.kind.as_str()), "`{id}` of {} has type {}", manifest.stack, resource.kind);
+        assert!(resources::find(&resource.kind).is_some(), "`{id}` of {} has type {}", manifest.stack, resource.kind);
     }
 }
 
 #[test]
-fn a_type_that_nobody_knows_is_named() {
+fn a_type_without_a_card_is_named() {
     let mut manifest = root().remove(0);
     manifest.resources.values_mut().for_each(|resource| resource.kind = "AWS::Glue::Job".into());
     let caller = caller();
     let environment = Environment { manifest: &manifest, caller: &caller, boundary: None, artifacts: ARTIFACTS };
-    let error = policies(&[environment]).expect_err("an unknown type").to_string();
-    assert!(error.contains("of type AWS::Glue::Job\n  add the type"), "{error}");
+    let error = policies(&[environment]).expect_err("a type without a card").to_string();
+    assert!(error.contains("its type AWS::Glue::Job has no card\n  add a card"), "{error}");
 }
 
 #[test]
@@ -84,7 +83,12 @@ fn every_policy_is_exact_valid_and_small_enough() {
             let documents = policy_of(set, boundary);
             let mut sids = BTreeSet::new();
             for document in &documents {
-                assert!(size(&document.policy) <= LIMIT, "{} has {}", document.name, size(&document.policy));
+                assert!(
+                    characters(&document.policy) <= LIMIT,
+                    "{} has {}",
+                    document.name,
+                    characters(&document.policy)
+                );
                 for statement in &document.policy.statement {
                     assert!(sids.insert(&statement.sid) && sid.is_match(&statement.sid), "{}", statement.sid);
                     assert!(statement.action.iter().all(|name| action.is_match(name)), "{:?}", statement.action);
@@ -113,7 +117,7 @@ fn every_policy_is_exact_valid_and_small_enough() {
 }
 
 /// All statements as IAM sees them.
-fn statements_of(documents: &[Document]) -> Vec<Value> {
+fn statements_of(documents: &[ManagedPolicy]) -> Vec<Value> {
     let all = documents.iter().flat_map(|document| &document.policy.statement);
     all.map(|statement| serde_json::to_value(statement).expect("JSON")).collect()
 }
@@ -174,9 +178,10 @@ fn every_call_of_the_code_is_in_the_policy() {
                 continue;
             }
             seen += 1;
-            let known = TYPES.iter().flat_map(|(_, needs)| *needs).any(|need| need.actions.contains(&action));
+            let known =
+                resources::ALL.iter().flat_map(|card| card.handler).any(|grant| grant.actions.contains(&action));
             assert!(known || !allowed(&statements, action).is_empty(), "{}: {action} is not declared", path.display());
         }
     }
-    assert!(seen > 20, "the doors were found");
+    assert!(seen > 20, "the calls were found");
 }

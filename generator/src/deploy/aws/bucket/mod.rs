@@ -9,27 +9,28 @@ use aws_smithy_types::base64;
 use sha2::{Digest as _, Sha256};
 
 use super::account::{Account, Identity};
-use super::allow::{Call, On, calls};
+use super::allow::{Call, calls};
 use super::call::CallError;
+use crate::resources::Target;
 
 /// Marks a bucket as ours and its settings as complete; a new number makes every bucket be set up again.
 const READY: (&str, &str) = ("fanggen:artifacts", "1");
 
 calls! {
     "s3":
-    TAGGING = "GetBucketTagging" on On::Artifacts,
-    CREATE = "CreateBucket" on On::Artifacts,
-    PRIVATE = "PutBucketPublicAccessBlock" on On::Artifacts,
-    ENCRYPT = "PutEncryptionConfiguration" on On::Artifacts,
-    VERSION = "PutBucketVersioning" on On::Artifacts,
-    POLICY = "PutBucketPolicy" on On::Artifacts,
-    LIFECYCLE = "PutLifecycleConfiguration" on On::Artifacts,
-    OWNERSHIP = "PutBucketOwnershipControls" on On::Artifacts,
-    TAG = "PutBucketTagging" on On::Artifacts,
-    GET = "GetObject" on On::ArtifactObjects,
-    PUT = "PutObject" on On::ArtifactObjects,
-    REMOVE = "DeleteObject" on On::ArtifactObjects,
-    LIST = "ListBucket" on On::Artifacts,
+    TAGGING = "GetBucketTagging" on Target::ArtifactBucket,
+    CREATE = "CreateBucket" on Target::ArtifactBucket,
+    PRIVATE = "PutBucketPublicAccessBlock" on Target::ArtifactBucket,
+    ENCRYPT = "PutEncryptionConfiguration" on Target::ArtifactBucket,
+    VERSION = "PutBucketVersioning" on Target::ArtifactBucket,
+    POLICY = "PutBucketPolicy" on Target::ArtifactBucket,
+    LIFECYCLE = "PutLifecycleConfiguration" on Target::ArtifactBucket,
+    OWNERSHIP = "PutBucketOwnershipControls" on Target::ArtifactBucket,
+    TAG = "PutBucketTagging" on Target::ArtifactBucket,
+    GET = "GetObject" on Target::ArtifactObjects,
+    PUT = "PutObject" on Target::ArtifactObjects,
+    REMOVE = "DeleteObject" on Target::ArtifactObjects,
+    LIST = "ListBucket" on Target::ArtifactBucket,
 }
 
 /// The bucket.

@@ -11,10 +11,11 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use super::account::Account;
-use super::allow::{Call, On, calls};
+use super::allow::{Call, calls};
 use super::call::CallError;
 use crate::deploy::events::Event;
 use crate::deploy::stack_state::Described;
+use crate::resources::Target;
 
 pub use drift::Drift;
 pub use sets::{Body, ChangeSet, Draft};
@@ -33,31 +34,31 @@ pub struct Stack {
 
 /// CloudFormation knows no resource for it
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>).
-const NO_STACK: On = On::Everything("DriftIsAskedForWithoutAResource");
+const NO_STACK: Target = Target::Everything("DriftIsAskedForWithoutAResource");
 
 calls! {
     "cloudformation":
-    DESCRIBE = "DescribeStacks" on On::Stack,
-    EVENTS = "DescribeStackEvents" on On::Stack,
-    FINDINGS = "DescribeEvents" on On::Stack,
-    RESOURCES = "ListStackResources" on On::Stack,
-    TEMPLATE = "GetTemplate" on On::Stack,
-    CREATE_SET = "CreateChangeSet" on On::Stack,
-    DESCRIBE_SET = "DescribeChangeSet" on On::Stack,
-    EXECUTE_SET = "ExecuteChangeSet" on On::Stack,
-    DELETE_SET = "DeleteChangeSet" on On::Stack,
-    LIST_SETS = "ListChangeSets" on On::Stack,
-    DELETE = "DeleteStack" on On::Stack,
-    PROTECT = "UpdateTerminationProtection" on On::Stack,
-    CONTINUE = "ContinueUpdateRollback" on On::Stack,
-    DETECT_DRIFT = "DetectStackDrift" on On::Stack,
+    DESCRIBE = "DescribeStacks" on Target::Stack,
+    EVENTS = "DescribeStackEvents" on Target::Stack,
+    FINDINGS = "DescribeEvents" on Target::Stack,
+    RESOURCES = "ListStackResources" on Target::Stack,
+    TEMPLATE = "GetTemplate" on Target::Stack,
+    CREATE_SET = "CreateChangeSet" on Target::Stack,
+    DESCRIBE_SET = "DescribeChangeSet" on Target::Stack,
+    EXECUTE_SET = "ExecuteChangeSet" on Target::Stack,
+    DELETE_SET = "DeleteChangeSet" on Target::Stack,
+    LIST_SETS = "ListChangeSets" on Target::Stack,
+    DELETE = "DeleteStack" on Target::Stack,
+    PROTECT = "UpdateTerminationProtection" on Target::Stack,
+    CONTINUE = "ContinueUpdateRollback" on Target::Stack,
+    DETECT_DRIFT = "DetectStackDrift" on Target::Stack,
     // Not a call of ours: what the one before makes CloudFormation do.
-    DETECT_EACH = "DetectStackResourceDrift" on On::Stack,
+    DETECT_EACH = "DetectStackResourceDrift" on Target::Stack,
     DRIFT_STATUS = "DescribeStackDriftDetectionStatus" on NO_STACK,
-    DRIFTS = "DescribeStackResourceDrifts" on On::Stack,
+    DRIFTS = "DescribeStackResourceDrifts" on Target::Stack,
     // Not calls of ours: what a change set with tags needs.
-    TAG = "TagResource" on On::Stack,
-    UNTAG = "UntagResource" on On::Stack,
+    TAG = "TagResource" on Target::Stack,
+    UNTAG = "UntagResource" on Target::Stack,
 }
 
 impl Stack {
