@@ -13,8 +13,6 @@ mod elf;
 mod material;
 #[path = "../tests/harness/project.rs"]
 mod project;
-#[path = "../tests/harness/tools.rs"]
-mod tools;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -77,7 +75,7 @@ struct Side {
 fn main() {
     let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
     let rounds = arguments.next().unwrap_or(ROUNDS);
-    let sam = tools::alone("aws-sam-cli", SAM, "sam");
+    let sam = fanggen_runtime::testing::python_tools::isolated("aws-sam-cli", SAM, "sam");
     let emulator = Emulator::start();
     let proxy = Proxy::before(&emulator);
     let folder = tempfile::tempdir().expect("a folder");

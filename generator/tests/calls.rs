@@ -7,16 +7,12 @@ mod aws;
 mod elf;
 #[path = "harness/ground.rs"]
 mod ground;
-#[path = "../../runtime/tests/harness/lambda.rs"]
-mod lambda;
 #[path = "harness/live.rs"]
 mod live;
 #[path = "harness/project.rs"]
 mod project;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -40,7 +36,7 @@ fn a_thousand_companies_are_few_calls_and_unchanged_texts_are_fewer() {
     for (hour, comprehend, remembered) in [("12", 40, 40), ("13", 0, 0)] {
         ground.proxy.clear();
         ground.comprehend.clear();
-        ground.live.wiki.asked().clear();
+        ground.live.wiki.requests().clear();
         let firing = json!({ "scheduled_time": format!("2026-11-22T{hour}:00:00Z") });
         let produced = ground.start("ProducerFunction").invoke_as("firing", MINUTE, &firing).expect("produced");
         assert_eq!(produced, json!({ "items": 1_000, "chunks": 10 }));
@@ -74,6 +70,6 @@ fn a_thousand_companies_are_few_calls_and_unchanged_texts_are_fewer() {
             each => counts(&[("BatchDetectEntities", each), ("BatchDetectSentiment", each)]),
         };
         assert_eq!(ground.comprehend.counts(), asked);
-        assert_eq!(ground.live.wiki.asked().len(), 50);
+        assert_eq!(ground.live.wiki.requests().len(), 50);
     }
 }

@@ -12,16 +12,12 @@ mod aws;
 mod elf;
 #[path = "harness/ground.rs"]
 mod ground;
-#[path = "../../runtime/tests/harness/lambda.rs"]
-mod lambda;
 #[path = "harness/live.rs"]
 mod live;
 #[path = "harness/project.rs"]
 mod project;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -163,7 +159,7 @@ impl Broken for Ground {
             let until = Duration::from_millis(20 + chance.below(400) * (1 + attempt / 8));
             let event = json!({ "scheduled_time": NOON });
             // Each attempt is another invocation of the same event, which has the same id.
-            match producer.invoke_for("the-firing", Duration::from_secs(60), &event, until) {
+            match producer.invoke_or_kill("the-firing", Duration::from_secs(60), &event, until) {
                 None => Counted::one(&counted.kills),
                 Some(Err(error)) => last = error,
                 Some(Ok(_)) => return,
@@ -198,7 +194,7 @@ impl Broken for Ground {
                             Counted::one(&counted.twice);
                             let (event, id) = (event.clone(), id.clone());
                             scope.spawn(move || {
-                                self.start("WorkerFunction").invoke_for(
+                                self.start("WorkerFunction").invoke_or_kill(
                                     &id,
                                     Duration::from_secs(6),
                                     &event,
@@ -213,7 +209,7 @@ impl Broken for Ground {
                             // Lambda ends a function whose time is over.
                             false => (false, Duration::from_secs(6)),
                         };
-                        match own.invoke_for(&id, Duration::from_secs(6), &event, until) {
+                        match own.invoke_or_kill(&id, Duration::from_secs(6), &event, until) {
                             None => {
                                 Counted::one(if killed { &counted.kills } else { &counted.late });
                                 lambda = None;
@@ -321,7 +317,7 @@ fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
             }
         });
         // The schedule fires twice, and messages that nobody can read lie between the others.
-        let again = ground.start("ProducerFunction").invoke_for(
+        let again = ground.start("ProducerFunction").invoke_or_kill(
             "a-second-firing",
             Duration::from_secs(60),
             &json!({ "scheduled_time": NOON }),

@@ -12,15 +12,13 @@ mod live;
 mod project;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use live::Live;
 use serde_json::{Value, json};
-use wiki::{Asked, Reply, Server};
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// A feed whose entries are counted from one; the newest is the first.
 fn feed(entries: usize) -> String {
@@ -49,7 +47,7 @@ fn once(entries: usize) -> BTreeMap<String, usize> {
 fn each_entry_of_a_growing_feed_is_in_the_bucket_once_ever() {
     let entries = Arc::new(Mutex::new(30));
     let there = Arc::clone(&entries);
-    let server = Server::start(move |_: &Asked| Reply::text(200, &feed(*there.lock().expect("no panic"))));
+    let server = HttpServer::start(move |_: &ReceivedRequest| CannedResponse::text(200, &feed(*there.lock().expect("no panic"))));
     let live = Live::new(
         &format!(
             "[pipeline]\nname = \"x\"\ncontact = \"me@example.com\"\n[functions]\ntimeout_s = 10\n\
@@ -57,7 +55,7 @@ fn each_entry_of_a_growing_feed_is_in_the_bucket_once_ever() {
              [[stages]]\nname = \"press\"\ntype = \"feed\"\nurl = \"{}\"\nallow = [\"{}\"]\nentries = 25\npatience_s = 3\n\
              [[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n[sinks.archive]\ntype = \"s3\"\n",
             server.url("/{key}.xml"),
-            server.allow()
+            server.host_port()
         ),
         &[("items.csv", "name\nApple\n")],
         "entries",

@@ -7,16 +7,12 @@ mod aws;
 mod elf;
 #[path = "harness/ground.rs"]
 mod ground;
-#[path = "../../runtime/tests/harness/lambda.rs"]
-mod lambda;
 #[path = "harness/live.rs"]
 mod live;
 #[path = "harness/project.rs"]
 mod project;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -144,7 +140,7 @@ fn a_run_of_a_thousand_companies_logs_less_than_300_bytes_an_item() {
         ground.delete(message);
     }
     assert_eq!(ground.live.written("ArchiveBucket", 1_000).len(), 10);
-    let bytes = producer.end() + worker.end();
+    let bytes = producer.stop() + worker.stop();
     assert!(bytes > 0 && bytes <= 300 * 1_000, "{bytes} bytes");
     eprintln!("{bytes} bytes for 1,000 items");
 }

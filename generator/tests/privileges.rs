@@ -19,13 +19,12 @@ mod project;
 mod roles;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::comprehend::Comprehend;
 use aws::world::world;
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use hand::{Hand, again};
 use privileges::{Proof, Proofs};
 use roles::{Grant, Roles};
@@ -41,7 +40,7 @@ struct Others {
     table: String,
 }
 
-fn pipeline(secret: &str, hook: &wiki::Server) -> String {
+fn pipeline(secret: &str, hook: &HttpServer) -> String {
     format!(
         r#"
 [pipeline]
@@ -90,7 +89,7 @@ allow = ["{}"]
 secret = "{secret}"
 "#,
         hook.url("/hook"),
-        hook.allow()
+        hook.host_port()
     )
 }
 
@@ -117,7 +116,7 @@ struct Trial<'a> {
 fn every_permission_is_needed_and_no_other_is_given() {
     assert!(world().emulator.is_some(), "roles are changed here: this is for the emulator only");
     let others = hand::others();
-    let hook = wiki::Server::start(|_| wiki::Reply::text(200, ""));
+    let hook = HttpServer::start(|_| CannedResponse::text(200, ""));
     let items = [("items.csv", "name\nNokia AG\nBayer\n")];
     let live = live::Live::new(&pipeline(&others.secret, &hook), &items, "least", "dev");
     let mut trial = Trial { hand: Hand::of(&live), roles: Roles::of(&live), proofs: Proofs::default() };
@@ -126,7 +125,7 @@ fn every_permission_is_needed_and_no_other_is_given() {
     trial.analyse();
     trial.ask();
     trial.leave_to_services();
-    assert!(!hook.asked().is_empty(), "the webhook was called");
+    assert!(!hook.requests().is_empty(), "the webhook was called");
     let Trial { hand, roles, proofs } = trial;
     proofs.cover(&roles);
     let (questions, allowed) = nothing_else(&hand, &roles, &others);

@@ -2,8 +2,6 @@
 
 #[path = "harness/project.rs"]
 mod project;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod server;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +12,8 @@ use std::process::Command;
 use flate2::read::GzDecoder;
 use project::Project;
 use serde_json::{Value, json};
-use server::{Asked, Reply, Server, recorded};
+use fanggen_runtime::testing::components::recorded;
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// The records of all objects of a gzipped JSON Lines sink.
 fn archived(project: &Project, folder: &str) -> Vec<Value> {
@@ -163,34 +162,34 @@ fn tickets_keep_their_subjects_and_labels() {
 }
 
 /// Companies, whose summaries come from this server.
-fn companies(server: &Server, items: &str) -> Project {
+fn companies(server: &HttpServer, items: &str) -> Project {
     Project::with(&format!(
         "[pipeline]\nname = \"press\"\ncontact = \"me@example.com\"\n[sources.companies]\ntype = \"inline\"\nitems = {items}\n\
          [[stages]]\nname = \"summary\"\ntype = \"wikipedia\"\nendpoint = \"{}\"\nallow = [\"{}\"]\n\
          [[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n[sinks.archive]\ntype = \"s3\"\n",
         server.url("/{language}/w/api.php"),
-        server.allow()
+        server.host_port()
     ))
 }
 
 #[test]
 fn summaries_are_fetched_from_a_recorded_wikipedia() {
     let Some(body) = recorded("TestVcrWikiExtracts.test_extracts.json") else { return };
-    let server = Server::start(move |_| Reply::text(200, &body));
+    let server = HttpServer::start(move |_| CannedResponse::text(200, &body));
     let project = companies(&server, "[{ name = \"Python\", title = \"Python_(programming_language)\" }]");
     let ran = project.fanggen(&["run"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stdout.contains("wikipedia: Python (programming language)"), "{}", ran.stdout);
     let record = &archived(&project, ".fanggen/press/dev/archive")[0];
     assert_eq!(record["text"]["licence"], "CC BY-SA 4.0");
-    assert_eq!(server.asked().len(), 1);
+    assert_eq!(server.requests().len(), 1);
 }
 
 /// A feed of four entries in two languages, and a page.
-fn press(asked: &Asked) -> Reply {
+fn press(asked: &ReceivedRequest) -> CannedResponse {
     if asked.path != "/Apple.xml" {
         let page = "<nav>Menu</nav><p>The company had a great year, and everybody loves it.</p>";
-        return Reply::text(200, page).with("Content-Type: text/html");
+        return CannedResponse::text(200, page).with_header("Content-Type: text/html");
     }
     let entry = |(number, title): (usize, &str)| format!("<item><guid>{number}</guid><title>{title}</title></item>");
     let titles = [
@@ -200,11 +199,11 @@ fn press(asked: &Asked) -> Reply {
         "OK",
     ];
     let entries: String = titles.into_iter().enumerate().map(entry).collect();
-    Reply::text(200, &format!("<rss version='2.0'><channel>{entries}</channel></rss>"))
+    CannedResponse::text(200, &format!("<rss version='2.0'><channel>{entries}</channel></rss>"))
 }
 
 /// A pipeline with this stage before the others; only what is good goes on.
-fn watched(server: &Server, stage: &str, texts: &str) -> Project {
+fn watched(server: &HttpServer, stage: &str, texts: &str) -> Project {
     Project::with(&format!(
         "[pipeline]\nname = \"press\"\n[sources.companies]\ntype = \"inline\"\nitems = [\"Apple\"]\n\
          [[stages]]\nname = \"press\"\n{stage}\nurl = \"{}\"\nallow = [\"{}\"]\n\
@@ -214,13 +213,13 @@ fn watched(server: &Server, stage: &str, texts: &str) -> Project {
          [[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n\
          [sinks.archive]\ntype = \"s3\"\n{texts}",
         server.url("/{key}.xml"),
-        server.allow()
+        server.host_port()
     ))
 }
 
 #[test]
 fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
-    let server = Server::start(press);
+    let server = HttpServer::start(press);
     let project = watched(&server, "type = \"feed\"", "");
     let ran = project.fanggen(&["run"]);
     assert_eq!(ran.code, 1, "an entry is too short to tell its language: {ran:?}");
@@ -237,7 +236,7 @@ fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
 
 #[test]
 fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
-    let server = Server::start(press);
+    let server = HttpServer::start(press);
     let texts = "[local]\ntexts = \"texts.jsonl\"\n";
     let line = json!({ "item": "Apple", "text": "A terrible, horrible company that everybody really hates." });
     for stage in ["type = \"feed\"", "type = \"http\""] {
@@ -246,12 +245,12 @@ fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
         let ran = project.fanggen(&["run"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         assert!(ran.stdout.contains("NEGATIVE") && ran.stdout.contains("local texts"), "{}", ran.stdout);
-        assert_eq!(server.asked().len(), 0, "{stage}");
+        assert_eq!(server.requests().len(), 0, "{stage}");
     }
     let project = watched(&server, "type = \"http\"", texts);
     project.write("texts.jsonl", &line.to_string());
     let ran = project.fanggen(&["run", "--live"]);
-    assert_eq!((ran.code, server.asked().len()), (1, 1), "{ran:?}");
+    assert_eq!((ran.code, server.requests().len()), (1, 1), "{ran:?}");
     assert!(
         ran.stderr.contains("XML that is no HTML: a stage of type `feed` reads feeds [answer_unreadable]"),
         "{}",
@@ -261,7 +260,7 @@ fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
 
 #[test]
 fn one_missing_page_of_many_stops_nobody() {
-    let server = Server::start(|asked: &Asked| {
+    let server = HttpServer::start(|asked: &ReceivedRequest| {
         let page = |title: &&str| match *title {
             "Nonesuch" => json!({ "title": title, "missing": true }),
             "Mercury" => json!({ "title": title, "pageprops": { "disambiguation": "" }, "extract": "Mercury may be" }),
@@ -270,7 +269,7 @@ fn one_missing_page_of_many_stops_nobody() {
             }
         };
         let pages: Vec<Value> = asked.titles().iter().map(page).collect();
-        Reply::json(&json!({ "batchcomplete": true, "query": { "pages": pages } }))
+        CannedResponse::json(&json!({ "batchcomplete": true, "query": { "pages": pages } }))
     });
     let names: Vec<String> = (0..45).map(|n| format!("\"Company {n}\"")).collect();
     let project = companies(&server, &format!("[\"Nonesuch\", \"Mercury\", {}]", names.join(", ")));
@@ -281,14 +280,14 @@ fn one_missing_page_of_many_stops_nobody() {
     let codes: Vec<&str> =
         summary["failed"].as_array().expect("a list").iter().filter_map(|it| it["code"].as_str()).collect();
     assert_eq!(codes, ["page_missing", "page_ambiguous"]);
-    assert_eq!(server.asked().len(), 3, "47 titles are three requests");
+    assert_eq!(server.requests().len(), 3, "47 titles are three requests");
 }
 
 #[test]
 fn a_redirect_to_another_port_of_this_machine_is_refused() {
-    let secret = Server::start(|_| Reply::text(200, "{}"));
+    let secret = HttpServer::start(|_| CannedResponse::text(200, "{}"));
     let target = secret.url("/");
-    let server = Server::start(move |_| Reply::to(&target));
+    let server = HttpServer::start(move |_| CannedResponse::redirect(&target));
     let ran = companies(&server, "[\"Apple\"]").fanggen(&["run", "--json"]);
     assert_eq!((ran.code, &ran.json()["failed"][0]["code"]), (1, &json!("address_refused")), "{ran:?}");
     assert_eq!(secret.connections(), 0);

@@ -12,8 +12,6 @@ mod live;
 mod project;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};

@@ -12,8 +12,6 @@ mod live;
 mod project;
 #[path = "harness/tools.rs"]
 mod tools;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -27,7 +25,7 @@ use aws_smithy_types::base64;
 use live::{Live, PATIENCE, drained};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use wiki::{Asked, Reply, Server};
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// What signs posts; 32 bytes, as a text.
 const SECRET: &str = "a secret of tests, and no other's";
@@ -35,8 +33,8 @@ const SECRET: &str = "a secret of tests, and no other's";
 /// Items of a run: three chunks.
 const ITEMS: usize = 300;
 
-fn pipeline(hook: &Server, secret: &str) -> String {
-    let (url, allow) = (hook.url("/hook"), hook.allow());
+fn pipeline(hook: &HttpServer, secret: &str) -> String {
+    let (url, allow) = (hook.url("/hook"), hook.host_port());
     format!(
         r#"
 [pipeline]
@@ -144,7 +142,7 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 }
 
 /// The items of a post, whose signature is right.
-fn verified(asked: &Asked) -> Vec<String> {
+fn verified(asked: &ReceivedRequest) -> Vec<String> {
     let header = |name: &str| asked.header(name).unwrap_or_else(|| panic!("no `{name}` in\n{}", asked.head));
     let (id, time) = (header("webhook-id"), header("webhook-timestamp"));
     let signed = [format!("{id}.{time}.").as_bytes(), &asked.body].concat();
@@ -195,8 +193,8 @@ fn check_messages(live: &Live, run: &str) {
 }
 
 /// The posts of a run: each item in one of them, all of them signed.
-fn check_posts(hook: &Server, run: &str) {
-    let posts = std::mem::take(&mut *hook.asked());
+fn check_posts(hook: &HttpServer, run: &str) {
+    let posts = std::mem::take(&mut *hook.requests());
     assert!(posts.iter().all(|post| post.header("webhook-id").is_some_and(|id| id.starts_with(run))));
     let posted: BTreeSet<String> = posts.iter().flat_map(verified).collect();
     assert_eq!(posted, (0..ITEMS).map(company).collect());
@@ -227,7 +225,7 @@ fn check_sheets(live: &Live, run: &str) {
 
 #[test]
 fn a_run_is_told_in_messages_posts_and_one_digest_and_an_unchanged_one_is_no_news() {
-    let hook = Server::start(|_| Reply::text(204, ""));
+    let hook = HttpServer::start(|_| CannedResponse::text(204, ""));
     let live = Live::new(&pipeline(&hook, &secret()), &[], "told", "dev");
     live.put("CompaniesTable", (0..ITEMS).map(company));
     let [alert, news] = ["AlertTopic", "NewsTopic"].map(|topic| listener(&live, topic));

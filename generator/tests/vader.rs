@@ -5,8 +5,6 @@
 
 #[path = "harness/dice.rs"]
 mod dice;
-#[path = "harness/tools.rs"]
-mod tools;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +22,7 @@ const RULES: &str = include_str!("harness/vader.txt");
 
 /// The authors' program, asked for a list or for the scores of the texts in a file.
 fn authors(asked: &str) -> String {
-    let python = tools::alone("vaderSentiment", VERSION, "python");
+    let python = fanggen_runtime::testing::python_tools::isolated("vaderSentiment", VERSION, "python");
     let peer = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/harness/vader.py");
     let output = Command::new(python).args(["-X", "utf8"]).arg(peer).arg(asked).output().expect("Python starts");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

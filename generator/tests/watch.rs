@@ -14,8 +14,6 @@ mod project;
 mod tools;
 #[path = "harness/watched.rs"]
 mod watched;
-#[path = "../../runtime/tests/harness/mod.rs"]
-mod wiki;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

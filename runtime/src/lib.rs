@@ -13,4 +13,6 @@ pub mod model;
 pub mod sinks;
 pub mod sources;
 pub mod stages;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod text;

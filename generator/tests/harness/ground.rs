@@ -13,7 +13,7 @@ use crate::aws::deployed::bootstrap;
 use crate::aws::emulator::block_on;
 use crate::aws::proxy::Proxy;
 use crate::aws::world::world;
-use crate::lambda::{Lambda, Start};
+use fanggen_runtime::testing::lambda_api::{LambdaCommand, LambdaProcess};
 use crate::live::{Live, PATIENCE};
 
 /// A deployed pipeline, whose queue nobody but the harness reads.
@@ -36,7 +36,7 @@ impl Ground {
     }
 
     /// A function as it is deployed, but for where it finds AWS.
-    pub fn start(&self, id: &str) -> Lambda {
+    pub fn start(&self, id: &str) -> LambdaProcess {
         let lambda = aws_sdk_lambda::Client::new(&world().sdk);
         let told = block_on(lambda.get_function_configuration().function_name(self.live.name(id)).send());
         let own = told.expect("a function").environment.and_then(|it| it.variables).unwrap_or_default();
@@ -46,7 +46,7 @@ impl Ground {
         all.extend(way.into_iter().map(|(name, value)| (name.to_owned(), value)));
         all.insert("AWS_ENDPOINT_URL_COMPREHEND".into(), self.comprehend.endpoint());
         let variables = all.into_iter().map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        Start::of(&bootstrap().display().to_string(), variables).patience(PATIENCE).start()
+        LambdaCommand::new(&bootstrap().display().to_string(), variables).timeout(PATIENCE).start()
     }
 
     /// Takes a message from the worker's queue, which shows it again after so many seconds unless it is deleted.

@@ -15,7 +15,7 @@ use crate::aws::emulator::block_on;
 use crate::aws::template;
 use crate::aws::world::world;
 use crate::project::Project;
-use crate::wiki::{Asked, Reply, Server};
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// Nothing here takes longer, redelivery included.
 pub const PATIENCE: Duration = Duration::from_secs(90);
@@ -24,12 +24,12 @@ pub const PATIENCE: Duration = Duration::from_secs(90);
 pub struct Live {
     pub deployed: Deployed,
     pub environment: &'static str,
-    pub wiki: Server,
+    pub wiki: HttpServer,
     plan: Value,
 }
 
 /// A page for every title but those that begin with `Unknown`; what it says depends on its title alone.
-fn pages(asked: &Asked) -> Reply {
+fn pages(asked: &ReceivedRequest) -> CannedResponse {
     let page = |title: &&str| {
         if title.starts_with("Unknown") {
             return json!({ "title": title, "ns": 0, "missing": true });
@@ -42,7 +42,7 @@ fn pages(asked: &Asked) -> Reply {
         json!({ "pageid": 1, "ns": 0, "title": title, "lastrevid": 7, "extract": format!("{title} {mood}.") })
     };
     let pages: Vec<Value> = asked.titles().iter().map(page).collect();
-    Reply::json(&json!({ "batchcomplete": true, "query": { "pages": pages } }))
+    CannedResponse::json(&json!({ "batchcomplete": true, "query": { "pages": pages } }))
 }
 
 impl Live {
@@ -75,12 +75,12 @@ impl Live {
     }
 
     fn of(project: Project, name: &str, environment: &'static str) -> Self {
-        let wiki = Server::start(pages);
+        let wiki = HttpServer::start(pages);
         let own = format!(
             "type = \"wikipedia\"\nendpoint = \"{}\"\nallow = [\"{}\"]\nrequests_per_minute = 100000\nat_once = 100\n\
              patience_s = 3\n",
             wiki.url("/{language}/w/api.php"),
-            wiki.allow()
+            wiki.host_port()
         );
         let toml = project.read("pipeline.toml").replace("type = \"wikipedia\"\n", &own);
         // Limits of ours would only stretch the time.

@@ -15,7 +15,6 @@ use crate::aws::emulator::block_on;
 use crate::aws::world::world;
 use crate::live::Live;
 use crate::project::workspace;
-use crate::tools;
 
 /// It reads the workspace before it listens, and the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -99,7 +98,7 @@ impl Watched {
 
 /// Lambda's stand-in on a port, as soon as it listens.
 fn lambda(port: u16, log: &File) -> Child {
-    let program = tools::alone("cargo-lambda", "1.9.2", "cargo-lambda");
+    let program = fanggen_runtime::testing::python_tools::isolated("cargo-lambda", "1.9.2", "cargo-lambda");
     // It asks cargo about the folder that it is started in, although it builds nothing.
     let mut command = Command::new(program);
     command

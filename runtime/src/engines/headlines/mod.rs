@@ -1,10 +1,13 @@
 //! The sentiment of company headlines: a small linear model over words, word patterns and character n-grams.
 //!
-//! Its weights are trained on labelled headlines with `cargo run --release -p fanggen-runtime --no-default-features --example
-//! train-headlines -- FILE`; `docs/engines.md` names the data and the accuracy on unseen headlines.
+//! Its weights are trained on labelled headlines with `cargo run --release -p fanggen-runtime --no-default-features
+//! --features training --example train-headlines -- FILE`; `docs/engines.md` names the data and the accuracy on unseen
+//! headlines.
 
 pub mod features;
 pub mod tokens;
+#[cfg(feature = "training")]
+pub mod training;
 pub mod weights;
 
 use std::sync::LazyLock;

@@ -1,0 +1,204 @@
+//! The two functions of the root pipeline, configured as its plan configures them, with the stand-in behind them.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::component::{Pace, Role};
+use crate::function::registry;
+use crate::function::{Function, Inlet, Intake, Outlets, Part};
+use crate::model::run::CHUNK_ITEMS;
+use crate::model::tree::Tree;
+use serde_json::{Value, json};
+
+use crate::testing::lambda_api::{LambdaCommand, LambdaProcess};
+use crate::testing::services::sqs::QueuedMessage;
+use crate::testing::services::{FakeServices, dynamodb, locked, source};
+
+/// The worker's queue.
+pub const QUEUE: &str = "fang-prod-worker";
+
+const BUCKET: &str = "fang-prod-archive-123456789012-us-east-1";
+
+/// After how many receives a message goes to the dead-letter queue.
+const MAX_RECEIVES: u64 = 10;
+
+/// Faster than any function: upstream quotas do not limit a measurement.
+const UNLIMITED: Pace = Pace { per_second: 100_000.0, at_once: 64 };
+
+/// One of the two functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadFunction {
+    /// Reads the items and sends them in chunks.
+    Producer,
+    /// Takes a chunk through the stages and into the sinks.
+    Worker,
+}
+
+/// A Python implementation of the same two functions.
+pub struct PythonPeer {
+    /// The interpreter that has the packages.
+    pub python: PathBuf,
+    /// The folder of the two modules.
+    pub modules: PathBuf,
+}
+
+/// Which implementation is measured.
+#[derive(Clone, Copy)]
+pub enum Contender<'a> {
+    /// The real `bootstrap`, by its path.
+    Fanggen(&'a str),
+    /// The Python peer.
+    Python(&'a PythonPeer),
+}
+
+impl Contender<'_> {
+    /// How to start the function, with the stand-in behind it.
+    pub fn command(self, job: LoadFunction, services: &FakeServices) -> LambdaCommand {
+        let mut variables = lambda_variables(services);
+        match self {
+            Contender::Fanggen(program) => {
+                variables.extend(function(job, services).to_env().into_iter().map(|it| (it.name, it.value)));
+                LambdaCommand::new(program, os_variables(variables))
+            }
+            Contender::Python(peer) => {
+                let modules = peer.modules.display().to_string();
+                let handler = if job == LoadFunction::Producer { "producer.handler" } else { "worker.handler" };
+                let own = [
+                    ("PYTHONPATH", modules.clone()),
+                    ("LAMBDA_TASK_ROOT", modules),
+                    ("_HANDLER", handler.into()),
+                    ("SOURCE_TABLE", source::TABLE.into()),
+                    ("ROWS_TABLE", dynamodb::ROWS.into()),
+                    ("BUCKET", BUCKET.into()),
+                    ("QUEUE_URL", queue(services)),
+                    ("WIKIPEDIA", format!("{}/en/w/api.php", services.url())),
+                ];
+                variables.extend(own.map(|(name, value)| (name.to_owned(), value)));
+                let python = peer.python.display().to_string();
+                LambdaCommand::new(&python, os_variables(variables)).arguments(&["-m", "awslambdaric", handler])
+            }
+        }
+    }
+}
+
+fn os_variables(variables: Vec<(String, String)>) -> impl Iterator<Item = (OsString, OsString)> {
+    variables.into_iter().map(|(name, value)| (name.into(), value.into()))
+}
+
+/// What Lambda sets in addition to a function's own variables.
+fn lambda_variables(services: &FakeServices) -> Vec<(String, String)> {
+    let set = [
+        ("AWS_ENDPOINT_URL", services.url()),
+        ("AWS_REGION", "us-east-1".into()),
+        ("AWS_DEFAULT_REGION", "us-east-1".into()),
+        ("AWS_ACCESS_KEY_ID", "test".into()),
+        ("AWS_SECRET_ACCESS_KEY", "test".into()),
+        ("AWS_SESSION_TOKEN", "test".into()),
+    ];
+    set.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+fn queue(services: &FakeServices) -> String {
+    format!("{}/123456789012/{QUEUE}", services.url())
+}
+
+fn part(role: Role, name: &str, kind: &str, settings: Value, on: Option<&str>, pace: Option<Pace>) -> Part {
+    let kind = registry::find(role, kind).expect("a kind");
+    let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
+    Part { name: name.into(), kind, settings, on: on.map(Into::into), pace }
+}
+
+fn function(job: LoadFunction, services: &FakeServices) -> Function {
+    let (name, inlet, stages, outlets) = match job {
+        LoadFunction::Producer => {
+            let companies = part(Role::Source, "companies", "dynamodb", json!({}), Some(source::TABLE), None);
+            ("producer", Inlet::Schedule(vec![companies]), vec![], Outlets::Queue(queue(services)))
+        }
+        LoadFunction::Worker => {
+            let wikipedia = json!({
+                "sentences": 3,
+                "endpoint": format!("{}/{{language}}/w/api.php", services.url()),
+                "allow": [format!("127.0.0.1:{}", services.port)],
+            });
+            let stages = vec![
+                part(Role::Stage, "summary", "wikipedia", wikipedia, None, Some(UNLIMITED)),
+                part(
+                    Role::Stage,
+                    "sentiment",
+                    "comprehend",
+                    json!({ "detect": ["sentiment", "entities"] }),
+                    None,
+                    Some(UNLIMITED),
+                ),
+            ];
+            let sinks = vec![
+                part(Role::Sink, "archive", "s3", json!({ "format": "jsonl" }), Some(BUCKET), None),
+                part(Role::Sink, "latest", "dynamodb", json!({ "ttl_days": 90 }), Some(dynamodb::ROWS), None),
+            ];
+            let intake = Intake {
+                queue: Some(queue(services)),
+                dead: Some(format!("{}-dead", queue(services))),
+                receives: Some(MAX_RECEIVES),
+            };
+            ("worker", Inlet::Queue(intake), stages, Outlets::Sinks(sinks))
+        }
+    };
+    Function {
+        pipeline: "fang".into(),
+        environment: "prod".into(),
+        name: name.into(),
+        contact: Some("data-team@example.com".into()),
+        state: Some(dynamodb::STATE.into()),
+        chunk_items: CHUNK_ITEMS,
+        inlet,
+        stages,
+        outlets,
+    }
+}
+
+/// How long Lambda lets the plan's producer and worker run.
+const PRODUCER_TIME: Duration = Duration::from_secs(900);
+const WORKER_TIME: Duration = Duration::from_secs(120);
+
+/// Fires the schedule for the run of this minute of the day.
+pub fn fire(producer: &LambdaProcess, minute: usize) -> Value {
+    let event = json!({ "scheduled_time": format!("2026-11-22T{:02}:{:02}:00Z", minute / 60 % 24, minute % 60) });
+    let id = format!("3f5e2c1a-0000-4000-8000-{minute:012}");
+    producer.invoke_as(&id, PRODUCER_TIME, &event).unwrap_or_else(|error| panic!("the producer failed: {error}"))
+}
+
+/// Gives a worker the next message of its queue, and returns whether there was one. A failed message is put back.
+pub fn work(worker: &LambdaProcess, services: &FakeServices) -> bool {
+    let queues = &services.backend().queues;
+    let Some(message) = locked(queues).receive(QUEUE) else { return false };
+    let result = worker
+        .invoke_as(&message.id, WORKER_TIME, &event(&message))
+        .unwrap_or_else(|error| panic!("the worker failed: {error}"));
+    if result["batchItemFailures"].as_array().is_none_or(|failures| !failures.is_empty()) {
+        let output = || [worker.stdout_lines(0), worker.stderr_lines(0)].concat().join("\n");
+        assert!(message.receives < MAX_RECEIVES, "a chunk was received {MAX_RECEIVES} times; the worker printed:\n{}", output());
+        locked(queues).put_back(QUEUE, message);
+    }
+    true
+}
+
+/// A message as an event source mapping delivers it.
+fn event(message: &QueuedMessage) -> Value {
+    json!({ "Records": [{
+        "messageId": message.id,
+        "receiptHandle": format!("AQEB{}", message.id),
+        "body": message.body,
+        "attributes": {
+            "ApproximateReceiveCount": message.receives.to_string(),
+            "SentTimestamp": "1763800000000",
+            "SenderId": "AROAEXAMPLE:fang-prod-producer",
+            "ApproximateFirstReceiveTimestamp": "1763800000001",
+        },
+        "messageAttributes": {},
+        "md5OfBody": "",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": format!("arn:aws:sqs:us-east-1:123456789012:{QUEUE}"),
+        "awsRegion": "us-east-1",
+    }]})
+}

@@ -1,0 +1,184 @@
+//! The state of functions in memory: keeps the contract of [`State`], and can fail at any call.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard};
+
+use async_trait::async_trait;
+use crate::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
+use crate::model::error::Error;
+use crate::model::run::{Chunk, RunId};
+
+/// State in memory.
+#[derive(Default)]
+pub struct MemoryState(Mutex<MemoryStateInner>);
+
+/// What it holds, and how it is told to fail.
+#[derive(Default)]
+pub struct MemoryStateInner {
+    /// Who holds the lease.
+    pub owner: Option<String>,
+    /// Whether the lease of the owner has not expired.
+    pub held: bool,
+    /// The progress of the producer.
+    pub progress: Option<Progress>,
+    /// How many chunks the run has.
+    pub expected: Option<u64>,
+    /// The counts of finished chunks.
+    pub done: BTreeMap<u64, Counts>,
+    /// The sinks that took a chunk.
+    pub took: BTreeMap<u64, BTreeSet<String>>,
+    /// Whether the sinks were notified.
+    pub told: bool,
+    /// Values by key.
+    pub values: BTreeMap<String, String>,
+    /// Notes by sink and chunk.
+    pub notes: BTreeMap<(String, u64), String>,
+    /// Whether reads do not see the written values yet.
+    pub stale: bool,
+    /// After how many updates of the progress another producer takes over.
+    pub stolen_after: Option<usize>,
+    /// The names of the calls so far.
+    pub calls: Vec<&'static str>,
+    /// After how many calls all calls fail.
+    pub left: Option<usize>,
+    /// Whether a failing call takes effect before it fails.
+    pub after: bool,
+}
+
+impl MemoryState {
+    /// What it holds.
+    pub fn inner(&self) -> MutexGuard<'_, MemoryStateInner> {
+        self.0.lock().expect("no panic")
+    }
+
+    fn call<T>(&self, name: &'static str, work: impl FnOnce(&mut MemoryStateInner) -> Result<T, Error>) -> Result<T, Error> {
+        let mut inner = self.inner();
+        inner.calls.push(name);
+        inner.attempt(|inner| work(inner))
+    }
+}
+
+impl MemoryStateInner {
+    /// Does a call, unless it is to fail.
+    pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let cut = || Err(Error::transient("cut", "the test cuts the connection here"));
+        match self.left {
+            Some(0) => return cut(),
+            Some(1) if self.after => {
+                self.left = Some(0);
+                return work(self).and_then(|_| cut());
+            }
+            Some(1) => {
+                self.left = Some(0);
+                return cut();
+            }
+            Some(left) => self.left = Some(left - 1),
+            None => {}
+        }
+        work(self)
+    }
+}
+
+#[async_trait]
+impl State for MemoryState {
+    async fn begin(&self, _: &RunId, owner: &str) -> Result<Begun, Error> {
+        self.call("begin", |inner| {
+            if inner.held && inner.owner.as_deref() != Some(owner) {
+                return Ok(Begun::Held(1));
+            }
+            inner.owner = Some(owner.to_owned());
+            inner.stolen_after = inner.stolen_after.filter(|left| *left > 0);
+            Ok(match inner.progress.clone() {
+                None => Begun::Fresh,
+                Some(progress) if progress.ended => Begun::Ended(progress),
+                Some(progress) => Begun::GoOn(progress),
+            })
+        })
+    }
+
+    async fn note(&self, _: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error> {
+        self.call("note", |inner| {
+            match &mut inner.stolen_after {
+                Some(0) => inner.owner = None,
+                Some(left) => *left -= 1,
+                None => {}
+            }
+            if inner.owner.as_deref() != Some(owner) {
+                return Err(Error::permanent("lease_lost", "another producer has taken over"));
+            }
+            inner.progress = Some(progress.clone());
+            inner.expected = expected.or(inner.expected);
+            Ok(())
+        })
+    }
+
+    async fn before(&self, chunk: &Chunk) -> Result<Before, Error> {
+        self.call("before", |inner| {
+            let took = inner.took.get(&chunk.number).cloned().unwrap_or_default();
+            Ok(Before { done: inner.done.get(&chunk.number).copied(), took })
+        })
+    }
+
+    async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
+        self.call("took", |inner| {
+            inner.took.entry(chunk.number).or_default().extend(sinks.iter().cloned());
+            Ok(())
+        })
+    }
+
+    async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error> {
+        self.call("done", |inner| {
+            inner.done.insert(chunk.number, counts);
+            let complete = inner.expected.is_some_and(|expected| inner.done.len() as u64 == expected);
+            let mut all = Counts::default();
+            inner.done.values().for_each(|counts| all += *counts);
+            Ok(Standing { complete: complete.then_some(all), told: inner.told })
+        })
+    }
+
+    async fn told(&self, _: &RunId) -> Result<(), Error> {
+        self.call("told", |inner| {
+            inner.told = true;
+            Ok(())
+        })
+    }
+
+    async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "each key is requested once");
+        self.call("recall", |inner| {
+            let seen = |key: &&String| !inner.stale && inner.values.contains_key(*key);
+            Ok(keys.iter().filter(seen).map(|key| (key.clone(), inner.values[key].clone())).collect())
+        })
+    }
+
+    async fn remember(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
+        self.call("remember", |inner| {
+            inner.values.extend(values);
+            Ok(())
+        })
+    }
+
+    async fn exchange(&self, key: &str, known: Option<&str>, value: &str, _: u64) -> Result<Option<String>, Error> {
+        self.call("exchange", |inner| {
+            let there = inner.values.get(key).cloned();
+            if there.as_deref().is_none_or(|there| Some(there) == known || there == value) {
+                inner.values.insert(key.to_owned(), value.to_owned());
+                return Ok(None);
+            }
+            Ok(there)
+        })
+    }
+
+    async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
+        self.call("jot", |inner| {
+            inner.notes.insert((sink.to_owned(), chunk.number), note);
+            Ok(())
+        })
+    }
+
+    async fn jotted(&self, _: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
+        self.call("jotted", |inner| {
+            inner.notes.iter().filter(|((of, _), _)| of == sink).try_for_each(|(_, note)| each(note.clone()))
+        })
+    }
+}

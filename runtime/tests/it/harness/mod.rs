@@ -1,0 +1,6 @@
+//! What several tests of this crate share.
+
+#![allow(dead_code, reason = "each test file uses its own part of the harness")]
+
+pub mod hostile_server;
+pub mod wikipedia;

@@ -1,0 +1,22 @@
+//! The integration tests of the runtime, in one binary.
+
+#![allow(clippy::panic, reason = "a test that cannot go on has failed")]
+
+mod harness;
+
+mod archive;
+mod attacks;
+mod bootstrap;
+mod condition;
+mod feed_stage;
+mod feeds;
+mod fetch;
+mod fuzz;
+mod headlines;
+mod producing;
+mod scale;
+mod settling;
+mod sinks_told;
+mod webhook;
+mod wikipedia;
+mod wikipedia_trouble;

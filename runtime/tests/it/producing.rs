@@ -1,0 +1,232 @@
+//! A producer that breaks off anywhere is gone on with exactly: no item is lost, none is in two chunks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fanggen_runtime::component::services::Queue;
+use fanggen_runtime::component::{Given, Source};
+use fanggen_runtime::function::{Out, Produced, Running};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::Item;
+use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId, SEND_MESSAGES};
+use fanggen_runtime::testing::memory_state::MemoryState;
+use tokio::time::Instant;
+
+/// The chunks of each item, by source and key.
+type Items = BTreeMap<(String, String), BTreeSet<String>>;
+
+/// The chunks of each number.
+type Numbers = BTreeMap<u64, BTreeSet<String>>;
+
+type Shelf = Arc<Mutex<BTreeSet<String>>>;
+
+/// A table in the order of its keys, which others change at any time.
+struct Table {
+    shelf: Shelf,
+    last: Option<String>,
+}
+
+#[async_trait]
+impl Source for Table {
+    async fn next(&mut self) -> Result<Option<Given>, Error> {
+        let shelf = self.shelf.lock().expect("no panic");
+        let behind = |key: &&String| self.last.as_ref().is_none_or(|last| *key > last);
+        let Some(key) = shelf.iter().find(behind).cloned() else { return Ok(None) };
+        self.last = Some(key.clone());
+        Ok(Some((Item::named(key), None)))
+    }
+
+    fn cursor(&self) -> String {
+        self.last.clone().unwrap_or_default()
+    }
+
+    fn resume(&mut self, cursor: &str) -> Result<(), Error> {
+        self.last = Some(cursor.to_owned());
+        Ok(())
+    }
+}
+
+/// A queue that keeps what it is sent, and breaks off where the memory says.
+struct Line {
+    memory: Arc<MemoryState>,
+    sent: Mutex<Vec<Message>>,
+}
+
+#[async_trait]
+impl Queue for Line {
+    async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
+        assert!(messages.len() <= SEND_MESSAGES, "one call");
+        let mut inside = self.memory.inner();
+        inside.calls.push("send");
+        inside.attempt(|_| {
+            self.sent.lock().expect("no panic").extend(messages);
+            Ok(())
+        })
+    }
+
+    async fn hide(&self, _: &str, _: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+struct World {
+    shelves: Vec<Shelf>,
+    memory: Arc<MemoryState>,
+    line: Arc<Line>,
+}
+
+impl World {
+    fn of(sizes: &[usize]) -> Self {
+        let shelf = |size: &usize| {
+            let keys = (0..*size).map(|number| format!("item {number:05}")).collect();
+            Arc::new(Mutex::new(keys))
+        };
+        let memory = Arc::new(MemoryState::default());
+        let line = Arc::new(Line { memory: Arc::clone(&memory), sent: Mutex::default() });
+        Self { shelves: sizes.iter().map(shelf).collect(), memory, line }
+    }
+
+    async fn produce(&self, owner: &str, time: Duration) -> Result<Produced, Error> {
+        let source = |(place, shelf): (usize, &Shelf)| {
+            let table: Box<dyn Source> = Box::new(Table { shelf: Arc::clone(shelf), last: None });
+            (format!("source {place}"), table)
+        };
+        let mut running = Running {
+            sources: self.shelves.iter().enumerate().map(source).collect(),
+            stages: Vec::new(),
+            out: Out::Queue(self.line.clone()),
+            state: Some(self.memory.clone()),
+            chunk_items: CHUNK_ITEMS,
+            sent: 0,
+        };
+        running.produce(&run(), owner, Instant::now() + time).await
+    }
+
+    /// In which chunks each item was sent, and how often each number stands for which chunk.
+    fn sent(&self) -> (Items, Numbers) {
+        let (mut items, mut numbers) = (BTreeMap::<_, BTreeSet<_>>::new(), BTreeMap::<_, BTreeSet<_>>::new());
+        for message in self.line.sent.lock().expect("no panic").iter() {
+            numbers.entry(message.chunk.number).or_default().insert(message.chunk.id.clone());
+            for record in &message.records {
+                let item = (record.source.clone(), record.item.key.clone());
+                items.entry(item).or_default().insert(message.chunk.id.clone());
+            }
+        }
+        (items, numbers)
+    }
+
+    /// Nothing is in two chunks, no number stands for two, and the run knows how many there are.
+    fn is_exact(&self, cut: &str) {
+        let (items, numbers) = self.sent();
+        let doubled: Vec<_> = items.iter().filter(|(_, chunks)| chunks.len() > 1).collect();
+        assert!(doubled.is_empty(), "{cut}: {doubled:?}");
+        assert!(numbers.values().all(|ids| ids.len() == 1), "{cut}: {numbers:?}");
+        let inside = self.memory.inner();
+        assert_eq!(inside.expected, Some(numbers.len() as u64), "{cut}");
+        assert!(
+            inside.progress.as_ref().is_some_and(|progress| progress.ended && progress.pending.is_empty()),
+            "{cut}"
+        );
+        assert_eq!(numbers.keys().copied().collect::<Vec<_>>(), (0..numbers.len() as u64).collect::<Vec<_>>(), "{cut}");
+    }
+}
+
+fn run() -> RunId {
+    RunId::scheduled("2026-11-22T09:00:00Z").expect("a time")
+}
+
+const LONG: Duration = Duration::from_secs(600);
+
+#[tokio::test]
+async fn a_thousand_items_are_one_send_and_three_calls_to_the_memory() {
+    let world = World::of(&[1_000]);
+    let produced = world.produce("a", LONG).await.expect("a run");
+    assert_eq!(produced, Produced { items: 1_000, chunks: 10, before: false });
+    assert_eq!(world.memory.inner().calls, ["begin", "note", "send", "note"]);
+    world.is_exact("whole");
+}
+
+#[tokio::test]
+async fn a_run_that_breaks_off_anywhere_goes_on_exactly_whatever_changes_meanwhile() {
+    for sizes in [&[0][..], &[7], &[1_000], &[2_345], &[150, 0, 1_250]] {
+        let whole = World::of(sizes);
+        whole.produce("a", LONG).await.expect("a run");
+        let calls = whole.memory.inner().calls.len();
+        for (cut, after) in (1..=calls).flat_map(|cut| [(cut, false), (cut, true)]) {
+            let world = World::of(sizes);
+            let before: Vec<BTreeSet<String>> =
+                world.shelves.iter().map(|shelf| shelf.lock().expect("no panic").clone()).collect();
+            (world.memory.inner().left, world.memory.inner().after) = (Some(cut), after);
+            world.produce("a", LONG).await.expect_err("cut");
+            world.memory.inner().left = None;
+            // The table changes between: every seventh item goes, and another comes behind every fifth.
+            let mut gone = BTreeSet::new();
+            for (place, shelf) in world.shelves.iter().enumerate() {
+                for (number, key) in before[place].iter().enumerate() {
+                    if number % 7 == 3 {
+                        shelf.lock().expect("no panic").remove(key);
+                        gone.insert((format!("source {place}"), key.clone()));
+                    } else if number % 5 == 2 {
+                        shelf.lock().expect("no panic").insert(format!("{key} more"));
+                    }
+                }
+            }
+            world.produce("b", LONG).await.expect("gone on with");
+            let named = format!("{sizes:?}, cut at call {cut}, after it: {after}");
+            world.is_exact(&named);
+            let (items, _) = world.sent();
+            for (place, keys) in before.iter().enumerate() {
+                for key in keys {
+                    let item = (format!("source {place}"), key.clone());
+                    assert!(items.contains_key(&item) || gone.contains(&item), "{named}: {item:?} is lost");
+                }
+            }
+            // And a third firing of the same time does nothing at all.
+            let sent = world.line.sent.lock().expect("no panic").len();
+            let again = world.produce("c", LONG).await.expect("nothing to do");
+            assert!(again.before);
+            assert_eq!(world.line.sent.lock().expect("no panic").len(), sent);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_takes_too_long_says_so_and_goes_on_where_it_was() {
+    let world = World::of(&[2_500]);
+    let error = world.produce("a", Duration::ZERO).await.expect_err("no time");
+    assert_eq!((error.code.as_str(), error.transient), ("run_incomplete", true));
+    assert_eq!(
+        error.message,
+        "run 20261122T090000Z is incomplete: 0 items were sent in 0 chunks before the function's time was over; the next \
+         attempt goes on from there"
+    );
+    world.produce("a", LONG).await.expect("the rest");
+    world.is_exact("after a pause");
+    assert_eq!(world.sent().0.len(), 2_500);
+}
+
+#[tokio::test]
+async fn a_run_that_another_producer_is_at_is_left_alone() {
+    let world = World::of(&[10]);
+    (world.memory.inner().owner, world.memory.inner().held) = (Some("another".into()), true);
+    let error = world.produce("a", Duration::from_millis(15_300)).await.expect_err("held");
+    assert_eq!((error.code.as_str(), error.transient), ("run_held", true));
+    assert!(world.sent().0.is_empty());
+    // Another attempt at the same event has the same id, and its own lease back.
+    world.produce("another", LONG).await.expect("its own");
+    world.is_exact("its own");
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_sends_nothing_more() {
+    let world = World::of(&[3_000]);
+    world.memory.inner().stolen_after = Some(1);
+    let error = world.produce("a", LONG).await.expect_err("lost");
+    assert_eq!(error.code, "lease_lost");
+    assert_eq!(world.sent().0.len(), 1_000, "what was written down as its own");
+    world.produce("b", LONG).await.expect("the other's");
+    world.is_exact("after the other's");
+}

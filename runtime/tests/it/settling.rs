@@ -1,0 +1,373 @@
+//! A chunk is written when all its items are settled, and comes again until then; what came twice is as if it came once.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use fanggen_runtime::component::state::Counts;
+use fanggen_runtime::component::{Sink, Stage};
+use fanggen_runtime::function::{Delivery, Out, Running, Worked};
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::{Finding, Identity, Item, Label, Record, Text};
+use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
+use fanggen_runtime::testing::memory_state::MemoryState;
+use tokio::time::Instant;
+
+/// What a test keeps a hand on while it runs.
+struct Shared<T>(Arc<T>);
+
+impl<T> std::ops::Deref for Shared<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Gives each record a text; a `slow` one fails the first few times, a `bad` one always.
+#[derive(Default)]
+struct Texts {
+    asked: Mutex<Vec<String>>,
+    slow: AtomicUsize,
+    wait: Option<Duration>,
+}
+
+#[async_trait]
+impl Stage for Shared<Texts> {
+    fn name(&self) -> &str {
+        "texts"
+    }
+
+    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
+        for record in &mut records {
+            let key = record.item.key.clone();
+            self.asked.lock().expect("no panic").push(key.clone());
+            if key.starts_with("bad") {
+                record.fail("texts", Error::permanent("page_missing", "no such page"));
+            } else if key.starts_with("slow") && self.slow.load(Ordering::Relaxed) > 0 {
+                self.slow.fetch_sub(1, Ordering::Relaxed);
+                record.fail("texts", Error::transient("throttled", "too fast").retry_after(self.wait));
+            } else {
+                record.text = Some(Text { body: format!("about {key}"), ..Text::default() });
+            }
+        }
+        records
+    }
+}
+
+/// A judge who is paid by the text.
+#[derive(Default)]
+struct Judge {
+    texts: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Stage for Shared<Judge> {
+    fn name(&self) -> &str {
+        "judge"
+    }
+
+    async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
+        for record in &mut records {
+            let body = record.text.as_ref().map(|text| text.body.clone()).expect("a text");
+            self.texts.lock().expect("no panic").push(body);
+            let finding = Finding { stage: "judge".into(), label: Some(Label::Neutral), ..Finding::default() };
+            record.findings.push(finding);
+        }
+        records
+    }
+
+    fn paid(&self) -> Option<String> {
+        Some("judge".into())
+    }
+}
+
+/// Keeps what it is given under the key of the chunk; it can be closed, and counts the ends of runs.
+#[derive(Default)]
+struct Shelf {
+    kept: Mutex<BTreeMap<String, Vec<Record>>>,
+    closed: Mutex<Option<Error>>,
+    writes: Mutex<usize>,
+    ends: Mutex<Vec<Counts>>,
+}
+
+#[async_trait]
+impl Sink for Shared<Shelf> {
+    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
+        if let Some(error) = self.closed.lock().expect("no panic").clone() {
+            return Err(error);
+        }
+        *self.writes.lock().expect("no panic") += 1;
+        self.kept.lock().expect("no panic").insert(chunk.key("", ""), records.to_vec());
+        Ok(chunk.key("", ""))
+    }
+
+    async fn complete(&self, _: &RunId, counts: Counts) -> Result<bool, Error> {
+        self.ends.lock().expect("no panic").push(counts);
+        Ok(true)
+    }
+}
+
+struct World {
+    texts: Arc<Texts>,
+    judge: Arc<Judge>,
+    shelves: [Arc<Shelf>; 2],
+    memory: Arc<MemoryState>,
+    running: Running,
+}
+
+impl World {
+    fn new(slow: usize, wait: Option<Duration>) -> Self {
+        let texts = Arc::new(Texts { slow: slow.into(), wait, ..Texts::default() });
+        let judge = Arc::new(Judge::default());
+        let shelves = [Arc::new(Shelf::default()), Arc::new(Shelf::default())];
+        let memory = Arc::new(MemoryState::default());
+        memory.inner().expected = Some(2);
+        let sinks = shelves.iter().zip(["one", "two"]).map(|(shelf, name)| {
+            let sink: Box<dyn Sink> = Box::new(Shared(Arc::clone(shelf)));
+            (name.to_owned(), sink)
+        });
+        let running = Running {
+            sources: Vec::new(),
+            stages: vec![Box::new(Shared(Arc::clone(&texts))), Box::new(Shared(Arc::clone(&judge)))],
+            out: Out::Sinks(sinks.collect()),
+            state: Some(memory.clone()),
+            chunk_items: CHUNK_ITEMS,
+            sent: 0,
+        };
+        Self { texts, judge, shelves, memory, running }
+    }
+
+    async fn work(&self, number: u64, keys: &[&str], last: bool, again: bool) -> Worked {
+        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        let records: Vec<_> = keys.iter().map(|key| Record::new(run.as_str(), "s", Item::named(*key))).collect();
+        let message = Message::new(Chunk::of(&run, number, &records), records);
+        let deadline = Instant::now() + Duration::from_secs(5);
+        self.running.work(message, Delivery { deadline, last, again }).await
+    }
+
+    fn close(&self, error: Option<Error>) {
+        *self.shelves[1].closed.lock().expect("no panic") = error;
+    }
+
+    /// Keys and failures of what a sink has, chunk by chunk.
+    fn kept(&self, place: usize) -> Vec<Vec<(String, Option<String>)>> {
+        let kept = self.shelves[place].kept.lock().expect("no panic");
+        let seen = |record: &Record| {
+            (record.item.key.clone(), record.failure.as_ref().map(|failure| failure.error.code.clone()))
+        };
+        kept.values().map(|records| records.iter().map(seen).collect()).collect()
+    }
+
+    fn asked(&self) -> Vec<String> {
+        std::mem::take(&mut self.texts.asked.lock().expect("no panic"))
+    }
+
+    fn paid(&self) -> usize {
+        self.judge.texts.lock().expect("no panic").len()
+    }
+}
+
+fn well(key: &str) -> (String, Option<String>) {
+    (key.into(), None)
+}
+
+fn failed(key: &str, code: &str) -> (String, Option<String>) {
+    (key.into(), Some(code.into()))
+}
+
+#[tokio::test]
+async fn what_passes_is_waited_for_and_only_what_failed_is_asked_again() {
+    let world = World::new(2, None);
+    let worked = world.work(0, &["a", "slow", "bad"], false, false).await;
+    assert!(worked.failures.is_empty(), "{:?}", worked.failures);
+    assert_eq!(world.asked(), ["a", "slow", "bad", "slow", "slow"]);
+    assert_eq!(world.kept(0), [[well("a"), well("slow"), failed("bad", "page_missing")]]);
+    assert_eq!(world.kept(0), world.kept(1));
+    assert_eq!(worked.counts, Counts { items: 3, records: 2, failed: 1, reused: 0 });
+    assert_eq!(world.paid(), 2, "each text once, though one of them came later");
+}
+
+#[tokio::test]
+async fn what_does_not_pass_comes_again_as_a_whole_and_nothing_is_written_or_paid_for_twice() {
+    let world = World::new(1_000, Some(Duration::from_secs(90)));
+    let worked = world.work(0, &["a", "slow"], false, false).await;
+    let codes: Vec<_> = worked.failures.iter().map(|failure| failure.error.code.as_str()).collect();
+    assert_eq!((codes, worked.wait), (vec!["throttled"], Some(Duration::from_secs(90))));
+    assert!(world.kept(0).is_empty() && world.memory.inner().done.is_empty());
+    assert_eq!(world.paid(), 1);
+    world.texts.slow.store(0, Ordering::Relaxed);
+    let worked = world.work(0, &["a", "slow"], false, true).await;
+    assert!(worked.failures.is_empty());
+    assert_eq!(world.kept(0), [[well("a"), well("slow")]]);
+    assert_eq!((world.paid(), worked.counts.reused), (2, 1), "the finding of the first delivery was remembered");
+}
+
+#[tokio::test]
+async fn nobody_is_waited_for_longer_than_sqs_hides_a_message() {
+    let world = World::new(1_000, Some(Duration::from_secs(u64::MAX)));
+    let worked = world.work(0, &["a", "slow"], false, false).await;
+    assert_eq!((worked.failures.len(), worked.wait), (1, Some(Duration::from_secs(12 * 3_600))));
+    let worked = world.work(0, &["a", "slow"], true, true).await;
+    assert!(worked.failures.is_empty());
+    assert_eq!(world.kept(0), [[well("a"), failed("slow", "throttled")]]);
+}
+
+#[tokio::test]
+async fn a_chunk_that_could_not_be_noted_as_done_is_not_written_again() {
+    let world = World::new(0, None);
+    // What is known, what was found; then the note breaks off, and so does nothing else.
+    world.memory.inner().left = Some(3);
+    assert_eq!(world.work(0, &["a"], false, false).await.failures.len(), 1);
+    world.memory.inner().left = None;
+    let writes = || *world.shelves[0].writes.lock().expect("no panic");
+    assert_eq!(writes(), 1);
+    world.work(0, &["a"], false, true).await;
+    assert_eq!(writes(), 2, "here nothing could be written down after it, so it is written again");
+}
+
+#[tokio::test]
+async fn items_that_another_function_let_go_no_further_are_counted_all_the_same() {
+    let world = World::new(0, None);
+    let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+    let records = vec![Record::new(run.as_str(), "s", Item::named("a"))];
+    let message = Message { items: Some(7), ..Message::new(Chunk::of(&run, 0, &records), records) };
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let worked = world.running.work(message, Delivery { deadline, last: false, again: false }).await;
+    assert_eq!(worked.counts, Counts { items: 7, records: 1, failed: 0, reused: 0 });
+}
+
+#[tokio::test]
+async fn on_the_next_to_last_receive_what_is_unsettled_becomes_a_failure_and_the_chunk_is_done() {
+    let world = World::new(1_000, None);
+    let worked = world.work(0, &["a", "slow"], true, true).await;
+    assert!(worked.failures.is_empty());
+    assert_eq!(world.kept(1), [[well("a"), failed("slow", "throttled")]]);
+    assert_eq!(worked.counts, Counts { items: 2, records: 1, failed: 1, reused: 0 });
+    assert_eq!(world.memory.inner().done.len(), 1);
+}
+
+#[tokio::test]
+async fn a_chunk_that_is_done_is_not_done_again() {
+    let world = World::new(0, None);
+    world.work(0, &["a"], false, false).await;
+    world.asked();
+    let worked = world.work(0, &["a"], false, true).await;
+    assert!(worked.before && worked.failures.is_empty());
+    assert!(world.asked().is_empty());
+    assert_eq!(worked.counts, Counts { items: 1, records: 1, failed: 0, reused: 0 });
+}
+
+#[tokio::test]
+async fn a_chunk_half_of_whose_sinks_wrote_comes_again_and_is_in_each_once() {
+    let world = World::new(0, None);
+    world.close(Some(Error::permanent("access_denied", "not allowed")));
+    let worked = world.work(0, &["a", "b"], false, false).await;
+    assert_eq!(worked.failures.len(), 1);
+    assert_eq!((worked.failures[0].stage.as_str(), worked.failures[0].error.code.as_str()), ("two", "access_denied"));
+    assert!(world.memory.inner().done.is_empty());
+    world.close(None);
+    assert!(world.work(0, &["a", "b"], false, true).await.failures.is_empty());
+    for place in 0..2 {
+        assert_eq!(world.kept(place), [[well("a"), well("b")]]);
+    }
+    let writes = |place: usize| *world.shelves[place].writes.lock().expect("no panic");
+    assert_eq!((writes(0), writes(1)), (1, 1), "whoever took it hears it once");
+}
+
+#[tokio::test]
+async fn a_sink_that_took_a_chunk_keeps_it_when_the_texts_are_worse_by_then() {
+    let world = World::new(0, None);
+    world.close(Some(Error::transient("throttled", "later")));
+    world.work(0, &["slow"], false, false).await;
+    world.texts.slow.store(1_000, Ordering::Relaxed);
+    world.close(None);
+    assert!(world.work(0, &["slow"], true, true).await.failures.is_empty());
+    assert_eq!(world.kept(0), [[well("slow")]]);
+    assert_eq!(world.kept(1), [[failed("slow", "throttled")]]);
+}
+
+/// Makes two entries of each record, and knows which of them are where they belong.
+#[derive(Default)]
+struct Halves {
+    settled: Mutex<Vec<String>>,
+    forgetful: Mutex<Option<Error>>,
+}
+
+#[async_trait]
+impl Stage for Shared<Halves> {
+    fn name(&self) -> &str {
+        "halves"
+    }
+
+    async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
+        let half = |record: &Record, entry: &str| Record { entry: Some(entry.into()), ..record.clone() };
+        records.iter().flat_map(|record| [half(record, "1"), half(record, "2")]).collect()
+    }
+
+    async fn settled(&self, run: &RunId, made: &[Identity]) -> Result<(), Error> {
+        if let Some(error) = self.forgetful.lock().expect("no panic").clone() {
+            return Err(error);
+        }
+        let words = |made: &Identity| format!("{run} {} {}", made.item, made.entry.as_deref().unwrap_or_default());
+        self.settled.lock().expect("no panic").extend(made.iter().map(words));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_stage_hears_of_what_it_made_when_all_sinks_have_it_and_before_the_chunk_is_done() {
+    let mut world = World::new(0, None);
+    let halves = Arc::new(Halves::default());
+    world.running.stages.insert(1, Box::new(Shared(Arc::clone(&halves))));
+    let heard = || halves.settled.lock().expect("no panic").clone();
+    world.close(Some(Error::transient("throttled", "later")));
+    world.work(0, &["a"], false, false).await;
+    assert!(heard().is_empty(), "a sink has it not");
+    world.close(None);
+    *halves.forgetful.lock().expect("no panic") = Some(Error::transient("throttled", "later"));
+    assert_eq!(world.work(0, &["a"], false, true).await.failures.len(), 1);
+    assert!(world.memory.inner().done.is_empty(), "what is not remembered would be made again");
+    *halves.forgetful.lock().expect("no panic") = None;
+    let worked = world.work(0, &["a"], false, true).await;
+    assert_eq!(heard(), ["20261122T090000Z a 1", "20261122T090000Z a 2"]);
+    assert_eq!(worked.counts, Counts { items: 1, records: 2, failed: 0, reused: 2 });
+    assert_eq!((world.kept(0), world.kept(1)), (vec![vec![well("a"), well("a")]], vec![vec![well("a"), well("a")]]));
+}
+
+#[tokio::test]
+async fn the_last_chunk_tells_the_sinks_that_the_run_is_complete_until_they_know() {
+    let world = World::new(0, None);
+    assert_eq!(world.work(1, &["b"], false, false).await.complete, None);
+    // It breaks off when the sinks have heard it, and before that is written down.
+    world.memory.inner().left = Some(3 + 1);
+    let worked = world.work(0, &["a", "bad"], false, false).await;
+    assert_eq!(world.memory.inner().calls, ["recall", "remember", "done", "recall", "remember", "done", "told"]);
+    assert_eq!(worked.failures.len(), 1, "the chunk comes again");
+    let ends = || world.shelves[0].ends.lock().expect("no panic").clone();
+    let all = Counts { items: 3, records: 2, failed: 1, reused: 0 };
+    assert_eq!(ends(), [all]);
+    world.memory.inner().left = None;
+    let worked = world.work(0, &["a", "bad"], false, true).await;
+    assert!(worked.failures.is_empty() && worked.before);
+    assert_eq!((ends(), worked.complete), (vec![all, all], Some(all)), "told twice rather than never");
+    world.work(0, &["a", "bad"], false, true).await;
+    assert_eq!(ends().len(), 2, "and then no more");
+}
+
+#[tokio::test]
+async fn a_memory_that_does_not_answer_lets_the_chunk_come_again() {
+    for left in 0..=2 {
+        let world = World::new(0, None);
+        world.memory.inner().left = Some(left + 1);
+        let worked = world.work(0, &["a"], false, false).await;
+        // What cannot be remembered is only paid for again.
+        assert_eq!(worked.failures.is_empty(), left == 3, "call {left}: {:?}", worked.failures);
+        world.memory.inner().left = None;
+        assert!(world.work(0, &["a"], false, true).await.failures.is_empty());
+        assert_eq!(world.kept(0), [[well("a")]]);
+    }
+}
