@@ -13,6 +13,8 @@ mod elf;
 mod material;
 #[path = "../tests/harness/project.rs"]
 mod project;
+#[path = "../tests/harness/tools.rs"]
+mod tools;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

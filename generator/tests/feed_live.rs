@@ -16,9 +16,9 @@ mod tools;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use live::Live;
 use serde_json::{Value, json};
-use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// A feed whose entries are counted from one; the newest is the first.
 fn feed(entries: usize) -> String {
@@ -47,7 +47,9 @@ fn once(entries: usize) -> BTreeMap<String, usize> {
 fn each_entry_of_a_growing_feed_is_in_the_bucket_once_ever() {
     let entries = Arc::new(Mutex::new(30));
     let there = Arc::clone(&entries);
-    let server = HttpServer::start(move |_: &ReceivedRequest| CannedResponse::text(200, &feed(*there.lock().expect("no panic"))));
+    let server = HttpServer::start(move |_: &ReceivedRequest| {
+        CannedResponse::text(200, &feed(*there.lock().expect("no panic")))
+    });
     let live = Live::new(
         &format!(
             "[pipeline]\nname = \"x\"\ncontact = \"me@example.com\"\n[functions]\ntimeout_s = 10\n\

@@ -9,11 +9,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::process::Command;
 
+use fanggen_runtime::testing::components::recorded;
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use flate2::read::GzDecoder;
 use project::Project;
 use serde_json::{Value, json};
-use fanggen_runtime::testing::components::recorded;
-use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// The records of all objects of a gzipped JSON Lines sink.
 fn archived(project: &Project, folder: &str) -> Vec<Value> {

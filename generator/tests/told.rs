@@ -22,10 +22,10 @@ use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use aws_smithy_types::base64;
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use live::{Live, PATIENCE, drained};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// What signs posts; 32 bytes, as a text.
 const SECRET: &str = "a secret of tests, and no other's";

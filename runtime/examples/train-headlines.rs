@@ -25,8 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::write(root.join("runtime/data/headlines.bin"), weights)?;
     let table = report::table(&headlines, &judged);
     let page = root.join("docs/engines.md");
-    let text =
-        report::put(&std::fs::read_to_string(&page)?, &table).ok_or("`docs/engines.md` has no markers for the table")?;
+    let text = report::put(&std::fs::read_to_string(&page)?, &table)
+        .ok_or("`docs/engines.md` has no markers for the table")?;
     std::fs::write(page, text)?;
     println!("{table}");
     Ok(())

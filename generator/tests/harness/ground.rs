@@ -13,8 +13,8 @@ use crate::aws::deployed::bootstrap;
 use crate::aws::emulator::block_on;
 use crate::aws::proxy::Proxy;
 use crate::aws::world::world;
-use fanggen_runtime::testing::lambda_api::{LambdaCommand, LambdaProcess};
 use crate::live::{Live, PATIENCE};
+use fanggen_runtime::testing::lambda_api::{LambdaCommand, LambdaProcess};
 
 /// A deployed pipeline, whose queue nobody but the harness reads.
 pub struct Ground {

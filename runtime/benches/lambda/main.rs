@@ -11,10 +11,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
 use fanggen_runtime::testing::load::pipeline::{Contender, LoadFunction, fire, work};
 use fanggen_runtime::testing::services::{FakeServices, FakeServicesSettings, locked};
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 
 /// Companies of a run, and the chunks that they are.
 const ITEMS: u64 = 1_000;

@@ -208,16 +208,26 @@ impl LambdaProcess {
     }
 
     /// The same, but kills the function where it has not finished by `until`.
-    pub fn invoke_or_kill(&mut self, id: &str, time: Duration, event: &Value, until: Duration) -> Option<InvocationResult> {
+    pub fn invoke_or_kill(
+        &mut self,
+        id: &str,
+        time: Duration,
+        event: &Value,
+        until: Duration,
+    ) -> Option<InvocationResult> {
         let end = SystemTime::now() + time;
         let deadline = end.duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_millis();
         let deadline = u64::try_from(deadline).expect("a deadline that fits in 64 bits");
-        self.events.send(PendingEvent { id: id.to_owned(), deadline, body: event.to_string() }).expect("the server is there");
+        self.events
+            .send(PendingEvent { id: id.to_owned(), deadline, body: event.to_string() })
+            .expect("the server is there");
         let begin = Instant::now();
         loop {
             match self.calls.recv_timeout(until.saturating_sub(begin.elapsed())) {
                 Ok(RuntimeApiCall::Finished(answer)) => return Some(answer),
-                Ok(RuntimeApiCall::InitError(error)) => panic!("the function reported an error during its start: {error}"),
+                Ok(RuntimeApiCall::InitError(error)) => {
+                    panic!("the function reported an error during its start: {error}")
+                }
                 Ok(RuntimeApiCall::Next) => {}
                 Err(_) => {
                     let _ = self.child.kill();

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
 use crate::component::services::{Bucket, Document, Doors, Outbox, Post, Queue, Rows, Secret};
 use crate::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use crate::component::{Binding, Opened, Role, Sink};
@@ -12,6 +11,7 @@ use crate::function::registry;
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
 use crate::model::tree::Tree;
+use async_trait::async_trait;
 use serde_json::Value;
 
 /// What the services received and hold.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
-use async_trait::async_trait;
 use crate::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
+use async_trait::async_trait;
 
 /// State in memory.
 #[derive(Default)]
@@ -51,7 +51,11 @@ impl MemoryState {
         self.0.lock().expect("no panic")
     }
 
-    fn call<T>(&self, name: &'static str, work: impl FnOnce(&mut MemoryStateInner) -> Result<T, Error>) -> Result<T, Error> {
+    fn call<T>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut MemoryStateInner) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut inner = self.inner();
         inner.calls.push(name);
         inner.attempt(|inner| work(inner))

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use crate::harness::hostile_server::{self, RESPONSES, addresses};
 use fanggen_runtime::model::record::{Item, Record};
 use fanggen_runtime::testing::components::{far_deadline, open_stage, outcomes, records};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
-use crate::harness::hostile_server::{self, RESPONSES, addresses};
 use serde_json::{Value, json};
 
 /// An item that names an address.
@@ -51,7 +51,8 @@ async fn a_redirect_to_the_inside_is_not_followed_in_any_spelling() {
                 continue;
             }
             let told =
-                ask(kind, json!({ "allow": [outside.host_port()] }), vec![item(outside.url(&format!("/{place}")))]).await;
+                ask(kind, json!({ "allow": [outside.host_port()] }), vec![item(outside.url(&format!("/{place}")))])
+                    .await;
             assert_eq!(outcomes(&told), [Err(*expected)], "{kind} {url}");
         }
     }
@@ -64,7 +65,10 @@ async fn bombs_floods_and_drips_are_capped_and_the_other_items_are_not_harmed() 
     let (bad, good) = (
         hostile_server::start(inside.port),
         HttpServer::start(|asked| match asked.path.as_str() {
-            "/feed" => CannedResponse::text(200, "<rss version='2.0'><channel><item><title>News</title></item></channel></rss>"),
+            "/feed" => CannedResponse::text(
+                200,
+                "<rss version='2.0'><channel><item><title>News</title></item></channel></rss>",
+            ),
             _ => CannedResponse::text(200, "<p>A page</p>").with_header("Content-Type: text/html"),
         }),
     );

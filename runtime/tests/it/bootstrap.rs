@@ -2,6 +2,7 @@
 
 #![cfg(feature = "aws")]
 
+use crate::harness::hostile_server;
 use fanggen_runtime::component::Role;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
@@ -9,7 +10,6 @@ use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Item, Record};
 use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
 use fanggen_runtime::model::tree::Tree;
-use crate::harness::hostile_server;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use fanggen_runtime::testing::lambda_api::{InvocationResult, LambdaProcess};
 use serde_json::{Value, json};
@@ -95,8 +95,10 @@ fn a_foreign_variable_that_is_not_utf_8_stops_nobody() {
     use std::os::unix::ffi::OsStringExt as _;
     let odd = || OsString::from_vec(vec![0xff, 0xfe]);
     let own = worker(vec![]).to_env().into_iter().map(|variable| (variable.name.into(), variable.value.into()));
-    let mut lambda =
-        LambdaProcess::start_os(env!("CARGO_BIN_EXE_bootstrap"), own.chain([("LEGACY".into(), odd()), (odd(), "x".into())]));
+    let mut lambda = LambdaProcess::start_os(
+        env!("CARGO_BIN_EXE_bootstrap"),
+        own.chain([("LEGACY".into(), odd()), (odd(), "x".into())]),
+    );
     assert_eq!(lambda.invoke(&delivery(&[("1", &message())])), failures(&[]));
     assert!(lambda.is_alive());
 }

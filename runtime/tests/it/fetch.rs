@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use fanggen_runtime::fetch::{FetchLimits, FetchResponse, Fetcher};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::values::HostPort;
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 
 fn fetcher(server: &HttpServer) -> Fetcher {
     Fetcher::new("fanggen/test", &[HostPort::new(server.host_port()).expect("an address")]).expect("a fetcher")
@@ -168,7 +168,8 @@ async fn an_answer_without_end_is_read_up_to_the_cap_and_no_further() {
 async fn a_small_answer_that_unpacks_to_a_gigabyte_stops_at_the_cap() {
     let bomb = packed(&vec![0; 1 << 20]).repeat(1 << 10);
     assert!(bomb.len() < 2 << 20);
-    let server = HttpServer::start(move |_| CannedResponse::Full(200, vec!["Content-Encoding: gzip".into()], bomb.clone()));
+    let server =
+        HttpServer::start(move |_| CannedResponse::Full(200, vec!["Content-Encoding: gzip".into()], bomb.clone()));
     assert_eq!(code(&server, "/").await, ("too_large".into(), false));
     assert!(peak() < 256, "{} MiB", peak());
 }
@@ -190,7 +191,8 @@ async fn a_body_of_exactly_the_cap_is_read() {
 
 #[tokio::test]
 async fn what_breaks_on_the_way_may_be_tried_again() {
-    let write = |text: &'static [u8]| CannedResponse::Script(Box::new(move |stream: &mut TcpStream| stream.write_all(text)));
+    let write =
+        |text: &'static [u8]| CannedResponse::Script(Box::new(move |stream: &mut TcpStream| stream.write_all(text)));
     let server = HttpServer::start(move |asked| match asked.path.as_str() {
         "/reset" => CannedResponse::Reset,
         "/closed" => write(b""),

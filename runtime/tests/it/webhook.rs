@@ -8,8 +8,8 @@ use fanggen_runtime::component::Sink;
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::record::{Item, Record, Text};
 use fanggen_runtime::model::run::{Chunk, RunId};
-use fanggen_runtime::testing::memory_services::MemoryServices;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
+use fanggen_runtime::testing::memory_services::MemoryServices;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use fanggen_runtime::model::record::Item;
 use crate::harness::wikipedia::{apply, apply_to_one, failure, items, pages, query};
+use fanggen_runtime::model::record::Item;
 use fanggen_runtime::testing::components::{outcomes, recorded};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use serde_json::json;

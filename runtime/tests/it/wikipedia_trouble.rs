@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::harness::wikipedia::{apply, apply_to_one, failure, items, open, pages};
 use fanggen_runtime::component::Pace;
 use fanggen_runtime::model::record::Item;
-use crate::harness::wikipedia::{apply, apply_to_one, failure, items, open, pages};
 use fanggen_runtime::testing::components::{far_deadline, outcomes, records};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use serde_json::json;
@@ -22,7 +22,11 @@ async fn whoever_asks_for_patience_is_given_it() {
     let soon = || (jiff::Timestamp::now() + Duration::from_secs(2)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
     let first: [(&str, u64, Say); 5] = [
         ("429", 1_000, Box::new(|| CannedResponse::text(429, "").with_header("Retry-After: 1"))),
-        ("503 until a date", 500, Box::new(move || CannedResponse::text(503, "").with_header(&format!("Retry-After: {}", soon())))),
+        (
+            "503 until a date",
+            500,
+            Box::new(move || CannedResponse::text(503, "").with_header(&format!("Retry-After: {}", soon()))),
+        ),
         ("maxlag", 1_000, Box::new(move || CannedResponse::json(&maxlag).with_header("Retry-After: 1"))),
         ("ratelimited", 0, Box::new(move || CannedResponse::json(&limited))),
         ("429 without a word", 0, Box::new(|| CannedResponse::text(429, ""))),
@@ -91,8 +95,11 @@ async fn what_may_pass_is_tried_three_times_and_what_may_not_once() {
     });
     all.join_all().await;
 
-    let once: [Say; 3] =
-        [Box::new(|| CannedResponse::text(200, "{")), Box::new(|| CannedResponse::text(502, "")), Box::new(|| CannedResponse::Reset)];
+    let once: [Say; 3] = [
+        Box::new(|| CannedResponse::text(200, "{")),
+        Box::new(|| CannedResponse::text(502, "")),
+        Box::new(|| CannedResponse::Reset),
+    ];
     for reply in once {
         let route = move |asked: &ReceivedRequest| if asked.index == 0 { reply() } else { pages(asked) };
         let (record, asked) = apply_to_one(route, json!({})).await;

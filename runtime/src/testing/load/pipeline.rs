@@ -177,7 +177,11 @@ pub fn work(worker: &LambdaProcess, services: &FakeServices) -> bool {
         .unwrap_or_else(|error| panic!("the worker failed: {error}"));
     if result["batchItemFailures"].as_array().is_none_or(|failures| !failures.is_empty()) {
         let output = || [worker.stdout_lines(0), worker.stderr_lines(0)].concat().join("\n");
-        assert!(message.receives < MAX_RECEIVES, "a chunk was received {MAX_RECEIVES} times; the worker printed:\n{}", output());
+        assert!(
+            message.receives < MAX_RECEIVES,
+            "a chunk was received {MAX_RECEIVES} times; the worker printed:\n{}",
+            output()
+        );
         locked(queues).put_back(QUEUE, message);
     }
     true

@@ -108,7 +108,9 @@ impl RowChange {
         let key = key(table, keyed)?;
         let before = tables.state.get(&key).cloned();
         let allowed = match request["ConditionExpression"].as_str() {
-            Some(condition) => DynamoExpression::new(condition, request).holds(before.as_ref().unwrap_or(&FakeItem::new()))?,
+            Some(condition) => {
+                DynamoExpression::new(condition, request).holds(before.as_ref().unwrap_or(&FakeItem::new()))?
+            }
             None => true,
         };
         let named = || keyed.as_object().cloned().unwrap_or_default();
@@ -174,7 +176,8 @@ fn transact(backend: &FakeBackend, request: &Value) -> FakeServiceResult {
     for write in writes {
         let (operation, inner) =
             write.as_object().and_then(|it| it.iter().next()).ok_or_else(|| invalid("no write"))?;
-        let change = RowChange::new(&tables, operation, state(inner["TableName"].as_str().unwrap_or_default())?, inner)?;
+        let change =
+            RowChange::new(&tables, operation, state(inner["TableName"].as_str().unwrap_or_default())?, inner)?;
         if !keys.insert(change.key.clone()) {
             return Err(invalid("Transaction request cannot include multiple operations on one item"));
         }

@@ -202,8 +202,12 @@ impl<'a> DynamoExpression<'a> {
     }
 
     fn sum(&mut self, item: &FakeItem) -> ExpressionResult<Value> {
-        let missing =
-            || FakeServiceError::new("ValidationException", "The provided expression refers to an attribute that is not there");
+        let missing = || {
+            FakeServiceError::new(
+                "ValidationException",
+                "The provided expression refers to an attribute that is not there",
+            )
+        };
         let left = self.operand(item)?.ok_or_else(missing)?;
         let sign = match self.peek() {
             Some("+") => 1.0,

@@ -10,8 +10,8 @@ mod expression;
 pub mod s3;
 pub mod source;
 pub mod sqs;
-pub mod write_tally;
 mod wikipedia;
+pub mod write_tally;
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -31,8 +31,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use self::dynamodb::FakeTables;
-use self::sqs::FakeQueues;
 use self::s3::FakeObjects;
+use self::sqs::FakeQueues;
 use self::write_tally::WriteTally;
 
 /// What the services contain and how they behave.

@@ -61,9 +61,9 @@ pub fn start(other: u16) -> HttpServer {
             while stream.write_all(&[b'x'; 64 * 1024]).is_ok() {}
             Ok(())
         })),
-        "/announced" => {
-            CannedResponse::Script(Box::new(|stream| write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n<p>")))
-        }
+        "/announced" => CannedResponse::Script(Box::new(|stream| {
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n<p>")
+        })),
         "/slow-head" => drip("HTTP/1.1 200 OK\r\nX-Slow: ", b"x"),
         "/slow-body" => drip("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
         "/silent" => drip("", b""),

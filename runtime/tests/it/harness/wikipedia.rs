@@ -34,7 +34,9 @@ pub fn pages(request: &ReceivedRequest) -> CannedResponse {
     };
     let mut titles = request.titles();
     titles.sort_by_key(|title| std::cmp::Reverse((title.len(), title.to_string())));
-    CannedResponse::json(&json!({ "batchcomplete": true, "query": { "pages": titles.iter().map(page).collect::<Vec<_>>() } }))
+    CannedResponse::json(
+        &json!({ "batchcomplete": true, "query": { "pages": titles.iter().map(page).collect::<Vec<_>>() } }),
+    )
 }
 
 /// A complete response with this query.
