@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fanggen::config::Config;
-use fanggen::local::{self, Options, Watch};
+use fanggen::local::{self, RunOptions, RunProgress};
 use jiff::Timestamp;
 use material::{ITEMS, READER, texts};
 
 struct Nobody;
 
-impl Watch for Nobody {
+impl RunProgress for Nobody {
     fn expected(&self, _: usize) {}
     fn done(&self, _: usize) {}
 }
@@ -27,7 +27,7 @@ fn bench(c: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(ITEMS as u64));
     group.bench_function("10,000 texts through text and lexicon", |b| {
         b.iter(|| {
-            let options = Options { root: folder.path().to_owned(), live: false, time: Timestamp::now() };
+            let options = RunOptions { root: folder.path().to_owned(), live: false, time: Timestamp::now() };
             let summary = runtime.block_on(local::run(pipeline, &options, Arc::new(Nobody))).expect("a run");
             assert_eq!(summary.succeeded, ITEMS);
         });
