@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use fanggen_runtime::component::{Catalog, CatalogFormat};
 use serde::Serialize;
 
-use super::Names;
 use super::explain::{Reasons, pages};
 use super::text::{LogicalId, Text};
+use super::{Names, Resource};
+use crate::resources::glue;
 
 /// The partition of every table: the date of the run, as the keys of the objects have it.
 const DAY: &str = "dt";
@@ -25,6 +26,13 @@ pub struct Database {
     pub description: String,
     /// What asked for it.
     pub path: String,
+}
+
+impl Database {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::named(&glue::DATABASE, &self.id, &self.name, &self.path)]
+    }
 }
 
 /// A table of the Glue Data Catalog: how the objects of a bucket are read.
@@ -54,6 +62,13 @@ pub struct CatalogTable {
     pub columns: Vec<Column>,
     /// What asked for it.
     pub path: String,
+}
+
+impl CatalogTable {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::named(&glue::TABLE, &self.id, &self.name, &self.path)]
+    }
 }
 
 /// A column of a table.

@@ -6,15 +6,16 @@ use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::model::run::CHUNK_ITEMS;
 use serde::Serialize;
 
-use super::Names;
 use super::explain::{Reasons, pages};
 use super::pace;
 use super::queues::{Queue, RECEIVES, dead_queue, queue, queue_name};
 use super::schedule::{SchedulePlan, schedule};
 use super::storage::{self, Table};
 use super::text::{LogicalId, Text};
+use super::{Names, Resource};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
+use crate::resources::{lambda, logs};
 
 /// One Lambda function.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -46,6 +47,13 @@ pub struct FunctionPlan {
     pub word: String,
 }
 
+impl FunctionPlan {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::named(&lambda::FUNCTION, &self.id, &self.name, &self.path)]
+    }
+}
+
 /// An environment variable.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Variable {
@@ -74,6 +82,13 @@ pub struct Mapping {
     pub path: String,
 }
 
+impl Mapping {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::unnamed(&lambda::EVENT_SOURCE_MAPPING, &self.id, &self.path)]
+    }
+}
+
 /// What happens when an asynchronous invocation fails.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EventInvoke {
@@ -89,6 +104,13 @@ pub struct EventInvoke {
     pub path: String,
 }
 
+impl EventInvoke {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::unnamed(&lambda::EVENT_INVOKE_CONFIG, &self.id, &self.path)]
+    }
+}
+
 /// A CloudWatch log group.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LogGroup {
@@ -102,6 +124,13 @@ pub struct LogGroup {
     pub retain: bool,
     /// What asked for it.
     pub path: String,
+}
+
+impl LogGroup {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::named(&logs::LOG_GROUP, &self.id, &self.name, &self.path)]
+    }
 }
 
 /// All of it.

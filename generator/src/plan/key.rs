@@ -2,11 +2,12 @@
 
 use serde::Serialize;
 
-use super::Names;
 use super::explain::{Reasons, pages};
 use super::functions::LogGroup;
-use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, SUFFIX, Text};
+use super::text::{ACCOUNT, IN_TEMPLATE, LogicalId, PARTITION, REGION, SUFFIX, Text};
+use super::{Names, Resource};
 use crate::config::pipeline::Pipeline;
+use crate::resources::{self, KeyUse, kms, logs};
 
 /// The setting that asks for the key.
 pub const PATH: &str = "data.kms";
@@ -41,6 +42,16 @@ pub struct Key {
     pub path: &'static str,
 }
 
+impl Key {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 2] {
+        [
+            Resource::unnamed(&kms::KEY, &self.id, self.path),
+            Resource::named(&kms::ALIAS, &self.alias, &self.name, self.path),
+        ]
+    }
+}
+
 /// The ARN of the key.
 pub fn arn() -> Text {
     Text::Arn(id())
@@ -52,6 +63,7 @@ fn id() -> LogicalId {
 
 /// The key, where there is one.
 pub fn plan(pipeline: &Pipeline, names: &Names, groups: &[LogGroup], reasons: &mut Reasons) -> Option<Key> {
+    let Some(KeyUse::ByService { principal, actions }) = logs::LOG_GROUP.key_use else { return None };
     pipeline.data.kms.then(|| {
         let name = reasons.derive(
             PATH,
@@ -73,22 +85,10 @@ pub fn plan(pipeline: &Pipeline, names: &Names, groups: &[LogGroup], reasons: &m
                 pages::KMS_DELETION,
             ),
             account: Text::physical(format!("arn:{PARTITION}:iam::{ACCOUNT}:root")),
-            logs: Text::physical(format!("logs.{REGION}.{SUFFIX}")),
-            // https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-            logs_actions: vec![
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey",
-                "kms:GenerateDataKeyWithoutPlaintext",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-            ],
+            logs: Text::physical(format!("{principal}.{REGION}.{SUFFIX}")),
+            logs_actions: actions.to_vec(),
             groups: (groups.iter())
-                .map(|group| {
-                    let name = group.name.plain();
-                    Text::physical(format!("arn:{PARTITION}:logs:{REGION}:{ACCOUNT}:log-group:{name}"))
-                })
+                .map(|group| Text::physical(logs::LOG_GROUP.arn(group.name.plain(), IN_TEMPLATE)))
                 .collect(),
             retain: pipeline.data.retain,
             path: PATH,
@@ -99,31 +99,10 @@ pub fn plan(pipeline: &Pipeline, names: &Names, groups: &[LogGroup], reasons: &m
 /// What a call to a service needs of the key with which the resource is encrypted; the service asks KMS in the caller's
 /// name. None where it needs nothing.
 pub fn needed(action: &str) -> Option<(&'static str, &'static [&'static str])> {
-    Some(match action {
-        // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
-        "sqs:SendMessage" => ("sqs", &["kms:Decrypt", "kms:GenerateDataKey"]),
-        "sqs:ReceiveMessage" => ("sqs", &["kms:Decrypt"]),
-        // https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html
-        "sns:Publish" => ("sns", &["kms:Decrypt", "kms:GenerateDataKey"]),
-        // https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html
-        "s3:PutObject" => ("s3", &["kms:GenerateDataKey"]),
-        "s3:GetObject" => ("s3", &["kms:Decrypt"]),
-        // https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
-        "dynamodb:BatchGetItem" | "dynamodb:GetItem" | "dynamodb:Query" | "dynamodb:Scan" => {
-            ("dynamodb", &["kms:Decrypt", "kms:DescribeKey"])
-        }
-        "dynamodb:BatchWriteItem" | "dynamodb:DeleteItem" | "dynamodb:PutItem" | "dynamodb:UpdateItem" => (
-            "dynamodb",
-            &[
-                "kms:Decrypt",
-                "kms:DescribeKey",
-                "kms:Encrypt",
-                "kms:GenerateDataKey",
-                "kms:ReEncryptFrom",
-                "kms:ReEncryptTo",
-            ],
-        ),
-        _ => return None,
+    resources::ALL.iter().find_map(|card| {
+        let Some(KeyUse::ByCaller { via, calls }) = card.key_use else { return None };
+        let known = calls.iter().find(|known| known.calls.contains(&action))?;
+        Some((via, known.need))
     })
 }
 

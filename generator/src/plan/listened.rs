@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::Names;
 use super::explain::{Reasons, pages};
 use super::queues::{Queue, Takes, VISIBILITY_S, retention};
 use super::text::{LogicalId, Text};
+use super::{Names, Resource};
+use crate::resources::sns;
 
 /// An SNS topic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,6 +21,16 @@ pub struct Topic {
     pub path: String,
 }
 
+impl Topic {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 2] {
+        [
+            Resource::named(&sns::TOPIC, &self.id, &self.name, &self.path),
+            Resource::unnamed(&sns::TOPIC_POLICY, &self.policy, &self.path),
+        ]
+    }
+}
+
 /// Who is told by mail of what a topic is told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Subscription {
@@ -31,6 +42,13 @@ pub struct Subscription {
     pub email: String,
     /// What asked for it.
     pub path: String,
+}
+
+impl Subscription {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::unnamed(&sns::SUBSCRIPTION, &self.id, &self.path)]
+    }
 }
 
 /// The queue of a sink. What is in it passes through: it goes with the stack, whatever `[data] retain` says.

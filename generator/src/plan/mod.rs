@@ -24,7 +24,7 @@ use crate::config::Config;
 use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape;
-use crate::resources::{self, ResourceType};
+use crate::resources::ResourceType;
 
 pub use catalog::{CatalogTable, Column, Database};
 pub use explain::{Derived, Reasons};
@@ -145,6 +145,18 @@ pub struct Resource<'a> {
     pub name: Option<&'a Text>,
     /// The path in `pipeline.toml` that asked for it.
     pub path: &'a str,
+}
+
+impl<'a> Resource<'a> {
+    /// A resource with a physical name.
+    fn named(card: &'static ResourceType, id: &'a LogicalId, name: &'a Text, path: &'a str) -> Self {
+        Self { id, card, name: Some(name), path }
+    }
+
+    /// A resource that AWS names, or that has no name.
+    fn unnamed(card: &'static ResourceType, id: &'a LogicalId, path: &'a str) -> Self {
+        Self { id, card, name: None, path }
+    }
 }
 
 fn type_name<S: serde::Serializer>(card: &&ResourceType, serializer: S) -> Result<S::Ok, S::Error> {
@@ -280,48 +292,20 @@ impl Plan {
 
     /// Every resource, in the order of the template.
     pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
-        let schedule = &self.schedule;
-        let one = std::iter::once(Resource {
-            id: &schedule.id,
-            card: &resources::scheduler::SCHEDULE,
-            name: Some(&schedule.name),
-            path: &schedule.path,
-        });
-        macro_rules! each {
-            ($list:ident, $card:expr) => {
-                self.$list.iter().map(|r| Resource {
-                    id: &r.id,
-                    card: $card,
-                    name: Some(&r.name),
-                    path: r.path.as_ref(),
-                })
-            };
-            ($list:ident.$id:ident, $card:expr) => {
-                self.$list.iter().map(|r| Resource { id: &r.$id, card: $card, name: None, path: r.path.as_ref() })
-            };
-        }
-        one.chain(each!(functions, &resources::lambda::FUNCTION))
-            .chain(each!(invokes.id, &resources::lambda::EVENT_INVOKE_CONFIG))
-            .chain(each!(mappings.id, &resources::lambda::EVENT_SOURCE_MAPPING))
-            .chain(each!(log_groups, &resources::logs::LOG_GROUP))
-            .chain(each!(queues, &resources::sqs::QUEUE))
-            .chain(each!(queues.policy, &resources::sqs::QUEUE_POLICY))
-            .chain(each!(tables, &resources::dynamodb::TABLE))
-            .chain(each!(buckets, &resources::s3::BUCKET))
-            .chain(each!(buckets.policy, &resources::s3::BUCKET_POLICY))
-            .chain(each!(topics, &resources::sns::TOPIC))
-            .chain(each!(topics.policy, &resources::sns::TOPIC_POLICY))
-            .chain(each!(subscriptions.id, &resources::sns::SUBSCRIPTION))
-            .chain(each!(databases, &resources::glue::DATABASE))
-            .chain(each!(catalog, &resources::glue::TABLE))
-            .chain(each!(roles, &resources::iam::ROLE))
-            .chain(each!(key.id, &resources::kms::KEY))
-            .chain(self.key.iter().map(|key| Resource {
-                id: &key.alias,
-                card: &resources::kms::ALIAS,
-                name: Some(&key.name),
-                path: key.path,
-            }))
+        (self.schedule.resources().into_iter())
+            .chain(self.functions.iter().flat_map(FunctionPlan::resources))
+            .chain(self.invokes.iter().flat_map(EventInvoke::resources))
+            .chain(self.mappings.iter().flat_map(Mapping::resources))
+            .chain(self.log_groups.iter().flat_map(LogGroup::resources))
+            .chain(self.queues.iter().flat_map(Queue::resources))
+            .chain(self.tables.iter().flat_map(Table::resources))
+            .chain(self.buckets.iter().flat_map(Bucket::resources))
+            .chain(self.topics.iter().flat_map(Topic::resources))
+            .chain(self.subscriptions.iter().flat_map(Subscription::resources))
+            .chain(self.databases.iter().flat_map(Database::resources))
+            .chain(self.catalog.iter().flat_map(CatalogTable::resources))
+            .chain(self.roles.iter().flat_map(Role::resources))
+            .chain(self.key.iter().flat_map(Key::resources))
     }
 
     /// How many resources the template has.

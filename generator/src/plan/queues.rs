@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::Names;
 use super::explain::{Reasons, pages};
-use super::text::{LogicalId, Text};
+use super::text::{IN_TEMPLATE, LogicalId, Text};
+use super::{Names, Resource};
 use crate::config::shape::Shape;
+use crate::resources::sqs;
 
 /// Seconds of fourteen days, SQS's most: whoever looks after dead letters may be on holiday.
 const LONGEST_RETENTION_S: u64 = 1_209_600;
@@ -36,6 +37,16 @@ pub struct Queue {
     pub listened: bool,
     /// What asked for it.
     pub path: String,
+}
+
+impl Queue {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 2] {
+        [
+            Resource::named(&sqs::QUEUE, &self.id, &self.name, &self.path),
+            Resource::unnamed(&sqs::QUEUE_POLICY, &self.policy, &self.path),
+        ]
+    }
 }
 
 /// From which queues a queue takes dead letters (`RedriveAllowPolicy`; SQS admits all unless told).
@@ -110,8 +121,7 @@ pub fn retention(function: &str, what: &str, reasons: &mut Reasons) -> u64 {
 
 /// The queue of a function's dead letters; `before` is the queue that they come from, unless a service puts them there.
 pub fn dead_queue(names: &Names, function: &str, path: &str, before: Option<&Queue>, reasons: &mut Reasons) -> Queue {
-    use super::text::{ACCOUNT, PARTITION, REGION};
-    let arn = |queue: &Queue| Text::physical(format!("arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{}", queue.name.plain()));
+    let arn = |queue: &Queue| Text::physical(sqs::QUEUE.arn(queue.name.plain(), IN_TEMPLATE));
     let takes = before.map_or(Takes::Nothing, |queue| Takes::From { source_queue_arns: vec![arn(queue)] });
     let id = LogicalId::of(function, "DeadQueue");
     Queue {

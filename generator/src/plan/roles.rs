@@ -12,11 +12,12 @@ use super::functions::Flow;
 use super::key;
 use super::queues::queue_name;
 use super::storage::{self, Table};
-use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
-use super::{Names, Problem};
+use super::text::{IN_TEMPLATE, LogicalId, Text};
+use super::{Names, Problem, Resource};
 use crate::config::mistake::{MistakeCode, did_you_mean};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
+use crate::resources::{KeyUse, ResourceType, dynamodb, iam, lambda, logs, scheduler, sqs};
 
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -33,6 +34,13 @@ pub struct Role {
     pub statements: Vec<Statement>,
     /// What asked for it.
     pub path: String,
+}
+
+impl Role {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::named(&iam::ROLE, &self.id, &self.name, &self.path)]
+    }
 }
 
 /// A statement of a policy.
@@ -82,20 +90,17 @@ pub fn plan(
         "schedule",
         "the schedule starts the producer",
         &["lambda:InvokeFunction"],
-        vec![arn("lambda", &format!("function:{}", names.of_part(PRODUCER)))],
+        vec![arn(&lambda::FUNCTION, &names.of_part(PRODUCER))],
     );
     let dead = statement(
         "schedule",
         "firings that reach no function are kept",
         &["sqs:SendMessage"],
-        vec![arn("sqs", &queue_name(names, "schedule", true))],
+        vec![arn(&sqs::QUEUE, &queue_name(names, "schedule", true))],
     );
     let mut statements = vec![invoke, dead];
     if pipeline.data.kms {
-        // AWS names no condition for this: https://docs.aws.amazon.com/scheduler/latest/UserGuide/encryption-rest.html
-        let payload =
-            statement(key::PATH, "the Scheduler decrypts what the schedule sends", &["kms:Decrypt"], vec![key::arn()]);
-        statements.push(payload);
+        statements.extend(own_key_use(&scheduler::SCHEDULE));
         statements = keyed(statements);
     }
     roles.push(Role {
@@ -120,12 +125,13 @@ pub fn plan(
 
 fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[Table]) -> Vec<Statement> {
     let path = shape.path.as_str();
-    let log_group = format!("log-group:/aws/lambda/{}:*", names.of_part(&shape.name));
+    // The streams of the group.
+    let log_group = format!("/aws/lambda/{}:*", names.of_part(&shape.name));
     let mut all = vec![statement(
         path,
         "the function writes its log, in the group that the stack made",
         &["logs:CreateLogStream", "logs:PutLogEvents"],
-        vec![arn("logs", &log_group)],
+        vec![arn(&logs::LOG_GROUP, &log_group)],
     )];
     if pipeline.functions.tracing {
         all.push(statement(
@@ -141,20 +147,20 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
             path,
             "a failed run is kept",
             &["sqs:SendMessage"],
-            vec![arn("sqs", &queue_name(names, PRODUCER, true))],
+            vec![arn(&sqs::QUEUE, &queue_name(names, PRODUCER, true))],
         ));
     } else {
         all.push(statement(
             path,
             "the function takes chunks from its queue",
             &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
-            vec![arn("sqs", &queue_name(names, &shape.name, false))],
+            vec![arn(&sqs::QUEUE, &queue_name(names, &shape.name, false))],
         ));
         all.push(statement(
             path,
             "a message that cannot be read is set aside, with its reason",
             &["sqs:SendMessage"],
-            vec![arn("sqs", &queue_name(names, &shape.name, true))],
+            vec![arn(&sqs::QUEUE, &queue_name(names, &shape.name, true))],
         ));
     }
     if let Some(next) = &shape.next {
@@ -162,7 +168,7 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
             path,
             "chunks go on to the next function",
             &["sqs:SendMessage"],
-            vec![arn("sqs", &queue_name(names, next, false))],
+            vec![arn(&sqs::QUEUE, &queue_name(names, next, false))],
         ));
     }
     // A function in the middle writes nothing down: what its stages remember stands on their cards.
@@ -170,8 +176,12 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
         // Transactions of updates need no more than the updates do.
         let calls: &[&str] =
             if producer { &["dynamodb:UpdateItem"] } else { &["dynamodb:GetItem", "dynamodb:UpdateItem"] };
-        let table = format!("table/{}", state.name.plain());
-        all.push(statement(path, "runs and chunks are remembered", calls, vec![arn("dynamodb", &table)]));
+        all.push(statement(
+            path,
+            "runs and chunks are remembered",
+            calls,
+            vec![arn(&dynamodb::TABLE, state.name.plain())],
+        ));
     }
     let mut components: Vec<&ComponentConfig> = shape.stages.clone();
     if producer {
@@ -180,7 +190,7 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
         components.extend(pipeline.sinks.iter().filter(|sink| !sink.kind.card.machine_only));
     }
     if pipeline.data.kms {
-        all.push(through("lambda", key::PATH, "Lambda decrypts the function's settings", &["kms:Decrypt"]));
+        all.extend(own_key_use(&lambda::FUNCTION));
     }
     for more in components.into_iter().flat_map(|component| derived(component, names)) {
         // Several may ask for the same: the first one's statement does for all of them.
@@ -221,6 +231,15 @@ fn through(service: &str, path: &str, why: &str, actions: &[&str]) -> Statement 
         conditions: BTreeMap::from([("StringEquals".into(), BTreeMap::from([("kms:ViaService".into(), via)]))]),
         ..statement(path, why, actions, vec![key::arn()])
     }
+}
+
+/// What the role of a resource needs of the key for the resource itself.
+fn own_key_use(card: &ResourceType) -> Option<Statement> {
+    let Some(KeyUse::ByRole { via, actions, why }) = card.key_use else { return None };
+    Some(match via {
+        Some(service) => through(service, key::PATH, why, actions),
+        None => statement(key::PATH, why, actions, vec![key::arn()]),
+    })
 }
 
 /// The statements that a component's card asks for.
@@ -294,6 +313,6 @@ fn statement(path: &str, why: &str, actions: &[&str], resources: Vec<Text>) -> S
     }
 }
 
-fn arn(service: &str, rest: &str) -> Text {
-    Text::physical(format!("arn:{PARTITION}:{service}:{REGION}:{ACCOUNT}:{rest}"))
+fn arn(card: &ResourceType, name: &str) -> Text {
+    Text::physical(card.arn(name, IN_TEMPLATE))
 }

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 
-use super::Names;
 use super::explain::{Reasons, pages};
 use super::text::{LogicalId, Text};
+use super::{Names, Resource};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape::PRODUCER;
+use crate::resources::scheduler;
 
 /// How often a firing is tried again where Lambda itself does not answer.
 const FIRINGS_AGAIN: u64 = 3;
@@ -43,6 +44,13 @@ pub struct SchedulePlan {
     pub give_up_s: u64,
     /// What asked for it.
     pub path: String,
+}
+
+impl SchedulePlan {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::named(&scheduler::SCHEDULE, &self.id, &self.name, &self.path)]
+    }
 }
 
 /// What the schedule sends. Only one of its `<aws.scheduler..>` is meant for the Scheduler: those in an item's name stay

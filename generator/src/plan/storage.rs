@@ -4,13 +4,14 @@ use fanggen_runtime::component::Store;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::Names;
 use super::catalog::{self, CatalogTable, Database};
 use super::explain::{Reasons, pages};
 use super::listened::{self, Subscription, Topic};
 use super::queues::Queue;
-use super::text::{ACCOUNT, LogicalId, PARTITION, REGION, Text};
+use super::text::{IN_TEMPLATE, LogicalId, Text};
+use super::{Names, Resource};
 use crate::config::pipeline::Pipeline;
+use crate::resources::{dynamodb, s3, sns, sqs};
 
 /// The last part of the state table's name.
 pub const STATE: &str = "state";
@@ -39,6 +40,13 @@ pub struct Table {
     pub path: String,
 }
 
+impl Table {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 1] {
+        [Resource::named(&dynamodb::TABLE, &self.id, &self.name, &self.path)]
+    }
+}
+
 /// An S3 bucket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bucket {
@@ -58,6 +66,16 @@ pub struct Bucket {
     pub retain: bool,
     /// What asked for it.
     pub path: String,
+}
+
+impl Bucket {
+    /// Its resources in the template.
+    pub fn resources(&self) -> [Resource<'_>; 2] {
+        [
+            Resource::named(&s3::BUCKET, &self.id, &self.name, &self.path),
+            Resource::unnamed(&s3::BUCKET_POLICY, &self.policy, &self.path),
+        ]
+    }
 }
 
 /// All that components keep their data in.
@@ -181,11 +199,7 @@ fn state_name(names: &Names) -> String {
 
 /// The ARN of the state table.
 pub fn state_arn(names: &Names) -> String {
-    table_arn(&state_name(names))
-}
-
-fn table_arn(name: &str) -> String {
-    format!("arn:{PARTITION}:dynamodb:{REGION}:{ACCOUNT}:table/{name}")
+    dynamodb::TABLE.arn(&state_name(names), IN_TEMPLATE)
 }
 
 /// The physical name of a bucket.
@@ -198,23 +212,23 @@ pub fn physical(names: &Names, store: &Store) -> (String, String) {
     match store {
         Store::Table { name, partition, sort, .. } => {
             let name = table_name(names, name, partition, sort.as_deref());
-            let arn = table_arn(&name);
+            let arn = dynamodb::TABLE.arn(&name, IN_TEMPLATE);
             (name, arn)
         }
         Store::Bucket { name, .. } => {
             let name = bucket_name(names, name);
-            let arn = format!("arn:{PARTITION}:s3:::{name}");
+            let arn = s3::BUCKET.arn(&name, IN_TEMPLATE);
             (name, arn)
         }
         Store::Queue { name } => {
-            let arn = format!("arn:{PARTITION}:sqs:{REGION}:{ACCOUNT}:{}", names.of_part(name));
+            let arn = sqs::QUEUE.arn(&names.of_part(name), IN_TEMPLATE);
             (LogicalId::of(name, "Queue").place(), arn)
         }
         Store::Topic { name, .. } => {
-            let arn = format!("arn:{PARTITION}:sns:{REGION}:{ACCOUNT}:{}", names.of_part(name));
+            let arn = sns::TOPIC.arn(&names.of_part(name), IN_TEMPLATE);
             (LogicalId::of(name, "Topic").place(), arn)
         }
         Store::Existing(table) if table.starts_with("arn:") => (table.clone(), table.clone()),
-        Store::Existing(table) => (table.clone(), table_arn(table)),
+        Store::Existing(table) => (table.clone(), dynamodb::TABLE.arn(table, IN_TEMPLATE)),
     }
 }

@@ -3,6 +3,8 @@
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
+use crate::resources::ArnScope;
+
 /// Where the number of the account goes; 12 digits in the end.
 pub const ACCOUNT: &str = "${AWS::AccountId}";
 /// Where the partition goes: `aws`, `aws-cn`, `aws-us-gov`.
@@ -11,6 +13,9 @@ pub const PARTITION: &str = "${AWS::Partition}";
 pub const REGION: &str = "${AWS::Region}";
 /// Where the domain of the partition goes: `amazonaws.com`, `amazonaws.com.cn`.
 pub const SUFFIX: &str = "${AWS::URLSuffix}";
+
+/// Where resources of the stack live, as its template says it.
+pub const IN_TEMPLATE: ArnScope<'static> = ArnScope { partition: PARTITION, region: REGION, account: ACCOUNT };
 
 /// Pseudo parameters and how long they can become.
 const PLACES: [(&str, usize); 4] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14), (SUFFIX, 16)];
