@@ -11,4 +11,5 @@ pub mod local;
 pub mod plan;
 pub mod render;
 pub mod resources;
+pub mod show;
 pub mod source;

@@ -14,7 +14,7 @@ use std::fs;
 
 use fanggen::config::Config;
 use fanggen::plan::Plan;
-use fanggen::render::{Names, render};
+use fanggen::render::{RenderPaths, render};
 use proptest::prelude::*;
 use proptest::test_runner::{Config as Settings, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
@@ -279,7 +279,7 @@ fn rendered(text: &str) -> Result<Option<BTreeMap<String, String>>, TestCaseErro
         prop_assert!(report.contains("error[") && report.contains('^'), "no caret: {report}");
         return Ok(None);
     }
-    let names = Names { file: "pipeline.toml", folder: "generated", root: Some("..") };
+    let names = RenderPaths { file: "pipeline.toml", folder: "generated", root: Some("..") };
     let artifacts = render(&plans, &names).map_err(|error| TestCaseError::fail(error.to_string()))?;
     Ok(Some(artifacts.into_iter().map(|artifact| (artifact.path, artifact.text)).collect()))
 }

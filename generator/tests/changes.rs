@@ -12,7 +12,7 @@ use fanggen::deploy::aws::account::Identity;
 use fanggen::deploy::diff::{Action, Changes, Listed, Replacement, Side, compare};
 use fanggen::deploy::generated::Manifest;
 use fanggen::plan::Plan;
-use fanggen::render::{Names, render};
+use fanggen::render::{RenderPaths, render};
 
 const PIPELINE: &str = r#"
 [pipeline]
@@ -59,7 +59,7 @@ fn rendered(pipeline: &str) -> (String, Manifest) {
     let mut config = Config::read("pipeline.toml", pipeline);
     let plans = Plan::all(&mut config);
     assert!(!config.broken(), "{:?}", config.mistakes);
-    let names = Names { file: "pipeline.toml", folder: "generated", root: Some("..") };
+    let names = RenderPaths { file: "pipeline.toml", folder: "generated", root: Some("..") };
     let artifacts = render(&plans, &names).expect("artifacts");
     let text = |path: &str| artifacts.iter().find(|it| it.path == path).expect(path).text.clone();
     (text("dev/template.yaml"), serde_json::from_str(&text("dev/plan.json")).expect("a manifest"))

@@ -28,6 +28,7 @@ use crate::deploy::items::Agenda;
 use crate::deploy::preview::Look;
 #[cfg(feature = "aws")]
 use crate::deploy::seed::Filling;
+use crate::show::tree::PlanTree;
 
 /// Show what apply would change
 #[derive(Debug, Args)]
@@ -65,7 +66,7 @@ impl PlanArgs {
             return Err(CommandError::NeedsAws("plan".to_owned()));
         }
         let plan = file.plan(environment)?;
-        print(&if global.json { to_json(plan) } else { plan.to_string() });
+        print(&if global.json { to_json(plan) } else { PlanTree(plan).to_string() });
         Ok(())
     }
 }

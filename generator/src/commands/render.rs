@@ -11,7 +11,7 @@ use super::output::{Style, message, plural, print, to_json};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
-use crate::render::{Artifact, ci, disk};
+use crate::render::{RenderedFile, ci, disk};
 use crate::source;
 
 /// The folder of workflows, from the root of a repository.
@@ -52,7 +52,7 @@ impl RenderArgs {
         let workflow = self.ci.map(|CiService::Github| workflow(&file, &global.file)).transpose()?;
         let Rendered { folder, artifacts, mut changes } = Rendered::of(&file, global, self.out)?;
         let mut shown = folder.display().to_string();
-        let mut all: Vec<String> = artifacts.iter().map(|artifact: &Artifact| artifact.path.clone()).collect();
+        let mut all: Vec<String> = artifacts.iter().map(|artifact: &RenderedFile| artifact.path.clone()).collect();
         let mut count = artifacts.len();
         if let Some((folder, artifact)) = workflow {
             let path = folder.join(&artifact.path).display().to_string();
@@ -97,7 +97,7 @@ impl RenderArgs {
 }
 
 /// The workflow, and the folder that it belongs to.
-fn workflow(file: &PipelineFile, path: &Path) -> Result<(PathBuf, Artifact), CommandError> {
+fn workflow(file: &PipelineFile, path: &Path) -> Result<(PathBuf, RenderedFile), CommandError> {
     let beside = Path::new(".").join(&file.root);
     let fail = |error| CommandError::System("the folder of the pipeline's file cannot be found", error);
     let root = std::fs::canonicalize(&beside).map_err(fail)?;
@@ -110,7 +110,7 @@ fn workflow(file: &PipelineFile, path: &Path) -> Result<(PathBuf, Artifact), Com
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let inside = from(&root).unwrap_or_else(|| ".".into());
     let source = source::above(&root).and_then(from);
-    let places = ci::Places { folder: &inside, file: &name, source: source.as_deref() };
+    let places = ci::RepositoryPaths { folder: &inside, file: &name, source: source.as_deref() };
     let artifact = ci::github(&file.config.pipelines, &file.plans, &places)?;
     // The printed path starts with what the user typed, where the repository is the folder of the file.
     let folder = if repository == root { file.root.join(WORKFLOWS) } else { repository.join(WORKFLOWS) };

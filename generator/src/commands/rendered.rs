@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::args::GlobalArgs;
 use super::error::CommandError;
 use super::pipeline_file::PipelineFile;
-use crate::render::disk::{self, Change};
-use crate::render::{Artifact, Names, render};
+use crate::render::disk::{self, FileChange};
+use crate::render::{RenderPaths, RenderedFile, render};
 
 /// The folder for generated files, unless another is named.
 const GENERATED: &str = "generated";
@@ -16,9 +16,9 @@ pub struct Rendered {
     /// The folder that it belongs in.
     pub folder: PathBuf,
     /// All files.
-    pub artifacts: Vec<Artifact>,
+    pub artifacts: Vec<RenderedFile>,
     /// What differs on disk.
-    pub changes: Vec<Change>,
+    pub changes: Vec<FileChange>,
 }
 
 impl Rendered {
@@ -33,7 +33,7 @@ impl Rendered {
         } else {
             (global.file.display().to_string(), folder.display().to_string(), None)
         };
-        let artifacts = render(&file.plans, &Names { file: &name, folder: &shown, root })?;
+        let artifacts = render(&file.plans, &RenderPaths { file: &name, folder: &shown, root })?;
         let changes = disk::changes(&folder, &artifacts)?;
         Ok(Self { folder, artifacts, changes })
     }

@@ -8,6 +8,7 @@ use super::error::CommandResult;
 use super::output::{Style, message, print, to_json};
 use super::pipeline_file::{PipelineFile, mistakes_json};
 use crate::config::mistake::Severity;
+use crate::show::explain::Explanation;
 
 /// Check the file and report every mistake at once
 #[derive(Debug, Args)]
@@ -44,29 +45,12 @@ impl ValidateArgs {
         }
         if self.explain {
             for environment in &environments {
-                explain(&file, environment)?;
+                print(&Explanation { environment, reasons: &file.plan(environment)?.reasons }.to_string());
             }
         }
         message(&format!("{}valid{}: {}", Style::SUCCESS, Style::END, summary(&file)));
         Ok(())
     }
-}
-
-fn explain(file: &PipelineFile, environment: &str) -> CommandResult {
-    let mut of = "";
-    print(environment);
-    for derived in &file.plan(environment)?.reasons.0 {
-        if derived.of != of {
-            of = &derived.of;
-            print(&format!("  {of}"));
-        }
-        print(&format!("    {} = {}", derived.what, derived.value));
-        print(&format!("      {}{}{}", Style::DIM, derived.why, Style::END));
-        if !derived.page.is_empty() {
-            print(&format!("      {}{}{}", Style::DIM, derived.page, Style::END));
-        }
-    }
-    Ok(())
 }
 
 /// The pipeline in one line: its name, environments and components.

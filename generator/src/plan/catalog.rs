@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use fanggen_runtime::component::{Catalog, CatalogFormat};
 use serde::Serialize;
 
-use super::explain::{Reasons, pages};
-use super::text::{LogicalId, Text};
-use super::{Names, Resource};
+use super::pages;
+use super::reasons::Reasons;
+use super::template_value::{LogicalId, TemplateValue};
+use super::{PlannedResource, ResourceNames};
 use crate::resources::glue;
 
 /// The partition of every table: the date of the run, as the keys of the objects have it.
@@ -17,27 +18,27 @@ const FIRST_DAY: &str = "2025-01-01";
 
 /// A database of the Glue Data Catalog, one an environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Database {
+pub struct DatabasePlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// What it is, in a line.
     pub description: String,
     /// What asked for it.
     pub path: String,
 }
 
-impl Database {
+impl DatabasePlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::named(&glue::DATABASE, &self.id, &self.name, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::named(&glue::DATABASE, &self.id, &self.name, &self.path)]
     }
 }
 
 /// A table of the Glue Data Catalog: how the objects of a bucket are read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct CatalogTable {
+pub struct CatalogTablePlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its database within the template.
@@ -45,13 +46,13 @@ pub struct CatalogTable {
     /// Its name within the database, as SQL writes it.
     pub table: String,
     /// Both names, as SQL writes them.
-    pub name: Text,
+    pub name: TemplateValue,
     /// Where the objects are.
-    pub location: Text,
+    pub location: TemplateValue,
     /// The name of the partition.
     pub day: &'static str,
     /// Where the objects of one day are, with a place for the day.
-    pub day_location: Text,
+    pub day_location: TemplateValue,
     /// What Athena is told of all of it.
     pub parameters: BTreeMap<String, String>,
     /// What reads a line.
@@ -59,22 +60,22 @@ pub struct CatalogTable {
     /// What that is told.
     pub reader_settings: BTreeMap<&'static str, &'static str>,
     /// The columns.
-    pub columns: Vec<Column>,
+    pub columns: Vec<CatalogColumn>,
     /// What asked for it.
     pub path: String,
 }
 
-impl CatalogTable {
+impl CatalogTablePlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::named(&glue::TABLE, &self.id, &self.name, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::named(&glue::TABLE, &self.id, &self.name, &self.path)]
     }
 }
 
 /// A column of a table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Column {
+pub struct CatalogColumn {
     /// Its name.
     pub name: &'static str,
     /// Its type, in the words of Hive.
@@ -83,7 +84,7 @@ pub struct Column {
 }
 
 /// The database of an environment.
-pub fn database(names: &Names, reasons: &mut Reasons) -> Database {
+pub fn database(names: &ResourceNames, reasons: &mut Reasons) -> DatabasePlan {
     let name = reasons.derive(
         "sinks",
         "database of the Glue Data Catalog",
@@ -91,9 +92,9 @@ pub fn database(names: &Names, reasons: &mut Reasons) -> Database {
         "what lies in S3 can be asked in SQL at once; a database has letters, digits and `_` in its name",
         pages::ATHENA_NAMES,
     );
-    Database {
+    DatabasePlan {
         id: LogicalId::of("", "Database"),
-        name: Text::Literal(name),
+        name: TemplateValue::Literal(name),
         description: format!("Results of {}, read where they are in S3", names.stack()),
         path: "sinks".into(),
     }
@@ -101,16 +102,16 @@ pub fn database(names: &Names, reasons: &mut Reasons) -> Database {
 
 /// The table of a sink whose objects are in this bucket.
 pub fn table(
-    names: &Names,
+    names: &ResourceNames,
     sink: &str,
     bucket: &LogicalId,
     catalog: &Catalog,
     path: &str,
     reasons: &mut Reasons,
-) -> CatalogTable {
+) -> CatalogTablePlan {
     let database = database_name(names);
     let table = sql_name(sink);
-    let place = format!("s3://{}/{}/", bucket.place(), catalog.prefix);
+    let place = format!("s3://{}/{}/", bucket.sub_placeholder(), catalog.prefix);
     reasons.derive(
         path,
         "table of the Glue Data Catalog",
@@ -141,24 +142,24 @@ pub fn table(
     ] {
         parameters.insert(format!("projection.{DAY}.{key}"), value.into());
     }
-    CatalogTable {
+    CatalogTablePlan {
         id: LogicalId::of(sink, "Catalog"),
         database: LogicalId::of("", "Database"),
-        name: Text::Literal(format!("{database}.{table}")),
+        name: TemplateValue::Literal(format!("{database}.{table}")),
         table,
-        location: Text::Sub(place.clone()),
+        location: TemplateValue::Sub(place.clone()),
         day: DAY,
         // Athena's own place for the day, which CloudFormation leaves alone.
-        day_location: Text::Sub(format!("{place}{DAY}=${{!{DAY}}}/")),
+        day_location: TemplateValue::Sub(format!("{place}{DAY}=${{!{DAY}}}/")),
         parameters,
         reader,
         reader_settings: reader_settings.into_iter().collect(),
-        columns: catalog.columns.iter().map(|(name, kind)| Column { name, kind }).collect(),
+        columns: catalog.columns.iter().map(|(name, kind)| CatalogColumn { name, kind }).collect(),
         path: path.to_owned(),
     }
 }
 
-fn database_name(names: &Names) -> String {
+fn database_name(names: &ResourceNames) -> String {
     sql_name(names.of_part("").trim_end_matches('-'))
 }
 

@@ -6,13 +6,14 @@ use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::model::run::CHUNK_ITEMS;
 use serde::Serialize;
 
-use super::explain::{Reasons, pages};
-use super::pace;
-use super::queues::{Queue, RECEIVES, dead_queue, queue, queue_name};
+use super::concurrency;
+use super::pages;
+use super::queues::{MAX_RECEIVES, QueuePlan, dead_queue, queue, queue_name};
+use super::reasons::Reasons;
 use super::schedule::{SchedulePlan, schedule};
-use super::storage::{self, Table};
-use super::text::{LogicalId, Text};
-use super::{Names, Resource};
+use super::storage::{self, TablePlan};
+use super::template_value::{LogicalId, TemplateValue};
+use super::{PlannedResource, ResourceNames};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
 use crate::resources::{lambda, logs};
@@ -23,7 +24,7 @@ pub struct FunctionPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// What it does, in a line.
     pub description: String,
     /// Its role.
@@ -39,7 +40,7 @@ pub struct FunctionPlan {
     /// Whether X-Ray traces it.
     pub tracing: bool,
     /// Its settings.
-    pub variables: Vec<Variable>,
+    pub variables: Vec<EnvironmentVariable>,
     /// What asked for it.
     pub path: String,
     /// The word for it in the pipeline.
@@ -49,23 +50,23 @@ pub struct FunctionPlan {
 
 impl FunctionPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::named(&lambda::FUNCTION, &self.id, &self.name, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::named(&lambda::FUNCTION, &self.id, &self.name, &self.path)]
     }
 }
 
 /// An environment variable.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Variable {
+pub struct EnvironmentVariable {
     /// Its name.
     pub name: String,
     /// Its value.
-    pub value: Text,
+    pub value: TemplateValue,
 }
 
 /// From a queue to a function.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Mapping {
+pub struct MappingPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// The queue.
@@ -82,16 +83,16 @@ pub struct Mapping {
     pub path: String,
 }
 
-impl Mapping {
+impl MappingPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::unnamed(&lambda::EVENT_SOURCE_MAPPING, &self.id, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::unnamed(&lambda::EVENT_SOURCE_MAPPING, &self.id, &self.path)]
     }
 }
 
 /// What happens when an asynchronous invocation fails.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EventInvoke {
+pub struct InvokeConfigPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// The function.
@@ -104,20 +105,20 @@ pub struct EventInvoke {
     pub path: String,
 }
 
-impl EventInvoke {
+impl InvokeConfigPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::unnamed(&lambda::EVENT_INVOKE_CONFIG, &self.id, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::unnamed(&lambda::EVENT_INVOKE_CONFIG, &self.id, &self.path)]
     }
 }
 
 /// A CloudWatch log group.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct LogGroup {
+pub struct LogGroupPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// For how many days logs are kept.
     pub retention_days: u64,
     /// Whether it outlives the stack.
@@ -126,32 +127,38 @@ pub struct LogGroup {
     pub path: String,
 }
 
-impl LogGroup {
+impl LogGroupPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::named(&logs::LOG_GROUP, &self.id, &self.name, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::named(&logs::LOG_GROUP, &self.id, &self.name, &self.path)]
     }
 }
 
 /// All of it.
-pub struct Flow {
+pub struct FlowPlan {
     pub schedule: SchedulePlan,
     pub functions: Vec<FunctionPlan>,
-    pub invokes: Vec<EventInvoke>,
-    pub mappings: Vec<Mapping>,
-    pub queues: Vec<Queue>,
-    pub log_groups: Vec<LogGroup>,
+    pub invokes: Vec<InvokeConfigPlan>,
+    pub mappings: Vec<MappingPlan>,
+    pub queues: Vec<QueuePlan>,
+    pub log_groups: Vec<LogGroupPlan>,
 }
 
 /// How often Lambda tries a failed event again: its most.
-const EVENTS_AGAIN: u64 = 2;
+const ASYNC_RETRIES: u64 = 2;
 /// Lambda's longest invocation, which the producer gets: a scan is not to be cut short.
-const LONGEST_TIMEOUT_S: u64 = 900;
+const PRODUCER_TIMEOUT_S: u64 = 900;
 
 /// Plans the functions and all between them.
-pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[Table], reasons: &mut Reasons) -> Flow {
+pub fn plan(
+    pipeline: &Pipeline,
+    names: &ResourceNames,
+    shapes: &[Shape<'_>],
+    tables: &[TablePlan],
+    reasons: &mut Reasons,
+) -> FlowPlan {
     let state = tables.last().map(|table| table.name.plain().to_owned());
-    let mut flow = Flow {
+    let mut flow = FlowPlan {
         schedule: schedule(pipeline, names, reasons),
         functions: Vec::new(),
         invokes: Vec::new(),
@@ -169,7 +176,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             reasons.derive(
                 PRODUCER,
                 "timeout, seconds",
-                LONGEST_TIMEOUT_S,
+                PRODUCER_TIMEOUT_S,
                 "Lambda's longest: a scan of the items is not to be cut short",
                 pages::LAMBDA_LIMITS,
             );
@@ -190,14 +197,14 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
                 "the schedule's own dead-letter queue never sees a failure of the function",
                 pages::LAMBDA_ASYNC,
             );
-            flow.invokes.push(EventInvoke {
+            flow.invokes.push(InvokeConfigPlan {
                 id: LogicalId::of(&shape.name, "Invoke"),
                 function: id.clone(),
                 on_failure: dead,
                 retries: reasons.derive(
                     PRODUCER,
                     "attempts after a failure (MaximumRetryAttempts)",
-                    EVENTS_AGAIN,
+                    ASYNC_RETRIES,
                     "Lambda's most: the producer goes on where its cursor is, so that another attempt repeats nothing",
                     pages::LAMBDA_RETRIES,
                 ),
@@ -205,14 +212,14 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             });
             flow.queues.push(dead_queue(names, &shape.name, &shape.path, None, reasons));
         } else {
-            let concurrency = pace::concurrency(pipeline, &shape.name, &shape.stages, reasons);
+            let concurrency = concurrency::concurrency(pipeline, &shape.name, &shape.stages, reasons);
             paces = shape
                 .stages
                 .iter()
-                .filter_map(|stage| Some((stage.name.clone(), pace::pace(stage, concurrency, reasons)?)))
+                .filter_map(|stage| Some((stage.name.clone(), concurrency::pace(stage, concurrency, reasons)?)))
                 .collect();
             let queue = queue(names, shape, timeout, reasons);
-            flow.mappings.push(Mapping {
+            flow.mappings.push(MappingPlan {
                 id: LogicalId::of(&shape.name, "Mapping"),
                 queue: queue.id.clone(),
                 function: id.clone(),
@@ -240,7 +247,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             name: component.name.clone(),
             kind: component.kind,
             settings: component.settings.clone(),
-            on: component.settings.store(&component.name).map(|store| storage::physical(names, &store).0),
+            on: component.settings.store(&component.name).map(|store| storage::binding_and_arn(names, &store).0),
             pace: paces.get(&component.name).copied(),
         };
         let deployed = |sink: &&ComponentConfig| !sink.kind.card.machine_only;
@@ -258,13 +265,13 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             },
             stages: shape.stages.iter().map(|stage| part(stage)).collect(),
             outlets: match &shape.next {
-                Some(next) => Outlets::Queue(LogicalId::of(next, "Queue").place()),
+                Some(next) => Outlets::Queue(LogicalId::of(next, "Queue").sub_placeholder()),
                 None => Outlets::Sinks(pipeline.sinks.iter().filter(deployed).map(part).collect()),
             },
         };
-        flow.log_groups.push(LogGroup {
+        flow.log_groups.push(LogGroupPlan {
             id: log_group.clone(),
-            name: Text::physical(format!("/aws/lambda/{}", names.of_part(&shape.name))),
+            name: TemplateValue::physical(format!("/aws/lambda/{}", names.of_part(&shape.name))),
             retention_days: reasons.derive(
                 &shape.name,
                 "retention of its log, days",
@@ -276,13 +283,13 @@ pub fn plan(pipeline: &Pipeline, names: &Names, shapes: &[Shape<'_>], tables: &[
             path: shape.path.clone(),
         });
         flow.functions.push(FunctionPlan {
-            name: Text::physical(names.of_part(&shape.name)),
+            name: TemplateValue::physical(names.of_part(&shape.name)),
             description: describe(shape),
             role: LogicalId::of(&shape.name, "Role"),
             log_group,
             architecture: pipeline.functions.architecture.word(),
             memory_mb: pipeline.functions.memory_mb.get(),
-            timeout_s: if producer { LONGEST_TIMEOUT_S } else { timeout },
+            timeout_s: if producer { PRODUCER_TIMEOUT_S } else { timeout },
             tracing: pipeline.functions.tracing,
             variables: variables(&function),
             path: shape.path.clone(),
@@ -305,15 +312,15 @@ fn describe(shape: &Shape<'_>) -> String {
 
 /// The queue before a function, by places for the URLs.
 fn intake(function: &str) -> Intake {
-    let queue = |kind| Some(LogicalId::of(function, kind).place());
-    Intake { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(RECEIVES) }
+    let queue = |kind| Some(LogicalId::of(function, kind).sub_placeholder());
+    Intake { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(MAX_RECEIVES) }
 }
 
 /// What the Lambda is told; the same types read it back.
-fn variables(function: &Function) -> Vec<Variable> {
+fn variables(function: &Function) -> Vec<EnvironmentVariable> {
     let value = |variable: &fanggen_runtime::function::Variable| match variable.physical {
-        true => Text::told(&variable.value),
-        false => Text::Literal(variable.value.clone()),
+        true => TemplateValue::from_binding(&variable.value),
+        false => TemplateValue::Literal(variable.value.clone()),
     };
-    function.to_env().iter().map(|it| Variable { name: it.name.clone(), value: value(it) }).collect()
+    function.to_env().iter().map(|it| EnvironmentVariable { name: it.name.clone(), value: value(it) }).collect()
 }

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::explain::{Reasons, pages};
-use super::functions::LogGroup;
-use super::text::{ACCOUNT, IN_TEMPLATE, LogicalId, PARTITION, REGION, SUFFIX, Text};
-use super::{Names, Resource};
+use super::functions::LogGroupPlan;
+use super::pages;
+use super::reasons::Reasons;
+use super::template_value::{ACCOUNT, IN_TEMPLATE, LogicalId, PARTITION, REGION, SUFFIX, TemplateValue};
+use super::{PlannedResource, ResourceNames};
 use crate::config::pipeline::Pipeline;
 use crate::resources::{self, KeyUse, kms, logs};
 
@@ -17,44 +18,44 @@ const WAITING_DAYS: u64 = 30;
 
 /// A key of the Key Management Service, with its alias.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Key {
+pub struct KeyPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// The alias, within the template.
     pub alias: LogicalId,
     /// The alias, by which people know it.
-    pub name: Text,
+    pub name: TemplateValue,
     /// What it is, in a line.
     pub description: String,
     /// Days from its deletion until it is gone.
     pub waiting_days: u64,
     /// Who administers it: the account, in whose policies everything else is allowed.
-    pub account: Text,
+    pub account: TemplateValue,
     /// CloudWatch Logs, which alone uses it in its own name.
-    pub logs: Text,
+    pub logs: TemplateValue,
     /// What that does with it.
     pub logs_actions: Vec<&'static str>,
     /// The log groups for which it may.
-    pub groups: Vec<Text>,
+    pub groups: Vec<TemplateValue>,
     /// Whether it outlives the stack, as what is encrypted with it does.
     pub retain: bool,
     /// What asked for it.
     pub path: &'static str,
 }
 
-impl Key {
+impl KeyPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 2] {
+    pub fn resources(&self) -> [PlannedResource<'_>; 2] {
         [
-            Resource::unnamed(&kms::KEY, &self.id, self.path),
-            Resource::named(&kms::ALIAS, &self.alias, &self.name, self.path),
+            PlannedResource::unnamed(&kms::KEY, &self.id, self.path),
+            PlannedResource::named(&kms::ALIAS, &self.alias, &self.name, self.path),
         ]
     }
 }
 
 /// The ARN of the key.
-pub fn arn() -> Text {
-    Text::Arn(id())
+pub fn arn() -> TemplateValue {
+    TemplateValue::Arn(id())
 }
 
 fn id() -> LogicalId {
@@ -62,7 +63,12 @@ fn id() -> LogicalId {
 }
 
 /// The key, where there is one.
-pub fn plan(pipeline: &Pipeline, names: &Names, groups: &[LogGroup], reasons: &mut Reasons) -> Option<Key> {
+pub fn plan(
+    pipeline: &Pipeline,
+    names: &ResourceNames,
+    groups: &[LogGroupPlan],
+    reasons: &mut Reasons,
+) -> Option<KeyPlan> {
     let Some(KeyUse::ByService { principal, actions }) = logs::LOG_GROUP.key_use else { return None };
     pipeline.data.kms.then(|| {
         let name = reasons.derive(
@@ -72,10 +78,10 @@ pub fn plan(pipeline: &Pipeline, names: &Names, groups: &[LogGroup], reasons: &m
             "one key for all that the environment keeps; it is turned over every year, and what it was before still reads",
             pages::KMS_ROTATION,
         );
-        Key {
+        KeyPlan {
             alias: id().with("Alias"),
             id: id(),
-            name: Text::physical(name),
+            name: TemplateValue::physical(name),
             description: format!("All that {} keeps", names.stack()),
             waiting_days: reasons.derive(
                 PATH,
@@ -84,11 +90,11 @@ pub fn plan(pipeline: &Pipeline, names: &Names, groups: &[LogGroup], reasons: &m
                 "KMS's most, and without charge: time to notice that something is still encrypted with it",
                 pages::KMS_DELETION,
             ),
-            account: Text::physical(format!("arn:{PARTITION}:iam::{ACCOUNT}:root")),
-            logs: Text::physical(format!("{principal}.{REGION}.{SUFFIX}")),
+            account: TemplateValue::physical(format!("arn:{PARTITION}:iam::{ACCOUNT}:root")),
+            logs: TemplateValue::physical(format!("{principal}.{REGION}.{SUFFIX}")),
             logs_actions: actions.to_vec(),
             groups: (groups.iter())
-                .map(|group| Text::physical(logs::LOG_GROUP.arn(group.name.plain(), IN_TEMPLATE)))
+                .map(|group| TemplateValue::physical(logs::LOG_GROUP.arn(group.name.plain(), IN_TEMPLATE)))
                 .collect(),
             retain: pipeline.data.retain,
             path: PATH,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::Text;
+use super::template_value::TemplateValue;
 use super::{Plan, Problem};
 use crate::config::Config;
 use crate::config::mistake::{Mistake, MistakeCode};
@@ -25,9 +25,9 @@ const POLICY: usize = 10_240;
 
 /// Notes every limit that the plan breaks.
 pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
-    lengths(plan, problems);
-    beginnings(plan, problems);
-    meetings(plan, problems);
+    name_lengths(plan, problems);
+    reserved_prefixes(plan, problems);
+    name_collisions(plan, problems);
     variables(plan, problems);
     policies(plan, problems);
     let fewer_stages = "isolate fewer stages, or make two pipelines of it";
@@ -50,7 +50,7 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
     }
 }
 
-fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
+fn name_lengths(plan: &Plan, problems: &mut Vec<Problem>) {
     for resource in plan.resources() {
         let (Some(name), Some(limit)) = (resource.name, resource.card.name_limit) else { continue };
         let most = limit.characters;
@@ -71,7 +71,7 @@ fn lengths(plan: &Plan, problems: &mut Vec<Problem>) {
     }
 }
 
-fn beginnings(plan: &Plan, problems: &mut Vec<Problem>) {
+fn reserved_prefixes(plan: &Plan, problems: &mut Vec<Problem>) {
     for resource in plan.resources() {
         let (Some(name), Some(limit)) = (resource.name, resource.card.name_limit) else { continue };
         if let Some(reserved) = limit.reserved.iter().find(|reserved| name.plain().starts_with(**reserved)) {
@@ -88,7 +88,7 @@ fn beginnings(plan: &Plan, problems: &mut Vec<Problem>) {
 }
 
 /// Two names that give one logical id, or one physical name: the template would hold only one of the two.
-fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
+fn name_collisions(plan: &Plan, problems: &mut Vec<Problem>) {
     let mut ids: BTreeMap<&str, &str> = PARAMETERS.into_iter().map(|id| (id, OWN)).collect();
     let mut names: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for resource in plan.resources() {
@@ -118,13 +118,13 @@ fn meetings(plan: &Plan, problems: &mut Vec<Problem>) {
 
 /// Two environments that give one physical name, where they may be of one account and region: the second stack could not
 /// be made. One mistake for two environments, since renaming one mends all.
-pub fn between(config: &Config, plans: &BTreeMap<String, Plan>) -> Vec<Mistake> {
+pub fn across_environments(config: &Config, plans: &BTreeMap<String, Plan>) -> Vec<Mistake> {
     let mut taken: BTreeMap<(&str, &str), Vec<(&str, &str)>> = BTreeMap::new();
     let mut met: BTreeMap<(&str, &str), Mistake> = BTreeMap::new();
     for (environment, plan) in plans {
         let Some(aws) = config.pipelines.get(environment).map(|pipeline| &pipeline.aws) else { continue };
         for resource in plan.resources() {
-            let Some(name) = resource.name.map(Text::plain) else { continue };
+            let Some(name) = resource.name.map(TemplateValue::plain) else { continue };
             let owners = taken.entry((resource.card.name, name)).or_default();
             for (other, path) in owners.iter().filter(|(other, _)| other != environment) {
                 let Some(theirs) = config.pipelines.get(*other).map(|pipeline| &pipeline.aws) else { continue };
@@ -154,7 +154,7 @@ fn quoted(path: &str) -> String {
 
 fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
     for function in &plan.functions {
-        let size = |name: &str, value: &Text| name.len() + value.longest();
+        let size = |name: &str, value: &TemplateValue| name.len() + value.longest();
         let bytes: usize = function.variables.iter().map(|variable| size(&variable.name, &variable.value)).sum();
         if bytes > VARIABLES {
             problems.push(Problem {
@@ -175,7 +175,7 @@ fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
 
 fn policies(plan: &Plan, problems: &mut Vec<Problem>) {
     for role in &plan.roles {
-        let text = |text: &Text| text.longest() + 3;
+        let text = |text: &TemplateValue| text.longest() + 3;
         let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
         for statement in &role.statements {
             let conditions = serde_json::to_string(&statement.conditions).map_or(0, |json| json.len());

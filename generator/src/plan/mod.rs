@@ -1,19 +1,19 @@
 //! The plan: a pure, typed description of all resources of one environment. It is what is rendered and explained.
 
 mod catalog;
-mod explain;
+mod concurrency;
 mod functions;
 mod key;
 mod limits;
-mod listened;
-mod pace;
+mod pages;
 mod queues;
+mod reasons;
 mod roles;
 mod schedule;
-mod show;
+mod sink_targets;
 mod storage;
 mod suppressions;
-mod text;
+mod template_value;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -26,18 +26,17 @@ use crate::config::pipeline::Pipeline;
 use crate::config::shape;
 use crate::resources::ResourceType;
 
-pub use catalog::{CatalogTable, Column, Database};
-pub use explain::{Derived, Reasons};
-pub use functions::{EventInvoke, FunctionPlan, LogGroup, Mapping, Variable};
-pub use key::Key;
-pub use listened::{Subscription, Topic};
-pub use queues::{Queue, Takes};
-pub use roles::{Role, Statement};
+pub use catalog::{CatalogColumn, CatalogTablePlan, DatabasePlan};
+pub use functions::{EnvironmentVariable, FunctionPlan, InvokeConfigPlan, LogGroupPlan, MappingPlan};
+pub use key::KeyPlan;
+pub use queues::{QueuePlan, RedriveSources};
+pub use reasons::{DerivedValue, Reasons};
+pub use roles::{RolePlan, RoleStatement};
 pub use schedule::SchedulePlan;
-pub use storage::{Bucket, Table};
+pub use sink_targets::{SubscriptionPlan, TopicPlan};
+pub use storage::{BucketPlan, TablePlan};
 pub use suppressions::Suppression;
-use text::ACCOUNT;
-pub use text::{LogicalId, Text};
+pub use template_value::{ACCOUNT, LogicalId, PARTITION, REGION, TemplateValue};
 
 /// All resources of one environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -66,33 +65,33 @@ pub struct Plan {
     /// The functions, in the order of the flow.
     pub functions: Vec<FunctionPlan>,
     /// What happens when the producer fails.
-    pub invokes: Vec<EventInvoke>,
+    pub invokes: Vec<InvokeConfigPlan>,
     /// From queue to worker.
-    pub mappings: Vec<Mapping>,
+    pub mappings: Vec<MappingPlan>,
     /// The queues and dead-letter queues.
-    pub queues: Vec<Queue>,
+    pub queues: Vec<QueuePlan>,
     /// The tables.
-    pub tables: Vec<Table>,
+    pub tables: Vec<TablePlan>,
     /// The buckets.
-    pub buckets: Vec<Bucket>,
+    pub buckets: Vec<BucketPlan>,
     /// The topics.
-    pub topics: Vec<Topic>,
+    pub topics: Vec<TopicPlan>,
     /// Who is told by mail of what they are told.
-    pub subscriptions: Vec<Subscription>,
+    pub subscriptions: Vec<SubscriptionPlan>,
     /// The database of what Athena reads: one, or none.
-    pub databases: Vec<Database>,
+    pub databases: Vec<DatabasePlan>,
     /// The tables of that database.
-    pub catalog: Vec<CatalogTable>,
+    pub catalog: Vec<CatalogTablePlan>,
     /// The roles.
-    pub roles: Vec<Role>,
+    pub roles: Vec<RolePlan>,
     /// The log groups.
-    pub log_groups: Vec<LogGroup>,
+    pub log_groups: Vec<LogGroupPlan>,
     /// The customer key of all that it keeps, where the file asks for one.
-    pub key: Option<Key>,
+    pub key: Option<KeyPlan>,
     /// Findings of a scanner that are accepted, by resource.
     pub suppressions: BTreeMap<LogicalId, Vec<Suppression>>,
     /// The outputs of the stack, by name.
-    pub outputs: BTreeMap<String, Output>,
+    pub outputs: BTreeMap<String, StackOutput>,
     /// Derived values with their reasons.
     #[serde(skip)]
     pub reasons: Reasons,
@@ -110,16 +109,16 @@ pub struct Tag {
 
 /// An output of the stack.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Output {
+pub struct StackOutput {
     /// What it is.
     pub description: String,
     /// Its value.
-    pub value: Text,
+    pub value: TemplateValue,
 }
 
 /// One mistake a place and code: of all environments and resources that it concerns, the one with the most to say,
 /// which is the longest name or the largest number. Whoever mends that has mended the others.
-fn worst(mistakes: Vec<Mistake>) -> Vec<Mistake> {
+fn worst_of_each(mistakes: Vec<Mistake>) -> Vec<Mistake> {
     let mut worst: BTreeMap<(MistakeCode, usize), Mistake> = BTreeMap::new();
     for mistake in mistakes {
         match worst.entry((mistake.code, mistake.span.start)) {
@@ -133,7 +132,7 @@ fn worst(mistakes: Vec<Mistake>) -> Vec<Mistake> {
 
 /// A resource in one line: what it is, what it is called, and which part of the file asked for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Resource<'a> {
+pub struct PlannedResource<'a> {
     /// Its name within the template.
     #[serde(skip)]
     pub id: &'a LogicalId,
@@ -142,14 +141,14 @@ pub struct Resource<'a> {
     pub card: &'static ResourceType,
     /// Its physical name, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<&'a Text>,
+    pub name: Option<&'a TemplateValue>,
     /// The path in `pipeline.toml` that asked for it.
     pub path: &'a str,
 }
 
-impl<'a> Resource<'a> {
+impl<'a> PlannedResource<'a> {
     /// A resource with a physical name.
-    fn named(card: &'static ResourceType, id: &'a LogicalId, name: &'a Text, path: &'a str) -> Self {
+    fn named(card: &'static ResourceType, id: &'a LogicalId, name: &'a TemplateValue, path: &'a str) -> Self {
         Self { id, card, name: Some(name), path }
     }
 
@@ -187,7 +186,7 @@ impl Plan {
     /// All problems at once.
     pub fn of(pipeline: &Pipeline) -> Result<Self, Vec<Problem>> {
         let mut reasons = Reasons::default();
-        let names = Names::of(pipeline);
+        let names = ResourceNames::of(pipeline);
         let stores = storage::plan(pipeline, &names, &mut reasons);
         let shapes = shape::shapes(pipeline);
         let flow = functions::plan(pipeline, &names, &shapes, &stores.tables, &mut reasons);
@@ -250,9 +249,9 @@ impl Plan {
                 })),
             }
         }
-        let mut mistakes = worst(mistakes);
-        mistakes.extend(limits::between(config, &plans));
-        mistakes.extend(pace::check(config, &mut plans));
+        let mut mistakes = worst_of_each(mistakes);
+        mistakes.extend(limits::across_environments(config, &plans));
+        mistakes.extend(concurrency::check(config, &mut plans));
         config.note(mistakes);
         plans
     }
@@ -270,42 +269,46 @@ impl Plan {
         [self.description.as_str(), self.schedule.input.as_str()]
             .into_iter()
             .chain(self.subscriptions.iter().map(|subscription| subscription.email.as_str()))
-            .chain(variables.chain(statements().flat_map(|statement| &statement.resources)).filter_map(Text::literal))
+            .chain(
+                variables
+                    .chain(statements().flat_map(|statement| &statement.resources))
+                    .filter_map(TemplateValue::literal),
+            )
             .chain(keys.map(String::as_str))
             .chain(values)
     }
 
-    fn outputs(&self) -> BTreeMap<String, Output> {
+    fn outputs(&self) -> BTreeMap<String, StackOutput> {
         let mut outputs = BTreeMap::new();
         let mut put = |id: &LogicalId, what: &str, path: &str| {
             let description = format!("{what} of {path}");
-            outputs.insert(id.as_str().to_owned(), Output { description, value: Text::Ref(id.clone()) });
+            outputs.insert(id.as_str().to_owned(), StackOutput { description, value: TemplateValue::Ref(id.clone()) });
         };
         self.tables.iter().for_each(|table| put(&table.id, "Table", &table.path));
         self.buckets.iter().for_each(|bucket| put(&bucket.id, "Bucket", &bucket.path));
-        let listened = self.queues.iter().filter(|queue| queue.listened);
-        listened.for_each(|queue| put(&queue.id, "Address of the queue", &queue.path));
+        let for_others = self.queues.iter().filter(|queue| queue.for_others);
+        for_others.for_each(|queue| put(&queue.id, "Address of the queue", &queue.path));
         self.topics.iter().for_each(|topic| put(&topic.id, "ARN of the topic", &topic.path));
         self.databases.iter().for_each(|database| put(&database.id, "Database for Athena", &database.path));
         outputs
     }
 
     /// Every resource, in the order of the template.
-    pub fn resources(&self) -> impl Iterator<Item = Resource<'_>> {
+    pub fn resources(&self) -> impl Iterator<Item = PlannedResource<'_>> {
         (self.schedule.resources().into_iter())
             .chain(self.functions.iter().flat_map(FunctionPlan::resources))
-            .chain(self.invokes.iter().flat_map(EventInvoke::resources))
-            .chain(self.mappings.iter().flat_map(Mapping::resources))
-            .chain(self.log_groups.iter().flat_map(LogGroup::resources))
-            .chain(self.queues.iter().flat_map(Queue::resources))
-            .chain(self.tables.iter().flat_map(Table::resources))
-            .chain(self.buckets.iter().flat_map(Bucket::resources))
-            .chain(self.topics.iter().flat_map(Topic::resources))
-            .chain(self.subscriptions.iter().flat_map(Subscription::resources))
-            .chain(self.databases.iter().flat_map(Database::resources))
-            .chain(self.catalog.iter().flat_map(CatalogTable::resources))
-            .chain(self.roles.iter().flat_map(Role::resources))
-            .chain(self.key.iter().flat_map(Key::resources))
+            .chain(self.invokes.iter().flat_map(InvokeConfigPlan::resources))
+            .chain(self.mappings.iter().flat_map(MappingPlan::resources))
+            .chain(self.log_groups.iter().flat_map(LogGroupPlan::resources))
+            .chain(self.queues.iter().flat_map(QueuePlan::resources))
+            .chain(self.tables.iter().flat_map(TablePlan::resources))
+            .chain(self.buckets.iter().flat_map(BucketPlan::resources))
+            .chain(self.topics.iter().flat_map(TopicPlan::resources))
+            .chain(self.subscriptions.iter().flat_map(SubscriptionPlan::resources))
+            .chain(self.databases.iter().flat_map(DatabasePlan::resources))
+            .chain(self.catalog.iter().flat_map(CatalogTablePlan::resources))
+            .chain(self.roles.iter().flat_map(RolePlan::resources))
+            .chain(self.key.iter().flat_map(KeyPlan::resources))
     }
 
     /// How many resources the template has.
@@ -317,7 +320,7 @@ impl Plan {
 
 /// How things are called: `<pipeline>-<environment>-<part>`.
 #[derive(Clone, Debug)]
-pub struct Names {
+pub struct ResourceNames {
     prefix: String,
     region: String,
     /// The account where the file names it, so that names are literals: CloudFormation takes over an earlier life's
@@ -325,7 +328,7 @@ pub struct Names {
     account: String,
 }
 
-impl Names {
+impl ResourceNames {
     fn of(pipeline: &Pipeline) -> Self {
         Self {
             prefix: format!("{}-{}", pipeline.head.name, pipeline.environment),

@@ -7,13 +7,14 @@ use fanggen_runtime::model::tree::listed;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::explain::{Reasons, pages};
-use super::functions::Flow;
+use super::functions::FlowPlan;
 use super::key;
+use super::pages;
 use super::queues::queue_name;
-use super::storage::{self, Table};
-use super::text::{IN_TEMPLATE, LogicalId, Text};
-use super::{Names, Problem, Resource};
+use super::reasons::Reasons;
+use super::storage::{self, TablePlan};
+use super::template_value::{IN_TEMPLATE, LogicalId, TemplateValue};
+use super::{PlannedResource, Problem, ResourceNames};
 use crate::config::mistake::{MistakeCode, did_you_mean};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
@@ -21,37 +22,37 @@ use crate::resources::{KeyUse, ResourceType, dynamodb, iam, lambda, logs, schedu
 
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Role {
+pub struct RolePlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// The one service that may assume it.
     pub service: &'static str,
     /// The policy that bounds it.
     pub boundary: Option<String>,
     /// What it may do.
-    pub statements: Vec<Statement>,
+    pub statements: Vec<RoleStatement>,
     /// What asked for it.
     pub path: String,
 }
 
-impl Role {
+impl RolePlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::named(&iam::ROLE, &self.id, &self.name, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::named(&iam::ROLE, &self.id, &self.name, &self.path)]
     }
 }
 
 /// A statement of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Statement {
+pub struct RoleStatement {
     /// Its name within the policy.
     pub sid: String,
     /// What may be done.
     pub actions: Vec<String>,
     /// To what.
-    pub resources: Vec<Text>,
+    pub resources: Vec<TemplateValue>,
     /// When.
     pub conditions: BTreeMap<String, BTreeMap<String, Value>>,
     /// Why.
@@ -66,26 +67,26 @@ pub struct Statement {
 /// Plans the roles of all functions and of the schedule.
 pub fn plan(
     pipeline: &Pipeline,
-    names: &Names,
+    names: &ResourceNames,
     shapes: &[Shape<'_>],
-    flow: &Flow,
-    tables: &[Table],
+    flow: &FlowPlan,
+    tables: &[TablePlan],
     reasons: &mut Reasons,
     problems: &mut Vec<Problem>,
-) -> Vec<Role> {
+) -> Vec<RolePlan> {
     let boundary = pipeline.iam.permissions_boundary.as_ref().map(ToString::to_string);
-    let mut roles: Vec<Role> = shapes
+    let mut roles: Vec<RolePlan> = shapes
         .iter()
-        .map(|shape| Role {
+        .map(|shape| RolePlan {
             id: LogicalId::of(&shape.name, "Role"),
-            name: Text::physical(names.global(&shape.name)),
+            name: TemplateValue::physical(names.global(&shape.name)),
             service: "lambda.amazonaws.com",
             boundary: boundary.clone(),
             statements: statements(pipeline, names, shape, tables),
             path: shape.path.clone(),
         })
         .collect();
-    scopes(pipeline, shapes, &mut roles, problems);
+    add_file_scopes(pipeline, shapes, &mut roles, problems);
     let invoke = statement(
         "schedule",
         "the schedule starts the producer",
@@ -101,11 +102,11 @@ pub fn plan(
     let mut statements = vec![invoke, dead];
     if pipeline.data.kms {
         statements.extend(own_key_use(&scheduler::SCHEDULE));
-        statements = keyed(statements);
+        statements = with_key_statements(statements);
     }
-    roles.push(Role {
+    roles.push(RolePlan {
         id: flow.schedule.role.clone(),
-        name: Text::physical(names.global("schedule")),
+        name: TemplateValue::physical(names.global("schedule")),
         service: "scheduler.amazonaws.com",
         boundary,
         statements,
@@ -114,7 +115,7 @@ pub fn plan(
     for role in &mut roles {
         for (place, statement) in role.statements.iter_mut().enumerate() {
             statement.sid = format!("{}{place}", LogicalId::of(&statement.path, "").as_str());
-            let resources: Vec<&str> = statement.resources.iter().map(Text::plain).collect();
+            let resources: Vec<&str> = statement.resources.iter().map(TemplateValue::plain).collect();
             let what = format!("may {}", statement.actions.join(", "));
             let why = format!("{} (`{}`)", statement.why, statement.path);
             reasons.derive(&format!("role {}", role.name.plain()), &what, resources.join(", "), why, pages::LEAST);
@@ -123,7 +124,12 @@ pub fn plan(
     roles
 }
 
-fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[Table]) -> Vec<Statement> {
+fn statements(
+    pipeline: &Pipeline,
+    names: &ResourceNames,
+    shape: &Shape<'_>,
+    tables: &[TablePlan],
+) -> Vec<RoleStatement> {
     let path = shape.path.as_str();
     // The streams of the group.
     let log_group = format!("/aws/lambda/{}:*", names.of_part(&shape.name));
@@ -138,7 +144,7 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
             "functions.tracing",
             "X-Ray knows no resources for these calls",
             &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-            vec![Text::Literal("*".into())],
+            vec![TemplateValue::Literal("*".into())],
         ));
     }
     let producer = shape.name == PRODUCER;
@@ -192,18 +198,18 @@ fn statements(pipeline: &Pipeline, names: &Names, shape: &Shape<'_>, tables: &[T
     if pipeline.data.kms {
         all.extend(own_key_use(&lambda::FUNCTION));
     }
-    for more in components.into_iter().flat_map(|component| derived(component, names)) {
+    for more in components.into_iter().flat_map(|component| component_statements(component, names)) {
         // Several may ask for the same: the first one's statement does for all of them.
         if !all.iter().any(|known| known.actions == more.actions && known.resources == more.resources) {
             all.push(more);
         }
     }
-    if pipeline.data.kms { keyed(all) } else { all }
+    if pipeline.data.kms { with_key_statements(all) } else { all }
 }
 
 /// Statements, and after them what they need of the key: what one of the same service asks for already is not repeated.
-fn keyed(mut all: Vec<Statement>) -> Vec<Statement> {
-    let mut more: Vec<(&str, BTreeSet<&str>, &Statement)> = Vec::new();
+fn with_key_statements(mut all: Vec<RoleStatement>) -> Vec<RoleStatement> {
+    let mut more: Vec<(&str, BTreeSet<&str>, &RoleStatement)> = Vec::new();
     for statement in all.iter().filter(|statement| statement.own) {
         let needs: Vec<_> = statement.actions.iter().filter_map(|action| key::needed(action)).collect();
         let Some((service, _)) = needs.first() else { continue };
@@ -213,11 +219,11 @@ fn keyed(mut all: Vec<Statement>) -> Vec<Statement> {
             more.push((service, actions, statement));
         }
     }
-    let more: Vec<Statement> = more
+    let more: Vec<RoleStatement> = more
         .into_iter()
         .map(|(service, actions, statement)| {
             let why = format!("{}, under the key of {}", statement.why, key::PATH);
-            through(service, &statement.path, &why, &Vec::from_iter(actions))
+            via_service(service, &statement.path, &why, &Vec::from_iter(actions))
         })
         .collect();
     all.extend(more);
@@ -225,28 +231,28 @@ fn keyed(mut all: Vec<Statement>) -> Vec<Statement> {
 }
 
 /// What a service may do with the key in the name of the role.
-fn through(service: &str, path: &str, why: &str, actions: &[&str]) -> Statement {
+fn via_service(service: &str, path: &str, why: &str, actions: &[&str]) -> RoleStatement {
     let via = json!({ "Fn::Sub": key::via(service) });
-    Statement {
+    RoleStatement {
         conditions: BTreeMap::from([("StringEquals".into(), BTreeMap::from([("kms:ViaService".into(), via)]))]),
         ..statement(path, why, actions, vec![key::arn()])
     }
 }
 
 /// What the role of a resource needs of the key for the resource itself.
-fn own_key_use(card: &ResourceType) -> Option<Statement> {
+fn own_key_use(card: &ResourceType) -> Option<RoleStatement> {
     let Some(KeyUse::ByRole { via, actions, why }) = card.key_use else { return None };
     Some(match via {
-        Some(service) => through(service, key::PATH, why, actions),
+        Some(service) => via_service(service, key::PATH, why, actions),
         None => statement(key::PATH, why, actions, vec![key::arn()]),
     })
 }
 
 /// The statements that a component's card asks for.
-fn derived(component: &ComponentConfig, names: &Names) -> Vec<Statement> {
+fn component_statements(component: &ComponentConfig, names: &ResourceNames) -> Vec<RoleStatement> {
     let store: Option<Store> = component.settings.store(&component.name);
     let existing = matches!(store, Some(Store::Existing(_)));
-    let own = store.map(|store| storage::physical(names, &store).1);
+    let own = store.map(|store| storage::binding_and_arn(names, &store).1);
     component
         .settings
         .permissions(&component.name)
@@ -260,14 +266,14 @@ fn derived(component: &ComponentConfig, names: &Names) -> Vec<Statement> {
                 Scope::State => (storage::state_arn(names), permission.why.to_owned()),
                 Scope::Everything(because) => ("*".into(), format!("{}; {because}", permission.why)),
             };
-            let resources = vec![Text::physical(resource)];
-            Some(Statement { own: !foreign, ..statement(&component.path, &why, &permission.actions, resources) })
+            let resources = vec![TemplateValue::physical(resource)];
+            Some(RoleStatement { own: !foreign, ..statement(&component.path, &why, &permission.actions, resources) })
         })
         .collect()
 }
 
 /// The permissions that `[[iam.scopes]]` adds.
-fn scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [Role], problems: &mut Vec<Problem>) {
+fn add_file_scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [RolePlan], problems: &mut Vec<Problem>) {
     let known: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
     for (place, scope) in pipeline.iam.scopes.iter().enumerate() {
         let path = format!("iam.scopes.{place}");
@@ -283,10 +289,10 @@ fn scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [Role], problem
             });
             continue;
         };
-        role.statements.push(Statement {
+        role.statements.push(RoleStatement {
             sid: String::new(),
             actions: scope.actions.iter().map(ToString::to_string).collect(),
-            resources: scope.resources.iter().map(|arn| Text::Literal(arn.to_string())).collect(),
+            resources: scope.resources.iter().map(|arn| TemplateValue::Literal(arn.to_string())).collect(),
             conditions: scope
                 .conditions
                 .iter()
@@ -301,8 +307,8 @@ fn scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [Role], problem
     }
 }
 
-fn statement(path: &str, why: &str, actions: &[&str], resources: Vec<Text>) -> Statement {
-    Statement {
+fn statement(path: &str, why: &str, actions: &[&str], resources: Vec<TemplateValue>) -> RoleStatement {
+    RoleStatement {
         sid: String::new(),
         actions: actions.iter().map(|action| (*action).to_owned()).collect(),
         resources,
@@ -313,6 +319,6 @@ fn statement(path: &str, why: &str, actions: &[&str], resources: Vec<Text>) -> S
     }
 }
 
-fn arn(card: &ResourceType, name: &str) -> Text {
-    Text::physical(card.arn(name, IN_TEMPLATE))
+fn arn(card: &ResourceType, name: &str) -> TemplateValue {
+    TemplateValue::physical(card.arn(name, IN_TEMPLATE))
 }

@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::json;
 
-use super::explain::{Reasons, pages};
-use super::text::{LogicalId, Text};
-use super::{Names, Resource};
+use super::pages;
+use super::reasons::Reasons;
+use super::template_value::{LogicalId, TemplateValue};
+use super::{PlannedResource, ResourceNames};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape::PRODUCER;
 use crate::resources::scheduler;
 
 /// How often a firing is tried again where Lambda itself does not answer.
-const FIRINGS_AGAIN: u64 = 3;
+const INVOCATION_RETRIES: u64 = 3;
 /// When a firing is given up: a run that comes an hour late meets the next one.
-const GIVE_UP_S: u64 = 3_600;
+const MAX_EVENT_AGE_S: u64 = 3_600;
 
 /// The EventBridge Scheduler schedule.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -23,7 +24,7 @@ pub struct SchedulePlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// When it fires.
     pub expression: String,
     /// In which time zone.
@@ -48,8 +49,8 @@ pub struct SchedulePlan {
 
 impl SchedulePlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::named(&scheduler::SCHEDULE, &self.id, &self.name, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::named(&scheduler::SCHEDULE, &self.id, &self.name, &self.path)]
     }
 }
 
@@ -64,7 +65,7 @@ fn input_text(given: &BTreeMap<&str, serde_json::Value>) -> String {
 }
 
 /// Plans the schedule.
-pub fn schedule(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> SchedulePlan {
+pub fn schedule(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -> SchedulePlan {
     let given: BTreeMap<&str, _> = pipeline
         .sources
         .iter()
@@ -82,7 +83,7 @@ pub fn schedule(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Sc
     );
     SchedulePlan {
         id: LogicalId::of("schedule", ""),
-        name: Text::physical(names.of_part("schedule")),
+        name: TemplateValue::physical(names.of_part("schedule")),
         expression: pipeline.schedule.expression.clone(),
         timezone: pipeline.schedule.timezone.clone(),
         state: if pipeline.schedule.enabled { "ENABLED" } else { "DISABLED" },
@@ -93,14 +94,14 @@ pub fn schedule(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Sc
         retries: reasons.derive(
             "schedule",
             "attempts after a failure (MaximumRetryAttempts)",
-            FIRINGS_AGAIN,
+            INVOCATION_RETRIES,
             "for when Lambda itself does not answer: the function's own failures never reach the Scheduler",
             pages::SCHEDULER_RETRY,
         ),
         give_up_s: reasons.derive(
             "schedule",
             "seconds until a firing is given up (MaximumEventAgeInSeconds)",
-            GIVE_UP_S,
+            MAX_EVENT_AGE_S,
             "a firing that comes later meets the next ones; it goes to the dead-letter queue",
             pages::SCHEDULER_RETRY,
         ),

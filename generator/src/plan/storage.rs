@@ -4,12 +4,13 @@ use fanggen_runtime::component::Store;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::catalog::{self, CatalogTable, Database};
-use super::explain::{Reasons, pages};
-use super::listened::{self, Subscription, Topic};
-use super::queues::Queue;
-use super::text::{IN_TEMPLATE, LogicalId, Text};
-use super::{Names, Resource};
+use super::catalog::{self, CatalogTablePlan, DatabasePlan};
+use super::pages;
+use super::queues::QueuePlan;
+use super::reasons::Reasons;
+use super::sink_targets::{self, SubscriptionPlan, TopicPlan};
+use super::template_value::{IN_TEMPLATE, LogicalId, TemplateValue};
+use super::{PlannedResource, ResourceNames};
 use crate::config::pipeline::Pipeline;
 use crate::resources::{dynamodb, s3, sns, sqs};
 
@@ -19,15 +20,15 @@ pub const STATE: &str = "state";
 /// Days for which a bucket keeps versions that were replaced or deleted.
 const OLD_VERSIONS_DAYS: u64 = 30;
 /// Days after which an upload in parts is given up.
-const UNFINISHED_DAYS: u64 = 7;
+const UNFINISHED_UPLOAD_DAYS: u64 = 7;
 
 /// A DynamoDB table, billed by request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Table {
+pub struct TablePlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// Partition key.
     pub partition: String,
     /// Sort key.
@@ -40,20 +41,20 @@ pub struct Table {
     pub path: String,
 }
 
-impl Table {
+impl TablePlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::named(&dynamodb::TABLE, &self.id, &self.name, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::named(&dynamodb::TABLE, &self.id, &self.name, &self.path)]
     }
 }
 
 /// An S3 bucket.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Bucket {
+pub struct BucketPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// After how many days objects are deleted.
     pub expires_days: Option<u64>,
     /// After how many days a version goes that was replaced or deleted.
@@ -68,33 +69,33 @@ pub struct Bucket {
     pub path: String,
 }
 
-impl Bucket {
+impl BucketPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 2] {
+    pub fn resources(&self) -> [PlannedResource<'_>; 2] {
         [
-            Resource::named(&s3::BUCKET, &self.id, &self.name, &self.path),
-            Resource::unnamed(&s3::BUCKET_POLICY, &self.policy, &self.path),
+            PlannedResource::named(&s3::BUCKET, &self.id, &self.name, &self.path),
+            PlannedResource::unnamed(&s3::BUCKET_POLICY, &self.policy, &self.path),
         ]
     }
 }
 
 /// All that components keep their data in.
 #[derive(Default)]
-pub struct Stores {
+pub struct StorePlans {
     /// The tables; the last is the state table.
-    pub tables: Vec<Table>,
-    pub buckets: Vec<Bucket>,
-    pub queues: Vec<Queue>,
-    pub topics: Vec<Topic>,
-    pub subscriptions: Vec<Subscription>,
-    pub databases: Vec<Database>,
-    pub catalog: Vec<CatalogTable>,
+    pub tables: Vec<TablePlan>,
+    pub buckets: Vec<BucketPlan>,
+    pub queues: Vec<QueuePlan>,
+    pub topics: Vec<TopicPlan>,
+    pub subscriptions: Vec<SubscriptionPlan>,
+    pub databases: Vec<DatabasePlan>,
+    pub catalog: Vec<CatalogTablePlan>,
 }
 
 /// The stores of all components, and the state table.
-pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores {
+pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -> StorePlans {
     let retain = pipeline.data.retain;
-    let mut stores = Stores::default();
+    let mut stores = StorePlans::default();
     for component in pipeline.components() {
         match component.settings.store(&component.name) {
             Some(Store::Table { name, partition, sort, expires }) => {
@@ -106,9 +107,9 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
                     "the end is a hash of its keys: CloudFormation cannot replace a named table in place",
                     pages::STACK_NAMES,
                 );
-                stores.tables.push(Table {
+                stores.tables.push(TablePlan {
                     id: LogicalId::of(&name, "Table"),
-                    name: Text::physical(physical),
+                    name: TemplateValue::physical(physical),
                     partition,
                     sort,
                     expires,
@@ -133,10 +134,10 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
                     let path = &component.path;
                     stores.catalog.push(catalog::table(names, &name, &id, &catalog, path, reasons));
                 }
-                stores.buckets.push(Bucket {
+                stores.buckets.push(BucketPlan {
                     policy: id.with("Policy"),
                     id,
-                    name: Text::physical(physical),
+                    name: TemplateValue::physical(physical),
                     expires_days,
                     old_versions_days: reasons.derive(
                         &component.path,
@@ -148,7 +149,7 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
                     unfinished_days: reasons.derive(
                         &component.path,
                         "days until an unfinished upload goes (DaysAfterInitiation)",
-                        UNFINISHED_DAYS,
+                        UNFINISHED_UPLOAD_DAYS,
                         "parts of an upload that nobody finished are billed, and seen by nobody",
                         pages::S3_LIFECYCLE,
                     ),
@@ -156,9 +157,11 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
                     path: component.path.clone(),
                 });
             }
-            Some(Store::Queue { name }) => stores.queues.push(listened::queue(names, &name, &component.path, reasons)),
+            Some(Store::Queue { name }) => {
+                stores.queues.push(sink_targets::queue(names, &name, &component.path, reasons))
+            }
             Some(Store::Topic { name, email }) => {
-                let (topic, subscription) = listened::topic(names, &name, email, &component.path, reasons);
+                let (topic, subscription) = sink_targets::topic(names, &name, email, &component.path, reasons);
                 stores.topics.push(topic);
                 stores.subscriptions.extend(subscription);
             }
@@ -173,9 +176,9 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
         "runs, chunks done, findings by hash of the text: nothing is done or paid for twice",
         "",
     );
-    stores.tables.push(Table {
+    stores.tables.push(TablePlan {
         id: LogicalId::of(STATE, "Table"),
-        name: Text::physical(state),
+        name: TemplateValue::physical(state),
         partition: "pk".into(),
         sort: Some("sk".into()),
         expires: Some("expires"),
@@ -187,28 +190,28 @@ pub fn plan(pipeline: &Pipeline, names: &Names, reasons: &mut Reasons) -> Stores
 }
 
 /// The physical name of a table.
-pub fn table_name(names: &Names, name: &str, partition: &str, sort: Option<&str>) -> String {
+pub fn table_name(names: &ResourceNames, name: &str, partition: &str, sort: Option<&str>) -> String {
     let hash = Sha256::digest(format!("{partition}\0{}", sort.unwrap_or_default()));
     let short: String = hash.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{short}", names.of_part(name))
 }
 
-fn state_name(names: &Names) -> String {
+fn state_name(names: &ResourceNames) -> String {
     table_name(names, STATE, "pk", Some("sk"))
 }
 
 /// The ARN of the state table.
-pub fn state_arn(names: &Names) -> String {
+pub fn state_arn(names: &ResourceNames) -> String {
     dynamodb::TABLE.arn(&state_name(names), IN_TEMPLATE)
 }
 
 /// The physical name of a bucket.
-pub fn bucket_name(names: &Names, name: &str) -> String {
+pub fn bucket_name(names: &ResourceNames, name: &str) -> String {
     format!("{}-{}-{}", names.of_part(name), names.account, names.region)
 }
 
 /// What a component is told of its store (its physical name, or a place for what a reference to it gives), and the ARN.
-pub fn physical(names: &Names, store: &Store) -> (String, String) {
+pub fn binding_and_arn(names: &ResourceNames, store: &Store) -> (String, String) {
     match store {
         Store::Table { name, partition, sort, .. } => {
             let name = table_name(names, name, partition, sort.as_deref());
@@ -222,11 +225,11 @@ pub fn physical(names: &Names, store: &Store) -> (String, String) {
         }
         Store::Queue { name } => {
             let arn = sqs::QUEUE.arn(&names.of_part(name), IN_TEMPLATE);
-            (LogicalId::of(name, "Queue").place(), arn)
+            (LogicalId::of(name, "Queue").sub_placeholder(), arn)
         }
         Store::Topic { name, .. } => {
             let arn = sns::TOPIC.arn(&names.of_part(name), IN_TEMPLATE);
-            (LogicalId::of(name, "Topic").place(), arn)
+            (LogicalId::of(name, "Topic").sub_placeholder(), arn)
         }
         Store::Existing(table) if table.starts_with("arn:") => (table.clone(), table.clone()),
         Store::Existing(table) => (table.clone(), dynamodb::TABLE.arn(table, IN_TEMPLATE)),

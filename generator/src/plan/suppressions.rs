@@ -25,7 +25,7 @@ pub fn of(plan: &Plan, pipeline: &Pipeline) -> BTreeMap<LogicalId, Vec<Suppressi
     let by_names: BTreeSet<&LogicalId> = (plan.functions.iter())
         .filter(|function| {
             let values = || function.variables.iter().filter_map(|variable| variable.value.literal());
-            values().any(like_a_secret) && !values().any(|value| like_a_secret(&without(value, &names)))
+            values().any(looks_like_secret) && !values().any(|value| looks_like_secret(&without(value, &names)))
         })
         .map(|function| &function.id)
         .collect();
@@ -58,7 +58,7 @@ const SECRET: usize = 40;
 
 /// Whether checkov takes a text for a secret access key: 40 of its characters and none before or after, or at least 40
 /// that follow a `:` or `=`.
-fn like_a_secret(text: &str) -> bool {
+fn looks_like_secret(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "/+=".contains(c);
     let mut start = 0;
     for part in text.split(|c: char| !fits(c)) {
@@ -79,17 +79,17 @@ mod tests {
     #[test]
     fn a_text_is_like_a_secret_where_checkov_says_so() {
         let forty = "a".repeat(40);
-        assert!(like_a_secret(&forty) && like_a_secret(&format!("ü {forty}\"")));
-        assert!(!like_a_secret(&"a".repeat(39)) && !like_a_secret(&"a".repeat(41)));
-        assert!(like_a_secret(&format!("{{\"key\":\"{forty}a\"}}")));
-        assert!(!like_a_secret(&format!("{{\"key\":\"ü{forty}a\"}}")));
+        assert!(looks_like_secret(&forty) && looks_like_secret(&format!("ü {forty}\"")));
+        assert!(!looks_like_secret(&"a".repeat(39)) && !looks_like_secret(&"a".repeat(41)));
+        assert!(looks_like_secret(&format!("{{\"key\":\"{forty}a\"}}")));
+        assert!(!looks_like_secret(&format!("{{\"key\":\"ü{forty}a\"}}")));
     }
 
     #[test]
     fn a_secret_beside_a_name_is_still_found() {
         let (name, secret) = ("n".repeat(40), "s".repeat(40));
         let names = BTreeSet::from([name.as_str()]);
-        assert!(!like_a_secret(&without(&format!("\"{name}\""), &names)));
-        assert!(like_a_secret(&without(&format!("\"{name}\",\"{secret}\""), &names)));
+        assert!(!looks_like_secret(&without(&format!("\"{name}\""), &names)));
+        assert!(looks_like_secret(&without(&format!("\"{name}\",\"{secret}\""), &names)));
     }
 }

@@ -6,7 +6,7 @@ use minijinja::context;
 use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
-use super::{Artifact, PINS, RenderError, carried, engine, fill};
+use super::{PINS, RenderError, RenderedFile, check_name, engine, render_template};
 use crate::config::default_environment;
 use crate::config::pipeline::Pipeline;
 use crate::config::sections::Architecture;
@@ -15,11 +15,11 @@ use crate::plan::Plan;
 pub(super) const GITHUB: &str = "github.yml";
 
 /// GitHub's own expressions stand in double braces, which the other templates take for theirs.
-const PLACES: (&str, &str) = ("[[", "]]");
+const DELIMITERS: (&str, &str) = ("[[", "]]");
 
 /// Where things are in the repository.
 #[derive(Clone, Debug)]
-pub struct Places<'a> {
+pub struct RepositoryPaths<'a> {
     /// The folder of the pipeline's file, from the root of the repository; `.` for the root itself.
     pub folder: &'a str,
     /// The pipeline's file, from that folder.
@@ -30,11 +30,11 @@ pub struct Places<'a> {
 
 /// An environment, in the words of the workflow.
 #[derive(Debug, Serialize)]
-struct Stage {
+struct EnvironmentJobs {
     name: String,
     region: String,
     architecture: &'static str,
-    /// Names of jobs, which take letters, digits, `-` and `_`, as names of environments do.
+    /// RenderPaths of jobs, which take letters, digits, `-` and `_`, as names of environments do.
     plan: String,
     apply: String,
     /// What has to be done before it is applied.
@@ -54,7 +54,7 @@ struct Stage {
 
 /// What is compiled for an architecture: a build serves all of its environments.
 #[derive(Debug, Serialize)]
-struct Binary {
+struct RuntimeBinary {
     architecture: &'static str,
     target: &'static str,
     environment: String,
@@ -67,28 +67,28 @@ struct Binary {
 pub fn github(
     pipelines: &BTreeMap<String, Pipeline>,
     plans: &BTreeMap<String, Plan>,
-    places: &Places<'_>,
-) -> Result<Artifact, RenderError> {
-    [Some(places.folder), Some(places.file), places.source].into_iter().flatten().try_for_each(carried)?;
+    places: &RepositoryPaths<'_>,
+) -> Result<RenderedFile, RenderError> {
+    [Some(places.folder), Some(places.file), places.source].into_iter().flatten().try_for_each(check_name)?;
     let names: Vec<String> = plans.keys().cloned().collect();
     let first = default_environment(&names);
-    let mut stages: Vec<Stage> = Vec::new();
-    let mut binaries: BTreeMap<&str, Binary> = BTreeMap::new();
+    let mut stages: Vec<EnvironmentJobs> = Vec::new();
+    let mut binaries: BTreeMap<&str, RuntimeBinary> = BTreeMap::new();
     // The default environment goes first, and the others after it.
     for (name, plan) in plans.iter().filter(|(name, _)| *name == first).chain(plans.iter().filter(|(n, _)| *n != first))
     {
         let Some(pipeline) = pipelines.get(name) else { continue };
         let architecture: Architecture = pipeline.functions.architecture;
         let word = architecture.word();
-        let binary = Binary { architecture: word, target: architecture.target(), environment: name.clone() };
+        let binary = RuntimeBinary { architecture: word, target: architecture.target(), environment: name.clone() };
         binaries.entry(word).or_insert(binary);
         stages.push(stage(name, plan, word, first));
     }
     let pipeline = plans.values().next().map(|plan| plan.pipeline.clone()).unwrap_or_default();
     let origin =
         if places.folder == "." { places.file.to_owned() } else { format!("{}/{}", places.folder, places.file) };
-    let text = fill(
-        &engine(PLACES)?,
+    let text = render_template(
+        &engine(DELIMITERS)?,
         GITHUB,
         context! {
             pipeline => pipeline.as_str(), origin, folder => places.folder, file => places.file,
@@ -97,11 +97,11 @@ pub fn github(
             pins => BTreeMap::from(PINS),
         },
     )?;
-    Ok(Artifact { path: format!("{pipeline}.yml"), text })
+    Ok(RenderedFile { path: format!("{pipeline}.yml"), text })
 }
 
-fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> Stage {
-    // Names of variables take capitals, digits and `_`.
+fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> EnvironmentJobs {
+    // RenderPaths of variables take capitals, digits and `_`.
     let variable: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     let is_first = name == first;
@@ -109,7 +109,7 @@ fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> St
     if !is_first {
         needs.push(format!("apply-{first}"));
     }
-    Stage {
+    EnvironmentJobs {
         name: name.to_owned(),
         region: plan.region.clone(),
         architecture,

@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 use similar::TextDiff;
 use tempfile::NamedTempFile;
 
-use super::Artifact;
+use super::RenderedFile;
 
 /// Files that fanggen makes in the folder of an environment: those of an environment that is gone are stale.
-const OURS: [&str; 2] = ["template.yaml", "plan.json"];
+const GENERATED_FILES: [&str; 2] = ["template.yaml", "plan.json"];
 
 /// How files of ours begin, but for those of JSON, which has no comments.
-const MARK: &str = "# Made by fanggen";
+const FIRST_WORDS: &str = "# Made by fanggen";
 
 /// What would have to change on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct FileChange {
     /// The file.
     pub path: PathBuf,
     /// Its text now, where it exists.
@@ -26,10 +26,10 @@ pub struct Change {
     pub after: Option<String>,
 }
 
-impl Change {
+impl FileChange {
     /// Whether somebody else's file stands where one of ours would go.
     fn is_theirs(&self) -> bool {
-        let ours = |text: &Option<String>| text.as_ref().is_some_and(|text| text.starts_with(MARK));
+        let ours = |text: &Option<String>| text.as_ref().is_some_and(|text| text.starts_with(FIRST_WORDS));
         ours(&self.after) && self.before.is_some() && !ours(&self.before)
     }
 
@@ -61,17 +61,17 @@ impl DiskError {
 ///
 /// # Errors
 /// A file that exists and cannot be read.
-pub fn changes(folder: &Path, artifacts: &[Artifact]) -> Result<Vec<Change>, DiskError> {
+pub fn changes(folder: &Path, artifacts: &[RenderedFile]) -> Result<Vec<FileChange>, DiskError> {
     let mut changes = Vec::new();
     for artifact in artifacts {
         let path = folder.join(&artifact.path);
         let before = read(&path)?;
         if before.as_deref() != Some(artifact.text.as_str()) {
-            changes.push(Change { path, before, after: Some(artifact.text.clone()) });
+            changes.push(FileChange { path, before, after: Some(artifact.text.clone()) });
         }
     }
     for path in left_over(folder, artifacts) {
-        changes.push(Change { before: read(&path)?, path, after: None });
+        changes.push(FileChange { before: read(&path)?, path, after: None });
     }
     Ok(changes)
 }
@@ -80,7 +80,7 @@ pub fn changes(folder: &Path, artifacts: &[Artifact]) -> Result<Vec<Change>, Dis
 ///
 /// # Errors
 /// A file that exists and cannot be read.
-pub fn renamed(folder: &Path, artifact: &Artifact) -> Result<Vec<Change>, DiskError> {
+pub fn renamed(folder: &Path, artifact: &RenderedFile) -> Result<Vec<FileChange>, DiskError> {
     let own = folder.join(&artifact.path);
     let first = artifact.text.lines().next().unwrap_or_default();
     let mut paths: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()).collect();
@@ -89,8 +89,8 @@ pub fn renamed(folder: &Path, artifact: &Artifact) -> Result<Vec<Change>, DiskEr
     let mut changes = Vec::new();
     for path in paths {
         let before = read(&path)?;
-        if before.as_ref().is_some_and(|text| text.starts_with(MARK) && text.lines().next() == Some(first)) {
-            changes.push(Change { path, before, after: None });
+        if before.as_ref().is_some_and(|text| text.starts_with(FIRST_WORDS) && text.lines().next() == Some(first)) {
+            changes.push(FileChange { path, before, after: None });
         }
     }
     Ok(changes)
@@ -108,18 +108,20 @@ fn read(path: &Path) -> Result<Option<String>, DiskError> {
 }
 
 /// Our files in folders of environments that are no more.
-fn left_over(folder: &Path, artifacts: &[Artifact]) -> Vec<PathBuf> {
+fn left_over(folder: &Path, artifacts: &[RenderedFile]) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut found: Vec<PathBuf> = entries
         .flatten()
         .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .filter(|entry| OURS.iter().all(|name| entry.path().join(name).is_file()))
-        .filter(|entry| fs::read(entry.path().join(OURS[0])).is_ok_and(|text| text.starts_with(MARK.as_bytes())))
+        .filter(|entry| GENERATED_FILES.iter().all(|name| entry.path().join(name).is_file()))
+        .filter(|entry| {
+            fs::read(entry.path().join(GENERATED_FILES[0])).is_ok_and(|text| text.starts_with(FIRST_WORDS.as_bytes()))
+        })
         .filter(|entry| {
             let inside = format!("{}/", entry.file_name().to_string_lossy());
             !artifacts.iter().any(|artifact| artifact.path.starts_with(&inside))
         })
-        .flat_map(|entry| OURS.map(|name| entry.path().join(name)))
+        .flat_map(|entry| GENERATED_FILES.map(|name| entry.path().join(name)))
         .collect();
     found.sort();
     found
@@ -129,7 +131,7 @@ fn left_over(folder: &Path, artifacts: &[Artifact]) -> Vec<PathBuf> {
 ///
 /// # Errors
 /// What the disk refuses; files not yet replaced are as they were, and no half file is left.
-pub fn write(changes: &[Change]) -> Result<(), DiskError> {
+pub fn write(changes: &[FileChange]) -> Result<(), DiskError> {
     if let Some(theirs) = changes.iter().find(|change| change.is_theirs()) {
         let words = "it was not made by fanggen; move it away, or name another folder with `--out`";
         return Err(DiskError::of(&theirs.path, "replaced", io::Error::other(words)));

@@ -26,7 +26,7 @@ const PINS: [(&str, &str); 3] = [("cfn_lint", "1.58.0"), ("cargo_lambda", "1.9.2
 
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifact {
+pub struct RenderedFile {
     /// Its path below the folder of generated files.
     pub path: String,
     /// Its text.
@@ -35,7 +35,7 @@ pub struct Artifact {
 
 /// Where generated files come from and go to, in the words that they carry.
 #[derive(Clone, Debug)]
-pub struct Names<'a> {
+pub struct RenderPaths<'a> {
     /// The pipeline's file, from where the Makefile works.
     pub file: &'a str,
     /// The folder of generated files, from there.
@@ -58,7 +58,7 @@ pub enum RenderError {
     TooLarge(String, usize),
     /// A recipe of the Makefile would read the name in another way.
     #[error(
-        "the Makefile cannot carry the name `{name}`, which {what}; rename it: make and its shell read {NOT_CARRIED} in \
+        "the Makefile cannot carry the name `{name}`, which {what}; rename it: make and its shell read {NOT_ALLOWED} in \
          their own way"
     )]
     Name {
@@ -70,15 +70,15 @@ pub enum RenderError {
 }
 
 /// Characters that mean something within a variable of make, or within double quotes of a shell.
-const NOT_CARRIED: &str = "$ ` \\ \" #";
+const NOT_ALLOWED: &str = "$ ` \\ \" #";
 
 /// What stands for bytes of a path that are no text.
 const LOST: char = char::REPLACEMENT_CHARACTER;
 
 /// Whether a name reaches the shell as it is. Spaces and other quotes do, since recipes put it between double quotes.
-fn carried(name: &str) -> Result<(), RenderError> {
+fn check_name(name: &str) -> Result<(), RenderError> {
     let mut odd: Vec<String> = Vec::new();
-    let wrong = |c: &char| c.is_control() || *c == LOST || !c.is_whitespace() && NOT_CARRIED.contains(*c);
+    let wrong = |c: &char| c.is_control() || *c == LOST || !c.is_whitespace() && NOT_ALLOWED.contains(*c);
     for c in name.chars().filter(wrong) {
         let shown = match c {
             LOST => "bytes that are no UTF-8".to_owned(),
@@ -103,13 +103,13 @@ fn carried(name: &str) -> Result<(), RenderError> {
 ///
 /// # Errors
 /// See [`RenderError`].
-pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<Artifact>, RenderError> {
-    [Some(names.file), Some(names.folder), names.root].into_iter().flatten().try_for_each(carried)?;
-    let engine = engine(PLACES)?;
+pub fn render(plans: &BTreeMap<String, Plan>, names: &RenderPaths<'_>) -> Result<Vec<RenderedFile>, RenderError> {
+    [Some(names.file), Some(names.folder), names.root].into_iter().flatten().try_for_each(check_name)?;
+    let engine = engine(DELIMITERS)?;
     let mut artifacts = Vec::new();
     for (environment, plan) in plans {
         let sha = sha(plan);
-        let text = fill(
+        let text = render_template(
             &engine,
             TEMPLATE,
             context! { plan => Value::from(Serde(plan)), sha => sha.as_str(), source => names.file },
@@ -117,13 +117,13 @@ pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<A
         if text.len() > TEMPLATE_BYTES {
             return Err(RenderError::TooLarge(environment.clone(), text.len()));
         }
-        artifacts.push(Artifact { path: format!("{environment}/template.yaml"), text });
-        artifacts.push(Artifact { path: format!("{environment}/plan.json"), text: plan_json(plan, &sha) });
+        artifacts.push(RenderedFile { path: format!("{environment}/template.yaml"), text });
+        artifacts.push(RenderedFile { path: format!("{environment}/plan.json"), text: plan_json(plan, &sha) });
     }
     let environments: Vec<String> = plans.keys().cloned().collect();
     let default = config::default_environment(&environments).to_owned();
     let pins: BTreeMap<&str, &str> = PINS.into();
-    let makefile = fill(
+    let makefile = render_template(
         &engine,
         MAKEFILE,
         context! {
@@ -131,8 +131,8 @@ pub fn render(plans: &BTreeMap<String, Plan>, names: &Names<'_>) -> Result<Vec<A
             environments, default_environment => default, pins
         },
     )?;
-    artifacts.push(Artifact { path: MAKEFILE.into(), text: makefile });
-    artifacts.push(Artifact { path: "pipeline.schema.json".into(), text: pretty(&schema::schema()) });
+    artifacts.push(RenderedFile { path: MAKEFILE.into(), text: makefile });
+    artifacts.push(RenderedFile { path: "pipeline.schema.json".into(), text: pretty(&schema::schema()) });
     Ok(artifacts)
 }
 
@@ -140,7 +140,7 @@ const TEMPLATE: &str = "template.yaml";
 const MAKEFILE: &str = "Makefile";
 
 /// What surrounds a value's place in a template.
-const PLACES: (&str, &str) = ("{{", "}}");
+const DELIMITERS: (&str, &str) = ("{{", "}}");
 
 fn engine((open, close): (&'static str, &'static str)) -> Result<Environment<'static>, RenderError> {
     let mut engine = Environment::new();
@@ -168,7 +168,7 @@ fn engine((open, close): (&'static str, &'static str)) -> Result<Environment<'st
     Ok(engine)
 }
 
-fn fill(engine: &Environment<'_>, name: &'static str, context: Value) -> Result<String, RenderError> {
+fn render_template(engine: &Environment<'_>, name: &'static str, context: Value) -> Result<String, RenderError> {
     engine
         .get_template(name)
         .and_then(|template| template.render(context))

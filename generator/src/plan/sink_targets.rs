@@ -2,38 +2,39 @@
 
 use serde::Serialize;
 
-use super::explain::{Reasons, pages};
-use super::queues::{Queue, Takes, VISIBILITY_S, retention};
-use super::text::{LogicalId, Text};
-use super::{Names, Resource};
+use super::pages;
+use super::queues::{QueuePlan, RedriveSources, VISIBILITY_S, retention};
+use super::reasons::Reasons;
+use super::template_value::{LogicalId, TemplateValue};
+use super::{PlannedResource, ResourceNames};
 use crate::resources::sns;
 
 /// An SNS topic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Topic {
+pub struct TopicPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
-    pub name: Text,
+    pub name: TemplateValue,
     /// The policy that closes it to plain HTTP, within the template.
     pub policy: LogicalId,
     /// What asked for it.
     pub path: String,
 }
 
-impl Topic {
+impl TopicPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 2] {
+    pub fn resources(&self) -> [PlannedResource<'_>; 2] {
         [
-            Resource::named(&sns::TOPIC, &self.id, &self.name, &self.path),
-            Resource::unnamed(&sns::TOPIC_POLICY, &self.policy, &self.path),
+            PlannedResource::named(&sns::TOPIC, &self.id, &self.name, &self.path),
+            PlannedResource::unnamed(&sns::TOPIC_POLICY, &self.policy, &self.path),
         ]
     }
 }
 
 /// Who is told by mail of what a topic is told.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Subscription {
+pub struct SubscriptionPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// The topic.
@@ -44,20 +45,20 @@ pub struct Subscription {
     pub path: String,
 }
 
-impl Subscription {
+impl SubscriptionPlan {
     /// Its resources in the template.
-    pub fn resources(&self) -> [Resource<'_>; 1] {
-        [Resource::unnamed(&sns::SUBSCRIPTION, &self.id, &self.path)]
+    pub fn resources(&self) -> [PlannedResource<'_>; 1] {
+        [PlannedResource::unnamed(&sns::SUBSCRIPTION, &self.id, &self.path)]
     }
 }
 
 /// The queue of a sink. What is in it passes through: it goes with the stack, whatever `[data] retain` says.
-pub fn queue(names: &Names, name: &str, path: &str, reasons: &mut Reasons) -> Queue {
+pub fn queue(names: &ResourceNames, name: &str, path: &str, reasons: &mut Reasons) -> QueuePlan {
     let id = LogicalId::of(name, "Queue");
-    Queue {
+    QueuePlan {
         policy: id.with("Policy"),
         id,
-        name: Text::physical(names.of_part(name)),
+        name: TemplateValue::physical(names.of_part(name)),
         visibility_s: reasons.derive(
             path,
             "visibility timeout of the queue, seconds",
@@ -67,8 +68,8 @@ pub fn queue(names: &Names, name: &str, path: &str, reasons: &mut Reasons) -> Qu
         ),
         retention_s: retention(path, "messages of the queue", reasons),
         dead_letter: None,
-        takes: Takes::Nothing,
-        listened: true,
+        takes: RedriveSources::Nothing,
+        for_others: true,
         path: path.to_owned(),
     }
 }
@@ -76,14 +77,14 @@ pub fn queue(names: &Names, name: &str, path: &str, reasons: &mut Reasons) -> Qu
 /// The topic of a sink, and who is subscribed to it from the start. It has no key of its own, and never the one that
 /// AWS makes for SNS, whose policy lets no other service in.
 pub fn topic(
-    names: &Names,
+    names: &ResourceNames,
     name: &str,
     email: Option<String>,
     path: &str,
     reasons: &mut Reasons,
-) -> (Topic, Option<Subscription>) {
+) -> (TopicPlan, Option<SubscriptionPlan>) {
     let id = LogicalId::of(name, "Topic");
-    let subscription = email.map(|email| Subscription {
+    let subscription = email.map(|email| SubscriptionPlan {
         id: LogicalId::of(name, "Subscription"),
         topic: id.clone(),
         email: reasons.derive(
@@ -95,7 +96,11 @@ pub fn topic(
         ),
         path: path.to_owned(),
     });
-    let topic =
-        Topic { policy: id.with("Policy"), id, name: Text::physical(names.of_part(name)), path: path.to_owned() };
+    let topic = TopicPlan {
+        policy: id.with("Policy"),
+        id,
+        name: TemplateValue::physical(names.of_part(name)),
+        path: path.to_owned(),
+    };
     (topic, subscription)
 }

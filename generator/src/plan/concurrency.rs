@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use fanggen_runtime::component::{Pace, Quota};
 
 use super::Plan;
-use super::explain::{Reasons, pages};
+use super::pages;
+use super::reasons::Reasons;
 use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::shapes;
@@ -19,7 +20,7 @@ const CONCURRENCY: std::ops::RangeInclusive<u64> = 2..=1_000;
 const UNLIMITED: u64 = 10;
 
 /// The instances that the scarcest quota of some stages has room for, and whose quota it is.
-fn scarcest<'a>(stages: &[&'a ComponentConfig]) -> Option<(u64, &'a ComponentConfig, Quota)> {
+fn scarcest_quota<'a>(stages: &[&'a ComponentConfig]) -> Option<(u64, &'a ComponentConfig, Quota)> {
     let room = |stage: &&'a ComponentConfig| {
         let quota = stage.settings.quota()?;
         Some((floor(calls(&quota) * stage.options.share.get()), *stage, quota))
@@ -33,13 +34,13 @@ fn calls(quota: &Quota) -> f64 {
 }
 
 /// Instances at once that a number of calls has room for, as far as AWS takes so few or so many.
-fn fitting(instances: u64) -> u64 {
+fn clamp_to_aws(instances: u64) -> u64 {
     instances.clamp(*CONCURRENCY.start(), *CONCURRENCY.end())
 }
 
 /// Instances of a function at once.
 pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&ComponentConfig], reasons: &mut Reasons) -> u64 {
-    let (value, why) = match (pipeline.functions.max_concurrency, scarcest(stages)) {
+    let (value, why) = match (pipeline.functions.max_concurrency, scarcest_quota(stages)) {
         (Some(set), _) => (set.get(), "set by `functions.max_concurrency`".to_owned()),
         (None, None) => (UNLIMITED, "no stage asks anybody upstream".to_owned()),
         (None, Some((instances, stage, quota))) => {
@@ -51,7 +52,7 @@ pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&ComponentConf
                 round(calls(&quota)),
                 stage.options.share.get()
             );
-            (fitting(instances), why)
+            (clamp_to_aws(instances), why)
         }
     };
     reasons.derive(function, "instances at once (MaximumConcurrency)", value, why, pages::SQS_LAMBDA)
@@ -85,7 +86,7 @@ pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) ->
 }
 
 /// What all instances of a stage may ask at once, in one environment.
-struct Asked<'a> {
+struct QuotaDemand<'a> {
     environment: &'a str,
     stage: &'a ComponentConfig,
     quota: Quota,
@@ -94,15 +95,15 @@ struct Asked<'a> {
     set: bool,
 }
 
-fn asked(pipeline: &Pipeline) -> Vec<Asked<'_>> {
+fn quota_demands(pipeline: &Pipeline) -> Vec<QuotaDemand<'_>> {
     let mut all = Vec::new();
     for shape in shapes(pipeline) {
         let aside = &mut Reasons::default();
         let instances = concurrency(pipeline, &shape.name, &shape.stages, aside);
-        let set = scarcest(&shape.stages).is_some_and(|(room, ..)| instances > fitting(room));
+        let set = scarcest_quota(&shape.stages).is_some_and(|(room, ..)| instances > clamp_to_aws(room));
         for stage in shape.stages {
             let (Some(quota), Some(pace)) = (stage.settings.quota(), pace(stage, instances, aside)) else { continue };
-            all.push(Asked {
+            all.push(QuotaDemand {
                 environment: &pipeline.environment,
                 stage,
                 quota,
@@ -117,14 +118,16 @@ fn asked(pipeline: &Pipeline) -> Vec<Asked<'_>> {
 /// Notes where instances ask for more at once than there is room for: those of one environment because the user set
 /// their number, those of all environments together because none can have fewer than AWS takes.
 pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake> {
-    let mut mistakes: Vec<Mistake> = config.pipelines.values().filter_map(|it| too_many(config, it)).collect();
+    let mut mistakes: Vec<Mistake> =
+        config.pipelines.values().filter_map(|it| too_many_instances(config, it)).collect();
     for together in config::shared_quotas(config) {
-        let parts: Vec<Asked<'_>> = (together.environments.iter().filter_map(|name| config.pipelines.get(*name)))
-            .flat_map(asked)
+        let parts: Vec<QuotaDemand<'_>> = (together.environments.iter().filter_map(|name| config.pipelines.get(*name)))
+            .flat_map(quota_demands)
             .filter(|asked| asked.quota.service == together.service && asked.quota.at_once.is_some())
             .collect();
         // Each against its own quota, which is a setting of the stage; they add up as shares do.
-        let part = |asked: &Asked<'_>| asked.quota.at_once.map_or(0.0, |most| as_float(asked.at_once) / as_float(most));
+        let part =
+            |asked: &QuotaDemand<'_>| asked.quota.at_once.map_or(0.0, |most| as_float(asked.at_once) / as_float(most));
         let used: f64 = parts.iter().map(part).sum();
         let all: u64 = parts.iter().map(|asked| asked.at_once).sum();
         let admitted = parts.iter().filter_map(|asked| asked.quota.at_once).max().unwrap_or_default();
@@ -173,12 +176,13 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
 }
 
 /// A number of instances that was set, and that upstream has no room for.
-fn too_many(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
+fn too_many_instances(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
     let set = pipeline.functions.max_concurrency?.get();
     let shapes = shapes(pipeline);
-    let least = shapes.iter().filter_map(|shape| scarcest(&shape.stages)).min_by_key(|(instances, ..)| *instances);
+    let least =
+        shapes.iter().filter_map(|shape| scarcest_quota(&shape.stages)).min_by_key(|(instances, ..)| *instances);
     let (instances, stage, quota) = least?;
-    let fits = fitting(instances);
+    let fits = clamp_to_aws(instances);
     (set > fits).then(|| {
         let unit = if quota.at_once.is_some() { "at once" } else { "a second" };
         let share = stage.options.share.get();

@@ -18,11 +18,11 @@ pub const SUFFIX: &str = "${AWS::URLSuffix}";
 pub const IN_TEMPLATE: ArnScope<'static> = ArnScope { partition: PARTITION, region: REGION, account: ACCOUNT };
 
 /// Pseudo parameters and how long they can become.
-const PLACES: [(&str, usize); 4] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14), (SUFFIX, 16)];
+const PSEUDO_PARAMETERS: [(&str, usize); 4] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14), (SUFFIX, 16)];
 
 /// The URL of a queue, at its longest: `https://sqs.<region>.amazonaws.com.cn/<account>/<80 characters>`. The ARN of a
 /// topic is shorter: what stands before the name of its sink fits into the name of a role, too.
-const QUEUE_URL: usize = 141;
+const LONGEST_REFERENCE: usize = 141;
 
 /// The name of a resource within the template: letters and digits only, so that it can stand anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -50,7 +50,7 @@ impl LogicalId {
 
     /// The place in a text where what `Ref` gives of it goes.
     #[must_use]
-    pub fn place(&self) -> String {
+    pub fn sub_placeholder(&self) -> String {
         format!("${{{}}}", self.0)
     }
 
@@ -63,7 +63,7 @@ impl LogicalId {
 
 /// A value of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Text {
+pub enum TemplateValue {
     /// As it is.
     Literal(String),
     /// With places for account, partition and region.
@@ -74,18 +74,22 @@ pub enum Text {
     Arn(LogicalId),
 }
 
-impl Text {
+impl TemplateValue {
     /// A physical name or ARN: a `Sub` where it has a place in it, else a literal.
     #[must_use]
     pub fn physical(text: impl Into<String>) -> Self {
         let text = text.into();
-        if PLACES.iter().any(|(place, _)| text.contains(place)) { Self::Sub(text) } else { Self::Literal(text) }
+        if PSEUDO_PARAMETERS.iter().any(|(place, _)| text.contains(place)) {
+            Self::Sub(text)
+        } else {
+            Self::Literal(text)
+        }
     }
 
     /// What a function is told of where something is: a reference where that is all of it, else a physical name. No name
     /// of AWS's has such a place in it, so that a user's word is never taken for one.
     #[must_use]
-    pub fn told(text: &str) -> Self {
+    pub fn from_binding(text: &str) -> Self {
         match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
             Some(id) if id.bytes().all(|byte| byte.is_ascii_alphanumeric()) => Self::Ref(LogicalId(id.to_owned())),
             _ => Self::physical(text),
@@ -97,10 +101,10 @@ impl Text {
     pub fn longest(&self) -> usize {
         match self {
             Self::Literal(text) => text.len(),
-            Self::Sub(text) => PLACES.iter().fold(text.len(), |length, (place, longest)| {
+            Self::Sub(text) => PSEUDO_PARAMETERS.iter().fold(text.len(), |length, (place, longest)| {
                 length - text.matches(place).count() * place.len() + text.matches(place).count() * longest
             }),
-            Self::Ref(_) | Self::Arn(_) => QUEUE_URL,
+            Self::Ref(_) | Self::Arn(_) => LONGEST_REFERENCE,
         }
     }
 
@@ -123,18 +127,18 @@ impl Text {
     }
 }
 
-impl Serialize for Text {
+impl Serialize for TemplateValue {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Literal(text) => serializer.serialize_str(text),
-            Self::Sub(text) => one(serializer, "Fn::Sub", text),
-            Self::Ref(id) => one(serializer, "Ref", id),
-            Self::Arn(id) => one(serializer, "Fn::GetAtt", &[id.as_str(), "Arn"]),
+            Self::Sub(text) => single_entry(serializer, "Fn::Sub", text),
+            Self::Ref(id) => single_entry(serializer, "Ref", id),
+            Self::Arn(id) => single_entry(serializer, "Fn::GetAtt", &[id.as_str(), "Arn"]),
         }
     }
 }
 
-fn one<S: Serializer>(serializer: S, name: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
+fn single_entry<S: Serializer>(serializer: S, name: &str, value: &impl Serialize) -> Result<S::Ok, S::Error> {
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry(name, value)?;
     map.end()
@@ -146,18 +150,18 @@ mod tests {
 
     #[test]
     fn a_sub_counts_at_its_longest() {
-        assert_eq!(Text::physical("fang-dev").longest(), 8);
-        assert_eq!(Text::physical(format!("a-{ACCOUNT}-{REGION}")).longest(), 2 + 12 + 1 + 14);
+        assert_eq!(TemplateValue::physical("fang-dev").longest(), 8);
+        assert_eq!(TemplateValue::physical(format!("a-{ACCOUNT}-{REGION}")).longest(), 2 + 12 + 1 + 14);
         // What only looks like a place is a literal, which CloudFormation leaves alone.
-        assert_eq!(Text::physical("${Anything}"), Text::Literal("${Anything}".into()));
+        assert_eq!(TemplateValue::physical("${Anything}"), TemplateValue::Literal("${Anything}".into()));
     }
 
     #[test]
     fn a_function_is_told_of_a_queue_by_reference_and_of_a_table_by_name() {
         let queue = LogicalId::of("alert", "Queue");
-        assert_eq!(Text::told(&queue.place()), Text::Ref(queue));
-        assert_eq!(Text::told("AlertQueue"), Text::Literal("AlertQueue".into()));
-        assert_eq!(Text::told(ACCOUNT), Text::Sub(ACCOUNT.into()));
+        assert_eq!(TemplateValue::from_binding(&queue.sub_placeholder()), TemplateValue::Ref(queue));
+        assert_eq!(TemplateValue::from_binding("AlertQueue"), TemplateValue::Literal("AlertQueue".into()));
+        assert_eq!(TemplateValue::from_binding(ACCOUNT), TemplateValue::Sub(ACCOUNT.into()));
     }
 
     #[test]
