@@ -87,9 +87,9 @@ async fn a_language_that_a_question_does_not_know_costs_no_call() {
     let place = Place::before(&comprehend);
     let all = "en, es, fr, de, it, pt, ar, hi, ja, ko, zh, zh-TW";
     let cases = [
-        ("sentiment", "nl", format!("Comprehend's `sentiment` knows {all}, and the text is in `nl`")),
-        ("targeted_sentiment", "de", "Comprehend's `targeted_sentiment` knows en, and the text is in `de`".into()),
-        ("pii", "fr", "Comprehend's `pii` knows en, es, and the text is in `fr`".into()),
+        ("sentiment", "nl", format!("the text is in `nl`, but Comprehend's `sentiment` supports only {all}")),
+        ("targeted_sentiment", "de", "the text is in `de`, but Comprehend's `targeted_sentiment` supports only en".into()),
+        ("pii", "fr", "the text is in `fr`, but Comprehend's `pii` supports only en, es".into()),
     ];
     for (question, language, words) in cases {
         let stage = place.stage(json!({ "detect": ["key_phrases", question] }), None);
@@ -131,7 +131,7 @@ async fn a_language_that_nobody_said_is_found_first_and_never_guessed() {
     assert_eq!((error.code.as_str(), error.transient), ("language_unknown", false));
     assert_eq!(
         error.message,
-        "Comprehend finds no language in the text: give the item or the stage that fetches it a `language`"
+        "Comprehend detected no language: set `language` on the item or on the stage that fetches it"
     );
     let first = &comprehend.asked()[0];
     assert_eq!(first.operation, "BatchDetectDominantLanguage");
@@ -251,7 +251,7 @@ async fn what_is_not_read_is_not_paid_for_and_coverage_says_so() {
     let blank = format!("{}The end.", " ".repeat(20_000));
     comprehend.clear();
     let told = stage.apply(vec![record("b", &blank, Some("en"))], far()).await;
-    assert_eq!(failed(&told[0]).message, "`b` has a text whose first 12000 bytes are nothing but blanks");
+    assert_eq!(failed(&told[0]).message, "the first 12000 bytes of the text of `b` are blank");
     assert_eq!(comprehend.asked(), []);
 }
 

@@ -147,7 +147,7 @@ async fn no_call_lasts_longer_than_its_chunk_may() {
     let begin = Instant::now();
     let told = stage.apply(records(3), begin + Duration::from_millis(200)).await;
     assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
-    assert_eq!(failed(&told[2]).message, "Comprehend did not answer before the chunk's time was over");
+    assert_eq!(failed(&told[2]).message, "Comprehend did not respond before the chunk's deadline");
     assert!(codes(&told).iter().all(|code| *code == Some(("timed_out", true))));
 }
 
@@ -164,7 +164,7 @@ async fn a_chunk_passes_at_full_speed_and_the_next_one_at_the_pace() {
     let told = stage.apply(records(25), soon()).await;
     let error = failed(&told[0]);
     assert_eq!((error.code.as_str(), error.transient), ("rate_limited", true));
-    assert_eq!(error.message, "no call to Comprehend is due before the chunk's time is over");
+    assert_eq!(error.message, "the rate limit leaves no time in this chunk to call Comprehend");
     let wait = error.retry_after_s.expect("when it is due");
     assert!((5..=10).contains(&wait), "one call in ten seconds: {wait}");
     assert_eq!(comprehend.asked().len(), 8);

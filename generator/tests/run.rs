@@ -136,8 +136,8 @@ fn reviews_with_two_bad_ones_give_all_the_others_and_exit_1() {
     assert_eq!(
         failed,
         [
-            "failed: R-013 at review: `R-013` came without a text [text_missing]",
-            "failed: R-018 at sentiment: the lexicon knows English only, and the text is in `de` [language_unsupported]",
+            "failed: R-013 at review: `R-013` has no text [text_missing]",
+            "failed: R-018 at sentiment: the engine `lexicon` knows English only, and the text is in `de` [language_unsupported]",
         ]
     );
     assert!(ran.stderr.contains("24 items, 22 succeeded, 2 failed"), "{}", ran.stderr);
@@ -252,7 +252,7 @@ fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
     let ran = project.fanggen(&["run", "--live"]);
     assert_eq!((ran.code, server.requests().len()), (1, 1), "{ran:?}");
     assert!(
-        ran.stderr.contains("XML that is no HTML: a stage of type `feed` reads feeds [answer_unreadable]"),
+        ran.stderr.contains("XML other than HTML: for a feed, use a stage of type `feed` [answer_unreadable]"),
         "{}",
         ran.stderr
     );

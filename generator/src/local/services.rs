@@ -228,7 +228,7 @@ struct FolderBucket {
 #[async_trait]
 impl Bucket for FolderBucket {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
-        fanggen_runtime::sinks::write_whole(&self.path.join(key), &body)
+        fanggen_runtime::sinks::write_atomically(&self.path.join(key), &body)
     }
 }
 

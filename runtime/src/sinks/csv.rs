@@ -1,30 +1,30 @@
-//! Sink `csv`: a CSV file of results a chunk, in a folder of this machine, for a spreadsheet.
+//! Sink `csv`: one CSV file per chunk in a local folder, for spreadsheets.
 
 use serde::{Deserialize, Serialize};
 
-use super::form;
+use super::formats;
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role};
 use crate::model::error::Error;
 
-/// One row a record and finding, for `fanggen run`. Cells that a spreadsheet would take for a formula are quoted.
+/// Writes CSV files with one row per finding, for `fanggen run`. Cells that a spreadsheet would run as a formula are escaped.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Csv {}
+pub struct CsvSettings {}
 
-impl Component for Csv {
+impl Component for CsvSettings {
     const CARD: Card = Card {
         machine_only: true,
         ..Card::new(
             Role::Sink,
             "csv",
-            "a row a finding in CSV files on this machine",
+            "one row per finding, in CSV files on this machine",
             "[sinks.sheet]\ntype = \"csv\"\n",
         )
     };
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        form::Files::open(doors.folder(&binding.name)?, ".csv", form::csv)
+        formats::FileSink::open(doors.folder(&binding.name)?, ".csv", formats::csv)
     }
 }

@@ -1,4 +1,4 @@
-//! The digest of a run: what is noted of each chunk, and the message that a person reads in an e-mail.
+//! The digest of a run: the notes about each chunk, and the e-mail that is composed of them.
 
 use std::fmt::Write as _;
 
@@ -10,38 +10,38 @@ use crate::model::record::{Label, Record};
 use crate::model::run::RunId;
 use crate::model::values::printable;
 
-/// Items that a digest lists, at most: nobody reads more in an e-mail.
-const MOST_ITEMS: usize = 100;
+/// Maximum number of items in a digest: nobody reads more in an e-mail.
+const MAX_ITEMS: usize = 100;
 
-/// Characters of an item's name, at most. With it a digest stays far below the 256 KB that SNS admits, and a note far
-/// below the 400 KB of a row.
-const MOST_LETTERS: usize = 200;
+/// Maximum length of an item's name in characters. It keeps a digest far below the 256 KB of SNS, and a note far below the
+/// 400 KB of a DynamoDB row.
+const MAX_NAME_CHARS: usize = 200;
 
-/// Characters of a subject, at most, all of them ASCII
+/// Maximum length of a subject in characters, all of them ASCII
 /// (<https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>).
-const SUBJECT: usize = 100;
+const MAX_SUBJECT_CHARS: usize = 100;
 
-/// What every digest of a sink says.
-pub(super) struct Heading {
+/// The names in every digest of a sink.
+pub(super) struct DigestHeader {
     pub pipeline: String,
     pub environment: String,
     pub sink: String,
     pub when: String,
 }
 
-/// What is told of a chunk, or of a whole run.
+/// The matching records of a chunk, or of a whole run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Told {
-    /// Records that met the condition.
+pub(super) struct Digest {
+    /// The number of matching records.
     pub matched: u64,
-    items: Vec<Line>,
+    items: Vec<DigestItem>,
 }
 
-/// What is told of an item.
+/// An item in the digest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Line {
+struct DigestItem {
     item: String,
-    /// Of an entry: what it is called.
+    /// The title, if the record is an entry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     title: Option<String>,
     source: String,
@@ -55,26 +55,26 @@ struct Line {
     failure: Option<String>,
 }
 
-impl Told {
-    /// What is told of these records, each with the label before.
-    pub(super) fn of(records: &[(&Record, Option<Label>)]) -> Self {
-        let line = |(record, before): &(&Record, Option<Label>)| {
+impl Digest {
+    /// The digest of these records, each with its previous label.
+    pub(super) fn new(records: &[(&Record, Option<Label>)]) -> Self {
+        let item = |(record, before): &(&Record, Option<Label>)| {
             let finding = record.finding();
             let title = || record.text.as_ref()?.title.as_deref();
-            Line {
-                item: plain(&record.item.key),
-                title: record.entry.as_ref().and_then(|_| title()).map(plain),
-                source: plain(&record.source),
+            DigestItem {
+                item: sanitized(&record.item.key),
+                title: record.entry.as_ref().and_then(|_| title()).map(sanitized),
+                source: sanitized(&record.source),
                 label: finding.and_then(|finding| finding.label),
                 score: finding.and_then(|finding| finding.score),
                 before: *before,
-                failure: record.failure.as_ref().map(|failure| plain(&failure.error.code)),
+                failure: record.failure.as_ref().map(|failure| sanitized(&failure.error.code)),
             }
         };
-        Self { matched: records.len() as u64, items: records.iter().take(MOST_ITEMS).map(line).collect() }
+        Self { matched: records.len() as u64, items: records.iter().take(MAX_ITEMS).map(item).collect() }
     }
 
-    /// As it is noted down until the run is complete.
+    /// Serializes the digest, to be stored until the run is complete.
     ///
     /// # Errors
     /// `record_unwritable`, which no record of ours can cause.
@@ -82,55 +82,54 @@ impl Told {
         serde_json::to_string(self).map_err(|error| Error::permanent("record_unwritable", format!("a note: {error}")))
     }
 
-    /// Adds what was noted of another chunk: all of it counts, and the first items are listed.
+    /// Adds the note of another chunk: all records count, but only the first items are listed.
     ///
     /// # Errors
-    /// `note_unreadable` where it was written by other code.
+    /// `note_unreadable` if another version wrote it.
     pub(super) fn add(&mut self, note: &str) -> Result<(), Error> {
-        let told: Self = serde_json::from_str(note).map_err(|_| {
-            Error::permanent("note_unreadable", "what was noted of a chunk for the digest cannot be read")
-        })?;
-        self.matched += told.matched;
-        let room = MOST_ITEMS.saturating_sub(self.items.len());
-        self.items.extend(told.items.into_iter().take(room));
+        let other: Self = serde_json::from_str(note)
+            .map_err(|_| Error::permanent("note_unreadable", "cannot parse the note of a chunk for the digest"))?;
+        self.matched += other.matched;
+        let room = MAX_ITEMS.saturating_sub(self.items.len());
+        self.items.extend(other.items.into_iter().take(room));
         Ok(())
     }
 }
 
-/// A name on one line, whoever gave it.
-fn plain(text: &str) -> String {
-    let letters = text.chars().map(|c| if printable(c) { c } else { ' ' });
-    let mut short: String = letters.take(MOST_LETTERS).collect();
-    if short.len() < text.len() && text.chars().count() > MOST_LETTERS {
+/// A name on one line, without control characters, and shortened.
+fn sanitized(text: &str) -> String {
+    let chars = text.chars().map(|c| if printable(c) { c } else { ' ' });
+    let mut short: String = chars.take(MAX_NAME_CHARS).collect();
+    if short.len() < text.len() && text.chars().count() > MAX_NAME_CHARS {
         short.push('\u{2026}');
     }
     short
 }
 
 /// The subject and the body of a digest.
-pub(super) fn write(heading: &Heading, run: &RunId, counts: Counts, told: &Told) -> (String, String) {
-    let Heading { pipeline, environment, sink, when } = heading;
-    // Of an item may come several records, or none.
+pub(super) fn write(heading: &DigestHeader, run: &RunId, counts: Counts, digest: &Digest) -> (String, String) {
+    let DigestHeader { pipeline, environment, sink, when } = heading;
+    // An item may give several records, or none.
     let records = counts.records + counts.failed;
     let all = match records == counts.items {
         true => items(counts.items),
         false => format!("{records} records of {}", items(counts.items)),
     };
-    let of_all = format!("{} of {all}", told.matched);
+    let of_all = format!("{} of {all}", digest.matched);
     let subject = format!("{pipeline} ({environment}): {of_all}, {sink}");
-    let subject = subject.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(SUBJECT).collect();
+    let subject = subject.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_SUBJECT_CHARS).collect();
 
-    let mut body = format!("{of_all} of the run {run} met `{when}`.\n");
+    let mut body = format!("{of_all} of the run {run} matched `{when}`.\n");
     let reused = match counts.reused {
         0 => String::new(),
-        reused => format!(", {reused} of them with a finding that was known before"),
+        reused => format!(", {reused} of them with a reused finding"),
     };
     let _ = writeln!(body, "The run: {all}, {} failed{reused}.\n", counts.failed);
-    let several = told.items.iter().any(|line| Some(&line.source) != told.items.first().map(|first| &first.source));
-    for line in &told.items {
-        let _ = writeln!(body, "- {}", line.words(several));
+    let several = digest.items.iter().any(|line| Some(&line.source) != digest.items.first().map(|first| &first.source));
+    for line in &digest.items {
+        let _ = writeln!(body, "- {}", line.text(several));
     }
-    match told.matched.saturating_sub(told.items.len() as u64) {
+    match digest.matched.saturating_sub(digest.items.len() as u64) {
         0 => {}
         rest => {
             let _ = writeln!(body, "... and {rest} more.");
@@ -144,8 +143,8 @@ fn items(count: u64) -> String {
     format!("{count} item{}", if count == 1 { "" } else { "s" })
 }
 
-impl Line {
-    fn words(&self, with_source: bool) -> String {
+impl DigestItem {
+    fn text(&self, with_source: bool) -> String {
         let mut words = self.item.clone();
         if let Some(title) = &self.title {
             let _ = write!(words, ", \u{201c}{title}\u{201d}");

@@ -1,4 +1,4 @@
-//! Sink `dynamodb`: a row an item and run in a table of the pipeline's, for whoever asks by item.
+//! Sink `dynamodb`: one row per item and run in a table of the pipeline, to be queried by item.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,25 +16,25 @@ use crate::model::record::Record;
 use crate::model::run::Chunk;
 use crate::model::values::{Name, Within};
 
-/// Rows by item and run, and by entry where a stage makes several records of an item. The same chunk again puts the same
-/// rows again.
+/// Writes one row per item and run, or per entry if a stage makes several records of an item. A retry overwrites the same
+/// rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Dynamodb {
-    /// Last part of the table's name; the sink's name unless given.
+pub struct DynamodbSinkSettings {
+    /// The last part of the table's name. Default: the name of the sink.
     #[serde(default, skip_serializing)]
     pub table: Option<Name>,
-    /// After how many days a row is deleted; never unless given.
+    /// Number of days after which rows are deleted. By default they are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ttl_days: Option<Within<1, 36_500>>,
 }
 
-impl Component for Dynamodb {
+impl Component for DynamodbSinkSettings {
     const CARD: Card = Card::new(
         Role::Sink,
         "dynamodb",
-        "a row an item and run, with an end where asked for",
+        "one row per item and run in a table, optionally with an expiry",
         "[sinks.latest]\ntype = \"dynamodb\"\ntable = \"sentiment\"\nttl_days = 90\n",
     );
 
@@ -51,27 +51,27 @@ impl Component for Dynamodb {
         vec![Permission {
             actions: vec!["dynamodb:BatchWriteItem"],
             on: Scope::Store,
-            why: "the worker writes the rows of a chunk, 25 a call",
+            why: "the worker writes the rows of a chunk, 25 per call",
         }]
     }
 
     fn units(&self) -> Vec<Unit> {
-        vec![Unit { name: "dynamodb_write", per_record: 1.0, why: "a row is taken to be up to 1 KB" }]
+        vec![Unit { name: "dynamodb_write", per_record: 1.0, why: "assuming rows of up to 1 KB" }]
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
-        Ok(Opened::Sink(Box::new(Table { table, ttl_days: self.ttl_days.map(Within::get) })))
+        Ok(Opened::Sink(Box::new(DynamodbSink { table, ttl_days: self.ttl_days.map(Within::get) })))
     }
 }
 
-struct Table {
+struct DynamodbSink {
     table: Arc<dyn Rows>,
     ttl_days: Option<u64>,
 }
 
-impl Table {
-    /// When the rows of a run end, counted from the day of the run and not from the clock.
+impl DynamodbSink {
+    /// When the rows of a run expire, counted from the day of the run so that a retry writes the same.
     fn expires(&self, chunk: &Chunk) -> Option<i64> {
         let days = i64::try_from(self.ttl_days?).ok()?;
         let day: Date = chunk.run.date().parse().ok()?;
@@ -81,10 +81,10 @@ impl Table {
 }
 
 #[async_trait]
-impl Sink for Table {
+impl Sink for DynamodbSink {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        // One row an item and run: of an item that is in the chunk twice, the first one counts, and the failure of the
-        // second never takes its place.
+        // One row per item and run: if an item is in the chunk twice, the first record counts, and the failure of the second
+        // does not replace it.
         let mut seen = HashSet::new();
         let rows = records
             .iter()
@@ -95,12 +95,12 @@ impl Sink for Table {
     }
 }
 
-/// The record, with what one asks for most at the top.
+/// The row of a record, with the most used attributes at the top level.
 fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
-    let unwritable = |error| Error::permanent("record_unwritable", format!("the record cannot be written: {error}"));
+    let unwritable = |error| Error::permanent("record_unwritable", format!("cannot serialize the record: {error}"));
     let mut row = Row::new();
     row.insert("item".into(), json!(record.item.key));
-    // Entries of a run lie behind one another, below the run's own name.
+    // The entries of a run sort after one another, below the run's id.
     let sort = record.entry.as_ref().map_or_else(|| record.run.clone(), |entry| format!("{}#{entry}", record.run));
     row.insert("run".into(), json!(sort));
     if let Some(entry) = &record.entry {
@@ -114,7 +114,7 @@ fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
     }
     row.insert("findings".into(), serde_json::to_value(&record.findings).map_err(unwritable)?);
     if let Some(text) = &record.text {
-        // The text itself stays in the archive: a row is billed by the kilobyte.
+        // Rows are billed by the kilobyte, so the text itself stays in the archive.
         let mut origin = serde_json::to_value(text).map_err(unwritable)?;
         if let Some(origin) = origin.as_object_mut() {
             origin.remove("body");
@@ -139,10 +139,10 @@ mod tests {
     use std::sync::Mutex;
 
     #[derive(Default)]
-    struct Kept(Mutex<Vec<Row>>);
+    struct MemoryTable(Mutex<Vec<Row>>);
 
     #[async_trait]
-    impl Rows for Kept {
+    impl Rows for MemoryTable {
         async fn put(&self, rows: Vec<Row>) -> Result<String, Error> {
             self.0.lock().expect("no panic").extend(rows);
             Ok(String::new())
@@ -154,14 +154,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_two_rows_of_a_write_have_the_same_key() {
+    async fn no_two_rows_of_a_chunk_have_the_same_key() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let mut records = ["A", "B", "A"].map(|key| Record::new(run.as_str(), "s", Item::named(key)));
         records[2].fail("s", Error::permanent("item_twice", "twice"));
-        let kept = Arc::new(Kept::default());
-        let table = Table { table: kept.clone(), ttl_days: None };
+        let stored = Arc::new(MemoryTable::default());
+        let table = DynamodbSink { table: stored.clone(), ttl_days: None };
         table.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
-        let rows = kept.0.lock().expect("no panic");
+        let rows = stored.0.lock().expect("no panic");
         assert_eq!(rows.iter().map(|row| &row["item"]).collect::<Vec<_>>(), ["A", "B"]);
         assert!(rows.iter().all(|row| !row.contains_key("failure")));
     }

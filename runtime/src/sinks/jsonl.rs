@@ -1,30 +1,30 @@
-//! Sink `jsonl`: a JSON Lines file of records a chunk, in a folder of this machine.
+//! Sink `jsonl`: one JSON Lines file per chunk in a local folder.
 
 use serde::{Deserialize, Serialize};
 
-use super::form;
+use super::formats;
 use crate::component::services::Doors;
 use crate::component::{Binding, Card, Component, Opened, Role};
 use crate::model::error::Error;
 
-/// Whole records, one a line, for `fanggen run`.
+/// Writes JSON Lines files with one complete record per line, for `fanggen run`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Jsonl {}
+pub struct JsonlSettings {}
 
-impl Component for Jsonl {
+impl Component for JsonlSettings {
     const CARD: Card = Card {
         machine_only: true,
         ..Card::new(
             Role::Sink,
             "jsonl",
-            "whole records in JSON Lines files on this machine",
+            "one record per line, in JSON Lines files on this machine",
             "[sinks.results]\ntype = \"jsonl\"\n",
         )
     };
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        form::Files::open(doors.folder(&binding.name)?, ".jsonl", form::jsonl)
+        formats::FileSink::open(doors.folder(&binding.name)?, ".jsonl", formats::jsonl)
     }
 }

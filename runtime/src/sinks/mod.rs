@@ -1,28 +1,28 @@
-//! Where finished records go.
+//! The sinks: components that store finished records or send them on.
 
-mod body;
 mod csv;
 mod digest;
 mod dynamodb;
-mod form;
+mod formats;
 mod jsonl;
+mod message_body;
 mod s3;
-mod sign;
+mod selection;
+mod signature;
 mod sns;
 mod sqs;
-mod watch;
 mod webhook;
 
 use crate::component::Kind;
-pub use form::write_whole;
+pub use formats::write_atomically;
 
 /// The kinds of sinks.
 pub const KINDS: &[Kind] = &[
-    Kind::of::<csv::Csv>(),
-    Kind::of::<dynamodb::Dynamodb>(),
-    Kind::of::<jsonl::Jsonl>(),
-    Kind::of::<s3::S3>(),
-    Kind::of::<sns::Sns>(),
-    Kind::of::<sqs::Sqs>(),
-    Kind::of::<webhook::Webhook>(),
+    Kind::of::<csv::CsvSettings>(),
+    Kind::of::<dynamodb::DynamodbSinkSettings>(),
+    Kind::of::<jsonl::JsonlSettings>(),
+    Kind::of::<s3::S3Settings>(),
+    Kind::of::<sns::SnsSettings>(),
+    Kind::of::<sqs::SqsSettings>(),
+    Kind::of::<webhook::WebhookSettings>(),
 ];

@@ -1,4 +1,4 @@
-//! Sink `s3`: an object a chunk in a bucket of the pipeline's, under keys that a second delivery only repeats.
+//! Sink `s3`: one object per chunk in a bucket of the pipeline, under keys that a retry overwrites.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
-use super::form;
+use super::formats;
 use crate::component::services::{Bucket, Doors};
 use crate::component::{
     Binding, Card, Catalog, CatalogFormat, Component, Opened, Permission, Role, Scope, Sink, Store, Unit,
@@ -18,75 +18,75 @@ use crate::model::record::Record;
 use crate::model::run::Chunk;
 use crate::model::values::{Prefix, Within};
 
-/// How records are written.
+/// The format of the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Format {
-    /// Whole records, one a line.
+pub enum ObjectFormat {
+    /// JSON Lines: one complete record per line.
     Jsonl,
-    /// One row a finding.
+    /// CSV: one row per finding.
     Csv,
 }
 
-/// How objects are packed.
+/// The compression of the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
-pub enum Packing {
-    /// Gzip, which every reader knows.
+pub enum ObjectCompression {
+    /// Gzip, which every tool reads.
     Gzip,
-    /// Zstandard, which unpacks faster and which Athena knows too.
+    /// Zstandard, which decompresses faster, and which Athena reads too.
     Zstd,
-    /// As they are.
+    /// No compression.
     None,
 }
 
-/// Objects of up to 100 records under `<prefix>/dt=<date>/<run>-<chunk>`, which Athena and Spark read as they are.
+/// Writes objects of up to 100 records under `<prefix>/dt=<date>/<run>-<chunk>`, which Athena and Spark can query directly.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct S3 {
-    /// How records are written.
+pub struct S3Settings {
+    /// The format of the objects: `jsonl` has one complete record per line, `csv` has one row per finding.
     #[serde(default = "jsonl")]
-    pub format: Format,
-    /// How objects are packed.
+    pub format: ObjectFormat,
+    /// The compression of the objects.
     #[serde(default = "gzip")]
-    pub compression: Packing,
-    /// First part of every key; the sink's name unless given.
+    pub compression: ObjectCompression,
+    /// The first part of every object key. Default: the name of the sink.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prefix: Option<Prefix>,
-    /// After how many days objects are deleted; never unless given.
+    /// Number of days after which objects are deleted. By default they are kept.
     #[serde(default, skip_serializing)]
     pub expire_days: Option<Within<1, 36_500>>,
 }
 
-fn jsonl() -> Format {
-    Format::Jsonl
+fn jsonl() -> ObjectFormat {
+    ObjectFormat::Jsonl
 }
 
-fn gzip() -> Packing {
-    Packing::Gzip
+fn gzip() -> ObjectCompression {
+    ObjectCompression::Gzip
 }
 
-impl S3 {
+impl S3Settings {
     fn prefix_of<'a>(&'a self, name: &'a str) -> &'a str {
         self.prefix.as_ref().map_or(name, Prefix::as_str)
     }
 }
 
-impl Component for S3 {
+impl Component for S3Settings {
     const CARD: Card = Card::new(
         Role::Sink,
         "s3",
-        "an object a chunk, as packed JSON Lines or CSV, by day",
+        "one object per chunk, as compressed JSON Lines or CSV, partitioned by day",
         "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
     );
 
     fn store(&self, name: &str) -> Option<Store> {
         let (format, columns) = match self.format {
-            Format::Jsonl => (CatalogFormat::JsonLines, form::JSONL_COLUMNS),
-            Format::Csv => (CatalogFormat::Csv, form::CSV_COLUMNS),
+            ObjectFormat::Jsonl => (CatalogFormat::JsonLines, formats::JSONL_COLUMNS),
+            ObjectFormat::Csv => (CatalogFormat::Csv, formats::CSV_COLUMNS),
         };
         Some(Store::Bucket {
             name: name.into(),
@@ -99,49 +99,49 @@ impl Component for S3 {
         vec![Permission {
             actions: vec!["s3:PutObject"],
             on: Scope::Objects(format!("{}/*", self.prefix_of(name))),
-            why: "the worker writes an object a chunk",
+            why: "the worker writes one object per chunk",
         }]
     }
 
     fn units(&self) -> Vec<Unit> {
-        vec![Unit { name: "s3_put", per_record: 0.01, why: "one PUT a chunk of up to 100 records" }]
+        vec![Unit { name: "s3_put", per_record: 0.01, why: "one PUT per chunk of up to 100 records" }]
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
         let bucket = doors.bucket(binding.on.as_deref().unwrap_or(&binding.name))?;
         let prefix = self.prefix_of(&binding.name).to_owned();
-        Ok(Opened::Sink(Box::new(Objects { bucket, prefix, format: self.format, packing: self.compression })))
+        Ok(Opened::Sink(Box::new(S3Sink { bucket, prefix, format: self.format, compression: self.compression })))
     }
 }
 
-struct Objects {
+struct S3Sink {
     bucket: Arc<dyn Bucket>,
     prefix: String,
-    format: Format,
-    packing: Packing,
+    format: ObjectFormat,
+    compression: ObjectCompression,
 }
 
 #[async_trait]
-impl Sink for Objects {
+impl Sink for S3Sink {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        // A chunk of feeds without news has no object: whoever lists the bucket pays for each.
+        // A chunk without records has no object: listing a bucket costs money.
         if records.is_empty() {
             return Ok(format!("{}/", self.prefix));
         }
-        let (body, ending) = match self.format {
-            Format::Jsonl => (form::jsonl(records)?, ".jsonl"),
-            Format::Csv => (form::csv(records)?, ".csv"),
+        let (body, extension) = match self.format {
+            ObjectFormat::Jsonl => (formats::jsonl(records)?, ".jsonl"),
+            ObjectFormat::Csv => (formats::csv(records)?, ".csv"),
         };
-        let (body, ending) = match self.packing {
-            Packing::Gzip => (gzipped(&body)?, format!("{ending}.gz")),
-            Packing::Zstd => (zstandard(&body)?, format!("{ending}.zst")),
-            Packing::None => (body, ending.to_owned()),
+        let (body, extension) = match self.compression {
+            ObjectCompression::Gzip => (gzipped(&body)?, format!("{extension}.gz")),
+            ObjectCompression::Zstd => (zstandard(&body)?, format!("{extension}.zst")),
+            ObjectCompression::None => (body, extension.to_owned()),
         };
-        self.bucket.put(&chunk.key(&self.prefix, &ending), body).await
+        self.bucket.put(&chunk.key(&self.prefix, &extension), body).await
     }
 }
 
-/// The same bytes for the same records: the header carries no time and no name.
+/// Gzip with the same bytes for the same records: the header has no time and no name.
 fn gzipped(body: &[u8]) -> Result<Vec<u8>, Error> {
     let mut packed = GzEncoder::new(Vec::new(), Compression::default());
     packed
@@ -150,14 +150,15 @@ fn gzipped(body: &[u8]) -> Result<Vec<u8>, Error> {
         .map_err(|error| Error::permanent("record_unwritable", format!("gzip: {error}")))
 }
 
-/// The level that zstd itself takes where nobody says one: smaller than gzip's six, at a fifth of the time.
-const LEVEL: i32 = 3;
+/// The default level of zstd: smaller than gzip's level 6, in a fifth of the time.
+const ZSTD_LEVEL: i32 = 3;
 
-/// The same bytes for the same records, here too.
+/// Zstandard, also with the same bytes for the same records.
 ///
-/// The C library was measured beside `ruzstd`, which is Rust throughout, on 100 records of 126 KB: 37.9 KB in 1.1 ms
-/// against 44.8 KB in 3.0 ms, where gzip makes 38.3 KB. It adds 300 KB to the binary and 8 s to a build, the other 80 KB
-/// and 1 s; but nobody asks for zstd to get objects larger than gzip's.
+/// We compared the C library with `ruzstd`, which is pure Rust, on 100 records of 126 KB: 37.9 KB in 1.1 ms against 44.8 KB
+/// in 3.0 ms; gzip gives 38.3 KB. The C library adds 300 KB to the binary and 8 s to a build, `ruzstd` 80 KB and 1 s, but
+/// with it zstd objects would be larger than gzip's.
 fn zstandard(body: &[u8]) -> Result<Vec<u8>, Error> {
-    zstd::bulk::compress(body, LEVEL).map_err(|error| Error::permanent("record_unwritable", format!("zstd: {error}")))
+    zstd::bulk::compress(body, ZSTD_LEVEL)
+        .map_err(|error| Error::permanent("record_unwritable", format!("zstd: {error}")))
 }

@@ -1,12 +1,12 @@
-//! Sink `sns`: one digest a run for people, of what they asked to be told.
+//! Sink `sns`: one e-mail digest per run, with the records that match a condition.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::digest::{self, Heading, Told};
-use super::watch::{self, Watch};
+use super::digest::{self, Digest, DigestHeader};
+use super::selection::{self, RecordSelector};
 use crate::component::services::{Doors, Outbox, Post};
 use crate::component::state::{Counts, State};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store};
@@ -16,18 +16,20 @@ use crate::model::record::Record;
 use crate::model::run::{Chunk, RunId};
 use crate::model::values::{Arn, Email};
 
-/// One message a run, once all of the run is written, and none where nothing met the condition. It lists up to 100 items
+/// Publishes one digest per run, once all of its records are written, and none if no record matched. It lists up to 100 items
 /// and counts the rest.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Sns {
-    /// What is told, such as `sentiment == "NEGATIVE" && score > 0.8`, or `changed` for another label than last time.
+pub struct SnsSettings {
+    /// Which records the digest lists, such as `sentiment == "NEGATIVE" && score > 0.8`, or `changed` for items whose label
+    /// differs from the run before.
     pub when: Condition,
-    /// Who gets it by e-mail, once they confirmed it; more subscribe to the topic as they like.
+    /// The e-mail address that gets the digest, once its owner has confirmed the subscription. Others can subscribe to the
+    /// topic themselves.
     #[serde(default, skip_serializing)]
     pub email: Option<Email>,
-    /// A topic that exists already, by its ARN; the pipeline makes one of its own unless given.
+    /// The ARN of an existing topic. By default the pipeline creates one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub topic: Option<TopicArn>,
 }
@@ -48,13 +50,13 @@ crate::checked_text!(
     }
 );
 
-impl Component for Sns {
+impl Component for SnsSettings {
     const CARD: Card = Card {
         stand_in: Some("jsonl"),
         ..Card::new(
             Role::Sink,
             "sns",
-            "one digest a run by e-mail, of what changed or meets a condition",
+            "one e-mail digest per run, of records that changed or match a condition",
             "[sinks.news]\ntype = \"sns\"\nwhen = \"changed\"\nemail = \"press@example.com\"\n",
         )
     };
@@ -75,65 +77,65 @@ impl Component for Sns {
             Permission {
                 actions: vec!["dynamodb:PutItem", "dynamodb:Query"],
                 on: Scope::State,
-                why: "what each chunk has to say waits there for the digest of its run",
+                why: "the notes about each chunk are stored until the digest of the run",
             },
         ];
-        own.into_iter().chain(watch::permission(Some(&self.when))).collect()
+        own.into_iter().chain(selection::permission(Some(&self.when))).collect()
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {
         let email = self.email.as_ref().filter(|_| self.topic.is_some())?;
-        let allowed = "no `email` beside a `topic` that exists already: subscribe there";
+        let allowed = "no `email` with an existing `topic`: subscribe to the topic yourself";
         Some(("email", format!("`{email}`"), allowed.into()))
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let watch = Watch::open(Some(&self.when), &binding, doors)?;
-        let words = "a digest is put together from all chunks of a run, and nothing is remembered here";
+        let selector = RecordSelector::open(Some(&self.when), &binding, doors)?;
+        let words = "a digest is composed of all chunks of a run, but there is no state table";
         let table = binding.state.as_deref().ok_or_else(|| Error::permanent("state_missing", words))?;
         let state = doors.state(table)?;
         let topic = self.topic.as_ref().map(ToString::to_string).or(binding.on).unwrap_or(binding.name.clone());
         let outbox = doors.topic(&topic)?;
-        let heading = Heading {
+        let header = DigestHeader {
             pipeline: binding.pipeline,
             environment: binding.environment,
             sink: binding.name,
             when: self.when.to_string(),
         };
-        Ok(Opened::Sink(Box::new(Digests { outbox, watch, state, topic, heading })))
+        Ok(Opened::Sink(Box::new(SnsSink { outbox, selector, state, topic, header })))
     }
 }
 
-struct Digests {
+struct SnsSink {
     outbox: Arc<dyn Outbox>,
-    watch: Watch,
+    selector: RecordSelector,
     state: Arc<dyn State>,
     topic: String,
-    heading: Heading,
+    header: DigestHeader,
 }
 
 #[async_trait]
-impl Sink for Digests {
-    /// Writes down what the digest of the run will say of this chunk.
+impl Sink for SnsSink {
+    /// Stores the note about this chunk for the digest of the run.
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        let picked = self.watch.pick(records).await?;
-        if !picked.records.is_empty() {
-            let told = Told::of(&picked.records);
-            self.state.jot(chunk, &self.heading.sink, told.note()?).await?;
+        let selection = self.selector.select(records).await?;
+        if !selection.records.is_empty() {
+            let digest = Digest::new(&selection.records);
+            self.state.jot(chunk, &self.header.sink, digest.note()?).await?;
         }
-        self.watch.remember(picked).await?;
+        self.selector.store(selection).await?;
         Ok(self.topic.clone())
     }
 
     async fn complete(&self, run: &RunId, counts: Counts) -> Result<bool, Error> {
-        let mut told = Told::default();
-        self.state.jotted(run, &self.heading.sink, &mut |note| told.add(&note)).await?;
-        if told.matched == 0 {
+        let mut digest = Digest::default();
+        self.state.jotted(run, &self.header.sink, &mut |note| digest.add(&note)).await?;
+        if digest.matched == 0 {
             return Ok(false);
         }
-        let (subject, body) = digest::write(&self.heading, run, counts, &told);
-        let attributes = vec![("run", run.to_string()), ("matched", told.matched.to_string())];
-        let key = format!("{run}/{}", self.heading.sink);
+        let (subject, body) = digest::write(&self.header, run, counts, &digest);
+        let attributes = vec![("run", run.to_string()), ("matched", digest.matched.to_string())];
+        let key = format!("{run}/{}", self.header.sink);
         self.outbox.post(vec![Post { key, subject: Some(subject), body, attributes }]).await?;
         Ok(true)
     }

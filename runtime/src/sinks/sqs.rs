@@ -1,12 +1,12 @@
-//! Sink `sqs`: a message a record, into a queue to which others listen.
+//! Sink `sqs`: one message per record, in a queue for other consumers.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use super::body;
-use super::watch::{self, Watch};
+use super::message_body;
+use super::selection::{self, RecordSelector};
 use crate::component::services::{Doors, Outbox, Post};
 use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
 use crate::condition::Condition;
@@ -15,25 +15,25 @@ use crate::model::record::Record;
 use crate::model::run::{Chunk, SEND_BYTES};
 use crate::model::values::Arn;
 
-/// Bytes of a record in a message, at most: what a call admits, less the attributes.
-const MOST_BYTES: usize = SEND_BYTES - 16 * 1024;
+/// Maximum size of a record in a message: that of a call, minus room for the attributes.
+const MAX_BYTES: usize = SEND_BYTES - 16 * 1024;
 
-/// Records as JSON, one a message, with run, source and key as attributes. Messages come at least once: the same record
-/// has the same key, `RUN/SOURCE/ITEM` (and `/ENTRY` where an item has several), however often it comes.
+/// Sends each record as a JSON message, with run, source and key as attributes. SqsSink are delivered at least once: a
+/// record always has the same key, `RUN/SOURCE/ITEM` (and `/ENTRY` for entries), so that consumers can drop duplicates.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Sqs {
-    /// A queue that exists already, by its ARN; the pipeline makes one of its own unless given.
+pub struct SqsSettings {
+    /// The ARN of an existing queue. By default the pipeline creates one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<QueueArn>,
-    /// Which records are sent, such as `sentiment == "NEGATIVE" && score > 0.8`; all of them unless given.
+    /// Which records are sent, such as `sentiment == "NEGATIVE" && score > 0.8`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
 }
 
 crate::checked_text!(
-    /// The ARN of a standard queue in Amazon SQS. In a FIFO queue, records would wait for each other.
+    /// The ARN of a standard queue in Amazon SQS. In a FIFO queue records would wait for each other.
     QueueArn,
     "the ARN of a standard queue such as `arn:aws:sqs:us-east-1:123456789012:records`",
     "^arn:aws[a-z-]*:sqs:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,80}$",
@@ -49,7 +49,7 @@ crate::checked_text!(
 );
 
 impl QueueArn {
-    /// The queue's address (<https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>).
+    /// The URL of the queue (<https://docs.aws.amazon.com/general/latest/gr/sqs-service.html>).
     fn url(&self) -> String {
         let mut parts = self.as_str().split(':').skip(1);
         let [partition, _, region, account, name] = std::array::from_fn(|_| parts.next().unwrap_or_default());
@@ -62,13 +62,13 @@ impl QueueArn {
     }
 }
 
-impl Component for Sqs {
+impl Component for SqsSettings {
     const CARD: Card = Card {
         stand_in: Some("jsonl"),
         ..Card::new(
             Role::Sink,
             "sqs",
-            "a message a record in a queue to which others listen",
+            "one message per record, in a queue for other consumers",
             "[sinks.events]\ntype = \"sqs\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n",
         )
     };
@@ -82,50 +82,46 @@ impl Component for Sqs {
         let send = Permission {
             actions: vec!["sqs:SendMessage"],
             on: named.map_or(Scope::Store, Scope::Named),
-            why: "the worker sends the records of a chunk, 10 a call",
+            why: "the worker sends the records of a chunk, 10 per call",
         };
-        [send].into_iter().chain(watch::permission(self.when.as_ref())).collect()
+        [send].into_iter().chain(selection::permission(self.when.as_ref())).collect()
     }
 
     fn units(&self) -> Vec<Unit> {
-        vec![Unit {
-            name: "sqs_request",
-            per_record: 0.1,
-            why: "10 messages a call, each call taken to be up to 64 KB",
-        }]
+        vec![Unit { name: "sqs_request", per_record: 0.1, why: "10 messages per call, assuming calls of up to 64 KB" }]
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let watch = Watch::open(self.when.as_ref(), &binding, doors)?;
+        let selector = RecordSelector::open(self.when.as_ref(), &binding, doors)?;
         let queue = self.queue.as_ref().map(QueueArn::url).or(binding.on).unwrap_or(binding.name);
-        Ok(Opened::Sink(Box::new(Messages { outbox: doors.outbox(&queue)?, watch, queue })))
+        Ok(Opened::Sink(Box::new(SqsSink { outbox: doors.outbox(&queue)?, selector, queue })))
     }
 }
 
-struct Messages {
+struct SqsSink {
     outbox: Arc<dyn Outbox>,
-    watch: Watch,
+    selector: RecordSelector,
     queue: String,
 }
 
 #[async_trait]
-impl Sink for Messages {
+impl Sink for SqsSink {
     async fn write(&self, _: &Chunk, records: &[Record]) -> Result<String, Error> {
-        let picked = self.watch.pick(records).await?;
-        let posts = picked.records.iter().map(|(record, _)| post(record)).collect::<Result<Vec<_>, _>>()?;
+        let selection = self.selector.select(records).await?;
+        let posts = selection.records.iter().map(|(record, _)| post(record)).collect::<Result<Vec<_>, _>>()?;
         if !posts.is_empty() {
             self.outbox.post(posts).await?;
         }
-        self.watch.remember(picked).await?;
+        self.selector.store(selection).await?;
         Ok(self.queue.clone())
     }
 }
 
 fn post(record: &Record) -> Result<Post, Error> {
-    let (body, short) = body::within(record, MOST_BYTES)?;
+    let (body, shortened) = message_body::limited(record, MAX_BYTES)?;
     let mut attributes = vec![("run", record.run.clone()), ("source", record.source.clone())];
     attributes.extend(record.entry.as_ref().map(|entry| ("entry", entry.clone())));
-    if short {
+    if shortened {
         attributes.push(("shortened", "true".into()));
     }
     let mut key = format!("{}/{}/{}", record.run, record.source, record.item.key);

@@ -1,4 +1,4 @@
-//! Source `dynamodb`: a table of items, made, seeded and owned by the pipeline, or one that exists.
+//! Source `dynamodb`: a table of items, created and seeded by the pipeline, or an existing one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,43 +14,44 @@ use crate::model::error::Error;
 use crate::model::items::{ATTRIBUTES, Written};
 use crate::model::values::{Arn, Attribute, RelativePath, Within};
 
-/// Items in a DynamoDB table, which people and programs may change at any time.
+/// Reads the items of a DynamoDB table, which people and programs may change at any time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Dynamodb {
-    /// The attribute that holds the key of an item: the table's partition key.
-    #[serde(default = "name")]
+pub struct DynamodbSourceSettings {
+    /// The attribute with the key of an item, which is the partition key of the table.
+    #[serde(default = "default_key")]
     pub key: Attribute,
-    /// Items with which the table is seeded: keys, or tables of attributes.
+    /// The items to seed the table with: keys, or tables with attributes.
     #[serde(default, skip_serializing)]
     pub items: Vec<Written>,
-    /// A CSV or JSON Lines file of items with which the table is seeded.
+    /// A CSV or JSON Lines file of items to seed the table with.
     #[serde(default, skip_serializing)]
     pub items_file: Option<RelativePath>,
-    /// A table that exists already: it is read, and neither made nor seeded nor deleted.
+    /// The name of an existing table, or its ARN if it belongs to another account. The pipeline reads it, but does not create,
+    /// seed or delete it.
     #[serde(default, skip_serializing)]
     pub existing: Option<ExistingTable>,
-    /// In how many parts the table is scanned at once.
+    /// Number of segments that are scanned in parallel.
     #[serde(default = "one")]
     pub segments: Within<1, 64>,
-    /// The attributes that are carried along as labels, beside those that stages know; all that a row has unless given.
+    /// The attributes that become labels of the item, besides those that stages use. By default all attributes do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<Attribute>>,
 }
 
-fn name() -> Attribute {
-    super::name()
+fn default_key() -> Attribute {
+    super::default_key()
 }
 
 crate::checked_text!(
-    /// A table that exists: its name, or its ARN where it is another account's.
+    /// An existing table: its name, or its ARN if it belongs to another account.
     ExistingTable,
     "the name of a table, or its ARN such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`",
     "^(arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:[0-9]{12}:table/)?[A-Za-z0-9_.-]{3,255}$",
     |text| {
         let name = match text.split_once(":table/") {
-            // Not an index, a stream or another service's resource.
+            // Not an index, a stream or a resource of another service.
             Some((start, name)) if is_dynamodb(start) => name,
             Some(_) => return false,
             None => text,
@@ -60,7 +61,7 @@ crate::checked_text!(
     }
 );
 
-/// Whether an ARN starts as one of DynamoDB does, in a region and an account.
+/// Whether this is the beginning of a DynamoDB ARN with a region and an account.
 fn is_dynamodb(start: &str) -> bool {
     let parts: Vec<&str> = start.split(':').collect();
     let [_, _, service, region, account] = parts[..] else { return false };
@@ -71,11 +72,11 @@ fn one() -> Within<1, 64> {
     Within::of::<1>()
 }
 
-impl Component for Dynamodb {
+impl Component for DynamodbSourceSettings {
     const CARD: Card = Card::new(
         Role::Source,
         "dynamodb",
-        "a table of items, made and seeded by the pipeline, or one that exists",
+        "a table of items, created and seeded by the pipeline, or an existing one",
         "[sources.companies]\ntype = \"dynamodb\"\nkey = \"name\"\nitems = [\"Apple\", \"Google\"]\n",
     );
 
@@ -90,7 +91,7 @@ impl Component for Dynamodb {
         vec![Permission {
             actions: vec!["dynamodb:Scan"],
             on: Scope::Store,
-            why: "the producer reads the items, page by page",
+            why: "the producer reads the items page by page",
         }]
     }
 
@@ -98,7 +99,7 @@ impl Component for Dynamodb {
         vec![Unit {
             name: "dynamodb_read",
             per_record: 0.125,
-            why: "an eventually consistent scan reads 4 KB for half a unit; an item is taken to be up to 1 KB",
+            why: "an eventually consistent scan reads 4 KB for half a unit; assuming items of up to 1 KB",
         }]
     }
 
@@ -111,7 +112,8 @@ impl Component for Dynamodb {
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {
-        if let Some((found, allowed)) = self.items_file.as_ref().and_then(|file| super::unfit(file.as_str())) {
+        if let Some((found, allowed)) = self.items_file.as_ref().and_then(|file| super::unsupported_file(file.as_str()))
+        {
             return Some(("items_file", found, allowed));
         }
         let key = match () {
@@ -120,8 +122,8 @@ impl Component for Dynamodb {
             () if self.items_file.is_some() => "items_file",
             () => return None,
         };
-        let found = format!("`{key}` beside `existing`");
-        Some((key, found, "a table that exists is read as it is: name it, or seed one of the pipeline's own".into()))
+        let found = format!("`{key}` together with `existing`");
+        Some((key, found, "either `existing`, which is only read, or items for a table of the pipeline".into()))
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
@@ -129,46 +131,48 @@ impl Component for Dynamodb {
         let known = ATTRIBUTES.iter().map(|name| (*name).to_owned());
         let attributes =
             self.labels.iter().flat_map(|labels| known.clone().chain(labels.iter().map(Attribute::to_string)));
-        Ok(Opened::Source(Box::new(Pages {
+        Ok(Opened::Source(Box::new(DynamodbSource {
             table,
             key: self.key.to_string(),
             attributes: attributes.filter(|name| name != self.key.as_str()).collect(),
-            places: vec![Some(None); usize::try_from(self.segments.get()).unwrap_or(1)],
+            positions: vec![Some(None); usize::try_from(self.segments.get()).unwrap_or(1)],
             next: vec![Some(None); usize::try_from(self.segments.get()).unwrap_or(1)],
             page: VecDeque::new(),
         })))
     }
 }
 
-/// Where a segment goes on: nowhere at its end, and at its start where nothing was read.
-type Place = Option<Option<String>>;
+/// Where to continue in a segment: `None` at its end, `Some(None)` at its start.
+type SegmentPosition = Option<Option<String>>;
 
-struct Pages {
+struct DynamodbSource {
     table: Arc<dyn Rows>,
     key: String,
     attributes: Vec<String>,
-    /// Behind the item that was given last, a place a segment.
-    places: Vec<Place>,
-    /// Behind what was read.
-    next: Vec<Place>,
-    /// What was read and not given yet, with the segment that it comes from.
+    /// The position after the last returned item, per segment.
+    positions: Vec<SegmentPosition>,
+    /// The position after the last page that was read, per segment.
+    next: Vec<SegmentPosition>,
+    /// The items that were read and not returned yet, each with its segment.
     page: VecDeque<(usize, Found)>,
 }
 
-impl Pages {
-    /// Reads the next page of every segment that goes on, all at once.
+impl DynamodbSource {
+    /// Reads the next page of every segment that has one, concurrently.
     async fn read(&mut self) -> Result<(), Error> {
-        // All of the page before was given: where reading goes on is where giving does.
-        self.places.clone_from(&self.next);
+        // All items of the previous pages were returned.
+        self.positions.clone_from(&self.next);
         let segments = self.next.len() as u64;
         let mut pages = Vec::new();
-        for (segment, place) in self.next.iter().enumerate().filter_map(|(place, it)| Some((place, it.as_ref()?))) {
+        for (segment, position) in
+            self.next.iter().enumerate().filter_map(|(segment, it)| Some((segment, it.as_ref()?)))
+        {
             let scan = Scan {
                 key: &self.key,
                 attributes: &self.attributes,
                 segment: segment as u64,
                 segments,
-                after: place.as_deref(),
+                after: position.as_deref(),
             };
             let page = self.table.scan(scan);
             pages.push(async move { page.await.map(|page| (segment, page)) });
@@ -182,24 +186,24 @@ impl Pages {
 }
 
 #[async_trait]
-impl Source for Pages {
+impl Source for DynamodbSource {
     async fn next(&mut self) -> Result<Option<Given>, Error> {
         while self.page.is_empty() && self.next.iter().any(Option::is_some) {
             self.read().await?;
         }
         let Some((segment, found)) = self.page.pop_front() else { return Ok(None) };
-        // Segments stand one after the other in a page: what lies before this one was given as a whole.
+        // Pages follow one another by segment: those of the segments before this one were returned completely.
         for before in 0..segment {
-            if self.places[before] != self.next[before] {
-                self.places[before].clone_from(&self.next[before]);
+            if self.positions[before] != self.next[before] {
+                self.positions[before].clone_from(&self.next[before]);
             }
         }
-        self.places[segment] = Some(Some(found.place));
+        self.positions[segment] = Some(Some(found.place));
         Ok(Some((found.item, found.error)))
     }
 
     fn cursor(&self) -> String {
-        let all = if self.page.is_empty() { &self.next } else { &self.places };
+        let all = if self.page.is_empty() { &self.next } else { &self.positions };
         json!(
             all.iter()
                 .map(|place| place.as_ref().map(|place| place.as_deref().unwrap_or_default()))
@@ -210,7 +214,7 @@ impl Source for Pages {
 
     fn resume(&mut self, cursor: &str) -> Result<(), Error> {
         let unreadable = || {
-            let words = format!("`{cursor}` is not a place in this table in {} segments", self.next.len());
+            let words = format!("`{cursor}` is not a cursor of a table with {} segments", self.next.len());
             Error::permanent("cursor_unreadable", words)
         };
         let places: Vec<Option<String>> = serde_json::from_str(cursor).map_err(|_| unreadable())?;
@@ -230,13 +234,13 @@ mod tests {
     use crate::component::services::{Row, Scanned};
     use crate::model::record::Item;
 
-    /// A table of so many items a segment, two a page, which can lose one.
-    struct Shelf(u64);
+    /// A table with so many items per segment, two per page.
+    struct FakeTable(u64);
 
     #[async_trait]
-    impl Rows for Shelf {
+    impl Rows for FakeTable {
         async fn put(&self, _: Vec<Row>) -> Result<String, Error> {
-            Err(Error::permanent("read_only", "nothing is put on this shelf"))
+            Err(Error::permanent("read_only", "this table is read-only"))
         }
 
         async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
@@ -254,19 +258,19 @@ mod tests {
         }
     }
 
-    fn pages(rows: u64) -> Pages {
+    fn pages(rows: u64) -> DynamodbSource {
         let start = || vec![Some(None); 3];
-        Pages {
-            table: Arc::new(Shelf(rows)),
+        DynamodbSource {
+            table: Arc::new(FakeTable(rows)),
             key: "company".into(),
             attributes: Vec::new(),
-            places: start(),
+            positions: start(),
             next: start(),
             page: VecDeque::new(),
         }
     }
 
-    async fn rest(mut pages: Pages) -> Vec<(String, String)> {
+    async fn rest(mut pages: DynamodbSource) -> Vec<(String, String)> {
         let mut all = Vec::new();
         while let Some((item, _)) = pages.next().await.expect("an item") {
             all.push((item.key, pages.cursor()));
@@ -275,7 +279,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn every_item_is_a_place_to_go_on_from() {
+    async fn a_run_can_resume_after_every_item() {
         let all = rest(pages(5)).await;
         let mut keys: Vec<_> = all.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys[..4], ["0-0", "0-1", "1-0", "1-1"], "a page of each segment, one after the other");
@@ -288,12 +292,12 @@ mod tests {
             let mut expected: Vec<_> = all[place + 1..].iter().map(|(key, _)| key.clone()).collect();
             left.sort_unstable();
             expected.sort_unstable();
-            assert_eq!(left, expected, "behind {cursor}");
+            assert_eq!(left, expected, "after {cursor}");
         }
     }
 
     #[test]
-    fn a_cursor_of_another_form_is_refused() {
+    fn a_cursor_of_another_format_is_refused() {
         for cursor in ["", "7", "[null]", "[1,2,3]", r#"["a","b"]"#] {
             assert_eq!(pages(1).resume(cursor).expect_err(cursor).code, "cursor_unreadable");
         }

@@ -1,4 +1,4 @@
-//! Source `inline`: a few items, written in `pipeline.toml` itself and carried by the schedule.
+//! Source `inline`: a few items in `pipeline.toml`, sent with the schedule.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -10,55 +10,55 @@ use crate::model::items::Written;
 use crate::model::record::Item;
 use crate::model::values::Attribute;
 
-/// The most bytes of items in a schedule's input: a quarter of the payload that EventBridge Scheduler admits (256 KB,
-/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>), since the template carries them too.
-const INPUT_BYTES: usize = 64 * 1024;
+/// Maximum size of the items in a schedule's input: a quarter of the payload limit of EventBridge Scheduler (256 KB,
+/// <https://docs.aws.amazon.com/scheduler/latest/UserGuide/scheduler-quotas.html>), since the template contains them too.
+const MAX_INPUT_BYTES: usize = 64 * 1024;
 
-/// Items that are written in the file and travel in the schedule's input: no table, nothing to look after.
+/// Lists items in `pipeline.toml` itself. They are sent with the schedule's input, without a table or any other resource.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Inline {
-    /// The items: keys, or tables of attributes.
+pub struct InlineSettings {
+    /// The items: keys, or tables with attributes.
     #[serde(default, skip_serializing)]
     pub items: Vec<Written>,
-    /// The attribute that holds the key, where an item is a table.
-    #[serde(default = "name")]
+    /// The attribute with the key, for items that are tables.
+    #[serde(default = "default_key")]
     pub key: Attribute,
 }
 
-fn name() -> Attribute {
-    super::name()
+fn default_key() -> Attribute {
+    super::default_key()
 }
 
-impl Component for Inline {
+impl Component for InlineSettings {
     const CARD: Card = Card::new(
         Role::Source,
         "inline",
-        "a few items in the file itself, carried by the schedule",
+        "a few items in the file itself, sent with the schedule",
         "[sources.brands]\ntype = \"inline\"\nitems = [\"Lego\", { name = \"Miele\", language = \"de\" }]\n",
     );
 
     fn seed(&self) -> Option<Seed<'_>> {
-        Some(Seed { key: self.key.as_str(), items: &self.items, file: None, most_bytes: Some(INPUT_BYTES) })
+        Some(Seed { key: self.key.as_str(), items: &self.items, file: None, most_bytes: Some(MAX_INPUT_BYTES) })
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
         if binding.given.is_empty() {
-            let words = format!("no items came with the run for `{}`", binding.name);
+            let words = format!("the run contains no items for `{}`", binding.name);
             return Err(Error::permanent("items_missing", words));
         }
-        Ok(Opened::Source(Box::new(Given { items: binding.given, next: 0 })))
+        Ok(Opened::Source(Box::new(Inline { items: binding.given, next: 0 })))
     }
 }
 
-struct Given {
+struct Inline {
     items: Vec<Item>,
     next: usize,
 }
 
 #[async_trait]
-impl Source for Given {
+impl Source for Inline {
     async fn next(&mut self) -> Result<Option<component::Given>, Error> {
         let item = self.items.get(self.next).cloned();
         self.next += usize::from(item.is_some());

@@ -1,4 +1,4 @@
-//! Stage `filter`: only records that meet a condition go on.
+//! Stage `filter`: keeps only the records that match a condition.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -10,44 +10,44 @@ use crate::condition::Condition;
 use crate::model::error::Error;
 use crate::model::record::Record;
 
-/// Lets go on what meets a condition; the rest leaves the run, and is counted. What failed before goes to the sinks
-/// whatever the condition says, so that a failure never vanishes.
+/// Keeps the records that match a condition, and drops the others, which are counted. Records that failed before always reach
+/// the sinks, so that no failure is lost.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Filter {
-    /// Which records go on, such as `sentiment == "NEGATIVE" && score > 0.8`.
+pub struct FilterSettings {
+    /// The condition, such as `sentiment == "NEGATIVE" && score > 0.8`.
     pub when: Condition,
 }
 
-impl Component for Filter {
+impl Component for FilterSettings {
     const CARD: Card = Card::new(
         Role::Stage,
         "filter",
-        "only records that meet a condition go on; the others are counted",
+        "keeps the records that match a condition, and counts the others",
         "[[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n",
     );
 
     fn check(&self) -> Option<(&'static str, String, String)> {
         self.when.needs_history().then(|| {
-            let allowed = "a condition on the record as it is: what was found before is known to sinks, whose `when` may \
-                           ask for it";
+            let allowed = "a condition without `changed` and `previous`: only the `when` of a sink can use the previous \
+                           run";
             ("when", format!("`{}`", self.when), allowed.into())
         })
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(Sieve { name: binding.name, when: self.when.clone() })))
+        Ok(Opened::Stage(Box::new(Filter { name: binding.name, when: self.when.clone() })))
     }
 }
 
-struct Sieve {
+struct Filter {
     name: String,
     when: Condition,
 }
 
 #[async_trait]
-impl Stage for Sieve {
+impl Stage for Filter {
     fn name(&self) -> &str {
         &self.name
     }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_meets_the_condition_goes_on_in_its_order() {
+    async fn matching_records_are_kept_in_order() {
         let when = Condition::parse("sentiment == \"NEGATIVE\" && score > 0.8").expect("a condition");
         let records = vec![
             record("bad", Label::Negative, -0.9),
@@ -80,7 +80,7 @@ mod tests {
             Record::new("r", "s", Item::named("unjudged")),
             record("worse", Label::Negative, -0.95),
         ];
-        let told = Sieve { name: "bad".into(), when }.apply(records, Instant::now()).await;
+        let told = Filter { name: "bad".into(), when }.apply(records, Instant::now()).await;
         let keys: Vec<_> = told.iter().map(|record| record.item.key.as_str()).collect();
         assert_eq!(keys, ["bad", "worse"]);
     }

@@ -1,4 +1,4 @@
-//! Stage `headlines`: how company headlines speak of their companies, by an embedded model, without any network.
+//! Stage `headlines`: the sentiment of company headlines, by an embedded model that needs no network.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -10,20 +10,21 @@ use crate::engines::headlines::classify;
 use crate::model::error::Error;
 use crate::model::record::{Finding, Label, Record, Scores};
 
-/// Judges English company headlines for the company that is the item. Free, fast, and learnt from the financial press:
-/// not made for reviews or for talk. A text longer than a headline is judged sentence by sentence.
+/// Classifies English company headlines as positive, neutral or negative for the company that is the item. It is free and
+/// fast, and was trained on the financial press, not on reviews or conversations. A text longer than a headline is classified
+/// sentence by sentence.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Headlines {}
+pub struct HeadlinesSettings {}
 
-impl Component for Headlines {
+impl Component for HeadlinesSettings {
     const CARD: Card = Card {
         text: TextFlow::Needs,
         ..Card::new(
             Role::Stage,
             "headlines",
-            "sentiment of English company headlines by a small model, embedded and free",
+            "sentiment of English company headlines by a small embedded model, free",
             "[[stages]]\nname = \"sentiment\"\ntype = \"headlines\"\n",
         )
     };
@@ -33,22 +34,22 @@ impl Component for Headlines {
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(Model { name: binding.name })))
+        Ok(Opened::Stage(Box::new(Headlines { name: binding.name })))
     }
 }
 
-struct Model {
+struct Headlines {
     name: String,
 }
 
-impl Model {
-    fn judge(&self, record: &Record) -> Result<Finding, Error> {
+impl Headlines {
+    fn analyse(&self, record: &Record) -> Result<Finding, Error> {
         let text = record.body()?;
-        text.in_english("the engine for headlines")?;
-        // The title first: it is what the press calls a company whose key is a number or a ticker.
+        text.in_english("the engine `headlines`")?;
+        // The title first: the press uses it for companies whose key is a number or a ticker.
         let names = [record.item.lookup(), &record.item.key];
         let probabilities = classify(&text.body, &names).ok_or_else(|| {
-            Error::permanent("weights_unreadable", "the model in this program is broken: build it anew")
+            Error::permanent("weights_unreadable", "the embedded model is corrupt: rebuild the program")
         })?;
         let rounded = |probability: f32| (f64::from(probability) * 1e4).round() / 1e4;
         let [negative, neutral, positive] =
@@ -74,14 +75,14 @@ impl Model {
 }
 
 #[async_trait]
-impl Stage for Model {
+impl Stage for Headlines {
     fn name(&self) -> &str {
         &self.name
     }
 
     async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
         for record in &mut records {
-            match self.judge(record) {
+            match self.analyse(record) {
                 Ok(finding) => record.findings.push(finding),
                 Err(error) => record.fail(&self.name, error),
             }
@@ -98,7 +99,7 @@ mod tests {
     fn finding(item: &str, body: &str, language: Option<&str>) -> Result<Finding, String> {
         let text = Text { body: body.into(), language: language.map(Into::into), ..Text::default() };
         let record = Record { text: Some(text), ..Record::new("r", "s", Item::named(item)) };
-        Model { name: "s".into() }.judge(&record).map_err(|error| error.code)
+        Headlines { name: "s".into() }.analyse(&record).map_err(|error| error.code)
     }
 
     #[test]
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn of_two_subjects_the_one_that_is_better_off_scores_higher() {
+    fn of_two_companies_the_one_with_better_news_scores_higher() {
         for (body, better, worse) in [
             ("Gold gains as dollar slips", "Gold", "dollar"),
             ("Gold surges, dollar falls", "gold", "Dollar"),
@@ -125,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn scores_are_chances_and_the_score_is_what_is_between_good_and_bad() {
+    fn scores_are_probabilities_and_the_score_is_positive_minus_negative() {
         let found = finding("Apple", "Apple profit jumps 40%, beats estimates", Some("en")).expect("a finding");
         assert!((found.scores.values().sum::<f64>() - 1.0).abs() < 2e-4, "{:?}", found.scores);
         let between = found.scores["positive"] - found.scores["negative"];
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_cannot_judge_is_a_failure_and_not_neutral() {
+    fn an_unsupported_text_is_a_failure_and_not_neutral() {
         assert_eq!(finding("A", "Ein furchtbares Produkt.", Some("de")), Err("language_unsupported".into()));
         assert_eq!(finding("A", "Who knows?", None), Err("language_unknown".into()));
         assert_eq!(finding("A", " \u{200b}\n", Some("en")), Err("text_empty".into()));

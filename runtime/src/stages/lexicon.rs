@@ -1,4 +1,4 @@
-//! Stage `lexicon`: sentiment by VADER's published rules and word list, embedded, without any network.
+//! Stage `lexicon`: sentiment by VADER's rules and word list, embedded, without network access.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::engines::vader::{THRESHOLD, polarity};
 use crate::model::error::Error;
 use crate::model::record::{Finding, Label, Record, Text};
 
-/// Judges English texts by VADER's rules. Free, fast, and made for short, plain-spoken texts.
+/// Analyses English texts with VADER's rules and word list. It is free and fast, and suits short, informal texts.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Lexicon {}
+pub struct LexiconSettings {}
 
-impl Component for Lexicon {
+impl Component for LexiconSettings {
     const CARD: Card = Card {
         text: TextFlow::Needs,
         ..Card::new(
@@ -34,17 +34,17 @@ impl Component for Lexicon {
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(Rules { name: binding.name })))
+        Ok(Opened::Stage(Box::new(Lexicon { name: binding.name })))
     }
 }
 
-struct Rules {
+struct Lexicon {
     name: String,
 }
 
-impl Rules {
-    fn judge(&self, text: &Text) -> Result<Finding, Error> {
-        text.in_english("the lexicon")?;
+impl Lexicon {
+    fn analyse(&self, text: &Text) -> Result<Finding, Error> {
+        text.in_english("the engine `lexicon`")?;
         let found = polarity(&text.body);
         let score = found.compound;
         let label = match score {
@@ -67,14 +67,14 @@ impl Rules {
 }
 
 #[async_trait]
-impl Stage for Rules {
+impl Stage for Lexicon {
     fn name(&self) -> &str {
         &self.name
     }
 
     async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
         for record in &mut records {
-            match record.body().and_then(|text| self.judge(text)) {
+            match record.body().and_then(|text| self.analyse(text)) {
                 Ok(finding) => record.findings.push(finding),
                 Err(error) => record.fail(&self.name, error),
             }
@@ -89,14 +89,14 @@ mod tests {
 
     fn judge(body: &str, language: Option<&str>) -> Result<Label, String> {
         let text = Text { body: body.into(), language: language.map(Into::into), ..Text::default() };
-        Rules { name: "s".into() }
-            .judge(&text)
+        Lexicon { name: "s".into() }
+            .analyse(&text)
             .map(|finding| finding.label.expect("a label"))
             .map_err(|error| error.code)
     }
 
     #[test]
-    fn plain_speech_gets_the_label_a_reader_would_give() {
+    fn plain_language_gets_the_label_a_reader_would_give() {
         assert_eq!(judge("The service was great and the staff friendly!", Some("en")), Ok(Label::Positive));
         assert_eq!(judge("A horrible, broken product.", Some("en-GB")), Ok(Label::Negative));
         assert_eq!(judge("The company is based in Dublin.", Some("en")), Ok(Label::Neutral));
@@ -104,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn signs_without_a_word_that_says_anything_are_neutral() {
+    fn punctuation_without_sentiment_words_is_neutral() {
         for text in ["The company is in a town!", "Is the company in a town?? ??"] {
             assert_eq!(judge(text, Some("en")), Ok(Label::Neutral), "{text}");
         }
     }
 
     #[test]
-    fn english_is_english_however_its_tag_is_written() {
+    fn english_is_recognized_in_any_spelling_of_its_tag() {
         for tag in ["EN", "en_US", "en-us", "en-GB"] {
             assert_eq!(judge("A horrible, broken product.", Some(tag)), Ok(Label::Negative), "{tag}");
         }
@@ -122,7 +122,7 @@ mod tests {
         let text = |body: &str| Text { body: body.into(), language: Some("en".into()), ..Text::default() };
         let record =
             |body| Record { text: Some(text(body)), ..Record::new("r", "s", crate::model::record::Item::named("a")) };
-        let rules = Rules { name: "s".into() };
+        let rules = Lexicon { name: "s".into() };
         let told = rules.apply(["", " \n\t\u{a0}", "\u{feff}\u{200b}", "?!"].map(record).into(), Instant::now()).await;
         let codes: Vec<_> = told.iter().map(|told| told.failure.as_ref().map(|f| f.error.code.as_str())).collect();
         assert_eq!(codes, [Some("text_empty"), Some("text_empty"), Some("text_empty"), None]);
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_it_does_not_know_is_a_failure_and_not_neutral() {
+    fn an_unsupported_language_is_a_failure_and_not_neutral() {
         assert_eq!(judge("Ein furchtbares Produkt.", Some("de")), Err("language_unsupported".into()));
         assert_eq!(judge("Who knows?", None), Err("language_unknown".into()));
     }

@@ -1,4 +1,4 @@
-//! Steps that add to a record: they give it a text, or analyse the text that it has.
+//! The stages: components that give a record a text, analyse it, or drop the record.
 
 mod comprehend;
 mod feed;
@@ -15,14 +15,14 @@ use crate::component::Kind;
 
 /// The kinds of stages.
 pub const KINDS: &[Kind] = &[
-    Kind::of::<comprehend::Comprehend>(),
-    Kind::of::<feed::Feed>(),
-    Kind::of::<filter::Filter>(),
-    Kind::of::<headlines::Headlines>(),
-    Kind::of::<http::Http>(),
-    Kind::of::<language::Detect>(),
-    Kind::of::<lexicon::Lexicon>(),
-    Kind::of::<split::Split>(),
-    Kind::of::<text::Text>(),
-    Kind::of::<wikipedia::Wikipedia>(),
+    Kind::of::<comprehend::ComprehendSettings>(),
+    Kind::of::<feed::FeedSettings>(),
+    Kind::of::<filter::FilterSettings>(),
+    Kind::of::<headlines::HeadlinesSettings>(),
+    Kind::of::<http::HttpSettings>(),
+    Kind::of::<language::LanguageSettings>(),
+    Kind::of::<lexicon::LexiconSettings>(),
+    Kind::of::<split::SplitSettings>(),
+    Kind::of::<text::TextSettings>(),
+    Kind::of::<wikipedia::WikipediaSettings>(),
 ];

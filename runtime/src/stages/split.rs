@@ -1,4 +1,4 @@
-//! Stage `split`: a long text becomes several records, each with some of its sentences.
+//! Stage `split`: splits a long text into several records of a few sentences each.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,16 @@ use crate::model::record::{Record, Text};
 use crate::model::values::Within;
 use crate::text::sentences::sentences;
 
-/// Makes several records of one, each with some sentences of its text and an `entry` that ends in `#1`, `#2` and so on.
+/// Splits each text into several records of a few sentences. Each has an `entry` that ends in `#1`, `#2` and so on.
 /// Sentences end where Unicode says (UAX 29).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Split {
-    /// Sentences of a record.
+pub struct SplitSettings {
+    /// Number of sentences per record.
     #[serde(default = "one")]
     pub sentences: Within<1, 100>,
-    /// Records of a text, at most. The last one has all sentences that are left: none is dropped.
+    /// Maximum number of records per text. The last one has all remaining sentences.
     #[serde(default = "most")]
     pub most: Within<1, 100>,
 }
@@ -33,13 +33,13 @@ fn most() -> Within<1, 100> {
     Within::of::<20>()
 }
 
-impl Component for Split {
+impl Component for SplitSettings {
     const CARD: Card = Card {
         text: TextFlow::Prepares,
         ..Card::new(
             Role::Stage,
             "split",
-            "a record for each sentence of a long text, or for some of them",
+            "splits long texts into records of one or more sentences",
             "[[stages]]\nname = \"parts\"\ntype = \"split\"\nmost = 10\n",
         )
     };
@@ -50,7 +50,7 @@ impl Component for Split {
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
         let size = |setting: Within<1, 100>| usize::try_from(setting.get()).unwrap_or(1);
-        Ok(Opened::Stage(Box::new(Parts {
+        Ok(Opened::Stage(Box::new(Split {
             name: binding.name,
             sentences: size(self.sentences),
             most: size(self.most),
@@ -58,14 +58,14 @@ impl Component for Split {
     }
 }
 
-struct Parts {
+struct Split {
     name: String,
     sentences: usize,
     most: usize,
 }
 
-impl Parts {
-    fn of(&self, mut record: Record) -> Vec<Record> {
+impl Split {
+    fn split(&self, mut record: Record) -> Vec<Record> {
         let body = match record.body() {
             Ok(text) => text.body.clone(),
             Err(error) => {
@@ -73,16 +73,16 @@ impl Parts {
                 return vec![record];
             }
         };
-        let of = |(number, part): (usize, String)| {
+        let part_record = |(number, part): (usize, String)| {
             let end = format!("#{}", number + 1);
             let entry = record.entry.as_ref().map_or_else(|| end.clone(), |entry| format!("{entry}{end}"));
             let text = record.text.as_ref().map(|text| Text { body: part, ..text.clone() });
             Record { entry: Some(entry), text, ..record.clone() }
         };
-        self.parts(&body).into_iter().enumerate().map(of).collect()
+        self.parts(&body).into_iter().enumerate().map(part_record).collect()
     }
 
-    /// The parts of a text, without the blanks around them.
+    /// The parts of a text, without surrounding whitespace.
     fn parts(&self, text: &str) -> Vec<String> {
         let sentences = sentences(text);
         let (single, rest) = sentences.split_at(sentences.len().min(self.sentences * (self.most - 1)));
@@ -92,13 +92,13 @@ impl Parts {
 }
 
 #[async_trait]
-impl Stage for Parts {
+impl Stage for Split {
     fn name(&self) -> &str {
         &self.name
     }
 
     async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
-        records.into_iter().flat_map(|record| self.of(record)).collect()
+        records.into_iter().flat_map(|record| self.split(record)).collect()
     }
 }
 
@@ -108,11 +108,11 @@ mod tests {
     use crate::model::record::Item;
 
     fn parts(text: &str, sentences: usize, most: usize) -> Vec<String> {
-        Parts { name: "s".into(), sentences, most }.parts(text)
+        Split { name: "s".into(), sentences, most }.parts(text)
     }
 
     #[test]
-    fn a_text_is_cut_behind_its_sentences_and_the_last_part_has_all_that_is_left() {
+    fn a_text_is_split_after_sentences_and_the_last_part_has_the_rest() {
         let text = "It is good. It is bad.\n\nOr not? Who knows.  Nobody.";
         assert_eq!(parts(text, 1, 20), ["It is good.", "It is bad.", "Or not?", "Who knows.", "Nobody."]);
         assert_eq!(parts(text, 2, 20), ["It is good. It is bad.", "Or not? Who knows.", "Nobody."]);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_part_has_an_entry_of_its_own_and_a_text_that_cannot_be_cut_fails_alone() {
+    async fn each_part_has_its_own_entry_and_a_missing_text_fails_alone() {
         let text = |body: &str| Some(Text { body: body.into(), title: Some("T".into()), ..Text::default() });
         let record = |key: &str, entry: Option<&str>, body: &str| Record {
             entry: entry.map(Into::into),
@@ -136,7 +136,7 @@ mod tests {
             record("c", None, " \n "),
             Record { text: None, ..record("d", None, "") },
         ];
-        let told = Parts { name: "parts".into(), sentences: 1, most: 9 }.apply(records, Instant::now()).await;
+        let told = Split { name: "parts".into(), sentences: 1, most: 9 }.apply(records, Instant::now()).await;
         let seen: Vec<_> = told
             .iter()
             .map(|record| {

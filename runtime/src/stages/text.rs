@@ -10,17 +10,17 @@ use crate::model::error::Error;
 use crate::model::record::{self, Record};
 use crate::model::values::Language;
 
-/// Takes the item's own text: a column of its file, an attribute of its row.
+/// Uses the text that comes with the item, from a column of its file or an attribute of its row.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Text {
-    /// Language of texts whose item names none. Without it such texts stay without a language: it is never guessed.
+pub struct TextSettings {
+    /// The language of texts whose item has none. By default they have no language; it is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
 }
 
-impl Component for Text {
+impl Component for TextSettings {
     const CARD: Card = Card {
         text: TextFlow::Gives,
         ..Card::new(
@@ -32,17 +32,17 @@ impl Component for Text {
     };
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(Own { name: binding.name, language: self.language.clone() })))
+        Ok(Opened::Stage(Box::new(TextStage { name: binding.name, language: self.language.clone() })))
     }
 }
 
-struct Own {
+struct TextStage {
     name: String,
     language: Option<Language>,
 }
 
 #[async_trait]
-impl Stage for Own {
+impl Stage for TextStage {
     fn name(&self) -> &str {
         &self.name
     }
@@ -65,8 +65,8 @@ impl Stage for Own {
                     });
                 }
                 None => {
-                    let words = format!("`{}` came without a text", record.item.key);
-                    record.fail(&self.name, Error::permanent("text_missing", words));
+                    let message = format!("`{}` has no text", record.item.key);
+                    record.fail(&self.name, Error::permanent("text_missing", message));
                 }
             }
         }

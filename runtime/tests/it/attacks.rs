@@ -134,7 +134,7 @@ async fn one_address_is_fetched_once_and_what_may_pass_is_tried_again() {
     let agent = format!("user-agent: fanggen/{} (me@example.com) reqwest/0.13\r\n", env!("CARGO_PKG_VERSION"));
     assert!(server.requests()[0].head.contains(&agent), "{}", server.requests()[0].head);
     let missing = ask("http", json!({}), vec![Item::named("Apple")]).await;
-    let words = "`Apple` names no page: give it a `url`, or give the stage one";
+    let words = "`Apple` has no URL: set `url` on the item or on the stage";
     assert_eq!(missing[0].failure.as_ref().expect("a failure").error.message, words);
 }
 

@@ -161,7 +161,7 @@ async fn a_feed_that_fails_when_its_run_comes_again_is_tried_again_and_its_entri
     let told = scene.reads(&run(0, 1)).await;
     assert_eq!(seen(&told), ["1  entry_gone", "2  entry_gone", "-  feed_unreadable"]);
     assert!(told.iter().all(|one| one.failure.as_ref().expect("a failure").error.transient));
-    let words = "the entry `1` was not worked on, since the feed of `Apple` fails";
+    let words = "the entry `1` was not processed, since the feed of `Apple` failed";
     assert_eq!(told[0].failure.as_ref().expect("a failure").error.message, words);
     // All of them go round once more, as they do within one delivery: each entry comes once.
     let again = |told: &[Record]| told.iter().map(|one| Record { failure: None, ..one.clone() }).collect::<Vec<_>>();
@@ -261,7 +261,7 @@ async fn an_entry_that_left_the_feed_while_its_run_was_at_it_is_no_silent_loss()
     let records = scene.reads(&run(0, 1)).await;
     assert_eq!(seen(&records), ["2 two", "1  entry_gone"]);
     let failure = records[1].failure.as_ref().expect("a failure");
-    assert_eq!(failure.error.message, "the entry `1` left the feed of `Apple` before it was worked on");
+    assert_eq!(failure.error.message, "the entry `1` left the feed of `Apple` before it was processed");
 }
 
 #[tokio::test]
@@ -338,7 +338,7 @@ async fn nothing_of_a_feed_is_dropped_in_silence() {
     assert_eq!(codes, [None, Some("text_empty"), Some("feed_unreadable")]);
     assert_eq!((told[1].entry.as_deref(), told[2].entry.as_deref()), (Some("1"), None));
     let words = &told[1].failure.as_ref().expect("a failure").error.message;
-    assert_eq!(words, "an entry of the feed of `Apple` has nothing to read in it");
+    assert_eq!(words, "an entry in the feed of `Apple` has no text");
     serve("<html><body>Not found</body></html>");
     let told = scene.reads(&run(0, 2)).await;
     assert_eq!(seen(&told), ["-  feed_unreadable"]);
@@ -349,7 +349,7 @@ async fn nothing_of_a_feed_is_dropped_in_silence() {
     let item = Record::new(&run(0, 4), "companies", Item::named("Apple"));
     let told = scene.stage.apply(vec![item], far_deadline()).await;
     let error = &told[0].failure.as_ref().expect("a failure").error;
-    let words = "`Apple` names no feed: give it a `feed`, or give the stage a `url`";
+    let words = "`Apple` has no feed: set `feed` on the item or `url` on the stage";
     assert_eq!((error.code.as_str(), error.message.as_str()), ("feed_missing", words));
 }
 

@@ -102,7 +102,7 @@ async fn a_digest_reads_as_a_person_would_write_it() {
     assert_eq!(
         post.body,
         "2 of 3 items of the run 20261122T090000Z met `failed || score > 0.8`.\n\
-         The run: 3 items, 1 failed, 1 of them with a finding that was known before.\n\
+         The run: 3 items, 1 failed, 1 of them with a reused finding.\n\
          \n\
          - Apple: NEGATIVE -0.93\n\
          - Net flix: failed, `page_missing`\n\

@@ -138,8 +138,8 @@ async fn an_answer_says_whether_another_try_may_help() {
             "{status}"
         );
         let words = match transient {
-            true => format!("`127.0.0.1` did not take a post: status {status}"),
-            false => format!("`127.0.0.1` refused a post: status {status}; look at `url` and `secret`"),
+            true => format!("`127.0.0.1` did not accept the request (HTTP {status})"),
+            false => format!("`127.0.0.1` refused the request (HTTP {status}): check `url` and `secret`"),
         };
         assert_eq!(error.message, words);
     }
@@ -188,7 +188,7 @@ async fn a_secret_that_cannot_be_used_posts_nothing_and_is_not_said() {
     let error = sink.write(&Chunk::of(&run(), 0, &records), &records).await.expect_err("unusable");
     assert_eq!(
         error.message,
-        "the secret that signs posts is JSON without a text called `secret`: put another value into it"
+        "the webhook's secret is JSON without a text `secret`: store another value"
     );
     assert_eq!(server.requests().len(), 0);
 }

@@ -106,12 +106,12 @@ async fn a_page_that_cannot_be_used_is_a_failure_that_says_what_to_do() {
     let words = |place: usize| told[place].failure.as_ref().expect("a failure").error.message.clone();
     assert_eq!(
         words(0),
-        "`Aple` is no page of the Wikipedia in `en`: check the spelling, or give the item the `title` of its page"
+        "`Aple` does not exist on en.wikipedia.org: check the spelling, or set the item's `title` to the title of its page"
     );
     assert_eq!(
         words(1),
-        "`Mercury`, to which `mercury` leads, is a list of several meanings: give the item the `title` of the one that \
-         is meant, such as `Mercury (company)`"
+        "`Mercury` (redirected from `mercury`) is a disambiguation page: set the item's `title` to the page that you \
+         mean, such as `Mercury (company)`"
     );
 }
 

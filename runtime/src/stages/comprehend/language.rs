@@ -1,15 +1,15 @@
-//! The language of a text, in Comprehend's words, and which questions it can be asked in.
+//! Language codes of Comprehend, and the languages that each question supports.
 
 use crate::component::analysis::Question;
 use crate::model::error::Error;
 use crate::model::record::Text;
 use crate::model::values::primary_language;
 
-/// The languages that Comprehend reads (<https://docs.aws.amazon.com/comprehend/latest/dg/supported-languages.html>).
+/// The languages that Comprehend supports (<https://docs.aws.amazon.com/comprehend/latest/dg/supported-languages.html>).
 const ALL: [&str; 12] = ["en", "es", "fr", "de", "it", "pt", "ar", "hi", "ja", "ko", "zh", "zh-TW"];
 
-/// Those that a question can be asked in (the same page).
-const fn known(question: Question) -> &'static [&'static str] {
+/// The languages of each question (same page).
+const fn supported(question: Question) -> &'static [&'static str] {
     match question {
         Question::TargetedSentiment => &["en"],
         Question::Pii => &["en", "es"],
@@ -17,15 +17,14 @@ const fn known(question: Question) -> &'static [&'static str] {
     }
 }
 
-/// Comprehend's code for a BCP 47 tag, where it has one.
+/// Comprehend's code for a BCP 47 tag, if it has one.
 fn code(tag: &str) -> Option<&'static str> {
     let primary = primary_language(tag)?;
     let code = if primary == "zh" && traditional(tag) { "zh-TW" } else { &primary };
-    ALL.into_iter().find(|known| *known == code)
+    ALL.into_iter().find(|supported| *supported == code)
 }
 
-/// Whether a Chinese text is in the traditional script: the tag says so, or its region writes that way (the likely
-/// subtags of CLDR, <https://www.unicode.org/reports/tr35/#Likely_Subtags>).
+/// Whether a Chinese tag means the traditional script, by its script or by its region (the likely subtags of CLDR, <https://www.unicode.org/reports/tr35/#Likely_Subtags>).
 fn traditional(tag: &str) -> bool {
     let mut region = false;
     for part in tag.trim().split(['-', '_']).skip(1) {
@@ -39,46 +38,46 @@ fn traditional(tag: &str) -> bool {
     region
 }
 
-/// The code to ask about a text in this language, where all questions can be asked in it.
+/// The language code for requests about a text, if all questions support it.
 ///
 /// # Errors
-/// `language_unsupported`, naming the first question that does not know it.
-pub fn of(tag: &str, questions: &[Question]) -> Result<&'static str, Error> {
+/// `language_unsupported`, with the first question that does not support it.
+pub fn supported_code(tag: &str, questions: &[Question]) -> Result<&'static str, Error> {
     let code = code(tag);
     for question in questions {
-        let known = known(*question);
-        if !code.is_some_and(|code| known.contains(&code)) {
-            let (word, known) = (question.word(), known.join(", "));
-            let words = format!("Comprehend's `{word}` knows {known}, and the text is in `{tag}`");
-            return Err(Error::permanent("language_unsupported", words));
+        let supported = supported(*question);
+        if !code.is_some_and(|code| supported.contains(&code)) {
+            let (question, supported) = (question.word(), supported.join(", "));
+            let message = format!("the text is in `{tag}`, but Comprehend's `{question}` supports only {supported}");
+            return Err(Error::permanent("language_unsupported", message));
         }
     }
-    code.ok_or_else(|| Error::permanent("language_unsupported", format!("Comprehend does not know `{tag}`")))
+    code.ok_or_else(|| Error::permanent("language_unsupported", format!("Comprehend does not support `{tag}`")))
 }
 
-/// What the record of a text says about its language.
+/// The declared language of a text.
 ///
 /// # Errors
-/// `language_unknown`: it is never guessed.
-pub fn said(text: &Text) -> Result<&str, Error> {
+/// `language_unknown` if there is none: it is never guessed.
+pub fn declared(text: &Text) -> Result<&str, Error> {
     text.language.as_deref().ok_or_else(|| {
         Error::permanent(
             "language_unknown",
-            "nobody said which language the text is in: give the item or the stage that fetches it a `language`, or \
-             let the stage `detect` its `dominant_language`",
+            "the language of the text is unknown: set `language` on the item or on the stage that fetches it, or add \
+             `dominant_language` to `detect`",
         )
     })
 }
 
-/// The strongest of the languages that Comprehend found.
+/// The most likely of the languages that Comprehend detected.
 ///
 /// # Errors
-/// `language_unknown` where it found none.
+/// `language_unknown` if it detected none.
 pub fn strongest(found: &[(String, f64)]) -> Result<&str, Error> {
     found.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(tag, _)| tag.as_str()).ok_or_else(|| {
         Error::permanent(
             "language_unknown",
-            "Comprehend finds no language in the text: give the item or the stage that fetches it a `language`",
+            "Comprehend detected no language: set `language` on the item or on the stage that fetches it",
         )
     })
 }
@@ -88,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_is_comprehends_code_however_it_is_written() {
+    fn a_tag_in_any_spelling_has_comprehends_code() {
         for (tag, expected) in [
             ("en", Some("en")),
             ("EN_us", Some("en")),
@@ -111,27 +110,27 @@ mod tests {
     }
 
     #[test]
-    fn a_question_is_not_asked_in_a_language_that_it_does_not_know() {
-        let asked = |tag, questions: &[Question]| of(tag, questions).map_err(|error| error.message);
-        assert_eq!(asked("es-MX", &[Question::Sentiment, Question::Pii]), Ok("es"));
+    fn a_question_is_refused_in_an_unsupported_language() {
+        let code_for = |tag, questions: &[Question]| supported_code(tag, questions).map_err(|error| error.message);
+        assert_eq!(code_for("es-MX", &[Question::Sentiment, Question::Pii]), Ok("es"));
         assert_eq!(
-            asked("de", &[Question::Sentiment, Question::Pii]),
-            Err("Comprehend's `pii` knows en, es, and the text is in `de`".into())
+            code_for("de", &[Question::Sentiment, Question::Pii]),
+            Err("the text is in `de`, but Comprehend's `pii` supports only en, es".into())
         );
         assert_eq!(
-            asked("es", &[Question::TargetedSentiment]),
-            Err("Comprehend's `targeted_sentiment` knows en, and the text is in `es`".into())
+            code_for("es", &[Question::TargetedSentiment]),
+            Err("the text is in `es`, but Comprehend's `targeted_sentiment` supports only en".into())
         );
         let all = "en, es, fr, de, it, pt, ar, hi, ja, ko, zh, zh-TW";
         assert_eq!(
-            asked("nl", &[Question::Sentiment]),
-            Err(format!("Comprehend's `sentiment` knows {all}, and the text is in `nl`"))
+            code_for("nl", &[Question::Sentiment]),
+            Err(format!("the text is in `nl`, but Comprehend's `sentiment` supports only {all}"))
         );
-        assert_eq!(asked("nl", &[]), Err("Comprehend does not know `nl`".into()));
+        assert_eq!(code_for("nl", &[]), Err("Comprehend does not support `nl`".into()));
     }
 
     #[test]
-    fn the_strongest_language_counts_and_none_is_made_up() {
+    fn the_most_likely_language_counts_and_none_is_invented() {
         let found = [("de".to_owned(), 0.2), ("fr".to_owned(), 0.7), ("en".to_owned(), 0.1)];
         assert_eq!(strongest(&found).map_err(|error| error.code), Ok("fr"));
         assert_eq!(strongest(&[]).map_err(|error| error.code), Err("language_unknown".into()));

@@ -1,11 +1,11 @@
-//! Answers about the pieces of a text become one finding about the whole.
+//! Merges the replies about the pieces of a text into one finding.
 
 use crate::component::analysis::{Question, Reply};
 use crate::model::error::Error;
 use crate::model::record::{Entity, Finding, Label, Phrase, Scores};
 use crate::text::sentences::TextPiece;
 
-/// The labels, each with its key among the scores.
+/// The labels, each with its key in the scores.
 const LABELS: [(Label, &str); 4] = [
     (Label::Positive, "positive"),
     (Label::Negative, "negative"),
@@ -13,50 +13,50 @@ const LABELS: [(Label, &str); 4] = [
     (Label::Mixed, "mixed"),
 ];
 
-/// What was answered about the pieces of one text.
+/// Collects the replies about the pieces of one text.
 #[derive(Default)]
-pub struct Merge {
+pub struct FindingMerger {
     sentiments: Vec<(Label, Scores, f64)>,
     finding: Finding,
 }
 
-impl Merge {
-    /// Takes an answer about a piece, whose places become those of the text.
+impl FindingMerger {
+    /// Adds the reply about a piece, converting its offsets to those of the text.
     ///
     /// # Errors
-    /// `answer_unreadable` where it answers another question.
-    pub fn take(&mut self, question: Question, piece: TextPiece<'_>, reply: Reply) -> Result<(), Error> {
+    /// `answer_unreadable` if the reply belongs to another question.
+    pub fn add(&mut self, question: Question, piece: TextPiece<'_>, reply: Reply) -> Result<(), Error> {
         match (question, reply) {
             (Question::Sentiment, Reply::Sentiment(label, scores)) => {
                 self.sentiments.push((label, scores, piece.text.len() as f64));
             }
-            (Question::Entities, Reply::Entities(found)) => self.finding.entities.extend(moved(found, piece)),
-            (Question::TargetedSentiment, Reply::Entities(found)) => self.finding.targets.extend(moved(found, piece)),
+            (Question::Entities, Reply::Entities(found)) => self.finding.entities.extend(shifted(found, piece)),
+            (Question::TargetedSentiment, Reply::Entities(found)) => self.finding.targets.extend(shifted(found, piece)),
             (Question::Pii, Reply::Entities(found)) => {
-                // Somebody's personal data is not written down once more: its place says enough.
-                let nameless = found.into_iter().map(|entity| Entity { text: None, ..entity }).collect();
-                self.finding.personal.extend(moved(nameless, piece));
+                // Personal data is not stored once more: its position is enough.
+                let redacted = found.into_iter().map(|entity| Entity { text: None, ..entity }).collect();
+                self.finding.personal.extend(shifted(redacted, piece));
             }
             (Question::KeyPhrases, Reply::Phrases(found)) => {
-                let moved = |phrase: Phrase| Phrase {
+                let shifted = |phrase: Phrase| Phrase {
                     begin: phrase.begin + piece.begin,
                     end: phrase.end + piece.begin,
                     ..phrase
                 };
-                self.finding.phrases.extend(found.into_iter().map(moved));
+                self.finding.phrases.extend(found.into_iter().map(shifted));
             }
-            _ => return Err(other(question)),
+            _ => return Err(mismatched(question)),
         }
         Ok(())
     }
 
-    /// The finding of this stage, which has read that part of the text.
-    pub fn end(self, stage: &str, coverage: f64) -> Finding {
+    /// The finding of this stage, with the share of the text that was analysed.
+    pub fn finish(self, stage: &str, coverage: f64) -> Finding {
         let mut finding = Finding { stage: stage.into(), engine: "comprehend".into(), coverage, ..self.finding };
         let Some((first, _, _)) = self.sentiments.first() else { return finding };
         let scores = mean(&self.sentiments);
         let of = |key: &str| scores.get(key).copied().unwrap_or_default();
-        // Of one piece the label is Comprehend's own; of several it is the one that holds strongest over all of them.
+        // The label of a single piece is Comprehend's own; that of several pieces is the one with the highest mean score.
         let strongest = LABELS.into_iter().max_by(|a, b| of(a.1).total_cmp(&of(b.1))).map(|(label, _)| label);
         finding.label = if self.sentiments.len() == 1 { Some(*first) } else { strongest };
         finding.score = Some(of("positive") - of("negative"));
@@ -65,13 +65,13 @@ impl Merge {
     }
 }
 
-/// The answer is to another question.
-pub fn other(question: Question) -> Error {
-    let words = format!("Comprehend answered another question than `{}`", question.word());
-    Error::transient("answer_unreadable", words)
+/// The error for a reply to another question.
+pub fn mismatched(question: Question) -> Error {
+    let message = format!("the response of Comprehend is not about `{}`", question.word());
+    Error::transient("answer_unreadable", message)
 }
 
-fn moved(entities: Vec<Entity>, piece: TextPiece<'_>) -> impl Iterator<Item = Entity> {
+fn shifted(entities: Vec<Entity>, piece: TextPiece<'_>) -> impl Iterator<Item = Entity> {
     entities.into_iter().map(move |entity| Entity {
         begin: entity.begin + piece.begin,
         end: entity.end + piece.begin,
@@ -79,7 +79,7 @@ fn moved(entities: Vec<Entity>, piece: TextPiece<'_>) -> impl Iterator<Item = En
     })
 }
 
-/// The scores of all pieces, each with the weight of its bytes; those of one piece stay exactly what they are.
+/// The mean of the scores, weighted by the bytes of each piece; the scores of a single piece stay exactly as they are.
 fn mean(sentiments: &[(Label, Scores, f64)]) -> Scores {
     if let [(_, scores, _)] = sentiments {
         return scores.clone();
@@ -116,29 +116,29 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_stays_what_comprehend_said() {
-        let mut merge = Merge::default();
+    fn a_single_reply_keeps_comprehends_label() {
+        let mut merge = FindingMerger::default();
         let piece = TextPiece { text: "Good.", begin: 0 };
         // A label that its scores alone would not give.
         let reply = Reply::Sentiment(Label::Mixed, scores(0.5, 0.2, 0.3));
-        merge.take(Question::Sentiment, piece, reply).expect("an answer");
-        let finding = merge.end("sentiment", 1.0);
+        merge.add(Question::Sentiment, piece, reply).expect("an answer");
+        let finding = merge.finish("sentiment", 1.0);
         assert_eq!((finding.label, &finding.scores), (Some(Label::Mixed), &scores(0.5, 0.2, 0.3)));
         assert!((finding.score.expect("a score") - 0.3).abs() < 1e-12);
         assert_eq!((finding.stage.as_str(), finding.engine.as_str()), ("sentiment", "comprehend"));
     }
 
     #[test]
-    fn several_weigh_as_much_as_they_are_long() {
-        let mut merge = Merge::default();
+    fn pieces_are_weighted_by_length() {
+        let mut merge = FindingMerger::default();
         let (long, short) = ("a".repeat(300), "b".repeat(100));
         for (text, reply) in [
             (&long, Reply::Sentiment(Label::Negative, scores(0.0, 0.8, 0.2))),
             (&short, Reply::Sentiment(Label::Positive, scores(1.0, 0.0, 0.0))),
         ] {
-            merge.take(Question::Sentiment, TextPiece { text, begin: 0 }, reply).expect("an answer");
+            merge.add(Question::Sentiment, TextPiece { text, begin: 0 }, reply).expect("an answer");
         }
-        let finding = merge.end("s", 0.5);
+        let finding = merge.finish("s", 0.5);
         assert_eq!(finding.label, Some(Label::Negative));
         assert!((finding.scores["negative"] - 0.6).abs() < 1e-12, "{:?}", finding.scores);
         assert!((finding.scores["positive"] - 0.25).abs() < 1e-12, "{:?}", finding.scores);
@@ -146,26 +146,27 @@ mod tests {
     }
 
     #[test]
-    fn places_are_those_of_the_whole_text_and_personal_data_has_no_words() {
-        let mut merge = Merge::default();
+    fn offsets_are_those_of_the_whole_text_and_personal_data_has_no_text() {
+        let mut merge = FindingMerger::default();
         let piece = TextPiece { text: "Ann met Bob.", begin: 100 };
-        merge.take(Question::Entities, piece, Reply::Entities(vec![entity("Bob", 8)])).expect("an answer");
-        merge.take(Question::Pii, piece, Reply::Entities(vec![entity("Ann", 0)])).expect("an answer");
+        merge.add(Question::Entities, piece, Reply::Entities(vec![entity("Bob", 8)])).expect("an answer");
+        merge.add(Question::Pii, piece, Reply::Entities(vec![entity("Ann", 0)])).expect("an answer");
         let phrase = Phrase { text: "Ann".into(), score: 0.5, begin: 0, end: 3 };
-        merge.take(Question::KeyPhrases, piece, Reply::Phrases(vec![phrase])).expect("an answer");
-        let finding = merge.end("s", 1.0);
+        merge.add(Question::KeyPhrases, piece, Reply::Phrases(vec![phrase])).expect("an answer");
+        let finding = merge.finish("s", 1.0);
         assert_eq!((finding.entities[0].begin, finding.entities[0].end), (108, 111));
         assert_eq!(finding.entities[0].text.as_deref(), Some("Bob"));
         assert_eq!((finding.personal[0].begin, finding.personal[0].end, &finding.personal[0].text), (100, 103, &None));
         assert_eq!((finding.phrases[0].begin, finding.phrases[0].end), (100, 103));
-        assert_eq!((finding.label, finding.score), (None, None), "nobody asked for the sentiment");
+        assert_eq!((finding.label, finding.score), (None, None), "the sentiment was not requested");
     }
 
     #[test]
-    fn the_answer_to_another_question_is_none() {
+    fn a_reply_to_another_question_is_refused() {
         let piece = TextPiece { text: "Good.", begin: 0 };
-        let error = Merge::default().take(Question::Sentiment, piece, Reply::Phrases(vec![])).expect_err("refused");
+        let error =
+            FindingMerger::default().add(Question::Sentiment, piece, Reply::Phrases(vec![])).expect_err("refused");
         assert_eq!((error.code.as_str(), error.transient), ("answer_unreadable", true));
-        assert_eq!(error.message, "Comprehend answered another question than `sentiment`");
+        assert_eq!(error.message, "the response of Comprehend is not about `sentiment`");
     }
 }

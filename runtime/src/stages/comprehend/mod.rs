@@ -1,11 +1,11 @@
 //! Stage `comprehend`: sentiment, entities and more by Amazon Comprehend.
 
-mod ask;
 mod batch;
 mod language;
 mod merge;
 mod questions;
-mod read;
+mod sender;
+mod stage;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,22 +16,23 @@ use crate::model::error::Error;
 use crate::model::run::CHUNK_ITEMS;
 use crate::model::values::Within;
 
-use self::ask::Asker;
 use self::questions::Questions;
-use self::read::Reader;
+use self::sender::BatchSender;
+use self::stage::ComprehendStage;
 
-/// Asks Amazon Comprehend, 25 texts of one language a call.
+/// Analyses texts with Amazon Comprehend, 25 texts of one language per call.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Comprehend {
-    /// What to ask.
+pub struct ComprehendSettings {
+    /// Which analyses to run; each is billed separately.
     #[serde(default = "sentiment")]
     pub detect: Questions,
-    /// The most bytes of a text that are read and paid for; a longer one says so by its `coverage`.
+    /// Maximum number of bytes of a text that are analysed and billed. For a longer text, `coverage` is the share that was
+    /// analysed.
     #[serde(default = "bytes")]
     pub max_bytes: Within<300, 1_000_000>,
-    /// The account's quota of batch calls a second (10 unless AWS raised it).
+    /// Your account's quota of batch calls per second. It is 10 unless AWS has raised it.
     #[serde(default = "calls")]
     pub calls_per_second: Within<1, 10_000>,
 }
@@ -48,7 +49,7 @@ fn calls() -> Within<1, 10_000> {
     Within::of::<10>()
 }
 
-impl Component for Comprehend {
+impl Component for ComprehendSettings {
     const CARD: Card = Card {
         text: TextFlow::Needs,
         stand_in: Some("lexicon"),
@@ -64,13 +65,13 @@ impl Component for Comprehend {
         vec![
             Permission {
                 actions: self.detect.sorted().into_iter().map(questions::action).collect(),
-                on: Scope::Everything("Comprehend's Detect calls know no resources"),
-                why: "the stage asks Comprehend about each text",
+                on: Scope::Everything("Comprehend's Detect calls have no resource level"),
+                why: "the stage analyses each text with Comprehend",
             },
             Permission {
                 actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
                 on: Scope::State,
-                why: "findings are remembered, so that no text is paid for twice",
+                why: "findings are stored, so that no text is paid for twice",
             },
         ]
     }
@@ -81,7 +82,7 @@ impl Component for Comprehend {
         vec![Unit {
             name: "comprehend_unit",
             per_record: f64::from(asked) * 15.0,
-            why: "a unit is 100 characters, at least 3 a text; a text is taken to have 1,500 characters",
+            why: "a unit is 100 characters, at least 3 per text; assuming texts of 1,500 characters",
         }]
     }
 
@@ -109,9 +110,9 @@ impl Component for Comprehend {
             }
             None => RateLimiter::with_concurrency(self.calls_per_second.get()),
         };
-        let asker = Asker::new(doors.analyst()?, doors.meter(), limiter);
-        let most = usize::try_from(self.max_bytes.get()).unwrap_or(usize::MAX);
-        Ok(Opened::Stage(Box::new(Reader::new(binding.name, detect, most, asker))))
+        let sender = BatchSender::new(doors.analyst()?, doors.meter(), limiter);
+        let max_bytes = usize::try_from(self.max_bytes.get()).unwrap_or(usize::MAX);
+        Ok(Opened::Stage(Box::new(ComprehendStage::new(binding.name, detect, max_bytes, sender))))
     }
 }
 
@@ -121,8 +122,8 @@ mod tests {
     use crate::model::tree::{Entry, Fault, FaultKind, Tree, Value};
     use std::sync::Arc;
 
-    /// Settings with this list, which stands at the bytes 9 to 30 of its file.
-    fn read(words: &[&str]) -> Result<Comprehend, Fault> {
+    /// Settings with this list, which is at the bytes 9 to 30 of its file.
+    fn read(words: &[&str]) -> Result<ComprehendSettings, Fault> {
         let word = |word: &&str| Tree { span: 10..12, value: Value::Text((*word).into()) };
         let list = Value::List(Arc::new(words.iter().map(word).collect()));
         let entry = Entry { key: 0..6, tree: Tree { span: 9..30, value: list } };
@@ -130,10 +131,10 @@ mod tests {
     }
 
     #[test]
-    fn something_is_asked_and_nothing_twice() {
+    fn a_list_of_questions_is_not_empty_and_without_duplicates() {
         for (words, wrong) in [(&[][..], "an empty list"), (&["pii", "sentiment", "pii"][..], "`pii` twice")] {
             let fault = read(words).expect_err("refused");
-            assert_eq!(fault.span, Some(9..30), "the place of the list");
+            assert_eq!(fault.span, Some(9..30), "the span of the list");
             let FaultKind::Mismatch { found, allowed } = fault.kind else { panic!("{fault}") };
             assert_eq!(found, wrong);
             assert!(allowed.contains("`key_phrases`"), "{allowed}");

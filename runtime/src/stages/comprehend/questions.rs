@@ -1,17 +1,17 @@
-//! What may be asked: the list in the settings, and what Comprehend admits for each question.
+//! The questions in the settings, and Comprehend's limits for each.
 
 use serde::de::{Error as _, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::component::analysis::Question;
 
-/// What is asked: something, and nothing twice, since each question is paid for.
+/// A list of questions, not empty and without duplicates, since each is paid for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct Questions(Vec<Question>);
 
 impl Questions {
-    /// The sentiment alone.
+    /// Only the sentiment.
     pub fn sentiment() -> Self {
         Self(vec![Question::Sentiment])
     }
@@ -21,7 +21,7 @@ impl Questions {
         &self.0
     }
 
-    /// The questions in one order, however they were written.
+    /// The questions in a fixed order.
     pub fn sorted(&self) -> Vec<Question> {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
@@ -29,7 +29,7 @@ impl Questions {
     }
 }
 
-/// The IAM action of the call that asks.
+/// The IAM action of the call.
 pub const fn action(question: Question) -> &'static str {
     match question {
         Question::Sentiment => "comprehend:BatchDetectSentiment",
@@ -41,7 +41,7 @@ pub const fn action(question: Question) -> &'static str {
     }
 }
 
-/// Texts of one call, at most (<https://docs.aws.amazon.com/comprehend/latest/APIReference/API_BatchDetectSentiment.html>);
+/// Maximum number of texts per call (<https://docs.aws.amazon.com/comprehend/latest/APIReference/API_BatchDetectSentiment.html>);
 /// there is no batch call for personal data.
 pub const fn texts_per_call(question: Question) -> usize {
     match question {
@@ -50,7 +50,7 @@ pub const fn texts_per_call(question: Question) -> usize {
     }
 }
 
-/// Bytes of one text, at most (the same page: "5 KB", which the service counts as 5,000). For personal data it says
+/// Maximum size of a text in bytes (same page: "5 KB", which the service counts as 5,000). For personal data it says
 /// "100 KB" (<https://docs.aws.amazon.com/comprehend/latest/APIReference/API_DetectPiiEntities.html>).
 pub const fn bytes_per_text(question: Question) -> usize {
     match question {
@@ -63,11 +63,11 @@ impl<'de> Deserialize<'de> for Questions {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let list = Vec::<Question>::deserialize(deserializer)?;
         let allowed = "`sentiment`, `targeted_sentiment`, `entities`, `key_phrases`, `dominant_language`, `pii`: at \
-                       least one of them, and each once";
+                       least one of them, without duplicates";
         if list.is_empty() {
             return Err(D::Error::invalid_value(Unexpected::Other("an empty list"), &allowed));
         }
-        match list.iter().enumerate().find(|(place, word)| list[..*place].contains(word)) {
+        match list.iter().enumerate().find(|(index, word)| list[..*index].contains(word)) {
             None => Ok(Self(list)),
             Some((_, twice)) => {
                 let found = format!("`{}` twice", twice.word());
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_schema_knows_that_something_is_asked_and_nothing_twice() {
+    fn the_schema_requires_a_question_and_forbids_duplicates() {
         let schema = <Questions as schemars::JsonSchema>::json_schema(&mut schemars::SchemaGenerator::default());
         assert_eq!(schema.get("minItems"), Some(&serde_json::json!(1)));
         assert_eq!(schema.get("uniqueItems"), Some(&serde_json::json!(true)));

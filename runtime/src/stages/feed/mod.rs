@@ -1,8 +1,8 @@
-//! Stage `feed`: the entries of an item's feed, each a record of its own, and each once ever.
+//! Stage `feed`: makes a record of each new entry in an item's feed, and of each entry only once.
 
-mod entries;
-mod reading;
-mod seen;
+mod identity;
+mod seen_entries;
+mod stage;
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,65 +15,65 @@ use crate::fetch::{FetchLimits, RetryingFetcher};
 use crate::model::error::Error;
 use crate::model::values::{HostPort, ItemUrl, Language, Within};
 
-use self::reading::Reading;
-use self::seen::Seen;
+use self::seen_entries::SeenEntries;
+use self::stage::Feed;
 
-/// How long a chunk waits for its feeds in all, retries included, unless the settings say otherwise.
-const PATIENCE: u64 = 60;
+/// Default of `patience_s`.
+const DEFAULT_PATIENCE_S: u64 = 60;
 
-/// Fetches the feed of each item (RSS of any version, Atom, JSON Feed) and makes a record of each entry that no run has had
-/// before; it is remembered for at least 200 days from when the feed last had it. A feed without news makes none.
+/// Fetches the feed of each item (RSS of any version, Atom or JSON Feed) and makes a record of each entry that is new. Entries
+/// are remembered for at least 200 days after the feed last contained them. A feed without new entries makes no records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Feed {
-    /// The feed of items that name none in their `feed`; `{key}` in it stands for the item's key.
+pub struct FeedSettings {
+    /// The feed URL for items without a `feed`. `{key}` is replaced with the item's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<ItemUrl>,
-    /// What of an entry makes the text. Everything unless given.
-    #[serde(default, skip_serializing_if = "Parts::is_all")]
-    pub text: Parts,
-    /// New entries of an item and run, at most. Where there are more, the oldest come first, and the others in the next
+    /// Which parts of an entry make up the text. Default: `all`.
+    #[serde(default, skip_serializing_if = "EntryText::is_all")]
+    pub text: EntryText,
+    /// Maximum number of new entries per item and run. If there are more, the oldest come first, and the rest in the next
     /// runs.
     #[serde(default = "entries")]
     pub entries: Within<1, 100>,
-    /// Language of entries where neither they nor their feed nor the item name one. It is never guessed.
+    /// The language of entries if neither the entry nor the feed nor the item has one. It is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// Addresses on this machine or its network that may be reached all the same, for tests.
+    /// Private or local addresses that may be reached nevertheless, as `HOST:PORT`; for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
-    /// Feeds that may be fetched at once.
+    /// Maximum number of concurrent requests.
     #[serde(default = "at_once")]
     pub at_once: Within<1, 100>,
-    /// Bytes of a feed at most, unpacked.
+    /// Maximum size of a feed in bytes, decompressed.
     #[serde(default = "max_bytes")]
     pub max_bytes: Within<1_000, 16_000_000>,
-    /// Seconds after which a single feed is given up. 15 unless given.
+    /// Timeout of a request in seconds. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<Within<1, 300>>,
-    /// Seconds after which a chunk is given up, waiting and retries included. 60 unless given.
+    /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_s: Option<Within<1, 600>>,
 }
 
-/// What of an entry makes the text.
+/// The parts of an entry that make up the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
-pub enum Parts {
-    /// Title, summary and content; a summary that only begins the content is left out.
+pub enum EntryText {
+    /// Title, summary and content; a summary that only repeats the beginning of the content is left out.
     #[default]
     All,
-    /// The title alone.
+    /// Only the title.
     Title,
-    /// Title and summary, or the content where there is no summary.
+    /// Title and summary, or the content if there is no summary.
     Summary,
-    /// Title and content, or the summary where there is no content.
+    /// Title and content, or the summary if there is no content.
     Content,
 }
 
-impl Parts {
+impl EntryText {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
     fn is_all(&self) -> bool {
         *self == Self::All
@@ -92,14 +92,14 @@ fn max_bytes() -> Within<1_000, 16_000_000> {
     Within::of::<4_000_000>()
 }
 
-impl Component for Feed {
+impl Component for FeedSettings {
     const CARD: Card = Card {
         text: TextFlow::Gives,
         fetches: true,
         ..Card::new(
             Role::Stage,
             "feed",
-            "the new entries of the item's feed (RSS, Atom, JSON Feed), each once ever",
+            "the new entries of the item's feed (RSS, Atom or JSON Feed), each only once",
             "[[stages]]\nname = \"press\"\ntype = \"feed\"\nentries = 10\n",
         )
     };
@@ -108,12 +108,12 @@ impl Component for Feed {
         vec![Permission {
             actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem"],
             on: Scope::State,
-            why: "entries are remembered, so that none comes twice",
+            why: "the seen entries are stored, so that none is processed twice",
         }]
     }
 
     fn patience(&self) -> Option<Duration> {
-        Some(Duration::from_secs(self.patience_s.map_or(PATIENCE, Within::get)))
+        Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Within::get)))
     }
 
     fn entries(&self) -> Option<u64> {
@@ -121,21 +121,21 @@ impl Component for Feed {
     }
 
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let usual = FetchLimits::default();
+        let default = FetchLimits::default();
         let limits = FetchLimits {
-            bytes: usize::try_from(self.max_bytes.get()).unwrap_or(usual.bytes),
-            time: self.timeout_s.map_or(usual.time, |seconds| Duration::from_secs(seconds.get())),
-            ..usual
+            bytes: usize::try_from(self.max_bytes.get()).unwrap_or(default.bytes),
+            time: self.timeout_s.map_or(default.time, |seconds| Duration::from_secs(seconds.get())),
+            ..default
         };
         let state = binding.state.as_deref().map(|table| doors.state(table)).transpose()?;
-        Ok(Opened::Stage(Box::new(Reading {
+        Ok(Opened::Stage(Box::new(Feed {
             fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
-            patience: Component::patience(self).unwrap_or_default(),
+            max_wait: Component::patience(self).unwrap_or_default(),
             url: self.url.clone(),
             text: self.text,
             language: self.language.as_ref().map(ToString::to_string),
-            most: usize::try_from(self.entries.get()).unwrap_or(usize::MAX),
-            seen: state.map(|state| Seen { state, stage: binding.name.clone(), passing: Mutex::default() }),
+            max_entries: usize::try_from(self.entries.get()).unwrap_or(usize::MAX),
+            seen: state.map(|state| SeenEntries { state, stage: binding.name.clone(), pending: Mutex::default() }),
             name: binding.name,
         })))
     }

@@ -1,4 +1,4 @@
-//! Stage `http`: the text of an item's page, or of one place in its JSON.
+//! Stage `http`: the readable text of an item's web page, or a value in its JSON.
 
 mod page;
 mod pointer;
@@ -20,45 +20,45 @@ use crate::model::error::Error;
 use crate::model::record::{Record, Text};
 use crate::model::values::{HostPort, ItemUrl, Language, Within};
 
-use page::Page;
+use page::FetchedPage;
 
-/// How long a chunk waits for its pages in all, retries included, unless the settings say otherwise.
-const PATIENCE: u64 = 60;
+/// Default of `patience_s`.
+const DEFAULT_PATIENCE_S: u64 = 60;
 
-/// Fetches the page of each item, and takes what there is to read: of HTML the text without menus and trimmings, of plain
-/// text all, of JSON what its pointer leads to.
+/// Fetches the web page of each item and extracts its text: from HTML the readable text without menus, headers and footers,
+/// from plain text everything, from JSON the value at `pointer`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Http {
-    /// The page of items that name none in their `url`; `{key}` in it stands for the item's key.
+pub struct HttpSettings {
+    /// The URL for items without a `url`. `{key}` is replaced with the item's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<ItemUrl>,
-    /// Where the text is in a page of JSON, as a JSON Pointer (RFC 6901): a text there, or a list of texts.
+    /// The JSON Pointer (RFC 6901) to a text, or a list of texts, in a JSON response.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<Pointer>,
-    /// Language of pages where neither they nor the item name one. It is never guessed.
+    /// The language of pages if neither the page nor the item has one. It is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// Addresses on this machine or its network that may be reached all the same, for tests.
+    /// Private or local addresses that may be reached nevertheless, as `HOST:PORT`; for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
-    /// Pages that may be fetched at once.
+    /// Maximum number of concurrent requests.
     #[serde(default = "at_once")]
     pub at_once: Within<1, 100>,
-    /// Bytes of a page at most, unpacked.
+    /// Maximum size of a page in bytes, decompressed.
     #[serde(default = "max_bytes")]
     pub max_bytes: Within<1_000, 16_000_000>,
-    /// Seconds after which a single page is given up. 15 unless given.
+    /// Timeout of a request in seconds. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<Within<1, 300>>,
-    /// Seconds after which a chunk is given up, waiting and retries included. 60 unless given.
+    /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_s: Option<Within<1, 600>>,
 }
 
 crate::checked_text!(
-    /// A JSON Pointer (RFC 6901): the names and places on the way, each behind a `/`.
+    /// A JSON Pointer (RFC 6901): member names and indexes, each after a `/`.
     Pointer,
     "a JSON Pointer such as `/article/text` or `/items/0`, in which `~0` stands for `~` and `~1` for `/`",
     "^/[^\\x00-\\x1f\\x7f]{0,299}$",
@@ -79,32 +79,32 @@ fn max_bytes() -> Within<1_000, 16_000_000> {
     Within::of::<4_000_000>()
 }
 
-impl Component for Http {
+impl Component for HttpSettings {
     const CARD: Card = Card {
         text: TextFlow::Gives,
         fetches: true,
         ..Card::new(
             Role::Stage,
             "http",
-            "the readable text of the item's page, or of a place in its JSON",
+            "the readable text of the item's web page, or a value in its JSON",
             "[[stages]]\nname = \"page\"\ntype = \"http\"\nurl = \"https://example.com/about/{key}\"\n",
         )
     };
 
     fn patience(&self) -> Option<Duration> {
-        Some(Duration::from_secs(self.patience_s.map_or(PATIENCE, Within::get)))
+        Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Within::get)))
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        let usual = FetchLimits::default();
+        let default = FetchLimits::default();
         let limits = FetchLimits {
-            bytes: usize::try_from(self.max_bytes.get()).unwrap_or(usual.bytes),
-            time: self.timeout_s.map_or(usual.time, |seconds| Duration::from_secs(seconds.get())),
-            ..usual
+            bytes: usize::try_from(self.max_bytes.get()).unwrap_or(default.bytes),
+            time: self.timeout_s.map_or(default.time, |seconds| Duration::from_secs(seconds.get())),
+            ..default
         };
-        Ok(Opened::Stage(Box::new(Pages {
+        Ok(Opened::Stage(Box::new(HttpStage {
             fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
-            patience: Component::patience(self).unwrap_or_default(),
+            max_wait: Component::patience(self).unwrap_or_default(),
             name: binding.name,
             url: self.url.clone(),
             pointer: self.pointer.clone(),
@@ -113,28 +113,28 @@ impl Component for Http {
     }
 }
 
-struct Pages {
+struct HttpStage {
     name: String,
     fetcher: RetryingFetcher,
-    patience: Duration,
+    max_wait: Duration,
     url: Option<ItemUrl>,
     pointer: Option<Pointer>,
     language: Option<String>,
 }
 
 #[async_trait]
-impl Stage for Pages {
+impl Stage for HttpStage {
     fn name(&self) -> &str {
         &self.name
     }
 
     async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
-        let deadline = deadline.min(Instant::now() + self.patience);
-        let addresses: Vec<_> = records.iter().map(|record| self.address(record)).collect();
-        let pages = self.pages(&addresses, deadline).await;
-        for (record, address) in records.iter_mut().zip(&addresses) {
-            let page = address.as_ref().map_err(Clone::clone).and_then(|address| {
-                pages.get(address.as_str()).map_or_else(|| Err(broken()), |page| page.as_ref().map_err(Clone::clone))
+        let deadline = deadline.min(Instant::now() + self.max_wait);
+        let urls: Vec<_> = records.iter().map(|record| self.page_url(record)).collect();
+        let pages = self.fetch_all(&urls, deadline).await;
+        for (record, url) in records.iter_mut().zip(&urls) {
+            let page = url.as_ref().map_err(Clone::clone).and_then(|url| {
+                pages.get(url.as_str()).map_or_else(|| Err(broken()), |page| page.as_ref().map_err(Clone::clone))
             });
             match page {
                 Ok(page) => record.text = Some(self.text(record, page)),
@@ -145,43 +145,43 @@ impl Stage for Pages {
     }
 }
 
-impl Pages {
-    /// The address of an item's page.
-    fn address(&self, record: &Record) -> Result<String, Error> {
+impl HttpStage {
+    /// The URL of an item's page.
+    fn page_url(&self, record: &Record) -> Result<String, Error> {
         let own = record.item.url.as_deref().map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned);
         own.or_else(|| self.url.as_ref().map(|url| url.of(&record.item.key))).ok_or_else(|| {
-            let words = format!("`{}` names no page: give it a `url`, or give the stage one", record.item.key);
-            Error::permanent("url_missing", words)
+            let message = format!("`{}` has no URL: set `url` on the item or on the stage", record.item.key);
+            Error::permanent("url_missing", message)
         })
     }
 
-    /// The pages at these addresses, each fetched once.
-    async fn pages<'a>(
+    /// The pages at these URLs, each fetched once.
+    async fn fetch_all<'a>(
         &self,
-        addresses: &'a [Result<String, Error>],
+        urls: &'a [Result<String, Error>],
         deadline: Instant,
-    ) -> HashMap<&'a str, Result<Page, Error>> {
-        let mut once: Vec<&str> = addresses.iter().flatten().map(String::as_str).collect();
-        once.sort_unstable();
-        once.dedup();
-        let read = async |address: &'a str| {
-            // A mistake of ours in one page is a failure of its items, and not of the others.
-            let page = AssertUnwindSafe(self.fetch(address, deadline)).catch_unwind().await;
-            (address, page.unwrap_or_else(|_| Err(broken())))
+    ) -> HashMap<&'a str, Result<FetchedPage, Error>> {
+        let mut distinct: Vec<&str> = urls.iter().flatten().map(String::as_str).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let fetch = async |url: &'a str| {
+            // A panic over one page fails its items, but no others.
+            let page = AssertUnwindSafe(self.fetch(url, deadline)).catch_unwind().await;
+            (url, page.unwrap_or_else(|_| Err(broken())))
         };
-        join_all(once.into_iter().map(read)).await.into_iter().collect()
+        join_all(distinct.into_iter().map(fetch)).await.into_iter().collect()
     }
 
-    async fn fetch(&self, address: &str, deadline: Instant) -> Result<Page, Error> {
-        let answer = self.fetcher.get(address, deadline).await?;
-        page::read(answer, self.pointer.as_ref().map(Pointer::as_str))
+    async fn fetch(&self, url: &str, deadline: Instant) -> Result<FetchedPage, Error> {
+        let response = self.fetcher.get(url, deadline).await?;
+        page::extract(response, self.pointer.as_ref().map(Pointer::as_str))
     }
 
-    fn text(&self, record: &Record, page: &Page) -> Text {
-        let said = [&page.language, &record.item.language, &self.language];
+    fn text(&self, record: &Record, page: &FetchedPage) -> Text {
+        let languages = [&page.language, &record.item.language, &self.language];
         Text {
             body: page.text.clone(),
-            language: said.into_iter().flatten().next().cloned(),
+            language: languages.into_iter().flatten().next().cloned(),
             source: "http".into(),
             title: page.title.clone(),
             url: page.url.clone(),
@@ -191,5 +191,5 @@ impl Pages {
 }
 
 fn broken() -> Error {
-    Error::permanent("stage_broken", "the stage broke off over this page: this is a mistake of ours")
+    Error::permanent("stage_broken", "a bug in fanggen: the stage panicked over this page")
 }

@@ -1,4 +1,4 @@
-//! Follows a JSON Pointer while the document is read: nothing of it is kept but the text that the pointer leads to.
+//! Follows a JSON Pointer while the document is parsed, keeping nothing but the text that it points to.
 
 use std::fmt;
 
@@ -6,135 +6,135 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 
 use crate::model::error::Error;
 
-/// What a pointer leads to.
+/// The value that a pointer points to.
 #[derive(Debug, PartialEq, Eq)]
-enum Led {
+enum PointerTarget {
     /// A text.
-    To(String),
-    /// The texts of a list, a line each.
-    All(String),
-    /// Something else, in words.
-    Wrong(&'static str),
+    Text(String),
+    /// The texts of a list, one per line.
+    List(String),
+    /// Any other value, with its description.
+    Other(&'static str),
 }
 
-/// The text that a pointer (RFC 6901) leads to in a document.
+/// The text that a pointer (RFC 6901) points to in a document.
 ///
 /// # Errors
-/// `not_json`, and `pointer_missing` where it leads to no text.
+/// `not_json`; `pointer_missing` if there is no text.
 pub fn text(body: &[u8], pointer: &str, host: &str) -> Result<String, Error> {
     let names: Vec<String> =
         pointer.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~")).collect();
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let led = Way(&names).deserialize(&mut reader).and_then(|led| reader.end().map(|()| led));
-    match led {
-        Ok(Led::To(text) | Led::All(text)) => Ok(text.trim().to_owned()),
-        Ok(Led::Wrong(what)) => Err(Error::permanent(
+    let target = PointerPath(&names).deserialize(&mut reader).and_then(|target| reader.end().map(|()| target));
+    match target {
+        Ok(PointerTarget::Text(text) | PointerTarget::List(text)) => Ok(text.trim().to_owned()),
+        Ok(PointerTarget::Other(what)) => Err(Error::permanent(
             "pointer_missing",
-            format!("in the JSON of `{host}`, `{pointer}` leads to {what}, and not to a text or a list of texts"),
+            format!("in the JSON of `{host}`, `{pointer}` is {what}, not a text or a list of texts"),
         )),
         Err(error) => {
-            let words = format!("the answer of `{host}` is no JSON, and a `pointer` is set: {error}");
-            Err(Error::permanent("not_json", words))
+            let message = format!("`pointer` is set, but the response of `{host}` is not JSON: {error}");
+            Err(Error::permanent("not_json", message))
         }
     }
 }
 
-/// The names and places that are still to be followed.
-struct Way<'n>(&'n [String]);
+/// The remaining names and indexes of a pointer.
+struct PointerPath<'n>(&'n [String]);
 
-impl Way<'_> {
-    /// What it is that no further name leads into.
-    fn ends<E>(&self, led: impl FnOnce() -> Led) -> Result<Led, E> {
-        Ok(if self.0.is_empty() { led() } else { Led::Wrong("nothing") })
+impl PointerPath<'_> {
+    /// A value without children: the target, if the path ends here.
+    fn leaf<E>(&self, target: impl FnOnce() -> PointerTarget) -> Result<PointerTarget, E> {
+        Ok(if self.0.is_empty() { target() } else { PointerTarget::Other("missing") })
     }
 }
 
-impl<'a> DeserializeSeed<'a> for Way<'_> {
-    type Value = Led;
+impl<'a> DeserializeSeed<'a> for PointerPath<'_> {
+    type Value = PointerTarget;
 
-    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<Led, D::Error> {
+    fn deserialize<D: Deserializer<'a>>(self, reader: D) -> Result<PointerTarget, D::Error> {
         reader.deserialize_any(self)
     }
 }
 
-impl<'a> Visitor<'a> for Way<'_> {
-    type Value = Led;
+impl<'a> Visitor<'a> for PointerPath<'_> {
+    type Value = PointerTarget;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_unit<E>(self) -> Result<Led, E> {
-        self.ends(|| Led::Wrong("`null`"))
+    fn visit_unit<E>(self) -> Result<PointerTarget, E> {
+        self.leaf(|| PointerTarget::Other("`null`"))
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Led, E> {
-        self.ends(|| Led::Wrong("`true` or `false`"))
+    fn visit_bool<E>(self, _: bool) -> Result<PointerTarget, E> {
+        self.leaf(|| PointerTarget::Other("`true` or `false`"))
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Led, E> {
-        self.ends(|| Led::Wrong("a number"))
+    fn visit_u64<E>(self, _: u64) -> Result<PointerTarget, E> {
+        self.leaf(|| PointerTarget::Other("a number"))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Led, E> {
-        self.ends(|| Led::Wrong("a number"))
+    fn visit_i64<E>(self, _: i64) -> Result<PointerTarget, E> {
+        self.leaf(|| PointerTarget::Other("a number"))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Led, E> {
-        self.ends(|| Led::Wrong("a number"))
+    fn visit_f64<E>(self, _: f64) -> Result<PointerTarget, E> {
+        self.leaf(|| PointerTarget::Other("a number"))
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Led, E> {
-        self.ends(|| Led::To(text.to_owned()))
+    fn visit_str<E>(self, text: &str) -> Result<PointerTarget, E> {
+        self.leaf(|| PointerTarget::Text(text.to_owned()))
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<Led, A::Error> {
-        let Some((place, rest)) = self.0.split_first() else { return texts(list) };
-        // As RFC 6901 has it: digits, and no zero before others.
-        let is_place = place.bytes().all(|byte| byte.is_ascii_digit()) && (place == "0" || !place.starts_with('0'));
-        let place = place.parse().ok().filter(|_| is_place);
-        let mut led = Led::Wrong("nothing");
+    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<PointerTarget, A::Error> {
+        let Some((name, rest)) = self.0.split_first() else { return texts(list) };
+        // RFC 6901: digits without leading zeros.
+        let is_index = name.bytes().all(|byte| byte.is_ascii_digit()) && (name == "0" || !name.starts_with('0'));
+        let index = name.parse().ok().filter(|_| is_index);
+        let mut target = PointerTarget::Other("missing");
         for at in 0_usize.. {
-            if Some(at) == place {
-                let Some(there) = list.next_element_seed(Way(rest))? else { break };
-                led = there;
+            if Some(at) == index {
+                let Some(element) = list.next_element_seed(PointerPath(rest))? else { break };
+                target = element;
             } else if list.next_element::<IgnoredAny>()?.is_none() {
                 break;
             }
         }
-        Ok(led)
+        Ok(target)
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Led, A::Error> {
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<PointerTarget, A::Error> {
         let Some((name, rest)) = self.0.split_first() else {
             while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            return Ok(Led::Wrong("an object"));
+            return Ok(PointerTarget::Other("an object"));
         };
-        let mut led = Led::Wrong("nothing");
+        let mut target = PointerTarget::Other("missing");
         while let Some(key) = map.next_key::<String>()? {
             if key == *name {
-                // Of two of one name the last one counts.
-                led = map.next_value_seed(Way(rest))?;
+                // Of duplicate names the last one counts.
+                target = map.next_value_seed(PointerPath(rest))?;
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
         }
-        Ok(led)
+        Ok(target)
     }
 }
 
-/// The texts of a list, where it holds nothing else.
-fn texts<'a, A: SeqAccess<'a>>(mut list: A) -> Result<Led, A::Error> {
+/// The texts of a list, if it contains nothing else.
+fn texts<'a, A: SeqAccess<'a>>(mut list: A) -> Result<PointerTarget, A::Error> {
     let mut all: Option<String> = None;
-    while let Some(led) = list.next_element_seed(Way(&[]))? {
-        let Led::To(text) = led else {
+    while let Some(element) = list.next_element_seed(PointerPath(&[]))? {
+        let PointerTarget::Text(text) = element else {
             while list.next_element::<IgnoredAny>()?.is_some() {}
-            return Ok(Led::Wrong("a list of something else"));
+            return Ok(PointerTarget::Other("a list of other values"));
         };
         match &mut all {
             Some(all) => all.extend(["\n", &text]),
             None => all = Some(text),
         }
     }
-    Ok(Led::All(all.unwrap_or_default()))
+    Ok(PointerTarget::List(all.unwrap_or_default()))
 }

@@ -1,6 +1,6 @@
-//! Stage `language`: which language a text is in, where nobody said it; told with its confidence, and never guessed.
+//! Stage `language`: detects the language of texts without one, with a confidence, and never guesses.
 
-mod code;
+mod tags;
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -12,49 +12,49 @@ use crate::model::error::Error;
 use crate::model::record::{Finding, Record, is_blank};
 use crate::model::values::{Fraction, Language};
 
-/// As many characters of a text are looked at, at most: more only take longer.
-const READ: usize = 4_000;
+/// Maximum number of characters that are analysed: more only take longer.
+const MAX_CHARS: usize = 4_000;
 
-/// Finds the language of texts that name none, by their letters and their threes of letters (the library whatlang). Short
-/// texts are hard to tell: where it is not certain enough, the record fails as `language_unknown`.
+/// Detects the language of texts without one by their script and trigrams, with the library whatlang. Short texts are hard to
+/// tell: below the confidence the record fails with `language_unknown`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Detect {
-    /// How certain it has to be, from 0 to 1.
-    #[serde(default = "certain")]
+pub struct LanguageSettings {
+    /// The minimum confidence, from 0 to 1.
+    #[serde(default = "default_confidence")]
     pub confidence: Fraction,
-    /// The languages that the texts may be in, such as `["en", "de"]`: the fewer, the more certain. All 70 unless given.
+    /// The expected languages, such as `["en", "de"]`: the fewer, the more reliable. By default all 70 are considered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub among: Vec<Language>,
-    /// Whether texts that name a language are looked at, too.
+    /// Whether to detect the language of texts that already have one, too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite: bool,
 }
 
-fn certain() -> Fraction {
+fn default_confidence() -> Fraction {
     Fraction::of_percent::<80>()
 }
 
-impl Component for Detect {
+impl Component for LanguageSettings {
     const CARD: Card = Card {
         text: TextFlow::Prepares,
         ..Card::new(
             Role::Stage,
             "language",
-            "the language of texts that name none, embedded and free",
+            "detects the language of texts without one, embedded and free",
             "[[stages]]\nname = \"tongue\"\ntype = \"language\"\namong = [\"en\", \"de\", \"fr\"]\n",
         )
     };
 
     fn check(&self) -> Option<(&'static str, String, String)> {
-        let unknown = self.among.iter().find(|tag| code::of(tag.as_str()).is_none())?;
-        Some(("among", format!("`{unknown}`"), format!("some of {}", code::known())))
+        let unknown = self.among.iter().find(|tag| tags::to_lang(tag.as_str()).is_none())?;
+        Some(("among", format!("`{unknown}`"), format!("any of {}", tags::known())))
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        let among: Vec<_> = self.among.iter().filter_map(|tag| code::of(tag.as_str())).collect();
-        Ok(Opened::Stage(Box::new(Tongues {
+        let among: Vec<_> = self.among.iter().filter_map(|tag| tags::to_lang(tag.as_str())).collect();
+        Ok(Opened::Stage(Box::new(LanguageDetector {
             name: binding.name,
             confidence: self.confidence.get(),
             overwrite: self.overwrite,
@@ -67,43 +67,43 @@ impl Component for Detect {
     }
 }
 
-struct Tongues {
+struct LanguageDetector {
     name: String,
     confidence: f64,
     overwrite: bool,
     detector: whatlang::Detector,
 }
 
-impl Tongues {
-    /// The language of a record's text and what is to be said about it; none where it is known already.
-    fn tell(&self, record: &Record) -> Result<Option<(String, Finding)>, Error> {
+impl LanguageDetector {
+    /// The language of a record's text, with the finding; none if it is known already.
+    fn detect(&self, record: &Record) -> Result<Option<(String, Finding)>, Error> {
         let text = record.body()?;
         if text.language.is_some() && !self.overwrite {
             return Ok(None);
         }
-        let end = text.body.char_indices().nth(READ).map_or(text.body.len(), |(end, _)| end);
+        let end = text.body.char_indices().nth(MAX_CHARS).map_or(text.body.len(), |(end, _)| end);
         let read = &text.body[..end];
         let unknown = |why: String| {
-            let words = format!(
-                "the language of the text of `{}` cannot be told for certain: {why}; give the item or the stage that \
-                 fetches it a `language`",
+            let message = format!(
+                "cannot detect the language of the text of `{}`: {why}; set `language` on the item or on the stage that \
+                 fetches it",
                 record.item.key
             );
-            Error::permanent("language_unknown", words)
+            Error::permanent("language_unknown", message)
         };
         if is_blank(read) {
-            return Err(unknown(format!("its first {READ} characters are nothing but blanks")));
+            return Err(unknown(format!("its first {MAX_CHARS} characters are blank")));
         }
-        let info = self.detector.detect(read).ok_or_else(|| unknown("it has no letters that tell".into()))?;
+        let info = self.detector.detect(read).ok_or_else(|| unknown("it contains no letters".into()))?;
         let letters = read.chars().filter(|c| c.is_alphabetic()).count();
-        let language = code::tag(info.lang(), read);
-        let least = code::least_letters(info.script());
-        if letters < least {
-            return Err(unknown(format!("it has {letters} letters, and {least} are the least")));
+        let language = tags::from_lang(info.lang(), read);
+        let min = tags::min_letters(info.script());
+        if letters < min {
+            return Err(unknown(format!("it has {letters} letters, and at least {min} are needed")));
         }
         let confidence = info.confidence().clamp(0.0, 1.0);
         if confidence < self.confidence {
-            let why = format!("`{language}` has {confidence:.2} of the {:.2} that are asked for", self.confidence);
+            let why = format!("the confidence of `{language}` is {confidence:.2}, below {:.2}", self.confidence);
             return Err(unknown(why));
         }
         #[expect(clippy::cast_precision_loss, reason = "bytes of a text")]
@@ -120,14 +120,14 @@ impl Tongues {
 }
 
 #[async_trait]
-impl Stage for Tongues {
+impl Stage for LanguageDetector {
     fn name(&self) -> &str {
         &self.name
     }
 
     async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
         for record in &mut records {
-            match self.tell(record) {
+            match self.detect(record) {
                 Ok(None) => {}
                 Ok(Some((language, finding))) => {
                     if let Some(text) = &mut record.text {
@@ -148,10 +148,10 @@ mod tests {
     use crate::model::record::{Item, Text};
 
     fn stage(confidence: f64, among: &[&str], overwrite: bool) -> Box<dyn Stage> {
-        let among = among.iter().map(|tag| code::of(tag).expect("a language")).collect::<Vec<_>>();
+        let among = among.iter().map(|tag| tags::to_lang(tag).expect("a language")).collect::<Vec<_>>();
         let detector =
             if among.is_empty() { whatlang::Detector::new() } else { whatlang::Detector::with_allowlist(among) };
-        Box::new(Tongues { name: "tongue".into(), confidence, overwrite, detector })
+        Box::new(LanguageDetector { name: "tongue".into(), confidence, overwrite, detector })
     }
 
     fn record(body: &str, language: Option<&str>) -> Record {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_language_is_told_in_the_words_of_the_stages_behind() {
+    async fn a_language_is_detected_as_the_tag_of_the_other_stages() {
         let texts = [
             ("The company said on Monday that its profits had risen more than anybody expected.", "en"),
             ("Das Unternehmen teilte am Montag mit, dass der Gewinn stärker als erwartet gestiegen sei.", "de"),
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_too_short_or_too_uncertain_is_not_guessed() {
+    async fn short_or_ambiguous_texts_are_not_guessed() {
         let texts = ["OK", "Apple iPhone", "12 + 3 = 15", "?!", " ", "Tesla Model 3 vs. BMW i4", "日本"];
         let records = texts.iter().map(|text| record(text, None)).collect();
         let told = told(stage(0.8, &[], false).as_ref(), records).await;
@@ -202,14 +202,14 @@ mod tests {
             (failure.stage.as_str(), failure.error.message.as_str()),
             (
                 "tongue",
-                "the language of the text of `a` cannot be told for certain: it has 11 letters, and 20 are the least; \
-                 give the item or the stage that fetches it a `language`"
+                "cannot detect the language of the text of `a`: it has 11 letters, and at least 20 are needed; set \
+                 `language` on the item or on the stage that fetches it"
             )
         );
     }
 
     #[tokio::test]
-    async fn the_finding_says_how_certain_it_is_and_how_much_was_read() {
+    async fn the_finding_has_the_confidence_and_the_coverage() {
         let long = "Das Unternehmen teilte am Montag mit, dass der Gewinn gestiegen sei. ".repeat(100);
         let told = stage(0.8, &[], false).apply(vec![record(&long, None)], Instant::now()).await;
         let finding = &told[0].findings[0];
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_somebody_said_stays_unless_it_is_to_be_overwritten() {
+    async fn a_declared_language_is_kept_unless_overwrite_is_set() {
         let english = "The company said on Monday that its profits had risen more than anybody expected.";
         let said = || vec![record(english, Some("fr"))];
         assert_eq!(told(stage(0.8, &[], false).as_ref(), said()).await, [Ok(Some("fr".into()))]);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fewer_languages_make_it_more_certain() {
+    async fn fewer_languages_raise_the_confidence() {
         let headline = || vec![record("Aktien steigen nach Zinsentscheid", None)];
         assert_eq!(told(stage(0.95, &["en", "de"], false).as_ref(), headline()).await, [Ok(Some("de".into()))]);
     }

@@ -1,8 +1,8 @@
-//! Stage `wikipedia`: the first sentences of an item's page.
+//! Stage `wikipedia`: the first sentences of an item's Wikipedia page.
 
-mod answer;
-mod ask;
+mod client;
 mod request;
+mod response;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -21,47 +21,47 @@ use crate::model::record::{Record, Text};
 use crate::model::run::CHUNK_ITEMS;
 use crate::model::values::{HostPort, HttpUrl, Language, Within};
 
-use self::answer::Pages;
-use self::ask::Asker;
-use self::request::{Batch, TITLES};
+use self::client::WikipediaClient;
+use self::request::{TITLES, TitleBatch};
+use self::response::WikipediaPages;
 
-/// Requests that Wikimedia admits at once from one operator (its page on rate limits, 2026).
-const AT_ONCE: u64 = 3;
+/// Default of `at_once`: the concurrent requests that Wikimedia allows one operator (its page on rate limits, 2026).
+const DEFAULT_AT_ONCE: u64 = 3;
 
-/// How long a chunk waits for Wikipedia in all, retries included, unless the settings say otherwise. A chunk is five
-/// requests of well under a second each: what takes longer is better handed back to the queue.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Default of `patience_s`. A chunk is five requests of well under a second each: if they take longer, the chunk had better
+/// go back to the queue.
+const DEFAULT_PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the texts are licensed under, which asks that address and revision stay with them.
+/// The licence of the texts, which requires that URL and revision stay with them.
 const LICENCE: &str = "CC BY-SA 4.0";
 
-/// Fetches the introduction of the page that carries exactly the item's title, following redirects.
+/// Fetches the introduction of the Wikipedia page with the item's title, following redirects.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
-pub struct Wikipedia {
-    /// How many sentences of the introduction are taken.
+pub struct WikipediaSettings {
+    /// Number of sentences of the introduction.
     #[serde(default = "three")]
     pub sentences: Within<1, 10>,
-    /// Which Wikipedia is asked, for items that name no language.
+    /// The language edition of Wikipedia for items without a language.
     #[serde(default = "english")]
     pub language: Language,
-    /// Another address of the Action API; `{language}` in it is replaced. Wikipedia's own unless given.
+    /// The URL of another MediaWiki Action API. `{language}` is replaced with the language. Default: Wikipedia's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<HttpUrl>,
-    /// Addresses on this machine or its network that may be reached all the same, for tests.
+    /// Private or local addresses that may be reached nevertheless, as `HOST:PORT`; for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
-    /// The quota of requests a minute (200 with a User-Agent that names a contact, 10 without).
+    /// Your quota of requests per minute. Wikimedia allows 200 if the pipeline has a `contact`, and 10 without.
     #[serde(default = "requests")]
     pub requests_per_minute: Within<1, 100_000>,
-    /// Requests that may be under way at once.
+    /// Maximum number of concurrent requests.
     #[serde(default = "at_once")]
     pub at_once: Within<1, 1_000>,
-    /// Seconds after which a single answer is given up. 15 unless given.
+    /// Timeout of a request in seconds. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<Within<1, 300>>,
-    /// Seconds after which a chunk is given up, waiting and retries included. 60 unless given.
+    /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_s: Option<Within<1, 600>>,
 }
@@ -71,7 +71,7 @@ fn three() -> Within<1, 10> {
 }
 
 fn english() -> Language {
-    #[expect(clippy::expect_used, reason = "a language tag, as the tests show")]
+    #[expect(clippy::expect_used, reason = "a valid language tag, as the tests show")]
     Language::new("en").expect("a language tag")
 }
 
@@ -80,17 +80,17 @@ fn requests() -> Within<1, 100_000> {
 }
 
 fn at_once() -> Within<1, 1_000> {
-    Within::of::<AT_ONCE>()
+    Within::of::<DEFAULT_AT_ONCE>()
 }
 
-impl Component for Wikipedia {
+impl Component for WikipediaSettings {
     const CARD: Card = Card {
         text: TextFlow::Gives,
         fetches: true,
         ..Card::new(
             Role::Stage,
             "wikipedia",
-            "the first sentences of the item's Wikipedia page, 20 titles a request",
+            "the first sentences of the item's Wikipedia page, with 20 titles per request",
             "[[stages]]\nname = \"summary\"\ntype = \"wikipedia\"\nsentences = 3\n",
         )
     };
@@ -107,7 +107,7 @@ impl Component for Wikipedia {
     }
 
     fn patience(&self) -> Option<Duration> {
-        Some(seconds(self.patience_s).unwrap_or(PATIENCE))
+        Some(seconds(self.patience_s).unwrap_or(DEFAULT_PATIENCE))
     }
 
     fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
@@ -116,18 +116,18 @@ impl Component for Wikipedia {
             Some(pace) => RateLimiter::with_pace(pace, u32::try_from(CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
             None => RateLimiter::with_concurrency(self.at_once.get()),
         };
-        let asker = Asker {
+        let client = WikipediaClient {
             fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?,
             limiter,
             limits: FetchLimits { time: seconds(self.timeout_s).unwrap_or(limits.time), ..limits },
             sentences: self.sentences.get(),
             endpoint: self.endpoint.clone(),
         };
-        Ok(Opened::Stage(Box::new(Summaries {
+        Ok(Opened::Stage(Box::new(Wikipedia {
             name: binding.name,
             language: self.language.to_string(),
-            patience: seconds(self.patience_s).unwrap_or(PATIENCE),
-            asker: Arc::new(asker),
+            max_wait: seconds(self.patience_s).unwrap_or(DEFAULT_PATIENCE),
+            client: Arc::new(client),
         })))
     }
 }
@@ -136,42 +136,42 @@ fn seconds<const MIN: u64, const MAX: u64>(setting: Option<Within<MIN, MAX>>) ->
     setting.map(|seconds| Duration::from_secs(seconds.get()))
 }
 
-struct Summaries {
+struct Wikipedia {
     name: String,
     language: String,
-    patience: Duration,
-    asker: Arc<Asker>,
+    max_wait: Duration,
+    client: Arc<WikipediaClient>,
 }
 
 #[async_trait]
-impl Stage for Summaries {
+impl Stage for Wikipedia {
     fn name(&self) -> &str {
         &self.name
     }
 
     async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
-        let deadline = deadline.min(Instant::now() + self.patience);
+        let deadline = deadline.min(Instant::now() + self.max_wait);
         let (batches, refused) = request::batches(&records, &self.language);
-        for (place, error) in refused {
-            records[place].fail(&self.name, error);
+        for (index, error) in refused {
+            records[index].fail(&self.name, error);
         }
-        let mut asking = JoinSet::new();
-        let mut places = HashMap::new();
+        let mut tasks = JoinSet::new();
+        let mut indexes_by_task = HashMap::new();
         for batch in batches {
-            let asker = Arc::clone(&self.asker);
-            let whose: Vec<usize> = batch.titles.iter().flat_map(|(_, places)| places).copied().collect();
-            let task = asking.spawn(async move {
-                let told = asker.ask(&batch, deadline).await;
-                texts(&batch, told, asker.endpoint.as_ref())
+            let client = Arc::clone(&self.client);
+            let indexes: Vec<usize> = batch.titles.iter().flat_map(|(_, indexes)| indexes).copied().collect();
+            let task = tasks.spawn(async move {
+                let pages = client.fetch(&batch, deadline).await;
+                texts(&batch, pages, client.endpoint.as_ref())
             });
-            places.insert(task.id(), whose);
+            indexes_by_task.insert(task.id(), indexes);
         }
-        while let Some(told) = asking.join_next_with_id().await {
-            let texts = told.map_or_else(|panic| broken(places.remove(&panic.id())), |(_, texts)| texts);
-            for (place, text) in texts {
+        while let Some(finished) = tasks.join_next_with_id().await {
+            let texts = finished.map_or_else(|panic| panicked(indexes_by_task.remove(&panic.id())), |(_, texts)| texts);
+            for (index, text) in texts {
                 match text {
-                    Ok(text) => records[place].text = Some(text),
-                    Err(error) => records[place].fail(&self.name, error),
+                    Ok(text) => records[index].text = Some(text),
+                    Err(error) => records[index].fail(&self.name, error),
                 }
             }
         }
@@ -179,23 +179,23 @@ impl Stage for Summaries {
     }
 }
 
-/// What each record of a batch is given.
-type Given = Vec<(usize, Result<Text, Error>)>;
+/// The result for each record of a batch, by its index.
+type BatchTexts = Vec<(usize, Result<Text, Error>)>;
 
-/// A mistake of ours in one batch is a failure of its records, and not of the function.
-fn broken(places: Option<Vec<usize>>) -> Given {
-    let failure = || Error::permanent("stage_broken", "the stage broke off over this batch: this is a mistake of ours");
-    places.unwrap_or_default().into_iter().map(|place| (place, Err(failure()))).collect()
+/// A panic in one batch fails its records, but not the function.
+fn panicked(indexes: Option<Vec<usize>>) -> BatchTexts {
+    let failure = || Error::permanent("stage_broken", "a bug in fanggen: the stage panicked over this batch");
+    indexes.unwrap_or_default().into_iter().map(|index| (index, Err(failure()))).collect()
 }
 
-fn texts(batch: &Batch, told: Result<Pages, Error>, endpoint: Option<&HttpUrl>) -> Given {
+fn texts(batch: &TitleBatch, pages: Result<WikipediaPages, Error>, endpoint: Option<&HttpUrl>) -> BatchTexts {
     let text = |title: &str| {
-        let found = told.as_ref().map_err(Clone::clone)?.find(title, &batch.language)?;
+        let found = pages.as_ref().map_err(Clone::clone)?.find(title, &batch.language)?;
         Ok(Text {
             body: found.body,
             language: Some(batch.language.clone()),
             source: "wikipedia".into(),
-            url: found.url.or_else(|| request::page(endpoint, &batch.language, &found.title)),
+            url: found.url.or_else(|| request::page_url(endpoint, &batch.language, &found.title)),
             title: Some(found.title),
             revision: found.revision,
             licence: Some(LICENCE.into()),
@@ -205,9 +205,9 @@ fn texts(batch: &Batch, told: Result<Pages, Error>, endpoint: Option<&HttpUrl>) 
     batch
         .titles
         .iter()
-        .flat_map(|(title, places)| {
+        .flat_map(|(title, indexes)| {
             let text = text(title);
-            places.iter().map(move |place| (*place, text.clone()))
+            indexes.iter().map(move |index| (*index, text.clone()))
         })
         .collect()
 }

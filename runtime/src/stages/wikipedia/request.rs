@@ -1,4 +1,4 @@
-//! What Wikipedia is asked: which titles it can be asked for, in which batches, under which address.
+//! The requests to the MediaWiki API: valid titles, batches and URLs.
 
 use std::collections::HashMap;
 
@@ -9,102 +9,103 @@ use crate::model::error::Error;
 use crate::model::record::Record;
 use crate::model::values::{HttpUrl, primary_language};
 
-/// Titles of one request: the API's limit for extracts (`exlimit`, and only with `exintro`).
+/// Titles per request: the API's limit for extracts (`exlimit`, only with `exintro`).
 pub const TITLES: usize = 20;
 
-/// Bytes of the titles in an address, encoded, at most. Servers and caches commonly take 8 KiB of address, and twenty
-/// long titles in Chinese would be 15.
-const TITLES_BYTES: usize = 6_000;
+/// Maximum length of the encoded titles in a URL, in bytes. Servers and caches commonly accept URLs of 8 KiB, and twenty long
+/// Chinese titles would need 15.
+const MAX_TITLES_BYTES: usize = 6_000;
 
-/// Bytes of a title at most, by MediaWiki's rules.
-const TITLE_BYTES: usize = 255;
+/// MediaWiki's maximum length of a title in bytes.
+const MAX_TITLE_BYTES: usize = 255;
 
-/// Characters that no title has, by MediaWiki's rules (`$wgLegalTitleChars`).
-const NO_TITLE: &[char] = &['#', '<', '>', '[', ']', '{', '}', '|', '\u{fffd}'];
+/// Characters that MediaWiki does not allow in titles (`$wgLegalTitleChars`).
+const INVALID_TITLE_CHARS: &[char] = &['#', '<', '>', '[', ']', '{', '}', '|', '\u{fffd}'];
 
-/// Titles that are asked for together, and whose they are.
+/// The titles of one request, and the records that they belong to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// Which Wikipedia is asked.
+pub struct TitleBatch {
+    /// The language edition of Wikipedia.
     pub language: String,
-    /// The titles as the user wrote them, each with the places of the records that want it.
+    /// The titles as the user wrote them, each with the indexes of its records.
     pub titles: Vec<(String, Vec<usize>)>,
 }
 
-/// Sorts records into batches of one language each; those that cannot be asked for come back with the reason.
-pub fn batches(records: &[Record], language: &str) -> (Vec<Batch>, Vec<(usize, Error)>) {
-    let mut batches: Vec<Batch> = Vec::new();
+/// Groups records into batches of one language each; those without a valid title are returned with the reason.
+pub fn batches(records: &[Record], language: &str) -> (Vec<TitleBatch>, Vec<(usize, Error)>) {
+    let mut batches: Vec<TitleBatch> = Vec::new();
     let mut refused = Vec::new();
-    // Where a title was put already, and which batch of a language still has room.
+    // The slot of each known title, and the batch of each language that still has room.
     let mut known: HashMap<(String, &str), (usize, usize)> = HashMap::new();
     let mut open: HashMap<String, (usize, usize)> = HashMap::new();
-    for (place, record) in records.iter().enumerate() {
+    for (index, record) in records.iter().enumerate() {
         let tag = record.item.language.as_deref().unwrap_or(language);
-        let (language, title) = match wiki(tag).and_then(|wiki| Ok((wiki, title(record.item.lookup())?))) {
+        let (language, title) = match edition(tag).and_then(|edition| Ok((edition, title(record.item.lookup())?))) {
             Ok(both) => both,
             Err(error) => {
-                refused.push((place, error));
+                refused.push((index, error));
                 continue;
             }
         };
         if let Some((batch, slot)) = known.get(&(language.clone(), title)) {
-            batches[*batch].titles[*slot].1.push(place);
+            batches[*batch].titles[*slot].1.push(index);
             continue;
         }
-        let bytes = encoded(title);
+        let bytes = encoded_length(title);
         let (batch, filled) = match open.get(&language) {
-            Some((batch, filled)) if batches[*batch].titles.len() < TITLES && filled + bytes <= TITLES_BYTES => {
+            Some((batch, filled)) if batches[*batch].titles.len() < TITLES && filled + bytes <= MAX_TITLES_BYTES => {
                 (*batch, *filled)
             }
             _ => {
-                batches.push(Batch { language: language.clone(), titles: Vec::new() });
+                batches.push(TitleBatch { language: language.clone(), titles: Vec::new() });
                 (batches.len() - 1, 0)
             }
         };
         open.insert(language.clone(), (batch, filled + bytes));
         known.insert((language, title), (batch, batches[batch].titles.len()));
-        batches[batch].titles.push((title.to_owned(), vec![place]));
+        batches[batch].titles.push((title.to_owned(), vec![index]));
     }
     (batches, refused)
 }
 
-/// How many bytes a title takes in an address, with the bar after it.
-fn encoded(title: &str) -> usize {
+/// The length of a title in a URL, including the separator after it.
+fn encoded_length(title: &str) -> usize {
     url::form_urlencoded::byte_serialize(title.as_bytes()).map(str::len).sum::<usize>() + "%7C".len()
 }
 
-/// The title, where MediaWiki could have a page of it. A bar would ask for two pages, and is never sent.
+/// Checks that MediaWiki could have a page of this title. A `|` would request two pages, so it is never sent.
 fn title(text: &str) -> Result<&str, Error> {
     let invalid = |why: String| {
-        let words = format!("`{text}` cannot be the title of a page: {why}; give the item the `title` of its page");
-        Err(Error::permanent("title_invalid", words))
+        let message =
+            format!("`{text}` is not a valid page title: {why}; set the item's `title` to the title of its page");
+        Err(Error::permanent("title_invalid", message))
     };
     if text.trim().is_empty() {
         return invalid("it is empty".into());
     }
-    if text.len() > TITLE_BYTES {
-        return invalid(format!("it has {} bytes, and titles have {TITLE_BYTES} at most", text.len()));
+    if text.len() > MAX_TITLE_BYTES {
+        return invalid(format!("it has {} bytes, more than the maximum of {MAX_TITLE_BYTES}", text.len()));
     }
-    match text.chars().find(|c| c.is_control() || NO_TITLE.contains(c)) {
-        Some(odd) if odd.is_control() => invalid("it has a control character in it".into()),
-        Some(odd) => invalid(format!("titles have no `{odd}`")),
+    match text.chars().find(|c| c.is_control() || INVALID_TITLE_CHARS.contains(c)) {
+        Some(odd) if odd.is_control() => invalid("it contains a control character".into()),
+        Some(odd) => invalid(format!("titles cannot contain `{odd}`")),
         None => Ok(text),
     }
 }
 
-/// The Wikipedia of a language tag: its primary language. It becomes part of a host name, so nothing else passes.
-fn wiki(tag: &str) -> Result<String, Error> {
+/// The language edition for a tag: its primary language. It becomes part of a host name, so nothing else is accepted.
+fn edition(tag: &str) -> Result<String, Error> {
     primary_language(tag).ok_or_else(|| {
-        let words =
+        let message =
             format!("`{tag}` is not a language tag such as `en`, `de` or `zh-TW`: correct the item's `language`");
-        Error::permanent("language_invalid", words)
+        Error::permanent("language_invalid", message)
     })
 }
 
-/// The address of a language's API.
+/// The API endpoint of a language edition.
 ///
 /// # Errors
-/// `settings_unreadable` where the setting is no address once the language is in it.
+/// `settings_unreadable` if the setting is not a URL once the language is inserted.
 pub fn endpoint(setting: Option<&HttpUrl>, language: &str) -> Result<Url, Error> {
     let address = match setting {
         Some(address) => address.as_str().replace("{language}", language),
@@ -113,13 +114,18 @@ pub fn endpoint(setting: Option<&HttpUrl>, language: &str) -> Result<Url, Error>
     Url::parse(&address).map_err(|error| {
         Error::permanent(
             "settings_unreadable",
-            format!("`endpoint` is no address for the language `{language}`: {error}"),
+            format!("`endpoint` is not a valid URL for the language `{language}`: {error}"),
         )
     })
 }
 
-/// The address that asks for these titles, going on where the last answer said.
-pub fn url(mut endpoint: Url, titles: &[(String, Vec<usize>)], sentences: u64, go_on: &Map<String, Value>) -> Url {
+/// The URL that requests these titles, with the continuation of the response before.
+pub fn url(
+    mut endpoint: Url,
+    titles: &[(String, Vec<usize>)],
+    sentences: u64,
+    continuation: &Map<String, Value>,
+) -> Url {
     let titles = titles.iter().map(|(title, _)| title.as_str()).collect::<Vec<_>>().join("|");
     endpoint
         .query_pairs_mut()
@@ -134,18 +140,18 @@ pub fn url(mut endpoint: Url, titles: &[(String, Vec<usize>)], sentences: u64, g
         .append_pair("ppprop", "disambiguation")
         .append_pair("inprop", "url")
         .append_pair("redirects", "1")
-        // Wikimedia asks machines to step back while its replicas lag by more than five seconds.
+        // Wikimedia asks clients to back off while its replicas lag by more than five seconds.
         .append_pair("maxlag", "5")
         .append_pair("titles", &titles)
-        .extend_pairs(go_on.iter().map(|(name, value)| match value {
+        .extend_pairs(continuation.iter().map(|(name, value)| match value {
             Value::String(text) => (name, text.clone()),
             other => (name, other.to_string()),
         }));
     endpoint
 }
 
-/// The address of a page, where the answer did not name it.
-pub fn page(setting: Option<&HttpUrl>, language: &str, title: &str) -> Option<String> {
+/// The URL of a page, for responses without it.
+pub fn page_url(setting: Option<&HttpUrl>, language: &str, title: &str) -> Option<String> {
     let mut page = endpoint(setting, language).ok()?;
     page.set_query(None);
     page.path_segments_mut().ok()?.clear().extend(["wiki", &title.replace(' ', "_")]);
@@ -164,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_is_asked_for_once_in_each_language() {
+    fn a_title_is_requested_once_in_each_language() {
         let records =
             records(&[("Apple", None), ("Apfel", Some("de-AT")), ("Apple", Some("en-GB")), ("Apple", Some("zh-TW"))]);
         let (batches, refused) = batches(&records, "en");
@@ -178,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_ends_where_its_titles_or_its_address_grow_too_long() {
+    fn a_batch_is_limited_by_its_titles_and_its_url() {
         let sizes = |titles: &[String]| {
             let items: Vec<_> = titles.iter().map(|title| (title.as_str(), None)).collect();
             let (batches, refused) = batches(&records(&items), "en");
@@ -193,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_title_fails_alone_and_is_never_sent() {
+    fn an_invalid_title_fails_alone_and_is_never_sent() {
         let long = "x".repeat(256);
         for odd in
             ["", "  ", "Apple|Google", "C#", "<b>", "[[Apple]]", "{{Apple}}", "a\u{1f}b", "a\nb", "\u{85}", &long]
@@ -212,18 +218,18 @@ mod tests {
     #[test]
     fn a_language_cannot_lead_to_another_host() {
         for odd in ["", "e", "english", "en.evil.example/", "e@", "../x", "日本"] {
-            assert_eq!(wiki(odd).map_err(|error| error.code), Err("language_invalid".into()), "{odd}");
+            assert_eq!(edition(odd).map_err(|error| error.code), Err("language_invalid".into()), "{odd}");
         }
-        assert_eq!(wiki("ZH-tw"), Ok("zh".into()));
-        assert_eq!((wiki("EN"), wiki("en_US")), (Ok("en".into()), Ok("en".into())));
-        assert_eq!(endpoint(None, "de").expect("an address").as_str(), "https://de.wikipedia.org/w/api.php");
-        let setting = HttpUrl::new("https://{language}.wiki.example/api?x=1").expect("an address");
-        assert_eq!(endpoint(Some(&setting), "de").expect("an address").as_str(), "https://de.wiki.example/api?x=1");
+        assert_eq!(edition("ZH-tw"), Ok("zh".into()));
+        assert_eq!((edition("EN"), edition("en_US")), (Ok("en".into()), Ok("en".into())));
+        assert_eq!(endpoint(None, "de").expect("a URL").as_str(), "https://de.wikipedia.org/w/api.php");
+        let setting = HttpUrl::new("https://{language}.wiki.example/api?x=1").expect("a URL");
+        assert_eq!(endpoint(Some(&setting), "de").expect("a URL").as_str(), "https://de.wiki.example/api?x=1");
     }
 
     #[test]
-    fn the_address_of_a_page_can_be_built() {
-        let page = |title| page(None, "de", title).expect("an address");
+    fn the_url_of_a_page_can_be_built() {
+        let page = |title| page_url(None, "de", title).expect("a URL");
         assert_eq!(page("Apple Inc."), "https://de.wikipedia.org/wiki/Apple_Inc.");
         assert_eq!(page("AC/DC? 100%"), "https://de.wikipedia.org/wiki/AC%2FDC%3F_100%25");
     }

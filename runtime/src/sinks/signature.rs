@@ -1,4 +1,4 @@
-//! Signs posts as the Standard Webhooks specification says, with a secret that is kept elsewhere.
+//! Signs webhook requests by the Standard Webhooks specification, with a secret from AWS Secrets Manager.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,70 +14,70 @@ use tokio::time::Instant;
 use crate::component::services::Secret;
 use crate::model::error::Error;
 
-/// After how long a secret is read anew, so that a rotated one comes into use.
-const FRESH: Duration = Duration::from_secs(15 * 60);
+/// How long a secret is cached, so that a rotated one comes into use.
+const CACHE_TIME: Duration = Duration::from_secs(15 * 60);
 
-/// The start of a secret that is written in base64
+/// The prefix of a base64 secret
 /// (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>).
-const BASE64: &str = "whsec_";
+const BASE64_PREFIX: &str = "whsec_";
 
-/// A secret, and the key that was last read from it.
+/// A secret and its cached key.
 pub(super) struct Signer {
     secret: Arc<dyn Secret>,
-    fresh: Duration,
-    read: Mutex<Option<(Instant, Vec<u8>)>>,
+    cache_time: Duration,
+    cached: Mutex<Option<(Instant, Vec<u8>)>>,
 }
 
 impl Signer {
-    /// Signs with this secret, which is not read before it is needed.
+    /// A signer with this secret, which is read on first use.
     pub(super) fn new(secret: Arc<dyn Secret>) -> Self {
-        Self { secret, fresh: FRESH, read: Mutex::default() }
+        Self { secret, cache_time: CACHE_TIME, cached: Mutex::default() }
     }
 
-    /// The signature of a post with this id at this second since 1970.
+    /// The signature of a request with this id and Unix time.
     ///
     /// # Errors
-    /// What kept the secret from being read; `secret_unusable`, which says nothing of what is in it.
+    /// The error of reading the secret; `secret_unusable`, which never quotes its value.
     pub(super) async fn sign(&self, id: &str, now: i64, body: &[u8]) -> Result<String, Error> {
-        let mut read = self.read.lock().await;
-        let key = match read.take() {
-            Some((at, key)) if at.elapsed() < self.fresh => &read.insert((at, key)).1,
+        let mut cached = self.cached.lock().await;
+        let key = match cached.take() {
+            Some((at, key)) if at.elapsed() < self.cache_time => &cached.insert((at, key)).1,
             _ => {
                 let key = key(&self.secret.read().await?)?;
-                &read.insert((Instant::now(), key)).1
+                &cached.insert((Instant::now(), key)).1
             }
         };
-        let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| unusable("cannot be a key"))?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|_| unusable("cannot be used as a key"))?;
         mac.update(format!("{id}.{now}.").as_bytes());
         mac.update(body);
         Ok(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
     }
 }
 
-/// What Secrets Manager keeps where a secret has a name of its own.
+/// A JSON secret in Secrets Manager.
 #[derive(Deserialize)]
-struct Named {
+struct JsonSecret {
     secret: String,
 }
 
-/// The key that is written in a secret: a text, base64 behind `whsec_`, or JSON with one of these as `secret`.
+/// The key in a secret: a text, `whsec_` and base64, or JSON with one of these as `secret`.
 fn key(text: &str) -> Result<Vec<u8>, Error> {
-    let named = serde_json::from_str::<Named>(text).ok().map(|named| named.secret);
-    let text = match &named {
+    let json = serde_json::from_str::<JsonSecret>(text).ok().map(|json| json.secret);
+    let text = match &json {
         Some(secret) => secret.trim(),
-        // Other JSON is a secret of something else, and not a key by its own letters.
-        None if text.trim_start().starts_with('{') => return Err(unusable("is JSON without a text called `secret`")),
+        // Other JSON belongs to something else; its text must not become a key.
+        None if text.trim_start().starts_with('{') => return Err(unusable("is JSON without a text `secret`")),
         None => text.trim(),
     };
-    let key = match text.strip_prefix(BASE64) {
-        Some(packed) => STANDARD.decode(packed).map_err(|_| unusable("is not base64 behind `whsec_`"))?,
+    let key = match text.strip_prefix(BASE64_PREFIX) {
+        Some(encoded) => STANDARD.decode(encoded).map_err(|_| unusable("is not valid base64 after `whsec_`"))?,
         None => text.as_bytes().to_vec(),
     };
     if key.is_empty() { Err(unusable("is empty")) } else { Ok(key) }
 }
 
 fn unusable(why: &str) -> Error {
-    Error::permanent("secret_unusable", format!("the secret that signs posts {why}: put another value into it"))
+    Error::permanent("secret_unusable", format!("the webhook's secret {why}: store another value"))
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
     use async_trait::async_trait;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A secret that is rotated with every read.
+    /// A secret that is rotated at every read.
     #[derive(Default)]
     struct Rotated(AtomicUsize);
 
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_signature_is_that_of_the_specifications_own_example() {
+    async fn the_signature_matches_the_example_of_the_specification() {
         // <https://docs.svix.com/receiving/verifying-payloads/how-manual>, where the specification comes from.
         let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
         let signed = Signer::new(Arc::new(Fixed(secret)))
@@ -117,13 +117,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_secret_is_read_once_and_anew_when_it_may_have_been_rotated() {
+    async fn a_secret_is_cached_and_read_again_after_a_while() {
         let secret = Arc::new(Rotated::default());
         let mut signer = Signer::new(secret.clone());
         let first = signer.sign("id", 1, b"").await.expect("signed");
         assert_eq!(signer.sign("id", 1, b"").await.expect("signed"), first);
         assert_eq!(secret.0.load(Ordering::Relaxed), 1);
-        signer.fresh = Duration::ZERO;
+        signer.cache_time = Duration::ZERO;
         assert_ne!(signer.sign("id", 1, b"").await.expect("signed"), first);
         assert_eq!(secret.0.load(Ordering::Relaxed), 2);
     }
@@ -136,12 +136,12 @@ mod tests {
         for (text, why) in [
             ("", "is empty"),
             ("whsec_", "is empty"),
-            ("whsec_s3cret!", "is not base64 behind `whsec_`"),
-            (r#"{"password":"s3cret"}"#, "is JSON without a text called `secret`"),
-            (r#"{"secret":5}"#, "is JSON without a text called `secret`"),
+            ("whsec_s3cret!", "is not valid base64 after `whsec_`"),
+            (r#"{"password":"s3cret"}"#, "is JSON without a text `secret`"),
+            (r#"{"secret":5}"#, "is JSON without a text `secret`"),
         ] {
             let said = key(text).expect_err(text).message;
-            assert_eq!(said, format!("the secret that signs posts {why}: put another value into it"));
+            assert_eq!(said, format!("the webhook's secret {why}: store another value"));
         }
     }
 }

@@ -1,57 +1,57 @@
-//! Where a CSV record ends, byte by byte and by the very rules of the reader that takes it apart afterwards.
+//! Finds the end of a CSV record byte by byte, by the same rules as the parser that reads it afterwards.
 
-/// What the next byte would stand in.
+/// The state before the next byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum State {
+enum QuoteState {
     #[default]
     FieldStart,
     Plain,
     Quoted,
-    /// After a quote inside quotes: either the end of them, or the first half of a quote that is meant.
+    /// After a quote inside quotes: either the closing quote, or the first half of an escaped one.
     Quote,
 }
 
-/// Follows the quotes of a record.
+/// Tracks the quotes of a record.
 #[derive(Debug, Default)]
-pub(super) struct Splitter {
-    state: State,
+pub(super) struct RecordSplitter {
+    state: QuoteState,
     opened: bool,
     strayed: bool,
 }
 
-impl Splitter {
+impl RecordSplitter {
     /// Whether this byte ends the record.
     pub(super) fn ends(&mut self, byte: u8) -> bool {
         let before = self.state;
         self.state = match (before, byte) {
-            (State::Quoted, b'"') => State::Quote,
-            (State::Quoted, _) | (State::FieldStart | State::Quote, b'"') => State::Quoted,
+            (QuoteState::Quoted, b'"') => QuoteState::Quote,
+            (QuoteState::Quoted, _) | (QuoteState::FieldStart | QuoteState::Quote, b'"') => QuoteState::Quoted,
             (_, b'\n' | b'\r') => {
                 *self = Self::default();
                 return true;
             }
-            (_, b',') => State::FieldStart,
-            // A quote within a plain field is a character like any other.
-            _ => State::Plain,
+            (_, b',') => QuoteState::FieldStart,
+            // A quote inside an unquoted field is an ordinary character.
+            _ => QuoteState::Plain,
         };
-        self.opened = before == State::FieldStart && self.state == State::Quoted;
-        self.strayed = before == State::Quote && self.state == State::Plain && byte != b' ';
+        self.opened = before == QuoteState::FieldStart && self.state == QuoteState::Quoted;
+        self.strayed = before == QuoteState::Quote && self.state == QuoteState::Plain && byte != b' ';
         false
     }
 
-    /// Whether the last byte was a quote that opens a field.
+    /// Whether the last byte was an opening quote.
     pub(super) const fn opens(&self) -> bool {
         self.opened
     }
 
-    /// Whether the last byte stands right behind a quote that closed its field, where no character should.
+    /// Whether the last byte follows a closing quote, where there should be none.
     pub(super) const fn strays(&self) -> bool {
         self.strayed
     }
 
-    /// Whether the record is inside of quotes.
+    /// Whether the record is inside quotes.
     pub(super) fn is_quoted(&self) -> bool {
-        self.state == State::Quoted
+        self.state == QuoteState::Quoted
     }
 }
 
@@ -59,9 +59,9 @@ impl Splitter {
 mod tests {
     use super::*;
 
-    /// The records of a text, as the splitter sees them.
+    /// The number of records that the splitter finds.
     fn split(text: &[u8]) -> usize {
-        let mut splitter = Splitter::default();
+        let mut splitter = RecordSplitter::default();
         let (mut records, mut bytes) = (0, 0);
         for byte in text {
             let ends = splitter.ends(*byte);
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn records_end_where_the_reader_ends_them() {
+    fn records_end_where_the_parser_ends_them() {
         // All texts of up to six of the characters that matter.
         let alphabet = b"a\",\n\r";
         for length in 0..=6 {

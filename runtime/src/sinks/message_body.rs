@@ -1,4 +1,4 @@
-//! Records as the bodies of messages: whole where they fit, without their longest parts where they do not.
+//! Message bodies: a record as JSON, without its longest parts if it would exceed the size limit.
 
 use std::collections::BTreeMap;
 
@@ -6,21 +6,21 @@ use crate::model::error::Error;
 use crate::model::message::admitted;
 use crate::model::record::{Item, Record};
 
-/// Characters that are left of a failure's sentence where a record is too long.
-const MESSAGE: usize = 500;
+/// Maximum length of a failure's message in a shortened record, in characters.
+const MAX_MESSAGE_CHARS: usize = 500;
 
-/// A record as JSON of no more than so many bytes, and whether something was left out for that: texts first, then the
-/// lists of what was found in them, then titles and addresses, then what the item carries along. Whoever listens gets the answer all the same, and the archive has the rest.
+/// A record as JSON of at most `max_bytes`, and whether it was shortened: texts are dropped first, then entities and phrases,
+/// then titles and URLs, then the attributes of the item. The receiver always gets the label, and the archive has the rest.
 ///
 /// # Errors
-/// `record_too_long` where even that is too long.
-pub(super) fn within(record: &Record, most: usize) -> Result<(String, bool), Error> {
+/// `record_too_long` if even that is too long.
+pub(super) fn limited(record: &Record, max_bytes: usize) -> Result<(String, bool), Error> {
     let mut short = None;
     for step in 0.. {
         let body = serde_json::to_string(short.as_ref().unwrap_or(record))
-            .map_err(|error| Error::permanent("record_unwritable", format!("the record cannot be written: {error}")))?;
+            .map_err(|error| Error::permanent("record_unwritable", format!("cannot serialize the record: {error}")))?;
         let body = admitted(body);
-        if body.len() <= most {
+        if body.len() <= max_bytes {
             return Ok((body, step > 0));
         }
         let record = short.get_or_insert_with(|| record.clone());
@@ -40,21 +40,21 @@ pub(super) fn within(record: &Record, most: usize) -> Result<(String, bool), Err
                 }
             }
             2 => {
-                // Whoever wrote a page chose how long these are.
+                // The authors of pages choose how long these are.
                 for text in [&mut record.text].into_iter().flatten() {
                     (text.title, text.url, text.licence) = (None, None, None);
                 }
                 if let Some(failure) = &mut record.failure {
-                    failure.error.message = failure.error.message.chars().take(MESSAGE).collect();
+                    failure.error.message = failure.error.message.chars().take(MAX_MESSAGE_CHARS).collect();
                 }
             }
             3 => record.item = Item { labels: BTreeMap::new(), url: None, feed: None, ..record.item.clone() },
             _ => break,
         }
     }
-    // The key is not quoted: this sentence goes into logs, and it may be what is too long.
-    let words = format!("a record has more than {most} bytes even without its texts");
-    Err(Error::permanent("record_too_long", words))
+    // The message goes into logs, and the key may be what is too long: so it is not quoted.
+    let message = format!("a record exceeds {max_bytes} bytes even without its texts");
+    Err(Error::permanent("record_too_long", message))
 }
 
 #[cfg(test)]
@@ -63,7 +63,7 @@ mod tests {
     use crate::model::record::{Entity, Finding, Text};
 
     #[test]
-    fn a_long_record_loses_its_texts_then_its_lists_and_never_its_answer() {
+    fn a_long_record_loses_its_texts_then_its_lists_but_never_its_label() {
         let mut record = Record::new("r", "s", Item::named("Apple"));
         record.text = Some(Text { body: "x".repeat(1_000), ..Text::default() });
         let entity =
@@ -73,11 +73,11 @@ mod tests {
             entities: vec![entity; 20],
             ..Finding::default()
         }];
-        let whole = within(&record, 10_000).expect("fits");
+        let whole = limited(&record, 10_000).expect("fits");
         assert_eq!(whole, (serde_json::to_string(&record).expect("JSON"), false));
 
         let read = |record: &Record, most| {
-            let (body, short) = within(record, most).expect("fits");
+            let (body, short) = limited(record, most).expect("fits");
             assert!(body.len() <= most && short);
             serde_json::from_str::<Record>(&body).expect("a record")
         };
@@ -88,7 +88,7 @@ mod tests {
         record.item.labels = [("note".to_owned(), "x".repeat(1_000))].into();
         let bare = read(&record, 500);
         assert_eq!((bare.item.labels.len(), bare.item.key.as_str()), (0, "Apple"));
-        let said = within(&record, 50).expect_err("too long").message;
-        assert_eq!(said, "a record has more than 50 bytes even without its texts");
+        let said = limited(&record, 50).expect_err("too long").message;
+        assert_eq!(said, "a record exceeds 50 bytes even without its texts");
     }
 }

@@ -1,8 +1,8 @@
-//! Languages as tags of BCP 47, and as whatlang calls them.
+//! Maps between BCP 47 language tags and whatlang's languages.
 
 use whatlang::{Lang, Script};
 
-/// All that whatlang knows, by the tags that the other stages use (ISO 639-1, which BCP 47 prefers).
+/// All languages of whatlang, by the tags that the other stages use (ISO 639-1, which BCP 47 prefers).
 const TAGS: [(&str, Lang); 70] = [
     ("af", Lang::Afr),
     ("ak", Lang::Aka),
@@ -76,50 +76,51 @@ const TAGS: [(&str, Lang); 70] = [
     ("zu", Lang::Zul),
 ];
 
-/// Tags that mean one of them, too.
-const OTHERS: [(&str, Lang); 3] = [("zh-TW", Lang::Cmn), ("zh-CN", Lang::Cmn), ("no", Lang::Nob)];
+/// Other tags for some of them.
+const ALIASES: [(&str, Lang); 3] = [("zh-TW", Lang::Cmn), ("zh-CN", Lang::Cmn), ("no", Lang::Nob)];
 
-/// Letters of Latin, Cyrillic, Arabic, Devanagari or Hebrew texts below which several languages look alike; a third of
-/// a headline.
-const LEAST: usize = 20;
+/// Minimum number of letters in scripts that several languages share (Latin, Cyrillic, Arabic, Devanagari, Hebrew): a third
+/// of a headline.
+const MIN_LETTERS_SHARED_SCRIPT: usize = 20;
 
-/// Letters of a text in a script of one language only, which tells by itself: some words.
-const LEAST_OF_OWN_SCRIPT: usize = 4;
+/// Minimum number of letters in a script of a single language, which identifies itself: a few words.
+const MIN_LETTERS_OWN_SCRIPT: usize = 4;
 
-/// Characters that only simplified Chinese has, and what traditional Chinese writes for each, in the same order: the
-/// commonest of those that differ.
+/// The most common characters that differ between simplified and traditional Chinese, in the same order.
 const SIMPLIFIED: &str = "这们来说国时会为个对过还发经么动现没电开长关见问当实东车话书头业产万与从务价";
 const TRADITIONAL: &str = "這們來說國時會為個對過還發經麼動現沒電開長關見問當實東車話書頭業產萬與從務價";
 
-/// What whatlang calls the language of a tag.
-pub fn of(tag: &str) -> Option<Lang> {
-    TAGS.iter().chain(&OTHERS).find(|(known, _)| *known == tag).map(|(_, lang)| *lang)
+/// The language of a tag.
+pub fn to_lang(tag: &str) -> Option<Lang> {
+    TAGS.iter().chain(&ALIASES).find(|(known, _)| *known == tag).map(|(_, lang)| *lang)
 }
 
-/// All tags, for whoever wrote another one.
+/// All tags in backticks, for the message about an unknown one.
 pub fn known() -> String {
     TAGS.iter().map(|(tag, _)| format!("`{tag}`")).collect::<Vec<_>>().join(", ")
 }
 
-/// The tag of a language in which this text is written.
-pub fn tag(lang: Lang, text: &str) -> &'static str {
+/// The tag of a language that was detected in this text.
+pub fn from_lang(lang: Lang, text: &str) -> &'static str {
     if lang == Lang::Cmn && traditional(text) {
         return "zh-TW";
     }
     TAGS.iter().find(|(_, known)| *known == lang).map_or("und", |(tag, _)| tag)
 }
 
-/// Whether a Chinese text has more of the traditional characters than of the simplified ones.
+/// Whether a Chinese text has more traditional characters than simplified ones.
 fn traditional(text: &str) -> bool {
     let count = |set: &str| text.chars().filter(|c| set.contains(*c)).count();
     count(TRADITIONAL) > count(SIMPLIFIED)
 }
 
-/// Letters that a text must have at least, so that its language can be told.
-pub fn least_letters(script: Script) -> usize {
+/// Minimum number of letters for a reliable detection.
+pub fn min_letters(script: Script) -> usize {
     match script {
-        Script::Latin | Script::Cyrillic | Script::Arabic | Script::Devanagari | Script::Hebrew => LEAST,
-        _ => LEAST_OF_OWN_SCRIPT,
+        Script::Latin | Script::Cyrillic | Script::Arabic | Script::Devanagari | Script::Hebrew => {
+            MIN_LETTERS_SHARED_SCRIPT
+        }
+        _ => MIN_LETTERS_OWN_SCRIPT,
     }
 }
 
@@ -130,9 +131,9 @@ mod tests {
     #[test]
     fn every_language_has_a_tag_and_every_tag_its_language() {
         for lang in Lang::all() {
-            let tag = tag(*lang, "");
+            let tag = from_lang(*lang, "");
             assert_ne!(tag, "und", "{lang:?}");
-            assert_eq!(of(tag), Some(*lang));
+            assert_eq!(to_lang(tag), Some(*lang));
         }
         assert!(TAGS.is_sorted_by_key(|(tag, _)| *tag));
         assert_eq!(SIMPLIFIED.chars().count(), TRADITIONAL.chars().count());

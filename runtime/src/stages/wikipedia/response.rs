@@ -1,4 +1,4 @@
-//! What Wikipedia answers: pages in any order, under other titles than were asked for, in parts, in two dialects.
+//! Parses the responses of the MediaWiki API: pages in any order, under redirected titles, in parts, in two formats.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 use crate::model::error::Error;
 
-/// What the answers to one batch have said so far.
+/// The pages in the responses to one batch so far.
 #[derive(Debug, Default)]
-pub struct Pages {
-    // Normalized, converted and redirected titles: a step each, followed one after another.
-    leads: HashMap<String, String>,
-    elsewhere: HashSet<String>,
-    pages: BTreeMap<String, Page>,
+pub struct WikipediaPages {
+    // Normalized, converted and redirected titles, each mapped to the next step.
+    redirects: HashMap<String, String>,
+    interwiki: HashSet<String>,
+    pages: BTreeMap<String, PageData>,
     complete: bool,
 }
 
 #[derive(Debug, Default)]
-struct Page {
+struct PageData {
     missing: bool,
     invalid: Option<String>,
     ambiguous: bool,
@@ -26,157 +26,160 @@ struct Page {
     revision: Option<u64>,
 }
 
-/// An answer that is none.
+/// Why a response has no pages.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It cannot be read.
+pub enum ResponseError {
+    /// It cannot be parsed.
     Unreadable(String),
-    /// An error of the API, which comes with status 200.
+    /// The API returned an error, with HTTP status 200.
     Api {
-        /// Its code.
+        /// The code of the error.
         code: String,
-        /// Its sentence.
+        /// Its message.
         info: String,
     },
 }
 
-/// The text of a page.
+/// The introduction of a page.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The page that was really used.
+pub struct Introduction {
+    /// The title of the page, after redirects.
     pub title: String,
-    /// Its introduction, as long as was asked for.
+    /// The text, as many sentences as requested.
     pub body: String,
-    /// Its address, where the answer names it.
+    /// The URL, if the response contains it.
     pub url: Option<String>,
-    /// Its revision.
+    /// The revision.
     pub revision: Option<u64>,
 }
 
-impl Pages {
-    /// Takes in one answer, and says how to go on, if there is more.
+impl WikipediaPages {
+    /// Adds one response, and returns the continuation parameters if there is more.
     ///
     /// # Errors
-    /// An answer that is unreadable or an error.
-    pub fn take(&mut self, body: &[u8]) -> Result<Option<Map<String, Value>>, Refusal> {
-        let answer: Map<String, Value> =
-            serde_json::from_slice(body).map_err(|error| Refusal::Unreadable(error.to_string()))?;
-        if let Some(refusal) = refusal(&answer) {
-            return Err(refusal);
+    /// A response that cannot be parsed, or an error of the API.
+    pub fn take(&mut self, body: &[u8]) -> Result<Option<Map<String, Value>>, ResponseError> {
+        let response: Map<String, Value> =
+            serde_json::from_slice(body).map_err(|error| ResponseError::Unreadable(error.to_string()))?;
+        if let Some(error) = api_error(&response) {
+            return Err(error);
         }
-        let go_on = answer.get("continue").and_then(Value::as_object).filter(|go_on| !go_on.is_empty());
-        self.complete = flag(answer.get("batchcomplete"));
-        match answer.get("query").and_then(Value::as_object) {
+        let next = response.get("continue").and_then(Value::as_object).filter(|next| !next.is_empty());
+        self.complete = flag(response.get("batchcomplete"));
+        match response.get("query").and_then(Value::as_object) {
             Some(query) => self.merge(query),
-            // A later part may hold nothing new; an answer without any of the three is something else.
-            None if go_on.is_some() || self.complete => {}
-            None => return Err(Refusal::Unreadable("it holds neither pages nor an error".into())),
+            // A later part may contain nothing new, but a response without any of the three is something else.
+            None if next.is_some() || self.complete => {}
+            None => return Err(ResponseError::Unreadable("it contains neither pages nor an error".into())),
         }
-        Ok(go_on.cloned())
+        Ok(next.cloned())
     }
 
     fn merge(&mut self, query: &Map<String, Value>) {
         for step in ["normalized", "converted", "redirects"].into_iter().flat_map(|name| list(query.get(name))) {
             if let (Some(from), Some(to)) = (text(step, "from"), text(step, "to")) {
-                // Titles in another Unicode form than MediaWiki's are quoted back percent-encoded.
+                // Titles in another Unicode form than MediaWiki's are returned percent-encoded.
                 let from = if flag(step.get("fromencoded")) { decoded(from) } else { from.to_owned() };
                 if from != to {
-                    self.leads.insert(from, to.to_owned());
+                    self.redirects.insert(from, to.to_owned());
                 }
             }
         }
-        self.elsewhere.extend(list(query.get("interwiki")).filter_map(|link| text(link, "title")).map(Into::into));
-        for told in list(query.get("pages")) {
-            let Some(title) = text(told, "title") else { continue };
+        self.interwiki.extend(list(query.get("interwiki")).filter_map(|link| text(link, "title")).map(Into::into));
+        for data in list(query.get("pages")) {
+            let Some(title) = text(data, "title") else { continue };
             let page = self.pages.entry(title.to_owned()).or_default();
-            page.missing |= flag(told.get("missing")) || flag(told.get("special"));
-            page.ambiguous |= told.get("pageprops").is_some_and(|props| props.get("disambiguation").is_some());
-            if flag(told.get("invalid")) {
-                page.invalid = Some(text(told, "invalidreason").unwrap_or_default().to_owned());
+            page.missing |= flag(data.get("missing")) || flag(data.get("special"));
+            page.ambiguous |= data.get("pageprops").is_some_and(|props| props.get("disambiguation").is_some());
+            if flag(data.get("invalid")) {
+                page.invalid = Some(text(data, "invalidreason").unwrap_or_default().to_owned());
             }
-            // The older dialect wraps the text, as it does with warnings.
-            let extract = told.get("extract").map(|extract| extract.get("*").unwrap_or(extract));
+            // Format version 1 wraps the text in an object.
+            let extract = data.get("extract").map(|extract| extract.get("*").unwrap_or(extract));
             if let Some(extract) = extract.and_then(Value::as_str) {
                 page.extract = Some(extract.to_owned());
             }
-            page.url = text(told, "fullurl").map(Into::into).or(page.url.take());
-            page.revision = told.get("lastrevid").and_then(Value::as_u64).or(page.revision);
+            page.url = text(data, "fullurl").map(Into::into).or(page.url.take());
+            page.revision = data.get("lastrevid").and_then(Value::as_u64).or(page.revision);
         }
     }
 
-    /// The text of the page that a title led to.
+    /// The introduction of the page that a requested title leads to.
     ///
     /// # Errors
-    /// `page_missing`, `page_ambiguous`, `title_invalid` and `text_empty` are facts about the page;
-    /// `answer_incomplete` is transient.
-    pub fn find(&self, asked: &str, language: &str) -> Result<Found, Error> {
-        let mut title = asked;
+    /// `page_missing`, `page_ambiguous`, `title_invalid` and `text_empty` are permanent; `answer_incomplete` is transient.
+    pub fn find(&self, requested: &str, language: &str) -> Result<Introduction, Error> {
+        let mut title = requested;
         let mut seen = HashSet::new();
-        while let Some(next) = self.leads.get(title) {
+        while let Some(next) = self.redirects.get(title) {
             if !seen.insert(title) {
-                let words = format!("`{asked}` redirects in a circle on the Wikipedia in `{language}`: {TITLE_HELP}");
-                return Err(Error::permanent("page_missing", words));
+                let message = format!("`{requested}` is a circular redirect on {language}.wikipedia.org: {TITLE_HELP}");
+                return Err(Error::permanent("page_missing", message));
             }
             title = next;
         }
-        let named = if title == asked { format!("`{asked}`") } else { format!("`{title}`, to which `{asked}` leads,") };
-        let fact = |code, what: String| Err(Error::permanent(code, what));
-        if self.elsewhere.contains(title) {
-            return fact("page_missing", format!("{named} is a page of another wiki: {TITLE_HELP}"));
+        let named = if title == requested {
+            format!("`{title}`")
+        } else {
+            format!("`{title}` (redirected from `{requested}`)")
+        };
+        let permanent = |code, message: String| Err(Error::permanent(code, message));
+        if self.interwiki.contains(title) {
+            return permanent("page_missing", format!("{named} is a page on another wiki: {TITLE_HELP}"));
         }
         let Some(page) = self.pages.get(title) else {
-            let words = format!("the answer of the Wikipedia in `{language}` does not speak of {named}");
-            return Err(Error::transient("answer_incomplete", words));
+            let message = format!("the response of {language}.wikipedia.org does not contain {named}");
+            return Err(Error::transient("answer_incomplete", message));
         };
         if let Some(reason) = &page.invalid {
-            return fact("title_invalid", format!("{named} cannot be the title of a page: {reason}; {TITLE_HELP}"));
+            return permanent("title_invalid", format!("{named} is not a valid page title: {reason}; {TITLE_HELP}"));
         }
         if page.missing {
-            let words =
-                format!("{named} is no page of the Wikipedia in `{language}`: check the spelling, or {TITLE_HELP}");
-            return fact("page_missing", words);
+            let message =
+                format!("{named} does not exist on {language}.wikipedia.org: check the spelling, or {TITLE_HELP}");
+            return permanent("page_missing", message);
         }
         if page.ambiguous {
-            let words = format!(
-                "{named} is a list of several meanings: give the item the `title` of the one that is meant, such as \
+            let message = format!(
+                "{named} is a disambiguation page: set the item's `title` to the page that you mean, such as \
                  `{title} (company)`"
             );
-            return fact("page_ambiguous", words);
+            return permanent("page_ambiguous", message);
         }
         match page.extract.as_deref().map(str::trim) {
-            Some(body) if !body.is_empty() => Ok(Found {
+            Some(body) if !body.is_empty() => Ok(Introduction {
                 title: title.to_owned(),
                 body: body.to_owned(),
                 url: page.url.clone(),
                 revision: page.revision,
             }),
             None if !self.complete => {
-                let words = format!("the answer of the Wikipedia in `{language}` ends before the text of {named}");
-                Err(Error::transient("answer_incomplete", words))
+                let message = format!("the response of {language}.wikipedia.org ends before the text of {named}");
+                Err(Error::transient("answer_incomplete", message))
             }
-            _ => fact("text_empty", format!("{named} has no introduction: {TITLE_HELP}")),
+            _ => permanent("text_empty", format!("{named} has no introduction: {TITLE_HELP}")),
         }
     }
 }
 
-const TITLE_HELP: &str = "give the item the `title` of its page";
+const TITLE_HELP: &str = "set the item's `title` to the title of its page";
 
-/// The error in an answer, in either of its forms (`errorformat=bc` and the newer ones).
-fn refusal(answer: &Map<String, Value>) -> Option<Refusal> {
-    let error = answer.get("error").or_else(|| answer.get("errors").and_then(|errors| errors.get(0)))?;
+/// The error in a response, in either format (`errorformat=bc` and the newer ones).
+fn api_error(response: &Map<String, Value>) -> Option<ResponseError> {
+    let error = response.get("error").or_else(|| response.get("errors").and_then(|errors| errors.get(0)))?;
     let info = ["info", "text", "html", "*"].into_iter().find_map(|name| text(error, name)).unwrap_or_default();
-    Some(Refusal::Api {
+    Some(ResponseError::Api {
         code: text(error, "code").unwrap_or("unknown").to_owned(),
         info: info.chars().take(200).collect(),
     })
 }
 
-/// A flag of either dialect: `true`, or merely there.
+/// A flag of either format: `true`, or merely present.
 fn flag(value: Option<&Value>) -> bool {
     !matches!(value, None | Some(Value::Null | Value::Bool(false)))
 }
 
-/// The entries of a list, or of an object whose keys (page ids) say nothing.
+/// The elements of a list, or of an object whose keys are page ids.
 fn list(value: Option<&Value>) -> Box<dyn Iterator<Item = &Value> + '_> {
     match value {
         Some(Value::Array(list)) => Box::new(list.iter()),
@@ -198,23 +201,23 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn told(answers: &[Value]) -> Pages {
-        let mut pages = Pages::default();
+    fn pages(answers: &[Value]) -> WikipediaPages {
+        let mut pages = WikipediaPages::default();
         for answer in answers {
             pages.take(answer.to_string().as_bytes()).expect("an answer");
         }
         pages
     }
 
-    fn code(pages: &Pages, asked: &str) -> String {
+    fn code(pages: &WikipediaPages, asked: &str) -> String {
         pages.find(asked, "en").expect_err("a failure").code
     }
 
     #[test]
-    fn any_answer_is_read_or_refused_and_never_taken_for_a_text_that_it_is_not() {
+    fn any_bytes_are_parsed_or_refused_and_never_give_an_empty_text() {
         bolero::check!().for_each(|bytes: &[u8]| {
-            let mut pages = Pages::default();
-            // Parts of an answer stand behind one another, as continuations do.
+            let mut pages = WikipediaPages::default();
+            // The parts of a response follow one another, as continuations do.
             for part in bytes.split(|byte| *byte == 0) {
                 let _ = pages.take(part);
             }
@@ -228,8 +231,8 @@ mod tests {
     }
 
     #[test]
-    fn a_title_is_followed_through_every_step_that_was_reported() {
-        let pages = told(&[json!({"batchcomplete": true, "query": {
+    fn a_title_is_followed_through_every_reported_step() {
+        let pages = pages(&[json!({"batchcomplete": true, "query": {
             "normalized": [
                 {"fromencoded": false, "from": "big_apple", "to": "Big apple"},
                 {"fromencoded": true, "from": "Cafe%CC%81%20%26%2B", "to": "Café &+"}
@@ -243,8 +246,8 @@ mod tests {
     }
 
     #[test]
-    fn a_circle_of_redirects_ends_in_a_failure() {
-        let pages = told(&[json!({"batchcomplete": true, "query": {
+    fn circular_redirects_fail() {
+        let pages = pages(&[json!({"batchcomplete": true, "query": {
             "redirects": [{"from": "A", "to": "B"}, {"from": "B", "to": "A"}, {"from": "C", "to": "C"}],
             "pages": [{"title": "C", "extract": "c"}]
         }})]);
@@ -253,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn both_dialects_say_the_same() {
+    fn both_format_versions_give_the_same_pages() {
         let new = json!({"batchcomplete": true, "query": {
             "interwiki": [{"title": "de:Apfel", "iw": "de"}],
             "pages": [
@@ -274,7 +277,7 @@ mod tests {
             }
         }});
         for answer in [new, old] {
-            let pages = told(&[answer]);
+            let pages = pages(&[answer]);
             for (asked, expected) in [
                 ("de:Apfel", "page_missing"),
                 ("Gone", "page_missing"),
@@ -283,7 +286,7 @@ mod tests {
                 ("Many", "page_ambiguous"),
                 ("Bare", "text_empty"),
                 ("Empty", "text_empty"),
-                ("Never told", "answer_incomplete"),
+                ("Never mentioned", "answer_incomplete"),
             ] {
                 assert_eq!(code(&pages, asked), expected, "{asked}");
             }
@@ -293,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_merged_and_a_text_that_never_comes_is_no_empty_text() {
+    fn parts_are_merged_and_a_missing_text_is_not_an_empty_text() {
         let part = |extract: Value, more: bool| {
             let mut answer = json!({"query": {"pages": [{"title": "A", "lastrevid": 1}, extract]}});
             if more {
@@ -302,9 +305,9 @@ mod tests {
             answer
         };
         let first = part(json!({"title": "A", "extract": "a"}), true);
-        let mut pages = Pages::default();
-        let go_on = pages.take(first.to_string().as_bytes()).expect("an answer").expect("more");
-        assert_eq!(Value::from(go_on), json!({"excontinue": 1, "continue": "||info"}));
+        let mut pages = WikipediaPages::default();
+        let next = pages.take(first.to_string().as_bytes()).expect("an answer").expect("more");
+        assert_eq!(Value::from(next), json!({"excontinue": 1, "continue": "||info"}));
         let last = part(json!({"title": "B"}), false);
         assert_eq!(pages.take(last.to_string().as_bytes()), Ok(None));
         assert_eq!(pages.find("A", "en").expect("a page").revision, Some(1));
@@ -313,12 +316,12 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_is_told_from_one_without_pages() {
-        let take = |body: &str| Pages::default().take(body.as_bytes());
+    fn an_error_differs_from_a_response_without_pages() {
+        let take = |body: &str| WikipediaPages::default().take(body.as_bytes());
         for body in ["", "<html>", "[]", "{}", "{\"query\":[]}", "{\"query\":{\"pages\":["] {
-            assert!(matches!(take(body), Err(Refusal::Unreadable(_))), "{body}");
+            assert!(matches!(take(body), Err(ResponseError::Unreadable(_))), "{body}");
         }
-        let api = |code: &str, info: &str| Err(Refusal::Api { code: code.into(), info: info.into() });
+        let api = |code: &str, info: &str| Err(ResponseError::Api { code: code.into(), info: info.into() });
         assert_eq!(take(r#"{"error":{"code":"maxlag","info":"Waiting"}}"#), api("maxlag", "Waiting"));
         assert_eq!(take(r#"{"errors":[{"code":"readonly","text":"Later"}]}"#), api("readonly", "Later"));
         assert_eq!(take(r#"{"batchcomplete":true,"warnings":{"main":{"warnings":"w"}}}"#), Ok(None));

@@ -1,4 +1,4 @@
-//! The forms in which records are written: JSON Lines, CSV, and a file that appears whole or not at all.
+//! The formats of records: JSON Lines and CSV, and files that are written atomically.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -10,10 +10,10 @@ use crate::model::error::Error;
 use crate::model::record::{Finding, Record};
 use crate::model::run::Chunk;
 
-/// One record a line.
+/// One record per line.
 ///
 /// # Errors
-/// `record_unwritable`, which no record of ours can cause.
+/// `record_unwritable`, which should never happen.
 pub(super) fn jsonl(records: &[Record]) -> Result<Vec<u8>, Error> {
     let mut body = Vec::with_capacity(records.len() * 1024);
     for record in records {
@@ -29,7 +29,7 @@ macro_rules! entity {
     };
 }
 
-/// The members of a record as [`jsonl`] writes it, in the types of Hive, by which Athena reads them
+/// The members of a record as [`jsonl`] writes it, with their Hive types for Athena
 /// (<https://docs.aws.amazon.com/athena/latest/ug/data-types.html>).
 pub(super) const JSONL_COLUMNS: &[(&str, &str)] = &[
     ("run", "string"),
@@ -65,8 +65,8 @@ pub(super) const JSONL_COLUMNS: &[(&str, &str)] = &[
     ("failure", "struct<stage:string,code:string,message:string,transient:boolean,retry_after_s:bigint>"),
 ];
 
-/// The cells of a row as [`csv`] writes it. What reads CSV for Athena takes an empty cell for a number for none only
-/// where all cells are texts, so all are: `CAST(score AS double)` in the query.
+/// The columns that [`csv`] writes. Athena reads empty cells of numeric columns as null only if all columns are strings, so
+/// they all are: use `CAST(score AS double)` in queries.
 pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
     ("run", "string"),
     ("source", "string"),
@@ -85,10 +85,10 @@ pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
     ("message", "string"),
 ];
 
-/// One row a finding, or one for a record without any.
+/// One row per finding, and one for a record without findings.
 ///
 /// # Errors
-/// `record_unwritable`, which no record of ours can cause.
+/// `record_unwritable`, which should never happen.
 pub(super) fn csv(records: &[Record]) -> Result<Vec<u8>, Error> {
     let mut sheet = csv::Writer::from_writer(Vec::new());
     sheet.write_record(CSV_COLUMNS.iter().map(|(name, _)| name)).map_err(|error| unwritable(&error))?;
@@ -98,7 +98,7 @@ pub(super) fn csv(records: &[Record]) -> Result<Vec<u8>, Error> {
             findings => findings.iter().map(Some).collect(),
         };
         for finding in findings {
-            sheet.write_record(row(record, finding).map(plain_cell)).map_err(|error| unwritable(&error))?;
+            sheet.write_record(row(record, finding).map(escape_formula)).map_err(|error| unwritable(&error))?;
         }
     }
     sheet.into_inner().map_err(|error| unwritable(&error.error()))
@@ -126,8 +126,8 @@ fn row(record: &Record, finding: Option<&Finding>) -> [String; 15] {
     ]
 }
 
-/// Keeps a spreadsheet from running a cell as a formula, whoever named the item.
-fn plain_cell(cell: String) -> String {
+/// Keeps spreadsheets from running a cell as a formula.
+fn escape_formula(cell: String) -> String {
     match cell.as_bytes().first() {
         Some(b'=' | b'@' | b'\t' | b'\r') => format!("'{cell}"),
         Some(b'+' | b'-') if cell.parse::<f64>().is_err() => format!("'{cell}"),
@@ -135,52 +135,52 @@ fn plain_cell(cell: String) -> String {
     }
 }
 
-/// A sink of files: one a chunk, in a folder of this machine.
-pub(super) struct Files {
+/// A sink that writes one file per chunk into a local folder.
+pub(super) struct FileSink {
     folder: PathBuf,
-    ending: &'static str,
-    form: fn(&[Record]) -> Result<Vec<u8>, Error>,
+    extension: &'static str,
+    format: fn(&[Record]) -> Result<Vec<u8>, Error>,
 }
 
-impl Files {
-    /// The sink that writes records in this form.
+impl FileSink {
+    /// Opens a sink that writes records in this format.
     pub(super) fn open(
         folder: PathBuf,
-        ending: &'static str,
-        form: fn(&[Record]) -> Result<Vec<u8>, Error>,
+        extension: &'static str,
+        format: fn(&[Record]) -> Result<Vec<u8>, Error>,
     ) -> Result<Opened, Error> {
-        Ok(Opened::Sink(Box::new(Self { folder, ending, form })))
+        Ok(Opened::Sink(Box::new(Self { folder, extension, format })))
     }
 }
 
 #[async_trait]
-impl Sink for Files {
+impl Sink for FileSink {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        write_whole(&self.folder.join(chunk.key("", self.ending)), &(self.form)(records)?)
+        write_atomically(&self.folder.join(chunk.key("", self.extension)), &(self.format)(records)?)
     }
 }
 
-/// Writes a file under another name first, so that nobody ever sees half of it.
+/// Writes a file atomically: under a temporary name first, which is then renamed.
 ///
 /// # Errors
-/// `file_unwritable` with the reason of the disk.
-pub fn write_whole(path: &Path, body: &[u8]) -> Result<String, Error> {
+/// `file_unwritable` with the error of the file system.
+pub fn write_atomically(path: &Path, body: &[u8]) -> Result<String, Error> {
     let place = path.display().to_string();
     let unwritable = |error: std::io::Error| Error::permanent("file_unwritable", format!("`{place}`: {error}"));
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
-    let mut other = path.as_os_str().to_owned();
-    other.push(".part");
-    let mut file = std::fs::File::create(&other).map_err(unwritable)?;
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".part");
+    let mut file = std::fs::File::create(&temporary).map_err(unwritable)?;
     file.write_all(body).map_err(unwritable)?;
     drop(file);
-    std::fs::rename(&other, path).map_err(unwritable)?;
+    std::fs::rename(&temporary, path).map_err(unwritable)?;
     Ok(place)
 }
 
 fn unwritable(error: &dyn std::fmt::Display) -> Error {
-    Error::permanent("record_unwritable", format!("the record cannot be written: {error}"))
+    Error::permanent("record_unwritable", format!("cannot serialize the record: {error}"))
 }
 
 #[cfg(test)]
@@ -194,11 +194,11 @@ mod tests {
         record.fail("x", Error::permanent("text_missing", "-1 is fine, `+a` is not"));
         let sheet = String::from_utf8(csv(&[record]).expect("written")).expect("UTF-8");
         assert!(sheet.contains("\"'=HYPERLINK(\"\"http://x\"\")\""), "{sheet}");
-        assert_eq!(plain_cell("-0.5".into()), "-0.5");
-        assert_eq!(plain_cell("+1-cmd".into()), "'+1-cmd");
+        assert_eq!(escape_formula("-0.5".into()), "-0.5");
+        assert_eq!(escape_formula("+1-cmd".into()), "'+1-cmd");
     }
 
-    /// The type of a JSON value in the words of Hive. Maps look like structs: those are known by their names.
+    /// The Hive type of a JSON value. Maps look like structs, and are recognized by their names.
     fn hive(name: &str, value: &serde_json::Value) -> String {
         use serde_json::Value;
         match value {
@@ -219,7 +219,7 @@ mod tests {
         }
     }
 
-    /// The same type with the members of every struct in the order of their names.
+    /// The same type with the members of every struct sorted by name.
     fn sorted(declared: &str) -> String {
         let Some(inner) = declared.strip_prefix("struct<").and_then(|rest| rest.strip_suffix('>')) else {
             return match declared.strip_prefix("array<").and_then(|rest| rest.strip_suffix('>')) {
@@ -248,7 +248,7 @@ mod tests {
         format!("struct<{}>", members.join(","))
     }
 
-    /// A record with everything that a record can have: whoever gives it more is told here to say so in the columns.
+    /// A record with every field set, so that this test fails if a new field is missing in the columns.
     fn full() -> Record {
         let text = || "x".to_owned();
         let scores: crate::model::record::Scores = [("mixed".to_owned(), 0.5)].into();
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn the_columns_are_what_a_full_record_is_written_as() {
+    fn the_columns_match_a_full_record() {
         let line = jsonl(&[full()]).expect("written");
         let serde_json::Value::Object(members) = serde_json::from_slice(&line).expect("JSON") else {
             panic!("{line:?}")
