@@ -88,7 +88,11 @@ async fn a_language_that_a_question_does_not_know_costs_no_call() {
     let all = "en, es, fr, de, it, pt, ar, hi, ja, ko, zh, zh-TW";
     let cases = [
         ("sentiment", "nl", format!("the text is in `nl`, but Comprehend's `sentiment` supports only {all}")),
-        ("targeted_sentiment", "de", "the text is in `de`, but Comprehend's `targeted_sentiment` supports only en".into()),
+        (
+            "targeted_sentiment",
+            "de",
+            "the text is in `de`, but Comprehend's `targeted_sentiment` supports only en".into(),
+        ),
         ("pii", "fr", "the text is in `fr`, but Comprehend's `pii` supports only en, es".into()),
     ];
     for (question, language, words) in cases {

@@ -186,10 +186,7 @@ async fn a_secret_that_cannot_be_used_posts_nothing_and_is_not_said() {
     let sink = sink(&server, &services, &[("secret", json!(SECRET))]);
     let records = records(1, 10);
     let error = sink.write(&Chunk::of(&run(), 0, &records), &records).await.expect_err("unusable");
-    assert_eq!(
-        error.message,
-        "the webhook's secret is JSON without a text `secret`: store another value"
-    );
+    assert_eq!(error.message, "the webhook's secret is JSON without a text `secret`: store another value");
     assert_eq!(server.requests().len(), 0);
 }
 

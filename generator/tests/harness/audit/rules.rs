@@ -59,8 +59,10 @@ pub const RULES: &[Rule] = &[
         },
         breaks: &[
             |template| {
-                let said =
-                    template.text.lines().filter(|line| !line.contains("Comprehend's Detect calls have no resource level"));
+                let said = template
+                    .text
+                    .lines()
+                    .filter(|line| !line.contains("Comprehend's Detect calls have no resource level"));
                 template.text = said.map(|line| format!("{line}\n")).collect();
             },
             |template| template.text = template.text.replace("# Without it nobody", ""),
