@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use fanggen::config::Config;
-use fanggen::deploy::aws::account::Identity;
+use fanggen::deploy::aws::account::CallerIdentity;
 use fanggen::deploy::diff::{Action, Changes, Listed, Replacement, Side, compare};
 use fanggen::deploy::generated::Manifest;
 use fanggen::plan::Plan;
@@ -65,8 +65,8 @@ fn rendered(pipeline: &str) -> (String, Manifest) {
     (text("dev/template.yaml"), serde_json::from_str(&text("dev/plan.json")).expect("a manifest"))
 }
 
-fn caller() -> Identity {
-    Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/a".into() }
+fn caller() -> CallerIdentity {
+    CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/a".into() }
 }
 
 /// What a change set lists of two templates, were it to list neither more nor less than what is different.

@@ -7,7 +7,7 @@ mod tools;
 use std::fs;
 use std::path::Path;
 
-use fanggen::deploy::aws::account::Identity;
+use fanggen::deploy::aws::account::CallerIdentity;
 use fanggen::deploy::generated::Generated;
 use fanggen::deploy::policy::{Environment, policies};
 use regex_lite::Regex;
@@ -39,7 +39,7 @@ fn patterns(service: &Value, action: &Value) -> Vec<Regex> {
 #[test]
 fn every_action_is_one_of_iams_on_resources_that_it_is_about() {
     let known = known();
-    let caller = Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
+    let caller = CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../generated");
     let mut checked = 0;
     // The last one has a key, too.

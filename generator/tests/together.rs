@@ -19,9 +19,9 @@ use aws::emulator::{REGION, block_on};
 use aws::inventory::difference;
 use aws::proxy::{Cut, Proxy};
 use aws::scene::{Ended, LIMIT, Pipelines, Scene, ended};
-use fanggen::deploy::aws::account::{Account, Identity};
-use fanggen::deploy::aws::bucket::Bucket;
-use fanggen::deploy::lock::{Holder, Lock, LockError, Pace, key};
+use fanggen::deploy::aws::account::{Account, CallerIdentity};
+use fanggen::deploy::aws::s3::artifacts::ArtifactBucket;
+use fanggen::deploy::lock::{LockHolder, DeployLock, LockError, LockTiming, key};
 use jiff::{SignedDuration, Timestamp};
 use regex_lite::Regex;
 
@@ -128,10 +128,10 @@ fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
     assert!(left.iter().all(|line| line.contains("fanggen-artifacts-")), "{left:?}");
 }
 
-fn bucket(scene: &Scene) -> Bucket {
+fn bucket(scene: &Scene) -> ArtifactBucket {
     let account = Account::of(scene.sdk(), REGION);
     let arn = format!("arn:aws:iam::{}:root", scene.account());
-    Bucket::new(&account, &Identity { account: scene.account(), arn })
+    ArtifactBucket::new(&account, &CallerIdentity { account: scene.account(), arn })
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named
     };
     let holder = |minutes: i64| {
         let now = Timestamp::now();
-        let holder = Holder {
+        let holder = LockHolder {
             who: "arn:aws:iam::1:user/somebody".into(),
             what: "apply".into(),
             since: now - SignedDuration::from_mins(9),
@@ -199,15 +199,15 @@ fn a_lock_is_renewed_as_long_as_its_holder_lives_and_no_longer() {
         bucket.ensure().await.expect("a bucket");
         let read = async || {
             let object = bucket.read(&key(STACK)).await.expect("an answer").expect("a lock");
-            serde_json::from_str::<Holder>(&object.text).expect("a holder")
+            serde_json::from_str::<LockHolder>(&object.text).expect("a holder")
         };
-        let pace = Pace { life: SignedDuration::from_secs(3), renewal: Duration::from_millis(100) };
-        let lock = Lock::take_at(pace, &bucket, STACK, "one", "apply", one.path()).await.expect("a lock");
+        let pace = LockTiming { life: SignedDuration::from_secs(3), renewal: Duration::from_millis(100) };
+        let lock = DeployLock::take_at(pace, &bucket, STACK, "one", "apply", one.path()).await.expect("a lock");
         let first = read().await;
         while read().await.expires <= first.expires {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let taken = Lock::take(&bucket, STACK, "other", "apply", other.path()).await;
+        let taken = DeployLock::take(&bucket, STACK, "other", "apply", other.path()).await;
         assert!(matches!(taken, Err(LockError::Held { holder, .. }) if holder.who == "one"));
         // Its process stops without a word: here its renewal does, and its file stays locked.
         drop(lock.forget());
@@ -215,7 +215,7 @@ fn a_lock_is_renewed_as_long_as_its_holder_lives_and_no_longer() {
         while Timestamp::now() <= last.expires {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let taken = Lock::take(&bucket, STACK, "other", "apply", other.path()).await.expect("an expired lock");
+        let taken = DeployLock::take(&bucket, STACK, "other", "apply", other.path()).await.expect("an expired lock");
         assert_eq!(read().await.who, "other");
         taken.release().await.expect("released");
         assert!(bucket.read(&key(STACK)).await.expect("an answer").is_none());

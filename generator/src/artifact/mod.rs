@@ -31,7 +31,7 @@ pub const OWN_BYTES: u64 = 5 * 1024 * 1024;
 
 /// The zip on disk that a deployment uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Artifact {
+pub struct RuntimeArtifact {
     /// Where it is.
     pub path: PathBuf,
     /// SHA-256 of its bytes, in lower-case hexadecimal: what it is called in the bucket.
@@ -42,9 +42,9 @@ pub struct Artifact {
 
 /// What a build has made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Built {
+pub struct BuildResult {
     /// The zip.
-    pub artifact: Artifact,
+    pub artifact: RuntimeArtifact,
     /// Size of the program in it, in bytes.
     pub unpacked: u64,
     /// Whether the disk held other bytes before, or none.
@@ -61,10 +61,10 @@ pub fn path(root: &Path, architecture: Architecture) -> PathBuf {
 ///
 /// # Errors
 /// A zip that is there and cannot be read.
-pub fn artifact(root: &Path, architecture: Architecture) -> Result<Option<Artifact>, BuildError> {
+pub fn artifact(root: &Path, architecture: Architecture) -> Result<Option<RuntimeArtifact>, BuildError> {
     let path = path(root, architecture);
     match fs::read(&path) {
-        Ok(bytes) => Ok(Some(Artifact::of(path, &bytes))),
+        Ok(bytes) => Ok(Some(RuntimeArtifact::of(path, &bytes))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(BuildError::Disk { path, what: "read", source }),
     }
@@ -74,21 +74,21 @@ pub fn artifact(root: &Path, architecture: Architecture) -> Result<Option<Artifa
 ///
 /// # Errors
 /// What Lambda could not run, with what was found; or what the disk refuses.
-pub fn keep(root: &Path, architecture: Architecture, given: &Path) -> Result<Built, BuildError> {
+pub fn keep(root: &Path, architecture: Architecture, given: &Path) -> Result<BuildResult, BuildError> {
     let program = pack::program(given)?;
     check::program(&program, architecture).map_err(|flaw| BuildError::of(given, flaw))?;
     let zip = pack::zip(&program).map_err(|error| BuildError::of(given, Flaw::Zip(error.to_string())))?;
     let path = path(root, architecture);
     let before = artifact(root, architecture)?;
-    let artifact = Artifact::of(path, &zip);
+    let artifact = RuntimeArtifact::of(path, &zip);
     let changed = before.as_ref() != Some(&artifact);
     if changed {
         pack::write(&artifact.path, &zip)?;
     }
-    Ok(Built { artifact, unpacked: program.len() as u64, changed })
+    Ok(BuildResult { artifact, unpacked: program.len() as u64, changed })
 }
 
-impl Artifact {
+impl RuntimeArtifact {
     /// Looks into the zip once more: what lies there may have been damaged, or exchanged, since it was built.
     ///
     /// # Errors

@@ -16,13 +16,14 @@ use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use crate::artifact;
 use crate::config::mistake::Severity;
-use crate::deploy::apply::{Applied, Order, Outcome};
-use crate::deploy::change_set::Runtime;
+use crate::deploy::apply::{AppliedStack, ApplyOptions, Outcome};
+use crate::deploy::artifacts::{RuntimeZip, ensure_bucket, is_up_to_date, runtime_key};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
-use crate::deploy::items::files::Files;
-use crate::deploy::seed::{Contents, Filled, Filling};
-use crate::deploy::stack_state::Described;
+use crate::deploy::items::source_files::SourceFiles;
+use crate::deploy::lock::DeployLock;
+use crate::deploy::seed::{NO_ITEMS, SeedOptions, SeedResult, WantedTables};
+use crate::deploy::stack_state::StackDescription;
 use crate::render::disk;
 
 /// Deploy what was rendered
@@ -112,18 +113,18 @@ impl ApplyArgs {
         if self.only == Some(ApplyPart::Bucket) {
             return create_bucket(&deployment).await;
         }
-        let filling = Filling {
-            wanted: if self.no_items { Contents::new() } else { desired_items::rows(file, &deployment).await? },
-            files: if self.no_items { Files::new() } else { desired_items::files(file, &deployment)? },
+        let options = SeedOptions {
+            wanted: if self.no_items { WantedTables::new() } else { desired_items::rows(file, &deployment).await? },
+            files: if self.no_items { SourceFiles::new() } else { desired_items::files(file, &deployment)? },
             prune: self.prune,
             run: !self.no_run && !self.no_items && self.only.is_none(),
-            agreed: false,
+            confirmed: false,
         };
-        let done = self.all(&deployment, file, &filling).await;
-        let (applied, filled) = done.map_err(|error| with_location(error, file, environment))?;
-        report(&applied, &deployment, filled.is_some());
-        filled.as_ref().inspect(|filled| report_items(filled));
-        Ok(json!({ "stack": applied, "items": filled }))
+        let done = self.all(&deployment, file, &options).await;
+        let (applied, seeded) = done.map_err(|error| with_location(error, file, environment))?;
+        report(&applied, &deployment, seeded.is_some());
+        seeded.as_ref().inspect(|seeded| report_items(seeded));
+        Ok(json!({ "stack": applied, "items": seeded }))
     }
 
     /// The stack, the items, the first run. The lock is taken only if there is something to do.
@@ -131,18 +132,19 @@ impl ApplyArgs {
         &self,
         deployment: &Deployment<'_>,
         file: &PipelineFile,
-        filling: &Filling,
-    ) -> Result<(Applied, Option<Filled>), DeployError> {
+        seed_options: &SeedOptions,
+    ) -> Result<(AppliedStack, Option<SeedResult>), DeployError> {
+        let manifest = &deployment.generated.manifest;
         let found = match self.only {
-            Some(_) => Some(deployment.found().await?),
-            None => deployment.find().await?,
+            Some(_) => Some(deployment.stack().require(deployment.caller).await?),
+            None => deployment.stack().find().await?,
         };
         let (runtime, no_runtime) = match (self.only, &self.change_set) {
             // The runtime of a saved change set is in the bucket already.
             (Some(_), _) | (_, Some(_)) => (None, String::new()),
             (None, None) => runtime_to_deploy(file, deployment, found.as_ref(), true)?,
         };
-        let order = Order {
+        let options = ApplyOptions {
             runtime: runtime.as_ref(),
             no_runtime,
             express: self.express,
@@ -150,29 +152,30 @@ impl ApplyArgs {
             replace: &self.replace,
             saved: self.change_set.as_deref(),
         };
-        let settled = self.only.is_some() || order.saved.is_none() && deployment.carried(found.as_ref(), order.runtime);
-        if settled && let Some(stack) = &found {
+        let up_to_date = self.only.is_some()
+            || options.saved.is_none() && is_up_to_date(manifest, options.runtime, found.as_ref());
+        if up_to_date && let Some(stack) = &found {
             if self.only.is_none() {
-                deployment.protect(stack).await?;
+                deployment.stack().protect_if_retained(stack).await?;
             }
-            let applied = Applied::unchanged(stack.clone());
-            deployment.remove_left("apply").await?;
+            let applied = AppliedStack::unchanged(stack.clone());
+            deployment.clean_up_abandoned("apply").await?;
             if self.no_items {
                 return Ok((applied, None));
             }
-            let known = deployment.remembered(&stack.id, filling).await?;
-            if known.settled {
-                if known.left {
+            let state = deployment.seeder().load_state(&stack.id, seed_options).await?;
+            if state.is_done {
+                if state.has_removed_rows {
                     message("items that were removed from the file are still in their table: `--prune` deletes them");
                 }
                 return Ok((applied, None));
             }
-        } else if order.saved.is_none() && deployment.runtime_key(order.runtime, found.as_ref()).is_none() {
-            return Err(DeployError::NoRuntime(order.no_runtime));
+        } else if options.saved.is_none() && runtime_key(manifest, options.runtime, found.as_ref()).is_none() {
+            return Err(DeployError::NoRuntime(options.no_runtime));
         }
-        deployment.ensure_bucket().await?;
+        ensure_bucket(&deployment.bucket, deployment.operator()).await?;
         let lock = deployment.lock("apply").await?;
-        let done = self.locked(deployment, &order, filling).await;
+        let done = self.locked(deployment, &options, seed_options, &lock).await;
         let released = lock.release().await;
         // A failed apply matters more than a lock that could not be released.
         let done = done?;
@@ -184,27 +187,29 @@ impl ApplyArgs {
     async fn locked(
         &self,
         deployment: &Deployment<'_>,
-        order: &Order<'_>,
-        filling: &Filling,
-    ) -> Result<(Applied, Option<Filled>), DeployError> {
+        options: &ApplyOptions<'_>,
+        seed_options: &SeedOptions,
+        lock: &DeployLock,
+    ) -> Result<(AppliedStack, Option<SeedResult>), DeployError> {
         let applied = match self.only {
-            Some(_) => Applied::unchanged(deployment.found().await?),
-            None => deployment.apply_stack(deployment.find().await?, order).await?,
+            Some(_) => AppliedStack::unchanged(deployment.stack().require(deployment.caller).await?),
+            None => deployment.stack_apply(lock).run(deployment.stack().find().await?, options).await?,
         };
         let Some(stack) = applied.stack.clone().filter(|_| applied.outcome != Outcome::Started && !self.no_items)
         else {
             return Ok((applied, None));
         };
-        let known = deployment.remembered(&stack.id, filling).await?;
-        if known.settled {
+        let seeder = deployment.seeder();
+        let state = seeder.load_state(&stack.id, seed_options).await?;
+        if state.is_done {
             return Ok((applied, None));
         }
-        if deployment.interrupt.raised() {
-            return Err(DeployError::Halfway("the stack is deployed, the items are not written"));
+        if deployment.operator().interrupt.raised() {
+            return Err(DeployError::Halfway(NO_ITEMS));
         }
-        let agreed = applied.outcome != Outcome::Unchanged;
-        let filled = deployment.fill(&stack, known, &Filling { agreed, ..filling.clone() }).await?;
-        Ok((applied, Some(filled)))
+        let confirmed = applied.outcome != Outcome::Unchanged;
+        let seeded = seeder.write(&stack, state, &SeedOptions { confirmed, ..seed_options.clone() }, lock).await?;
+        Ok((applied, Some(seeded)))
     }
 }
 
@@ -216,22 +221,23 @@ impl ApplyArgs {
 pub fn runtime_to_deploy(
     file: &PipelineFile,
     deployment: &Deployment<'_>,
-    found: Option<&Described>,
+    found: Option<&StackDescription>,
     build: bool,
-) -> Result<(Option<Runtime>, String), DeployError> {
+) -> Result<(Option<RuntimeZip>, String), DeployError> {
+    let manifest = &deployment.generated.manifest;
     let ready = || -> Result<_, CommandError> {
         let architecture = file.pipeline(deployment.environment())?.functions.architecture;
         let artifact = match artifact::artifact(&file.root, architecture)? {
             None if !build => return Ok(None),
-            None if deployment.runtime_key(None, found).is_some() => {
+            None if runtime_key(manifest, None, found).is_some() => {
                 message("no runtime was built here: the deployed one stays");
                 return Ok(None);
             }
             None => compile(file, architecture, None, None)?.artifact,
             Some(artifact) => artifact,
         };
-        let runtime = Runtime::new(artifact.path.clone(), architecture.word(), &artifact.sha256);
-        let deployed = deployment.runtime_key(None, found).as_ref() == Some(&runtime.key);
+        let runtime = RuntimeZip::new(artifact.path.clone(), architecture.word(), &artifact.sha256);
+        let deployed = runtime_key(manifest, None, found).as_ref() == Some(&runtime.key);
         let flaw = if deployed { None } else { artifact.check(architecture).err() };
         Ok(Some((runtime, flaw)))
     };
@@ -244,21 +250,21 @@ pub fn runtime_to_deploy(
 }
 
 async fn create_bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value, CommandError> {
-    let made = deployment.ensure_bucket().await?;
+    let made = ensure_bucket(&deployment.bucket, deployment.operator()).await?;
     let name = &deployment.bucket.name;
     message(&format!("{}ready{}: artifact bucket `{name}`", Style::SUCCESS, Style::END));
     Ok(json!({ "bucket": name, "made": made }))
 }
 
 /// Reports the items and the first run.
-fn report_items(filled: &Filled) {
-    for (table, agenda) in &filled.tables {
-        message(&format!("items of table `{table}`: {agenda}"));
+fn report_items(seeded: &SeedResult) {
+    for (table, rows) in &seeded.tables {
+        message(&format!("items of table `{table}`: {rows}"));
     }
-    for file in &filled.files {
+    for file in &seeded.files {
         message(&format!("uploaded `s3://{file}`"));
     }
-    if let Some(run) = &filled.run {
+    if let Some(run) = &seeded.run {
         message(&format!(
             "started the first run, {}, with function `{}`: follow it in the log group `/aws/lambda/{}`",
             run.scheduled_time, run.function, run.function
@@ -267,8 +273,8 @@ fn report_items(filled: &Filled) {
 }
 
 /// Reports the stack; `more` tells that items were written too.
-fn report(applied: &Applied, deployment: &Deployment<'_>, more: bool) {
-    let name = &deployment.stack.name;
+fn report(applied: &AppliedStack, deployment: &Deployment<'_>, more: bool) {
+    let name = &deployment.client.name;
     let (success, end) = (Style::SUCCESS, Style::END);
     match applied.outcome {
         Outcome::Unchanged if more => message(&format!("unchanged: stack `{name}` is up to date")),

@@ -7,9 +7,9 @@ use super::error::CommandError;
 use super::output::{Style, message};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
-use super::terminal::Terminal;
-use crate::deploy::audience::Interrupt;
-use crate::deploy::aws::account::{Account, Identity};
+use super::terminal::TerminalUi;
+use crate::deploy::interrupt::Interrupt;
+use crate::deploy::aws::account::{Account, CallerIdentity};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::generated::Generated;
@@ -21,7 +21,7 @@ pub struct AwsSession {
     /// The SDK's configuration.
     pub account: Account,
     /// Who is calling.
-    pub caller: Identity,
+    pub caller: CallerIdentity,
     interrupt: Interrupt,
 }
 
@@ -39,7 +39,7 @@ impl AwsSession {
         let interrupt = handle_ctrl_c();
         let profile = pipeline.aws.profile.as_ref().map(ToString::to_string);
         let account = Account::open(&generated.manifest.region, profile.as_deref()).await;
-        if let Some(address) = account.stand_in() {
+        if let Some(address) = account.endpoint() {
             message(&format!("{}note{}: using {address} instead of AWS", Style::WARNING, Style::END));
         }
         let caller = account.identity().await.map_err(DeployError::from)?;
@@ -51,7 +51,7 @@ impl AwsSession {
     /// # Errors
     /// Credentials of another account than the file names.
     pub fn deployment(&self, yes: bool, json: bool) -> Result<Deployment<'_>, CommandError> {
-        let terminal = Arc::new(Terminal::new(yes, json, &self.generated.manifest));
+        let terminal = Arc::new(TerminalUi::new(yes, json, &self.generated.manifest));
         Ok(Deployment::new(&self.account, &self.caller, &self.generated, terminal, &self.interrupt, lock_folder())?)
     }
 }

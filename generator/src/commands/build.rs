@@ -9,7 +9,7 @@ use super::args::GlobalArgs;
 use super::error::CommandResult;
 use super::output::{Style, message, print, to_json};
 use super::pipeline_file::PipelineFile;
-use crate::artifact::{self, BuildError, Built, OWN_BYTES, ZIP_BYTES};
+use crate::artifact::{self, BuildError, BuildResult, OWN_BYTES, ZIP_BYTES};
 use crate::config::mistake::Severity;
 use crate::config::sections::Architecture;
 
@@ -50,7 +50,7 @@ impl BuildArgs {
             Some(given) => artifact::keep(&file.root, architecture, given)?,
             None => compile(&file, architecture, self.source.as_deref(), self.tools)?,
         };
-        let Built { artifact, unpacked, changed } = &built;
+        let BuildResult { artifact, unpacked, changed } = &built;
         if global.json {
             print(&to_json(&json!({
                 "path": artifact.path, "architecture": architecture, "bytes": artifact.bytes, "unpacked": unpacked,
@@ -71,7 +71,7 @@ pub fn compile(
     architecture: Architecture,
     source: Option<&Path>,
     tools: Option<PathBuf>,
-) -> Result<Built, BuildError> {
+) -> Result<BuildResult, BuildError> {
     let tools = tools.unwrap_or_else(|| file.root.join(TOOLS));
     message(&format!("compiling fanggen-runtime for {} (the first time takes minutes)", architecture.word()));
     let program = artifact::compile(source, &file.root, &tools, architecture)?;
@@ -79,7 +79,7 @@ pub fn compile(
 }
 
 /// The result in one message.
-fn summary(built: &Built, path: &Path) -> String {
+fn summary(built: &BuildResult, path: &Path) -> String {
     let state = if built.changed { "built" } else { "unchanged" };
     format!(
         "{}{state}{}: {}, {} ({} unpacked)\n   sha256 {}",

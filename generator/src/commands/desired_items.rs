@@ -6,9 +6,9 @@ use super::error::CommandError;
 use super::pipeline_file::PipelineFile;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
-use crate::deploy::items::Wanted;
-use crate::deploy::items::files::{File, Files};
-use crate::deploy::seed::Contents;
+use crate::deploy::items::WantedRows;
+use crate::deploy::items::source_files::{LocalFile, SourceFiles};
+use crate::deploy::seed::WantedTables;
 use crate::local;
 use crate::resources;
 
@@ -16,8 +16,8 @@ use crate::resources;
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Files, CommandError> {
-    let mut files = Files::new();
+pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<SourceFiles, CommandError> {
+    let mut files = SourceFiles::new();
     let manifest = &deployment.generated.manifest;
     for source in &file.pipeline(deployment.environment())?.sources {
         let Some(Store::Bucket { .. }) = source.settings.store(&source.name) else { continue };
@@ -28,7 +28,7 @@ pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Files, 
             continue;
         };
         for (key, path) in source.settings.files() {
-            let read = File::of(&file.root.join(path.as_str())).map_err(|error| {
+            let read = LocalFile::of(&file.root.join(path.as_str())).map_err(|error| {
                 let text = format!("`{}.{key}`: the file `{path}` cannot be read: {error}", source.path);
                 DeployError::Other(text)
             })?;
@@ -42,8 +42,8 @@ pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Files, 
 ///
 /// # Errors
 /// A file of items that cannot be read, and items that cannot be rows: all of them, before anything is changed.
-pub async fn rows(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Contents, CommandError> {
-    let mut tables = Contents::new();
+pub async fn rows(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<WantedTables, CommandError> {
+    let mut tables = WantedTables::new();
     let manifest = &deployment.generated.manifest;
     for source in &file.pipeline(deployment.environment())?.sources {
         let (Some(Store::Table { .. }), Some(seed)) = (source.settings.store(&source.name), source.settings.seed())
@@ -56,7 +56,7 @@ pub async fn rows(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<Co
             let text = format!("{} of `{}` cannot be read:\n  {}", invalid.len(), source.path, invalid.join("\n  "));
             return Err(DeployError::Other(text).into());
         }
-        let rows = Wanted::of(seed.key, items.into_iter().map(|(item, _)| item))
+        let rows = WantedRows::of(seed.key, items.into_iter().map(|(item, _)| item))
             .map_err(|error| DeployError::Other(format!("`{}`: {error}", source.path)))?;
         let is_its = |id: &str| manifest.resources.get(id).is_some_and(|resource| resource.path == source.path);
         let table = manifest.named(resources::dynamodb::TABLE.name, deployment.caller).find(|(id, _)| is_its(id));

@@ -11,9 +11,9 @@ use super::output::{Style, message, print, to_json};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
-use crate::deploy::aws::bucket::State;
+use crate::deploy::aws::s3::artifacts::BucketStatus;
 use crate::deploy::deployment::Deployment;
-use crate::deploy::destroy::Doomed;
+use crate::deploy::destroy::DestroyPlan;
 use crate::deploy::error::DeployError;
 
 /// Delete everything that apply created
@@ -58,31 +58,32 @@ impl DestroyArgs {
     ) -> Result<serde_json::Value, CommandError> {
         let session = AwsSession::open(file, environment, rendered).await?;
         let deployment = session.deployment(self.yes, global.json)?;
-        let doomed = self.all(&deployment, global).await.map_err(|error| with_location(error, file, environment))?;
+        let plan = self.all(&deployment, global).await.map_err(|error| with_location(error, file, environment))?;
         let (success, end) = (Style::SUCCESS, Style::END);
-        message(&match doomed.is_nothing() {
+        message(&match plan.is_empty() {
             true => format!("{success}nothing to do{end}: nothing is left of environment `{environment}`"),
             false => format!("{success}deleted{end}: nothing is left of environment `{environment}`"),
         });
-        Ok(json!({ "gone": doomed }))
+        Ok(json!({ "gone": plan }))
     }
 
-    async fn all(&self, deployment: &Deployment<'_>, global: &GlobalArgs) -> Result<Doomed, DeployError> {
-        let doomed = deployment.doomed(self.delete_data).await?;
-        if !doomed.is_nothing() {
+    async fn all(&self, deployment: &Deployment<'_>, global: &GlobalArgs) -> Result<DestroyPlan, DeployError> {
+        let destroyer = deployment.destroyer();
+        let plan = destroyer.plan(self.delete_data).await?;
+        if !plan.is_empty() {
             if !global.json {
-                message(doomed.to_string().trim_end());
+                message(plan.to_string().trim_end());
             }
-            deployment.agree("Delete all of this? This cannot be undone.").await?;
+            deployment.operator().confirm("Delete all of this? This cannot be undone.").await?;
         }
         // Without the bucket there is no lock, and no apply can be running: it would have created the bucket first.
-        let lock = match deployment.bucket.state().await? {
-            State::Absent => None,
+        let lock = match deployment.bucket.status().await? {
+            BucketStatus::Absent => None,
             _ => Some(deployment.lock("destroy").await?),
         };
-        let mut done = deployment.destroy(&doomed).await;
+        let mut done = destroyer.run(&plan, lock.as_ref()).await;
         if self.artifacts && done.is_ok() {
-            done = deployment.destroy_artifacts().await;
+            done = destroyer.delete_artifact_bucket().await;
         }
         let released = match lock {
             Some(lock) => lock.release().await,
@@ -91,6 +92,6 @@ impl DestroyArgs {
         // A failed destroy matters more than a lock that could not be released.
         done?;
         released?;
-        Ok(doomed)
+        Ok(plan)
     }
 }

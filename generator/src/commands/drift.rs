@@ -14,7 +14,7 @@ use super::output::{Style, message, plural, print, to_json};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
-use crate::deploy::aws::stack::Drift;
+use crate::deploy::aws::cloudformation::Drift;
 use crate::deploy::error::DeployError;
 
 /// Seconds between two polls of the drift detection.
@@ -100,8 +100,8 @@ async fn detect(
 ) -> Result<DriftReport, CommandError> {
     let session = AwsSession::open(file, environment, rendered).await?;
     let deployment = session.deployment(false, global.json)?;
-    deployment.found().await?;
-    let stack = &deployment.stack;
+    deployment.stack().require(deployment.caller).await?;
+    let stack = &deployment.client;
     let detection = stack.detect_drift().await.map_err(DeployError::from)?;
     let mut failed = None;
     loop {
@@ -117,7 +117,7 @@ async fn detect(
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(POLL_S)) => {}
-            () = deployment.interrupt.wait() => return Err(DeployError::Interrupted.into()),
+            () = deployment.operator().interrupt.wait() => return Err(DeployError::Interrupted.into()),
         }
     }
     let mut report = DriftReport { failed, ..DriftReport::default() };

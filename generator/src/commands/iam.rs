@@ -8,8 +8,8 @@ use super::output::{message, print, to_json};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
-use crate::deploy::aws::account::Identity;
-use crate::deploy::aws::bucket;
+use crate::deploy::aws::account::CallerIdentity;
+use crate::deploy::aws::s3::artifacts;
 use crate::deploy::error::DeployError;
 use crate::deploy::generated::Generated;
 use crate::deploy::policy::{Environment, policies};
@@ -74,7 +74,7 @@ impl IamArgs {
             } else {
                 "aws"
             };
-            let caller = Identity { arn: format!("arn:{partition}:iam::{account}:root"), account };
+            let caller = CallerIdentity { arn: format!("arn:{partition}:iam::{account}:root"), account };
             let artifacts = bucket::name(&caller.account, &manifest.region);
             ready.push((manifest, caller, boundary, artifacts));
         }

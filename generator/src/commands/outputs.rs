@@ -10,7 +10,7 @@ use super::output::{print, to_json};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
-use crate::deploy::stack_state::Described;
+use crate::deploy::stack_state::StackDescription;
 
 /// Show the outputs of the stack: the names of tables and buckets
 #[derive(Debug, Args)]
@@ -30,7 +30,8 @@ impl OutputsArgs {
         let rendered = Rendered::of(&file, global, None)?;
         let work = async {
             let session = AwsSession::open(&file, &environment, &rendered).await?;
-            Ok::<Described, CommandError>(session.deployment(false, global.json)?.found().await?)
+            let deployment = session.deployment(false, global.json)?;
+            Ok::<StackDescription, CommandError>(deployment.stack().require(deployment.caller).await?)
         };
         let stack = block_on(work)??;
         if global.json {

@@ -21,13 +21,13 @@ use super::pipeline_file::PipelineFile;
 use super::{apply, desired_items, rendered::Rendered};
 use crate::config::mistake::Severity;
 #[cfg(feature = "aws")]
-use crate::deploy::apply::Order;
+use crate::deploy::apply::ApplyOptions;
 #[cfg(feature = "aws")]
-use crate::deploy::items::Agenda;
+use crate::deploy::items::TableChanges;
 #[cfg(feature = "aws")]
-use crate::deploy::preview::Look;
+use crate::deploy::preview::{Preview, preview};
 #[cfg(feature = "aws")]
-use crate::deploy::seed::Filling;
+use crate::deploy::seed::SeedOptions;
 use crate::show::tree::PlanTree;
 
 /// Show what apply would change
@@ -74,8 +74,8 @@ impl PlanArgs {
 #[cfg(feature = "aws")]
 struct Planned {
     stack: String,
-    look: Look,
-    items: BTreeMap<String, Agenda>,
+    preview: Preview,
+    items: BTreeMap<String, TableChanges>,
     files: Vec<String>,
 }
 
@@ -93,33 +93,33 @@ impl PlanArgs {
                 rendered.folder.display()
             ));
         }
-        let Planned { stack, look, items, files } = block_on(self.compare(file, environment, &rendered, global))??;
-        let writes: usize = items.values().map(Agenda::writes).sum();
-        let changed = look.changes.is_some() || writes > 0 || !files.is_empty();
+        let Planned { stack, preview, items, files } = block_on(self.compare(file, environment, &rendered, global))??;
+        let writes: usize = items.values().map(TableChanges::writes).sum();
+        let changed = preview.changes.is_some() || writes > 0 || !files.is_empty();
         if global.json {
-            let (changes, set) = (&look.changes, &look.change_set);
+            let (changes, set) = (&preview.changes, &preview.change_set);
             print(&to_json(&json!({
                 "stack": stack, "changed": changed, "changes": changes, "change_set": set, "items": items,
                 "files": files,
             })));
         } else {
-            if let Some(changes) = &look.changes {
+            if let Some(changes) = &preview.changes {
                 print(changes.text().to_string().trim_end());
             }
-            for (table, agenda) in &items {
-                print(&format!("\nitems of table `{table}`: {agenda}"));
+            for (table, rows) in &items {
+                print(&format!("\nitems of table `{table}`: {rows}"));
             }
             for file in &files {
                 print(&format!("\nupload `s3://{file}`"));
             }
         }
-        let dangers = look.changes.iter().flat_map(|changes| changes.dangers()).filter(|danger| !danger.kept);
+        let dangers = preview.changes.iter().flat_map(|changes| changes.dangers()).filter(|danger| !danger.kept);
         let lost: Vec<String> = dangers.map(|danger| format!("--replace {}", danger.id)).collect();
         let stops = match lost.is_empty() {
             true => String::new(),
             false => format!("\n  apply refuses to lose this data unless you add `{}`", lost.join(" ")),
         };
-        match &look.change_set {
+        match &preview.change_set {
             Some(name) => message(&format!(
                 "saved as {name}; apply exactly this change set with\n  fanggen apply --env {environment} --change-set \
                  {name}{stops}"
@@ -147,16 +147,17 @@ impl PlanArgs {
         let deployment = session.deployment(false, global.json)?;
         let wanted = desired_items::rows(file, &deployment).await?;
         let files = desired_items::files(file, &deployment)?;
-        let filling = Filling { wanted, files, ..Filling::default() };
-        let found = deployment.find().await?;
+        let options = SeedOptions { wanted, files, ..SeedOptions::default() };
+        let found = deployment.stack().find().await?;
         let (runtime, no_runtime) = apply::runtime_to_deploy(file, &deployment, found.as_ref(), self.save)?;
-        let order = Order { runtime: runtime.as_ref(), no_runtime, ..Order::default() };
+        let apply_options = ApplyOptions { runtime: runtime.as_ref(), no_runtime, ..ApplyOptions::default() };
         let id = found.as_ref().map(|found| found.id.clone()).unwrap_or_default();
-        let look = deployment.look(found, &order, self.save).await;
-        let look = look.map_err(|error| with_location(error, file, environment))?;
-        let known = deployment.remembered(&id, &filling).await?;
-        let items = if known.settled { BTreeMap::new() } else { deployment.agendas(&known, &filling).await? };
-        let files = deployment.files(&id, &known, &filling);
-        Ok(Planned { stack: deployment.stack.name.clone(), look, items, files })
+        let preview = preview(&deployment.change_sets(), found, &apply_options, self.save).await;
+        let preview = preview.map_err(|error| with_location(error, file, environment))?;
+        let seeder = deployment.seeder();
+        let state = seeder.load_state(&id, &options).await?;
+        let items = if state.is_done { BTreeMap::new() } else { seeder.table_changes(&state, &options).await? };
+        let files = seeder.changed_files(&id, &state, &options);
+        Ok(Planned { stack: deployment.client.name.clone(), preview, items, files })
     }
 }

@@ -11,8 +11,9 @@ use super::output::{Style, print, to_json};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
-use crate::deploy::lock::{self, Holder};
-use crate::deploy::stack_state::{Described, Standing};
+use crate::deploy::artifacts::is_up_to_date;
+use crate::deploy::lock::{self, LockHolder};
+use crate::deploy::stack_state::{StackDescription, StackState};
 
 /// Show the state of each environment in the account
 #[derive(Debug, Args)]
@@ -31,12 +32,12 @@ struct EnvironmentStatus {
     environment: String,
     stack: String,
     region: String,
-    standing: Standing,
+    standing: StackState,
     /// Whether the stack is up to date.
     current: bool,
-    described: Option<Described>,
+    described: Option<StackDescription>,
     /// Who holds the lock.
-    at_work: Option<Holder>,
+    at_work: Option<LockHolder>,
 }
 
 impl StatusArgs {
@@ -69,14 +70,14 @@ async fn status_of(
 ) -> Result<EnvironmentStatus, CommandError> {
     let session = AwsSession::open(file, &environment, rendered).await?;
     let deployment = session.deployment(false, global.json)?;
-    let described = deployment.find().await?;
-    let held = deployment.bucket.read(&lock::key(&deployment.stack.name)).await.unwrap_or(None);
+    let described = deployment.stack().find().await?;
+    let held = deployment.bucket.read(&lock::key(&deployment.client.name)).await.unwrap_or(None);
     let at_work = held.and_then(|object| serde_json::from_str(&object.text).ok());
     Ok(EnvironmentStatus {
-        stack: deployment.stack.name.clone(),
+        stack: deployment.client.name.clone(),
         region: session.account.region.clone(),
-        standing: described.as_ref().map_or(Standing::Absent, Described::standing),
-        current: deployment.carried(described.as_ref(), None),
+        standing: described.as_ref().map_or(StackState::Absent, StackDescription::state),
+        current: is_up_to_date(&deployment.generated.manifest, None, described.as_ref()),
         at_work,
         environment,
         described,
@@ -88,7 +89,7 @@ fn line(environment: &EnvironmentStatus) -> String {
     let status = match &environment.described {
         None => "not deployed".to_owned(),
         Some(found) if environment.current => format!("{}{}{end}, up to date", Style::SUCCESS, found.status),
-        Some(found) if environment.standing == Standing::Settled => {
+        Some(found) if environment.standing == StackState::Stable => {
             format!("{}{}{end}, not up to date: `fanggen plan` shows the changes", Style::WARNING, found.status)
         }
         Some(found) => format!("{}{}{end}", Style::WARNING, found.status),

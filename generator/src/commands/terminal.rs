@@ -8,16 +8,16 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::output::{Style, ask, message, stderr_is_terminal};
-use crate::deploy::audience::{Answer, Audience};
+use crate::deploy::ui::{Confirmation, UserInterface};
 use crate::deploy::diff::Changes;
-use crate::deploy::events::Event;
+use crate::deploy::events::StackEvent;
 use crate::deploy::generated::Manifest;
 
 /// Milliseconds between two frames of a spinner.
 const FRAME_MS: u64 = 120;
 
 /// The terminal, or a log.
-pub struct Terminal {
+pub struct TerminalUi {
     /// Whether every prompt is answered with yes.
     yes: bool,
     /// Whether changes are part of a JSON result, and so not shown.
@@ -46,14 +46,14 @@ struct RunningResource {
 
 impl RunningResource {
     /// How long it took: by CloudFormation's clock where both events have a time, since polling adds seconds.
-    fn took(&self, end: &Event) -> Duration {
+    fn took(&self, end: &StackEvent) -> Duration {
         let times = self.started.zip(end.at);
         let exact = times.and_then(|(started, ended)| ended.duration_since(started).try_into().ok());
         exact.unwrap_or_else(|| self.seen.elapsed())
     }
 }
 
-impl Terminal {
+impl TerminalUi {
     /// A terminal for the resources of an environment.
     pub fn new(yes: bool, json: bool, manifest: &Manifest) -> Self {
         let paths = manifest.resources.iter().map(|(id, resource)| (id.clone(), resource.path.clone())).collect();
@@ -68,11 +68,11 @@ impl Terminal {
     }
 
     /// A finished resource in one line: duration, status, name, type, path.
-    fn finished(&self, event: &Event, took: Duration) -> String {
+    fn finished(&self, event: &StackEvent, took: Duration) -> String {
         let status = event.status.to_lowercase().replace('_', " ");
-        let style = if event.failed() { Style::ERROR } else { Style::SUCCESS };
+        let style = if event.is_failure() { Style::ERROR } else { Style::SUCCESS };
         let path = self.paths.get(&event.resource).map(|path| format!("  {path}")).unwrap_or_default();
-        let reason = event.reason.as_ref().filter(|_| event.failed());
+        let reason = event.reason.as_ref().filter(|_| event.is_failure());
         let reason = reason.map(|reason| format!("\n          {reason}")).unwrap_or_default();
         let (dim, end) = (Style::DIM, Style::END);
         format!(
@@ -88,29 +88,29 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-impl Audience for Terminal {
-    fn say(&self, what: &str) {
-        self.line(what);
+impl UserInterface for TerminalUi {
+    fn message(&self, text: &str) {
+        self.line(text);
     }
 
-    fn show(&self, changes: &Changes) {
+    fn show_changes(&self, changes: &Changes) {
         if !self.json {
             message(changes.text().to_string().trim_end());
         }
     }
 
-    fn agree(&self, question: &str) -> Answer {
+    fn confirm(&self, question: &str) -> Confirmation {
         if self.yes {
-            return Answer::Yes;
+            return Confirmation::Yes;
         }
         match ask(&format!("\n{question}")) {
-            Some(true) => Answer::Yes,
-            Some(false) => Answer::No,
-            None => Answer::Nobody,
+            Some(true) => Confirmation::Yes,
+            Some(false) => Confirmation::No,
+            None => Confirmation::NoTerminal,
         }
     }
 
-    fn begin(&self, what: &str, resources: usize) {
+    fn start_progress(&self, what: &str, resources: usize) {
         let target = if stderr_is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let bars = MultiProgress::with_draw_target(target);
         let (bar, template) = if resources > 0 {
@@ -124,13 +124,13 @@ impl Audience for Terminal {
         *self.operation.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
     }
 
-    fn event(&self, event: &Event) {
-        if event.of_stack() {
+    fn stack_event(&self, event: &StackEvent) {
+        if event.is_of_stack() {
             return;
         }
         let mut guard = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(operation) = guard.as_mut() else { return };
-        if event.done() {
+        if event.is_final() {
             let running = operation.running.remove(&event.resource);
             let took = running.as_ref().map_or_else(|| operation.since.elapsed(), |running| running.took(event));
             if let Some(running) = running {
@@ -149,7 +149,7 @@ impl Audience for Terminal {
         }
     }
 
-    fn progress(&self, what: &str, done: u64, all: u64) {
+    fn set_progress(&self, what: &str, done: u64, all: u64) {
         let mut guard = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(operation) = guard.as_mut() {
             operation.total.set_message(what.to_owned());
@@ -158,7 +158,7 @@ impl Audience for Terminal {
         }
     }
 
-    fn end(&self) {
+    fn finish_progress(&self) {
         if let Some(operation) = self.operation.lock().unwrap_or_else(PoisonError::into_inner).take() {
             operation.running.into_values().for_each(|running| running.bar.finish_and_clear());
             operation.total.finish_and_clear();

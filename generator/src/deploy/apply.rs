@@ -1,241 +1,264 @@
-//! From what is deployed to what was rendered: always by a change set that was shown, always to a named state.
+//! Deploys what was rendered: always by a change set that was shown, always to a named state.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::change_set::{Proposal, Runtime};
-use super::deployment::Deployment;
-use super::diff::Changes;
-use super::error::DeployError;
-use super::events::{cause, left_behind, seconds};
-use super::follow::Ended;
-use super::pending_sets::Mark;
-use super::stack_state::{Described, Standing};
+use super::artifacts::{RuntimeZip, is_up_to_date, runtime_key, usage_key};
+use super::change_set::{ChangeSets, PreparedChangeSet};
+use super::diff::{Changes, Danger, Fate};
+use super::error::{DataLosses, DeployError};
+use super::events::{durations, not_deleted, root_cause};
+use super::operation::OperationResult;
+use super::pending_sets::PendingSet;
+use super::recover::Recovery;
+use super::stack_state::{StackDescription, StackState};
 
-/// How an apply is wanted.
+/// How to apply.
 #[derive(Clone, Debug, Default)]
-pub struct Order<'a> {
-    /// The runtime of this machine, where one was built.
-    pub runtime: Option<&'a Runtime>,
+pub struct ApplyOptions<'a> {
+    /// The runtime on this machine, if one was built.
+    pub runtime: Option<&'a RuntimeZip>,
     /// Why there is none.
     pub no_runtime: String,
-    /// Whether CloudFormation does not wait for resources to settle.
+    /// Whether to use CloudFormation's express mode.
     pub express: bool,
-    /// Whether to come back before CloudFormation is done.
+    /// Whether to return before CloudFormation is done.
     pub no_wait: bool,
-    /// Names within the template of data that may be lost.
+    /// Logical ids of resources whose data may be lost.
     pub replace: &'a [String],
-    /// A change set that was saved.
+    /// The name of a saved change set.
     pub saved: Option<&'a str>,
 }
 
-/// What became of the stack.
+/// What an apply did to the stack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It already was what was rendered.
+    /// It was up to date.
     Unchanged,
-    /// It was made.
+    /// It was created.
     Created,
-    /// It was changed.
+    /// It was updated.
     Updated,
-    /// CloudFormation is at it.
+    /// CloudFormation is still deploying it.
     Started,
 }
 
-/// What an apply did to the stack.
+/// The result of an apply.
 #[derive(Clone, Debug, Serialize)]
-pub struct Applied {
-    /// What became of it.
+pub struct AppliedStack {
+    /// What was done.
     pub outcome: Outcome,
-    /// How it stands now.
-    pub stack: Option<Described>,
+    /// The stack afterwards.
+    pub stack: Option<StackDescription>,
     /// What was changed.
     pub changes: Option<Changes>,
     /// Seconds that each resource took.
     pub seconds: BTreeMap<String, f64>,
 }
 
-impl Applied {
-    /// Nothing was done to a stack.
+impl AppliedStack {
+    /// Nothing was done.
     #[must_use]
-    pub fn unchanged(stack: Described) -> Self {
+    pub fn unchanged(stack: StackDescription) -> Self {
         Self { outcome: Outcome::Unchanged, stack: Some(stack), changes: None, seconds: BTreeMap::new() }
     }
 }
 
-impl Deployment<'_> {
-    /// Whether the stack is what was rendered already, as far as that is known without a change set.
-    #[must_use]
-    pub fn carried(&self, found: Option<&Described>, runtime: Option<&Runtime>) -> bool {
-        let sha = &self.generated.manifest.render_sha;
-        let key = self.runtime_key(runtime, found);
-        key.is_some() && found.is_some_and(|found| found.carries(sha, key.as_deref()))
-    }
+/// Applies changes to the stack of an environment, under the lock.
+#[derive(Clone)]
+pub struct StackApply<'a> {
+    /// The change sets of the stack.
+    pub sets: ChangeSets<'a>,
+    /// Brings the stack into a state that can be changed.
+    pub recovery: Recovery<'a>,
+}
 
-    /// Brings the stack to what was rendered. The lock is held by the caller, and `found` was seen under it.
+impl StackApply<'_> {
+    /// Deploys what was rendered. `found` was read under the lock.
     ///
     /// # Errors
-    /// See [`DeployError`]; each ends in a state from which the same command goes on.
-    pub async fn apply_stack(&self, found: Option<Described>, order: &Order<'_>) -> Result<Applied, DeployError> {
-        let found = self.settle(found).await?;
-        if order.saved.is_none()
-            && self.carried(found.as_ref(), order.runtime)
+    /// See [`DeployError`]; after each, the same command continues.
+    pub async fn run(
+        &self,
+        found: Option<StackDescription>,
+        options: &ApplyOptions<'_>,
+    ) -> Result<AppliedStack, DeployError> {
+        let found = self.recovery.recover(found).await?;
+        let (stack, manifest) = (self.sets.stack(), &self.sets.generated.manifest);
+        if options.saved.is_none()
+            && is_up_to_date(manifest, options.runtime, found.as_ref())
             && let Some(found) = found
         {
-            self.protect(&found).await?;
-            return Ok(Applied::unchanged(found));
+            stack.protect_if_retained(&found).await?;
+            return Ok(AppliedStack::unchanged(found));
         }
-        // A saved change set has its runtime in the bucket already.
-        let key = self.runtime_key(order.runtime, found.as_ref()).or_else(|| order.saved.map(|_| String::new()));
-        let Some(key) = key else {
-            return Err(DeployError::NoRuntime(order.no_runtime.clone()));
+        // The runtime of a saved change set is in the bucket already.
+        let key = runtime_key(manifest, options.runtime, found.as_ref());
+        let Some(key) = key.or_else(|| options.saved.map(|_| String::new())) else {
+            return Err(DeployError::NoRuntime(options.no_runtime.clone()));
         };
-        let proposal = match order.saved {
-            Some(name) => Some(self.saved(name, found.as_ref()).await?),
-            None => self.propose(&self.set_name("apply"), found.as_ref(), &key, order.express).await?,
+        let prepared = match options.saved {
+            Some(name) => Some(self.sets.load_saved(name, found.as_ref()).await?),
+            None => self.sets.create(&self.sets.new_name("apply"), found.as_ref(), &key, options.express).await?,
         };
-        let Some(proposal) = proposal else {
-            // Nothing that CloudFormation would call a change.
-            let found = self.found().await?;
-            self.protect(&found).await?;
-            return Ok(Applied::unchanged(found));
+        let Some(prepared) = prepared else {
+            // The template differs, but nothing that CloudFormation calls a change.
+            let found = stack.require(self.sets.caller).await?;
+            stack.protect_if_retained(&found).await?;
+            return Ok(AppliedStack::unchanged(found));
         };
-        if let Err(stop) = self.agreed(&proposal, order).await {
-            if order.saved.is_none() {
-                self.give_up_aloud(proposal).await;
+        if let Err(stop) = self.confirm(&prepared, options).await {
+            if options.saved.is_none() {
+                self.discard(prepared).await;
             }
             return Err(stop);
         }
-        let fresh = found.is_none_or(|found| found.standing() == Standing::Shell);
-        self.carry_out(proposal, order, fresh).await
+        let creates = found.is_none_or(|found| found.state() == StackState::Empty);
+        self.execute(prepared, options, creates).await
     }
 
-    /// Gives a proposal up; where that fails, why it was given up is still what matters more.
-    async fn give_up_aloud(&self, proposal: Proposal) {
-        if let Err(error) = self.give_up(proposal).await {
-            self.audience.say(&format!("note: the change set cannot be removed: {error}"));
+    /// Deletes a change set that will not be executed. A failure is only a note: why it is not executed matters more.
+    async fn discard(&self, prepared: PreparedChangeSet) {
+        if let Err(error) = self.sets.discard(prepared).await {
+            self.sets.operations.operator.message(&format!("note: cannot delete the change set: {error}"));
         }
     }
 
-    async fn agreed(&self, proposal: &Proposal, order: &Order<'_>) -> Result<(), DeployError> {
-        self.audience.show(&proposal.changes);
-        for id in order.replace.iter().filter(|id| !proposal.changes.dangers().any(|danger| danger.id == **id)) {
-            self.audience.say(&format!("note: `--replace {id}` gives up nothing: no data of that name would be lost"));
+    /// Shows the changes, asks, and uploads the runtime.
+    async fn confirm(&self, prepared: &PreparedChangeSet, options: &ApplyOptions<'_>) -> Result<(), DeployError> {
+        let (operator, bucket) = (self.sets.operations.operator, self.sets.bucket);
+        operator.ui.show_changes(&prepared.changes);
+        for id in options.replace.iter().filter(|id| !prepared.changes.dangers().any(|danger| danger.id == **id)) {
+            operator.message(&format!("note: `--replace {id}` has no effect: no data of `{id}` would be lost"));
         }
-        Self::guard(&proposal.changes, order.replace)?;
-        self.agree("Apply these changes?").await?;
-        // Known to whoever would remove the bucket, before there is anything that uses it.
-        // What an interrupted destroy noted of an earlier life is not true of this one.
-        match self.bucket.put(&self.user_key(), b"{}".to_vec()).await {
-            Err(error) if error.is_absent() => return Err(DeployError::NoBucket(self.bucket.name.clone())),
+        check_data_loss(&prepared.changes, options.replace)?;
+        operator.confirm("Apply these changes?").await?;
+        // Before the stack uses the bucket, so that a destroy of another stack does not delete it. This also resets what
+        // an interrupted destroy of an earlier stack recorded.
+        match bucket.put(&usage_key(self.sets.stack().name()), b"{}".to_vec()).await {
+            Err(error) if error.is_absent() => return Err(DeployError::NoBucket(bucket.name.clone())),
             other => other?,
         }
-        match order.runtime {
-            Some(runtime) => self.upload(runtime).await,
+        match options.runtime {
+            Some(runtime) => runtime.upload(bucket, operator).await,
             None => Ok(()),
         }
     }
 
-    async fn carry_out(&self, proposal: Proposal, order: &Order<'_>, fresh: bool) -> Result<Applied, DeployError> {
-        let begin = self.mark(&proposal.set.stack).await?;
-        // The last moment in which nothing is changed yet.
-        if self.interrupt.raised() {
-            if order.saved.is_none() {
-                self.give_up_aloud(proposal).await;
+    async fn execute(
+        &self,
+        prepared: PreparedChangeSet,
+        options: &ApplyOptions<'_>,
+        creates: bool,
+    ) -> Result<AppliedStack, DeployError> {
+        let (operations, stack) = (self.sets.operations, self.sets.stack());
+        let last = operations.last_event(&prepared.set.stack).await?;
+        // The last moment before anything changes.
+        if operations.operator.interrupt.raised() {
+            if options.saved.is_none() {
+                self.discard(prepared).await;
             }
             return Err(DeployError::Interrupted);
         }
-        let Proposal { set, changes, mark } = proposal;
-        self.holds_lock()?;
-        self.stack.execute(&set.name).await?;
-        mark.into_iter().for_each(Mark::erase);
-        if order.no_wait {
-            let applied = Applied {
+        let PreparedChangeSet { set, changes, pending } = prepared;
+        self.recovery.lock.check()?;
+        stack.client.execute_change_set(&set.name).await?;
+        pending.into_iter().for_each(PendingSet::finish);
+        if options.no_wait {
+            return Ok(AppliedStack {
                 outcome: Outcome::Started,
-                stack: self.stack.describe(Some(&set.stack)).await?,
+                stack: stack.client.describe(Some(&set.stack)).await?,
                 changes: Some(changes),
                 seconds: BTreeMap::new(),
-            };
-            return Ok(applied);
+            });
         }
-        let what = if fresh { "creating" } else { "updating" };
-        let ended = self.watch(what, set.listed.len(), &set.stack, begin.as_deref()).await?;
-        if !ended.well() {
-            return Err(self.stopped(self.validated(ended, &set.stack).await).await?);
+        let what = if creates { "creating" } else { "updating" };
+        let result = operations.wait(what, set.listed.len(), &set.stack, last.as_deref()).await?;
+        if !result.succeeded() {
+            return Err(self.failure(self.with_findings(result, &set.stack).await).await);
         }
-        let found = self.found().await?;
-        self.protect(&found).await?;
-        // Data that is no longer retained, as was shown and agreed to, needs no protection.
+        let found = stack.require(self.sets.caller).await?;
+        stack.protect_if_retained(&found).await?;
+        // Data that is no longer retained needs no protection; the user saw and confirmed that change.
         if found.protected && changes.retains_no_more() {
-            self.stack.protect(false).await?;
+            stack.client.protect(false).await?;
         }
-        let left = left_behind(&ended.events);
-        for event in &left {
-            self.audience.say(&format!(
-                "note: {} ({}) is still there, and no longer managed: {}",
+        for event in &not_deleted(&result.events) {
+            operations.operator.message(&format!(
+                "note: {} ({}) still exists but no longer belongs to the stack: {}",
                 event.physical.as_deref().unwrap_or(&event.resource),
                 event.kind,
                 event.reason.as_deref().unwrap_or("CloudFormation could not delete it")
             ));
         }
-        let seconds = seconds(&ended.events).into_iter().map(|(id, seconds)| (id.to_owned(), seconds)).collect();
-        let outcome = if fresh { Outcome::Created } else { Outcome::Updated };
-        Ok(Applied { outcome, stack: Some(found), changes: Some(changes), seconds })
+        let seconds = durations(&result.events).into_iter().map(|(id, seconds)| (id.to_owned(), seconds)).collect();
+        let outcome = if creates { Outcome::Created } else { Outcome::Updated };
+        Ok(AppliedStack { outcome, stack: Some(found), changes: Some(changes), seconds })
     }
 
-    /// An operation that failed, with what CloudFormation's validation found where the reason only points at that.
-    async fn validated(&self, mut ended: Ended, stack: &str) -> Ended {
-        if cause(&ended.events)
+    /// Adds what CloudFormation's validation found to a failure whose reason only points there.
+    async fn with_findings(&self, mut result: OperationResult, stack: &str) -> OperationResult {
+        if root_cause(&result.events)
             .and_then(|event| event.reason.as_ref())
             .is_some_and(|text| text.contains("DescribeEvents"))
         {
-            // Whoever may not ask, or a service that has no answer, leaves the reason as it is.
-            let findings = self.stack.findings(stack, None).await.unwrap_or_default();
-            ended.events.splice(0..0, findings);
+            // A caller who may not ask, and a service without this call, leave the reason as it is.
+            let findings = self.sets.stack().client.findings(stack, None).await.unwrap_or_default();
+            result.events.splice(0..0, findings);
         }
-        ended
+        result
     }
 
-    /// What is left of an operation that failed: a broken first creation is cleaned up.
-    async fn stopped(&self, ended: Ended) -> Result<DeployError, DeployError> {
-        let ended = &ended;
-        let error = match Standing::of(&ended.status) {
-            // The first cause comes first, also where its rest cannot be cleaned up.
-            Standing::NeverMade => match self.clean_up_found().await {
-                Ok(()) => self.failed(ended, &self.again("what was made of it is cleaned up; ")),
+    /// The error for a failed operation; what a failed creation left is deleted first.
+    async fn failure(&self, result: OperationResult) -> DeployError {
+        let operations = self.sets.operations;
+        let next = match StackState::of(&result.status) {
+            // The root cause comes first, even if the clean-up fails too.
+            StackState::CreateFailed => match self.clean_up().await {
+                Ok(()) => operations.retry_hint("what was created is deleted again; "),
                 Err(error) => {
-                    let next = format!("what was made of it is still there ({error}); {}", self.again(""));
-                    self.failed(ended, &next)
+                    format!("what was created could not be deleted ({error}); {}", operations.retry_hint(""))
                 }
             },
-            Standing::RollbackStuck => {
-                self.failed(ended, &format!("{}, which offers to continue the rollback", self.again("")))
+            StackState::RollbackFailed => {
+                format!("{}, which offers to continue the rollback", operations.retry_hint(""))
             }
-            _ if ended.status.ends_with("_ROLLBACK_COMPLETE") => {
-                self.failed(ended, &self.again("the stack is what it was before; "))
+            _ if result.status.ends_with("_ROLLBACK_COMPLETE") => {
+                operations.retry_hint("the stack was rolled back; ")
             }
-            _ => self.failed(ended, &self.again("")),
+            _ => operations.retry_hint(""),
         };
-        Ok(error)
+        operations.failure(&result, &next)
     }
 
-    async fn clean_up_found(&self) -> Result<(), DeployError> {
-        match self.find().await? {
-            Some(found) => self.clean_up(&found).await,
+    async fn clean_up(&self) -> Result<(), DeployError> {
+        match self.sets.stack().find().await? {
+            Some(found) => self.recovery.clean_up(&found).await,
             None => Ok(()),
         }
     }
+}
 
-    /// Protects what retains its data. A protection that somebody else put on stays.
-    ///
-    /// # Errors
-    /// A failed call.
-    pub async fn protect(&self, found: &Described) -> Result<(), DeployError> {
-        if self.generated.manifest.retain && !found.protected {
-            self.stack.protect(true).await?;
-        }
-        Ok(())
-    }
+/// Stops where data would be lost that the user has not given up by name.
+///
+/// # Errors
+/// All such data at once.
+pub fn check_data_loss(changes: &Changes, given_up: &[String]) -> Result<(), DeployError> {
+    let losses: Vec<(String, String)> = changes
+        .dangers()
+        .filter(|danger| !danger.kept && !given_up.contains(&danger.id))
+        .map(|danger| (danger.id.clone(), loss(danger)))
+        .collect();
+    if losses.is_empty() { Ok(()) } else { Err(DeployError::DataLoss(DataLosses(losses))) }
+}
+
+fn loss(danger: &Danger) -> String {
+    let fate = match danger.fate {
+        Fate::Deleted => "deleted",
+        Fate::Replaced => "replaced by an empty one",
+    };
+    let name = danger.physical.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
+    format!("{}{name} would be {fate}, and its {} lost", danger.words, danger.holds)
 }

@@ -1,350 +1,343 @@
-//! What would change: a change set of CloudFormation, and the same in the pipeline's words.
+//! Creates, reads and deletes the change sets of an environment, and explains what each would change.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
+use super::artifacts::{ensure_bucket, upload_template};
+use super::aws::account::CallerIdentity;
+use super::aws::call_error::CallError;
+use super::aws::cloudformation::{ChangeSet, ChangeSetRequest, INLINE_BYTES, TemplateBody};
+use super::aws::s3::artifacts::ArtifactBucket;
+use super::diff::{Changes, Side, compare};
+use super::environment_stack::{CHANGE_SET_PREFIX, EnvironmentStack};
+use super::error::DeployError;
+use super::generated::Generated;
+use super::operation::Operations;
+use super::pending_sets::{PendingSet, PendingSets};
+use super::stack_state::{ARTIFACT_BUCKET, ARTIFACT_KEY, StackDescription, StackState};
 
-use super::aws::call::CallError;
-use super::aws::stack::{Body, ChangeSet, Draft, INLINE_BYTES};
-use super::deployment::{Deployment, SETS};
-use super::diff::{Changes, Danger, Fate, Side, compare};
-use super::error::{DeployError, Losses};
-use super::pending_sets::Mark;
-use super::stack_state::{ARTIFACT_BUCKET, ARTIFACT_KEY, Described, Standing};
+/// Milliseconds between two polls of a change set that is being created.
+const POLL_MS: u64 = 250;
+/// Polls in a row for which a change set that was just requested may not be visible yet.
+const MAX_ABSENT_POLLS: u32 = 20;
+/// Minutes after which an unsaved change set must be the rest of an interrupted command.
+const ABANDONED_MIN: i64 = 10;
 
-/// Milliseconds between two looks at a change set that is being made.
-const LOOK_MS: u64 = 250;
-/// Looks in a row for which a change set that was just asked for may not be seen yet.
-const ABSENT_LOOKS: u32 = 20;
-
-/// A runtime on this machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Runtime {
-    /// Its zip.
-    pub path: PathBuf,
-    /// Its key in the bucket of artifacts: a hash of its content.
-    pub key: String,
-}
-
-impl Runtime {
-    /// The runtime of an instruction set, by the hash of its zip.
-    #[must_use]
-    pub fn new(path: PathBuf, architecture: &str, sha256: &str) -> Self {
-        Self { path, key: format!("runtime/{architecture}/{sha256}.zip") }
-    }
-}
-
-/// Changes that could be made.
+/// A change set that is ready to be executed.
 #[derive(Debug)]
-pub struct Proposal {
+pub struct PreparedChangeSet {
     /// CloudFormation's change set.
     pub set: ChangeSet,
-    /// What it means.
+    /// What it would change.
     pub changes: Changes,
-    /// That it is there, and neither carried out nor removed; none for one that was saved.
-    pub mark: Option<Mark>,
+    /// The record that it has to be executed or deleted; none for a saved one.
+    pub pending: Option<PendingSet>,
 }
 
-/// What a change set says of itself: what it was made from, so that a stack that has moved since is seen.
-fn origin(sha: &str, found: Option<&Described>) -> String {
-    let from = found.filter(|found| found.standing() != Standing::Shell).map_or_else(
+/// The change sets of an environment's stack.
+#[derive(Clone)]
+pub struct ChangeSets<'a> {
+    /// Operations on the stack.
+    pub operations: Operations<'a>,
+    /// What was rendered.
+    pub generated: &'a Generated,
+    /// Who is calling.
+    pub caller: &'a CallerIdentity,
+    /// Where the runtime and large templates are.
+    pub bucket: &'a ArtifactBucket,
+    /// The change sets that this machine has to execute or delete.
+    pub pending: PendingSets,
+}
+
+/// The description of a change set: what it was created from, so that a stack that has changed since is noticed.
+fn origin(render_sha: &str, found: Option<&StackDescription>) -> String {
+    let from = found.filter(|found| found.state() != StackState::Empty).map_or_else(
         || "nothing".to_owned(),
         |found| {
             let at = found.updated.or(found.created).map(|at| at.to_string()).unwrap_or_default();
             format!("{} of {at}", found.id.rsplit('/').next().unwrap_or_default())
         },
     );
-    format!("fanggen: {sha} from {from}")
+    format!("fanggen: {render_sha} from {from}")
 }
 
-impl Deployment<'_> {
-    /// The key of the runtime to deploy: that of this machine, or the one that is deployed already.
+impl<'a> ChangeSets<'a> {
+    /// The stack that they belong to.
     #[must_use]
-    pub fn runtime_key(&self, runtime: Option<&Runtime>, found: Option<&Described>) -> Option<String> {
-        let deployed = || {
-            let key = found?.parameters.get(ARTIFACT_KEY)?;
-            // That of another instruction set does not run.
-            key.contains(&format!("/{}/", self.generated.manifest.architecture)).then(|| key.clone())
-        };
-        runtime.map(|runtime| runtime.key.clone()).or_else(deployed)
-    }
-
-    /// Uploads a runtime, unless it is there.
-    ///
-    /// # Errors
-    /// A file that cannot be read, and failed calls.
-    pub async fn upload(&self, runtime: &Runtime) -> Result<(), DeployError> {
-        let disk = |source| DeployError::Disk { path: runtime.path.display().to_string(), source };
-        let bytes = fs::read(&runtime.path).map_err(disk)?;
-        if self.bucket.holds(&runtime.key, &bytes).await? {
-            return Ok(());
-        }
-        self.audience.say(&format!("uploading the runtime ({:.1} MB)", bytes.len() as f64 / 1e6));
-        Ok(self.bucket.put(&runtime.key, bytes).await?)
+    pub fn stack(&self) -> EnvironmentStack<'a> {
+        self.operations.stack
     }
 
     /// A new name for a change set.
     #[must_use]
-    pub fn set_name(&self, what: &str) -> String {
+    pub fn new_name(&self, purpose: &str) -> String {
         let now = jiff::Timestamp::now().as_millisecond();
         let sha: String = self.generated.manifest.render_sha.chars().take(8).collect();
-        format!("{SETS}{what}-{sha}-{now:x}")
+        format!("{CHANGE_SET_PREFIX}{purpose}-{sha}-{now:x}")
     }
 
-    /// Asks CloudFormation what would change; nothing if nothing would.
+    /// Creates a change set; nothing if there is nothing to change.
     ///
     /// # Errors
-    /// What CloudFormation refuses, an interruption, failed calls. No change set is left behind.
-    pub async fn propose(
+    /// What CloudFormation refuses, an interruption, failed calls. The change set is then deleted.
+    pub async fn create(
         &self,
         name: &str,
-        found: Option<&Described>,
-        key: &str,
+        found: Option<&StackDescription>,
+        runtime_key: &str,
         express: bool,
-    ) -> Result<Option<Proposal>, DeployError> {
-        let settled = found.filter(|found| found.standing() != Standing::Shell);
+    ) -> Result<Option<PreparedChangeSet>, DeployError> {
+        let deployed = found.filter(|found| found.state() != StackState::Empty);
         let parameters = BTreeMap::from([
             (ARTIFACT_BUCKET.to_owned(), self.bucket.name.clone()),
-            (ARTIFACT_KEY.to_owned(), key.to_owned()),
+            (ARTIFACT_KEY.to_owned(), runtime_key.to_owned()),
         ]);
-        let draft = Draft {
+        let request = ChangeSetRequest {
             name,
             description: &origin(&self.generated.manifest.render_sha, found),
             body: self.body().await?,
             parameters: &parameters,
-            tags: &self.tags(),
-            creates: settled.is_none(),
+            tags: &self.stack().tags(),
+            creates: deployed.is_none(),
             express,
         };
-        self.remove_left_sets().await?;
-        let mark = self.set_mark(name)?;
-        if let Err(error) = self.draft(draft, found).await {
-            // A plain no leaves nothing that would have to be removed.
+        self.delete_abandoned().await;
+        let pending = self.pending.add(name)?;
+        if let Err(error) = self.request(request, found).await {
+            // A refusal leaves nothing to delete.
             if matches!(error, DeployError::Unchangeable { .. } | DeployError::Call(CallError::Denied { .. })) {
-                mark.erase();
+                pending.finish();
             }
             return Err(error);
         }
-        match self.proposed(name, settled).await {
-            Ok(Some((set, changes))) => Ok(Some(Proposal { set, changes, mark: Some(mark) })),
+        match self.created(name, deployed).await {
+            Ok(Some((set, changes))) => Ok(Some(PreparedChangeSet { set, changes, pending: Some(pending) })),
             other => {
-                let gone = self.discard(name).await;
-                if gone.is_ok() {
-                    mark.erase();
+                let deleted = self.delete(name).await;
+                if deleted.is_ok() {
+                    pending.finish();
                 }
-                // Why there is no proposal matters more than why its rest cannot be removed.
-                other.and_then(|_| gone.map(|()| None))
+                // Why there is no change set matters more than a failed deletion.
+                other.and_then(|_| deleted.map(|()| None))
             }
         }
     }
 
-    /// What became of a change set that was asked for, and what it means.
-    async fn proposed(
+    /// Waits for a requested change set, and explains it.
+    async fn created(
         &self,
         name: &str,
-        settled: Option<&Described>,
+        deployed: Option<&StackDescription>,
     ) -> Result<Option<(ChangeSet, Changes)>, DeployError> {
-        let set = self.thought_over(name).await?;
-        if set.empty() {
+        let set = self.wait_until_created(name).await?;
+        if set.is_empty() {
             return Ok(None);
         }
-        if !set.ready() {
-            return Err(self.refused(&set).await);
+        if !set.is_ready() {
+            return Err(self.refusal(&set).await);
         }
-        let changes = self.explain(&set, settled, &self.generated.template).await?;
+        let changes = self.explain(&set, deployed).await?;
         Ok(Some((set, changes)))
     }
 
-    /// Asks for a change set; without what this CloudFormation does not have, if it says so.
-    async fn draft(&self, draft: Draft<'_>, found: Option<&Described>) -> Result<(), DeployError> {
-        let asked = match self.stack.draft(&draft).await {
-            Err(CallError::Refused { message, .. }) if draft.express && message.contains("eploymentConfig") => {
-                self.audience.say("this CloudFormation has no express mode: it waits for resources to settle");
-                self.stack.draft(&Draft { express: false, ..draft }).await
+    /// Requests a change set; without express mode if this CloudFormation does not know it.
+    async fn request(&self, request: ChangeSetRequest<'_>, found: Option<&StackDescription>) -> Result<(), DeployError> {
+        let client = self.stack().client;
+        let asked = match client.create_change_set(&request).await {
+            Err(CallError::Refused { message, .. }) if request.express && message.contains("eploymentConfig") => {
+                let text = "note: this CloudFormation has no express mode and waits for resources to stabilize";
+                self.operations.operator.message(text);
+                client.create_change_set(&ChangeSetRequest { express: false, ..request }).await
             }
             other => other,
         };
-        asked.map_err(|error| self.not_taken(error, found))
-    }
-
-    /// A stack whose state takes no changes, in words that say what to do about it.
-    fn not_taken(&self, error: CallError, found: Option<&Described>) -> DeployError {
-        match (error, found) {
+        asked.map_err(|error| match (error, found) {
             (CallError::Refused { message, .. }, Some(found)) if message.contains("can not be updated") => {
                 DeployError::Unchangeable {
-                    stack: self.stack.name.clone(),
+                    stack: client.name.clone(),
                     status: found.status.clone(),
                     reason: found.reason.clone(),
                 }
             }
             (error, _) => error.into(),
-        }
+        })
     }
 
-    async fn body(&self) -> Result<Body, DeployError> {
+    async fn body(&self) -> Result<TemplateBody, DeployError> {
         let template = &self.generated.template;
         if template.len() <= INLINE_BYTES {
-            return Ok(Body::Inline(template.clone()));
+            return Ok(TemplateBody::Inline(template.clone()));
         }
-        self.ensure_bucket().await?;
-        let hash: String = Sha256::digest(template).iter().map(|byte| format!("{byte:02x}")).collect();
-        let key = format!("templates/{hash}.yaml");
-        if !self.bucket.holds(&key, template.as_bytes()).await? {
-            self.bucket.put(&key, template.clone().into_bytes()).await?;
-        }
-        Ok(Body::At(self.bucket.address(&key)))
+        Ok(TemplateBody::Url(upload_template(self.bucket, template, self.operations.operator).await?))
     }
 
-    /// Waits until CloudFormation has made up its mind.
-    async fn thought_over(&self, name: &str) -> Result<ChangeSet, DeployError> {
+    async fn wait_until_created(&self, name: &str) -> Result<ChangeSet, DeployError> {
         let mut absent = 0;
         loop {
-            match self.stack.change_set(name).await? {
-                Some(set) if !set.pending() => return Ok(set),
+            match self.stack().client.change_set(name).await? {
+                Some(set) if !set.is_pending() => return Ok(set),
                 Some(_) => absent = 0,
-                None if absent >= ABSENT_LOOKS => {
-                    let reason = "somebody has removed the change set".to_owned();
+                None if absent >= MAX_ABSENT_POLLS => {
+                    let reason = "the change set was deleted by somebody else".to_owned();
                     return Err(DeployError::NoChangeSet { reason, help: "\n  run the same command again".to_owned() });
                 }
                 None => absent += 1,
             }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
-                () = self.interrupt.wait() => return Err(DeployError::Interrupted),
+                () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                () = self.operations.operator.interrupt.wait() => return Err(DeployError::Interrupted),
             }
         }
     }
 
-    /// A change set in the pipeline's words.
-    async fn explain(
-        &self,
-        set: &ChangeSet,
-        settled: Option<&Described>,
-        template: &str,
-    ) -> Result<Changes, DeployError> {
-        let deployed = match settled {
-            Some(_) => Some(self.stack.template().await?),
+    /// What a change set would change, in terms of the pipeline.
+    async fn explain(&self, set: &ChangeSet, deployed: Option<&StackDescription>) -> Result<Changes, DeployError> {
+        let template = match deployed {
+            Some(_) => Some(self.stack().client.template().await?),
             None => None,
         };
-        let before = deployed.as_deref().zip(settled);
+        let before = template.as_deref().zip(deployed);
         let before = before.map(|(template, stack)| Side { template, parameters: &stack.parameters });
-        let after = Side { template, parameters: &set.parameters };
+        let after = Side { template: &self.generated.template, parameters: &set.parameters };
         compare(before, after, &set.listed, &self.generated.manifest, self.caller)
             .map_err(|error| DeployError::Other(error.to_string()))
     }
 
-    /// A change set that was saved, if it still is what it was.
+    /// A saved change set, if it is still up to date.
     ///
     /// # Errors
-    /// A change set that is gone, or of another stack than there is now; failed calls.
-    pub async fn saved(&self, name: &str, found: Option<&Described>) -> Result<Proposal, DeployError> {
-        let set = self.stack.change_set(name).await?.ok_or_else(|| DeployError::NoSuchChangeSet {
+    /// A change set that does not exist, or was created from another stack or file; failed calls.
+    pub async fn load_saved(
+        &self,
+        name: &str,
+        found: Option<&StackDescription>,
+    ) -> Result<PreparedChangeSet, DeployError> {
+        let stack = self.stack();
+        let set = stack.client.change_set(name).await?.ok_or_else(|| DeployError::NoSuchChangeSet {
             name: name.to_owned(),
-            stack: self.stack.name.clone(),
-            environment: self.environment().to_owned(),
+            stack: stack.name().to_owned(),
+            environment: stack.environment().to_owned(),
         })?;
         let outdated = |reason: &str| DeployError::Outdated {
             name: name.to_owned(),
             reason: reason.to_owned(),
-            environment: self.environment().to_owned(),
+            environment: stack.environment().to_owned(),
         };
         if set.execution == "OBSOLETE" {
-            return Err(outdated("the stack has changed since it was made"));
+            return Err(outdated("the stack has changed since it was created"));
         }
         if set.execution == "EXECUTE_COMPLETE" {
-            return Err(outdated("it was carried out before"));
+            return Err(outdated("it was applied before"));
         }
-        if !set.ready() {
+        if !set.is_ready() {
             return Err(outdated(&format!("it is in {}, {}", set.status, set.execution)));
         }
         let now = origin(&self.generated.manifest.render_sha, found);
         if set.description != now {
             let render = |text: &str| text.split(" from ").next().map(str::to_owned);
             return Err(outdated(if render(&set.description) == render(&now) {
-                "the stack has changed since it was made"
+                "the stack has changed since it was created"
             } else {
-                "it was made of another `pipeline.toml` than the one that is rendered"
+                "it was created from another `pipeline.toml` than the rendered one"
             }));
         }
-        let settled = found.filter(|found| found.standing() != Standing::Shell);
-        let changes = self.explain(&set, settled, &self.generated.template).await?;
-        Ok(Proposal { set, changes, mark: None })
+        let deployed = found.filter(|found| found.state() != StackState::Empty);
+        let changes = self.explain(&set, deployed).await?;
+        Ok(PreparedChangeSet { set, changes, pending: None })
     }
 
-    /// A change set that CloudFormation would not make: why, and what helps.
-    async fn refused(&self, set: &ChangeSet) -> DeployError {
+    /// The error for a change set that CloudFormation could not create, with what helps.
+    async fn refusal(&self, set: &ChangeSet) -> DeployError {
         let mut reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
-        let environment = self.environment();
+        let stack = self.stack();
         let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
-            self.in_the_way()
+            self.name_conflict()
         } else if reason.contains("DescribeEvents") {
-            // A service that has no such answer, or a caller who may not ask: the reason stands for itself.
-            for finding in self.stack.findings(&self.stack.name, Some(&set.name)).await.unwrap_or_default() {
-                let asked = self.generated.manifest.resources.get(&finding.resource);
-                let asked = asked.map(|resource| format!(", asked for by `{}`", resource.path)).unwrap_or_default();
-                reason += &format!("\n  - {}{asked}: {}", finding.resource, finding.reason.unwrap_or(finding.status));
+            // A caller who may not ask, and a service without this call, leave the reason as it is.
+            for finding in stack.client.findings(stack.name(), Some(&set.name)).await.unwrap_or_default() {
+                let resource = self.generated.manifest.resources.get(&finding.resource);
+                let path = resource.map(|resource| format!(", declared by `{}`", resource.path)).unwrap_or_default();
+                reason += &format!("\n  - {}{path}: {}", finding.resource, finding.reason.unwrap_or(finding.status));
             }
-            let again = format!("\n  mend that, then run `fanggen apply --env {environment}` again");
-            if reason.contains("already exists") { self.in_the_way() + &again } else { again }
+            let again = format!("\n  fix that, then run `fanggen apply --env {}` again", stack.environment());
+            if reason.contains("already exists") { self.name_conflict() + &again } else { again }
         } else {
             String::new()
         };
         DeployError::NoChangeSet { reason, help }
     }
 
-    /// Removes what was proposed.
-    ///
-    /// # Errors
-    /// A failed call.
-    pub async fn give_up(&self, proposal: Proposal) -> Result<(), DeployError> {
-        self.discard(&proposal.set.name).await?;
-        proposal.mark.into_iter().for_each(Mark::erase);
-        Ok(())
-    }
-
-    /// What helps where something has a name of ours already.
-    fn in_the_way(&self) -> String {
+    /// What helps where resources with our names exist already.
+    fn name_conflict(&self) -> String {
         let manifest = &self.generated.manifest;
         if !manifest.retain {
             return format!(
-                "\n  something has these names already: if an earlier life of this environment left it, \
-                 `fanggen destroy --env {} --delete-data` removes it; `[data] retain = true` takes it over",
+                "\n  resources with these names exist already: if an earlier deployment of this environment left them, \
+                 `fanggen destroy --env {} --delete-data` deletes them; `[data] retain = true` imports them",
                 manifest.environment
             );
         }
         match manifest.account {
-            None => {
-                "\n  something has these names already: with `[aws] account` in the file the name of a bucket is a \
-                     literal, and CloudFormation takes it over"
-                    .to_owned()
-            }
-            Some(_) => "\n  something has these names already, and CloudFormation does not take it over: move it away"
+            None => "\n  resources with these names exist already: with `[aws] account` in the file, bucket names are \
+                     literals, and CloudFormation imports the buckets"
+                .to_owned(),
+            Some(_) => "\n  resources with these names exist already, and CloudFormation cannot import them: rename or \
+                        delete them"
                 .to_owned(),
         }
     }
 
-    /// Stops where data would be lost that nobody has given up by name.
+    /// Deletes a prepared change set.
     ///
     /// # Errors
-    /// All such data at once.
-    pub fn guard(changes: &Changes, given_up: &[String]) -> Result<(), DeployError> {
-        let losses: Vec<(String, String)> = changes
-            .dangers()
-            .filter(|danger| !danger.kept && !given_up.contains(&danger.id))
-            .map(|danger| (danger.id.clone(), lost(danger)))
-            .collect();
-        if losses.is_empty() { Ok(()) } else { Err(DeployError::DataLoss(Losses(losses))) }
+    /// A failed call.
+    pub async fn discard(&self, prepared: PreparedChangeSet) -> Result<(), DeployError> {
+        self.delete(&prepared.set.name).await?;
+        prepared.pending.into_iter().for_each(PendingSet::finish);
+        Ok(())
     }
-}
 
-fn lost(danger: &Danger) -> String {
-    let fate = match danger.fate {
-        Fate::Deleted => "deleted",
-        Fate::Replaced => "replaced by an empty one",
-    };
-    let name = danger.physical.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
-    format!("{}{name} would be {fate}, and its {} lost", danger.words, danger.holds)
+    /// Deletes the change sets that processes of this machine abandoned. Makes no call if there are none.
+    pub async fn delete_abandoned(&self) {
+        self.pending.delete_abandoned(self.stack().client, self.operations.operator).await;
+    }
+
+    /// Deletes a change set, and the stack if it has neither resources nor another change set.
+    async fn delete(&self, name: &str) -> Result<(), DeployError> {
+        let stack = self.stack();
+        stack.client.delete_change_set(name).await?;
+        let Some(found) = stack.find().await? else { return Ok(()) };
+        if found.state() == StackState::Empty && self.delete_old().await?.is_empty() {
+            let last = self.operations.last_event(&found.id).await?;
+            stack.client.delete(&found.id).await?;
+            self.operations.wait_uninterrupted(&found.id, last.as_deref()).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes unsaved change sets that an interrupted command left behind, and gives the names of the others.
+    async fn delete_old(&self) -> Result<Vec<String>, DeployError> {
+        let oldest = jiff::Timestamp::now().as_millisecond() - ABANDONED_MIN * 60_000;
+        let client = self.stack().client;
+        let mut kept = Vec::new();
+        for name in client.change_sets().await? {
+            let unsaved =
+                name.starts_with(CHANGE_SET_PREFIX) && !name.starts_with(&format!("{CHANGE_SET_PREFIX}saved-"));
+            let at = name.rsplit('-').next().and_then(|digits| i64::from_str_radix(digits, 16).ok());
+            if unsaved && at.is_some_and(|at| at < oldest) {
+                client.delete_change_set(&name).await?;
+            } else {
+                kept.push(name);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Creates the artifact bucket if it does not exist.
+    ///
+    /// # Errors
+    /// See [`ensure_bucket`].
+    pub async fn ensure_bucket(&self) -> Result<bool, DeployError> {
+        ensure_bucket(self.bucket, self.operations.operator).await
+    }
 }

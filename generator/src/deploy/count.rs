@@ -1,4 +1,4 @@
-//! How many there are, as far as it was worth counting.
+//! A count that may be a lower bound, since counting millions of rows or objects takes too long.
 
 use std::fmt;
 
@@ -10,14 +10,14 @@ use serde::Serialize;
 pub enum Count {
     /// All were counted.
     Exactly(u64),
-    /// The service's own number, which may be hours old.
+    /// The service's estimate, which may be hours old.
     About(u64),
     /// Counting stopped here.
     MoreThan(u64),
 }
 
 impl Count {
-    /// Whether there certainly is nothing.
+    /// Whether there is certainly nothing.
     #[must_use]
     pub const fn is_none(self) -> bool {
         matches!(self, Self::Exactly(0))
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_read_in_groups_of_three() {
+    fn numbers_are_grouped_by_thousands() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!(Count::About(1_200_000).to_string(), "about 1,200,000");
         assert!(Count::Exactly(0).is_none() && !Count::About(0).is_none());

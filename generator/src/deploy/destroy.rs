@@ -1,4 +1,4 @@
-//! From a running environment to nothing: shown first, emptied, deleted, and looked for afterwards.
+//! Deletes an environment: shows what will be deleted, empties the buckets, deletes the stack, and checks that nothing is left.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,80 +7,84 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::aws::bucket::State;
-use super::aws::contents::{Contents, Held};
-use super::aws::keys::Keys;
-use super::aws::logs::Logs;
-use super::aws::table::Tables;
+use super::artifacts::{items_state_key, usage_key};
+use super::aws::account::{Account, CallerIdentity};
+use super::aws::dynamodb::DynamoDbClient;
+use super::aws::kms::KmsClient;
+use super::aws::logs::LogsClient;
+use super::aws::s3::artifacts::{ArtifactBucket, BucketStatus};
+use super::aws::s3::buckets::{BucketsClient, ObjectCounts};
 use super::count::Count;
-use super::deployment::Deployment;
 use super::error::DeployError;
-use super::generated::{Manifest, Resource};
+use super::generated::{Manifest, ManifestResource};
 use super::leftovers::{self, Found};
-use super::stack_state::{Described, Standing};
-use crate::resources::{self, dynamodb, kms, logs, s3};
+use super::lock::DeployLock;
+use super::operation::Operations;
+use super::stack_state::{StackDescription, StackState};
 
 /// How often a deletion is tried whose buckets were written to in between.
-const TRIES: usize = 3;
-/// Seconds for which what was deleted may still be seen: SQS takes a minute to forget a queue
+const MAX_TRIES: usize = 3;
+/// Seconds for which a deleted resource may still be visible: SQS takes a minute to forget a queue
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_DeleteQueue.html>).
-const SEEN_S: u64 = 90;
-/// Milliseconds between two looks.
-const LOOK_MS: u64 = 500;
+const VISIBLE_S: u64 = 90;
+/// Milliseconds between two polls.
+const POLL_MS: u64 = 500;
 
-const BUCKET: &str = s3::BUCKET.name;
-const KEY: &str = kms::ALIAS.name;
-const TABLE: &str = dynamodb::TABLE.name;
-const LOGS: &str = logs::LOG_GROUP.name;
+const BUCKET: &str = "AWS::S3::Bucket";
+const KEY: &str = "AWS::KMS::Alias";
+const TABLE: &str = "AWS::DynamoDB::Table";
+const LOGS: &str = "AWS::Logs::LogGroup";
 
-/// What is noted in the bucket of artifacts of a stack that uses it.
+/// What the artifact bucket records about a stack that uses it.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Note {
-    /// Physical names of what it has, once a destroy has begun.
+struct UsageRecord {
+    /// The physical names of its resources, once a destroy has started.
     names: BTreeSet<String>,
 }
 
-/// What will go.
+/// What a destroy will delete.
 #[derive(Clone, Debug, Serialize)]
-pub struct Doomed {
-    /// The stack, where there is one.
-    pub stack: Option<Described>,
-    /// What is there, of what the stack has and the file asks for.
-    pub resources: Vec<Doom>,
-    /// All that has a name of ours, with its physical name; whether it is of the stack.
+pub struct DestroyPlan {
+    /// The stack, if there is one.
+    pub stack: Option<StackDescription>,
+    /// The existing resources, of those that the stack has and those that the file asks for.
+    pub resources: Vec<ResourceToDelete>,
+    /// All resources of the stack and the file, with their physical names.
     #[serde(skip)]
     everything: Option<Manifest>,
-    /// Physical names of what the stack has.
+    /// The physical names of the stack's resources.
     #[serde(skip)]
-    managed: BTreeSet<String>,
+    in_stack: BTreeSet<String>,
 }
 
-/// One resource that will go.
+/// A resource that will be deleted.
 #[derive(Clone, Debug, Serialize)]
-pub struct Doom {
+pub struct ResourceToDelete {
     /// The resource.
     #[serde(flatten)]
     pub found: Found,
-    /// What it holds, in words, where that is worth a count.
+    /// What it holds, where that is worth a count.
     pub holds: Option<String>,
 }
 
-impl Doomed {
-    /// Whether nothing is there.
+impl DestroyPlan {
+    /// Whether there is nothing to delete.
     #[must_use]
-    pub fn is_nothing(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.stack.is_none() && self.resources.is_empty()
     }
 }
 
-impl fmt::Display for Doomed {
+impl fmt::Display for DestroyPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.stack {
-            Some(stack) => writeln!(f, "This will go, with all that it holds (the stack is in {}):", stack.status)?,
-            None => writeln!(f, "There is no stack, but this is left of it, and will go:")?,
+            Some(stack) => {
+                writeln!(f, "This will be deleted, with all its data (the stack is in {}):", stack.status)?;
+            }
+            None => writeln!(f, "There is no stack, but these resources of it are left and will be deleted:")?,
         }
-        for Doom { found, holds } in &self.resources {
+        for ResourceToDelete { found, holds } in &self.resources {
             let holds = holds.as_ref().map(|holds| format!("  \x1b[1;31m{holds}\x1b[0m")).unwrap_or_default();
             writeln!(f, "  - {found}{holds}")?;
         }
@@ -88,170 +92,204 @@ impl fmt::Display for Doomed {
     }
 }
 
-impl Deployment<'_> {
-    /// What a destroy would take away; data that is retained is refused, unless it is given up.
+/// Deletes one environment.
+#[derive(Clone, Copy)]
+pub struct Destroyer<'a> {
+    /// The SDK's configuration.
+    pub account: &'a Account,
+    /// Who is calling.
+    pub caller: &'a CallerIdentity,
+    /// The artifact bucket.
+    pub bucket: &'a ArtifactBucket,
+    /// Operations on the stack.
+    pub operations: Operations<'a>,
+}
+
+impl Destroyer<'_> {
+    fn manifest(&self) -> &Manifest {
+        self.operations.stack.manifest
+    }
+
+    /// Finds what a destroy would delete.
     ///
     /// # Errors
-    /// Data that is retained, and failed calls.
-    pub async fn doomed(&self, delete_data: bool) -> Result<Doomed, DeployError> {
-        let stack = self.find().await?;
-        let retained = self.generated.manifest.retain || stack.as_ref().is_some_and(|stack| stack.protected);
+    /// Retained data, unless `delete_data` gives it up, and failed calls.
+    pub async fn plan(&self, delete_data: bool) -> Result<DestroyPlan, DeployError> {
+        let stack = self.operations.stack.find().await?;
+        let retained = self.manifest().retain || stack.as_ref().is_some_and(|stack| stack.protected);
+        let refused = || DeployError::Retained(self.manifest().environment.clone());
         if retained && !delete_data && stack.is_some() {
-            return Err(DeployError::Retained(self.environment().to_owned()));
+            return Err(refused());
         }
-        let mut everything = self.generated.manifest.clone();
-        let mut managed = if stack.is_some() { self.deployed_too(&mut everything).await? } else { BTreeSet::new() };
-        // A destroy that was interrupted after the stack had gone wrote down what the stack had.
-        let note = self.bucket.read(&self.user_key()).await?;
-        let noted = note.and_then(|note| serde_json::from_str::<Note>(&note.text).ok()).unwrap_or_default();
-        managed.extend(noted.names);
+        let mut everything = self.manifest().clone();
+        let mut in_stack = match stack {
+            Some(_) => self.add_stack_resources(&mut everything).await?,
+            None => BTreeSet::new(),
+        };
+        // A destroy that was interrupted after the stack was deleted recorded what the stack had.
+        let record = self.bucket.read(&usage_key(self.operations.stack.name())).await?;
+        let record = record.and_then(|object| serde_json::from_str::<UsageRecord>(&object.text).ok());
+        in_stack.extend(record.unwrap_or_default().names);
         let mut resources = Vec::new();
         for found in leftovers::look(&everything, self.caller, self.account).await? {
             if !found.there {
                 continue;
             }
-            if self.is_ours(&found, &managed).await? {
-                resources.push(Doom { holds: self.holds(&found).await?, found });
+            if self.is_ours(&found, &in_stack).await? {
+                resources.push(ResourceToDelete { holds: self.holds(&found).await?, found });
             } else {
-                self.audience
-                    .say(&format!("note: {found} is not of this environment, as its tags say: it is left alone"));
-                everything.resources.retain(|_, known| self.physical_of(known) != Some(found.name.clone()));
+                self.operations.operator.message(&format!(
+                    "note: {found} is kept: its tags say that it does not belong to this environment"
+                ));
+                everything.resources.retain(|_, known| self.physical(known) != Some(found.name.clone()));
             }
         }
         if retained && !delete_data && !resources.is_empty() {
-            return Err(DeployError::Retained(self.environment().to_owned()));
+            return Err(refused());
         }
-        Ok(Doomed { stack, resources, everything: Some(everything), managed })
+        Ok(DestroyPlan { stack, resources, everything: Some(everything), in_stack })
     }
 
-    fn physical_of(&self, resource: &Resource) -> Option<String> {
-        self.generated.manifest.physical(resource, self.caller)
+    fn physical(&self, resource: &ManifestResource) -> Option<String> {
+        self.manifest().physical(resource, self.caller)
     }
 
-    /// Whether something is of this environment: of its stack, or marked so. What nobody can mark goes with the stack.
-    async fn is_ours(&self, found: &Found, managed: &BTreeSet<String>) -> Result<bool, DeployError> {
-        if managed.contains(&found.name) {
+    /// Whether a resource belongs to this environment: it is in the stack, or has our tags. Types without tags are deleted
+    /// with the stack.
+    async fn is_ours(&self, found: &Found, in_stack: &BTreeSet<String>) -> Result<bool, DeployError> {
+        if in_stack.contains(&found.name) {
             return Ok(true);
         }
         let tags = match found.kind.as_str() {
-            BUCKET => Contents::open(self.account, &self.caller.account).tags(&found.name).await?,
-            TABLE => Tables::open(self.account).tags(&found.name).await?,
-            LOGS => Logs::open(self.account).tags(&self.log_arn(&found.name)).await?,
-            KEY => Keys::open(self.account).tags(&found.name).await?,
+            BUCKET => BucketsClient::open(self.account, &self.caller.account).tags(&found.name).await?,
+            TABLE => DynamoDbClient::open(self.account).tags(&found.name).await?,
+            LOGS => LogsClient::open(self.account).tags(&self.log_group_arn(&found.name)).await?,
+            KEY => KmsClient::open(self.account).tags(&found.name).await?,
             _ => return Ok(true),
         };
-        Ok(self.tags().iter().all(|(key, value)| tags.get(key) == Some(value)))
+        Ok(self.operations.stack.tags().iter().all(|(key, value)| tags.get(key) == Some(value)))
     }
 
-    fn log_arn(&self, group: &str) -> String {
+    fn log_group_arn(&self, group: &str) -> String {
         let (partition, region) = (self.caller.partition(), &self.account.region);
         format!("arn:{partition}:logs:{region}:{}:log-group:{group}", self.caller.account)
     }
 
-    /// Adds what the stack has and the file no longer asks for, or asks for under another name; gives the names of all
-    /// that the stack has.
-    async fn deployed_too(&self, manifest: &mut Manifest) -> Result<BTreeSet<String>, DeployError> {
-        let mut managed = BTreeSet::new();
-        for resource in self.stack.resources().await? {
+    /// Adds the resources of the stack that the file no longer asks for, or asks for under another name. Gives the names of
+    /// all resources of the stack.
+    async fn add_stack_resources(&self, manifest: &mut Manifest) -> Result<BTreeSet<String>, DeployError> {
+        let mut in_stack = BTreeSet::new();
+        for resource in self.operations.stack.client.resources().await? {
             let Some(physical) = resource.physical.filter(|_| !resource.status.starts_with("DELETE_COMPLETE")) else {
                 continue;
             };
-            let card = resources::find(&resource.kind);
-            let name = card.map_or(physical.as_str(), |card| card.name_in(&physical)).to_owned();
-            managed.insert(name.clone());
+            let name = match resource.kind.as_str() {
+                // The physical id of a queue is its URL, which ends in its name.
+                "AWS::SQS::Queue" => physical.rsplit('/').next(),
+                "AWS::SNS::Topic" => physical.rsplit(':').next(),
+                _ => None,
+            };
+            let name = name.unwrap_or(&physical).to_owned();
+            in_stack.insert(name.clone());
             let known = manifest.resources.get(&resource.resource);
-            if known.is_some_and(|known| known.name.is_none() || self.physical_of(known).as_ref() == Some(&name)) {
+            if known.is_some_and(|known| known.name.is_none() || self.physical(known).as_ref() == Some(&name)) {
                 continue;
             }
             let id = if known.is_some() { format!("{} (deployed)", resource.resource) } else { resource.resource };
-            let path = known.map_or_else(|| format!("stack {}", self.stack.name), |known| known.path.clone());
-            manifest.resources.insert(id, Resource { kind: resource.kind, name: Some(Value::String(name)), path });
+            let stack = self.operations.stack.name();
+            let path = known.map_or_else(|| format!("stack {stack}"), |known| known.path.clone());
+            let added = ManifestResource { kind: resource.kind, name: Some(Value::String(name)), path };
+            manifest.resources.insert(id, added);
         }
-        Ok(managed)
+        Ok(in_stack)
     }
 
     async fn holds(&self, found: &Found) -> Result<Option<String>, DeployError> {
         Ok(match found.kind.as_str() {
             BUCKET => {
-                let held = Contents::open(self.account, &self.caller.account).count(&found.name).await?;
-                held.filter(|held| !held.versions.is_none())
-                    .map(|Held { objects, versions }| format!("{objects} objects, {versions} versions"))
+                let counts = BucketsClient::open(self.account, &self.caller.account).count(&found.name).await?;
+                counts
+                    .filter(|counts| !counts.versions.is_none())
+                    .map(|ObjectCounts { objects, versions }| format!("{objects} objects, {versions} versions"))
             }
             TABLE => {
-                let rows: Option<Count> = Tables::open(self.account).count(&found.name).await?;
+                let rows: Option<Count> = DynamoDbClient::open(self.account).count(&found.name).await?;
                 rows.filter(|rows| !rows.is_none()).map(|rows| format!("{rows} rows"))
             }
-            KEY => Some("can be called back for 30 days".to_owned()),
+            KEY => Some("its deletion can be cancelled for 30 days".to_owned()),
             _ => None,
         })
     }
 
-    /// Takes everything away, and looks whether it is gone. The lock is held by the caller, where there is a bucket for it.
+    /// Deletes everything, and checks that nothing is left. The lock is held unless there is no bucket for it.
     ///
     /// # Errors
-    /// A deletion that fails, what is left, an interruption, failed calls; the same command again goes on.
-    pub async fn destroy(&self, doomed: &Doomed) -> Result<(), DeployError> {
-        let everything = doomed.everything.as_ref().unwrap_or(&self.generated.manifest);
-        if doomed.stack.is_some() && self.bucket.has(&self.user_key()).await? {
-            let note = serde_json::to_vec(&Note { names: doomed.managed.clone() }).unwrap_or_default();
-            self.bucket.put(&self.user_key(), note).await?;
+    /// A failed deletion, resources that are left, an interruption, failed calls; the same command continues.
+    pub async fn run(&self, plan: &DestroyPlan, lock: Option<&DeployLock>) -> Result<(), DeployError> {
+        let Operations { stack, operator } = self.operations;
+        let everything = plan.everything.as_ref().unwrap_or(self.manifest());
+        let usage_key = usage_key(stack.name());
+        if plan.stack.is_some() && self.bucket.has(&usage_key).await? {
+            let record = serde_json::to_vec(&UsageRecord { names: plan.in_stack.clone() }).unwrap_or_default();
+            self.bucket.put(&usage_key, record).await?;
         }
         let mut tries = 0;
-        while let Some(stack) = self.find().await? {
-            match stack.standing() {
-                Standing::Absent => break,
-                Standing::Moving | Standing::Going => {
-                    self.audience.say(&format!("stack `{}` is in {}: following it", self.stack.name, stack.status));
-                    self.watch("what is at work already", 0, &stack.id, None).await?;
+        while let Some(found) = stack.find().await? {
+            match found.state() {
+                StackState::Absent => break,
+                StackState::InProgress | StackState::Deleting => {
+                    operator.message(&format!("stack `{}` is in {}: waiting", stack.name(), found.status));
+                    self.operations.wait("waiting for the running operation", 0, &found.id, None).await?;
                     continue;
                 }
                 _ => {}
             }
             self.stop_if_interrupted()?;
-            self.holds_lock()?;
-            self.empty_buckets(everything, &doomed.managed).await?;
-            if stack.protected {
-                self.stack.protect(false).await?;
+            lock.map_or(Ok(()), DeployLock::check)?;
+            self.empty_buckets(everything, &plan.in_stack).await?;
+            if found.protected {
+                stack.client.protect(false).await?;
             }
             let count = everything.resources.len();
-            let mark = self.mark(&stack.id).await?;
-            self.stack.delete(&stack.id).await?;
-            let ended = self.watch("deleting", count, &stack.id, mark.as_deref()).await?;
+            let last = self.operations.last_event(&found.id).await?;
+            stack.client.delete(&found.id).await?;
+            let result = self.operations.wait("deleting", count, &found.id, last.as_deref()).await?;
             tries += 1;
-            if !ended.well() && tries >= TRIES {
-                let next = format!("mend the cause, then run `fanggen destroy --env {}` again", self.environment());
-                return Err(self.failed(&ended, &next));
+            if !result.succeeded() && tries >= MAX_TRIES {
+                let next = format!("fix the cause, then run `fanggen destroy --env {}` again", stack.environment());
+                return Err(self.operations.failure(&result, &next));
             }
         }
         self.stop_if_interrupted()?;
-        self.gone(everything).await?;
-        for key in [self.memory_key(), self.user_key()] {
+        self.delete_leftovers(everything).await?;
+        for key in [items_state_key(stack.name()), usage_key] {
             self.bucket.remove(&key).await?;
         }
         Ok(())
     }
 
     fn stop_if_interrupted(&self) -> Result<(), DeployError> {
-        let words = "what is gone is gone, the rest is as it was";
-        if self.interrupt.raised() { Err(DeployError::Halfway(words)) } else { Ok(()) }
+        let state = "some resources are deleted, the others are unchanged";
+        if self.operations.operator.interrupt.raised() { Err(DeployError::Halfway(state)) } else { Ok(()) }
     }
 
-    /// CloudFormation deletes only empty buckets.
-    async fn empty_buckets(&self, everything: &Manifest, managed: &BTreeSet<String>) -> Result<(), DeployError> {
-        let contents = Contents::open(self.account, &self.caller.account);
-        for (_, bucket) in everything.named(BUCKET, self.caller).filter(|(_, bucket)| managed.contains(bucket)) {
-            self.audience.begin(&format!("emptying {bucket}"), 0);
-            let mut told = |gone: u64| self.audience.progress(&format!("emptying {bucket}"), gone, gone);
-            let emptied = contents.empty(&bucket, &mut told).await;
-            self.audience.end();
+    /// Empties the stack's buckets, since CloudFormation deletes only empty ones.
+    async fn empty_buckets(&self, everything: &Manifest, in_stack: &BTreeSet<String>) -> Result<(), DeployError> {
+        let client = BucketsClient::open(self.account, &self.caller.account);
+        let ui = self.operations.operator.ui;
+        for (_, bucket) in everything.named(BUCKET, self.caller).filter(|(_, bucket)| in_stack.contains(bucket)) {
+            ui.start_progress(&format!("emptying {bucket}"), 0);
+            let mut progress = |deleted: u64| ui.set_progress(&format!("emptying {bucket}"), deleted, deleted);
+            let emptied = client.empty(&bucket, &mut progress).await;
+            ui.finish_progress();
             emptied?;
         }
         Ok(())
     }
 
-    /// Looks until nothing is left, and deletes what outlives its stack and was given up: by a deletion policy, by an
-    /// earlier life, or because a function that was still at work wrote a last line of its log.
-    async fn gone(&self, everything: &Manifest) -> Result<(), DeployError> {
+    /// Deletes what is left of the stack until nothing is: what a deletion policy retained, what an earlier stack left, and
+    /// log groups that a function wrote to after their deletion.
+    async fn delete_leftovers(&self, everything: &Manifest) -> Result<(), DeployError> {
         let mut start = Instant::now();
         loop {
             let left: Vec<Found> = leftovers::look(everything, self.caller, self.account).await?;
@@ -259,74 +297,72 @@ impl Deployment<'_> {
             if left.is_empty() {
                 return Ok(());
             }
-            if start.elapsed() > Duration::from_secs(SEEN_S) {
+            if start.elapsed() > Duration::from_secs(VISIBLE_S) {
                 return Err(DeployError::StillThere(left.iter().map(ToString::to_string).collect()));
             }
             for found in &left {
                 self.stop_if_interrupted()?;
-                if self.retained(found).await? {
-                    // What was just deleted may be seen for as long again.
+                if self.delete_leftover(found).await? {
+                    // What was just deleted may be visible for as long again.
                     start = Instant::now();
                 }
             }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(LOOK_MS)) => {}
-                () = self.interrupt.wait() => return Err(DeployError::Halfway("the stack is gone, what it left is not")),
+                () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                () = self.operations.operator.interrupt.wait() => {
+                    return Err(DeployError::Halfway("the stack is deleted, some resources that it left are not"));
+                }
             }
         }
     }
 
-    /// Deletes what CloudFormation has let go of.
-    async fn retained(&self, found: &Found) -> Result<bool, DeployError> {
+    /// Deletes a resource outside of the stack; false for a type that is deleted with the stack.
+    async fn delete_leftover(&self, found: &Found) -> Result<bool, DeployError> {
         match found.kind.as_str() {
-            TABLE => Tables::open(self.account).delete(&found.name).await?,
-            LOGS => Logs::open(self.account).delete(&found.name).await?,
-            KEY => Keys::open(self.account).delete(&found.name).await?,
+            TABLE => DynamoDbClient::open(self.account).delete(&found.name).await?,
+            LOGS => LogsClient::open(self.account).delete(&found.name).await?,
+            KEY => KmsClient::open(self.account).delete(&found.name).await?,
             BUCKET => {
-                let contents = Contents::open(self.account, &self.caller.account);
-                contents.empty(&found.name, &mut |_| {}).await?;
-                contents.delete(&found.name).await?;
+                let client = BucketsClient::open(self.account, &self.caller.account);
+                client.empty(&found.name, &mut |_| {}).await?;
+                client.delete(&found.name).await?;
             }
-            // The others go with the stack, and are only seen for a while.
+            // Deleted with the stack, and only visible for a while.
             _ => return Ok(false),
         }
-        self.audience.say(&format!("deleted {found}"));
+        self.operations.operator.message(&format!("deleted {found}"));
         Ok(true)
     }
 
-    /// Removes the bucket of artifacts, when no stack of ours uses it.
+    /// Deletes the artifact bucket, if no other stack uses it.
     ///
     /// # Errors
     /// A stack that uses it, and failed calls.
-    pub async fn destroy_artifacts(&self) -> Result<(), DeployError> {
-        if self.bucket.state().await? == State::Absent {
+    pub async fn delete_artifact_bucket(&self) -> Result<(), DeployError> {
+        if self.bucket.status().await? == BucketStatus::Absent {
             return Ok(());
         }
+        let own = self.operations.stack.name();
         let mut users = Vec::new();
         for key in self.bucket.keys("stacks/").await? {
             let stack = key.trim_start_matches("stacks/").trim_end_matches(".json");
-            if stack != self.stack.name {
+            if stack != own {
                 users.push(stack.to_owned());
             }
         }
         for key in self.bucket.keys("locks/").await? {
             let stack = key.trim_start_matches("locks/").trim_end_matches(".json");
-            if stack != self.stack.name && !users.iter().any(|user| user == stack) {
-                users.push(format!("{stack}, where somebody is at work"));
+            if stack != own && !users.iter().any(|user| user == stack) {
+                users.push(format!("{stack} (a deployment is running)"));
             }
         }
         if !users.is_empty() {
             return Err(DeployError::InUse { bucket: self.bucket.name.clone(), stacks: users });
         }
-        let contents = Contents::open(self.account, &self.caller.account);
-        contents.empty(&self.bucket.name, &mut |_| {}).await?;
-        contents.delete(&self.bucket.name).await?;
-        self.audience.say(&format!("deleted the bucket of artifacts `{}`", self.bucket.name));
+        let client = BucketsClient::open(self.account, &self.caller.account);
+        client.empty(&self.bucket.name, &mut |_| {}).await?;
+        client.delete(&self.bucket.name).await?;
+        self.operations.operator.message(&format!("deleted the artifact bucket `{}`", self.bucket.name));
         Ok(())
-    }
-
-    /// Where it is noted that a stack uses the bucket of artifacts.
-    pub(super) fn user_key(&self) -> String {
-        format!("stacks/{}.json", self.stack.name)
     }
 }

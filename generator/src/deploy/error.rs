@@ -1,13 +1,13 @@
-//! Why a deployment stopped: what was found, and the next command.
+//! Why a deployment stopped: what was found, and which command to run next.
 
 use std::fmt;
 
-use super::aws::bucket::BucketError;
-use super::aws::call::CallError;
-use super::events::Event;
-use super::items::MemoryError;
+use super::aws::call_error::CallError;
+use super::aws::s3::artifacts::ArtifactBucketError;
+use super::events::StackEvent;
+use super::first_run::FirstRunError;
+use super::items::AppliedStateError;
 use super::lock::LockError;
-use super::start::StartError;
 
 /// Why a deployment stopped.
 #[derive(Debug, thiserror::Error)]
@@ -15,64 +15,71 @@ pub enum DeployError {
     /// A failed call.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The bucket of artifacts.
+    /// The artifact bucket cannot be used.
     #[error(transparent)]
-    Bucket(#[from] BucketError),
-    /// The lock.
+    Bucket(#[from] ArtifactBucketError),
+    /// The lock cannot be taken.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// What was applied last to the items.
+    /// What was applied last to the items cannot be read.
     #[error("`s3://{place}`: {error}")]
-    Memory {
+    ItemsState {
         /// The bucket and the key.
         place: String,
         /// What is wrong with it.
-        error: MemoryError,
+        error: AppliedStateError,
     },
-    /// The first run.
+    /// The first run cannot be started.
     #[error(transparent)]
-    Start(#[from] StartError),
-    /// A table that should be there.
-    #[error("the table `{table}` is not there\n  run `fanggen drift --env {environment}` to see what else is missing")]
+    FirstRun(#[from] FirstRunError),
+    /// A table of the stack does not exist.
+    #[error("the table `{table}` does not exist\n  run `fanggen drift --env {environment}` to see what else is missing")]
     NoTable {
         /// The table.
         table: String,
         /// The environment.
         environment: String,
     },
-    /// Data that is to outlive its stack.
+    /// The environment retains its data.
     #[error(
-        "environment `{0}` retains its data (`[data] retain`, or the stack is protected): nothing was touched\n  to delete it with its data: `fanggen destroy --env {0} --delete-data`"
+        "environment `{0}` retains its data (`[data] retain`, or the stack is protected): nothing was changed\n  to delete \
+         it with its data: `fanggen destroy --env {0} --delete-data`"
     )]
     Retained(String),
-    /// Resources that are there after they were deleted.
-    #[error("the stack is gone, but this is still there:{}\n  run the same command again in a minute; what is there then, somebody else made", listed(.0))]
+    /// Deleted resources that still exist.
+    #[error(
+        "the stack is deleted, but these resources still exist:{}\n  run the same command again in a minute; if they are \
+         still there, somebody else created them", listed(.0)
+    )]
     StillThere(Vec<String>),
-    /// Stacks that use the bucket of artifacts.
-    #[error("the bucket of artifacts `{bucket}` is still used by:{}\n  it was left as it is; destroy these first", listed(.stacks))]
+    /// Other stacks use the artifact bucket.
+    #[error(
+        "the artifact bucket `{bucket}` is still used by:{}\n  it was not deleted; destroy these first", listed(.stacks)
+    )]
     InUse {
         /// The bucket.
         bucket: String,
         /// The stacks.
         stacks: Vec<String>,
     },
-    /// The bucket went away under an apply.
+    /// The bucket was deleted during an apply.
     #[error(
-        "the bucket of artifacts `{0}` was removed in between: the stack is as it was\n  run the same command again"
+        "the artifact bucket `{0}` was deleted in the meantime: the stack is unchanged\n  run the same command again"
     )]
     NoBucket(String),
-    /// The lock was lost on the way.
+    /// The lock expired, or somebody else has it.
     #[error(
-        "the lock of stack `{0}` was lost, for want of a renewal: somebody else may be at work\n  `fanggen status` says who; run the same command again to go on"
+        "the lock of stack `{0}` was lost, since it could not be renewed: another deployment may be running\n  `fanggen \
+         status` shows who runs it; run the same command again to continue"
     )]
     LockLost(String),
-    /// Somebody else wrote the memory of the items in between.
-    #[error("somebody else has applied items in between\n  run the same command again")]
-    Overtaken,
-    /// The caller is not who the file asks for.
+    /// Somebody else applied items at the same time.
+    #[error("somebody else has applied items in the meantime\n  run the same command again")]
+    ItemsChanged,
+    /// The caller's account is not the one that the file names.
     #[error(
-        "the credentials are those of account {found}, and `[aws] account` says {wanted}: nothing was touched\n  use other \
-         credentials ({caller}), or another environment"
+        "the credentials belong to account {found}, and `[aws] account` is {wanted}: nothing was changed\n  use other \
+         credentials than {caller}, or another environment"
     )]
     WrongAccount {
         /// The account of the credentials.
@@ -82,30 +89,30 @@ pub enum DeployError {
         /// The caller.
         caller: String,
     },
-    /// The stack's name is somebody else's.
+    /// The stack belongs to somebody else.
     #[error(
-        "there is a stack `{0}` in this account and region that is not of this pipeline and environment (its tags \
-         `fanggen:pipeline` and `fanggen:environment` say so): it was not touched\n  rename the pipeline or the environment"
+        "stack `{0}` exists in this account and region but belongs to another pipeline or environment, as its tags \
+         `fanggen:pipeline` and `fanggen:environment` show: it was not changed\n  rename the pipeline or the environment"
     )]
     Foreign(String),
-    /// Nothing to run was built.
+    /// There is no runtime.
     #[error(
         "there is no runtime to deploy: {0}\n  run `fanggen build`, or `fanggen build --runtime FILE` with a ready one"
     )]
     NoRuntime(String),
     /// Data would be lost.
-    #[error("this would {} data:{}\n  the stack is as it was; if that is what you want, add {}", .0.verb(), .0.list(), .0.flags())]
-    DataLoss(Losses),
-    /// Someone said no.
-    #[error("the stack is as it was")]
+    #[error("this would replace or delete data:{}\n  the stack is unchanged; to lose this data, add {}", .0.list(), .0.flags())]
+    DataLoss(DataLosses),
+    /// The user declined the changes.
+    #[error("declined: the stack is unchanged")]
     Declined,
-    /// Someone said yes to the stack, and no to its items.
-    #[error("the stack is done; rows that were not agreed to are as they were")]
+    /// The user confirmed the stack and declined its items.
+    #[error("declined: the stack is deployed, and the rows of this table are unchanged")]
     DeclinedItems,
-    /// Nobody was there to say yes.
-    #[error("there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`")]
-    NobodyToAsk,
-    /// The change set could not be made.
+    /// There is no terminal for a prompt.
+    #[error("there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt")]
+    NoTerminal,
+    /// CloudFormation could not create the change set.
     #[error("CloudFormation cannot make these changes: {reason}{help}")]
     NoChangeSet {
         /// CloudFormation's reason.
@@ -113,10 +120,10 @@ pub enum DeployError {
         /// What to do.
         help: String,
     },
-    /// A saved change set is not there.
+    /// A saved change set does not exist.
     #[error(
-        "there is no change set `{name}` of stack `{stack}`: it never was, or the stack has changed since, which removes \
-         it\n  make one with `fanggen plan --env {environment} --save`"
+        "there is no change set `{name}` of stack `{stack}`: it never existed, or a later change of the stack deleted \
+         it\n  create one with `fanggen plan --env {environment} --save`"
     )]
     NoSuchChangeSet {
         /// The change set.
@@ -126,9 +133,9 @@ pub enum DeployError {
         /// The environment.
         environment: String,
     },
-    /// A saved change set is not what would be made now.
+    /// A saved change set is out of date.
     #[error(
-        "the change set `{name}` was not carried out: {reason}\n  make a new one with `fanggen plan --env {environment} --save`"
+        "the change set `{name}` was not applied: {reason}\n  create a new one with `fanggen plan --env {environment} --save`"
     )]
     Outdated {
         /// The change set.
@@ -140,12 +147,13 @@ pub enum DeployError {
     },
     /// An operation of CloudFormation failed.
     #[error("{0}")]
-    Failed(Box<Failed>),
-    /// A stack that was whole once stands as if it never had been.
+    Failed(Box<FailedOperation>),
+    /// A stack that was complete once is in the state of a failed creation.
     #[error(
-        "stack `{stack}` is in {status}, though it once was whole: it is not cleaned up by itself\n  look at it in the CloudFormation console, or run `fanggen destroy --env {environment}`"
+        "stack `{stack}` is in {status} but was complete before, so it is not cleaned up automatically\n  look at it in the \
+         CloudFormation console, or run `fanggen destroy --env {environment}`"
     )]
-    WasWhole {
+    WasComplete {
         /// The stack.
         stack: String,
         /// Its status.
@@ -153,11 +161,12 @@ pub enum DeployError {
         /// The environment.
         environment: String,
     },
-    /// A look at a stack that is not at rest.
+    /// The state of the stack allows no plan.
     #[error(
-        "stack `{stack}` is in {status}, and nothing can be planned on it\n  run `fanggen apply --env {environment}`, which brings it to rest first"
+        "stack `{stack}` is in {status}: changes to it cannot be planned\n  run `fanggen apply --env {environment}`, which \
+         resolves that first"
     )]
-    NotNow {
+    NotPlannable {
         /// The stack.
         stack: String,
         /// Its status.
@@ -165,9 +174,9 @@ pub enum DeployError {
         /// The environment.
         environment: String,
     },
-    /// A stack in a state that takes no changes.
+    /// The state of the stack allows no changes.
     #[error(
-        "stack `{stack}` is in {status}, and CloudFormation takes no changes to it{}\n  {}", because(.reason), to_rest(.stack, .status)
+        "stack `{stack}` is in {status}: CloudFormation accepts no changes to it{}\n  {}", because(.reason), resolution(.stack, .status)
     )]
     Unchangeable {
         /// The stack.
@@ -177,11 +186,12 @@ pub enum DeployError {
         /// Why, where CloudFormation says so.
         reason: Option<String>,
     },
-    /// A rollback that failed, and nobody to say whether it is to be continued.
+    /// A failed rollback, and no terminal to ask whether to continue it.
     #[error(
-        "a rollback of stack `{stack}` failed{reason}: the stack is as it was\n  mend the cause, then continue it with `fanggen apply --env {environment} --yes`"
+        "the rollback of stack `{stack}` failed{reason}: the stack is unchanged\n  fix the cause, then continue it with \
+         `fanggen apply --env {environment} --yes`"
     )]
-    RollbackStuck {
+    RollbackFailed {
         /// The stack.
         stack: String,
         /// Why, in brackets, where CloudFormation says so.
@@ -189,9 +199,9 @@ pub enum DeployError {
         /// The environment.
         environment: String,
     },
-    /// A deletion did not go through.
-    #[error("stack `{stack}` could not be deleted the last time{}\n  run `fanggen destroy --env {environment}` first", because(.reason))]
-    DeletionStuck {
+    /// The last deletion of the stack failed.
+    #[error("the last deletion of stack `{stack}` failed{}\n  run `fanggen destroy --env {environment}` first", because(.reason))]
+    DeleteFailed {
         /// The stack.
         stack: String,
         /// Why, where CloudFormation says so.
@@ -200,27 +210,28 @@ pub enum DeployError {
         environment: String,
     },
     /// Interrupted before anything was changed.
-    #[error("interrupted: the stack is as it was")]
+    #[error("interrupted: the stack is unchanged")]
     Interrupted,
-    /// Interrupted while CloudFormation was at work.
+    /// Interrupted during an operation of CloudFormation.
     #[error(
-        "interrupted: CloudFormation goes on with stack `{0}` by itself\n  `fanggen status` says how far it is; the same command again follows it to its end"
+        "interrupted: CloudFormation continues to work on stack `{0}`\n  `fanggen status` shows its state; the same command \
+         waits for it to finish"
     )]
     Left(String),
     /// Interrupted between two steps.
-    #[error("interrupted: {0}\n  run the same command again to go on")]
+    #[error("interrupted: {0}\n  run the same command again to continue")]
     Halfway(&'static str),
-    /// A file of this machine.
+    /// A file on this machine cannot be read.
     #[error("`{path}` cannot be read: {source}")]
     Disk {
         /// The file.
         path: String,
-        /// What the system said.
+        /// The system's reason.
         source: std::io::Error,
     },
     /// Nothing is deployed.
     #[error(
-        "there is no stack `{stack}` in {region} of account {account}\n  make it with `fanggen apply --env {environment}`"
+        "there is no stack `{stack}` in {region} of account {account}\n  create it with `fanggen apply --env {environment}`"
     )]
     NoStack {
         /// The stack.
@@ -241,16 +252,15 @@ fn listed(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n  - {line}")).collect()
 }
 
-/// What brings a stack out of a state that takes no changes.
-fn to_rest(stack: &str, status: &str) -> String {
+/// How to resolve a state that allows no changes.
+fn resolution(stack: &str, status: &str) -> String {
     if status == "UPDATE_FAILED" {
-        // Only for stacks that somebody changed with rollback switched off.
+        // Only a stack that somebody updated with rollback disabled.
         format!(
-            "go back with `aws cloudformation rollback-stack --stack-name {stack}`, then run the same command again"
+            "roll back with `aws cloudformation rollback-stack --stack-name {stack}`, then run the same command again"
         )
     } else {
-        "look at its events in the CloudFormation console, bring it to rest there, then run the same command again"
-            .into()
+        "see its events in the CloudFormation console, resolve that there, then run the same command again".into()
     }
 }
 
@@ -258,15 +268,11 @@ fn because(reason: &Option<String>) -> String {
     reason.as_ref().map(|reason| format!(": {}", reason.trim())).unwrap_or_default()
 }
 
-/// Data that would be lost: what, and by its name within the template.
+/// Data that would be lost: the logical id of each resource, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Losses(pub Vec<(String, String)>);
+pub struct DataLosses(pub Vec<(String, String)>);
 
-impl Losses {
-    fn verb(&self) -> &'static str {
-        "replace or delete"
-    }
-
+impl DataLosses {
     fn list(&self) -> String {
         self.0.iter().map(|(id, what)| format!("\n  {id}: {what}")).collect()
     }
@@ -279,35 +285,35 @@ impl Losses {
 
 /// An operation of CloudFormation that failed.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Failed {
+pub struct FailedOperation {
     /// The stack.
     pub stack: String,
-    /// Where it stands now.
+    /// Its status now.
     pub status: String,
-    /// The first real cause.
-    pub cause: Option<Event>,
-    /// What asked for the resource, in the pipeline's file: its path, and its place once somebody has found it.
+    /// The root cause.
+    pub cause: Option<StackEvent>,
+    /// What asked for the resource: its path and line in the pipeline's file, once the command has looked that up.
     pub asked: Option<String>,
-    /// The path of it.
+    /// The path in the pipeline's file.
     pub path: Option<String>,
     /// The next command.
     pub next: String,
 }
 
-impl fmt::Display for Failed {
+impl fmt::Display for FailedOperation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "stack `{}` is in {}", self.stack, self.status)?;
         if let Some(cause) = &self.cause {
             write!(
                 f,
-                "\n  first cause: {} ({}): {}",
+                "\n  cause: {} ({}): {}",
                 cause.resource,
                 cause.kind,
                 cause.reason.as_deref().unwrap_or(&cause.status)
             )?;
         }
         if let Some(asked) = self.asked.as_ref().or(self.path.as_ref()) {
-            write!(f, "\n  asked for by {asked}")?;
+            write!(f, "\n  declared by {asked}")?;
         }
         write!(f, "\n  {}", self.next)
     }

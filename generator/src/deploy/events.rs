@@ -1,74 +1,74 @@
-//! What happens to the resources of a stack, and which failure was the first.
+//! The events of a stack, and the root cause of a failure.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The type of the stack itself, among its own events.
+/// The type of the stack itself in its own events.
 const STACK: &str = "AWS::CloudFormation::Stack";
 
-/// One event.
+/// One event of a stack.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Event {
-    /// Its identity.
+pub struct StackEvent {
+    /// Its id.
     #[serde(skip)]
     pub id: String,
-    /// The stack that it belongs to.
+    /// The ARN of the stack.
     #[serde(skip)]
     pub stack: String,
     /// When.
     pub at: Option<Timestamp>,
-    /// The resource, by its name within the template.
+    /// The logical id of the resource.
     pub resource: String,
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its physical name, once it has one.
+    /// Its physical id, once it has one.
     pub physical: Option<String>,
     /// Its status.
     pub status: String,
-    /// Why, where there is a reason.
+    /// The reason, if there is one.
     pub reason: Option<String>,
 }
 
-impl Event {
-    /// Whether it speaks of the stack as a whole.
+impl StackEvent {
+    /// Whether it is about the stack as a whole.
     #[must_use]
-    pub fn of_stack(&self) -> bool {
+    pub fn is_of_stack(&self) -> bool {
         self.kind == STACK && self.physical.as_deref() == Some(&self.stack)
     }
 
-    /// Whether the operation began with it.
+    /// Whether an operation starts with it.
     #[must_use]
-    pub fn begins(&self) -> bool {
-        self.of_stack()
+    pub fn starts_operation(&self) -> bool {
+        self.is_of_stack()
             && matches!(
                 self.status.as_str(),
                 "CREATE_IN_PROGRESS" | "UPDATE_IN_PROGRESS" | "DELETE_IN_PROGRESS" | "IMPORT_IN_PROGRESS"
             )
     }
 
-    /// Whether the operation ended with it.
+    /// Whether the operation ends with it.
     #[must_use]
-    pub fn ends(&self) -> bool {
-        self.of_stack() && !self.status.ends_with("_IN_PROGRESS")
+    pub fn ends_operation(&self) -> bool {
+        self.is_of_stack() && !self.status.ends_with("_IN_PROGRESS")
     }
 
-    /// Whether the resource is done, one way or another.
+    /// Whether it is the last event of its resource in this operation.
     #[must_use]
-    pub fn done(&self) -> bool {
-        self.status.ends_with("_COMPLETE") || self.failed()
+    pub fn is_final(&self) -> bool {
+        self.status.ends_with("_COMPLETE") || self.is_failure()
     }
 
-    /// Whether it says that something failed.
+    /// Whether something failed.
     #[must_use]
-    pub fn failed(&self) -> bool {
+    pub fn is_failure(&self) -> bool {
         self.status.ends_with("_FAILED")
     }
 
-    /// Whether it failed only because something else had.
-    fn follows(&self) -> bool {
+    /// Whether something failed only because something else did.
+    fn is_consequence(&self) -> bool {
         self.reason.as_deref().is_some_and(|reason| {
             let reason = reason.to_lowercase();
             reason.contains("cancelled") || reason.starts_with("the following resource(s) failed")
@@ -76,36 +76,36 @@ impl Event {
     }
 }
 
-/// The first real cause of a failed operation, of events in the order in which they happened.
+/// The root cause of a failed operation: its first failure that is not the consequence of another. Events are oldest first.
 #[must_use]
-pub fn cause(events: &[Event]) -> Option<&Event> {
-    let failed = || events.iter().filter(|event| event.failed());
-    // The stack as a whole may fail by itself: it took too long, or somebody stopped it.
-    let whole = |event: &&Event| {
-        event.of_stack() && (event.failed() || event.status.contains("ROLLBACK")) && event.reason.is_some()
+pub fn root_cause(events: &[StackEvent]) -> Option<&StackEvent> {
+    let failed = || events.iter().filter(|event| event.is_failure());
+    // The stack itself may fail too: because of a timeout, or because somebody cancelled it.
+    let whole = |event: &&StackEvent| {
+        event.is_of_stack() && (event.is_failure() || event.status.contains("ROLLBACK")) && event.reason.is_some()
     };
     failed()
-        .find(|event| !event.of_stack() && !event.follows())
-        .or_else(|| events.iter().filter(whole).find(|event| !event.follows()))
+        .find(|event| !event.is_of_stack() && !event.is_consequence())
+        .or_else(|| events.iter().filter(whole).find(|event| !event.is_consequence()))
         .or_else(|| failed().next())
         .or_else(|| events.iter().find(whole))
 }
 
-/// What CloudFormation let go of without deleting it: the last word of these resources is that they could not be deleted.
+/// The resources that CloudFormation removed from the stack without deleting them: their last event is a failed deletion.
 #[must_use]
-pub fn left_behind(events: &[Event]) -> Vec<&Event> {
-    let mut last: BTreeMap<&str, &Event> = BTreeMap::new();
-    for event in events.iter().filter(|event| !event.of_stack()) {
+pub fn not_deleted(events: &[StackEvent]) -> Vec<&StackEvent> {
+    let mut last: BTreeMap<&str, &StackEvent> = BTreeMap::new();
+    for event in events.iter().filter(|event| !event.is_of_stack()) {
         last.insert(event.physical.as_deref().unwrap_or(&event.resource), event);
     }
     last.into_values().filter(|event| event.status == "DELETE_FAILED").collect()
 }
 
-/// How long each resource took, in seconds, by its name: from its first event to its last.
+/// The seconds from the first to the last event of each resource, by its logical id.
 #[must_use]
-pub fn seconds(events: &[Event]) -> BTreeMap<&str, f64> {
+pub fn durations(events: &[StackEvent]) -> BTreeMap<&str, f64> {
     let mut spans: BTreeMap<&str, (Timestamp, Timestamp)> = BTreeMap::new();
-    for event in events.iter().filter(|event| !event.of_stack()) {
+    for event in events.iter().filter(|event| !event.is_of_stack()) {
         let Some(at) = event.at else { continue };
         let span = spans.entry(&event.resource).or_insert((at, at));
         span.0 = span.0.min(at);
@@ -118,10 +118,10 @@ pub fn seconds(events: &[Event]) -> BTreeMap<&str, f64> {
 mod tests {
     use super::*;
 
-    fn event(resource: &str, status: &str, reason: &str) -> Event {
+    fn event(resource: &str, status: &str, reason: &str) -> StackEvent {
         let stack = "arn:stack".to_owned();
         let is_stack = resource == "stack";
-        Event {
+        StackEvent {
             id: format!("{resource}{status}"),
             physical: is_stack.then(|| stack.clone()),
             stack,
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_real_cause_is_not_what_was_cancelled_for_it() {
+    fn the_root_cause_is_not_a_resource_that_was_cancelled_for_it() {
         let events = [
             event("stack", "CREATE_IN_PROGRESS", "User Initiated"),
             event("A", "CREATE_FAILED", "Resource creation cancelled"),
@@ -143,31 +143,31 @@ mod tests {
             event("stack", "ROLLBACK_IN_PROGRESS", "The following resource(s) failed to create: [A, B, C]."),
             event("D", "DELETE_FAILED", "not empty"),
         ];
-        assert_eq!(cause(&events).map(|event| event.resource.as_str()), Some("B"));
+        assert_eq!(root_cause(&events).map(|event| event.resource.as_str()), Some("B"));
         let only_cancelled = [event("A", "UPDATE_FAILED", "Resource update cancelled")];
-        assert_eq!(cause(&only_cancelled).map(|event| event.resource.as_str()), Some("A"));
+        assert_eq!(root_cause(&only_cancelled).map(|event| event.resource.as_str()), Some("A"));
         let reason = [event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")];
-        assert_eq!(cause(&reason).and_then(|event| event.reason.as_deref()), Some("User Initiated"));
+        assert_eq!(root_cause(&reason).and_then(|event| event.reason.as_deref()), Some("User Initiated"));
         let late = [
             event("A", "CREATE_FAILED", "Resource creation cancelled"),
             event("stack", "ROLLBACK_IN_PROGRESS", "Stack creation time exceeded the specified timeout"),
             event("stack", "ROLLBACK_FAILED", ""),
         ];
         assert_eq!(
-            cause(&late).and_then(|event| event.reason.as_deref()),
+            root_cause(&late).and_then(|event| event.reason.as_deref()),
             Some("Stack creation time exceeded the specified timeout")
         );
-        assert_eq!(cause(&[]), None);
+        assert_eq!(root_cause(&[]), None);
     }
 
     #[test]
-    fn an_operation_begins_and_ends_with_the_stack_itself() {
-        assert!(event("stack", "UPDATE_IN_PROGRESS", "").begins());
-        assert!(!event("A", "UPDATE_IN_PROGRESS", "").begins());
-        assert!(!event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "").begins());
-        assert!(!event("stack", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "").ends());
-        assert!(event("stack", "UPDATE_ROLLBACK_COMPLETE", "").ends());
-        assert!(event("stack", "UPDATE_ROLLBACK_FAILED", "").ends());
-        assert!(!event("A", "CREATE_COMPLETE", "").ends());
+    fn an_operation_starts_and_ends_with_an_event_of_the_stack() {
+        assert!(event("stack", "UPDATE_IN_PROGRESS", "").starts_operation());
+        assert!(!event("A", "UPDATE_IN_PROGRESS", "").starts_operation());
+        assert!(!event("stack", "UPDATE_ROLLBACK_IN_PROGRESS", "").starts_operation());
+        assert!(!event("stack", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "").ends_operation());
+        assert!(event("stack", "UPDATE_ROLLBACK_COMPLETE", "").ends_operation());
+        assert!(event("stack", "UPDATE_ROLLBACK_FAILED", "").ends_operation());
+        assert!(!event("A", "CREATE_COMPLETE", "").ends_operation());
     }
 }

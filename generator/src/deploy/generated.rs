@@ -1,17 +1,16 @@
-//! What was rendered: all that a deployment knows of the pipeline.
+//! The rendered files of an environment: all that a deployment knows of the pipeline.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::aws::account::Identity;
-use crate::resources::ResourceType;
+use super::aws::account::CallerIdentity;
 
 /// One environment of `generated/`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Generated {
-    /// What is in the template, and which part of the pipeline's file asked for it.
+    /// The resources of the template, and the path in the pipeline's file behind each.
     pub manifest: Manifest,
     /// The template.
     pub template: String,
@@ -30,33 +29,33 @@ pub struct Manifest {
     pub region: String,
     /// The only account that may be deployed to, where the file names one.
     pub account: Option<String>,
-    /// Whether data outlives the stack, and the stack is protected.
+    /// Whether data is retained when the stack is deleted, and the stack is protected.
     pub retain: bool,
-    /// Instruction set of the functions.
+    /// Architecture of the functions.
     pub architecture: String,
     /// Hash of what was rendered.
     pub render_sha: String,
-    /// The resources, by their names within the template.
-    pub resources: BTreeMap<String, Resource>,
+    /// The resources, by logical id.
+    pub resources: BTreeMap<String, ManifestResource>,
 }
 
 /// One resource of the template.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Resource {
+pub struct ManifestResource {
     /// Its CloudFormation type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Its physical name: a text, or `{"Fn::Sub": text}`.
+    /// Its physical name: a string, or `{"Fn::Sub": string}`.
     pub name: Option<Value>,
     /// The path in the pipeline's file that asked for it.
     pub path: String,
 }
 
 impl Generated {
-    /// Takes an environment's `plan.json` and template.
+    /// Reads an environment's `plan.json`, and takes its template.
     ///
     /// # Errors
-    /// A plan that is not what is written there.
+    /// A `plan.json` of another shape.
     pub fn of(plan: &str, template: String) -> Result<Self, serde_json::Error> {
         Ok(Self { manifest: serde_json::from_str(plan)?, template })
     }
@@ -65,7 +64,7 @@ impl Generated {
 impl Manifest {
     /// The physical name of a resource in an account, where the template gives it one.
     #[must_use]
-    pub fn physical(&self, resource: &Resource, caller: &Identity) -> Option<String> {
+    pub fn physical(&self, resource: &ManifestResource, caller: &CallerIdentity) -> Option<String> {
         match resource.name.as_ref()? {
             Value::String(name) => Some(name.clone()),
             Value::Object(map) => map.get("Fn::Sub")?.as_str().map(|text| {
@@ -77,17 +76,8 @@ impl Manifest {
         }
     }
 
-    /// The physical name of a resource. One without a name of its own goes by the resource that its card names, and that
-    /// the same path of the file asked for.
-    #[must_use]
-    pub fn name_by_card(&self, card: &ResourceType, resource: &Resource, caller: &Identity) -> Option<String> {
-        let Some(other) = card.named_after else { return self.physical(resource, caller) };
-        let mut others = self.resources.values();
-        self.physical(others.find(|one| one.kind == other.name && one.path == resource.path)?, caller)
-    }
-
-    /// The resources of a type, by their names within the template, with their physical names.
-    pub fn named<'a>(&'a self, kind: &'a str, caller: &'a Identity) -> impl Iterator<Item = (&'a str, String)> {
+    /// The logical ids and physical names of the resources of a type.
+    pub fn named<'a>(&'a self, kind: &'a str, caller: &'a CallerIdentity) -> impl Iterator<Item = (&'a str, String)> {
         self.resources
             .iter()
             .filter(move |(_, resource)| resource.kind == kind)

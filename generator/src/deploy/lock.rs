@@ -1,7 +1,7 @@
-//! Who is at work on an environment: a conditional write in the bucket of artifacts, beside a lock of this machine.
+//! The lock of an environment: a conditional write in the artifact bucket, and a lock file on this machine.
 //!
-//! The lock in the bucket keeps other machines out until it expires. The lock of this machine, which the system gives
-//! up with the process, tells at once that a holder on this machine was ended, so that nobody waits for a dead one.
+//! The object in the bucket keeps other machines out until it expires. The system releases the lock file when its process
+//! ends, so that a killed process of this machine does not block the next one until then.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -14,111 +14,113 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::aws::bucket::Bucket;
-use super::aws::call::CallError;
+use super::aws::s3::artifacts::ArtifactBucket;
+use super::aws::call_error::CallError;
+use super::error::DeployError;
 
-/// How long a lock lives, and how often it is renewed.
+/// When a lock expires, and how often it is renewed.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
-    /// After this time a lock that nobody renews has had its time.
+pub struct LockTiming {
+    /// How long a lock is valid without a renewal.
     pub life: SignedDuration,
-    /// Between renewals: several of them may fail before the lock expires.
+    /// The time between renewals: several may fail before the lock expires.
     pub renewal: Duration,
 }
 
-impl Default for Pace {
+impl Default for LockTiming {
     fn default() -> Self {
         Self { life: SignedDuration::from_secs(180), renewal: Duration::from_secs(60) }
     }
 }
 
-/// Bytes of old tokens that are kept on this machine: some hundreds.
+/// Bytes of old tokens in the lock file: some hundred tokens.
 const TOKENS_BYTES: usize = 20_000;
 
-/// What is written in the bucket.
+/// The content of the lock object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Holder {
+pub struct LockHolder {
     /// The caller's ARN.
     pub who: String,
-    /// What they do: `apply` or `destroy`.
+    /// The command: `apply` or `destroy`.
     pub what: String,
     /// Since when.
     pub since: Timestamp,
     /// Until when, unless it is renewed.
     pub expires: Timestamp,
-    /// Tells one holder from another.
+    /// Identifies this holder.
     pub token: String,
 }
 
-/// Why the lock cannot be had.
+/// Why the lock cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody is at work.
+    /// Somebody else has it.
     #[error(
-        "`{}` is at work on `{stack}`: {} since {} (the lock expires at {} unless it is renewed)\n  wait for them, then run \
-         the same command again", .holder.what, .holder.who, .holder.since, .holder.expires
+        "`{}` is already running on `{stack}`: {} since {} (the lock expires at {} unless it is renewed)\n  wait until it \
+         is done, then run the same command again", .holder.what, .holder.who, .holder.since, .holder.expires
     )]
     Held {
         /// The stack.
         stack: String,
-        /// By whom.
-        holder: Box<Holder>,
+        /// Who has it.
+        holder: Box<LockHolder>,
     },
-    /// Another process of this machine is at work.
-    #[error("another fanggen on this machine is at work on `{0}`\n  wait for it, then run the same command again")]
-    Here(String),
-    /// The lock is there, but nobody can read it.
+    /// Another process of this machine has it.
     #[error(
-        "the lock `{0}` in the bucket of artifacts is not what fanggen writes\n  if nobody is at work, remove that object"
+        "another fanggen process on this machine is working on `{0}`\n  wait until it is done, then run the same command again"
     )]
+    Here(String),
+    /// The lock object is not one of ours.
+    #[error("the lock `{0}` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object")]
     Unreadable(String),
     /// A failed call.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// This machine's lock file.
+    /// The lock file on this machine.
     #[error("`{}` cannot be locked: {source}", .path.display())]
     Disk {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's reason.
         source: std::io::Error,
     },
 }
 
-/// The lock, held.
+/// The lock of an environment, taken.
 #[derive(Debug)]
-pub struct Lock {
-    bucket: Bucket,
+pub struct DeployLock {
+    bucket: ArtifactBucket,
+    stack: String,
     key: String,
     token: String,
     renewal: JoinHandle<()>,
     lost: Arc<AtomicBool>,
-    /// Given up by the system when this process ends, however it ends.
+    /// Unlocked by the system when this process ends, however it ends.
     here: File,
 }
 
-/// Where the lock of a stack is.
+/// The key of the lock object of a stack.
 #[must_use]
 pub fn key(stack: &str) -> String {
     format!("locks/{stack}.json")
 }
 
-impl Lock {
-    /// Takes the lock of a stack. `folder` is where this machine's locks are.
+impl DeployLock {
+    /// Takes the lock of a stack. `folder` holds the lock files of this machine.
     ///
     /// # Errors
-    /// Somebody who is at work, and failed calls.
-    pub async fn take(bucket: &Bucket, stack: &str, who: &str, what: &str, folder: &Path) -> Result<Self, LockError> {
-        Self::take_at(Pace::default(), bucket, stack, who, what, folder).await
+    /// A lock that somebody else has, and failed calls.
+    pub async fn take(bucket: &ArtifactBucket, stack: &str, who: &str, what: &str, folder: &Path) -> Result<Self, LockError> {
+        Self::take_at(LockTiming::default(), bucket, stack, who, what, folder).await
     }
 
-    /// Takes the lock of a stack, to be renewed at another pace.
+    /// Takes the lock of a stack, with another timing.
     ///
     /// # Errors
     /// As [`Self::take`].
     pub async fn take_at(
-        pace: Pace,
-        bucket: &Bucket,
+        pace: LockTiming,
+        bucket: &ArtifactBucket,
         stack: &str,
         who: &str,
         what: &str,
@@ -135,7 +137,7 @@ impl Lock {
         let mut tokens = String::new();
         here.read_to_string(&mut tokens).map_err(disk)?;
         let now = Timestamp::now();
-        let holder = Holder {
+        let holder = LockHolder {
             who: who.to_owned(),
             what: what.to_owned(),
             since: now,
@@ -143,7 +145,7 @@ impl Lock {
             token: token(now),
         };
         // Before the bucket is written: a process that finds this file unlocked, and our token in both, knows that we
-        // are dead. Earlier tokens stay: one of them may be what the bucket still holds.
+        // have ended. Earlier tokens stay, since the bucket may still hold one of them.
         if tokens.len() > TOKENS_BYTES {
             here.set_len(0).map_err(disk)?;
         }
@@ -154,7 +156,7 @@ impl Lock {
             Some(tag) => tag,
             None => match replace(bucket, &key, stack, &holder, &tokens).await {
                 Err(held @ LockError::Held { .. }) => {
-                    // What the bucket holds is none of ours, now or ever.
+                    // The holder is another machine, so none of our tokens is in the bucket.
                     here.set_len(0).map_err(disk)?;
                     return Err(held);
                 }
@@ -162,25 +164,33 @@ impl Lock {
             },
         };
         let lost = Arc::new(AtomicBool::new(false));
-        let kept = Renewal { pace, bucket: bucket.clone(), key: key.clone(), lost: Arc::clone(&lost) };
-        let renewal = tokio::spawn(kept.run(holder.clone(), tag));
-        Ok(Self { bucket: bucket.clone(), key, token: holder.token, renewal, lost, here })
+        let renewal = LockRenewal { pace, bucket: bucket.clone(), key: key.clone(), lost: Arc::clone(&lost) };
+        let renewal = tokio::spawn(renewal.run(holder.clone(), tag));
+        Ok(Self { bucket: bucket.clone(), stack: stack.to_owned(), key, token: holder.token, renewal, lost, here })
     }
 
-    /// Set once it is somebody else's, or had its time without a renewal.
+    /// Stops a deployment that has lost its lock: after a machine slept, or was without a network, for minutes.
+    ///
+    /// # Errors
+    /// A lock that expired, or that somebody else has by now.
+    pub fn check(&self) -> Result<(), DeployError> {
+        if self.is_lost() { Err(DeployError::LockLost(self.stack.clone())) } else { Ok(()) }
+    }
+
+    /// Whether it expired, or somebody else has it.
     #[must_use]
-    pub fn lost(&self) -> Arc<AtomicBool> {
-        Arc::clone(&self.lost)
+    pub fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
     }
 
-    /// Renews it no more, as if this process had ended: it stays in the bucket until it expires.
+    /// Stops the renewal, as if this process had been killed: the lock stays in the bucket until it expires.
     #[must_use]
     pub fn forget(self) -> File {
         self.renewal.abort();
         self.here
     }
 
-    /// Gives it up, if it still is ours.
+    /// Releases it, if it is still ours.
     ///
     /// # Errors
     /// A failed call.
@@ -191,23 +201,23 @@ impl Lock {
         {
             self.bucket.remove(&self.key).await?;
         }
-        // Nothing of ours is left in the bucket; if the file says otherwise, that costs the next one a look.
+        // If this fails, the next process only looks at the bucket once more.
         let _ = self.here.set_len(0);
         Ok(())
     }
 
-    /// Whether a process of this machine was ended before it gave its lock up: its token is there, and nobody holds it.
+    /// Whether a process of this machine was killed before it released its lock: its token is left, and nobody has the file.
     #[must_use]
-    pub fn is_left(bucket: &Bucket, stack: &str, folder: &Path) -> bool {
+    pub fn is_abandoned(bucket: &ArtifactBucket, stack: &str, folder: &Path) -> bool {
         let Ok(here) = File::open(file(bucket, stack, folder)) else { return false };
         here.metadata().is_ok_and(|about| about.len() > 0) && here.try_lock().is_ok()
     }
 }
 
-/// Takes the place of a holder that is no more.
-async fn replace(bucket: &Bucket, key: &str, stack: &str, ours: &Holder, dead: &str) -> Result<String, LockError> {
+/// Replaces a holder whose lock has expired, or whose process has ended.
+async fn replace(bucket: &ArtifactBucket, key: &str, stack: &str, ours: &LockHolder, dead: &str) -> Result<String, LockError> {
     let Some(found) = bucket.read(key).await? else {
-        // Given up in this moment.
+        // Released in the meantime.
         let taken = bucket.write(key, &text(ours), None).await?;
         return taken.ok_or_else(|| LockError::Held { stack: stack.to_owned(), holder: Box::new(ours.clone()) });
     };
@@ -220,17 +230,17 @@ async fn replace(bucket: &Bucket, key: &str, stack: &str, ours: &Holder, dead: &
     bucket.write(key, &text(ours), Some(&found.tag)).await?.ok_or_else(held)
 }
 
-/// Keeps a lock alive.
-struct Renewal {
-    pace: Pace,
-    bucket: Bucket,
+/// Renews a lock in the background.
+struct LockRenewal {
+    pace: LockTiming,
+    bucket: ArtifactBucket,
     key: String,
     lost: Arc<AtomicBool>,
 }
 
-impl Renewal {
-    /// Renews until it is somebody else's.
-    async fn run(self, mut holder: Holder, mut tag: String) {
+impl LockRenewal {
+    /// Renews until the lock is lost.
+    async fn run(self, mut holder: LockHolder, mut tag: String) {
         loop {
             tokio::time::sleep(self.pace.renewal).await;
             let before = holder.expires;
@@ -238,11 +248,11 @@ impl Renewal {
             match self.bucket.write(&self.key, &text(&holder), Some(&tag)).await {
                 Ok(Some(new)) => tag = new,
                 Ok(None) => match self.ours(&holder.token).await {
-                    // An earlier renewal got through though its answer did not.
+                    // An earlier renewal succeeded, but its response was lost.
                     Some(now) => tag = now,
                     None => return self.lost.store(true, Ordering::SeqCst),
                 },
-                // Tried again at the next turn, of which there are several before it expires.
+                // Tried again later: there are several renewals before it expires.
                 Err(_) => {
                     holder.expires = before;
                     if before < Timestamp::now() {
@@ -259,8 +269,8 @@ impl Renewal {
     }
 }
 
-/// This machine's lock of a stack.
-fn file(bucket: &Bucket, stack: &str, folder: &Path) -> PathBuf {
+/// The lock file of a stack.
+fn file(bucket: &ArtifactBucket, stack: &str, folder: &Path) -> PathBuf {
     folder.join(format!("{}-{stack}.lock", bucket.name))
 }
 
@@ -271,15 +281,15 @@ fn open(path: &Path) -> std::io::Result<File> {
     OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)
 }
 
-fn text(holder: &Holder) -> String {
+fn text(holder: &LockHolder) -> String {
     serde_json::to_string_pretty(holder).unwrap_or_default()
 }
 
-fn parsed(text: &str) -> Option<Holder> {
+fn parsed(text: &str) -> Option<LockHolder> {
     serde_json::from_str(text).ok()
 }
 
-/// The moment and the process make it the only one: two processes of one machine cannot hold its lock at once.
+/// Time and process id make it unique, since two processes of one machine cannot have its lock file at once.
 fn token(now: Timestamp) -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(std::process::id());

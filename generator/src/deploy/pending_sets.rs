@@ -1,77 +1,76 @@
-//! Which change sets this machine has asked for and not yet carried out or removed: a file for each, locked while its
+//! The change sets that this machine has requested and neither executed nor deleted yet: one file each, locked while its
 //! process lives.
 //!
-//! The system gives the lock up with the process, however that ends: the next one finds the file unlocked, and removes
-//! what was left behind without taking away what another one is just looking at.
+//! The system releases the lock however the process ends. The next process finds the file unlocked and deletes the
+//! abandoned change set, but leaves alone the change sets of processes that are still running.
 
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
-use super::deployment::Deployment;
+use super::aws::cloudformation::StackClient;
 use super::error::DeployError;
 use super::lock::LockError;
+use super::ui::Operator;
 
-/// The mark of one change set.
+/// A change set that its process still has to execute or delete.
 #[derive(Debug)]
-pub struct Mark {
+pub struct PendingSet {
     path: PathBuf,
-    _alive: File,
+    _lock: File,
 }
 
-impl Mark {
-    /// Nothing of its change set is left.
-    pub fn erase(self) {
-        // Where it cannot be removed, the next one finds that its change set is gone already.
+impl PendingSet {
+    /// The change set was executed or deleted.
+    pub fn finish(self) {
+        // If the file cannot be removed, the next process finds that its change set is gone.
         let _ = fs::remove_file(&self.path);
     }
-
-    fn set(folder: &Path, name: &str) -> Result<Self, LockError> {
-        let path = folder.join(name);
-        let disk = |source| LockError::Disk { path: path.clone(), source };
-        fs::create_dir_all(folder).map_err(disk)?;
-        let alive = OpenOptions::new().create(true).append(true).open(&path).map_err(disk)?;
-        alive.lock().map_err(disk)?;
-        Ok(Self { path, _alive: alive })
-    }
-
-    /// Those whose process is no more, by the names of their change sets.
-    fn left(folder: &Path) -> Vec<(String, Self)> {
-        let found = fs::read_dir(folder).into_iter().flatten().flatten();
-        let left = found.filter_map(|entry| {
-            let alive = File::open(entry.path()).ok()?;
-            alive.try_lock().ok()?;
-            Some((entry.file_name().to_string_lossy().into_owned(), Self { path: entry.path(), _alive: alive }))
-        });
-        left.collect()
-    }
 }
 
-impl Deployment<'_> {
-    fn marks(&self) -> PathBuf {
-        self.locks.join(format!("{}-{}.sets", self.bucket.name, self.stack.name))
+/// The folder with a file for each pending change set of a stack.
+#[derive(Clone, Debug)]
+pub struct PendingSets(PathBuf);
+
+impl PendingSets {
+    /// The pending change sets of a stack; `locks` is the folder of this machine's locks.
+    #[must_use]
+    pub fn new(locks: &Path, bucket: &str, stack: &str) -> Self {
+        Self(locks.join(format!("{bucket}-{stack}.sets")))
     }
 
-    /// Marks a change set that is about to be asked for.
+    /// Records a change set that is about to be requested.
     ///
     /// # Errors
-    /// This machine's file.
-    pub fn set_mark(&self, name: &str) -> Result<Mark, DeployError> {
-        Ok(Mark::set(&self.marks(), name)?)
+    /// A file that cannot be written.
+    pub fn add(&self, name: &str) -> Result<PendingSet, DeployError> {
+        let path = self.0.join(name);
+        let disk = |source| LockError::Disk { path: path.clone(), source };
+        fs::create_dir_all(&self.0).map_err(disk)?;
+        let lock = OpenOptions::new().create(true).append(true).open(&path).map_err(disk)?;
+        lock.lock().map_err(disk)?;
+        Ok(PendingSet { path, _lock: lock })
     }
 
-    /// Removes the change sets that processes of this machine left behind. Calls nobody where there are none.
-    ///
-    /// # Errors
-    /// A failed call.
-    pub async fn remove_left_sets(&self) -> Result<(), DeployError> {
-        for (name, mark) in Mark::left(&self.marks()) {
-            match self.stack.forget(&name).await {
-                Ok(()) => mark.erase(),
-                // It is in nobody's way, and the next one tries again.
-                Err(error) => self.audience.say(&format!("note: the change set {name} is left over: {error}")),
+    /// The change sets whose process has ended, by name.
+    fn abandoned(&self) -> Vec<(String, PendingSet)> {
+        let found = fs::read_dir(&self.0).into_iter().flatten().flatten();
+        let abandoned = found.filter_map(|entry| {
+            let lock = File::open(entry.path()).ok()?;
+            lock.try_lock().ok()?;
+            Some((entry.file_name().to_string_lossy().into_owned(), PendingSet { path: entry.path(), _lock: lock }))
+        });
+        abandoned.collect()
+    }
+
+    /// Deletes the change sets that processes of this machine abandoned. Makes no call if there are none.
+    pub async fn delete_abandoned(&self, stack: &StackClient, operator: Operator<'_>) {
+        for (name, pending) in self.abandoned() {
+            match stack.delete_change_set(&name).await {
+                Ok(()) => pending.finish(),
+                // It does no harm, and the next process tries again.
+                Err(error) => operator.message(&format!("note: cannot delete the old change set {name}: {error}")),
             }
         }
-        Ok(())
     }
 }
 
@@ -80,15 +79,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mark_is_left_behind_only_by_a_process_that_is_no_more() {
+    fn only_change_sets_of_ended_processes_are_abandoned() {
         let folder = tempfile::tempdir().expect("a folder");
-        let names = || Mark::left(folder.path()).into_iter().map(|(name, _)| name).collect::<Vec<_>>();
-        let alive = Mark::set(folder.path(), "alive").expect("a mark");
-        drop(Mark::set(folder.path(), "dead").expect("a mark"));
+        let sets = PendingSets(folder.path().to_owned());
+        let names = || sets.abandoned().into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let alive = sets.add("alive").expect("recorded");
+        drop(sets.add("dead").expect("recorded"));
         assert_eq!(names(), ["dead"]);
-        alive.erase();
+        alive.finish();
         assert_eq!(names(), ["dead"]);
-        Mark::left(folder.path()).into_iter().for_each(|(_, mark)| mark.erase());
+        sets.abandoned().into_iter().for_each(|(_, pending)| pending.finish());
         assert_eq!(names(), [""; 0]);
     }
 }

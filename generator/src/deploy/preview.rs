@@ -1,122 +1,111 @@
-//! What an apply would do, without doing it.
+//! What an apply would change, without applying it.
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::apply::Order;
-use super::deployment::{Deployment, SETS};
+use super::apply::ApplyOptions;
+use super::artifacts::{is_up_to_date, runtime_key};
+use super::change_set::ChangeSets;
 use super::diff::{Action, Changes, Listed, Replacement, Side, compare};
 use super::error::DeployError;
-use super::pending_sets::Mark;
-use super::stack_state::{Described, Standing};
+use super::pending_sets::PendingSet;
+use super::recover::check_never_completed;
+use super::stack_state::{StackDescription, StackState};
 
-/// Minutes after which a change set that was not saved is left over from an interruption.
-const LEFT_OVER_MIN: i64 = 10;
-
-/// What would change.
+/// What an apply would change in the stack.
 #[derive(Clone, Debug, Serialize)]
-pub struct Look {
-    /// What would change in the stack; nothing if nothing would.
+pub struct Preview {
+    /// The changes; nothing if there are none.
     pub changes: Option<Changes>,
-    /// The change set, where it was saved.
+    /// The name of the change set, if it was saved.
     pub change_set: Option<String>,
 }
 
-impl Deployment<'_> {
-    /// Asks CloudFormation what an apply would change. What was made for the question is removed again, unless it is
-    /// to be saved.
-    ///
-    /// # Errors
-    /// A stack that cannot be planned on as it stands, and all that can happen on the way.
-    pub async fn look(&self, found: Option<Described>, order: &Order<'_>, save: bool) -> Result<Look, DeployError> {
-        let standing = found.as_ref().map_or(Standing::Absent, Described::standing);
-        let status = found.as_ref().map(|found| found.status.clone()).unwrap_or_default();
-        match standing {
-            Standing::Absent | Standing::Shell | Standing::Settled => {}
-            Standing::DeletionStuck => {
-                return Err(DeployError::DeletionStuck {
-                    stack: self.stack.name.clone(),
-                    reason: found.and_then(|found| found.reason),
-                    environment: self.environment().to_owned(),
-                });
-            }
-            Standing::NeverMade if !save => {
-                if let Some(found) = &found {
-                    self.never_was_whole(found).await?;
-                }
-                self.audience.say(&format!(
-                    "stack `{}` is in {status}: its first creation failed; apply cleans up, and makes it anew",
-                    self.stack.name
-                ));
-                return Ok(Look { changes: Some(self.all_new()?), change_set: None });
-            }
-            _ => {
-                return Err(DeployError::NotNow {
-                    stack: self.stack.name.clone(),
-                    status,
-                    environment: self.environment().to_owned(),
-                });
-            }
+/// Creates a change set to see what an apply would change, and deletes it again unless it is to be saved.
+///
+/// # Errors
+/// A stack whose state allows no plan, and all errors of creating a change set.
+pub async fn preview(
+    sets: &ChangeSets<'_>,
+    found: Option<StackDescription>,
+    options: &ApplyOptions<'_>,
+    save: bool,
+) -> Result<Preview, DeployError> {
+    let stack = sets.stack();
+    let state = found.as_ref().map_or(StackState::Absent, StackDescription::state);
+    let status = found.as_ref().map(|found| found.status.clone()).unwrap_or_default();
+    match state {
+        StackState::Absent | StackState::Empty | StackState::Stable => {}
+        StackState::DeleteFailed => {
+            return Err(DeployError::DeleteFailed {
+                stack: stack.name().to_owned(),
+                reason: found.and_then(|found| found.reason),
+                environment: stack.environment().to_owned(),
+            });
         }
-        self.remove_left_sets().await?;
-        if self.carried(found.as_ref(), order.runtime) {
-            return Ok(Look { changes: None, change_set: None });
-        }
-        let key = self.runtime_key(order.runtime, found.as_ref());
-        if save {
-            if key.is_none() {
-                return Err(DeployError::NoRuntime(order.no_runtime.clone()));
+        StackState::CreateFailed if !save => {
+            if let Some(found) = &found {
+                check_never_completed(stack, found).await?;
             }
-            // Whoever carries it out may have no runtime at hand.
-            self.ensure_bucket().await?;
-            if let Some(runtime) = order.runtime {
-                self.upload(runtime).await?;
-            }
+            sets.operations.operator.message(&format!(
+                "stack `{}` is in {status}: its creation failed; apply deletes what is left and creates it again",
+                stack.name()
+            ));
+            return Ok(Preview { changes: Some(everything_new(sets)?), change_set: None });
         }
-        let key = key.unwrap_or_else(|| format!("runtime/{}/not-built.zip", self.generated.manifest.architecture));
-        let name = self.set_name(if save { "saved" } else { "plan" });
-        let proposal = self.propose(&name, found.as_ref(), &key, order.express).await?;
-        let Some(proposal) = proposal else { return Ok(Look { changes: None, change_set: None }) };
-        let changes = Some(proposal.changes.clone());
-        if save {
-            proposal.mark.into_iter().for_each(Mark::erase);
-            return Ok(Look { changes, change_set: Some(name) });
+        _ => {
+            return Err(DeployError::NotPlannable {
+                stack: stack.name().to_owned(),
+                status,
+                environment: stack.environment().to_owned(),
+            });
         }
-        self.give_up(proposal).await?;
-        Ok(Look { changes, change_set: None })
     }
+    sets.delete_abandoned().await;
+    let manifest = &sets.generated.manifest;
+    if is_up_to_date(manifest, options.runtime, found.as_ref()) {
+        return Ok(Preview { changes: None, change_set: None });
+    }
+    let key = runtime_key(manifest, options.runtime, found.as_ref());
+    if save {
+        if key.is_none() {
+            return Err(DeployError::NoRuntime(options.no_runtime.clone()));
+        }
+        // The machine that applies a saved change set may have no runtime.
+        sets.ensure_bucket().await?;
+        if let Some(runtime) = options.runtime {
+            runtime.upload(sets.bucket, sets.operations.operator).await?;
+        }
+    }
+    let key = key.unwrap_or_else(|| format!("runtime/{}/not-built.zip", manifest.architecture));
+    let name = sets.new_name(if save { "saved" } else { "plan" });
+    let prepared = sets.create(&name, found.as_ref(), &key, options.express).await?;
+    let Some(prepared) = prepared else { return Ok(Preview { changes: None, change_set: None }) };
+    let changes = Some(prepared.changes.clone());
+    if save {
+        prepared.pending.into_iter().for_each(PendingSet::finish);
+        return Ok(Preview { changes, change_set: Some(name) });
+    }
+    sets.discard(prepared).await?;
+    Ok(Preview { changes, change_set: None })
+}
 
-    /// Everything, as if nothing were there.
-    fn all_new(&self) -> Result<Changes, DeployError> {
-        let manifest = &self.generated.manifest;
-        let listed: Vec<Listed> = manifest
-            .resources
-            .iter()
-            .map(|(id, resource)| Listed {
-                id: id.clone(),
-                kind: resource.kind.clone(),
-                action: Action::Add,
-                replacement: Replacement::No,
-                physical: None,
-                scope: Vec::new(),
-            })
-            .collect();
-        let after = Side { template: &self.generated.template, parameters: &std::collections::BTreeMap::new() };
-        compare(None, after, &listed, manifest, self.caller).map_err(|error| DeployError::Other(error.to_string()))
-    }
-
-    /// Removes change sets that an interruption left behind.
-    pub(super) async fn sweep(&self) -> Result<Vec<String>, DeployError> {
-        let oldest = jiff::Timestamp::now().as_millisecond() - LEFT_OVER_MIN * 60_000;
-        let mut kept = Vec::new();
-        for name in self.stack.change_sets().await? {
-            let unsaved = name.starts_with(SETS) && !name.starts_with(&format!("{SETS}saved-"));
-            let at = name.rsplit('-').next().and_then(|digits| i64::from_str_radix(digits, 16).ok());
-            if unsaved && at.is_some_and(|at| at < oldest) {
-                self.stack.forget(&name).await?;
-            } else {
-                kept.push(name);
-            }
-        }
-        Ok(kept)
-    }
+/// All resources as additions, as if nothing were deployed.
+fn everything_new(sets: &ChangeSets<'_>) -> Result<Changes, DeployError> {
+    let manifest = &sets.generated.manifest;
+    let listed: Vec<Listed> = manifest
+        .resources
+        .iter()
+        .map(|(id, resource)| Listed {
+            id: id.clone(),
+            kind: resource.kind.clone(),
+            action: Action::Add,
+            replacement: Replacement::No,
+            physical: None,
+            scope: Vec::new(),
+        })
+        .collect();
+    let after = Side { template: &sets.generated.template, parameters: &BTreeMap::new() };
+    compare(None, after, &listed, manifest, sets.caller).map_err(|error| DeployError::Other(error.to_string()))
 }

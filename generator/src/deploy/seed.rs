@@ -1,218 +1,274 @@
-//! The items of the file into the tables, and the first run: what comes after the stack, and is gone on with where it was
-//! left.
+//! Writes the items of the pipeline's file into the tables and buckets, and starts the first run: what follows the stack. An
+//! interrupted one continues where it stopped.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use super::aws;
-use super::aws::bucket::Object;
-use super::aws::table::{Table, Tables};
-use super::deployment::Deployment;
+use super::artifacts::items_state_key;
+use super::aws::account::{Account, CallerIdentity};
+use super::aws::dynamodb::{DynamoDbClient, TableDescription};
+use super::aws::s3::artifacts::{ArtifactBucket, StoredObject};
+use super::aws::s3::item_files::ItemFilesClient;
 use super::error::DeployError;
-use super::items::files::{self, Files};
-use super::items::{Agenda, Memory, Wanted};
-use super::stack_state::Described;
-use super::start::{Started, now, start};
+use super::first_run::{StartedRun, now, start};
+use super::generated::Manifest;
+use super::items::source_files::{self, SourceFiles};
+use super::items::{AppliedState, TableChanges, WantedRows};
+use super::lock::DeployLock;
+use super::stack_state::StackDescription;
+use super::ui::Operator;
 
-/// How often, and how far apart, one looks whether a table is made: for a minute.
-const TABLE_LOOKS: u32 = 60;
-const TABLE_LOOK: Duration = Duration::from_secs(1);
+/// How often, and how far apart, a table that is being created is polled: for a minute.
+const TABLE_POLLS: u32 = 60;
+const TABLE_POLL: Duration = Duration::from_secs(1);
 
-/// What is wanted of the tables: the rows of each, by its physical name.
-pub type Contents = BTreeMap<String, Wanted>;
+/// The rows that each table should have, by its physical name.
+pub type WantedTables = BTreeMap<String, WantedRows>;
 
-/// How items and first run are wanted.
+/// What to write, and how.
 #[derive(Clone, Debug, Default)]
-pub struct Filling {
+pub struct SeedOptions {
     /// The rows.
-    pub wanted: Contents,
+    pub wanted: WantedTables,
     /// The files that functions read.
-    pub files: Files,
-    /// Whether rows that left the file are deleted.
+    pub files: SourceFiles,
+    /// Whether rows that were removed from the file are deleted.
     pub prune: bool,
-    /// Whether a run is started where none ever was.
+    /// Whether a first run is started if there was none.
     pub run: bool,
-    /// Whether the changes of the stack were agreed to already, by somebody who wants its items, too.
-    pub agreed: bool,
+    /// Whether the user has already confirmed the changes of the stack, and with them its items.
+    pub confirmed: bool,
 }
 
-/// What became of items and first run.
+/// What was written and started.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Filled {
-    /// What was done to each table, where something was looked at.
-    pub tables: BTreeMap<String, Agenda>,
-    /// The files that were put, by bucket and key.
+pub struct SeedResult {
+    /// What was done to each table.
+    pub tables: BTreeMap<String, TableChanges>,
+    /// The files that were uploaded, by bucket and key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
     /// The run that was started.
-    pub run: Option<Started>,
+    pub run: Option<StartedRun>,
 }
 
-/// What is remembered of an environment, as it was read.
+/// What was applied last to the items of an environment.
 #[derive(Debug)]
-pub struct Remembered {
-    memory: Memory,
+pub struct SeedState {
+    applied: AppliedState,
     tag: Option<String>,
     /// Whether there is nothing left to do.
-    pub settled: bool,
-    /// Whether some rows left the file and are still in their table.
-    pub left: bool,
+    pub is_done: bool,
+    /// Whether rows that were removed from the file are still in their table.
+    pub has_removed_rows: bool,
 }
 
-impl Deployment<'_> {
-    /// Where it is remembered what was applied last to the items.
-    pub(super) fn memory_key(&self) -> String {
-        format!("state/{}.json", self.stack.name)
+/// Writes the items of one environment.
+#[derive(Clone, Copy)]
+pub struct Seeder<'a> {
+    /// The SDK's configuration.
+    pub account: &'a Account,
+    /// Who is calling.
+    pub caller: &'a CallerIdentity,
+    /// What was rendered.
+    pub manifest: &'a Manifest,
+    /// Where it is kept what was applied last.
+    pub bucket: &'a ArtifactBucket,
+    /// Who is told and asked.
+    pub operator: Operator<'a>,
+}
+
+impl Seeder<'_> {
+    fn state_key(&self) -> String {
+        items_state_key(&self.manifest.stack)
     }
 
-    /// What is remembered of this life of the stack, by its ARN; and whether that says that there is nothing to do.
+    /// Reads what was applied last to this stack, given by its ARN.
     ///
     /// # Errors
-    /// A memory that cannot be read, and failed calls.
-    pub async fn remembered(&self, stack: &str, filling: &Filling) -> Result<Remembered, DeployError> {
-        let object = self.bucket.read(&self.memory_key()).await?;
-        let (memory, tag) = match object {
-            Some(Object { text, tag }) => {
-                let place = || format!("{}/{}", self.bucket.name, self.memory_key());
-                let read = Memory::read(text.as_bytes());
-                (read.map_err(|error| DeployError::Memory { place: place(), error })?, Some(tag))
+    /// A state that cannot be read, and failed calls.
+    pub async fn load_state(&self, stack: &str, options: &SeedOptions) -> Result<SeedState, DeployError> {
+        let object = self.bucket.read(&self.state_key()).await?;
+        let (applied, tag) = match object {
+            Some(StoredObject { text, tag }) => {
+                let place = || format!("{}/{}", self.bucket.name, self.state_key());
+                let read = AppliedState::read(text.as_bytes());
+                (read.map_err(|error| DeployError::ItemsState { place: place(), error })?, Some(tag))
             }
-            None => (Memory::empty(stack), None),
+            None => (AppliedState::empty(stack), None),
         };
-        let started = !filling.run || memory.was_started(stack);
-        let put = files::differing(&filling.files, memory.put(stack)).is_empty();
-        let settled = tag.is_some() && started && put && memory.settled(stack, &filling.wanted, filling.prune);
-        let left = memory.has_left(&filling.wanted);
-        Ok(Remembered { memory, tag, settled, left })
+        let started = !options.run || applied.first_run_started(stack);
+        let uploaded = source_files::changed(&options.files, applied.uploaded(stack)).is_empty();
+        let is_done =
+            tag.is_some() && started && uploaded && applied.is_done(stack, &options.wanted, options.prune);
+        let has_removed_rows = applied.has_removed_rows(&options.wanted);
+        Ok(SeedState { applied, tag, is_done, has_removed_rows })
     }
 
-    /// What an apply would do to the items, without doing it.
+    /// What would change in each table.
     ///
     /// # Errors
     /// Failed calls.
-    pub async fn agendas(
+    pub async fn table_changes(
         &self,
-        known: &Remembered,
-        filling: &Filling,
-    ) -> Result<BTreeMap<String, Agenda>, DeployError> {
-        let tables = Tables::open(self.account);
-        let mut agendas = BTreeMap::new();
-        for (name, wanted) in &filling.wanted {
-            // A table that is yet to be made has no rows.
-            let (id, there) = match tables.find(name).await? {
-                Some(table) => (table.id, tables.read(name, wanted.key()).await?),
+        state: &SeedState,
+        options: &SeedOptions,
+    ) -> Result<BTreeMap<String, TableChanges>, DeployError> {
+        let client = DynamoDbClient::open(self.account);
+        let mut changes = BTreeMap::new();
+        for (name, wanted) in &options.wanted {
+            // A table that does not exist yet has no rows.
+            let (id, rows) = match client.find(name).await? {
+                Some(table) => (table.id, client.read(name, wanted.key()).await?),
                 None => Default::default(),
             };
-            agendas.insert(name.clone(), Agenda::of(&known.memory.of(name, &id), wanted, &there, filling.prune));
+            let last = state.applied.table(name, &id);
+            changes.insert(name.clone(), TableChanges::of(&last, wanted, &rows, options.prune));
         }
-        Ok(agendas)
+        Ok(changes)
     }
 
-    /// The files that an apply would put, by bucket and key.
+    /// The files that would be uploaded, by bucket and key.
     #[must_use]
-    pub fn files(&self, stack: &str, known: &Remembered, filling: &Filling) -> Vec<String> {
-        files::differing(&filling.files, known.memory.put(stack)).iter().map(|(place, _)| files::name(place)).collect()
+    pub fn changed_files(&self, stack: &str, state: &SeedState, options: &SeedOptions) -> Vec<String> {
+        let changed = source_files::changed(&options.files, state.applied.uploaded(stack));
+        changed.iter().map(|(place, _)| source_files::name(place)).collect()
     }
 
-    /// Writes what the file wants into the tables, and starts the first run. The lock is held by the caller.
+    /// Writes the rows and files, and starts the first run, under the lock.
     ///
     /// # Errors
-    /// An interruption between two tables, and failed calls; the same command again goes on.
-    pub async fn fill(&self, stack: &Described, known: Remembered, filling: &Filling) -> Result<Filled, DeployError> {
-        let Remembered { mut memory, mut tag, .. } = known;
-        let mut filled = Filled::default();
-        let tables = Tables::open(self.account);
-        for (name, wanted) in &filling.wanted {
-            let Some(table) = self.settled_table(&tables, name).await? else {
-                return Err(DeployError::NoTable { table: name.clone(), environment: self.environment().to_owned() });
+    /// An interruption between two tables, and failed calls; the same command continues.
+    pub async fn write(
+        &self,
+        stack: &StackDescription,
+        state: SeedState,
+        options: &SeedOptions,
+        lock: &DeployLock,
+    ) -> Result<SeedResult, DeployError> {
+        let SeedState { mut applied, mut tag, .. } = state;
+        let mut result = SeedResult::default();
+        let client = DynamoDbClient::open(self.account);
+        for (name, wanted) in &options.wanted {
+            let Some(table) = created_table(&client, name).await? else {
+                let environment = self.manifest.environment.clone();
+                return Err(DeployError::NoTable { table: name.clone(), environment });
             };
-            let there = tables.read(name, wanted.key()).await?;
-            let agenda = Agenda::of(&memory.of(name, &table.id), wanted, &there, filling.prune);
-            // Rows that go are asked about in any case.
-            if agenda.writes() > 0 && !(filling.agreed && agenda.delete.is_empty()) {
-                let asked = self.agree(&format!("items of table `{name}`: {agenda}\n\nWrite them?")).await;
-                // After a change of the stack, it is not as it was.
-                asked.map_err(|stop| match stop {
-                    DeployError::Declined if filling.agreed => DeployError::DeclinedItems,
-                    DeployError::Interrupted if filling.agreed => {
-                        DeployError::Halfway("the stack is done, the items are not")
-                    }
-                    other => other,
-                })?;
+            let rows = client.read(name, wanted.key()).await?;
+            let changes = TableChanges::of(&applied.table(name, &table.id), wanted, &rows, options.prune);
+            // Deletions are always confirmed separately.
+            if changes.writes() > 0 && !(options.confirmed && changes.delete.is_empty()) {
+                self.confirm_rows(name, &changes, options).await?;
             }
-            self.holds_lock()?;
-            if agenda.writes() > 0 {
-                memory.remember(&stack.id, name, agenda.begun());
-                self.remember(&memory, &mut tag).await?;
-                self.write(&tables, name, wanted, &agenda).await?;
+            lock.check()?;
+            if changes.writes() > 0 {
+                applied.set_table(&stack.id, name, changes.while_writing());
+                self.save_state(&applied, &mut tag).await?;
+                self.write_rows(&client, name, wanted, &changes).await?;
             }
-            memory.remember(&stack.id, name, agenda.done());
-            filled.tables.insert(name.clone(), agenda);
-            if self.interrupt.raised() {
-                self.remember(&memory, &mut tag).await?;
-                return Err(DeployError::Halfway("the stack is done, the items are not"));
+            applied.set_table(&stack.id, name, changes.when_written());
+            result.tables.insert(name.clone(), changes);
+            if self.operator.interrupt.raised() {
+                self.save_state(&applied, &mut tag).await?;
+                return Err(DeployError::Halfway(NO_ITEMS));
             }
         }
-        // What was put into buckets of an earlier life is not in these.
-        let mut put = memory.put(&stack.id).clone();
-        let door = aws::files::Files::open(self.account, &self.caller.account);
-        let differing = files::differing(&filling.files, memory.put(&stack.id));
-        if !differing.is_empty() && !filling.agreed {
-            let names: Vec<String> =
-                differing.iter().map(|(place, _)| format!("  s3://{}", files::name(place))).collect();
-            self.agree(&format!("files of items:\n{}\n\nPut them?", names.join("\n"))).await?;
-        }
-        for (place, file) in differing {
-            self.holds_lock()?;
-            door.put(&place.0, &place.1, &file.path).await?;
-            files::note(&mut put, place, file);
-            filled.files.push(files::name(place));
-        }
-        files::only(&mut put, &filling.files);
-        memory.files = put;
-        memory.only(&filling.wanted);
-        memory.live(&stack.id);
-        let first = (filling.run && !memory.was_started(&stack.id)).then(|| memory.starting(&stack.id, now));
-        self.remember(&memory, &mut tag).await?;
+        result.files = self.upload_files(stack, &mut applied, options, lock).await?;
+        applied.keep_only(&options.wanted);
+        applied.set_stack(&stack.id);
+        let first = (options.run && !applied.first_run_started(&stack.id)).then(|| applied.first_run_time(&stack.id, now));
+        self.save_state(&applied, &mut tag).await?;
         if let Some(time) = first {
-            if self.interrupt.raised() {
-                return Err(DeployError::Halfway("the stack and the items are done, the first run is not started"));
+            if self.operator.interrupt.raised() {
+                return Err(DeployError::Halfway("the stack is deployed and the items are written, the first run is not started"));
             }
-            filled.run = Some(start(&self.generated.manifest, self.caller, self.account, time).await?);
-            memory.started(&stack.id);
-            self.remember(&memory, &mut tag).await?;
+            result.run = Some(start(self.manifest, self.caller, self.account, time).await?);
+            applied.set_first_run_started(&stack.id);
+            self.save_state(&applied, &mut tag).await?;
         }
-        Ok(filled)
+        Ok(result)
     }
 
-    /// A table, once it is made: after an express creation it may still be at it.
-    async fn settled_table(&self, tables: &Tables, name: &str) -> Result<Option<Table>, DeployError> {
-        for _ in 0..TABLE_LOOKS {
-            match tables.find(name).await? {
-                Some(table) if table.status == "CREATING" || table.status == "UPDATING" => {
-                    tokio::time::sleep(TABLE_LOOK).await;
-                }
-                other => return Ok(other),
-            }
-        }
-        Ok(tables.find(name).await?)
+    async fn confirm_rows(
+        &self,
+        table: &str,
+        changes: &TableChanges,
+        options: &SeedOptions,
+    ) -> Result<(), DeployError> {
+        let asked = self.operator.confirm(&format!("items of table `{table}`: {changes}\n\nWrite them?")).await;
+        // The stack may have been changed already: then the message must not say that it is unchanged.
+        asked.map_err(|stop| match stop {
+            DeployError::Declined if options.confirmed => DeployError::DeclinedItems,
+            DeployError::Interrupted if options.confirmed => DeployError::Halfway(NO_ITEMS),
+            other => other,
+        })
     }
 
-    async fn write(&self, tables: &Tables, name: &str, wanted: &Wanted, agenda: &Agenda) -> Result<(), DeployError> {
-        let all = agenda.writes() as u64;
-        self.audience.begin(&format!("items of {name}"), agenda.writes());
-        let mut told = |done: usize| self.audience.progress(&format!("items of {name}"), done as u64, all);
-        let written = tables.write(name, wanted.key(), agenda, &mut told).await;
-        self.audience.end();
+    /// Uploads the changed files, and gives their names.
+    async fn upload_files(
+        &self,
+        stack: &StackDescription,
+        applied: &mut AppliedState,
+        options: &SeedOptions,
+        lock: &DeployLock,
+    ) -> Result<Vec<String>, DeployError> {
+        // Files in the buckets of an earlier stack are not in these buckets.
+        let mut uploaded = applied.uploaded(&stack.id).clone();
+        let client = ItemFilesClient::open(self.account, &self.caller.account);
+        let changed = source_files::changed(&options.files, applied.uploaded(&stack.id));
+        let names: Vec<String> = changed.iter().map(|(place, _)| source_files::name(place)).collect();
+        if !changed.is_empty() && !options.confirmed {
+            let lines: Vec<String> = names.iter().map(|name| format!("  s3://{name}")).collect();
+            self.operator.confirm(&format!("files of items:\n{}\n\nUpload them?", lines.join("\n"))).await?;
+        }
+        for (place, file) in changed {
+            lock.check()?;
+            client.put(&place.0, &place.1, &file.path).await?;
+            source_files::record(&mut uploaded, place, file);
+        }
+        source_files::keep_only(&mut uploaded, &options.files);
+        applied.files = uploaded;
+        Ok(names)
+    }
+
+    async fn write_rows(
+        &self,
+        client: &DynamoDbClient,
+        name: &str,
+        wanted: &WantedRows,
+        changes: &TableChanges,
+    ) -> Result<(), DeployError> {
+        let all = changes.writes() as u64;
+        let ui = self.operator.ui;
+        ui.start_progress(&format!("items of {name}"), changes.writes());
+        let mut progress = |done: usize| ui.set_progress(&format!("items of {name}"), done as u64, all);
+        let written = client.write(name, wanted.key(), changes, &mut progress).await;
+        ui.finish_progress();
         Ok(written?)
     }
 
-    async fn remember(&self, memory: &Memory, tag: &mut Option<String>) -> Result<(), DeployError> {
-        let text = String::from_utf8(memory.bytes()).unwrap_or_default();
-        let written = self.bucket.write(&self.memory_key(), &text, tag.as_deref()).await?;
-        *tag = Some(written.ok_or(DeployError::Overtaken)?);
+    async fn save_state(&self, applied: &AppliedState, tag: &mut Option<String>) -> Result<(), DeployError> {
+        let text = String::from_utf8(applied.bytes()).unwrap_or_default();
+        let written = self.bucket.write(&self.state_key(), &text, tag.as_deref()).await?;
+        *tag = Some(written.ok_or(DeployError::ItemsChanged)?);
         Ok(())
     }
+}
+
+/// Where an interrupted apply stands between the stack and its items.
+pub const NO_ITEMS: &str = "the stack is deployed, the items are not written";
+
+/// A table, once it is created: after an express deployment it may still be in progress.
+async fn created_table(client: &DynamoDbClient, name: &str) -> Result<Option<TableDescription>, DeployError> {
+    for _ in 0..TABLE_POLLS {
+        match client.find(name).await? {
+            Some(table) if table.status == "CREATING" || table.status == "UPDATING" => {
+                tokio::time::sleep(TABLE_POLL).await;
+            }
+            other => return Ok(other),
+        }
+    }
+    Ok(client.find(name).await?)
 }

@@ -1,34 +1,34 @@
-//! What the status of a stack means to somebody who wants to go on.
+//! A stack as CloudFormation describes it, and what can be done with it.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// The tag by which a stack of ours is told from others, and what each environment is marked with.
+/// The tag that names the pipeline of a stack; the stack and its resources have it.
 pub const PIPELINE_TAG: &str = "fanggen:pipeline";
 /// The tag that names the environment.
 pub const ENVIRONMENT_TAG: &str = "fanggen:environment";
 
-/// The output by which an apply sees that there is nothing to do.
+/// The output with the hash of what was rendered, which shows whether a stack is up to date.
 pub const RENDER_SHA: &str = "RenderSha";
-/// The parameter that names the runtime's object.
+/// The parameter that names the key of the runtime.
 pub const ARTIFACT_KEY: &str = "ArtifactKey";
-/// The parameter that names the bucket of artifacts.
+/// The parameter that names the artifact bucket.
 pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
 
 /// A stack as CloudFormation describes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Described {
-    /// The stack's ARN, by which it is found even when it is gone.
+pub struct StackDescription {
+    /// The stack's ARN, which finds it even after its deletion.
     pub id: String,
-    /// CloudFormation's own word.
+    /// CloudFormation's status.
     pub status: String,
-    /// Why, where it says so.
+    /// The reason of the status, if there is one.
     pub reason: Option<String>,
-    /// When it was made.
+    /// When it was created.
     pub created: Option<Timestamp>,
-    /// When it was last changed.
+    /// When it was last updated.
     pub updated: Option<Timestamp>,
     /// Its parameters.
     pub parameters: BTreeMap<String, String>,
@@ -42,51 +42,58 @@ pub struct Described {
 
 /// What can be done with a stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Standing {
-    /// Nothing of it is there.
+pub enum StackState {
+    /// It does not exist.
+    #[serde(rename = "absent")]
     Absent,
-    /// A change set without resources, left by a look or by an interruption.
-    Shell,
-    /// At rest: it can be changed and deleted.
-    Settled,
-    /// Its first creation failed: it can only be deleted.
-    NeverMade,
-    /// Something is at work on it.
-    Moving,
+    /// It has a change set but no resources yet.
+    #[serde(rename = "shell")]
+    Empty,
+    /// It can be changed and deleted.
+    #[serde(rename = "settled")]
+    Stable,
+    /// Its creation failed: it can only be deleted.
+    #[serde(rename = "never_made")]
+    CreateFailed,
+    /// An operation is running.
+    #[serde(rename = "moving")]
+    InProgress,
     /// It is being deleted.
-    Going,
-    /// A rollback failed: it wants to be continued.
-    RollbackStuck,
-    /// A deletion failed.
-    DeletionStuck,
+    #[serde(rename = "going")]
+    Deleting,
+    /// A rollback failed and has to be continued.
+    #[serde(rename = "rollback_stuck")]
+    RollbackFailed,
+    /// Its deletion failed.
+    #[serde(rename = "deletion_stuck")]
+    DeleteFailed,
 }
 
-impl Standing {
-    /// What a status means. Words that CloudFormation has yet to invent are taken by how they end.
+impl StackState {
+    /// The state behind a status. A status that is not known here is judged by its ending.
     #[must_use]
     pub fn of(status: &str) -> Self {
         match status {
             "DELETE_COMPLETE" => Self::Absent,
-            "REVIEW_IN_PROGRESS" => Self::Shell,
-            "DELETE_IN_PROGRESS" => Self::Going,
-            "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => Self::NeverMade,
-            "UPDATE_ROLLBACK_FAILED" => Self::RollbackStuck,
-            "DELETE_FAILED" => Self::DeletionStuck,
-            other if other.ends_with("_IN_PROGRESS") => Self::Moving,
-            _ => Self::Settled,
+            "REVIEW_IN_PROGRESS" => Self::Empty,
+            "DELETE_IN_PROGRESS" => Self::Deleting,
+            "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => Self::CreateFailed,
+            "UPDATE_ROLLBACK_FAILED" => Self::RollbackFailed,
+            "DELETE_FAILED" => Self::DeleteFailed,
+            other if other.ends_with("_IN_PROGRESS") => Self::InProgress,
+            _ => Self::Stable,
         }
     }
 }
 
-impl Described {
+impl StackDescription {
     /// What can be done with it.
     #[must_use]
-    pub fn standing(&self) -> Standing {
-        Standing::of(&self.status)
+    pub fn state(&self) -> StackState {
+        StackState::of(&self.status)
     }
 
-    /// The outputs that name something; the hash of what was rendered names nothing.
+    /// The outputs that name a resource: all but the hash of what was rendered.
     pub fn named(&self) -> impl Iterator<Item = (&String, &String)> {
         self.outputs.iter().filter(|(key, _)| *key != RENDER_SHA)
     }
@@ -100,7 +107,7 @@ impl Described {
 
     /// Whether it is what was rendered, with this runtime.
     #[must_use]
-    pub fn carries(&self, render_sha: &str, runtime: Option<&str>) -> bool {
+    pub fn is_up_to_date(&self, render_sha: &str, runtime: Option<&str>) -> bool {
         let same = |have: Option<&String>, want: &str| have.is_some_and(|have| have == want);
         matches!(
             self.status.as_str(),
@@ -114,36 +121,36 @@ impl Described {
 mod tests {
     use super::*;
 
-    /// Every status of CloudFormation's `StackStatus`, and what one does with it.
+    /// Every status of CloudFormation's `StackStatus`.
     #[test]
     fn every_status_has_its_meaning() {
-        use Standing::{Absent, DeletionStuck, Going, Moving, NeverMade, RollbackStuck, Settled, Shell};
+        use StackState::{Absent, DeleteFailed, Deleting, InProgress, CreateFailed, RollbackFailed, Stable, Empty};
         for (status, meaning) in [
-            ("CREATE_COMPLETE", Settled),
-            ("CREATE_FAILED", NeverMade),
-            ("CREATE_IN_PROGRESS", Moving),
+            ("CREATE_COMPLETE", Stable),
+            ("CREATE_FAILED", CreateFailed),
+            ("CREATE_IN_PROGRESS", InProgress),
             ("DELETE_COMPLETE", Absent),
-            ("DELETE_FAILED", DeletionStuck),
-            ("DELETE_IN_PROGRESS", Going),
-            ("IMPORT_COMPLETE", Settled),
-            ("IMPORT_IN_PROGRESS", Moving),
-            ("IMPORT_ROLLBACK_COMPLETE", Settled),
-            ("IMPORT_ROLLBACK_FAILED", Settled),
-            ("IMPORT_ROLLBACK_IN_PROGRESS", Moving),
-            ("REVIEW_IN_PROGRESS", Shell),
-            ("ROLLBACK_COMPLETE", NeverMade),
-            ("ROLLBACK_FAILED", NeverMade),
-            ("ROLLBACK_IN_PROGRESS", Moving),
-            ("UPDATE_COMPLETE", Settled),
-            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", Moving),
-            ("UPDATE_FAILED", Settled),
-            ("UPDATE_IN_PROGRESS", Moving),
-            ("UPDATE_ROLLBACK_COMPLETE", Settled),
-            ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", Moving),
-            ("UPDATE_ROLLBACK_FAILED", RollbackStuck),
-            ("UPDATE_ROLLBACK_IN_PROGRESS", Moving),
+            ("DELETE_FAILED", DeleteFailed),
+            ("DELETE_IN_PROGRESS", Deleting),
+            ("IMPORT_COMPLETE", Stable),
+            ("IMPORT_IN_PROGRESS", InProgress),
+            ("IMPORT_ROLLBACK_COMPLETE", Stable),
+            ("IMPORT_ROLLBACK_FAILED", Stable),
+            ("IMPORT_ROLLBACK_IN_PROGRESS", InProgress),
+            ("REVIEW_IN_PROGRESS", Empty),
+            ("ROLLBACK_COMPLETE", CreateFailed),
+            ("ROLLBACK_FAILED", CreateFailed),
+            ("ROLLBACK_IN_PROGRESS", InProgress),
+            ("UPDATE_COMPLETE", Stable),
+            ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", InProgress),
+            ("UPDATE_FAILED", Stable),
+            ("UPDATE_IN_PROGRESS", InProgress),
+            ("UPDATE_ROLLBACK_COMPLETE", Stable),
+            ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", InProgress),
+            ("UPDATE_ROLLBACK_FAILED", RollbackFailed),
+            ("UPDATE_ROLLBACK_IN_PROGRESS", InProgress),
         ] {
-            assert_eq!(Standing::of(status), meaning, "{status}");
+            assert_eq!(StackState::of(status), meaning, "{status}");
         }
     }
 }

@@ -15,22 +15,22 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use super::allow::Call;
-use super::call::CallError;
+use super::api_call::ApiCall;
+use super::call_error::CallError;
 use crate::resources::Target;
 
-/// What the calls of this door need.
-pub const CALLS: &[Call] = &[Call::new("sts:GetCallerIdentity", Target::Everything("WhoIsCallingHasNoResource"))];
+/// The IAM actions of this client's calls.
+pub const CALLS: &[ApiCall] = &[ApiCall::new("sts:GetCallerIdentity", Target::Everything("WhoIsCallingHasNoResource"))];
 
-/// How often a call is tried: with a fifth of all calls failing, one in 15,000 fails for good.
+/// How often a call is tried: if a fifth of all calls fail, one in 15,000 fails for good.
 const ATTEMPTS: u32 = 6;
-/// The longest wait before the second attempt of the first call of all; it doubles with each.
+/// The longest wait before the second attempt of the very first call; it doubles with each attempt.
 const FIRST_BACKOFF: Duration = Duration::from_millis(250);
-/// Seconds for a connection, and for one attempt; the upload of a runtime is the longest.
+/// Timeouts of a connection and of one attempt, in seconds; the upload of a runtime takes longest.
 const CONNECT_S: u64 = 5;
 const ATTEMPT_S: u64 = 60;
 
-/// What all doors are opened with.
+/// What all clients are created from.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// The SDK's configuration.
@@ -43,15 +43,15 @@ pub struct Account {
 
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Identity {
+pub struct CallerIdentity {
     /// The account, of 12 digits.
     pub account: String,
     /// The caller's ARN.
     pub arn: String,
 }
 
-impl Identity {
-    /// `aws`, or what AWS calls itself in China and for the government.
+impl CallerIdentity {
+    /// The partition: `aws`, `aws-cn` or `aws-us-gov`.
     #[must_use]
     pub fn partition(&self) -> &str {
         self.arn.split(':').nth(1).filter(|part| !part.is_empty()).unwrap_or("aws")
@@ -59,13 +59,13 @@ impl Identity {
 }
 
 impl Account {
-    /// An account behind a configuration that is at hand.
+    /// An account with a given configuration.
     #[must_use]
     pub fn of(sdk: SdkConfig, region: &str) -> Self {
         Self { sdk, region: region.to_owned(), profile: None }
     }
 
-    /// Loads configuration and credentials as every AWS tool does; nothing is called yet, unless credentials need it.
+    /// Loads the configuration as every AWS tool does. Makes no call, unless the credentials need one.
     pub async fn open(region: &str, profile: Option<&str>) -> Self {
         let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
         let timeouts = TimeoutConfig::builder()
@@ -78,7 +78,7 @@ impl Account {
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
             .timeout_config(timeouts);
         if let Some(profile) = profile {
-            // The SDK's own chain takes the keys of the environment before a profile: but the file's word is the file's.
+            // The SDK's default chain prefers keys in environment variables to a profile, but here the file names the profile.
             let place =
                 ProviderConfig::default().with_http_client(http).with_region(Some(Region::new(region.to_owned())));
             let named = ProfileFileCredentialsProvider::builder().profile_name(profile).configure(&place).build();
@@ -87,18 +87,18 @@ impl Account {
         Self { sdk: loader.load().await, region: region.to_owned(), profile: profile.map(str::to_owned) }
     }
 
-    /// Where calls go, if that is not AWS.
+    /// The endpoint that replaces AWS, if one is set.
     #[must_use]
-    pub fn stand_in(&self) -> Option<&str> {
+    pub fn endpoint(&self) -> Option<&str> {
         self.sdk.endpoint_url()
     }
 
-    /// The credentials, region and places of services, as a Lambda is given them by its environment.
+    /// The credentials, region and endpoints, as the environment variables of a Lambda function.
     ///
     /// # Errors
-    /// Credentials that are absent or cannot be had.
+    /// No credentials.
     pub async fn variables(&self) -> Result<BTreeMap<String, String>, String> {
-        const NONE: &str = "nobody gives any";
+        const NONE: &str = "none were found";
         let provider = self.sdk.credentials_provider().ok_or(NONE)?;
         let found = provider.provide_credentials().await;
         let found = found.map_err(|error| error.source().map_or_else(|| NONE.into(), ToString::to_string))?;
@@ -111,17 +111,17 @@ impl Account {
         Ok(variables)
     }
 
-    /// Asks who is calling.
+    /// Asks AWS who is calling.
     ///
     /// # Errors
-    /// Credentials that are absent, expired or unknown, and a network without an answer.
-    pub async fn identity(&self) -> Result<Identity, CallError> {
+    /// Missing, expired or invalid credentials, and a network failure.
+    pub async fn identity(&self) -> Result<CallerIdentity, CallError> {
         const ACTION: &str = "sts:GetCallerIdentity";
-        // Nothing is under way yet: whoever has no network is told so in seconds.
+        // Nothing has started yet: a missing network is reported within seconds.
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
         let config = sts::config::Builder::from(&self.sdk).retry_config(retries).build();
         let answer = sts::Client::from_conf(config).get_caller_identity().send().await;
         let answer = answer.map_err(|error| CallError::of(ACTION, error).with_profile(self.profile.as_deref()))?;
-        Ok(Identity { account: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() })
+        Ok(CallerIdentity { account: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() })
     }
 }

@@ -1,47 +1,46 @@
-//! The door to CloudWatch Logs: whether a log group is there, and deleting one that outlived its stack.
+//! CloudWatch Logs: whether a log group exists, its tags, and its deletion.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatchlogs::Client;
 
 use super::account::Account;
-use super::allow::Call;
-use super::call::CallError;
-use crate::resources::{self, Target};
+use super::api_call::{ApiCall, On};
+use super::call_error::CallError;
 
-/// What the calls of this door need.
-pub const CALLS: &[Call] = &[
-    Call::new("logs:DeleteLogGroup", Target::Each(&resources::logs::LOG_GROUP)),
-    Call::new("logs:DescribeLogGroups", Target::Everything("LogGroupsAreListedWithoutAResource")),
-    Call::new("logs:ListTagsForResource", Target::Each(&resources::logs::LOG_GROUP)),
+/// The IAM actions of this client's calls.
+pub const CALLS: &[ApiCall] = &[
+    ApiCall::new("logs:DeleteLogGroup", On::Each("AWS::Logs::LogGroup")),
+    ApiCall::new("logs:DescribeLogGroups", On::Everything("LogGroupsAreListedWithoutAResource")),
+    ApiCall::new("logs:ListTagsForResource", On::Each("AWS::Logs::LogGroup")),
 ];
 
-/// The door.
+/// The client.
 #[derive(Clone, Debug)]
-pub struct Logs(Client);
+pub struct LogsClient(Client);
 
-impl Logs {
-    /// Opens the door; nothing is called.
+impl LogsClient {
+    /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
         Self(Client::new(&account.sdk))
     }
 
-    /// Whether the log group is there.
+    /// Whether the log group exists.
     ///
     /// # Errors
-    /// A call that failed.
-    pub async fn there(&self, group: &str) -> Result<bool, CallError> {
-        // Groups come in the order of their names, so the one that is its own prefix is on the first page.
+    /// A failed call.
+    pub async fn exists(&self, group: &str) -> Result<bool, CallError> {
+        // Groups are sorted by name, so the group whose name is the prefix is on the first page.
         let answer = self.0.describe_log_groups().log_group_name_prefix(group).send().await;
         let answer = answer.map_err(|error| CallError::of("logs:DescribeLogGroups", error))?;
         Ok(answer.log_groups().iter().any(|found| found.log_group_name() == Some(group)))
     }
 
-    /// The tags of a log group, by its ARN; none where there is no such group.
+    /// The tags of a log group, by its ARN; none if it does not exist.
     ///
     /// # Errors
-    /// A call that failed.
+    /// A failed call.
     pub async fn tags(&self, arn: &str) -> Result<BTreeMap<String, String>, CallError> {
         let answer = self.0.list_tags_for_resource().resource_arn(arn).send().await;
         match answer.map_err(|error| CallError::of("logs:ListTagsForResource", error)) {
@@ -51,12 +50,12 @@ impl Logs {
         }
     }
 
-    /// Deletes a log group with all its events; an absent one is gone already.
+    /// Deletes a log group with all its events; one that does not exist is no error.
     ///
     /// # Errors
-    /// A call that failed.
+    /// A failed call.
     pub async fn delete(&self, group: &str) -> Result<(), CallError> {
         let answer = self.0.delete_log_group().log_group_name(group).send().await;
-        CallError::there(answer.map_err(|error| CallError::of("logs:DeleteLogGroup", error))).map(|_| ())
+        CallError::exists(answer.map_err(|error| CallError::of("logs:DeleteLogGroup", error))).map(|_| ())
     }
 }

@@ -1,17 +1,15 @@
-//! The doors to AWS: each service has one file that names its SDK crate; what comes through is plain data.
+//! The AWS clients: one file per service, which alone names its SDK crate and lists the calls that it makes.
 
 pub mod account;
-pub mod allow;
-pub mod bucket;
-pub mod call;
-pub mod contents;
-pub mod files;
-pub mod functions;
-pub mod keys;
+pub mod api_call;
+pub mod call_error;
+pub mod cloudformation;
+pub mod dynamodb;
+pub mod iam;
+pub mod kms;
+pub mod lambda;
 pub mod logs;
-pub mod queues;
-pub mod roles;
-pub mod schedules;
-pub mod stack;
-pub mod table;
-pub mod topics;
+pub mod s3;
+pub mod scheduler;
+pub mod sns;
+pub mod sqs;

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::aws::account::Identity;
+use super::aws::account::CallerIdentity;
 use super::generated::Manifest;
 use flow::Flow;
 use template::Template;
@@ -172,7 +172,7 @@ pub fn compare(
     after: Side<'_>,
     listed: &[Listed],
     manifest: &Manifest,
-    caller: &Identity,
+    caller: &CallerIdentity,
 ) -> Result<Changes, TemplateError> {
     let creation = before.is_none();
     let caller = Caller { account: &caller.account, partition: caller.partition(), region: &manifest.region };

@@ -6,21 +6,22 @@ use fanggen_runtime::model::items::{Columns, from_cells};
 use fanggen_runtime::model::record::Item;
 use proptest::prelude::*;
 
+use super::rows::ROW_BYTES;
 use super::*;
 
 /// A row that differs by its title alone.
-fn row_of(key: &str, title: char) -> Row {
-    Row::from([("name".to_owned(), key.to_owned()), ("title".to_owned(), title.to_string())])
+fn row_of(key: &str, title: char) -> TableRow {
+    TableRow::from([("name".to_owned(), key.to_owned()), ("title".to_owned(), title.to_string())])
 }
 
 type State = BTreeMap<String, char>;
 
-fn wanted(file: &State) -> Wanted {
+fn wanted(file: &State) -> WantedRows {
     let item = |(key, title): (&String, &char)| Item { title: Some(title.to_string()), ..Item::named(key) };
-    Wanted::of("name", file.iter().map(item)).expect("rows")
+    WantedRows::of("name", file.iter().map(item)).expect("rows")
 }
 
-fn hashes(table: &State) -> Hashes {
+fn hashes(table: &State) -> RowHashes {
     table.iter().map(|(key, title)| (key.clone(), RowHash::of(&row_of(key, *title)))).collect()
 }
 
@@ -28,28 +29,28 @@ fn state(one: Option<char>) -> State {
     one.into_iter().map(|title| ("k".to_owned(), title)).collect()
 }
 
-fn remembered(memory: &State) -> Applied {
-    Agenda::of(&Applied::default(), &wanted(memory), &Hashes::new(), false).done()
+fn remembered(memory: &State) -> AppliedTable {
+    TableChanges::of(&AppliedTable::default(), &wanted(memory), &RowHashes::new(), false).when_written()
 }
 
 /// What happens to the one row, in a word.
 fn outcome(memory: Option<char>, file: Option<char>, table: Option<char>, prune: bool) -> &'static str {
-    let agenda = Agenda::of(&remembered(&state(memory)), &wanted(&state(file)), &hashes(&state(table)), prune);
+    let changes = TableChanges::of(&remembered(&state(memory)), &wanted(&state(file)), &hashes(&state(table)), prune);
     let mut words = Vec::new();
-    words.extend(agenda.put.get("k").map(|put| match put.why {
-        Why::New => "new",
-        Why::Changed => "changed",
-        Why::Again => "again",
+    words.extend(changes.put.get("k").map(|put| match put.why {
+        WriteReason::New => "new",
+        WriteReason::Changed => "changed",
+        WriteReason::Again => "again",
     }));
-    words.extend(agenda.delete.contains("k").then_some("delete"));
-    words.extend(agenda.left.contains("k").then_some("left"));
-    words.extend(agenda.kept.get("k").map(|kept| match kept {
-        Kept::Changed => "kept changed",
-        Kept::Deleted => "kept deleted",
-        Kept::LeftChanged => "kept left",
+    words.extend(changes.delete.contains("k").then_some("delete"));
+    words.extend(changes.left.contains("k").then_some("left"));
+    words.extend(changes.kept.get("k").map(|kept| match kept {
+        SkipReason::Changed => "kept changed",
+        SkipReason::Deleted => "kept deleted",
+        SkipReason::LeftChanged => "kept left",
     }));
-    words.extend((agenda.same == 1).then_some("same"));
-    words.extend((agenda.unknown == 1).then_some("unknown"));
+    words.extend((changes.same == 1).then_some("same"));
+    words.extend((changes.unknown == 1).then_some("unknown"));
     assert!(words.len() <= 1, "{words:?}");
     words.first().copied().unwrap_or("nothing")
 }
@@ -87,40 +88,40 @@ fn every_case_of_file_memory_and_table_has_its_answer() {
 fn a_row_that_left_the_file_is_remembered_until_it_is_pruned() {
     let (file, none) = (state(Some('a')), State::new());
     let table = hashes(&file);
-    let first = Agenda::of(&remembered(&file), &wanted(&none), &table, false);
+    let first = TableChanges::of(&remembered(&file), &wanted(&none), &table, false);
     let tables = BTreeMap::from([("t".to_owned(), wanted(&none))]);
-    let mut memory = Memory::empty("life-1");
-    memory.remember("life-1", "t", first.done());
-    assert!(memory.settled("life-1", &tables, false));
-    assert!(!memory.settled("life-1", &tables, true));
-    let second = Agenda::of(&first.done(), &wanted(&none), &table, true);
+    let mut memory = AppliedState::empty("life-1");
+    memory.set_table("life-1", "t", first.when_written());
+    assert!(memory.is_done("life-1", &tables, false));
+    assert!(!memory.is_done("life-1", &tables, true));
+    let second = TableChanges::of(&first.when_written(), &wanted(&none), &table, true);
     assert_eq!(second.delete.len(), 1);
-    memory.remember("life-1", "t", second.done());
-    assert!(memory.settled("life-1", &tables, true));
+    memory.set_table("life-1", "t", second.when_written());
+    assert!(memory.is_done("life-1", &tables, true));
 }
 
 #[test]
 fn nothing_to_do_is_known_from_the_memory_alone() {
     let (one, other) = (wanted(&state(Some('a'))), wanted(&state(Some('b'))));
-    let tables = |wanted: &Wanted| BTreeMap::from([("t".to_owned(), wanted.clone())]);
-    let agenda = Agenda::of(&Memory::empty("life-1").of("t", "id-1"), &one, &Hashes::new(), false);
-    let mut memory = Memory::empty("life-1");
-    assert!(!memory.settled("life-1", &tables(&one), false));
-    memory.remember("life-1", "t", agenda.begun());
-    assert!(!memory.settled("life-1", &tables(&one), false), "an interrupted write is not settled");
-    memory.remember("life-1", "t", agenda.done());
-    let memory = Memory::read(&memory.bytes()).expect("what was written");
-    assert!(memory.settled("life-1", &tables(&one), false));
-    assert!(!memory.settled("life-1", &tables(&other), false), "another file");
-    assert!(!memory.settled("life-2", &tables(&one), false), "another life of the stack");
-    assert_eq!(memory.of("t", "id-1"), agenda.done());
+    let tables = |wanted: &WantedRows| BTreeMap::from([("t".to_owned(), wanted.clone())]);
+    let changes = TableChanges::of(&AppliedState::empty("life-1").table("t", "id-1"), &one, &RowHashes::new(), false);
+    let mut memory = AppliedState::empty("life-1");
+    assert!(!memory.is_done("life-1", &tables(&one), false));
+    memory.set_table("life-1", "t", changes.while_writing());
+    assert!(!memory.is_done("life-1", &tables(&one), false), "an interrupted write is not settled");
+    memory.set_table("life-1", "t", changes.when_written());
+    let memory = AppliedState::read(&memory.bytes()).expect("what was written");
+    assert!(memory.is_done("life-1", &tables(&one), false));
+    assert!(!memory.is_done("life-1", &tables(&other), false), "another file");
+    assert!(!memory.is_done("life-2", &tables(&one), false), "another life of the stack");
+    assert_eq!(memory.table("t", "id-1"), changes.when_written());
     // The table was made anew: what was put into the old one says nothing about it.
-    assert_eq!(Agenda::of(&memory.of("t", "id-2"), &one, &Hashes::new(), false).put.len(), 1);
+    assert_eq!(TableChanges::of(&memory.table("t", "id-2"), &one, &RowHashes::new(), false).put.len(), 1);
 }
 
 #[test]
 fn a_memory_of_another_form_is_refused() {
-    let read = |text: &str| Memory::read(text.as_bytes()).map_err(|error| error.to_string());
+    let read = |text: &str| AppliedState::read(text.as_bytes()).map_err(|error| error.to_string());
     let words = read(r#"{"version":2,"rows":[]}"#).expect_err("a form to come");
     assert_eq!(
         words,
@@ -139,7 +140,7 @@ fn the_source_reads_what_is_put() {
         labels: BTreeMap::from([("team".to_owned(), "fruit".to_owned()), ("blank".to_owned(), " ".to_owned())]),
         ..Item::default()
     };
-    let wanted = Wanted::of("company", [item.clone()]).expect("a row");
+    let wanted = WantedRows::of("company", [item.clone()]).expect("a row");
     let read = from_cells(wanted.rows()["Apple"].clone(), "company", &Columns::default()).expect("an item");
     let labels = BTreeMap::from([("team".to_owned(), "fruit".to_owned())]);
     assert_eq!(read, Item { labels, ..item });
@@ -147,7 +148,7 @@ fn the_source_reads_what_is_put() {
 
 #[test]
 fn an_item_that_is_no_row_says_why() {
-    let error = |items: Vec<Item>| Wanted::of("name", items).expect_err("an error").to_string();
+    let error = |items: Vec<Item>| WantedRows::of("name", items).expect_err("an error").to_string();
     let labelled = |label: &str| Item { labels: [(label.to_owned(), "x".to_owned())].into(), ..Item::named("a") };
     assert_eq!(
         error(vec![Item::named("a"), Item::named("a")]),
@@ -167,26 +168,26 @@ fn an_agenda_says_what_it_does() {
     let memory = states(&[("changed", 'a'), ("deleted", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'a')]);
     let file = states(&[("changed", 'b'), ("deleted", 'a'), ("new", 'a'), ("same", 'a'), ("taken", 'b')]);
     let table = states(&[("changed", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'x'), ("unknown", 'x')]);
-    let agenda = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), false);
+    let changes = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), false);
     assert_eq!(
-        agenda.to_string(),
+        changes.to_string(),
         "1 new, 1 changed, 1 no longer in the file, 2 left alone, 1 as before\n  + new\n  ~ changed\n  ? left: left the \
          file; `--prune` deletes it\n  ! deleted: deleted from the table, not put back\n  ! taken: changed in the table, \
          left alone"
     );
-    let json = serde_json::to_value(&agenda).expect("JSON");
+    let json = serde_json::to_value(&changes).expect("JSON");
     assert_eq!(json["kept"]["taken"], "changed");
     assert_eq!(json["put"]["new"]["why"], "new");
     assert_eq!(json["unknown"], 1);
     let many: State = (0..25).map(|number| (format!("{number:02}"), 'a')).collect();
-    let many = Agenda::of(&Applied::default(), &wanted(&many), &Hashes::new(), false).to_string();
+    let many = TableChanges::of(&AppliedTable::default(), &wanted(&many), &RowHashes::new(), false).to_string();
     assert!(many.starts_with("25 new\n  + 00") && many.ends_with("  + 19\n    and 5 more"), "{many}");
 }
 
-/// Does the first `writes` of an agenda.
-fn write(table: &mut State, agenda: &Agenda, writes: usize) {
-    let puts = agenda.put.iter().map(|(key, put)| (key.clone(), put.row["title"].chars().next()));
-    for (key, title) in puts.chain(agenda.delete.iter().map(|key| (key.clone(), None))).take(writes) {
+/// Does the first `writes` of an changes.
+fn write(table: &mut State, changes: &TableChanges, writes: usize) {
+    let puts = changes.put.iter().map(|(key, put)| (key.clone(), put.row["title"].chars().next()));
+    for (key, title) in puts.chain(changes.delete.iter().map(|key| (key.clone(), None))).take(writes) {
         match title {
             Some(title) => table.insert(key, title),
             None => table.remove(&key),
@@ -195,8 +196,8 @@ fn write(table: &mut State, agenda: &Agenda, writes: usize) {
 }
 
 /// What is said about rows, without what is remembered.
-fn said(agenda: &Agenda) -> (Vec<&String>, Vec<&String>, &BTreeMap<String, Kept>) {
-    (agenda.put.keys().collect(), agenda.left.iter().collect(), &agenda.kept)
+fn said(changes: &TableChanges) -> (Vec<&String>, Vec<&String>, &BTreeMap<String, SkipReason>) {
+    (changes.put.keys().collect(), changes.left.iter().collect(), &changes.kept)
 }
 
 prop_compose! {
@@ -209,11 +210,11 @@ proptest! {
     #[test]
     fn the_second_time_there_is_nothing_to_do(memory in any_state(), file in any_state(), table in any_state(), prune: bool) {
         let mut after = table.clone();
-        let first = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
+        let first = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
         write(&mut after, &first, usize::MAX);
-        let second = Agenda::of(&first.done(), &wanted(&file), &hashes(&after), prune);
+        let second = TableChanges::of(&first.when_written(), &wanted(&file), &hashes(&after), prune);
         prop_assert_eq!(second.writes(), 0);
-        prop_assert_eq!(second.done(), first.done());
+        prop_assert_eq!(second.when_written(), first.when_written());
         // What others put into the table is still there.
         for (key, there) in table.iter().filter(|(key, there)| memory.get(*key) != Some(*there)) {
             prop_assert_eq!(after.get(key), Some(there));
@@ -224,22 +225,22 @@ proptest! {
     fn an_interrupted_write_ends_as_if_it_had_not_been(
         memory in any_state(), file in any_state(), table in any_state(), prune: bool, cuts in prop::collection::vec(0..6_usize, 1..4),
     ) {
-        let whole = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
+        let whole = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
         let mut expected = table.clone();
         write(&mut expected, &whole, usize::MAX);
 
         let (mut table, mut applied) = (table, remembered(&memory));
         for cut in cuts {
-            let agenda = Agenda::of(&applied, &wanted(&file), &hashes(&table), prune);
-            prop_assert!(said(&agenda).0.iter().all(|key| whole.put.contains_key(*key)));
-            prop_assert_eq!((said(&agenda).1, said(&agenda).2), (said(&whole).1, said(&whole).2));
-            applied = agenda.begun();
-            write(&mut table, &agenda, cut);
+            let changes = TableChanges::of(&applied, &wanted(&file), &hashes(&table), prune);
+            prop_assert!(said(&changes).0.iter().all(|key| whole.put.contains_key(*key)));
+            prop_assert_eq!((said(&changes).1, said(&changes).2), (said(&whole).1, said(&whole).2));
+            applied = changes.while_writing();
+            write(&mut table, &changes, cut);
         }
-        let last = Agenda::of(&applied, &wanted(&file), &hashes(&table), prune);
+        let last = TableChanges::of(&applied, &wanted(&file), &hashes(&table), prune);
         write(&mut table, &last, usize::MAX);
         prop_assert_eq!(table, expected);
-        prop_assert_eq!(last.done(), whole.done());
+        prop_assert_eq!(last.when_written(), whole.when_written());
     }
 
     #[test]
@@ -247,13 +248,13 @@ proptest! {
         memory in any_state(), file in any_state(), table in any_state(), others in any_state(), prune: bool, cut in 0..6_usize,
     ) {
         let mut table = table;
-        let first = Agenda::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
+        let first = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
         write(&mut table, &first, cut);
         // Somebody else writes rows that we never would: the next run leaves them.
         for key in others.keys() {
             table.insert(key.clone(), 'z');
         }
-        let last = Agenda::of(&first.begun(), &wanted(&file), &hashes(&table), prune);
+        let last = TableChanges::of(&first.while_writing(), &wanted(&file), &hashes(&table), prune);
         write(&mut table, &last, usize::MAX);
         for key in others.keys() {
             prop_assert_eq!(table.get(key), Some(&'z'));

@@ -12,8 +12,8 @@ use super::*;
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/team";
 const ARTIFACTS: &str = "fanggen-artifacts-123456789012-us-east-1";
 
-fn caller() -> Identity {
-    Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() }
+fn caller() -> CallerIdentity {
+    CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() }
 }
 
 /// All files of a name below a folder.

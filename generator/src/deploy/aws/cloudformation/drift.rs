@@ -1,19 +1,19 @@
-//! Drift: whether what the stack made is what it was.
+//! Drift detection: whether resources differ from the deployed template.
 
 use aws_sdk_cloudformation::types;
 
-use super::{DETECT_DRIFT, DRIFT_STATUS, DRIFTS, Stack};
-use crate::deploy::aws::call::CallError;
+use super::stack::{DETECT_DRIFT, DRIFT_STATUS, DRIFTS, StackClient};
+use crate::deploy::aws::call_error::CallError;
 
-/// How a resource differs from its template.
+/// The drift of a resource.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Drift {
-    /// The resource, by its name within the template.
+    /// The logical id of the resource.
     pub resource: String,
     /// Its type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// CloudFormation's own word: `IN_SYNC`, `MODIFIED`, `DELETED`, `NOT_CHECKED`, `UNKNOWN`.
+    /// The drift status: `IN_SYNC`, `MODIFIED`, `DELETED`, `NOT_CHECKED`, `UNKNOWN`.
     pub status: String,
     /// The properties that differ: path, expected, found.
     pub differences: Vec<(String, String, String)>,
@@ -32,8 +32,8 @@ fn one_drift(drift: types::StackResourceDrift) -> Drift {
     }
 }
 
-impl Stack {
-    /// Starts to compare its resources with what is really there.
+impl StackClient {
+    /// Starts a drift detection, and gives its id.
     ///
     /// # Errors
     /// A failed call.
@@ -43,7 +43,7 @@ impl Stack {
         Ok(answer.stack_drift_detection_id.unwrap_or_default())
     }
 
-    /// Whether the comparison is done: its status, and the reason of a failure.
+    /// The status of a drift detection, and the reason of a failure.
     ///
     /// # Errors
     /// A failed call.
@@ -54,7 +54,7 @@ impl Stack {
         Ok((status, answer.detection_status_reason))
     }
 
-    /// The resources that were compared.
+    /// The drift of each resource that was compared.
     ///
     /// # Errors
     /// A failed call.

@@ -1,4 +1,4 @@
-//! The door to Lambda: whether a function is there and what feeds it, and invoking it.
+//! Lambda: whether a function and its event source mappings exist, and invoking it.
 
 use std::time::Duration;
 
@@ -8,47 +8,47 @@ use aws_sdk_lambda::types::InvocationType;
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
-use super::allow::Call;
-use super::call::CallError;
+use super::api_call::ApiCall;
+use super::call_error::CallError;
 use crate::resources::{self, Target};
 
 const FUNCTION: Target = Target::Each(&resources::lambda::FUNCTION);
 
-/// How often a function that is being made ready is invoked again, and for how long.
+/// How often, and for how long, a function that is not active yet is invoked again.
 const POLL: Duration = Duration::from_secs(1);
 const READY: Duration = Duration::from_secs(60);
 
-/// What the calls of this door need.
-pub const CALLS: &[Call] = &[
-    Call::new("lambda:GetFunction", FUNCTION),
-    Call::new("lambda:InvokeFunction", FUNCTION),
-    Call::new("lambda:ListEventSourceMappings", Target::Everything("MappingsAreListedWithoutAResource")),
+/// The IAM actions of this client's calls.
+pub const CALLS: &[ApiCall] = &[
+    ApiCall::new("lambda:GetFunction", FUNCTION),
+    ApiCall::new("lambda:InvokeFunction", FUNCTION),
+    ApiCall::new("lambda:ListEventSourceMappings", Target::Everything("MappingsAreListedWithoutAResource")),
 ];
 
-/// The door.
+/// The client.
 #[derive(Clone, Debug)]
-pub struct Functions(Client);
+pub struct LambdaClient(Client);
 
-impl Functions {
-    /// Opens the door; nothing is called.
+impl LambdaClient {
+    /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
         Self(Client::new(&account.sdk))
     }
 
-    /// Whether the function is there.
+    /// Whether the function exists.
     ///
     /// # Errors
-    /// A call that failed.
-    pub async fn there(&self, function: &str) -> Result<bool, CallError> {
+    /// A failed call.
+    pub async fn exists(&self, function: &str) -> Result<bool, CallError> {
         let answer = self.0.get_function().function_name(function).send().await;
-        CallError::there(answer.map_err(|error| CallError::of("lambda:GetFunction", error)))
+        CallError::exists(answer.map_err(|error| CallError::of("lambda:GetFunction", error)))
     }
 
-    /// How many event source mappings feed the function; one that is being deleted is not counted.
+    /// The number of event source mappings of the function, without those that are being deleted.
     ///
     /// # Errors
-    /// A call that failed.
+    /// A failed call.
     pub async fn mappings(&self, function: &str) -> Result<usize, CallError> {
         let mut count = 0;
         let mut pages = self.0.list_event_source_mappings().function_name(function).into_paginator().send();
@@ -64,11 +64,10 @@ impl Functions {
         Ok(count)
     }
 
-    /// Hands the function an event, and does not wait for what it makes of it. A function that was made a moment ago may
-    /// need a moment more.
+    /// Invokes the function asynchronously. A function that was just created may not be active yet.
     ///
     /// # Errors
-    /// A call that failed, and a function that is not ready after a minute.
+    /// A call that failed, and a function that is not active after a minute.
     pub async fn invoke(&self, function: &str, payload: &str) -> Result<(), CallError> {
         let start = Instant::now();
         loop {

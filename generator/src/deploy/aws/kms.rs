@@ -1,4 +1,4 @@
-//! The door to KMS: whether the key of an environment is there, whose it is, and the end of it.
+//! KMS: whether the key of an environment exists, its tags, and its deletion.
 
 use std::collections::BTreeMap;
 
@@ -6,45 +6,45 @@ use aws_sdk_kms::Client;
 use aws_sdk_kms::types::KeyState;
 
 use super::account::Account;
-use super::allow::Call;
-use super::call::CallError;
+use super::api_call::ApiCall;
+use super::call_error::CallError;
 use crate::resources::{self, Target};
 
-/// What the calls of this door need.
-pub const CALLS: &[Call] = &[
-    Call::new("kms:DescribeKey", Target::Keys),
-    Call::new("kms:ListResourceTags", Target::Keys),
-    Call::new("kms:ScheduleKeyDeletion", Target::Keys),
-    Call::new("kms:DeleteAlias", Target::Keys),
-    Call::new("kms:DeleteAlias", Target::Each(&resources::kms::ALIAS)),
+/// The IAM actions of this client's calls.
+pub const CALLS: &[ApiCall] = &[
+    ApiCall::new("kms:DescribeKey", Target::Keys),
+    ApiCall::new("kms:ListResourceTags", Target::Keys),
+    ApiCall::new("kms:ScheduleKeyDeletion", Target::Keys),
+    ApiCall::new("kms:DeleteAlias", Target::Keys),
+    ApiCall::new("kms:DeleteAlias", Target::Each(&resources::kms::ALIAS)),
 ];
 
-/// Days for which a key can still be called back: as long as the template has it.
+/// Days for which the deletion of a key can be cancelled, as in the template.
 const WAITING_DAYS: i32 = 30;
 
-/// The door.
+/// The client.
 #[derive(Clone, Debug)]
-pub struct Keys(Client);
+pub struct KmsClient(Client);
 
-impl Keys {
-    /// Opens the door; nothing is called.
+impl KmsClient {
+    /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
         Self(Client::new(&account.sdk))
     }
 
-    /// Whether the key of an alias is there, and not about to go.
+    /// Whether the key of an alias exists and is not scheduled for deletion.
     ///
     /// # Errors
-    /// A call that failed.
-    pub async fn there(&self, alias: &str) -> Result<bool, CallError> {
-        Ok(self.find(alias).await?.is_some_and(|(_, going)| !going))
+    /// A failed call.
+    pub async fn exists(&self, alias: &str) -> Result<bool, CallError> {
+        Ok(self.find(alias).await?.is_some_and(|(_, scheduled)| !scheduled))
     }
 
-    /// The tags of the key of an alias; none where it is absent.
+    /// The tags of the key of an alias; none if it does not exist.
     ///
     /// # Errors
-    /// A call that failed.
+    /// A failed call.
     pub async fn tags(&self, alias: &str) -> Result<BTreeMap<String, String>, CallError> {
         let Some((key, _)) = self.find(alias).await? else { return Ok(BTreeMap::new()) };
         let answer = self.0.list_resource_tags().key_id(key).send().await;
@@ -52,21 +52,21 @@ impl Keys {
         Ok(tags.into_iter().map(|tag| (tag.tag_key, tag.tag_value)).collect())
     }
 
-    /// Has the key of an alias deleted in thirty days, and the alias at once; an absent one is gone already.
+    /// Schedules the deletion of the key of an alias in thirty days, and deletes the alias now; one that does not exist is no error.
     ///
     /// # Errors
-    /// A call that failed.
+    /// A failed call.
     pub async fn delete(&self, alias: &str) -> Result<(), CallError> {
-        let Some((key, going)) = self.find(alias).await? else { return Ok(()) };
-        if !going {
+        let Some((key, scheduled)) = self.find(alias).await? else { return Ok(()) };
+        if !scheduled {
             let answer = self.0.schedule_key_deletion().key_id(key).pending_window_in_days(WAITING_DAYS).send().await;
-            CallError::there(answer.map_err(|error| CallError::of("kms:ScheduleKeyDeletion", error)))?;
+            CallError::exists(answer.map_err(|error| CallError::of("kms:ScheduleKeyDeletion", error)))?;
         }
         let answer = self.0.delete_alias().alias_name(alias).send().await;
-        CallError::there(answer.map_err(|error| CallError::of("kms:DeleteAlias", error))).map(|_| ())
+        CallError::exists(answer.map_err(|error| CallError::of("kms:DeleteAlias", error))).map(|_| ())
     }
 
-    /// The key of an alias, and whether it is about to go.
+    /// The key of an alias, and whether it is scheduled for deletion.
     async fn find(&self, alias: &str) -> Result<Option<(String, bool)>, CallError> {
         let answer = self.0.describe_key().key_id(alias).send().await;
         match answer.map_err(|error| CallError::of("kms:DescribeKey", error)) {

@@ -1,4 +1,4 @@
-//! Making the bucket of artifacts: encrypted, versioned, private, closed to plain HTTP, and marked last as complete.
+//! Creates and configures the artifact bucket: encrypted, versioned, private, HTTPS only, and tagged as complete at the end.
 
 use std::time::Duration;
 
@@ -9,22 +9,22 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use serde_json::json;
 
-use super::{
-    Bucket, BucketError, CREATE, ENCRYPT, LIFECYCLE, OWNERSHIP, POLICY, PRIVATE, READY, TAG, TAGGING, VERSION,
+use super::artifacts::{
+    ArtifactBucket, ArtifactBucketError, CREATE, ENCRYPT, LIFECYCLE, OWNERSHIP, POLICY, PRIVATE, READY, TAG, TAGGING, VERSION,
 };
-use crate::deploy::aws::call::CallError;
+use crate::deploy::aws::call_error::CallError;
 
-/// How often, and how far apart, a bucket is tried to be made whose name is not free yet: for a minute.
+/// How often, and how far apart, the creation is tried if the name is not free yet: for a minute.
 const CREATE_TRIES: u32 = 30;
 const CREATE_WAIT: Duration = Duration::from_secs(2);
-/// Days for which a version is kept that was replaced.
+/// Days for which a replaced version is kept.
 const OLD_VERSIONS_DAYS: i32 = 30;
-/// Days after which an upload in parts is given up.
+/// Days after which an unfinished multipart upload is aborted.
 const UNFINISHED_DAYS: i32 = 7;
 
-impl Bucket {
-    pub(super) async fn create(&self) -> Result<(), BucketError> {
-        // The oldest region is the one that must not be named.
+impl ArtifactBucket {
+    pub(super) async fn create(&self) -> Result<(), ArtifactBucketError> {
+        // us-east-1 must not be named.
         let place = (self.region != "us-east-1").then(|| {
             let constraint = types::BucketLocationConstraint::from(self.region.as_str());
             types::CreateBucketConfiguration::builder().location_constraint(constraint).build()
@@ -38,8 +38,8 @@ impl Bucket {
         for _ in 0..CREATE_TRIES {
             match call.clone().send().await.map_err(|error| CallError::of(CREATE, error)) {
                 Err(error) if error.is("BucketAlreadyOwnedByYou") => return Ok(()),
-                Err(error) if error.is("BucketAlreadyExists") => return Err(BucketError::Theirs(self.name.clone())),
-                // The name was given up a moment ago, or somebody else is making it just now.
+                Err(error) if error.is("BucketAlreadyExists") => return Err(ArtifactBucketError::Theirs(self.name.clone())),
+                // The bucket was just deleted, or somebody else is creating it.
                 Err(error) if error.is("OperationAborted") => tokio::time::sleep(CREATE_WAIT).await,
                 other => return Ok(other.map(drop)?),
             }
@@ -79,9 +79,9 @@ impl Bucket {
         let controls = built(types::OwnershipControls::builder().rules(rule).build())?;
         let call = client.put_bucket_ownership_controls().bucket(name).expected_bucket_owner(owner);
         done(OWNERSHIP, call.ownership_controls(controls).send().await)?;
-        // Last: its presence says that all of the above was done.
+        // Last, since the tag means that all of the above is done.
         let tag = built(types::Tag::builder().key(READY.0).value(READY.1).build())?;
-        // Tags that others put on it stay.
+        // Other tags stay.
         let others = client.get_bucket_tagging().bucket(name).expected_bucket_owner(owner).send().await;
         let others = match others.map_err(|error| CallError::of(TAGGING, error)) {
             Ok(answer) => answer.tag_set,

@@ -1,23 +1,23 @@
-//! Starts one run now, as the schedule would: the same event, with this moment as its scheduled time.
+//! Starts one run now, with the same event as the schedule sends, and the current time as its scheduled time.
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::aws::account::{Account, Identity};
-use super::aws::call::CallError;
-use super::aws::functions::Functions;
-use super::aws::schedules::Schedules;
+use super::aws::account::{Account, CallerIdentity};
+use super::aws::call_error::CallError;
+use super::aws::lambda::LambdaClient;
+use super::aws::scheduler::SchedulerClient;
 use super::generated::Manifest;
 use crate::resources::{lambda, scheduler};
 
-/// What the Scheduler replaces
+/// The placeholder that EventBridge Scheduler replaces by the time
 /// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-schedule-context-attributes.html>).
 const TIME: &str = "<aws.scheduler.scheduled-time>";
 
-/// A run that was started: nobody knows yet how it ends.
+/// A run that was started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Started {
-    /// The function that was handed the event.
+pub struct StartedRun {
+    /// The function that was invoked.
     pub function: String,
     /// The run's time, in RFC 3339 and to the second.
     pub scheduled_time: String,
@@ -25,49 +25,49 @@ pub struct Started {
 
 /// Why no run was started.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// A call failed.
+pub enum FirstRunError {
+    /// A failed call.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// There is no schedule to do as.
-    #[error("the schedule `{0}` is not there, so nobody knows what a run is sent\n  run `fanggen apply`")]
+    /// The schedule does not exist.
+    #[error("the schedule `{0}` does not exist, and only it knows the event of a run\n  run `fanggen apply`")]
     NoSchedule(String),
-    /// Somebody changed what it sends.
-    #[error("what the schedule `{0}` sends is not what fanggen made it send\n  `fanggen drift` shows the difference")]
+    /// Somebody changed its event.
+    #[error("the event of the schedule `{0}` was changed by somebody else\n  `fanggen drift` shows the difference")]
     Input(String),
-    /// The template has no function that a schedule would start.
+    /// The template has no schedule, or no function for it.
     #[error("`plan.json` has no schedule with a function\n  run `fanggen render`")]
     NoFunction,
 }
 
-/// The time of a run that is started now, in RFC 3339 and to the second.
+/// The current time in RFC 3339, to the second.
 #[must_use]
 pub fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Starts the run of a time, without waiting for its end: the same time again is the same run. What is sent is read from the schedule itself, since items that are written
-/// in the file may travel in it.
+/// Starts the run of a scheduled time without waiting for its end; the same time again is the same run. The event is read
+/// from the schedule, since it may contain the items of the file.
 ///
 /// # Errors
-/// See [`StartError`].
+/// See [`FirstRunError`].
 pub async fn start(
     manifest: &Manifest,
-    caller: &Identity,
+    caller: &CallerIdentity,
     account: &Account,
     scheduled_time: String,
-) -> Result<Started, StartError> {
-    let (schedule, function) = names(manifest, caller).ok_or(StartError::NoFunction)?;
-    let found = Schedules::open(account).find(&schedule).await?;
-    let found = found.ok_or_else(|| StartError::NoSchedule(schedule.clone()))?;
+) -> Result<StartedRun, FirstRunError> {
+    let (schedule, function) = names(manifest, caller).ok_or(FirstRunError::NoFunction)?;
+    let found = SchedulerClient::open(account).find(&schedule).await?;
+    let found = found.ok_or_else(|| FirstRunError::NoSchedule(schedule.clone()))?;
     let payload = found.input.and_then(|input| payload(&input, &scheduled_time));
-    let payload = payload.ok_or(StartError::Input(schedule))?;
-    Functions::open(account).invoke(&function, &payload).await?;
-    Ok(Started { function, scheduled_time })
+    let payload = payload.ok_or(FirstRunError::Input(schedule))?;
+    LambdaClient::open(account).invoke(&function, &payload).await?;
+    Ok(StartedRun { function, scheduled_time })
 }
 
-/// The schedule, and the function that was asked for by the same part of the file.
-fn names(manifest: &Manifest, caller: &Identity) -> Option<(String, String)> {
+/// The schedule and its function, which have the same path in the file.
+fn names(manifest: &Manifest, caller: &CallerIdentity) -> Option<(String, String)> {
     let of = |kind: &str, path: Option<&str>| {
         let mut all = manifest.resources.values();
         all.find(|resource| resource.kind == kind && path.is_none_or(|path| resource.path == path))
@@ -77,7 +77,7 @@ fn names(manifest: &Manifest, caller: &Identity) -> Option<(String, String)> {
     Some((manifest.physical(schedule, caller)?, manifest.physical(function, caller)?))
 }
 
-/// What the schedule sends, with a time in its place; none where there is no such place, or what comes is no JSON.
+/// The event of the schedule with the time filled in; nothing if it has no place for a time, or is not JSON.
 fn payload(input: &str, time: &str) -> Option<String> {
     let payload = input.replacen(TIME, time, 1);
     let value: serde_json::Value = serde_json::from_str(&payload).ok()?;
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_is_sent_what_the_schedule_sends() {
+    fn a_run_gets_the_event_of_the_schedule() {
         let time = "2026-11-22T09:00:00Z";
         let given = r#"{"given":{"s":{"items":["\u003caws.scheduler.scheduled-time>"],"key":"name"}},"scheduled_time":"<aws.scheduler.scheduled-time>"}"#;
         let sent = payload(given, time).expect("a payload");
@@ -103,7 +103,7 @@ mod tests {
     fn the_producer_is_the_function_of_the_schedule() {
         let plan = include_str!("../../../generated/dev/plan.json");
         let manifest: Manifest = serde_json::from_str(plan).expect("a manifest");
-        let caller = Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
+        let caller = CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
         assert_eq!(names(&manifest, &caller), Some(("fang-dev-schedule".into(), "fang-dev-producer".into())));
     }
 }

@@ -1,6 +1,4 @@
-//! The door to the bucket of artifacts, one per account and region: runtimes, large templates, locks, memories of items.
-
-mod setup;
+//! The artifact bucket, one per account and region: runtimes, large templates, locks, and what was applied to items.
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
@@ -8,77 +6,76 @@ use aws_sdk_s3::types;
 use aws_smithy_types::base64;
 use sha2::{Digest as _, Sha256};
 
-use super::account::{Account, Identity};
-use super::allow::{Call, calls};
-use super::call::CallError;
-use crate::resources::Target;
+use crate::deploy::aws::account::{Account, CallerIdentity};
+use crate::deploy::aws::api_call::{ApiCall, On, calls};
+use crate::deploy::aws::call_error::CallError;
 
-/// Marks a bucket as ours and its settings as complete; a new number makes every bucket be set up again.
-const READY: (&str, &str) = ("fanggen:artifacts", "1");
+/// The tag of a bucket that fanggen created and configured; a new value makes every bucket be configured again.
+pub(super) const READY: (&str, &str) = ("fanggen:artifacts", "1");
 
 calls! {
     "s3":
-    TAGGING = "GetBucketTagging" on Target::ArtifactBucket,
-    CREATE = "CreateBucket" on Target::ArtifactBucket,
-    PRIVATE = "PutBucketPublicAccessBlock" on Target::ArtifactBucket,
-    ENCRYPT = "PutEncryptionConfiguration" on Target::ArtifactBucket,
-    VERSION = "PutBucketVersioning" on Target::ArtifactBucket,
-    POLICY = "PutBucketPolicy" on Target::ArtifactBucket,
-    LIFECYCLE = "PutLifecycleConfiguration" on Target::ArtifactBucket,
-    OWNERSHIP = "PutBucketOwnershipControls" on Target::ArtifactBucket,
-    TAG = "PutBucketTagging" on Target::ArtifactBucket,
-    GET = "GetObject" on Target::ArtifactObjects,
-    PUT = "PutObject" on Target::ArtifactObjects,
-    REMOVE = "DeleteObject" on Target::ArtifactObjects,
-    LIST = "ListBucket" on Target::ArtifactBucket,
+    TAGGING = "GetBucketTagging" on On::Artifacts,
+    CREATE = "CreateBucket" on On::Artifacts,
+    PRIVATE = "PutBucketPublicAccessBlock" on On::Artifacts,
+    ENCRYPT = "PutEncryptionConfiguration" on On::Artifacts,
+    VERSION = "PutBucketVersioning" on On::Artifacts,
+    POLICY = "PutBucketPolicy" on On::Artifacts,
+    LIFECYCLE = "PutLifecycleConfiguration" on On::Artifacts,
+    OWNERSHIP = "PutBucketOwnershipControls" on On::Artifacts,
+    TAG = "PutBucketTagging" on On::Artifacts,
+    GET = "GetObject" on On::ArtifactObjects,
+    PUT = "PutObject" on On::ArtifactObjects,
+    REMOVE = "DeleteObject" on On::ArtifactObjects,
+    LIST = "ListBucket" on On::Artifacts,
 }
 
-/// The bucket.
+/// The artifact bucket of an account and region.
 #[derive(Clone, Debug)]
-pub struct Bucket {
-    client: Client,
+pub struct ArtifactBucket {
+    pub(super) client: Client,
     /// Its name.
     pub name: String,
-    region: String,
-    owner: String,
-    partition: String,
+    pub(super) region: String,
+    pub(super) owner: String,
+    pub(super) partition: String,
 }
 
-/// How the bucket stands.
+/// The status of the bucket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Not there.
+pub enum BucketStatus {
+    /// It does not exist.
     Absent,
-    /// There, but its settings were never completed.
+    /// It exists, but its configuration is not complete.
     Unready,
-    /// There and set up.
+    /// It exists and is configured.
     Ready,
 }
 
 /// Why the bucket cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum BucketError {
+pub enum ArtifactBucketError {
     /// A failed call.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// Somebody else has the name.
+    /// The bucket belongs to another account.
     #[error(
         "the bucket `{0}` belongs to another account: nothing was written to it\n  bucket names are global, and this one \
-         is made of account and region; ask AWS support for it, or deploy to another region"
+         consists of account and region; ask AWS support for it, or deploy to another region"
     )]
     Theirs(String),
-    /// Ours, but not made by this tool.
+    /// The bucket was not created by fanggen.
     #[error(
-        "the bucket `{0}` is in this account and holds objects, but has no tag `{tag}`, so fanggen did not make it: nothing \
-         was written to it\n  remove it; or, if it is fanggen's and lost its tags, tag it with `{tag}` = `{value}`",
+        "the bucket `{0}` in this account has objects but no tag `{tag}`, so fanggen did not create it: nothing was written \
+         to it\n  delete it; or, if fanggen created it and the tag was removed, tag it with `{tag}` = `{value}`",
         tag = READY.0, value = READY.1
     )]
     Foreign(String),
 }
 
-/// An object, with what is needed to replace exactly this version.
+/// An object, with the entity tag that identifies its version.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
+pub struct StoredObject {
     /// Its content.
     pub text: String,
     /// Its entity tag.
@@ -91,10 +88,10 @@ pub fn name(account: &str, region: &str) -> String {
     format!("fanggen-artifacts-{account}-{region}")
 }
 
-impl Bucket {
+impl ArtifactBucket {
     /// The bucket of this account and region, whether it exists or not.
     #[must_use]
-    pub fn new(account: &Account, caller: &Identity) -> Self {
+    pub fn new(account: &Account, caller: &CallerIdentity) -> Self {
         Self {
             client: Client::new(&account.sdk),
             name: name(&caller.account, &account.region),
@@ -104,58 +101,58 @@ impl Bucket {
         }
     }
 
-    /// How it stands, in one call.
+    /// Its status, in one call.
     ///
     /// # Errors
-    /// A name that is another account's, a bucket that holds what is not ours, and failed calls.
-    pub async fn state(&self) -> Result<State, BucketError> {
+    /// A name that is another account's, a bucket that fanggen did not create, and failed calls.
+    pub async fn status(&self) -> Result<BucketStatus, ArtifactBucketError> {
         let call = self.client.get_bucket_tagging().bucket(&self.name).expected_bucket_owner(&self.owner);
         match call.send().await.map_err(|error| CallError::of(TAGGING, error)) {
             Ok(answer) => {
                 let ours = answer.tag_set.iter().find(|tag| tag.key == READY.0);
                 match ours {
-                    Some(tag) if tag.value == READY.1 => Ok(State::Ready),
-                    Some(_) => Ok(State::Unready),
-                    None => self.unmarked().await,
+                    Some(tag) if tag.value == READY.1 => Ok(BucketStatus::Ready),
+                    Some(_) => Ok(BucketStatus::Unready),
+                    None => self.untagged().await,
                 }
             }
-            Err(error) if error.is("NoSuchTagSet") => self.unmarked().await,
-            Err(error) if error.is_absent() => Ok(State::Absent),
-            // Somebody of the same account is told what is missing; a foreign owner's bucket says no more than no.
+            Err(error) if error.is("NoSuchTagSet") => self.untagged().await,
+            Err(error) if error.is_absent() => Ok(BucketStatus::Absent),
+            // Within the account, the message names the missing permission; for a bucket of another account it does not.
             Err(CallError::Denied { message, .. }) if !message.contains("not authorized to perform") => {
-                Err(BucketError::Theirs(self.name.clone()))
+                Err(ArtifactBucketError::Theirs(self.name.clone()))
             }
             Err(error) => Err(error.into()),
         }
     }
 
-    /// A bucket without our mark: nothing is in one whose making was interrupted.
-    async fn unmarked(&self) -> Result<State, BucketError> {
+    /// The status of a bucket without our tag: it is empty if its creation was interrupted.
+    async fn untagged(&self) -> Result<BucketStatus, ArtifactBucketError> {
         let call = self.client.list_objects_v2().bucket(&self.name).max_keys(1).expected_bucket_owner(&self.owner);
         let page = call.send().await.map_err(|error| CallError::of(LIST, error))?;
         if page.contents.unwrap_or_default().is_empty() {
-            Ok(State::Unready)
+            Ok(BucketStatus::Unready)
         } else {
-            Err(BucketError::Foreign(self.name.clone()))
+            Err(ArtifactBucketError::Foreign(self.name.clone()))
         }
     }
 
-    /// Makes it and sets it up, as far as that was not done.
+    /// Creates and configures it, as far as necessary, and gives the status before.
     ///
     /// # Errors
     /// A name that is another account's, and failed calls.
-    pub async fn ensure(&self) -> Result<State, BucketError> {
-        let state = self.state().await?;
-        if state == State::Absent {
+    pub async fn ensure(&self) -> Result<BucketStatus, ArtifactBucketError> {
+        let state = self.status().await?;
+        if state == BucketStatus::Absent {
             self.create().await?;
         }
-        if state != State::Ready {
+        if state != BucketStatus::Ready {
             self.set_up().await?;
         }
         Ok(state)
     }
 
-    /// Whether an object of this key is there.
+    /// Whether an object with this key exists.
     ///
     /// # Errors
     /// A failed call.
@@ -168,8 +165,7 @@ impl Bucket {
         }
     }
 
-    /// Whether an object of exactly these bytes is there: S3's own hash of them says so, since whoever else may write to
-    /// the bucket could have put something else under the key.
+    /// Whether the object has exactly these bytes, by S3's own checksum, since others may write to the bucket too.
     ///
     /// # Errors
     /// A failed call.
@@ -193,11 +189,11 @@ impl Bucket {
         call.body(ByteStream::from(bytes)).send().await.map(drop).map_err(|error| CallError::of(PUT, error))
     }
 
-    /// Reads a small object; nothing if it is not there, or its bucket is not.
+    /// Reads a small object; nothing if it, or its bucket, does not exist.
     ///
     /// # Errors
-    /// A failed call, and a content that is no text.
-    pub async fn read(&self, key: &str) -> Result<Option<Object>, CallError> {
+    /// A failed call, and content that is not text.
+    pub async fn read(&self, key: &str) -> Result<Option<StoredObject>, CallError> {
         let call = self.client.get_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
         let answer = match call.send().await.map_err(|error| CallError::of(GET, error)) {
             Err(error) if error.is_absent() => return Ok(None),
@@ -207,11 +203,11 @@ impl Bucket {
         let broken = |reason: String| CallError::Unreachable { action: GET, reason };
         let bytes = answer.body.collect().await.map_err(|error| broken(error.to_string()))?.to_vec();
         let text = String::from_utf8(bytes).map_err(|_| broken(format!("`{key}` is not text")))?;
-        Ok(Some(Object { text, tag }))
+        Ok(Some(StoredObject { text, tag }))
     }
 
-    /// Writes a small object, if it still is what `before` says: this version, or not there. Gives the new entity tag,
-    /// or nothing if somebody was faster.
+    /// Writes a small object if it still has the entity tag `before`, or does not exist where that is none. Gives the new
+    /// entity tag, or nothing if somebody else has changed it.
     ///
     /// # Errors
     /// A failed call.
@@ -224,9 +220,9 @@ impl Bucket {
         };
         match call.send().await.map_err(|error| CallError::of(PUT, error)) {
             Ok(answer) => Ok(Some(answer.e_tag.unwrap_or_default())),
-            // 409: two at once, and the other one won. 404: what was to be replaced is gone.
+            // 409: a concurrent write won. 404: the object to replace was deleted.
             Err(CallError::Refused { status: 404 | 409 | 412, .. }) => {
-                // The answer to an earlier attempt may be what was lost: then the object is what we wrote.
+                // If the response to an earlier attempt was lost, the object is what we wrote.
                 let now = self.read(key).await?;
                 Ok(now.filter(|object| object.text == text).map(|object| object.tag))
             }
@@ -234,7 +230,7 @@ impl Bucket {
         }
     }
 
-    /// Removes an object; one that is not there is no fault.
+    /// Deletes an object; one that does not exist is no error.
     ///
     /// # Errors
     /// A failed call.
@@ -263,7 +259,7 @@ impl Bucket {
         Ok(keys)
     }
 
-    /// The address by which CloudFormation finds an object.
+    /// The URL of an object for CloudFormation.
     #[must_use]
     pub fn address(&self, key: &str) -> String {
         let suffix = if self.partition == "aws-cn" { ".cn" } else { "" };
@@ -271,7 +267,7 @@ impl Bucket {
     }
 }
 
-/// The hash of bytes as S3 writes it.
+/// The SHA-256 checksum as S3 writes it.
 fn sha256(bytes: &[u8]) -> String {
     base64::encode(Sha256::digest(bytes))
 }

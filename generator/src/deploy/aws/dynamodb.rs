@@ -1,4 +1,4 @@
-//! The door to DynamoDB: the rows of the items' tables, and tables that outlived their stack.
+//! DynamoDB: the rows of the tables of items, and the deletion of retained tables.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -9,44 +9,43 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
-use super::allow::Call;
-use super::call::CallError;
+use super::api_call::{ApiCall, On};
+use super::call_error::CallError;
 use crate::deploy::count::Count;
-use crate::deploy::items::{Agenda, Hashes, Row, RowHash};
-use crate::resources::{self, Target};
+use crate::deploy::items::{TableChanges, RowHashes, TableRow, RowHash};
 
 /// Rows of one BatchWriteItem
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).
 const BATCH: usize = 25;
-/// Above so many rows a table is not counted row by row: DynamoDB's own number is taken, at most six hours old.
+/// Larger tables are not counted row by row: DynamoDB's own number is used, which is at most six hours old.
 const COUNTED: u64 = 100_000;
-/// The first wait after rows were not processed; it doubles up to the longest.
+/// The first wait after unprocessed rows; it doubles up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// For how long a batch may make no progress at all.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// How often it is asked whether a table is gone, and for how long.
+/// How long a batch may make no progress.
+const MAX_STALL: Duration = Duration::from_secs(60);
+/// How often, and for how long, a table that is being deleted is polled.
 const POLL: Duration = Duration::from_secs(1);
-const GONE: Duration = Duration::from_secs(600);
+const MAX_DELETE: Duration = Duration::from_secs(600);
 
-const TABLE: Target = Target::Each(&resources::dynamodb::TABLE);
+const TABLE: On = On::Each("AWS::DynamoDB::TableDescription");
 
-/// What the calls of this door need.
-pub const CALLS: &[Call] = &[
-    Call::new("dynamodb:BatchWriteItem", TABLE),
-    Call::new("dynamodb:DeleteTable", TABLE),
-    Call::new("dynamodb:DescribeTable", TABLE),
-    Call::new("dynamodb:ListTagsOfResource", TABLE),
-    Call::new("dynamodb:Scan", TABLE),
-    Call::new("dynamodb:UpdateTable", TABLE),
+/// The IAM actions of this client's calls.
+pub const CALLS: &[ApiCall] = &[
+    ApiCall::new("dynamodb:BatchWriteItem", TABLE),
+    ApiCall::new("dynamodb:DeleteTable", TABLE),
+    ApiCall::new("dynamodb:DescribeTable", TABLE),
+    ApiCall::new("dynamodb:ListTagsOfResource", TABLE),
+    ApiCall::new("dynamodb:Scan", TABLE),
+    ApiCall::new("dynamodb:UpdateTable", TABLE),
 ];
 
-/// A table that is there.
+/// A table as DynamoDB describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
-    /// Its id, which a table made anew under the same name does not have.
+pub struct TableDescription {
+    /// Its id: a table that was deleted and created again has another.
     pub id: String,
-    /// Rows, at most six hours old.
+    /// The number of rows, at most six hours old.
     pub rows: u64,
     /// Whether it is protected from deletion.
     pub protected: bool,
@@ -54,28 +53,28 @@ pub struct Table {
     pub status: String,
 }
 
-/// The door.
+/// The client.
 #[derive(Clone, Debug)]
-pub struct Tables(Client);
+pub struct DynamoDbClient(Client);
 
-impl Tables {
-    /// Opens the door; nothing is called.
+impl DynamoDbClient {
+    /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
         Self(Client::new(&account.sdk))
     }
 
-    /// What is known of a table; none where there is none.
+    /// Describes a table; nothing if it does not exist.
     ///
     /// # Errors
-    /// A call that failed.
-    pub async fn find(&self, table: &str) -> Result<Option<Table>, CallError> {
+    /// A failed call.
+    pub async fn find(&self, table: &str) -> Result<Option<TableDescription>, CallError> {
         let answer = self.0.describe_table().table_name(table).send().await;
         match answer.map_err(|error| CallError::of("dynamodb:DescribeTable", error)) {
             Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
-            Ok(answer) => Ok(answer.table.map(|table| Table {
-                // Where there is no id, the moment in which it was made tells its lives apart.
+            Ok(answer) => Ok(answer.table.map(|table| TableDescription {
+                // Without an id, the time of creation tells two tables of one name apart.
                 id: table.table_id.unwrap_or_else(|| {
                     table.creation_date_time.map_or_else(String::new, |made| made.secs().to_string())
                 }),
@@ -86,10 +85,10 @@ impl Tables {
         }
     }
 
-    /// The tags of a table; none where there is no such table.
+    /// The tags of a table; none if it does not exist.
     ///
     /// # Errors
-    /// A call that failed.
+    /// A failed call.
     pub async fn tags(&self, table: &str) -> Result<BTreeMap<String, String>, CallError> {
         const ACTION: &str = "dynamodb:ListTagsOfResource";
         let found = self.0.describe_table().table_name(table).send().await;
@@ -103,13 +102,13 @@ impl Tables {
         Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
     }
 
-    /// Reads all rows, as hashes by the attribute that holds their key. Rows without one are none of ours.
+    /// Reads the hashes of all rows by their key. Rows without the key attribute are ignored.
     ///
     /// # Errors
-    /// A call that failed.
-    pub async fn read(&self, table: &str, key: &str) -> Result<Hashes, CallError> {
-        let mut hashes = Hashes::new();
-        // Consistent: what an interrupted run wrote a moment ago has to be seen.
+    /// A failed call.
+    pub async fn read(&self, table: &str, key: &str) -> Result<RowHashes, CallError> {
+        let mut hashes = RowHashes::new();
+        // Consistent, to see what an interrupted command has just written.
         let scan = self.0.scan().table_name(table).consistent_read(true);
         let mut pages = scan.into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -124,20 +123,20 @@ impl Tables {
         Ok(hashes)
     }
 
-    /// Puts and deletes what an agenda says, and tells after each batch how many rows are written. Rows of a batch that
-    /// DynamoDB did not process are sent again.
+    /// Puts and deletes the rows of the changes, and reports the number of written rows after each batch. Unprocessed rows
+    /// are sent again.
     ///
     /// # Errors
-    /// A call that failed, and a table that takes no rows for a minute.
+    /// A call that failed, and a table that accepts no rows for a minute.
     pub async fn write(
         &self,
         table: &str,
         key: &str,
-        agenda: &Agenda,
-        told: &mut (dyn FnMut(usize) + Send),
+        changes: &TableChanges,
+        progress: &mut (dyn FnMut(usize) + Send),
     ) -> Result<(), CallError> {
         const ACTION: &str = "dynamodb:BatchWriteItem";
-        let put = |row: &Row| {
+        let put = |row: &TableRow| {
             let item = row.iter().map(|(name, cell)| (name.clone(), AttributeValue::S(cell.clone()))).collect();
             PutRequest::builder()
                 .set_item(Some(item))
@@ -148,10 +147,10 @@ impl Tables {
             let request = DeleteRequest::builder().key(key, AttributeValue::S(name.clone())).build();
             request.map(|delete| WriteRequest::builder().delete_request(delete).build())
         };
-        // An agenda has each key once, so no batch has one twice.
-        let puts = agenda.put.values().map(|wanted| put(&wanted.row));
+        // The changes have each key once, so no batch has a key twice.
+        let puts = changes.put.values().map(|wanted| put(&wanted.row));
         let writes: Vec<WriteRequest> = puts
-            .chain(agenda.delete.iter().map(delete))
+            .chain(changes.delete.iter().map(delete))
             .collect::<Result<_, _>>()
             .map_err(|error| unsent(ACTION, &error))?;
         let mut done = 0;
@@ -163,14 +162,14 @@ impl Tables {
                 let answer = answer.map_err(|error| CallError::of(ACTION, error))?;
                 waiting = answer.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
                 done += before.saturating_sub(waiting.len());
-                told(done);
+                progress(done);
                 if waiting.is_empty() {
                     break;
                 }
                 if waiting.len() < before {
                     last = Instant::now();
-                } else if last.elapsed() > PATIENCE {
-                    let message = format!("the table `{table}` took none of {before} rows for a minute");
+                } else if last.elapsed() > MAX_STALL {
+                    let message = format!("the table `{table}` accepted none of {before} rows for a minute");
                     return Err(refused(ACTION, "UnprocessedItems", message));
                 }
                 sleep(wait).await;
@@ -180,16 +179,16 @@ impl Tables {
         Ok(())
     }
 
-    /// Counts the rows; none where there is no such table.
+    /// Counts the rows; nothing if the table does not exist.
     ///
     /// # Errors
-    /// A call that failed.
+    /// A failed call.
     pub async fn count(&self, table: &str) -> Result<Option<Count>, CallError> {
         let Some(found) = self.find(table).await? else { return Ok(None) };
         if found.rows > COUNTED {
             return Ok(Some(Count::About(found.rows)));
         }
-        // DynamoDB's own number may be hours old and say that a table is empty which is not.
+        // DynamoDB's own number may be hours old, and zero for a table that is not empty.
         let mut rows = 0;
         let mut pages = self.0.scan().table_name(table).select(Select::Count).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -205,16 +204,16 @@ impl Tables {
         Ok(Some(Count::Exactly(rows)))
     }
 
-    /// Deletes a table with all its rows, protected or not, and waits until it is gone. An absent one is gone already.
+    /// Deletes a table with all its rows, protected or not, and waits until it is deleted. A table that does not exist is no error.
     ///
     /// # Errors
-    /// A call that failed, and a table that is still there after ten minutes.
+    /// A call that failed, and a table that still exists after ten minutes.
     pub async fn delete(&self, table: &str) -> Result<(), CallError> {
         let start = Instant::now();
         let mut asked = false;
         while let Some(found) = self.find(table).await? {
-            if start.elapsed() > GONE {
-                let message = format!("the table `{table}` is still there after ten minutes, {}", found.status);
+            if start.elapsed() > MAX_DELETE {
+                let message = format!("the table `{table}` still exists after ten minutes, in {}", found.status);
                 return Err(refused("dynamodb:DeleteTable", "StillThere", message));
             }
             let step = match () {
@@ -223,7 +222,7 @@ impl Tables {
                 () => self.drop(table).await.map(|()| asked = true),
             };
             match step {
-                // It is being changed by somebody, or by the call before: soon it is not.
+                // Somebody, or the previous call, is changing it: try again.
                 Err(error) if error.is("ResourceInUseException") => {}
                 Err(error) if !error.is_absent() => return Err(error),
                 _ => {}
@@ -252,8 +251,8 @@ fn unsent(action: &'static str, error: &dyn std::error::Error) -> CallError {
     refused(action, "Unsent", error.to_string())
 }
 
-/// The attributes of a row as text, as the source `dynamodb` has them: what is no text is shown as JSON.
-fn cells(row: HashMap<String, AttributeValue>) -> Row {
+/// The attributes of a row as strings, as the source `dynamodb` reads them: other types become JSON.
+fn cells(row: HashMap<String, AttributeValue>) -> TableRow {
     let cell = |value: Value| match value {
         Value::Null => None,
         Value::String(text) => Some(text),

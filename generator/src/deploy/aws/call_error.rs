@@ -1,4 +1,4 @@
-//! A call to AWS that failed, in words that say what to do next.
+//! A failed call to AWS, with a message that says what to do next.
 
 use std::error::Error as StdError;
 
@@ -7,13 +7,13 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
-/// Codes by which a service says that credentials have had their time.
+/// Error codes for expired credentials.
 const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"];
-/// Codes by which a service says that it is another time there than here.
+/// Error codes for a wrong clock.
 const CLOCK: [&str; 3] = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"];
-/// The beginnings of the sentences that say the same with a code of [`UNKNOWN`].
+/// How messages about a wrong clock start that have a code of [`UNKNOWN`].
 const CLOCK_WORDS: [&str; 2] = ["Signature expired", "Signature not yet current"];
-/// Codes by which a service says that it knows nobody by these credentials.
+/// Error codes for invalid credentials.
 const UNKNOWN: [&str; 6] = [
     "InvalidClientTokenId",
     "UnrecognizedClientException",
@@ -22,26 +22,26 @@ const UNKNOWN: [&str; 6] = [
     "AuthFailure",
     "InvalidSignatureException",
 ];
-/// Codes by which a service says no.
+/// Error codes for missing permissions.
 const DENIED: [&str; 5] =
     ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError", "NotAuthorized"];
 
-/// The SDK has looked everywhere.
+/// The reason when the SDK found credentials nowhere.
 const NOWHERE: &str = "neither in the environment, nor in a profile, nor from this machine's own role";
 
-/// Why a call did not do what it should.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// There is nobody to call as.
+    /// No credentials.
     #[error(
         "no AWS credentials were found: {0}\n  log in (`aws sso login`), or set AWS_ACCESS_KEY_ID and \
          AWS_SECRET_ACCESS_KEY, or name a profile with `[aws] profile` or AWS_PROFILE"
     )]
     NoCredentials(String),
-    /// The profile that the file names gives none.
+    /// The profile that the file names has no usable credentials.
     #[error(
-        "the profile `{profile}` gives no AWS credentials: {reason}\n  `[aws] profile` names it: set it up with `aws configure \
-         --profile {profile}`, log in with `aws sso login --profile {profile}`, or take it out of the file"
+        "the profile `{profile}` of `[aws] profile` has no AWS credentials: {reason}\n  set it up with `aws configure --profile \
+         {profile}`, log in with `aws sso login --profile {profile}`, or remove it from the file"
     )]
     Profile {
         /// The profile.
@@ -49,71 +49,71 @@ pub enum CallError {
         /// What is wrong with it.
         reason: String,
     },
-    /// Once good, now not.
+    /// Expired credentials.
     #[error(
         "the AWS credentials have expired ({action} answered {code})\n  log in again, for example with `aws sso login`"
     )]
     Expired {
         /// The call, as `service:Operation`.
         action: &'static str,
-        /// The code of the answer.
+        /// The error code.
         code: String,
     },
-    /// Not known to AWS.
+    /// Invalid credentials.
     #[error(
-        "AWS does not know these credentials ({action} answered {code}: {message})\n  look at the profile, at AWS_ACCESS_KEY_ID, \
-         and whether the region is enabled for the account"
+        "AWS rejected these credentials ({action} answered {code}: {message})\n  check the profile, AWS_ACCESS_KEY_ID, and whether \
+         the region is enabled for the account"
     )]
     Unknown {
         /// The call, as `service:Operation`.
         action: &'static str,
-        /// The code of the answer.
+        /// The error code.
         code: String,
-        /// Its words.
+        /// The error message.
         message: String,
     },
-    /// Two clocks that differ.
+    /// A wrong clock.
     #[error(
-        "AWS has another time than this machine ({action} answered {code}: {message})\n  set the clock of this machine"
+        "the clock of this machine is wrong ({action} answered {code}: {message})\n  set the clock, then run the same command again"
     )]
     Clock {
         /// The call, as `service:Operation`.
         action: &'static str,
-        /// The code of the answer.
+        /// The error code.
         code: String,
-        /// Its words.
+        /// The error message.
         message: String,
     },
-    /// Known, but not allowed to.
+    /// Missing permissions.
     #[error(
-        "permission is missing: {action} on {resource}\n  {message}\n  `fanggen iam --deployer` prints a policy that has it"
+        "missing permission: {action} on {resource}\n  {message}\n  `fanggen iam --deployer` prints a policy that includes it"
     )]
     Denied {
-        /// The action that is missing.
+        /// The missing action.
         action: String,
         /// The resource that it is missing on.
         resource: String,
         /// What the service said.
         message: String,
     },
-    /// No answer.
+    /// No response.
     #[error(
-        "no answer from AWS to {action}: {reason}\n  look at the network and the region, and run the same command again"
+        "no response from AWS to {action}: {reason}\n  check the network and the region, then run the same command again"
     )]
     Unreachable {
         /// The call.
         action: &'static str,
-        /// What the network said.
+        /// The reason.
         reason: String,
     },
-    /// An answer that says why not.
+    /// An error response.
     #[error("{action} failed: {message} ({code})")]
     Refused {
         /// The call.
         action: &'static str,
-        /// The code of the answer.
+        /// The error code.
         code: String,
-        /// Its words.
+        /// The error message.
         message: String,
         /// The HTTP status.
         status: u16,
@@ -121,7 +121,7 @@ pub enum CallError {
 }
 
 impl CallError {
-    /// What became of a call: `action` is what it needs in IAM's words.
+    /// The error of a call; `action` is the IAM action that it needs.
     pub fn of<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
@@ -151,7 +151,7 @@ impl CallError {
         }
     }
 
-    /// An absence of credentials, where they should have come from the profile that the file names.
+    /// Turns missing credentials into an error about the profile that the file names.
     #[must_use]
     pub fn with_profile(self, profile: Option<&str>) -> Self {
         match (self, profile) {
@@ -172,7 +172,7 @@ impl CallError {
         let mut last = String::new();
         let mut credentials = false;
         while let Some(inner) = cause {
-            // Matched by its words: the type is in a crate that only the SDK's own configuration loader needs.
+            // Matched by its text: the type is in a crate that only the SDK's configuration loader depends on.
             last = inner.to_string();
             credentials |= last.contains("credential");
             cause = inner.source();
@@ -192,11 +192,11 @@ impl CallError {
         matches!(self, Self::Refused { code, .. } if code == wanted)
     }
 
-    /// Whether what a call was about is there: a service that says it is not has answered the question.
+    /// Whether the subject of a call exists: a "not found" response answers that too.
     ///
     /// # Errors
     /// All other errors.
-    pub fn there<T>(answer: Result<T, Self>) -> Result<bool, Self> {
+    pub fn exists<T>(answer: Result<T, Self>) -> Result<bool, Self> {
         match answer {
             Ok(_) => Ok(true),
             Err(error) if error.is_absent() => Ok(false),
@@ -204,7 +204,7 @@ impl CallError {
         }
     }
 
-    /// Whether what was asked for is not there.
+    /// Whether the subject of the call does not exist.
     #[must_use]
     pub fn is_absent(&self) -> bool {
         let Self::Refused { code, message, status, .. } = self else { return false };
@@ -217,7 +217,7 @@ impl CallError {
     }
 }
 
-/// The code of an answer that has only a status: those to HEAD have no body.
+/// The code of a response without a body, as to a HEAD request.
 fn bare(status: u16) -> &'static str {
     match status {
         301 => "PermanentRedirect",
@@ -229,7 +229,7 @@ fn bare(status: u16) -> &'static str {
     }
 }
 
-/// Action and resource of AWS's sentence: `.. is not authorized to perform: ACTION on resource: RESOURCE because ..`.
+/// The action and resource in AWS's message: `.. is not authorized to perform: ACTION on resource: RESOURCE because ..`.
 fn denied(message: &str) -> (Option<&str>, Option<&str>) {
     let word = |after: &str| {
         let rest = message.split_once(after)?.1.trim_start();

@@ -1,38 +1,37 @@
-//! The door to S3 for files of items that functions read: puts each into the bucket of its source.
+//! Uploads files of items to the buckets of their sources.
 
 use std::path::Path;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::account::Account;
-use super::allow::{Call, calls};
-use super::call::CallError;
-use crate::resources::Target;
+use crate::deploy::aws::account::Account;
+use crate::deploy::aws::api_call::{ApiCall, On, calls};
+use crate::deploy::aws::call_error::CallError;
 
 calls! {
     "s3":
-    PUT = "PutObject" on Target::ItemFiles,
+    PUT = "PutObject" on On::ItemFilesClient,
 }
 
-/// The door, for buckets of one owner.
+/// The client, for the buckets of one account.
 #[derive(Clone, Debug)]
-pub struct Files {
+pub struct ItemFilesClient {
     client: Client,
     owner: String,
 }
 
-impl Files {
-    /// Opens the door for the buckets of an account, given by its 12 digits; nothing is called.
+impl ItemFilesClient {
+    /// Creates the client for the buckets of an account, without a call.
     #[must_use]
     pub fn open(account: &Account, owner: &str) -> Self {
         Self { client: Client::new(&account.sdk), owner: owner.to_owned() }
     }
 
-    /// Puts a file, read as it is sent.
+    /// Uploads a file, which is read while it is sent.
     ///
     /// # Errors
-    /// A file that cannot be read any more, and a failed call.
+    /// A file that cannot be read, and a failed call.
     pub async fn put(&self, bucket: &str, key: &str, path: &Path) -> Result<(), CallError> {
         let unreadable =
             |error: &dyn std::fmt::Display| CallError::Unreachable { action: PUT, reason: format!("`{key}`: {error}") };

@@ -1,7 +1,4 @@
-//! The door to CloudFormation: one stack.
-
-mod drift;
-mod sets;
+//! Describes, deletes and protects one stack.
 
 use std::collections::BTreeMap;
 
@@ -10,69 +7,65 @@ use aws_sdk_cloudformation::types;
 use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
-use super::account::Account;
-use super::allow::{Call, calls};
-use super::call::CallError;
-use crate::deploy::events::Event;
-use crate::deploy::stack_state::Described;
-use crate::resources::Target;
+use crate::deploy::aws::account::Account;
+use crate::deploy::aws::api_call::{ApiCall, On, calls};
+use crate::deploy::aws::call_error::CallError;
+use crate::deploy::events::StackEvent;
+use crate::deploy::stack_state::StackDescription;
 
-pub use drift::Drift;
-pub use sets::{Body, ChangeSet, Draft};
-
-/// Bytes of a template that go with the call; a larger one goes through S3
+/// Maximum bytes of a template in a call; a larger one goes through S3
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
 pub const INLINE_BYTES: usize = 51_200;
 
 /// A stack, by its name.
 #[derive(Clone, Debug)]
-pub struct Stack {
-    client: Client,
+pub struct StackClient {
+    pub(super) client: Client,
     /// Its name.
     pub name: String,
 }
 
-/// CloudFormation knows no resource for it
+/// CloudFormation has no resource level for it
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>).
-const NO_STACK: Target = Target::Everything("DriftIsAskedForWithoutAResource");
+const NO_STACK: On = On::Everything("DriftIsAskedForWithoutAResource");
 
 calls! {
     "cloudformation":
-    DESCRIBE = "DescribeStacks" on Target::Stack,
-    EVENTS = "DescribeStackEvents" on Target::Stack,
-    FINDINGS = "DescribeEvents" on Target::Stack,
-    RESOURCES = "ListStackResources" on Target::Stack,
-    TEMPLATE = "GetTemplate" on Target::Stack,
-    CREATE_SET = "CreateChangeSet" on Target::Stack,
-    DESCRIBE_SET = "DescribeChangeSet" on Target::Stack,
-    EXECUTE_SET = "ExecuteChangeSet" on Target::Stack,
-    DELETE_SET = "DeleteChangeSet" on Target::Stack,
-    LIST_SETS = "ListChangeSets" on Target::Stack,
-    DELETE = "DeleteStack" on Target::Stack,
-    PROTECT = "UpdateTerminationProtection" on Target::Stack,
-    CONTINUE = "ContinueUpdateRollback" on Target::Stack,
-    DETECT_DRIFT = "DetectStackDrift" on Target::Stack,
-    // Not a call of ours: what the one before makes CloudFormation do.
-    DETECT_EACH = "DetectStackResourceDrift" on Target::Stack,
+    DESCRIBE = "DescribeStacks" on On::Stack,
+    EVENTS = "DescribeStackEvents" on On::Stack,
+    FINDINGS = "DescribeEvents" on On::Stack,
+    RESOURCES = "ListStackResources" on On::Stack,
+    TEMPLATE = "GetTemplate" on On::Stack,
+    CREATE_SET = "CreateChangeSet" on On::Stack,
+    DESCRIBE_SET = "DescribeChangeSet" on On::Stack,
+    EXECUTE_SET = "ExecuteChangeSet" on On::Stack,
+    DELETE_SET = "DeleteChangeSet" on On::Stack,
+    LIST_SETS = "ListChangeSets" on On::Stack,
+    DELETE = "DeleteStack" on On::Stack,
+    PROTECT = "UpdateTerminationProtection" on On::Stack,
+    CONTINUE = "ContinueUpdateRollback" on On::Stack,
+    DETECT_DRIFT = "DetectStackDrift" on On::Stack,
+    // Not called by us, but by CloudFormation for the call before.
+    DETECT_EACH = "DetectStackResourceDrift" on On::Stack,
     DRIFT_STATUS = "DescribeStackDriftDetectionStatus" on NO_STACK,
-    DRIFTS = "DescribeStackResourceDrifts" on Target::Stack,
-    // Not calls of ours: what a change set with tags needs.
-    TAG = "TagResource" on Target::Stack,
-    UNTAG = "UntagResource" on Target::Stack,
+    DRIFTS = "DescribeStackResourceDrifts" on On::Stack,
+    // Not called by us, but needed for a change set with tags.
+    TAG = "TagResource" on On::Stack,
+    UNTAG = "UntagResource" on On::Stack,
 }
 
-impl Stack {
+impl StackClient {
     /// The stack of this name, whether it exists or not.
     #[must_use]
     pub fn new(account: &Account, name: &str) -> Self {
         Self { client: Client::new(&account.sdk), name: name.to_owned() }
     }
 
-    /// How it stands, by name or by ARN; nothing if there is none.
+    /// Describes it, by name or by ARN; nothing if it does not exist.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn describe(&self, id: Option<&str>) -> Result<Option<Described>, CallError> {
+    pub async fn describe(&self, id: Option<&str>) -> Result<Option<StackDescription>, CallError> {
         let answer = self.client.describe_stacks().stack_name(id.unwrap_or(&self.name)).send().await;
         match answer.map_err(|error| CallError::of(DESCRIBE, error)) {
             Ok(answer) => Ok(answer.stacks.unwrap_or_default().into_iter().next().map(described)),
@@ -81,7 +74,7 @@ impl Stack {
         }
     }
 
-    /// The template that it was last deployed with, as it was sent.
+    /// The deployed template, as it was sent.
     ///
     /// # Errors
     /// A failed call.
@@ -92,28 +85,28 @@ impl Stack {
         Ok(answer.template_body.unwrap_or_default())
     }
 
-    /// The events of its current or last operation, oldest first; those after `since`, where that is among them.
+    /// The events of its current or last operation, oldest first; only those after `since`, if that is given.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn events(&self, id: &str, since: Option<&str>) -> Result<Vec<Event>, CallError> {
+    pub async fn events(&self, id: &str, since: Option<&str>) -> Result<Vec<StackEvent>, CallError> {
         let mut events = Vec::new();
         let mut next: Option<String> = None;
         'pages: loop {
             let call = self.client.describe_stack_events().stack_name(id).set_next_token(next);
             let answer = call.send().await.map_err(|error| CallError::of(EVENTS, error))?;
             for event in answer.stack_events.unwrap_or_default().into_iter().map(one_event) {
-                // A rollback that is continued begins with no event of its own kind: what ended before it is older.
-                let earlier = event.ends() && events.iter().any(Event::of_stack);
+                // Continuing a rollback starts with no event of its own: what ended before it belongs to an older operation.
+                let earlier = event.ends_operation() && events.iter().any(StackEvent::is_of_stack);
                 if since == Some(event.id.as_str()) || since.is_none() && earlier {
                     break 'pages;
                 }
-                let begins = event.begins();
-                // What happens between two pages moves the second one.
-                if !events.iter().any(|known: &Event| known.id == event.id) {
+                let starts = event.starts_operation();
+                // An event between two requests shifts the second page.
+                if !events.iter().any(|known: &StackEvent| known.id == event.id) {
                     events.push(event);
                 }
-                if begins {
+                if starts {
                     break 'pages;
                 }
             }
@@ -130,25 +123,25 @@ impl Stack {
     ///
     /// # Errors
     /// A failed call.
-    pub async fn was_whole(&self, id: &str) -> Result<bool, CallError> {
+    pub async fn was_complete(&self, id: &str) -> Result<bool, CallError> {
         let events = self.client.describe_stack_events().stack_name(id).into_paginator().items().send();
         let all: Result<Vec<_>, _> = events.collect().await;
         let all = all.map_err(|error| CallError::of(EVENTS, error))?;
         let whole = ["CREATE_COMPLETE", "UPDATE_COMPLETE", "IMPORT_COMPLETE"];
-        Ok(all.into_iter().map(one_event).any(|event| event.of_stack() && whole.contains(&event.status.as_str())))
+        Ok(all.into_iter().map(one_event).any(|event| event.is_of_stack() && whole.contains(&event.status.as_str())))
     }
 
     /// What is in it: logical id, type, physical id and status.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn resources(&self) -> Result<Vec<Event>, CallError> {
+    pub async fn resources(&self) -> Result<Vec<StackEvent>, CallError> {
         let answer = self.client.list_stack_resources().stack_name(&self.name).into_paginator().items().send();
         let all: Result<Vec<_>, _> = answer.collect().await;
         let all = all.map_err(|error| CallError::of(RESOURCES, error))?;
         Ok(all
             .into_iter()
-            .map(|resource| Event {
+            .map(|resource| StackEvent {
                 id: String::new(),
                 stack: String::new(),
                 at: resource.last_updated_timestamp.as_ref().and_then(time),
@@ -161,7 +154,7 @@ impl Stack {
             .collect())
     }
 
-    /// Deletes it, by its ARN; what it could not delete the last time is kept out of it.
+    /// Deletes it, by its ARN.
     ///
     /// # Errors
     /// A failed call.
@@ -173,7 +166,7 @@ impl Stack {
         }
     }
 
-    /// Protects it from deletion, or ends that.
+    /// Enables or disables its protection from deletion.
     ///
     /// # Errors
     /// A failed call.
@@ -183,7 +176,7 @@ impl Stack {
         call.send().await.map(drop).map_err(|error| CallError::of(PROTECT, error))
     }
 
-    /// Goes on with a rollback that failed.
+    /// Continues a failed rollback.
     ///
     /// # Errors
     /// A failed call.
@@ -193,19 +186,19 @@ impl Stack {
     }
 }
 
-fn time(at: &DateTime) -> Option<Timestamp> {
+pub(super) fn time(at: &DateTime) -> Option<Timestamp> {
     Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).unwrap_or_default()).ok()
 }
 
-fn parameters(list: Option<Vec<types::Parameter>>) -> BTreeMap<String, String> {
+pub(super) fn parameters(list: Option<Vec<types::Parameter>>) -> BTreeMap<String, String> {
     let pairs = list.unwrap_or_default().into_iter();
     pairs.filter_map(|one| Some((one.parameter_key?, one.parameter_value?))).collect()
 }
 
-fn described(stack: types::Stack) -> Described {
+fn described(stack: types::Stack) -> StackDescription {
     let outputs = stack.outputs.unwrap_or_default().into_iter();
     let tags = stack.tags.unwrap_or_default().into_iter();
-    Described {
+    StackDescription {
         id: stack.stack_id.unwrap_or_default(),
         status: stack.stack_status.map_or_else(String::new, |status| status.as_str().to_owned()),
         reason: stack.stack_status_reason.filter(|reason| !reason.is_empty()),
@@ -218,8 +211,8 @@ fn described(stack: types::Stack) -> Described {
     }
 }
 
-fn one_event(event: types::StackEvent) -> Event {
-    Event {
+fn one_event(event: types::StackEvent) -> StackEvent {
+    StackEvent {
         id: event.event_id.unwrap_or_default(),
         stack: event.stack_id.unwrap_or_default(),
         at: event.timestamp.as_ref().and_then(time),

@@ -1,91 +1,91 @@
-//! Change sets: what CloudFormation would change, asked for, looked at, carried out or removed.
+//! Creates, describes, executes and deletes change sets.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::{self, Capability, ChangeSetStatus, ChangeSetType, DeploymentConfig};
 
-use super::{CREATE_SET, DELETE_SET, DESCRIBE_SET, EXECUTE_SET, FINDINGS, LIST_SETS, Stack, parameters, time};
-use crate::deploy::aws::call::CallError;
+use super::stack::{CREATE_SET, DELETE_SET, DESCRIBE_SET, EXECUTE_SET, FINDINGS, LIST_SETS, StackClient, parameters, time};
+use crate::deploy::aws::call_error::CallError;
 use crate::deploy::diff::{Action, Listed, Replacement};
-use crate::deploy::events::Event;
+use crate::deploy::events::StackEvent;
 
-/// Where a template is.
+/// How a template is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Body {
+pub enum TemplateBody {
     /// In the call.
     Inline(String),
-    /// In S3, by its HTTPS address.
-    At(String),
+    /// In S3, by its URL.
+    Url(String),
 }
 
-/// What a change set is asked for with.
+/// What a change set is created from.
 #[derive(Clone, Debug)]
-pub struct Draft<'a> {
+pub struct ChangeSetRequest<'a> {
     /// Its name.
     pub name: &'a str,
-    /// What it says of itself.
+    /// Its description.
     pub description: &'a str,
     /// The template.
-    pub body: Body,
+    pub body: TemplateBody,
     /// The parameters.
     pub parameters: &'a BTreeMap<String, String>,
     /// The tags of the stack.
     pub tags: &'a BTreeMap<String, String>,
-    /// Whether the stack is to be made.
+    /// Whether the stack is created.
     pub creates: bool,
-    /// Whether CloudFormation does not wait for resources to settle.
+    /// Whether to use express mode, which does not wait for resources to stabilize.
     pub express: bool,
 }
 
-/// A change set, once CloudFormation has thought about it.
+/// A change set as CloudFormation describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ChangeSet {
     /// Its name.
     pub name: String,
     /// The stack's ARN.
     pub stack: String,
-    /// What it said of itself when it was made.
+    /// Its description.
     pub description: String,
-    /// CloudFormation's own word.
+    /// Its status.
     pub status: String,
-    /// Whether it can be executed: CloudFormation's own word.
+    /// Its execution status.
     pub execution: String,
-    /// Why it failed, where it did.
+    /// Why it failed, if it did.
     pub reason: Option<String>,
     /// Its parameters.
     pub parameters: BTreeMap<String, String>,
-    /// What it would change.
+    /// The resources that it would change.
     pub listed: Vec<Listed>,
 }
 
 impl ChangeSet {
-    /// Whether CloudFormation is still at it.
+    /// Whether it is still being created.
     #[must_use]
-    pub fn pending(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         matches!(self.status.as_str(), "CREATE_PENDING" | "CREATE_IN_PROGRESS")
     }
 
-    /// Whether it failed because there is nothing to change, which is a success.
+    /// Whether it failed because there is nothing to change, which is no error.
     #[must_use]
-    pub fn empty(&self) -> bool {
-        // There is no code for it; these are the two sentences that AWS's own tools look for.
+    pub fn is_empty(&self) -> bool {
+        // There is no code for it; AWS's own tools search for these two sentences too.
         let said = |words: &str| self.reason.as_deref().is_some_and(|reason| reason.contains(words));
         self.status == "FAILED" && (said("didn't contain changes") || said("No updates are to be performed"))
     }
 
     /// Whether it can be executed.
     #[must_use]
-    pub fn ready(&self) -> bool {
+    pub fn is_ready(&self) -> bool {
         self.status == "CREATE_COMPLETE" && self.execution == "AVAILABLE"
     }
 }
 
-impl Stack {
-    /// Asks for a change set.
+impl StackClient {
+    /// Requests a change set.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn draft(&self, draft: &Draft<'_>) -> Result<(), CallError> {
+    pub async fn create_change_set(&self, request: &ChangeSetRequest<'_>) -> Result<(), CallError> {
         let parameter = |(key, value): (&String, &String)| {
             types::Parameter::builder().parameter_key(key).parameter_value(value).build()
         };
@@ -94,31 +94,31 @@ impl Stack {
             .client
             .create_change_set()
             .stack_name(&self.name)
-            .change_set_name(draft.name)
-            .client_token(draft.name)
-            .description(draft.description)
-            .change_set_type(if draft.creates { ChangeSetType::Create } else { ChangeSetType::Update })
+            .change_set_name(request.name)
+            .client_token(request.name)
+            .description(request.description)
+            .change_set_type(if request.creates { ChangeSetType::Create } else { ChangeSetType::Update })
             .capabilities(Capability::CapabilityNamedIam)
-            // What an earlier life left behind is taken over, where it is ours to keep.
+            // Retained resources of an earlier stack are imported.
             .import_existing_resources(true)
-            .set_parameters(Some(draft.parameters.iter().map(parameter).collect()))
-            .set_tags(Some(draft.tags.iter().map(tag).collect()));
-        call = match &draft.body {
-            Body::Inline(text) => call.template_body(text),
-            Body::At(address) => call.template_url(address),
+            .set_parameters(Some(request.parameters.iter().map(parameter).collect()))
+            .set_tags(Some(request.tags.iter().map(tag).collect()));
+        call = match &request.body {
+            TemplateBody::Inline(text) => call.template_body(text),
+            TemplateBody::Url(address) => call.template_url(address),
         };
-        if draft.express {
+        if request.express {
             let express = types::DeploymentConfigMode::Express;
             call = call.deployment_config(DeploymentConfig::builder().mode(express).build());
         }
         match call.send().await.map_err(|error| CallError::of(CREATE_SET, error)) {
-            // The name is ours alone: the answer to an earlier attempt was lost.
+            // The name is unique, so the response to an earlier attempt was lost.
             Err(error) if error.is("AlreadyExistsException") => Ok(()),
             other => other.map(drop),
         }
     }
 
-    /// What a change set would do; nothing if there is none of this name.
+    /// Describes a change set; nothing if it does not exist.
     ///
     /// # Errors
     /// A failed call.
@@ -151,19 +151,19 @@ impl Stack {
         }
     }
 
-    /// What CloudFormation's own validation found wrong with a change set, or with the last operation of a stack.
+    /// What CloudFormation's validation found in a change set, or in the last operation of a stack.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn findings(&self, stack: &str, set: Option<&str>) -> Result<Vec<Event>, CallError> {
+    pub async fn findings(&self, stack: &str, set: Option<&str>) -> Result<Vec<StackEvent>, CallError> {
         let call = self.client.describe_events().stack_name(stack).set_change_set_name(set.map(str::to_owned));
         let all: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
         let all = all.map_err(|error| CallError::of(FINDINGS, error))?.into_iter();
         let failed = all.filter(|event| event.validation_status() == Some(&types::ValidationStatus::Failed));
-        let mut findings: Vec<Event> = failed
+        let mut findings: Vec<StackEvent> = failed
             .map(|event| {
                 let path = event.validation_path.map(|path| format!("{path}: ")).unwrap_or_default();
-                Event {
+                StackEvent {
                     id: event.event_id.unwrap_or_default(),
                     stack: event.stack_id.unwrap_or_default(),
                     at: event.timestamp.as_ref().and_then(time),
@@ -179,16 +179,16 @@ impl Stack {
         Ok(findings)
     }
 
-    /// Carries a change set out.
+    /// Executes a change set.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn execute(&self, name: &str) -> Result<(), CallError> {
+    pub async fn execute_change_set(&self, name: &str) -> Result<(), CallError> {
         let call = self.client.execute_change_set().stack_name(&self.name).change_set_name(name);
-        // What was just made holds nothing yet: a creation that fails takes it along, whatever its deletion policy.
+        // New resources are empty, so a failed creation deletes them whatever their deletion policy is.
         let done = call.client_request_token(name).retain_except_on_create(true).send().await;
         match done.map_err(|error| CallError::of(EXECUTE_SET, error)) {
-            // In execution already: the answer to an earlier attempt was lost.
+            // It is being executed, so the response to an earlier attempt was lost.
             Err(error) if error.is("InvalidChangeSetStatus") => {
                 let now = self.change_set(name).await?.map(|set| set.execution).unwrap_or_default();
                 if now.starts_with("EXECUTE_") { Ok(()) } else { Err(error) }
@@ -197,15 +197,15 @@ impl Stack {
         }
     }
 
-    /// Removes a change set; one that is not there is no fault.
+    /// Deletes a change set; one that does not exist is no error.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn forget(&self, name: &str) -> Result<(), CallError> {
+    pub async fn delete_change_set(&self, name: &str) -> Result<(), CallError> {
         let call = self.client.delete_change_set().stack_name(&self.name).change_set_name(name);
         match call.send().await.map_err(|error| CallError::of(DELETE_SET, error)) {
             Err(error) if error.is_absent() => Ok(()),
-            // One that was carried out stays with its stack, and is in nobody's way.
+            // An executed change set stays with its stack, and does no harm.
             Err(error) if error.is("InvalidChangeSetStatus") => {
                 let now = self.change_set(name).await?.map(|set| set.execution).unwrap_or_default();
                 if now.starts_with("EXECUTE_") { Ok(()) } else { Err(error) }

@@ -1,0 +1,6 @@
+//! S3: the artifact bucket, the pipeline's own buckets, and the files of items in them.
+
+pub mod artifacts;
+mod artifacts_setup;
+pub mod buckets;
+pub mod item_files;

@@ -1,0 +1,31 @@
+//! SQS: whether a queue exists.
+
+use aws_sdk_sqs::Client;
+
+use super::account::Account;
+use super::api_call::{ApiCall, On};
+use super::call_error::CallError;
+
+/// The IAM actions of this client's calls.
+pub const CALLS: &[ApiCall] = &[ApiCall::new("sqs:GetQueueUrl", On::Each("AWS::SQS::Queue"))];
+
+/// The client.
+#[derive(Clone, Debug)]
+pub struct SqsClient(Client);
+
+impl SqsClient {
+    /// Creates the client without a call.
+    #[must_use]
+    pub fn open(account: &Account) -> Self {
+        Self(Client::new(&account.sdk))
+    }
+
+    /// Whether the queue exists. A deleted queue may be visible for up to a minute.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn exists(&self, queue: &str) -> Result<bool, CallError> {
+        let answer = self.0.get_queue_url().queue_name(queue).send().await;
+        CallError::exists(answer.map_err(|error| CallError::of("sqs:GetQueueUrl", error)))
+    }
+}

@@ -1,0 +1,145 @@
+//! The rows that the file wants in a table, and the hash of a row.
+
+use std::collections::BTreeMap;
+
+use fanggen_runtime::model::items::Cells;
+use fanggen_runtime::model::record::Item;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+/// The maximum bytes of a row, names and values together
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
+pub(super) const ROW_BYTES: usize = 400 * 1024;
+
+/// A row of the table: its attributes as strings, including the key, as the source `dynamodb` reads them.
+pub type TableRow = Cells;
+
+/// The hash of each row of a table, by key.
+pub type RowHashes = BTreeMap<String, RowHash>;
+
+/// The hash of a row as the source reads it: an empty attribute is no value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RowHash(String);
+
+impl RowHash {
+    /// The hash of a row.
+    #[must_use]
+    pub fn of(row: &TableRow) -> Self {
+        let mut hash = Sha256::new();
+        for (name, cell) in row.iter().filter(|(_, cell)| !cell.trim().is_empty()) {
+            feed(&mut hash, name);
+            feed(&mut hash, cell);
+        }
+        // 128 bits are enough to tell rows apart; this is no defence against an attacker, who could write the table anyway.
+        Self(hex(&hash.finalize()[..16]))
+    }
+}
+
+/// Adds a string with its length, so that its end is part of the hash.
+fn feed(hash: &mut Sha256, text: &str) {
+    hash.update(text.len().to_le_bytes());
+    hash.update(text);
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The rows that the file wants in a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WantedRows {
+    key: String,
+    rows: BTreeMap<String, TableRow>,
+}
+
+/// Why the items of a file cannot be rows of a table.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ItemsError {
+    /// Two items have the same key.
+    #[error("the item `{0}` is listed twice\n  remove one of the two")]
+    Twice(String),
+    /// A label has the name of an attribute.
+    #[error(
+        "the item `{item}` has a label `{label}`, which is the name of an attribute\n  rename the label"
+    )]
+    Label {
+        /// The item's key.
+        item: String,
+        /// The label.
+        label: String,
+    },
+    /// The item is larger than a row may be.
+    #[error("the item `{item}` takes {bytes} bytes, and a row may have {ROW_BYTES}\n  shorten its text")]
+    TooLong {
+        /// The item's key.
+        item: String,
+        /// Bytes of its names and values.
+        bytes: usize,
+    },
+}
+
+impl WantedRows {
+    /// The rows of these items, in a table whose partition key is `key`.
+    ///
+    /// # Errors
+    /// See [`ItemsError`].
+    pub fn of(key: &str, items: impl IntoIterator<Item = Item>) -> Result<Self, ItemsError> {
+        let mut rows = BTreeMap::new();
+        for item in items {
+            let row = row(key, &item)?;
+            if rows.insert(item.key.clone(), row).is_some() {
+                return Err(ItemsError::Twice(item.key));
+            }
+        }
+        Ok(Self { key: key.to_owned(), rows })
+    }
+
+    /// The attribute that holds the key.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// The rows, by key.
+    #[must_use]
+    pub const fn rows(&self) -> &BTreeMap<String, TableRow> {
+        &self.rows
+    }
+
+    /// The hash of all rows together, which shows whether the file has changed.
+    #[must_use]
+    pub fn sha(&self) -> String {
+        let mut hash = Sha256::new();
+        feed(&mut hash, &self.key);
+        for (key, row) in &self.rows {
+            feed(&mut hash, key);
+            feed(&mut hash, &RowHash::of(row).0);
+        }
+        hex(&hash.finalize())
+    }
+}
+
+/// The row of an item, with attributes and labels as the source reads them.
+fn row(key: &str, item: &Item) -> Result<TableRow, ItemsError> {
+    let mut row = TableRow::from([(key.to_owned(), item.key.clone())]);
+    let attributes = [
+        ("title", &item.title),
+        ("feed", &item.feed),
+        ("language", &item.language),
+        ("url", &item.url),
+        ("text", &item.text),
+    ];
+    let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+    let labels = item.labels.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in attributes.chain(labels).filter(|(_, value)| !value.trim().is_empty()) {
+        if row.insert(name.to_owned(), value.clone()).is_some() {
+            return Err(ItemsError::Label { item: item.key.clone(), label: name.to_owned() });
+        }
+    }
+    let bytes = row.iter().map(|(name, cell)| name.len() + cell.len()).sum();
+    if bytes > ROW_BYTES {
+        return Err(ItemsError::TooLong { item: item.key.clone(), bytes });
+    }
+    Ok(row)
+}
