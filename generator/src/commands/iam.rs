@@ -75,16 +75,16 @@ impl IamArgs {
                 "aws"
             };
             let caller = CallerIdentity { arn: format!("arn:{partition}:iam::{account}:root"), account };
-            let artifacts = bucket::name(&caller.account, &manifest.region);
-            ready.push((manifest, caller, boundary, artifacts));
+            let bucket = artifacts::name(&caller.account, &manifest.region);
+            ready.push((manifest, caller, boundary, bucket));
         }
         let all: Vec<Environment<'_>> = ready
             .iter()
-            .map(|(manifest, caller, boundary, artifacts)| Environment {
+            .map(|(manifest, caller, boundary, bucket)| Environment {
                 manifest,
                 caller,
                 boundary: boundary.as_deref(),
-                artifacts,
+                artifacts: bucket,
             })
             .collect();
         let documents = policies(&all).map_err(|error| DeployError::Other(error.to_string()))?;

@@ -21,6 +21,7 @@ use super::leftovers::{self, Found};
 use super::lock::DeployLock;
 use super::operation::Operations;
 use super::stack_state::{StackDescription, StackState};
+use crate::resources::{self, dynamodb, kms, logs, s3};
 
 /// How often a deletion is tried whose buckets were written to in between.
 const MAX_TRIES: usize = 3;
@@ -30,10 +31,10 @@ const VISIBLE_S: u64 = 90;
 /// Milliseconds between two polls.
 const POLL_MS: u64 = 500;
 
-const BUCKET: &str = "AWS::S3::Bucket";
-const KEY: &str = "AWS::KMS::Alias";
-const TABLE: &str = "AWS::DynamoDB::Table";
-const LOGS: &str = "AWS::Logs::LogGroup";
+const BUCKET: &str = s3::BUCKET.name;
+const KEY: &str = kms::ALIAS.name;
+const TABLE: &str = dynamodb::TABLE.name;
+const LOGS: &str = logs::LOG_GROUP.name;
 
 /// What the artifact bucket records about a stack that uses it.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -183,13 +184,8 @@ impl Destroyer<'_> {
             let Some(physical) = resource.physical.filter(|_| !resource.status.starts_with("DELETE_COMPLETE")) else {
                 continue;
             };
-            let name = match resource.kind.as_str() {
-                // The physical id of a queue is its URL, which ends in its name.
-                "AWS::SQS::Queue" => physical.rsplit('/').next(),
-                "AWS::SNS::Topic" => physical.rsplit(':').next(),
-                _ => None,
-            };
-            let name = name.unwrap_or(&physical).to_owned();
+            let card = resources::find(&resource.kind);
+            let name = card.map_or(physical.as_str(), |card| card.name_in(&physical)).to_owned();
             in_stack.insert(name.clone());
             let known = manifest.resources.get(&resource.resource);
             if known.is_some_and(|known| known.name.is_none() || self.physical(known).as_ref() == Some(&name)) {

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::aws::account::CallerIdentity;
+use crate::resources::ResourceType;
 
 /// One environment of `generated/`.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,6 +75,20 @@ impl Manifest {
             }),
             _ => None,
         }
+    }
+
+    /// The physical name of a resource. A resource without a name has that of the resource which its card names, and which
+    /// has the same path in the file.
+    #[must_use]
+    pub fn name_by_card(
+        &self,
+        card: &ResourceType,
+        resource: &ManifestResource,
+        caller: &CallerIdentity,
+    ) -> Option<String> {
+        let Some(other) = card.named_after else { return self.physical(resource, caller) };
+        let mut others = self.resources.values();
+        self.physical(others.find(|one| one.kind == other.name && one.path == resource.path)?, caller)
     }
 
     /// The logical ids and physical names of the resources of a type.

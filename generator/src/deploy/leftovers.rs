@@ -8,17 +8,17 @@ use serde::Serialize;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::aws::account::{Account, Identity};
-use super::aws::call::CallError;
-use super::aws::contents::Contents;
-use super::aws::functions::Functions;
-use super::aws::keys::Keys;
-use super::aws::logs::Logs;
-use super::aws::queues::Queues;
-use super::aws::roles::Roles;
-use super::aws::schedules::Schedules;
-use super::aws::table::Tables;
-use super::aws::topics::Topics;
+use super::aws::account::{Account, CallerIdentity};
+use super::aws::call_error::CallError;
+use super::aws::s3::buckets::BucketsClient;
+use super::aws::lambda::LambdaClient;
+use super::aws::kms::KmsClient;
+use super::aws::logs::LogsClient;
+use super::aws::sqs::SqsClient;
+use super::aws::iam::IamClient;
+use super::aws::scheduler::SchedulerClient;
+use super::aws::dynamodb::DynamoDbClient;
+use super::aws::sns::SnsClient;
 use super::generated::Manifest;
 use crate::resources::{self, Lookup};
 
@@ -62,31 +62,31 @@ impl fmt::Display for Found {
 
 /// The services that are asked.
 struct LookupServices {
-    functions: Functions,
-    keys: Keys,
-    logs: Logs,
-    queues: Queues,
-    roles: Roles,
-    schedules: Schedules,
-    tables: Tables,
-    topics: Topics,
-    contents: Contents,
+    functions: LambdaClient,
+    keys: KmsClient,
+    logs: LogsClient,
+    queues: SqsClient,
+    roles: IamClient,
+    schedules: SchedulerClient,
+    tables: DynamoDbClient,
+    topics: SnsClient,
+    contents: BucketsClient,
 }
 
 impl LookupServices {
     /// Whether a resource exists.
     async fn there(&self, lookup: Lookup, name: &str) -> Result<bool, CallError> {
         match lookup {
-            Lookup::Bucket => self.contents.there(name).await,
-            Lookup::Function => self.functions.there(name).await,
-            Lookup::KeyOfAlias => self.keys.there(name).await,
-            Lookup::LogGroup => self.logs.there(name).await,
+            Lookup::Bucket => self.contents.exists(name).await,
+            Lookup::Function => self.functions.exists(name).await,
+            Lookup::KeyOfAlias => self.keys.exists(name).await,
+            Lookup::LogGroup => self.logs.exists(name).await,
             Lookup::MappingsOfFunction => self.functions.mappings(name).await.map(|count| count > 0),
-            Lookup::Queue => self.queues.there(name).await,
-            Lookup::Role => self.roles.there(name).await,
+            Lookup::Queue => self.queues.exists(name).await,
+            Lookup::Role => self.roles.exists(name).await,
             Lookup::Schedule => self.schedules.find(name).await.map(|found| found.is_some()),
             Lookup::Table => self.tables.find(name).await.map(|found| found.is_some()),
-            Lookup::Topic => self.topics.there(name).await,
+            Lookup::Topic => self.topics.exists(name).await,
         }
     }
 }
@@ -96,17 +96,17 @@ impl LookupServices {
 ///
 /// # Errors
 /// The first call that failed.
-pub async fn look(manifest: &Manifest, caller: &Identity, account: &Account) -> Result<Vec<Found>, CallError> {
+pub async fn look(manifest: &Manifest, caller: &CallerIdentity, account: &Account) -> Result<Vec<Found>, CallError> {
     let services = Arc::new(LookupServices {
-        functions: Functions::open(account),
-        keys: Keys::open(account),
-        logs: Logs::open(account),
-        queues: Queues::open(account),
-        roles: Roles::open(account),
-        schedules: Schedules::open(account),
-        tables: Tables::open(account),
-        topics: Topics::open(account, caller),
-        contents: Contents::open(account, &caller.account),
+        functions: LambdaClient::open(account),
+        keys: KmsClient::open(account),
+        logs: LogsClient::open(account),
+        queues: SqsClient::open(account),
+        roles: IamClient::open(account),
+        schedules: SchedulerClient::open(account),
+        tables: DynamoDbClient::open(account),
+        topics: SnsClient::open(account, caller),
+        contents: BucketsClient::open(account, &caller.account),
     });
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let mut asking = JoinSet::new();
@@ -128,7 +128,7 @@ pub async fn look(manifest: &Manifest, caller: &Identity, account: &Account) -> 
 }
 
 /// What to ask for, before it is known whether it exists.
-fn asked(manifest: &Manifest, caller: &Identity) -> Vec<(Lookup, Found)> {
+fn asked(manifest: &Manifest, caller: &CallerIdentity) -> Vec<(Lookup, Found)> {
     manifest
         .resources
         .iter()
@@ -149,7 +149,7 @@ mod tests {
     fn every_named_resource_and_every_mapping_is_asked_for() {
         let plan = include_str!("../../../generated/dev/plan.json");
         let manifest: Manifest = serde_json::from_str(plan).expect("a manifest");
-        let caller = Identity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
+        let caller = CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
         let asked = asked(&manifest, &caller);
         let not_asked =
             [&resources::s3::BUCKET_POLICY, &resources::sqs::QUEUE_POLICY, &resources::lambda::EVENT_INVOKE_CONFIG];

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::account::Account;
-use super::api_call::{ApiCall, On};
+use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::resources::{self, Target};
 use crate::deploy::count::Count;
 use crate::deploy::items::{TableChanges, RowHashes, TableRow, RowHash};
 
@@ -28,7 +29,7 @@ const MAX_STALL: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_secs(1);
 const MAX_DELETE: Duration = Duration::from_secs(600);
 
-const TABLE: On = On::Each("AWS::DynamoDB::TableDescription");
+const TABLE: Target = Target::Each(&resources::dynamodb::TABLE);
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[

@@ -5,14 +5,15 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudwatchlogs::Client;
 
 use super::account::Account;
-use super::api_call::{ApiCall, On};
+use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[
-    ApiCall::new("logs:DeleteLogGroup", On::Each("AWS::Logs::LogGroup")),
-    ApiCall::new("logs:DescribeLogGroups", On::Everything("LogGroupsAreListedWithoutAResource")),
-    ApiCall::new("logs:ListTagsForResource", On::Each("AWS::Logs::LogGroup")),
+    ApiCall::new("logs:DeleteLogGroup", Target::Each(&resources::logs::LOG_GROUP)),
+    ApiCall::new("logs:DescribeLogGroups", Target::Everything("LogGroupsAreListedWithoutAResource")),
+    ApiCall::new("logs:ListTagsForResource", Target::Each(&resources::logs::LOG_GROUP)),
 ];
 
 /// The client.

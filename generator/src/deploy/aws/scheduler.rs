@@ -3,11 +3,12 @@
 use aws_sdk_scheduler::Client;
 
 use super::account::Account;
-use super::api_call::{ApiCall, On};
+use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
-pub const CALLS: &[ApiCall] = &[ApiCall::new("scheduler:GetSchedule", On::Each("AWS::Scheduler::Schedule"))];
+pub const CALLS: &[ApiCall] = &[ApiCall::new("scheduler:GetSchedule", Target::Each(&resources::scheduler::SCHEDULE))];
 
 /// A schedule as EventBridge Scheduler describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,11 +3,12 @@
 use aws_sdk_sns::Client;
 
 use super::account::{Account, CallerIdentity};
-use super::api_call::{ApiCall, On};
+use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
-pub const CALLS: &[ApiCall] = &[ApiCall::new("sns:GetTopicAttributes", On::Each("AWS::SNS::Topic"))];
+pub const CALLS: &[ApiCall] = &[ApiCall::new("sns:GetTopicAttributes", Target::Each(&resources::sns::TOPIC))];
 
 /// The client.
 #[derive(Clone, Debug)]

@@ -3,11 +3,12 @@
 use aws_sdk_sqs::Client;
 
 use super::account::Account;
-use super::api_call::{ApiCall, On};
+use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
-pub const CALLS: &[ApiCall] = &[ApiCall::new("sqs:GetQueueUrl", On::Each("AWS::SQS::Queue"))];
+pub const CALLS: &[ApiCall] = &[ApiCall::new("sqs:GetQueueUrl", Target::Each(&resources::sqs::QUEUE))];
 
 /// The client.
 #[derive(Clone, Debug)]

@@ -1,34 +1,33 @@
 //! Every call that this program makes to AWS, with its target.
 
-use crate::deploy::aws::allow::Call;
-use crate::deploy::aws::{
-    account, bucket, contents, files, functions, keys, logs, queues, roles, schedules, stack, table, topics,
-};
+use crate::deploy::aws::api_call::ApiCall;
+use crate::deploy::aws::s3::{artifacts, buckets, item_files};
+use crate::deploy::aws::{account, cloudformation, dynamodb, iam, kms, lambda, logs, scheduler, sns, sqs};
 use crate::resources::Target;
 
 /// The calls of each service.
-const SERVICES: &[&[Call]] = &[
+const SERVICES: &[&[ApiCall]] = &[
     account::CALLS,
-    bucket::CALLS,
-    contents::CALLS,
-    files::CALLS,
-    functions::CALLS,
-    keys::CALLS,
+    artifacts::CALLS,
+    buckets::CALLS,
+    item_files::CALLS,
+    lambda::CALLS,
+    kms::CALLS,
     logs::CALLS,
-    queues::CALLS,
-    roles::CALLS,
-    schedules::CALLS,
-    stack::CALLS,
-    table::CALLS,
-    topics::CALLS,
+    sqs::CALLS,
+    iam::CALLS,
+    scheduler::CALLS,
+    cloudformation::CALLS,
+    dynamodb::CALLS,
+    sns::CALLS,
 ];
 
 /// Every call.
-pub fn all() -> impl Iterator<Item = Call> {
+pub fn all() -> impl Iterator<Item = ApiCall> {
     // The artifact bucket is emptied and deleted with the same calls as the pipeline's own buckets.
-    let emptied = contents::CALLS.iter().map(|call| match call.on {
-        Target::Objects => Call::new(call.action, Target::ArtifactObjects),
-        _ => Call::new(call.action, Target::ArtifactBucket),
+    let emptied = buckets::CALLS.iter().map(|call| match call.on {
+        Target::Objects => ApiCall::new(call.action, Target::ArtifactObjects),
+        _ => ApiCall::new(call.action, Target::ArtifactBucket),
     });
     SERVICES.iter().copied().flatten().copied().chain(emptied)
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use self::scopes::EnvironmentScopes;
 pub use self::scopes::suffix;
-use super::aws::account::Identity;
+use super::aws::account::CallerIdentity;
 use super::generated::Manifest;
 use crate::resources::{self, GrantCondition, HandlerGrant};
 
@@ -28,7 +28,7 @@ pub struct Environment<'a> {
     /// What was rendered for it.
     pub manifest: &'a Manifest,
     /// Its account and partition; the caller's own ARN is not used.
-    pub caller: &'a Identity,
+    pub caller: &'a CallerIdentity,
     /// The ARN of the permissions boundary of its roles.
     pub boundary: Option<&'a str>,
     /// The name of the artifact bucket in its account and region.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ConditionBlock, Environment, ScopedResource};
-use crate::deploy::generated::Resource;
+use crate::deploy::generated::ManifestResource;
 use crate::resources::{ArnScope, GrantCondition, ResourceType, Target, glue, kms, lambda, s3};
 
 /// The role that the schedule assumes; functions assume all others.
@@ -129,7 +129,7 @@ impl<'a> EnvironmentScopes<'a> {
     }
 
     /// The physical name of a resource, or that of the resource that it is named after.
-    fn name(&self, card: &ResourceType, resource: &Resource) -> Option<String> {
+    fn name(&self, card: &ResourceType, resource: &ManifestResource) -> Option<String> {
         let Environment { manifest, caller, .. } = self.environment;
         manifest.name_by_card(card, resource, caller)
     }

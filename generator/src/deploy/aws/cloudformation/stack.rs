@@ -8,8 +8,9 @@ use aws_smithy_types::DateTime;
 use jiff::Timestamp;
 
 use crate::deploy::aws::account::Account;
-use crate::deploy::aws::api_call::{ApiCall, On, calls};
+use crate::deploy::aws::api_call::{ApiCall, calls};
 use crate::deploy::aws::call_error::CallError;
+use crate::resources::Target;
 use crate::deploy::events::StackEvent;
 use crate::deploy::stack_state::StackDescription;
 
@@ -27,31 +28,31 @@ pub struct StackClient {
 
 /// CloudFormation has no resource level for it
 /// (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>).
-const NO_STACK: On = On::Everything("DriftIsAskedForWithoutAResource");
+const NO_STACK: Target = Target::Everything("DriftIsAskedForWithoutAResource");
 
 calls! {
     "cloudformation":
-    DESCRIBE = "DescribeStacks" on On::Stack,
-    EVENTS = "DescribeStackEvents" on On::Stack,
-    FINDINGS = "DescribeEvents" on On::Stack,
-    RESOURCES = "ListStackResources" on On::Stack,
-    TEMPLATE = "GetTemplate" on On::Stack,
-    CREATE_SET = "CreateChangeSet" on On::Stack,
-    DESCRIBE_SET = "DescribeChangeSet" on On::Stack,
-    EXECUTE_SET = "ExecuteChangeSet" on On::Stack,
-    DELETE_SET = "DeleteChangeSet" on On::Stack,
-    LIST_SETS = "ListChangeSets" on On::Stack,
-    DELETE = "DeleteStack" on On::Stack,
-    PROTECT = "UpdateTerminationProtection" on On::Stack,
-    CONTINUE = "ContinueUpdateRollback" on On::Stack,
-    DETECT_DRIFT = "DetectStackDrift" on On::Stack,
+    DESCRIBE = "DescribeStacks" on Target::Stack,
+    EVENTS = "DescribeStackEvents" on Target::Stack,
+    FINDINGS = "DescribeEvents" on Target::Stack,
+    RESOURCES = "ListStackResources" on Target::Stack,
+    TEMPLATE = "GetTemplate" on Target::Stack,
+    CREATE_SET = "CreateChangeSet" on Target::Stack,
+    DESCRIBE_SET = "DescribeChangeSet" on Target::Stack,
+    EXECUTE_SET = "ExecuteChangeSet" on Target::Stack,
+    DELETE_SET = "DeleteChangeSet" on Target::Stack,
+    LIST_SETS = "ListChangeSets" on Target::Stack,
+    DELETE = "DeleteStack" on Target::Stack,
+    PROTECT = "UpdateTerminationProtection" on Target::Stack,
+    CONTINUE = "ContinueUpdateRollback" on Target::Stack,
+    DETECT_DRIFT = "DetectStackDrift" on Target::Stack,
     // Not called by us, but by CloudFormation for the call before.
-    DETECT_EACH = "DetectStackResourceDrift" on On::Stack,
+    DETECT_EACH = "DetectStackResourceDrift" on Target::Stack,
     DRIFT_STATUS = "DescribeStackDriftDetectionStatus" on NO_STACK,
-    DRIFTS = "DescribeStackResourceDrifts" on On::Stack,
+    DRIFTS = "DescribeStackResourceDrifts" on Target::Stack,
     // Not called by us, but needed for a change set with tags.
-    TAG = "TagResource" on On::Stack,
-    UNTAG = "UntagResource" on On::Stack,
+    TAG = "TagResource" on Target::Stack,
+    UNTAG = "UntagResource" on Target::Stack,
 }
 
 impl StackClient {

@@ -7,27 +7,28 @@ use aws_smithy_types::base64;
 use sha2::{Digest as _, Sha256};
 
 use crate::deploy::aws::account::{Account, CallerIdentity};
-use crate::deploy::aws::api_call::{ApiCall, On, calls};
+use crate::deploy::aws::api_call::{ApiCall, calls};
 use crate::deploy::aws::call_error::CallError;
+use crate::resources::Target;
 
 /// The tag of a bucket that fanggen created and configured; a new value makes every bucket be configured again.
 pub(super) const READY: (&str, &str) = ("fanggen:artifacts", "1");
 
 calls! {
     "s3":
-    TAGGING = "GetBucketTagging" on On::Artifacts,
-    CREATE = "CreateBucket" on On::Artifacts,
-    PRIVATE = "PutBucketPublicAccessBlock" on On::Artifacts,
-    ENCRYPT = "PutEncryptionConfiguration" on On::Artifacts,
-    VERSION = "PutBucketVersioning" on On::Artifacts,
-    POLICY = "PutBucketPolicy" on On::Artifacts,
-    LIFECYCLE = "PutLifecycleConfiguration" on On::Artifacts,
-    OWNERSHIP = "PutBucketOwnershipControls" on On::Artifacts,
-    TAG = "PutBucketTagging" on On::Artifacts,
-    GET = "GetObject" on On::ArtifactObjects,
-    PUT = "PutObject" on On::ArtifactObjects,
-    REMOVE = "DeleteObject" on On::ArtifactObjects,
-    LIST = "ListBucket" on On::Artifacts,
+    TAGGING = "GetBucketTagging" on Target::ArtifactBucket,
+    CREATE = "CreateBucket" on Target::ArtifactBucket,
+    PRIVATE = "PutBucketPublicAccessBlock" on Target::ArtifactBucket,
+    ENCRYPT = "PutEncryptionConfiguration" on Target::ArtifactBucket,
+    VERSION = "PutBucketVersioning" on Target::ArtifactBucket,
+    POLICY = "PutBucketPolicy" on Target::ArtifactBucket,
+    LIFECYCLE = "PutLifecycleConfiguration" on Target::ArtifactBucket,
+    OWNERSHIP = "PutBucketOwnershipControls" on Target::ArtifactBucket,
+    TAG = "PutBucketTagging" on Target::ArtifactBucket,
+    GET = "GetObject" on Target::ArtifactObjects,
+    PUT = "PutObject" on Target::ArtifactObjects,
+    REMOVE = "DeleteObject" on Target::ArtifactObjects,
+    LIST = "ListBucket" on Target::ArtifactBucket,
 }
 
 /// The artifact bucket of an account and region.

@@ -7,8 +7,9 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 use serde::Serialize;
 
 use crate::deploy::aws::account::Account;
-use crate::deploy::aws::api_call::{ApiCall, On};
+use crate::deploy::aws::api_call::ApiCall;
 use crate::deploy::aws::call_error::CallError;
+use crate::resources::{self, Target};
 use crate::deploy::count::Count;
 
 /// Versions of one DeleteObjects (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>).
@@ -18,14 +19,14 @@ const COUNTED: u64 = 100_000;
 /// Passes over a bucket before we give up because something still writes to it.
 const PASSES: usize = 10;
 
-const BUCKET: On = On::Each("AWS::S3::Bucket");
+const BUCKET: Target = Target::Each(&resources::s3::BUCKET);
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[
-    ApiCall::new("s3:AbortMultipartUpload", On::Objects),
+    ApiCall::new("s3:AbortMultipartUpload", Target::Objects),
     ApiCall::new("s3:DeleteBucket", BUCKET),
-    ApiCall::new("s3:DeleteObject", On::Objects),
-    ApiCall::new("s3:DeleteObjectVersion", On::Objects),
+    ApiCall::new("s3:DeleteObject", Target::Objects),
+    ApiCall::new("s3:DeleteObjectVersion", Target::Objects),
     ApiCall::new("s3:GetBucketTagging", BUCKET),
     ApiCall::new("s3:ListBucket", BUCKET),
     ApiCall::new("s3:ListBucketMultipartUploads", BUCKET),

@@ -6,12 +6,13 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
 use crate::deploy::aws::account::Account;
-use crate::deploy::aws::api_call::{ApiCall, On, calls};
+use crate::deploy::aws::api_call::{ApiCall, calls};
 use crate::deploy::aws::call_error::CallError;
+use crate::resources::Target;
 
 calls! {
     "s3":
-    PUT = "PutObject" on On::ItemFilesClient,
+    PUT = "PutObject" on Target::ItemFiles,
 }
 
 /// The client, for the buckets of one account.
