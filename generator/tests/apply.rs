@@ -149,8 +149,7 @@ fn life(deployed: &Deployed, environment: &str, items: &[(&str, Vec<BTreeMap<Str
     if retains {
         let refused = deployed.fanggen(&of(&["destroy", "--yes"]));
         let said = format!(
-            "error: environment `{environment}` retains its data (`[data] retain`, or the stack is protected): nothing \
-             was touched\n  to delete it with its data: `fanggen destroy --env {environment} --delete-data`\n"
+            "error: environment `{environment}` retains its data (`[data] retain`, or the stack is protected): nothing was changed\n  to delete it with its data: `fanggen destroy --env {environment} --delete-data`\n"
         );
         assert_eq!((refused.code, refused.stdout.as_str()), (1, ""));
         assert!(refused.stderr.ends_with(&said), "{}", refused.stderr);

@@ -57,8 +57,7 @@ fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
     stopped(
         &deployed.fanggen(&["apply", "--yes", "--change-set", &first]),
         &format!(
-            "the change set `{first}` was not carried out: it was made of another `pipeline.toml` than the one that is \
-             rendered\n  make a new one with `fanggen plan --env dev --save`"
+            "the change set `{first}` was not applied: it was created from another `pipeline.toml` than the rendered one\n  create a new one with `fanggen plan --env dev --save`"
         ),
     );
     deployed.edit("rate(7 days)", "rate(11 day)").render();
@@ -84,8 +83,7 @@ fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
     stopped(
         &deployed.fanggen(&["apply", "--yes", "--change-set", &second]),
         &format!(
-            "the change set `{second}` was not carried out: the stack has changed since it was made\n  make a new one \
-             with `fanggen plan --env dev --save`"
+            "the change set `{second}` was not applied: the stack has changed since it was created\n  create a new one with `fanggen plan --env dev --save`"
         ),
     );
     assert_eq!(look(&asked), before);
@@ -96,8 +94,7 @@ fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
         stopped(
             &deployed.fanggen(&["apply", "--yes", "--change-set", gone]),
             &format!(
-                "there is no change set `{gone}` of stack `saved-dev`: it never was, or the stack has changed since, \
-                 which removes it\n  make one with `fanggen plan --env dev --save`"
+                "there is no change set `{gone}` of stack `saved-dev`: it never existed, or a later change of the stack deleted it\n  create one with `fanggen plan --env dev --save`"
             ),
         );
     }
@@ -229,7 +226,7 @@ fn data_goes_only_by_name() {
     let refused = deployed.fanggen(&["apply", "--yes", "--no-run"]);
     let said = format!(
         "error: this would replace or delete data:\n  CompaniesTable: table companies `{old}` would be replaced by an \
-         empty one, and its rows lost\n  the stack is as it was; if that is what you want, add `--replace CompaniesTable`\n"
+         empty one, and its rows lost\n  the stack is unchanged; to lose this data, add `--replace CompaniesTable`\n"
     );
     assert_eq!(refused.code, 1, "{refused:?}");
     assert!(refused.stderr.ends_with(&said), "{}", refused.stderr);
@@ -294,7 +291,7 @@ fn every_command_gives_json_on_stdout_and_words_on_stderr_only() {
     };
     // Nothing is deployed yet.
     assert_eq!(json(&["status", "--env", "dev"], 0)[0]["standing"], "absent");
-    let absent = "there is no stack `talk-dev` in us-east-1 of account 123456789012\n  make it with `fanggen apply --env \
+    let absent = "there is no stack `talk-dev` in us-east-1 of account 123456789012\n  create it with `fanggen apply --env \
                   dev`";
     if world().emulator.is_some() {
         stopped(&deployed.fanggen(&["outputs"]), absent);

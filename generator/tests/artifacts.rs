@@ -52,8 +52,7 @@ fn the_bucket_comes_first_and_goes_last() {
     let used = one.fanggen(&["destroy", "--yes", "--artifacts"]);
     assert_eq!(used.code, 1, "{used:?}");
     let said = format!(
-        "error: the bucket of artifacts `{}` is still used by:\n  - other-dev\n  it was left as it is; destroy these \
-         first\n",
+        "error: the artifact bucket `{}` is still used by:\n  - other-dev\n  it was not deleted; destroy these first\n",
         artifacts()
     );
     assert!(used.stderr.ends_with(&said), "{}", used.stderr);

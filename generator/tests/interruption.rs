@@ -275,19 +275,18 @@ fn interrupted(scene: &Scene, pipelines: &Pipelines, case: &Scenario, cut: Cut) 
     })
 }
 
-const NOTHING: &str = "error: interrupted: the stack is as it was\n";
+const NOTHING: &str = "error: interrupted: the stack is unchanged\n";
 
 #[test]
 fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
     let pipelines = Pipelines::new();
-    let halfway = |what: &str| format!("error: interrupted: {what}\n  run the same command again to go on\n");
-    let goes_on = "error: interrupted: CloudFormation goes on with stack `cut-prod` by itself\n  `fanggen status` says how \
-                   far it is; the same command again follows it to its end\n";
+    let halfway = |what: &str| format!("error: interrupted: {what}\n  run the same command again to continue\n");
+    let goes_on = "error: interrupted: CloudFormation continues to work on stack `cut-prod`\n  `fanggen status` shows its state; the same command waits for it to finish\n";
     let (no_items, no_run) = (
-        halfway("the stack is done, the items are not"),
-        halfway("the stack and the items are done, the first run is not started"),
+        halfway("the stack is deployed, the items are not written"),
+        halfway("the stack is deployed and the items are written, the first run is not started"),
     );
-    let some = halfway("what is gone is gone, the rest is as it was");
+    let some = halfway("some resources are deleted, the others are unchanged");
     /// Where, at the how manieth call of it, and what may be said.
     type Place<'a> = (&'a str, usize, &'a [&'a str]);
     let all: [(usize, &[Place<'_>]); 2] = [

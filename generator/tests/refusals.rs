@@ -50,9 +50,9 @@ fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
     let site = Site::new("profiled");
     let region = format!("region = \"{}\"\n", emulator::REGION);
     site.edit(&region, &format!("{region}profile = \"work\"\n"));
-    let absent = "error: the profile `work` gives no AWS credentials: there is no such profile, or nothing in it, in \
-                  ~/.aws/config and ~/.aws/credentials\n  `[aws] profile` names it: set it up with `aws configure --profile \
-                  work`, log in with `aws sso login --profile work`, or take it out of the file\n";
+    let absent = "error: the profile `work` of `[aws] profile` has no AWS credentials: there is no such profile, or nothing in it, in \
+                  ~/.aws/config and ~/.aws/credentials\n  set it up with `aws configure --profile \
+                  work`, log in with `aws sso login --profile work`, or remove it from the file\n";
     site.run(&["plan"]).is(1, absent);
     // The keys in the environment are the deployer's; those of the profile are another account's.
     let keys = format!("[work]\naws_access_key_id = {}\naws_secret_access_key = test\n", emulator::STRANGER);
@@ -61,8 +61,7 @@ fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
     site.run(&["plan"]).is(
         1,
         &format!(
-            "error: the credentials are those of account {stranger}, and `[aws] account` says {ACCOUNT}: nothing was \
-             touched\n  use other credentials (arn:aws:iam::{stranger}:root), or another environment\n"
+            "error: the credentials belong to account {stranger}, and `[aws] account` is {ACCOUNT}: nothing was changed\n  use other credentials than arn:aws:iam::{stranger}:root, or another environment\n"
         ),
     );
     site.deployed.project.write("home/.aws/credentials", &keys.replace(stranger, "test"));
@@ -76,16 +75,14 @@ fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
         site.run(arguments).is(
             1,
             &format!(
-                "error: the credentials are those of account {0}, and `[aws] account` says {ACCOUNT}: nothing was \
-                 touched\n  use other credentials (arn:aws:iam::{0}:root), or another environment\n",
+                "error: the credentials belong to account {0}, and `[aws] account` is {ACCOUNT}: nothing was changed\n  use other credentials than arn:aws:iam::{0}:root, or another environment\n",
                 emulator::STRANGER
             ),
         );
     }
     let unknown = |code: &str| {
         format!(
-            "error: AWS does not know these credentials (sts:GetCallerIdentity answered {code})\n  look at the profile, at \
-             AWS_ACCESS_KEY_ID, and whether the region is enabled for the account\n"
+            "error: AWS rejected these credentials (sts:GetCallerIdentity answered {code})\n  check the profile, AWS_ACCESS_KEY_ID, and whether the region is enabled for the account\n"
         )
     };
     let nobody = Site::new("unknown").by(Credentials::new("AKIAIOSFODNN7EXAMPLE", "wrong", None, None, "nobody"));
@@ -112,8 +109,8 @@ fn where_nobody_answers_it_is_said() {
         let mut command = site.command(&APPLY);
         command.env("AWS_ENDPOINT_URL", address);
         let said = site.said(&mut command);
-        let begins = format!("error: no answer from AWS to sts:GetCallerIdentity: {reason}");
-        let ends = "\n  look at the network and the region, and run the same command again\n";
+        let begins = format!("error: no response from AWS to sts:GetCallerIdentity: {reason}");
+        let ends = "\n  check the network and the region, then run the same command again\n";
         assert!(said.code == 1 && said.stderr.starts_with(&begins) && said.stderr.ends_with(ends), "{said:?}");
     }
 }
@@ -194,8 +191,7 @@ fn a_permission_that_is_missing_is_named_with_its_resource() {
             site.run(&APPLY).ends(
                 1,
                 &format!(
-                    "error: permission is missing: {action} on {resource}\n  {said}\n  `fanggen iam --deployer` prints a \
-                     policy that has it\n"
+                    "error: missing permission: {action} on {resource}\n  {said}\n  `fanggen iam --deployer` prints a policy that includes it\n"
                 ),
             );
         }
@@ -213,8 +209,7 @@ fn a_stack_of_our_name_that_is_not_ours_is_never_touched() {
         proxy.clear();
         site.run(arguments).is(
             1,
-            "error: there is a stack `taken-dev` in this account and region that is not of this pipeline and environment \
-             (its tags `fanggen:pipeline` and `fanggen:environment` say so): it was not touched\n  rename the pipeline or \
+            "error: stack `taken-dev` exists in this account and region but belongs to another pipeline or environment, as its tags `fanggen:pipeline` and `fanggen:environment` show: it was not changed\n  rename the pipeline or \
              the environment\n",
         );
         assert_eq!(proxy.operations(), ["sts:GetCallerIdentity", "cloudformation:DescribeStacks"]);
@@ -267,11 +262,11 @@ fn nothing_is_changed_without_a_yes() {
         assert!(found.is_err(), "no stack, and so no change set: {found:?}");
     };
     site.run(&["apply"])
-        .ends(1, "error: there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`\n");
+        .ends(1, "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n");
     nothing(&site);
     for answer in ["n", "", "yess"] {
         let said = at_a_terminal(&site, &["apply"], answer);
-        assert!(said.0 == 1 && said.1.ends_with("Apply these changes? [y/N] the stack is as it was\n"), "{said:?}");
+        assert!(said.0 == 1 && said.1.ends_with("Apply these changes? [y/N] the stack is unchanged\n"), "{said:?}");
         nothing(&site);
     }
     let said = at_a_terminal(&site, &["apply", "--no-run"], "y");
@@ -286,10 +281,10 @@ fn nothing_is_changed_without_a_yes() {
     };
     let before = rows();
     site.run(&["apply", "--prune"])
-        .ends(1, "error: there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`\n");
+        .ends(1, "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n");
     let said = at_a_terminal(&site, &["apply", "--prune"], "n");
-    let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 as before\n  + Meta\n  - Netflix\n\n\
-                    Write them? [y/N] the stack is as it was\n";
+    let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 unchanged\n  + Meta\n  - Netflix\n\n\
+                    Write them? [y/N] the stack is unchanged\n";
     assert!(said.0 == 1 && said.1.ends_with(question) && rows() == before, "{said:?}");
     let said = at_a_terminal(&site, &["apply", "--prune"], "y");
     assert!(said.0 == 0 && rows() != before, "{said:?}");
@@ -297,10 +292,10 @@ fn nothing_is_changed_without_a_yes() {
     site.deployed.edit("[functions]", "[functions]\nmemory_mb = 512").edit(r#""Meta""#, r#""Google""#).render();
     let before = rows();
     let said = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
-    let done = "Write them? [y/N] the stack is done; rows that were not agreed to are as they were\n";
+    let done = "Write them? [y/N] the stack is deployed; the rows of this table are unchanged\n";
     assert!(said.0 == 1 && said.1.ends_with(done) && rows() == before, "{said:?}");
     let said = at_a_terminal(&site, &["destroy"], "n");
-    let question = "Delete all of this? This cannot be undone. [y/N] the stack is as it was\n";
+    let question = "Delete all of this? This cannot be undone. [y/N] the stack is unchanged\n";
     assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");
     assert_eq!(site.run(&["drift"]).code, 0);
     assert_eq!(at_a_terminal(&site, &["destroy"], "YES").0, 0);
@@ -335,20 +330,19 @@ fn arguments_and_files_that_are_wrong_are_named() {
         .is(1, "error: there is no environment `prd` in `pipeline.toml`; known: `dev`, `prod`; did you mean `prod`?\n");
     site.run(&["apply", "--yes", "--change-set", "fanggen-saved-none"]).is(
         1,
-        "error: there is no change set `fanggen-saved-none` of stack `wrong-dev`: it never was, or the stack has changed since, which \
-         removes it\n  make one with `fanggen plan --env dev \
+        "error: there is no change set `fanggen-saved-none` of stack `wrong-dev`: it never existed, or a later change of the stack deleted it\n  create one with `fanggen plan --env dev \
          --save`\n",
     );
     site.run(&["apply", "--only", "items"]).is(
         1,
         &format!(
-            "error: there is no stack `wrong-dev` in {} of account {ACCOUNT}\n  make it with `fanggen apply --env dev`\n",
+            "error: there is no stack `wrong-dev` in {} of account {ACCOUNT}\n  create it with `fanggen apply --env dev`\n",
             emulator::REGION
         ),
     );
     site.run(&["destroy"]).is(0, "nothing to do: nothing is left of environment `dev`\n");
     let named = site.run(&["apply", "--yes", "--no-run", "--replace", "Nothing"]);
-    let note = "\nnote: `--replace Nothing` gives up nothing: no data of that name would be lost\n";
+    let note = "\nnote: `--replace Nothing` has no effect: no data of `Nothing` would be lost\n";
     assert!(named.code == 0 && named.stderr.contains(note), "{named:?}");
     // What is remembered of the items is no longer what fanggen wrote.
     let s3 = aws_sdk_s3::Client::new(&sdk());
@@ -357,9 +351,8 @@ fn arguments_and_files_that_are_wrong_are_named() {
     site.run(&APPLY).is(
         1,
         &format!(
-            "error: `s3://{}/state/wrong-dev.json`: what was applied last to the items is kept in a form that nobody knows: \
-             EOF while parsing an object at line 1 column 1\n  delete that object to start anew: rows that differ from the \
-             file are then left alone\n",
+            "error: `s3://{}/state/wrong-dev.json`: the record of the items that were applied last cannot be read: \
+             EOF while parsing an object at line 1 column 1\n  delete that object to start again; rows that differ from the file are then left unchanged\n",
             artifacts()
         ),
     );
@@ -408,7 +401,7 @@ fn a_closed_pipe_is_no_failure() {
     assert_eq!(child.wait().expect("ended").code(), Some(0));
 }
 
-/// A pipeline in a region of its own, where no other test has made the bucket of artifacts; and that bucket's name.
+/// A pipeline in a region of its own, where no other test has created the artifact bucket; and that bucket's name.
 fn elsewhere(name: &str, region: &str) -> (Site, String) {
     let site = Site::new(name);
     site.edit(&format!("region = \"{}\"", emulator::REGION), &format!("region = \"{region}\""));

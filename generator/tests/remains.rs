@@ -53,10 +53,10 @@ fn what_outlived_its_stack_is_taken_over_with_its_rows() {
     site.run(&apply).ends(
         1,
         &format!(
-            "error: stack `earlier-prod` is in ROLLBACK_COMPLETE\n  first cause: ArchiveBucket (AWS::S3::Bucket): \
+            "error: stack `earlier-prod` is in ROLLBACK_COMPLETE\n  cause: ArchiveBucket (AWS::S3::Bucket): \
              /Resources/ArchiveBucket: Resource of type 'AWS::S3::Bucket' with identifier \
-             'earlier-prod-archive-123456789012-us-east-1' already exists.\n  asked for by `sinks.archive` \
-             (pipeline.toml:{line})\n  what was made of it is cleaned up; mend the cause, then run `fanggen apply --env prod` \
+             'earlier-prod-archive-123456789012-us-east-1' already exists.\n  declared by `sinks.archive` \
+             (pipeline.toml:{line})\n  what was created is deleted again; fix the cause, then run `fanggen apply --env prod` \
              again\n"
         ),
     );
@@ -90,8 +90,8 @@ fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
             "error: CloudFormation cannot make these changes: CloudFormation is attempting to import some resources because \
              they already exist in your account. The resources must have the DeletionPolicy attribute set to 'Retain' or \
              'RetainExceptOnCreate' in the template for successful import. The affected resources are CompaniesTable \
-             ({{TableName={table}}})\n  something has these names already: if an earlier life of this environment left it, \
-             `fanggen destroy --env dev --delete-data` removes it; `[data] retain = true` takes it over\n"
+             ({{TableName={table}}})\n  resources with these names exist already: if an earlier deployment of this environment left them, \
+             `fanggen destroy --env dev --delete-data` deletes them; `[data] retain = true` imports them\n"
         ),
     );
     // By root's key: the emulator knows no table in `ListTagsOfResource`, and so allows it only on everything.

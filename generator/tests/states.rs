@@ -119,7 +119,7 @@ fn where_nothing_is_a_stack_is_made_and_a_look_leaves_nothing() {
     assert_eq!(said.stderr, "apply with `fanggen apply --env dev`\n");
     assert_eq!(calls, looked);
     // Nobody is there to say yes.
-    let nobody = "error: there is no terminal to ask on: the stack is as it was\n  say yes with `--yes`\n";
+    let nobody = "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n";
     assert_eq!(told.says(&["apply", "--no-items"], 1, &format!("{shown}{nobody}")), looked);
     let calls = told.says(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n"));
     assert_eq!(calls[1..], CARRIED_OUT);
@@ -186,9 +186,8 @@ fn a_creation_that_fails_names_the_first_cause_is_cleaned_up_and_goes_on_once_me
     let calls = told.fails(
         &APPLY,
         &format!(
-            "error: stack `told-broken-dev` is in ROLLBACK_COMPLETE\n  first cause: CompaniesTable (AWS::DynamoDB::Table): \
-             Table companies already exists\n  asked for by `sources.companies` (pipeline.toml:{})\n  what was made of it \
-             is cleaned up; mend the cause, then run `fanggen apply --env dev` again\n",
+            "error: stack `told-broken-dev` is in ROLLBACK_COMPLETE\n  cause: CompaniesTable (AWS::DynamoDB::Table): \
+             Table companies already exists\n  declared by `sources.companies` (pipeline.toml:{})\n  what was created is deleted again; fix the cause, then run `fanggen apply --env dev` again\n",
             told.site.line("[sources.companies]")
         ),
     );
@@ -210,8 +209,8 @@ fn a_failure_without_a_failed_resource_gives_the_reason_of_the_stack() {
     });
     told.fails(
         &APPLY,
-        "error: stack `told-alone-dev` is in ROLLBACK_FAILED\n  first cause: told-alone-dev (AWS::CloudFormation::Stack): \
-         Stack creation time exceeded the specified timeout\n  what was made of it is cleaned up; mend the cause, then run \
+        "error: stack `told-alone-dev` is in ROLLBACK_FAILED\n  cause: told-alone-dev (AWS::CloudFormation::Stack): \
+         Stack creation time exceeded the specified timeout\n  what was created is deleted again; fix the cause, then run \
          `fanggen apply --env dev` again\n",
     );
 }
@@ -230,12 +229,12 @@ fn what_is_left_of_a_failed_creation_is_cleaned_up_and_made_anew() {
         assert_eq!(
             said.stderr,
             format!(
-                "stack `{name}-dev` is in {state}: its first creation failed; apply cleans up, and makes it anew\napply with `fanggen apply --env dev`\n"
+                "stack `{name}-dev` is in {state}: its creation failed; apply deletes what is left and creates it again\napply with `fanggen apply --env dev`\n"
             )
         );
         assert!(said.stdout.contains("+ table companies"), "{said:?}");
         let (said, calls) = told.run(&APPLY);
-        let begins = format!("stack `{name}-dev` is in {state}: its first creation failed, so it is cleaned up\n");
+        let begins = format!("stack `{name}-dev` is in {state}: its creation failed, deleting what is left\n");
         assert!(
             said.stderr.starts_with(&begins) && said.stderr.ends_with(&format!("created: stack `{name}-dev`\n")),
             "{said:?}"
@@ -257,8 +256,7 @@ fn a_stack_that_once_was_whole_is_never_cleaned_up() {
         let calls = told.says(
             arguments,
             1,
-            "error: stack `told-whole-dev` is in ROLLBACK_COMPLETE, though it once was whole: it is not cleaned up by \
-             itself\n  look at it in the CloudFormation console, or run `fanggen destroy --env dev`\n",
+            "error: stack `told-whole-dev` is in ROLLBACK_COMPLETE but was complete before, so it is not cleaned up automatically\n  look at it in the CloudFormation console, or run `fanggen destroy --env dev`\n",
         );
         assert_eq!(calls, ["DescribeStacks", "DescribeStackEvents"]);
     }
@@ -290,13 +288,12 @@ fn what_is_at_work_is_followed_to_its_end_and_then_gone_on_with() {
             &["plan"],
             1,
             &format!(
-                "error: stack `{name}-dev` is in {state}, and nothing can be planned on it\n  run `fanggen apply --env dev`, \
-                 which brings it to rest first\n"
+                "error: stack `{name}-dev` is in {state}: changes to it cannot be planned\n  run `fanggen apply --env dev`, which resolves that first\n"
             ),
         );
         let (said, calls) = told.run(&APPLY);
         let end = after[after.len() - 1];
-        let begins = format!("stack `{name}-dev` is in {state}: following it\nstack `{name}-dev` is in {end}\n");
+        let begins = format!("stack `{name}-dev` is in {state}: waiting\nstack `{name}-dev` is in {end}\n");
         assert!(said.stderr.starts_with(&begins), "{said:?}");
         assert!(said.stderr.ends_with(&format!("updated: stack `{name}-dev`\n")), "{said:?}");
         assert_eq!(
@@ -313,14 +310,13 @@ fn a_creation_at_work_that_fails_and_a_deletion_at_work_are_followed_and_the_sta
         story.then([step("ROLLBACK_IN_PROGRESS"), step("ROLLBACK_COMPLETE").polls(3)]).change_set(made())
     });
     let (said, _) = told.run(&APPLY);
-    let begins = "stack `told-falls-dev` is in CREATE_IN_PROGRESS: following it\nstack `told-falls-dev` is in \
-                  ROLLBACK_COMPLETE\nstack `told-falls-dev` is in ROLLBACK_COMPLETE: its first creation failed, so it is \
-                  cleaned up\n";
+    let begins = "stack `told-falls-dev` is in CREATE_IN_PROGRESS: waiting\nstack `told-falls-dev` is in \
+                  ROLLBACK_COMPLETE\nstack `told-falls-dev` is in ROLLBACK_COMPLETE: its creation failed, deleting what is left\n";
     assert!(said.stderr.starts_with(begins) && said.stderr.ends_with("created: stack `told-falls-dev`\n"), "{said:?}");
     let told = Told::at("told-goes", "DELETE_IN_PROGRESS", |story| story.then([step(GONE)]).change_set(made()));
     let (said, _) = told.run(&APPLY);
     let begins =
-        "stack `told-goes-dev` is in DELETE_IN_PROGRESS: following it\nstack `told-goes-dev` is in DELETE_COMPLETE\n";
+        "stack `told-goes-dev` is in DELETE_IN_PROGRESS: waiting\nstack `told-goes-dev` is in DELETE_COMPLETE\n";
     assert!(said.stderr.starts_with(begins) && said.stderr.ends_with("created: stack `told-goes-dev`\n"), "{said:?}");
 }
 
@@ -347,9 +343,9 @@ fn an_update_that_fails_is_rolled_back_and_is_a_base_to_go_on_from() {
     told.fails(
         &APPLY,
         &format!(
-            "error: stack `told-update-dev` is in UPDATE_ROLLBACK_COMPLETE\n  first cause: WorkerFunction \
-             (AWS::Lambda::Function): Resource handler returned message: \"no such layer\"\n  asked for by `stages.text` \
-             (pipeline.toml:{})\n  the stack is what it was before; mend the cause, then run `fanggen apply --env dev` \
+            "error: stack `told-update-dev` is in UPDATE_ROLLBACK_COMPLETE\n  cause: WorkerFunction \
+             (AWS::Lambda::Function): Resource handler returned message: \"no such layer\"\n  declared by `stages.text` \
+             (pipeline.toml:{})\n  the stack was rolled back; fix the cause, then run `fanggen apply --env dev` \
              again\n",
             told.site.line("name = \"text\"")
         ),
@@ -370,15 +366,15 @@ fn a_rollback_that_is_stuck_is_told_offered_to_be_continued_and_may_fail_again()
     let calls = told.says(
         &["apply"],
         1,
-        "error: a rollback of stack `told-stuck-dev` failed (The following resource(s) failed to update: [WorkerRole].): \
-         the stack is as it was\n  mend the cause, then continue it with `fanggen apply --env dev --yes`\n",
+        "error: the rollback of stack `told-stuck-dev` failed (The following resource(s) failed to update: [WorkerRole].): \
+         the stack is unchanged\n  fix the cause, then continue it with `fanggen apply --env dev --yes`\n",
     );
     assert_eq!(calls, ["DescribeStacks"]);
     told.says(
         &["plan"],
         1,
-        "error: stack `told-stuck-dev` is in UPDATE_ROLLBACK_FAILED, and nothing can be planned on it\n  run `fanggen apply \
-         --env dev`, which brings it to rest first\n",
+        "error: stack `told-stuck-dev` is in UPDATE_ROLLBACK_FAILED: changes to it cannot be planned\n  run `fanggen apply \
+         --env dev`, which resolves that first\n",
     );
     let (said, calls) = told.run(&APPLY);
     assert!(said.code == 0 && said.stderr.ends_with("updated: stack `told-stuck-dev`\n"), "{said:?}");
@@ -392,8 +388,8 @@ fn a_rollback_that_is_stuck_is_told_offered_to_be_continued_and_may_fail_again()
     told.fails(
         &APPLY,
         &format!(
-            "error: stack `told-stuck-again-dev` is in UPDATE_ROLLBACK_FAILED\n  first cause: WorkerRole (AWS::IAM::Role): \
-             Access denied\n  asked for by `stages.text` (pipeline.toml:{})\n  mend the cause, then run `fanggen apply \
+            "error: stack `told-stuck-again-dev` is in UPDATE_ROLLBACK_FAILED\n  cause: WorkerRole (AWS::IAM::Role): \
+             Access denied\n  declared by `stages.text` (pipeline.toml:{})\n  fix the cause, then run `fanggen apply \
              --env dev` again\n",
             told.site.line("name = \"text\"")
         ),
@@ -415,7 +411,7 @@ fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks
         let calls = told.says(
             arguments,
             1,
-            "error: stack `told-blocked-dev` could not be deleted the last time: The following resource(s) failed to \
+            "error: the last deletion of stack `told-blocked-dev` failed: The following resource(s) failed to \
              delete: [ArchiveBucket].\n  run `fanggen destroy --env dev` first\n",
         );
         assert_eq!(calls, ["DescribeStacks"]);
@@ -423,8 +419,8 @@ fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks
     let calls = told.fails(
         &DESTROY,
         &format!(
-            "error: stack `told-blocked-dev` is in DELETE_FAILED\n  first cause: ArchiveBucket (AWS::S3::Bucket): The bucket \
-             you tried to delete is not empty\n  asked for by `sinks.archive` (pipeline.toml:{})\n  mend the cause, then \
+            "error: stack `told-blocked-dev` is in DELETE_FAILED\n  cause: ArchiveBucket (AWS::S3::Bucket): The bucket \
+             you tried to delete is not empty\n  declared by `sinks.archive` (pipeline.toml:{})\n  fix the cause, then \
              run `fanggen destroy --env dev` again\n",
             told.site.line("[sinks.archive]")
         ),
@@ -437,12 +433,12 @@ fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks
 #[test]
 fn a_state_that_takes_no_changes_says_how_to_leave_it() {
     let console =
-        "look at its events in the CloudFormation console, bring it to rest there, then run the same command again";
+        "see its events in the CloudFormation console, resolve that there, then run the same command again";
     for (name, state, help) in [
         (
             "told-rest-1",
             "UPDATE_FAILED",
-            "go back with `aws cloudformation rollback-stack --stack-name told-rest-1-dev`, then run the same command again",
+            "roll back with `aws cloudformation rollback-stack --stack-name told-rest-1-dev`, then run the same command again",
         ),
         ("told-rest-2", "IMPORT_ROLLBACK_FAILED", console),
         // A word that CloudFormation has yet to invent.
@@ -454,7 +450,7 @@ fn a_state_that_takes_no_changes_says_how_to_leave_it() {
                 arguments,
                 1,
                 &format!(
-                    "error: stack `{name}-dev` is in {state}, and CloudFormation takes no changes to it: Something \
+                    "error: stack `{name}-dev` is in {state}: CloudFormation accepts no changes to it: Something \
                      failed.\n  {help}\n"
                 ),
             );
@@ -503,15 +499,15 @@ fn a_change_set_that_cannot_be_made_says_why_and_is_removed() {
     for (error, before) in [
         (
             format!(
-                "{import}\n  something has these names already: if an earlier life of this environment left it, `fanggen destroy \
-                 --env dev --delete-data` removes it; `[data] retain = true` takes it over"
+                "{import}\n  resources with these names exist already: if an earlier deployment of this environment left them, `fanggen destroy \
+                 --env dev --delete-data` deletes them; `[data] retain = true` imports them"
             ),
             3,
         ),
         (
             format!(
-                "{checks}\n  - WorkerFunction, asked for by `stages.text`: /Resources/WorkerFunction/Properties/Layers: \
-                 Unsupported property [Layers]\n  mend that, then run `fanggen apply --env dev` again"
+                "{checks}\n  - WorkerFunction, declared by `stages.text`: /Resources/WorkerFunction/Properties/Layers: \
+                 Unsupported property [Layers]\n  fix that, then run `fanggen apply --env dev` again"
             ),
             4,
         ),
@@ -533,11 +529,11 @@ fn a_change_set_that_cannot_be_explained_is_removed() {
     let calls = told.says(
         &APPLY,
         1,
-        "error: permission is missing: cloudformation:GetTemplate on \
+        "error: missing permission: cloudformation:GetTemplate on \
          arn:aws:cloudformation:us-east-1:123456789012:stack/told-blind-dev/1\n  User: arn:aws:iam::123456789012:user/d is \
          not authorized to perform: cloudformation:GetTemplate on resource: \
          arn:aws:cloudformation:us-east-1:123456789012:stack/told-blind-dev/1 because no identity-based policy allows the \
-         cloudformation:GetTemplate action\n  `fanggen iam --deployer` prints a policy that has it\n",
+         cloudformation:GetTemplate action\n  `fanggen iam --deployer` prints a policy that includes it\n",
     );
     assert_eq!(calls[3..], ["GetTemplate", "DeleteChangeSet", "DescribeStacks"]);
 }

@@ -82,12 +82,11 @@ fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
     let elsewhere = tempfile::tempdir().expect("a folder");
     let held = |what: &str| {
         format!(
-            "error: `{what}` is at work on `cut-dev`: arn:aws:iam::ACCOUNT:root since TIME (the lock expires at TIME \
-             unless it is renewed)\n  wait for them, then run the same command again\n"
+            "error: `{what}` is already running on `cut-dev`: arn:aws:iam::ACCOUNT:root since TIME (the lock expires at TIME \
+             unless it is renewed)\n  wait until it is done, then run the same command again\n"
         )
     };
-    let here = "error: another fanggen on this machine is at work on `cut-dev`\n  wait for it, then run the same command \
-                again\n";
+    let here = "error: another fanggen process on this machine is working on `cut-dev`\n  wait until it is done, then run the same command again\n";
 
     // An apply, and meanwhile an apply on another machine.
     let executes = place(&scene, &[], APPLY, "cloudformation:ExecuteChangeSet");
@@ -163,8 +162,8 @@ fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named
         (stopped.code, plain(&scene, &stopped).as_str()),
         (
             Some(1),
-            "error: `apply` is at work on `cut-dev`: arn:aws:iam::1:user/somebody since TIME (the lock expires at TIME \
-             unless it is renewed)\n  wait for them, then run the same command again\n"
+            "error: `apply` is already running on `cut-dev`: arn:aws:iam::1:user/somebody since TIME (the lock expires at TIME \
+             unless it is renewed)\n  wait until it is done, then run the same command again\n"
         )
     );
     write("{}");
@@ -173,8 +172,7 @@ fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named
         (stopped.code, plain(&scene, &stopped).as_str()),
         (
             Some(1),
-            "error: the lock `locks/cut-dev.json` in the bucket of artifacts is not what fanggen writes\n  if nobody is \
-             at work, remove that object\n"
+            "error: the lock `locks/cut-dev.json` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object\n"
         )
     );
     assert!(!scene.inventory().iter().any(|line| line.starts_with("stack")), "nothing was deployed");

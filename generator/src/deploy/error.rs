@@ -104,10 +104,10 @@ pub enum DeployError {
     #[error("this would replace or delete data:{}\n  the stack is unchanged; to lose this data, add {}", .0.list(), .0.flags())]
     DataLoss(DataLosses),
     /// The user declined the changes.
-    #[error("declined: the stack is unchanged")]
+    #[error("the stack is unchanged")]
     Declined,
     /// The user confirmed the stack and declined its items.
-    #[error("declined: the stack is deployed, and the rows of this table are unchanged")]
+    #[error("the stack is deployed; the rows of this table are unchanged")]
     DeclinedItems,
     /// There is no terminal for a prompt.
     #[error("there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt")]

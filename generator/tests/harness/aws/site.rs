@@ -128,6 +128,6 @@ pub fn steady(words: &str) -> String {
     let words = pattern("(?m)^note: using .* instead of AWS\n").replace_all(words, "");
     let words = pattern(r"(?m)^ *\d+\.\ds  ").replace_all(&words, "");
     let words = pattern(r"fanggen-(apply|plan|saved)-[0-9a-f]{8}-[0-9a-f]+").replace_all(&words, "fanggen-$1-..");
-    let words = pattern(r"(?m)^made the bucket of artifacts .*\n").replace_all(&words, "");
+    let words = pattern(r"(?m)^created the artifact bucket .*\n").replace_all(&words, "");
     pattern(r"(?m)^uploading the runtime .*\n").replace_all(&words, "").into_owned()
 }

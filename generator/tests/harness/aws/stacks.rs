@@ -1,4 +1,4 @@
-//! What CloudFormation and the bucket of artifacts say of stacks, asked by the account's root.
+//! What CloudFormation and the artifact bucket say of stacks, asked by the account's root.
 
 use aws_sdk_sts::error::ProvideErrorMetadata as _;
 
@@ -33,12 +33,12 @@ pub fn change_sets(stack: &str) -> Vec<String> {
     open.filter_map(|set| set.change_set_name).collect()
 }
 
-/// The name of the bucket of artifacts.
+/// The name of the artifact bucket.
 pub fn artifacts() -> String {
     format!("fanggen-artifacts-{}-{}", world().account, world().region)
 }
 
-/// The keys in the bucket of artifacts below a prefix.
+/// The keys in the artifact bucket below a prefix.
 pub fn keys(prefix: &str) -> Vec<String> {
     let client = aws_sdk_s3::Client::new(&world().sdk);
     let all = block_on(client.list_objects_v2().bucket(artifacts()).prefix(prefix).send());
@@ -46,7 +46,7 @@ pub fn keys(prefix: &str) -> Vec<String> {
     all.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
 }
 
-/// The stacks that are noted to use the bucket of artifacts.
+/// The stacks that are noted to use the artifact bucket.
 pub fn users() -> Vec<String> {
     let name = |key: String| key.trim_start_matches("stacks/").trim_end_matches(".json").to_owned();
     keys("stacks/").into_iter().map(name).collect()

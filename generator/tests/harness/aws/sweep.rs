@@ -1,4 +1,4 @@
-//! The long form of a test, asked for by `FANGGEN_SWEEP=full`: all of it instead of a sample, with its result in `docs/`.
+//! The long form of a test, declared by `FANGGEN_SWEEP=full`: all of it instead of a sample, with its result in `docs/`.
 
 use std::fs;
 use std::path::Path;
