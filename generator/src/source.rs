@@ -1,9 +1,9 @@
-//! fanggen's own source, from which the functions' binary is compiled: how a folder of it is told from others.
+//! fanggen's own source, which the functions' binary is compiled from: how its folder is found.
 
 use std::fs;
 use std::path::Path;
 
-/// The package that holds the functions' binary.
+/// The package with the functions' binary.
 pub const PACKAGE: &str = "fanggen-runtime";
 
 /// Whether a folder is the root of fanggen's source.
@@ -15,7 +15,7 @@ pub fn is_source(folder: &Path) -> bool {
     name == Some(PACKAGE) && folder.join("Cargo.toml").is_file()
 }
 
-/// The nearest such folder from here upward.
+/// The nearest such folder, starting at this one and going up.
 #[must_use]
 pub fn above(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|folder| is_source(folder))

@@ -93,14 +93,14 @@ fn what_lambda_cannot_run_is_refused() {
     stripped[60..64].fill(0);
     let cases: [(&str, Vec<u8>, &str); 16] = [
         ("empty", Vec::new(), "is empty"),
-        ("a script", b"#!/bin/sh\n".to_vec(), "is neither a Linux program (ELF) nor a zip: it begins with `#!/b`"),
+        ("a script", b"#!/bin/sh\n".to_vec(), "is neither a Linux program (ELF) nor a zip: it starts with `#!/b`"),
         ("half", good()[..40].to_vec(), "is damaged: Invalid ELF header size or alignment"),
-        ("32 bits", narrow, "is no program for 64 bits, little-endian, as Lambda's machines are"),
-        ("an object", object, "is an ELF file, but no program that can be started: it is still to be linked"),
+        ("32 bits", narrow, "is not a 64-bit little-endian program, as Lambda needs"),
+        ("an object", object, "is an ELF file, but not a program: it is not linked"),
         (
             "a library",
             library,
-            "is an ELF file, but no program that can be started: it is a library, without a place to start at",
+            "is an ELF file, but not a program: it is a library without an entry point",
         ),
         (
             "arm64",
@@ -116,7 +116,7 @@ fn what_lambda_cannot_run_is_refused() {
         (
             "musl",
             elf(X86_64, "/lib/ld-musl-x86_64.so.1", "GLIBC_2.17"),
-            "is started by `/lib/ld-musl-x86_64.so.1`, and Amazon Linux 2023 has `/lib64/ld-linux-x86-64.so.2`; build \
+            "needs the loader `/lib/ld-musl-x86_64.so.1`, and Amazon Linux 2023 has `/lib64/ld-linux-x86-64.so.2`; build \
              it for a `-gnu` target, or link it statically",
         ),
         (
@@ -131,17 +131,17 @@ fn what_lambda_cannot_run_is_refused() {
             "needs GLIBC_ABI_DT_RELR of libc.so.6, and Lambda's Amazon Linux 2023 has glibc 2.34; build it with \
              `fanggen build`, or with cargo-lambda for that glibc",
         ),
-        ("no sections", stripped, "is damaged: it has no table of sections, so what it needs cannot be seen"),
+        ("no sections", stripped, "is damaged: it has no section table, so its requirements are unknown"),
         (
             "a zip of others",
             zipped(&[("a/bootstrap", &good()), ("x\u{1b}[31m", b"")]),
-            "is a zip without a program called `bootstrap` at its top; it has `a/bootstrap`, `x\\u{1b}[31m`",
+            "is a zip without a program named `bootstrap` at its top level; it has `a/bootstrap`, `x\\u{1b}[31m`",
         ),
-        ("an empty zip", zipped(&[]), "is a zip without a program called `bootstrap` at its top; it has nothing"),
+        ("an empty zip", zipped(&[]), "is a zip without a program named `bootstrap` at its top level; it has nothing"),
         (
             "a zip of a script",
             zipped(&[("bootstrap", b"#!/bin/sh\n")]),
-            "is a zip that cannot be used: the `bootstrap` in it is no Linux program (ELF): it begins with `#!/b`",
+            "is a zip that cannot be used: the `bootstrap` in it is not a Linux program (ELF): it starts with `#!/b`",
         ),
         ("half a zip", zipped(&[("bootstrap", &good())])[..60].to_vec(), "is a zip that cannot be used: "),
     ];
@@ -156,8 +156,8 @@ fn what_lambda_cannot_run_is_refused() {
     }
     let project = project();
     for (path, reason) in [
-        ("nowhere", "is not there; name a Linux program, or a zip with one called `bootstrap`"),
-        (".", "is a folder; name the program in it, or a zip with one called `bootstrap`"),
+        ("nowhere", "does not exist; name a Linux program, or a zip with one named `bootstrap`"),
+        (".", "is a folder; name the program in it, or a zip with one named `bootstrap`"),
     ] {
         let ran = project.fanggen(&["build", "--runtime", path]);
         assert_eq!((ran.code, ran.stderr), (1, format!("error: `{path}` {reason}\n")));
@@ -187,7 +187,7 @@ fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
         assert_eq!(found.0, Some(1), "{}", found.1);
         assert!(found.1.contains(words), "{}\n{words}", found.1);
     };
-    said(build(&["--source", "."]), "error: `.` has no `runtime/Cargo.toml` of fanggen-runtime; name the root of");
+    said(build(&["--source", "."]), "error: `.` is not fanggen's source: it has no `runtime/Cargo.toml` of fanggen-runtime; name the root of");
     // A folder of all temporary files is below no source.
     said(build(&[]), "error: fanggen's source, which the functions' binary is compiled from, was not found above `");
     project.write("source/Cargo.toml", "");
@@ -202,7 +202,7 @@ fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
         build(&source),
         "error: cargo-lambda was found neither on the PATH nor in `.fanggen/tools`\n  run `make -f generated/Makefile \
          setup`, which installs it there from PyPI, or install it yourself: \
-         <https://www.cargo-lambda.info/guide/installation.html>\n  or take a ready binary with `--runtime FILE`",
+         <https://www.cargo-lambda.info/guide/installation.html>\n  or use a ready binary with `--runtime FILE`",
     );
     script(&tools, "cargo-lambda", "echo no compiler >&2; exit 7");
     said(build(&source), "error: zig was found neither on the PATH nor in `.fanggen/tools`\n  run `make ");
@@ -213,7 +213,7 @@ fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
     project.write("lib/libstd-0.rlib", "");
     let failed = build(&source);
     assert!(failed.1.contains("\nno compiler\n"), "{failed:?}");
-    said(failed, "error: the functions' binary did not compile (exit status: 7); the compiler's reason is above");
+    said(failed, "error: the functions' binary did not compile (exit status: 7); see the compiler's output above");
     // A compiler that works: what it is asked for, and where its result goes.
     fs::write(project.path().join("program"), good()).expect("written");
     script(

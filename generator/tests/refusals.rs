@@ -261,8 +261,10 @@ fn nothing_is_changed_without_a_yes() {
         let found = block_on(cloud.describe_stacks().stack_name(format!("{}-dev", site.deployed.name)).send());
         assert!(found.is_err(), "no stack, and so no change set: {found:?}");
     };
-    site.run(&["apply"])
-        .ends(1, "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n");
+    site.run(&["apply"]).ends(
+        1,
+        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
+    );
     nothing(&site);
     for answer in ["n", "", "yess"] {
         let said = at_a_terminal(&site, &["apply"], answer);
@@ -280,8 +282,10 @@ fn nothing_is_changed_without_a_yes() {
         names.collect::<std::collections::BTreeSet<_>>()
     };
     let before = rows();
-    site.run(&["apply", "--prune"])
-        .ends(1, "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n");
+    site.run(&["apply", "--prune"]).ends(
+        1,
+        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
+    );
     let said = at_a_terminal(&site, &["apply", "--prune"], "n");
     let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 unchanged\n  + Meta\n  - Netflix\n\n\
                     Write them? [y/N] the stack is unchanged\n";
@@ -382,7 +386,7 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
         }
     };
     write(b"garbage");
-    refused("is neither a Linux program (ELF) nor a zip: it begins with `garb`");
+    refused("is neither a Linux program (ELF) nor a zip: it starts with `garb`");
     write(&elf::elf(elf::ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.34"));
     refused("is for arm64, and the functions are x86_64; build it for x86_64, or set `[functions] architecture`");
     std::fs::remove_file(site.path().join(artifact)).expect("removed");

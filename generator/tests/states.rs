@@ -119,7 +119,8 @@ fn where_nothing_is_a_stack_is_made_and_a_look_leaves_nothing() {
     assert_eq!(said.stderr, "apply with `fanggen apply --env dev`\n");
     assert_eq!(calls, looked);
     // Nobody is there to say yes.
-    let nobody = "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n";
+    let nobody =
+        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n";
     assert_eq!(told.says(&["apply", "--no-items"], 1, &format!("{shown}{nobody}")), looked);
     let calls = told.says(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n"));
     assert_eq!(calls[1..], CARRIED_OUT);
@@ -432,8 +433,7 @@ fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks
 
 #[test]
 fn a_state_that_takes_no_changes_says_how_to_leave_it() {
-    let console =
-        "see its events in the CloudFormation console, resolve that there, then run the same command again";
+    let console = "see its events in the CloudFormation console, resolve that there, then run the same command again";
     for (name, state, help) in [
         (
             "told-rest-1",

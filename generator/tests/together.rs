@@ -21,7 +21,7 @@ use aws::proxy::{Cut, Proxy};
 use aws::scene::{Ended, LIMIT, Pipelines, Scene, ended};
 use fanggen::deploy::aws::account::{Account, CallerIdentity};
 use fanggen::deploy::aws::s3::artifacts::ArtifactBucket;
-use fanggen::deploy::lock::{LockHolder, DeployLock, LockError, LockTiming, key};
+use fanggen::deploy::lock::{DeployLock, LockError, LockHolder, LockTiming, key};
 use jiff::{SignedDuration, Timestamp};
 use regex_lite::Regex;
 

@@ -1,4 +1,4 @@
-//! Whether Lambda can run a program: its machine, its loader, and how new a C library it needs.
+//! Checks whether Lambda can run a program: its architecture, its loader, and the glibc version that it needs.
 
 use object::elf::{EM_AARCH64, EM_X86_64, ET_DYN, ET_EXEC, FileHeader64};
 use object::read::elf::{FileHeader as _, ProgramHeader as _};
@@ -11,7 +11,7 @@ use crate::config::sections::Architecture;
 /// (<https://docs.aws.amazon.com/linux/al2023/ug/core-glibc.html>).
 pub const GLIBC: (u32, u32) = (2, 34);
 
-/// A mark that linkers set for relative relocations, which glibc knows since 2.36
+/// A symbol version that linkers set for relative relocations, which glibc supports since 2.36
 /// (<https://sourceware.org/glibc/wiki/Release/2.36>).
 const RELR: &str = "GLIBC_ABI_DT_RELR";
 
@@ -26,7 +26,7 @@ pub fn program(bytes: &[u8], architecture: Architecture) -> Result<(), Flaw> {
     let header = Header::parse(bytes).map_err(damaged)?;
     let endian = header.endian().map_err(|_| Flaw::Bits)?;
     if ![ET_EXEC, ET_DYN].contains(&header.e_type(endian)) {
-        return Err(Flaw::NoProgram("it is still to be linked"));
+        return Err(Flaw::NoProgram("it is not linked"));
     }
     let (machine, loader) = match architecture {
         Architecture::Arm64 => (EM_AARCH64, "/lib/ld-linux-aarch64.so.1"),
@@ -42,7 +42,7 @@ pub fn program(bytes: &[u8], architecture: Architecture) -> Result<(), Flaw> {
         return Err(Flaw::Machine { found, wanted: architecture.word() });
     }
     if header.e_entry(endian) == 0 {
-        return Err(Flaw::NoProgram("it is a library, without a place to start at"));
+        return Err(Flaw::NoProgram("it is a library without an entry point"));
     }
     for segment in header.program_headers(endian, bytes).map_err(damaged)? {
         if let Some(found) = segment.interpreter(endian, bytes).map_err(damaged)?
@@ -53,7 +53,7 @@ pub fn program(bytes: &[u8], architecture: Architecture) -> Result<(), Flaw> {
     }
     let sections = header.sections(endian, bytes).map_err(damaged)?;
     if sections.is_empty() {
-        return Err(Flaw::Damaged("it has no table of sections, so what it needs cannot be seen".into()));
+        return Err(Flaw::Damaged("it has no section table, so its requirements are unknown".into()));
     }
     let mut newest: Option<((u32, u32), Flaw)> = None;
     if let Some((mut libraries, names)) = sections.gnu_verneed(endian, bytes).map_err(damaged)? {
@@ -73,12 +73,12 @@ pub fn program(bytes: &[u8], architecture: Architecture) -> Result<(), Flaw> {
     newest.map_or(Ok(()), |(_, flaw)| Err(flaw))
 }
 
-/// The version of glibc that a symbol version stands for.
+/// The version of glibc behind a symbol version.
 fn number(version: &str) -> Option<(u32, u32)> {
     if version == RELR {
         return Some((2, 36));
     }
-    // `GLIBC_2.2.5` has a third part, which matters nowhere near today's versions.
+    // `GLIBC_2.2.5` has a third part, which does not matter for today's versions.
     let mut parts = version.strip_prefix("GLIBC_")?.split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?))
 }

@@ -1,4 +1,4 @@
-//! Compiles the runtime for Lambda with cargo-lambda, so that the same source gives the same bytes from any folder.
+//! Compiles the runtime for Lambda with cargo-lambda, so that the same source gives the same bytes in any folder.
 
 use std::env;
 use std::ffi::OsString;
@@ -14,10 +14,10 @@ use super::{BuildError, Tools};
 use crate::config::sections::Architecture;
 use crate::source::PACKAGE;
 
-/// Its binary, called as Lambda wants it.
+/// Its binary, with the name that Lambda expects.
 const BINARY: &str = "bootstrap";
 
-/// A program that was just compiled; its folder goes when this is dropped.
+/// A compiled program in a temporary folder, which is deleted when this is dropped.
 #[derive(Debug)]
 pub struct Compiled {
     folder: TempDir,
@@ -31,10 +31,10 @@ impl Compiled {
     }
 }
 
-/// Compiles the functions' binary; what the compiler says goes to stderr.
+/// Compiles the functions' binary; the compiler's output goes to stderr.
 ///
 /// # Errors
-/// A missing source, tool or standard library, with what to do; or what the compiler refuses.
+/// A missing source, tool or standard library, with what to do; and a compiler error.
 pub fn compile(
     named: Option<&Path>,
     root: &Path,
@@ -74,15 +74,15 @@ pub fn compile(
     Ok(Compiled { folder })
 }
 
-/// The variable that wins over every other way of giving the compiler flags: a developer's `-C target-cpu=native` would
-/// make a binary that Lambda cannot run
+/// The variable that overrides all other compiler flags: a developer's `-C target-cpu=native` would give a binary that
+/// Lambda cannot run
 /// (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>).
 const RUSTFLAGS: &str = "CARGO_ENCODED_RUSTFLAGS";
 
-/// What separates flags there.
+/// The separator of flags in it.
 const SEPARATOR: &str = "\x1f";
 
-/// The compiler's flags: the oldest CPU that Lambda has, and no folder of this machine in the binary.
+/// The compiler flags: the oldest CPU of Lambda, and no path of this machine in the binary.
 fn flags(source: &Path, architecture: Architecture) -> Result<OsString, BuildError> {
     let metadata = answer("cargo", &["metadata", "--no-deps", "--locked", "--format-version", "1"], source)?;
     let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap_or_default();
@@ -92,7 +92,7 @@ fn flags(source: &Path, architecture: Architecture) -> Result<OsString, BuildErr
     let sysroot = answer("rustc", &["--print", "sysroot"], source)?;
     let home = env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
     let home = home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
-    // Where several fit, the last one holds: a target folder within the source comes after it.
+    // The last match wins, so a target folder inside the source comes after it.
     let places = [
         home.map(|home| (home, "/cargo")),
         Some((Path::new(sysroot.trim()).join("lib/rustlib/src/rust"), "/rust")),
@@ -110,7 +110,7 @@ fn flags(source: &Path, architecture: Architecture) -> Result<OsString, BuildErr
     Ok(flags)
 }
 
-/// The oldest CPU that Lambda runs on: AVX2 is promised on x86_64 (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-avx2.html>),
+/// The oldest CPU that Lambda runs on: x86_64 has AVX2 (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-avx2.html>),
 /// and arm64 is a Graviton2 (<https://docs.aws.amazon.com/lambda/latest/dg/foundation-arch.html>).
 fn cpu(architecture: Architecture) -> &'static str {
     match architecture {
@@ -119,7 +119,7 @@ fn cpu(architecture: Architecture) -> &'static str {
     }
 }
 
-/// Our own stderr, for a program that would print words to stdout, where data goes.
+/// Our stderr, for a program that would print messages to stdout, which is for data.
 fn stderr() -> io::Result<Stdio> {
     Ok(io::stderr().as_fd().try_clone_to_owned()?.into())
 }

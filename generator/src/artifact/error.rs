@@ -1,4 +1,4 @@
-//! Why there is no artifact: what was found, and what to do next.
+//! Why a build failed: what was found, and what to do next.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -6,10 +6,10 @@ use std::process::ExitStatus;
 use super::UNPACKED_BYTES;
 use super::check::GLIBC;
 
-/// What kept a build from its end.
+/// Why a build failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
-    /// What is wrong with the program that was given or built.
+    /// The program cannot run on Lambda.
     #[error("`{}` {flaw}", .path.display())]
     Program {
         /// The file.
@@ -17,47 +17,47 @@ pub enum BuildError {
         /// What is wrong with it.
         flaw: Flaw,
     },
-    /// The disk refuses.
+    /// A file cannot be read or written.
     #[error("`{}` cannot be {what}: {source}", .path.display())]
     Disk {
         /// The file or folder.
         path: PathBuf,
-        /// What should have been done with it.
+        /// What was tried.
         what: &'static str,
         /// The system's reason.
         source: std::io::Error,
     },
-    /// The folder that was named as the source holds none.
-    #[error("`{}` has no `runtime/Cargo.toml` of fanggen-runtime; name the root of fanggen's source", .0.display())]
+    /// The named folder is not fanggen's source.
+    #[error("`{}` is not fanggen's source: it has no `runtime/Cargo.toml` of fanggen-runtime; name the root of fanggen's source", .0.display())]
     NotSource(PathBuf),
-    /// No source anywhere.
+    /// fanggen's source was not found.
     #[error(
         "fanggen's source, which the functions' binary is compiled from, was {}\n  name it with `fanggen build \
-         --source FOLDER`, or take a ready binary with `fanggen build --runtime FILE`", nowhere(.root, .here)
+         --source FOLDER`, or use a ready binary with `fanggen build --runtime FILE`", nowhere(.root, .here)
     )]
     NoSource {
         /// The pipeline's folder.
         root: PathBuf,
-        /// The folder we are in.
+        /// The current folder.
         here: PathBuf,
     },
     /// A tool is missing.
     #[error(
         "{what} was found neither on the PATH nor in `{}`\n  run `make -f generated/Makefile setup`, which installs it \
-         there from PyPI, or install it yourself: {how}\n  or take a ready binary with `--runtime FILE`",
+         there from PyPI, or install it yourself: {how}\n  or use a ready binary with `--runtime FILE`",
         .tools.display()
     )]
     NoTool {
         /// Which one.
         what: &'static str,
-        /// How to install it without us.
+        /// How to install it.
         how: &'static str,
-        /// The project's own tools.
+        /// The folder of tools.
         tools: PathBuf,
     },
-    /// There is no compiler.
+    /// Rust is not installed.
     #[error(
-        "`{0}` is not on the PATH: install Rust from <https://rustup.rs>, or take a ready binary with `--runtime FILE`"
+        "`{0}` is not on the PATH: install Rust from <https://rustup.rs>, or use a ready binary with `--runtime FILE`"
     )]
     NoRust(&'static str),
     /// The compiler lacks the target's standard library.
@@ -69,10 +69,10 @@ pub enum BuildError {
     NoStd {
         /// The target.
         target: &'static str,
-        /// Where the compiler is asked, since a folder can choose its own.
+        /// Where the compiler runs, since a folder can choose its own toolchain.
         source_folder: PathBuf,
     },
-    /// A program does not start.
+    /// A program cannot be started.
     #[error("`{program}` cannot be started: {source}")]
     Start {
         /// The program.
@@ -80,11 +80,11 @@ pub enum BuildError {
         /// The system's reason.
         source: std::io::Error,
     },
-    /// A program gives an answer that makes no sense.
-    #[error("`{0}` gave no answer that can be used: {1}")]
+    /// A program failed, or its output cannot be used.
+    #[error("`{0}` failed: {1}")]
     Answer(&'static str, String),
-    /// The compiler gave up.
-    #[error("the functions' binary did not compile ({0}); the compiler's reason is above")]
+    /// The compiler failed.
+    #[error("the functions' binary did not compile ({0}); see the compiler's output above")]
     Compiler(ExitStatus),
 }
 
@@ -105,55 +105,55 @@ impl BuildError {
 /// Why Lambda could not run a program.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// It is not there.
-    #[error("is not there; name a Linux program, or a zip with one called `bootstrap`")]
+    /// It does not exist.
+    #[error("does not exist; name a Linux program, or a zip with one named `bootstrap`")]
     Absent,
     /// A folder.
-    #[error("is a folder; name the program in it, or a zip with one called `bootstrap`")]
+    #[error("is a folder; name the program in it, or a zip with one named `bootstrap`")]
     Folder,
-    /// Nothing in it.
+    /// It is empty.
     #[error("is empty")]
     Empty,
-    /// More than Lambda takes.
-    #[error("has more than {} MB unpacked, which is Lambda's limit", UNPACKED_BYTES / 1024 / 1024)]
+    /// It is too large for Lambda.
+    #[error("is larger than {} MB unpacked, which is Lambda's limit", UNPACKED_BYTES / 1024 / 1024)]
     TooLarge,
-    /// Another kind of file.
-    #[error("is neither a Linux program (ELF) nor a zip: it begins with {0}")]
+    /// It is neither a program nor a zip.
+    #[error("is neither a Linux program (ELF) nor a zip: it starts with {0}")]
     Kind(String),
     /// A zip that cannot be read or written.
     #[error("is a zip that cannot be used: {0}")]
     Zip(String),
-    /// A zip of something else.
-    #[error("is a zip without a program called `bootstrap` at its top; it has {0}")]
+    /// A zip without the program.
+    #[error("is a zip without a program named `bootstrap` at its top level; it has {0}")]
     NoBootstrap(String),
-    /// An ELF file that makes no sense.
+    /// A damaged ELF file.
     #[error("is damaged: {0}")]
     Damaged(String),
-    /// For 32 bits, or the other order of bytes.
-    #[error("is no program for 64 bits, little-endian, as Lambda's machines are")]
+    /// A program for 32 bits, or big-endian.
+    #[error("is not a 64-bit little-endian program, as Lambda needs")]
     Bits,
     /// A library, or an object to be linked.
-    #[error("is an ELF file, but no program that can be started: {0}")]
+    #[error("is an ELF file, but not a program: {0}")]
     NoProgram(&'static str),
-    /// For another machine.
+    /// A program for another architecture.
     #[error("is for {found}, and the functions are {wanted}; build it for {wanted}, or set `[functions] architecture`")]
     Machine {
-        /// Whose code it is.
+        /// Its architecture.
         found: String,
         /// What the pipeline asks for.
         wanted: &'static str,
     },
-    /// Started by something that Lambda has not.
+    /// A program with a loader that Lambda does not have.
     #[error(
-        "is started by `{found}`, and Amazon Linux 2023 has `{wanted}`; build it for a `-gnu` target, or link it statically"
+        "needs the loader `{found}`, and Amazon Linux 2023 has `{wanted}`; build it for a `-gnu` target, or link it statically"
     )]
     Loader {
-        /// What it names.
+        /// The loader that it needs.
         found: String,
-        /// What there is.
+        /// The loader that Lambda has.
         wanted: &'static str,
     },
-    /// For a newer C library.
+    /// A program for a newer glibc.
     #[error(
         "needs {found} of {library}, and Lambda's Amazon Linux 2023 has glibc {}.{}; build it with `fanggen build`, \
          or with cargo-lambda for that glibc", GLIBC.0, GLIBC.1
@@ -161,7 +161,7 @@ pub enum Flaw {
     Glibc {
         /// The symbol version.
         found: String,
-        /// Whose it is.
+        /// The library that has it.
         library: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The functions' one binary: compiled here or given, checked against what Lambda runs, and zipped to the same bytes.
+//! The functions' binary: compiled here or taken from a file, checked for Lambda, and zipped reproducibly.
 
 mod check;
 mod compile;
@@ -18,49 +18,49 @@ pub use compile::compile;
 pub use error::{BuildError, Flaw};
 pub use tools::Tools;
 
-/// The largest code of a function, unpacked, in bytes
+/// The maximum size of a function's code, unpacked, in bytes
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub const UNPACKED_BYTES: u64 = 250 * 1024 * 1024;
 
-/// The largest zip that Lambda takes without S3, in bytes
+/// The maximum size of a zip that Lambda accepts without S3, in bytes
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub const ZIP_BYTES: u64 = 50 * 1024 * 1024;
 
-/// What our own zip has to stay within, in bytes: a cold start loads all of it.
+/// The size that our own zip should not exceed, in bytes, since every cold start loads all of it.
 pub const OWN_BYTES: u64 = 5 * 1024 * 1024;
 
-/// The zip on disk that a deployment uploads.
+/// The zip that a deployment uploads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RuntimeArtifact {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// SHA-256 of its bytes, in lower-case hexadecimal: what it is called in the bucket.
+    /// SHA-256 of its bytes in lower-case hexadecimal, which is its name in the bucket.
     pub sha256: String,
     /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// What a build has made.
+/// The result of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BuildResult {
     /// The zip.
     pub artifact: RuntimeArtifact,
     /// Size of the program in it, in bytes.
     pub unpacked: u64,
-    /// Whether the disk held other bytes before, or none.
+    /// Whether it differs from the previous zip, or there was none.
     pub changed: bool,
 }
 
-/// Where the zip of an architecture lies, below the folder of the pipeline's file.
+/// The path of an architecture's zip, below the folder of the pipeline's file.
 #[must_use]
 pub fn path(root: &Path, architecture: Architecture) -> PathBuf {
     root.join(".fanggen").join(architecture.word()).join("bootstrap.zip")
 }
 
-/// The zip that was built last for an architecture, or nothing where none was.
+/// The zip that was built last for an architecture; nothing if there is none.
 ///
 /// # Errors
-/// A zip that is there and cannot be read.
+/// A zip that cannot be read.
 pub fn artifact(root: &Path, architecture: Architecture) -> Result<Option<RuntimeArtifact>, BuildError> {
     let path = path(root, architecture);
     match fs::read(&path) {
@@ -70,10 +70,10 @@ pub fn artifact(root: &Path, architecture: Architecture) -> Result<Option<Runtim
     }
 }
 
-/// Checks a program, or a zip with one, and keeps it as the artifact of the architecture.
+/// Checks a program, or a zip with one, and stores it as the artifact of the architecture.
 ///
 /// # Errors
-/// What Lambda could not run, with what was found; or what the disk refuses.
+/// A program that Lambda could not run, and a file that cannot be read or written.
 pub fn keep(root: &Path, architecture: Architecture, given: &Path) -> Result<BuildResult, BuildError> {
     let program = pack::program(given)?;
     check::program(&program, architecture).map_err(|flaw| BuildError::of(given, flaw))?;
@@ -89,10 +89,10 @@ pub fn keep(root: &Path, architecture: Architecture, given: &Path) -> Result<Bui
 }
 
 impl RuntimeArtifact {
-    /// Looks into the zip once more: what lies there may have been damaged, or exchanged, since it was built.
+    /// Checks the zip again, since it may have been damaged or replaced after it was built.
     ///
     /// # Errors
-    /// What Lambda could not run.
+    /// A program that Lambda could not run.
     pub fn check(&self, architecture: Architecture) -> Result<(), BuildError> {
         let program = pack::program(&self.path)?;
         check::program(&program, architecture).map_err(|flaw| BuildError::of(&self.path, flaw))

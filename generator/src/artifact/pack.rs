@@ -1,4 +1,4 @@
-//! The program out of what was given, and into a zip that depends on nothing but its bytes.
+//! Reads the program from a file or zip, and writes it into a zip that depends on nothing but its bytes.
 
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read, Write as _};
@@ -10,7 +10,7 @@ use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
 use super::{BuildError, Flaw, UNPACKED_BYTES};
 
-/// What Lambda starts (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>).
+/// The program that Lambda starts (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-custom.html>).
 const BOOTSTRAP: &str = "bootstrap";
 
 /// The program of a file: the file itself, or the `bootstrap` in a zip.
@@ -28,7 +28,7 @@ pub fn program(path: &Path) -> Result<Vec<u8>, BuildError> {
         None => Flaw::TooLarge,
         Some([]) => Flaw::Empty,
         Some([0x7f, b'E', b'L', b'F', ..]) => return Ok(bytes.unwrap_or_default()),
-        // The second is a zip with nothing in it.
+        // The second is the signature of an empty zip.
         Some(zip @ ([b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..])) => match bootstrap(zip) {
             Ok(program) => return Ok(program),
             Err(flaw) => flaw,
@@ -60,19 +60,19 @@ fn bootstrap(bytes: &[u8]) -> Result<Vec<u8>, Flaw> {
         [0x7f, b'E', b'L', b'F', ..] => Ok(program),
         other => {
             let start = other.get(..4).unwrap_or(other).escape_ascii();
-            Err(Flaw::Zip(format!("the `bootstrap` in it is no Linux program (ELF): it begins with `{start}`")))
+            Err(Flaw::Zip(format!("the `bootstrap` in it is not a Linux program (ELF): it starts with `{start}`")))
         }
     }
 }
 
-/// All bytes, or nothing where there are more than Lambda takes: a zip may unpack to far more than it shows.
+/// All bytes; nothing if there are more than Lambda accepts, since a zip may unpack to far more than it says.
 fn limited(from: impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     from.take(UNPACKED_BYTES + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= UNPACKED_BYTES).then_some(bytes))
 }
 
-/// A zip of one program: no clock, no owner, no name but `bootstrap` go in.
+/// A zip of one program, without a time, an owner or another name than `bootstrap`.
 pub fn zip(program: &[u8]) -> ZipResult<Vec<u8>> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let options = SimpleFileOptions::default()
@@ -85,14 +85,14 @@ pub fn zip(program: &[u8]) -> ZipResult<Vec<u8>> {
     Ok(zip.finish()?.into_inner())
 }
 
-/// Puts a file in its place, whole or not at all.
+/// Writes a file atomically.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     let fail = |source| BuildError::Disk { path: path.to_owned(), what: "written", source };
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(fail)?;
     let mut builder = tempfile::Builder::new();
     builder.prefix(".bootstrap-");
-    // A temporary file is for its owner only; this one is for everybody whom the umask admits.
+    // A temporary file is readable by its owner only; this one gets the permissions of the umask.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(fail)?;

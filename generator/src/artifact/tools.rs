@@ -1,4 +1,4 @@
-//! What compiles: fanggen's source, the compiler, and the two tools that make it build for Lambda.
+//! Finds fanggen's source, the compiler, and the two tools that build for Lambda.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::BuildError;
 use crate::source::{above, is_source};
 
-/// Python's name of the package that brings zig.
+/// How Python runs the zig of the package `ziglang`.
 const ZIGLANG: [&str; 3] = ["-m", "ziglang", "version"];
 
 /// The programs of a build.
@@ -17,21 +17,21 @@ const ZIGLANG: [&str; 3] = ["-m", "ziglang", "version"];
 pub struct Tools {
     /// cargo-lambda itself.
     pub cargo_lambda: PathBuf,
-    /// The variable by which it is told of zig, and its value.
+    /// The environment variable that tells cargo-lambda where zig is, and its value.
     pub zig: (&'static str, OsString),
 }
 
 impl Tools {
-    /// Looks on the PATH, then in the project's own folder of tools.
+    /// Searches the PATH, then the folder of tools.
     ///
     /// # Errors
-    /// What was not found, and both ways to it.
+    /// A missing tool, with how to install it.
     pub fn find(tools: &Path) -> Result<Self, BuildError> {
         for program in ["cargo", "rustc"] {
             on_path(program).ok_or(BuildError::NoRust(program))?;
         }
         let missing = |what, how| BuildError::NoTool { what, how, tools: tools.to_owned() };
-        // Programs are started from another folder than this one.
+        // Absolute, since the programs are started in another folder.
         let own = std::path::absolute(tools.join("bin")).unwrap_or_else(|_| tools.join("bin"));
         let own_program = |name: &str| Some(own.join(name)).filter(|path| is_program(path));
         let cargo_lambda = on_path("cargo-lambda")
@@ -52,10 +52,10 @@ impl Tools {
     }
 }
 
-/// How cargo-lambda is told of a zig (<https://github.com/rust-cross/cargo-zigbuild>).
+/// The variable for a zig (<https://github.com/rust-cross/cargo-zigbuild>).
 const ZIG_PATH: &str = "CARGO_ZIGBUILD_ZIG_PATH";
 
-/// How it is told of a Python that has zig as a package.
+/// The variable for a Python with zig as a package.
 const PYTHON_PATH: &str = "CARGO_ZIGBUILD_PYTHON_PATH";
 
 fn on_path(program: &str) -> Option<PathBuf> {
@@ -75,10 +75,10 @@ fn is_program(path: &Path) -> bool {
     path.is_file()
 }
 
-/// The root of fanggen's source: the folder that was named, else one above the pipeline or above this folder.
+/// The root of fanggen's source: the named folder, or else one above the pipeline or the current folder.
 pub fn source(named: Option<&Path>, root: &Path) -> Result<PathBuf, BuildError> {
     let whole = |path: &Path| {
-        // Empty is the folder we are in. By its parts again, so that it does not end in a slash.
+        // An empty path is the current folder. Collected from its parts, so that it does not end in a slash.
         let whole = std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned());
         whole.components().collect::<PathBuf>()
     };
@@ -91,7 +91,7 @@ pub fn source(named: Option<&Path>, root: &Path) -> Result<PathBuf, BuildError> 
     found.ok_or(BuildError::NoSource { root, here })
 }
 
-/// What a program prints, run in a folder.
+/// Runs a program in a folder, and gives its output.
 pub fn answer(program: &'static str, args: &[&str], folder: &Path) -> Result<String, BuildError> {
     let start = |source| BuildError::Start { program: program.to_owned(), source };
     let mut command = Command::new(program);
@@ -103,7 +103,7 @@ pub fn answer(program: &'static str, args: &[&str], folder: &Path) -> Result<Str
     String::from_utf8(output.stdout).map_err(|error| BuildError::Answer(program, error.to_string()))
 }
 
-/// Whether the compiler that works in this folder has the standard library of a target.
+/// Whether the compiler of this folder has the standard library of a target.
 pub fn has_std(target: &str, folder: &Path) -> Result<bool, BuildError> {
     let library = answer("rustc", &["--print", "target-libdir", "--target", target], folder)?;
     let entries = fs::read_dir(library.trim()).into_iter().flatten().flatten();

@@ -152,8 +152,8 @@ impl ApplyArgs {
             replace: &self.replace,
             saved: self.change_set.as_deref(),
         };
-        let up_to_date = self.only.is_some()
-            || options.saved.is_none() && is_up_to_date(manifest, options.runtime, found.as_ref());
+        let up_to_date =
+            self.only.is_some() || options.saved.is_none() && is_up_to_date(manifest, options.runtime, found.as_ref());
         if up_to_date && let Some(stack) = &found {
             if self.only.is_none() {
                 deployment.stack().protect_if_retained(stack).await?;

@@ -8,11 +8,11 @@ use super::output::{Style, message};
 use super::pipeline_file::PipelineFile;
 use super::rendered::Rendered;
 use super::terminal::TerminalUi;
-use crate::deploy::interrupt::Interrupt;
 use crate::deploy::aws::account::{Account, CallerIdentity};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::generated::Generated;
+use crate::deploy::interrupt::Interrupt;
 
 /// One environment, and the account that it is deployed to.
 pub struct AwsSession {

@@ -7,7 +7,7 @@ use super::pipeline_file::PipelineFile;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::items::WantedRows;
-use crate::deploy::items::source_files::{LocalFile, SourceFiles};
+use crate::deploy::items::source_files::{ItemFile, SourceFiles};
 use crate::deploy::seed::WantedTables;
 use crate::local;
 use crate::resources;
@@ -28,7 +28,7 @@ pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<SourceF
             continue;
         };
         for (key, path) in source.settings.files() {
-            let read = LocalFile::of(&file.root.join(path.as_str())).map_err(|error| {
+            let read = ItemFile::of(&file.root.join(path.as_str())).map_err(|error| {
                 let text = format!("`{}.{key}`: the file `{path}` cannot be read: {error}", source.path);
                 DeployError::Other(text)
             })?;

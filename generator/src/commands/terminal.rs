@@ -8,10 +8,10 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::output::{Style, ask, message, stderr_is_terminal};
-use crate::deploy::ui::{Confirmation, UserInterface};
 use crate::deploy::diff::Changes;
 use crate::deploy::events::StackEvent;
 use crate::deploy::generated::Manifest;
+use crate::deploy::ui::{Confirmation, UserInterface};
 
 /// Milliseconds between two frames of a spinner.
 const FRAME_MS: u64 = 120;

@@ -225,9 +225,7 @@ impl StackApply<'_> {
             StackState::RollbackFailed => {
                 format!("{}, which offers to continue the rollback", operations.retry_hint(""))
             }
-            _ if result.status.ends_with("_ROLLBACK_COMPLETE") => {
-                operations.retry_hint("the stack was rolled back; ")
-            }
+            _ if result.status.ends_with("_ROLLBACK_COMPLETE") => operations.retry_hint("the stack was rolled back; "),
             _ => operations.retry_hint(""),
         };
         operations.failure(&result, &next)

@@ -141,7 +141,11 @@ impl<'a> ChangeSets<'a> {
     }
 
     /// Requests a change set; without express mode if this CloudFormation does not know it.
-    async fn request(&self, request: ChangeSetRequest<'_>, found: Option<&StackDescription>) -> Result<(), DeployError> {
+    async fn request(
+        &self,
+        request: ChangeSetRequest<'_>,
+        found: Option<&StackDescription>,
+    ) -> Result<(), DeployError> {
         let client = self.stack().client;
         let asked = match client.create_change_set(&request).await {
             Err(CallError::Refused { message, .. }) if request.express && message.contains("eploymentConfig") => {
@@ -281,9 +285,11 @@ impl<'a> ChangeSets<'a> {
             None => "\n  resources with these names exist already: with `[aws] account` in the file, bucket names are \
                      literals, and CloudFormation imports the buckets"
                 .to_owned(),
-            Some(_) => "\n  resources with these names exist already, and CloudFormation cannot import them: rename or \
+            Some(_) => {
+                "\n  resources with these names exist already, and CloudFormation cannot import them: rename or \
                         delete them"
-                .to_owned(),
+                    .to_owned()
+            }
         }
     }
 

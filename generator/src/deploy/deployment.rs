@@ -128,12 +128,7 @@ impl<'a> Deployment<'a> {
     /// Deletes the environment.
     #[must_use]
     pub fn destroyer(&self) -> Destroyer<'_> {
-        Destroyer {
-            account: self.account,
-            caller: self.caller,
-            bucket: &self.bucket,
-            operations: self.operations(),
-        }
+        Destroyer { account: self.account, caller: self.caller, bucket: &self.bucket, operations: self.operations() }
     }
 
     /// Takes the lock of the environment.

@@ -33,7 +33,9 @@ pub enum DeployError {
     #[error(transparent)]
     FirstRun(#[from] FirstRunError),
     /// A table of the stack does not exist.
-    #[error("the table `{table}` does not exist\n  run `fanggen drift --env {environment}` to see what else is missing")]
+    #[error(
+        "the table `{table}` does not exist\n  run `fanggen drift --env {environment}` to see what else is missing"
+    )]
     NoTable {
         /// The table.
         table: String,

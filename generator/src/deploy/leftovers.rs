@@ -10,15 +10,15 @@ use tokio::task::JoinSet;
 
 use super::aws::account::{Account, CallerIdentity};
 use super::aws::call_error::CallError;
-use super::aws::s3::buckets::BucketsClient;
-use super::aws::lambda::LambdaClient;
-use super::aws::kms::KmsClient;
-use super::aws::logs::LogsClient;
-use super::aws::sqs::SqsClient;
-use super::aws::iam::IamClient;
-use super::aws::scheduler::SchedulerClient;
 use super::aws::dynamodb::DynamoDbClient;
+use super::aws::iam::IamClient;
+use super::aws::kms::KmsClient;
+use super::aws::lambda::LambdaClient;
+use super::aws::logs::LogsClient;
+use super::aws::s3::buckets::BucketsClient;
+use super::aws::scheduler::SchedulerClient;
 use super::aws::sns::SnsClient;
+use super::aws::sqs::SqsClient;
 use super::generated::Manifest;
 use crate::resources::{self, Lookup};
 

@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use super::aws::s3::artifacts::ArtifactBucket;
 use super::aws::call_error::CallError;
+use super::aws::s3::artifacts::ArtifactBucket;
 use super::error::DeployError;
 
 /// When a lock expires, and how often it is renewed.
@@ -71,7 +71,9 @@ pub enum LockError {
     )]
     Here(String),
     /// The lock object is not one of ours.
-    #[error("the lock `{0}` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object")]
+    #[error(
+        "the lock `{0}` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object"
+    )]
     Unreadable(String),
     /// A failed call.
     #[error(transparent)]
@@ -110,7 +112,13 @@ impl DeployLock {
     ///
     /// # Errors
     /// A lock that somebody else has, and failed calls.
-    pub async fn take(bucket: &ArtifactBucket, stack: &str, who: &str, what: &str, folder: &Path) -> Result<Self, LockError> {
+    pub async fn take(
+        bucket: &ArtifactBucket,
+        stack: &str,
+        who: &str,
+        what: &str,
+        folder: &Path,
+    ) -> Result<Self, LockError> {
         Self::take_at(LockTiming::default(), bucket, stack, who, what, folder).await
     }
 
@@ -215,7 +223,13 @@ impl DeployLock {
 }
 
 /// Replaces a holder whose lock has expired, or whose process has ended.
-async fn replace(bucket: &ArtifactBucket, key: &str, stack: &str, ours: &LockHolder, dead: &str) -> Result<String, LockError> {
+async fn replace(
+    bucket: &ArtifactBucket,
+    key: &str,
+    stack: &str,
+    ours: &LockHolder,
+    dead: &str,
+) -> Result<String, LockError> {
     let Some(found) = bucket.read(key).await? else {
         // Released in the meantime.
         let taken = bucket.write(key, &text(ours), None).await?;

@@ -83,7 +83,8 @@ impl Operations<'_> {
     pub fn failure(&self, result: &OperationResult, next: &str) -> DeployError {
         let cause = root_cause(&result.events).cloned();
         let resources = &self.stack.manifest.resources;
-        let path = cause.as_ref().and_then(|event| resources.get(&event.resource)).map(|resource| resource.path.clone());
+        let path =
+            cause.as_ref().and_then(|event| resources.get(&event.resource)).map(|resource| resource.path.clone());
         DeployError::Failed(Box::new(FailedOperation {
             stack: self.stack.name().to_owned(),
             status: result.status.clone(),

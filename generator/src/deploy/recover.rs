@@ -21,10 +21,7 @@ impl Recovery<'_> {
     ///
     /// # Errors
     /// States that the user has to resolve, an interruption, failed calls.
-    pub async fn recover(
-        &self,
-        mut found: Option<StackDescription>,
-    ) -> Result<Option<StackDescription>, DeployError> {
+    pub async fn recover(&self, mut found: Option<StackDescription>) -> Result<Option<StackDescription>, DeployError> {
         let Operations { stack, operator } = self.operations;
         loop {
             let Some(current) = found else { return Ok(None) };
@@ -33,7 +30,8 @@ impl Recovery<'_> {
                 StackState::Stable | StackState::Empty => return Ok(Some(current)),
                 StackState::InProgress | StackState::Deleting => {
                     operator.message(&format!("stack `{}` is in {}: waiting", stack.name(), current.status));
-                    let result = self.operations.wait("waiting for the running operation", 0, &current.id, None).await?;
+                    let result =
+                        self.operations.wait("waiting for the running operation", 0, &current.id, None).await?;
                     operator.message(&format!("stack `{}` is in {}", stack.name(), result.status));
                 }
                 StackState::CreateFailed => self.clean_up(&current).await?,
@@ -67,9 +65,7 @@ impl Recovery<'_> {
         stack.client.continue_rollback().await?;
         let result = self.operations.wait("continuing the rollback", 0, &current.id, last.as_deref()).await?;
         match StackState::of(&result.status) {
-            StackState::RollbackFailed => {
-                Err(self.operations.failure(&result, &self.operations.retry_hint("")))
-            }
+            StackState::RollbackFailed => Err(self.operations.failure(&result, &self.operations.retry_hint(""))),
             _ => Ok(()),
         }
     }
@@ -101,10 +97,7 @@ impl Recovery<'_> {
 ///
 /// # Errors
 /// A stack that was complete once, and failed calls.
-pub async fn check_never_completed(
-    stack: EnvironmentStack<'_>,
-    current: &StackDescription,
-) -> Result<(), DeployError> {
+pub async fn check_never_completed(stack: EnvironmentStack<'_>, current: &StackDescription) -> Result<(), DeployError> {
     if !stack.client.was_complete(&current.id).await? {
         return Ok(());
     }

@@ -101,8 +101,7 @@ impl Seeder<'_> {
         };
         let started = !options.run || applied.first_run_started(stack);
         let uploaded = source_files::changed(&options.files, applied.uploaded(stack)).is_empty();
-        let is_done =
-            tag.is_some() && started && uploaded && applied.is_done(stack, &options.wanted, options.prune);
+        let is_done = tag.is_some() && started && uploaded && applied.is_done(stack, &options.wanted, options.prune);
         let has_removed_rows = applied.has_removed_rows(&options.wanted);
         Ok(SeedState { applied, tag, is_done, has_removed_rows })
     }
@@ -178,11 +177,14 @@ impl Seeder<'_> {
         result.files = self.upload_files(stack, &mut applied, options, lock).await?;
         applied.keep_only(&options.wanted);
         applied.set_stack(&stack.id);
-        let first = (options.run && !applied.first_run_started(&stack.id)).then(|| applied.first_run_time(&stack.id, now));
+        let first =
+            (options.run && !applied.first_run_started(&stack.id)).then(|| applied.first_run_time(&stack.id, now));
         self.save_state(&applied, &mut tag).await?;
         if let Some(time) = first {
             if self.operator.interrupt.raised() {
-                return Err(DeployError::Halfway("the stack is deployed and the items are written, the first run is not started"));
+                return Err(DeployError::Halfway(
+                    "the stack is deployed and the items are written, the first run is not started",
+                ));
             }
             result.run = Some(start(self.manifest, self.caller, self.account, time).await?);
             applied.set_first_run_started(&stack.id);

@@ -124,7 +124,7 @@ mod tests {
     /// Every status of CloudFormation's `StackStatus`.
     #[test]
     fn every_status_has_its_meaning() {
-        use StackState::{Absent, DeleteFailed, Deleting, InProgress, CreateFailed, RollbackFailed, Stable, Empty};
+        use StackState::{Absent, CreateFailed, DeleteFailed, Deleting, Empty, InProgress, RollbackFailed, Stable};
         for (status, meaning) in [
             ("CREATE_COMPLETE", Stable),
             ("CREATE_FAILED", CreateFailed),

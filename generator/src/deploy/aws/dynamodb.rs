@@ -11,9 +11,9 @@ use tokio::time::{Instant, sleep};
 use super::account::Account;
 use super::api_call::ApiCall;
 use super::call_error::CallError;
-use crate::resources::{self, Target};
 use crate::deploy::count::Count;
-use crate::deploy::items::{TableChanges, RowHashes, TableRow, RowHash};
+use crate::deploy::items::{RowHash, RowHashes, TableChanges, TableRow};
+use crate::resources::{self, Target};
 
 /// Rows of one BatchWriteItem
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html>).

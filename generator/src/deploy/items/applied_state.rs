@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::source_files::UploadedFiles;
-use super::{RowHashes, RowHash, WantedRows};
+use super::{RowHash, RowHashes, WantedRows};
 
 /// The version of the format; other versions are refused.
 const VERSION: u32 = 1;

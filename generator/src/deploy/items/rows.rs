@@ -60,9 +60,7 @@ pub enum ItemsError {
     #[error("the item `{0}` is listed twice\n  remove one of the two")]
     Twice(String),
     /// A label has the name of an attribute.
-    #[error(
-        "the item `{item}` has a label `{label}`, which is the name of an attribute\n  rename the label"
-    )]
+    #[error("the item `{item}` has a label `{label}`, which is the name of an attribute\n  rename the label")]
     Label {
         /// The item's key.
         item: String,

@@ -7,13 +7,13 @@ use sha2::{Digest as _, Sha256};
 
 /// A file on this machine, and the hash of its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LocalFile {
+pub struct ItemFile {
     /// Its path.
     pub path: PathBuf,
     sha: String,
 }
 
-impl LocalFile {
+impl ItemFile {
     /// Hashes a file without keeping its content.
     ///
     /// # Errors
@@ -33,18 +33,18 @@ impl LocalFile {
 }
 
 /// The files by bucket and key.
-pub type SourceFiles = BTreeMap<(String, String), LocalFile>;
+pub type SourceFiles = BTreeMap<(String, String), ItemFile>;
 
 /// The hashes of the uploaded files, by `bucket/key`.
 pub type UploadedFiles = BTreeMap<String, String>;
 
 /// The files that differ from the last upload.
-pub fn changed<'a>(wanted: &'a SourceFiles, uploaded: &UploadedFiles) -> Vec<(&'a (String, String), &'a LocalFile)> {
+pub fn changed<'a>(wanted: &'a SourceFiles, uploaded: &UploadedFiles) -> Vec<(&'a (String, String), &'a ItemFile)> {
     wanted.iter().filter(|(place, file)| uploaded.get(&name(place)) != Some(&file.sha)).collect()
 }
 
 /// Records that a file was uploaded.
-pub fn record(uploaded: &mut UploadedFiles, place: &(String, String), file: &LocalFile) {
+pub fn record(uploaded: &mut UploadedFiles, place: &(String, String), file: &ItemFile) {
     uploaded.insert(name(place), file.sha.clone());
 }
 
@@ -69,7 +69,7 @@ mod tests {
         let path = folder.path().join("items.csv");
         std::fs::write(&path, "name\nApple\n").expect("written");
         let place = ("bucket".to_owned(), "items.csv".to_owned());
-        let wanted = |path: &Path| SourceFiles::from([(place.clone(), LocalFile::of(path).expect("a file"))]);
+        let wanted = |path: &Path| SourceFiles::from([(place.clone(), ItemFile::of(path).expect("a file"))]);
         let (first, mut uploaded) = (wanted(&path), UploadedFiles::new());
         assert_eq!(changed(&first, &uploaded).len(), 1);
         record(&mut uploaded, &place, &first[&place]);

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{AppliedTable, RowHashes, TableRow, RowHash, WantedRows};
+use super::{AppliedTable, RowHash, RowHashes, TableRow, WantedRows};
 
 /// Lines of one kind that are printed before the rest is counted.
 const SHOWN: usize = 20;
@@ -91,7 +91,8 @@ impl TableChanges {
             changes.record(key, last, stays);
         }
         changes.unknown = table.keys().filter(|key| !wanted.rows().contains_key(*key) && !gone.contains(key)).count();
-        changes.next.left = !changes.left.is_empty() || changes.kept.values().any(|kept| *kept == SkipReason::LeftChanged);
+        changes.next.left =
+            !changes.left.is_empty() || changes.kept.values().any(|kept| *kept == SkipReason::LeftChanged);
         changes
     }
 

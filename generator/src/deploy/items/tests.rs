@@ -14,26 +14,26 @@ fn row_of(key: &str, title: char) -> TableRow {
     TableRow::from([("name".to_owned(), key.to_owned()), ("title".to_owned(), title.to_string())])
 }
 
-type State = BTreeMap<String, char>;
+type TableState = BTreeMap<String, char>;
 
-fn wanted(file: &State) -> WantedRows {
+fn wanted(file: &TableState) -> WantedRows {
     let item = |(key, title): (&String, &char)| Item { title: Some(title.to_string()), ..Item::named(key) };
     WantedRows::of("name", file.iter().map(item)).expect("rows")
 }
 
-fn hashes(table: &State) -> RowHashes {
+fn hashes(table: &TableState) -> RowHashes {
     table.iter().map(|(key, title)| (key.clone(), RowHash::of(&row_of(key, *title)))).collect()
 }
 
-fn state(one: Option<char>) -> State {
+fn state(one: Option<char>) -> TableState {
     one.into_iter().map(|title| ("k".to_owned(), title)).collect()
 }
 
-fn remembered(memory: &State) -> AppliedTable {
+fn remembered(memory: &TableState) -> AppliedTable {
     TableChanges::of(&AppliedTable::default(), &wanted(memory), &RowHashes::new(), false).when_written()
 }
 
-/// What happens to the one row, in a word.
+/// What happens to the one row.
 fn outcome(memory: Option<char>, file: Option<char>, table: Option<char>, prune: bool) -> &'static str {
     let changes = TableChanges::of(&remembered(&state(memory)), &wanted(&state(file)), &hashes(&state(table)), prune);
     let mut words = Vec::new();
@@ -56,7 +56,7 @@ fn outcome(memory: Option<char>, file: Option<char>, table: Option<char>, prune:
 }
 
 #[test]
-fn every_case_of_file_memory_and_table_has_its_answer() {
+fn every_case_of_file_applied_state_and_table() {
     let (a, b, c) = (Some('a'), Some('b'), Some('c'));
     // memory, file, table, and what happens to the row.
     let cases = [
@@ -85,8 +85,8 @@ fn every_case_of_file_memory_and_table_has_its_answer() {
 }
 
 #[test]
-fn a_row_that_left_the_file_is_remembered_until_it_is_pruned() {
-    let (file, none) = (state(Some('a')), State::new());
+fn a_row_removed_from_the_file_is_recorded_until_it_is_pruned() {
+    let (file, none) = (state(Some('a')), TableState::new());
     let table = hashes(&file);
     let first = TableChanges::of(&remembered(&file), &wanted(&none), &table, false);
     let tables = BTreeMap::from([("t".to_owned(), wanted(&none))]);
@@ -101,7 +101,7 @@ fn a_row_that_left_the_file_is_remembered_until_it_is_pruned() {
 }
 
 #[test]
-fn nothing_to_do_is_known_from_the_memory_alone() {
+fn nothing_to_do_is_known_from_the_applied_state_alone() {
     let (one, other) = (wanted(&state(Some('a'))), wanted(&state(Some('b'))));
     let tables = |wanted: &WantedRows| BTreeMap::from([("t".to_owned(), wanted.clone())]);
     let changes = TableChanges::of(&AppliedState::empty("life-1").table("t", "id-1"), &one, &RowHashes::new(), false);
@@ -120,12 +120,13 @@ fn nothing_to_do_is_known_from_the_memory_alone() {
 }
 
 #[test]
-fn a_memory_of_another_form_is_refused() {
+fn a_state_of_another_version_is_refused() {
     let read = |text: &str| AppliedState::read(text.as_bytes()).map_err(|error| error.to_string());
     let words = read(r#"{"version":2,"rows":[]}"#).expect_err("a form to come");
     assert_eq!(
         words,
-        "what was applied last to the items is kept in form 2, and this fanggen knows form 1\n  use a newer fanggen"
+        "the record of the items that were applied last has version 2, and this fanggen reads version 1\n  use a newer \
+         fanggen"
     );
     assert!(read("[]").expect_err("no memory").contains("delete that object"));
     assert!(read(r#"{"version":1,"stack":"s","tables":{},"more":1}"#).is_err());
@@ -147,7 +148,7 @@ fn the_source_reads_what_is_put() {
 }
 
 #[test]
-fn an_item_that_is_no_row_says_why() {
+fn an_item_that_cannot_be_a_row_says_why() {
     let error = |items: Vec<Item>| WantedRows::of("name", items).expect_err("an error").to_string();
     let labelled = |label: &str| Item { labels: [(label.to_owned(), "x".to_owned())].into(), ..Item::named("a") };
     assert_eq!(
@@ -156,36 +157,36 @@ fn an_item_that_is_no_row_says_why() {
     );
     assert_eq!(
         error(vec![labelled("name")]),
-        "the item `a` has a label `name`, which is an attribute of every item\n  give the label another name"
+        "the item `a` has a label `name`, which is the name of an attribute\n  rename the label"
     );
     let long = Item { text: Some("x".repeat(ROW_BYTES)), ..Item::named("a") };
-    assert_eq!(error(vec![long]), "the item `a` takes 409609 bytes, and a row has 409600 at most\n  shorten its text");
+    assert_eq!(error(vec![long]), "the item `a` takes 409609 bytes, and a row may have 409600\n  shorten its text");
 }
 
 #[test]
-fn an_agenda_says_what_it_does() {
-    let states = |rows: &[(&str, char)]| rows.iter().map(|(key, title)| ((*key).to_owned(), *title)).collect::<State>();
+fn changes_list_what_is_written_and_what_is_not() {
+    let states = |rows: &[(&str, char)]| rows.iter().map(|(key, title)| ((*key).to_owned(), *title)).collect::<TableState>();
     let memory = states(&[("changed", 'a'), ("deleted", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'a')]);
     let file = states(&[("changed", 'b'), ("deleted", 'a'), ("new", 'a'), ("same", 'a'), ("taken", 'b')]);
     let table = states(&[("changed", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'x'), ("unknown", 'x')]);
     let changes = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), false);
     assert_eq!(
         changes.to_string(),
-        "1 new, 1 changed, 1 no longer in the file, 2 left alone, 1 as before\n  + new\n  ~ changed\n  ? left: left the \
-         file; `--prune` deletes it\n  ! deleted: deleted from the table, not put back\n  ! taken: changed in the table, \
-         left alone"
+        "1 new, 1 changed, 1 removed from the file, 2 left unchanged, 1 unchanged\n  + new\n  ~ changed\n  ? left: removed \
+         from the file; `--prune` deletes it\n  ! deleted: deleted from the table, not put back\n  ! taken: changed in the \
+         table, left unchanged"
     );
     let json = serde_json::to_value(&changes).expect("JSON");
     assert_eq!(json["kept"]["taken"], "changed");
     assert_eq!(json["put"]["new"]["why"], "new");
     assert_eq!(json["unknown"], 1);
-    let many: State = (0..25).map(|number| (format!("{number:02}"), 'a')).collect();
+    let many: TableState = (0..25).map(|number| (format!("{number:02}"), 'a')).collect();
     let many = TableChanges::of(&AppliedTable::default(), &wanted(&many), &RowHashes::new(), false).to_string();
     assert!(many.starts_with("25 new\n  + 00") && many.ends_with("  + 19\n    and 5 more"), "{many}");
 }
 
 /// Does the first `writes` of an changes.
-fn write(table: &mut State, changes: &TableChanges, writes: usize) {
+fn write(table: &mut TableState, changes: &TableChanges, writes: usize) {
     let puts = changes.put.iter().map(|(key, put)| (key.clone(), put.row["title"].chars().next()));
     for (key, title) in puts.chain(changes.delete.iter().map(|key| (key.clone(), None))).take(writes) {
         match title {
@@ -195,20 +196,20 @@ fn write(table: &mut State, changes: &TableChanges, writes: usize) {
     }
 }
 
-/// What is said about rows, without what is remembered.
-fn said(changes: &TableChanges) -> (Vec<&String>, Vec<&String>, &BTreeMap<String, SkipReason>) {
+/// What is reported about rows.
+fn reported(changes: &TableChanges) -> (Vec<&String>, Vec<&String>, &BTreeMap<String, SkipReason>) {
     (changes.put.keys().collect(), changes.left.iter().collect(), &changes.kept)
 }
 
 prop_compose! {
-    fn any_state()(rows in prop::collection::btree_map("[a-f]", prop::sample::select(vec!['a', 'b', 'c']), 0..6)) -> State {
+    fn any_state()(rows in prop::collection::btree_map("[a-f]", prop::sample::select(vec!['a', 'b', 'c']), 0..6)) -> TableState {
         rows
     }
 }
 
 proptest! {
     #[test]
-    fn the_second_time_there_is_nothing_to_do(memory in any_state(), file in any_state(), table in any_state(), prune: bool) {
+    fn a_second_write_has_nothing_to_do(memory in any_state(), file in any_state(), table in any_state(), prune: bool) {
         let mut after = table.clone();
         let first = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
         write(&mut after, &first, usize::MAX);
@@ -222,7 +223,7 @@ proptest! {
     }
 
     #[test]
-    fn an_interrupted_write_ends_as_if_it_had_not_been(
+    fn an_interrupted_write_ends_like_a_complete_one(
         memory in any_state(), file in any_state(), table in any_state(), prune: bool, cuts in prop::collection::vec(0..6_usize, 1..4),
     ) {
         let whole = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
@@ -232,8 +233,8 @@ proptest! {
         let (mut table, mut applied) = (table, remembered(&memory));
         for cut in cuts {
             let changes = TableChanges::of(&applied, &wanted(&file), &hashes(&table), prune);
-            prop_assert!(said(&changes).0.iter().all(|key| whole.put.contains_key(*key)));
-            prop_assert_eq!((said(&changes).1, said(&changes).2), (said(&whole).1, said(&whole).2));
+            prop_assert!(reported(&changes).0.iter().all(|key| whole.put.contains_key(*key)));
+            prop_assert_eq!((reported(&changes).1, reported(&changes).2), (reported(&whole).1, reported(&whole).2));
             applied = changes.while_writing();
             write(&mut table, &changes, cut);
         }
@@ -244,13 +245,13 @@ proptest! {
     }
 
     #[test]
-    fn what_others_did_is_never_undone_even_in_between(
+    fn changes_by_others_are_never_undone(
         memory in any_state(), file in any_state(), table in any_state(), others in any_state(), prune: bool, cut in 0..6_usize,
     ) {
         let mut table = table;
         let first = TableChanges::of(&remembered(&memory), &wanted(&file), &hashes(&table), prune);
         write(&mut table, &first, cut);
-        // Somebody else writes rows that we never would: the next run leaves them.
+        // Somebody else writes rows: the next write leaves them.
         for key in others.keys() {
             table.insert(key.clone(), 'z');
         }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types::{self, Capability, ChangeSetStatus, ChangeSetType, DeploymentConfig};
 
-use super::stack::{CREATE_SET, DELETE_SET, DESCRIBE_SET, EXECUTE_SET, FINDINGS, LIST_SETS, StackClient, parameters, time};
+use super::stack::{
+    CREATE_SET, DELETE_SET, DESCRIBE_SET, EXECUTE_SET, FINDINGS, LIST_SETS, StackClient, parameters, time,
+};
 use crate::deploy::aws::call_error::CallError;
 use crate::deploy::diff::{Action, Listed, Replacement};
 use crate::deploy::events::StackEvent;

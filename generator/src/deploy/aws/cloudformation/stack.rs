@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use crate::deploy::aws::account::Account;
 use crate::deploy::aws::api_call::{ApiCall, calls};
 use crate::deploy::aws::call_error::CallError;
-use crate::resources::Target;
 use crate::deploy::events::StackEvent;
 use crate::deploy::stack_state::StackDescription;
+use crate::resources::Target;
 
 /// Maximum bytes of a template in a call; a larger one goes through S3
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).

@@ -10,7 +10,8 @@ use aws_smithy_types::error::operation::BuildError;
 use serde_json::json;
 
 use super::artifacts::{
-    ArtifactBucket, ArtifactBucketError, CREATE, ENCRYPT, LIFECYCLE, OWNERSHIP, POLICY, PRIVATE, READY, TAG, TAGGING, VERSION,
+    ArtifactBucket, ArtifactBucketError, CREATE, ENCRYPT, LIFECYCLE, OWNERSHIP, POLICY, PRIVATE, READY, TAG, TAGGING,
+    VERSION,
 };
 use crate::deploy::aws::call_error::CallError;
 
@@ -38,7 +39,9 @@ impl ArtifactBucket {
         for _ in 0..CREATE_TRIES {
             match call.clone().send().await.map_err(|error| CallError::of(CREATE, error)) {
                 Err(error) if error.is("BucketAlreadyOwnedByYou") => return Ok(()),
-                Err(error) if error.is("BucketAlreadyExists") => return Err(ArtifactBucketError::Theirs(self.name.clone())),
+                Err(error) if error.is("BucketAlreadyExists") => {
+                    return Err(ArtifactBucketError::Theirs(self.name.clone()));
+                }
                 // The bucket was just deleted, or somebody else is creating it.
                 Err(error) if error.is("OperationAborted") => tokio::time::sleep(CREATE_WAIT).await,
                 other => return Ok(other.map(drop)?),

@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::deploy::aws::account::Account;
 use crate::deploy::aws::api_call::ApiCall;
 use crate::deploy::aws::call_error::CallError;
-use crate::resources::{self, Target};
 use crate::deploy::count::Count;
+use crate::resources::{self, Target};
 
 /// Versions of one DeleteObjects (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>).
 const BATCH: i32 = 1_000;
@@ -100,10 +100,16 @@ impl BucketsClient {
             versions += page.found.len() as u64;
             match page.next {
                 None => {
-                    return Ok(Some(ObjectCounts { objects: Count::Exactly(objects), versions: Count::Exactly(versions) }));
+                    return Ok(Some(ObjectCounts {
+                        objects: Count::Exactly(objects),
+                        versions: Count::Exactly(versions),
+                    }));
                 }
                 Some(_) if versions >= COUNTED => {
-                    return Ok(Some(ObjectCounts { objects: Count::MoreThan(objects), versions: Count::MoreThan(versions) }));
+                    return Ok(Some(ObjectCounts {
+                        objects: Count::MoreThan(objects),
+                        versions: Count::MoreThan(versions),
+                    }));
                 }
                 Some(next) => from = next,
             }
