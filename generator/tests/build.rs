@@ -97,11 +97,7 @@ fn what_lambda_cannot_run_is_refused() {
         ("half", good()[..40].to_vec(), "is damaged: Invalid ELF header size or alignment"),
         ("32 bits", narrow, "is not a 64-bit little-endian program, as Lambda needs"),
         ("an object", object, "is an ELF file, but not a program: it is not linked"),
-        (
-            "a library",
-            library,
-            "is an ELF file, but not a program: it is a library without an entry point",
-        ),
+        ("a library", library, "is an ELF file, but not a program: it is a library without an entry point"),
         (
             "arm64",
             elf(ARM64, LOADER_ARM64, "GLIBC_2.17"),
@@ -187,7 +183,10 @@ fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
         assert_eq!(found.0, Some(1), "{}", found.1);
         assert!(found.1.contains(words), "{}\n{words}", found.1);
     };
-    said(build(&["--source", "."]), "error: `.` is not fanggen's source: it has no `runtime/Cargo.toml` of fanggen-runtime; name the root of");
+    said(
+        build(&["--source", "."]),
+        "error: `.` is not fanggen's source: it has no `runtime/Cargo.toml` of fanggen-runtime; name the root of",
+    );
     // A folder of all temporary files is below no source.
     said(build(&[]), "error: fanggen's source, which the functions' binary is compiled from, was not found above `");
     project.write("source/Cargo.toml", "");

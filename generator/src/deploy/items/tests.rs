@@ -165,7 +165,8 @@ fn an_item_that_cannot_be_a_row_says_why() {
 
 #[test]
 fn changes_list_what_is_written_and_what_is_not() {
-    let states = |rows: &[(&str, char)]| rows.iter().map(|(key, title)| ((*key).to_owned(), *title)).collect::<TableState>();
+    let states =
+        |rows: &[(&str, char)]| rows.iter().map(|(key, title)| ((*key).to_owned(), *title)).collect::<TableState>();
     let memory = states(&[("changed", 'a'), ("deleted", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'a')]);
     let file = states(&[("changed", 'b'), ("deleted", 'a'), ("new", 'a'), ("same", 'a'), ("taken", 'b')]);
     let table = states(&[("changed", 'a'), ("left", 'a'), ("same", 'a'), ("taken", 'x'), ("unknown", 'x')]);
