@@ -33,11 +33,11 @@ fn one_engine_is_measured_against_labels() {
     project.write("t.jsonl", TEXTS);
     let ran = compare(&project, &["--texts", "t.jsonl"]);
     let expected = "lexicon: 4 of 4 answered: 1 negative, 1 neutral, 2 positive
-  against 4 labels: macro-F1 0.500 (negative 1.000, neutral 0.000, positive 0.500), right 50.0%
-  true, across: said  negative   neutral  positive
-  negative                   1         0         0
-  neutral                    0         0         1
-  positive                   0         1         1
+  against 4 gold labels: macro-F1 0.500 (negative 1.000, neutral 0.000, positive 0.500), accuracy 50.0%
+  gold \\ engine  negative   neutral  positive
+  negative              1         0         0
+  neutral               0         0         1
+  positive              0         1         1
 ";
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (0, expected, ""));
 }
@@ -87,15 +87,12 @@ fn labels_come_from_a_file_of_their_own_by_id_or_in_order() {
     }
     for (gold, words) in [
         ("id,label\n1,positive\n", "error: t.csv:3: the id `2` has no label in `g.csv`\n"),
-        (
-            "id,label\n1,positive\n1,neutral\n",
-            "error: g.csv:3: the id `1` was given already, on line 2: give each label once\n",
-        ),
-        ("id,label\n1,positive\n2,mixed\n3,mixed\n", "error: g.csv:4: the id `3` is no text's in `t.csv`\n"),
-        ("id,label\n1,positive\n2,\n", "error: g.csv:3: there is no `label`: name it so\n"),
+        ("id,label\n1,positive\n1,neutral\n", "error: g.csv:3: duplicate id `1`, first used on line 2\n"),
+        ("id,label\n1,positive\n2,mixed\n3,mixed\n", "error: g.csv:4: no text in `t.csv` has the id `3`\n"),
+        ("id,label\n1,positive\n2,\n", "error: g.csv:3: there is no column `label`\n"),
         (
             "label\npositive\n",
-            "error: g.csv:2: here the labels end, 1 for 2 texts in `t.csv`: give each text one, in its order, or both an `id`\n",
+            "error: g.csv:2: found 1 of 2 labels for the texts in `t.csv`: add a label for each text in the same order, or an `id` in both files\n",
         ),
     ] {
         project.write("g.csv", gold);
@@ -131,40 +128,40 @@ fn a_text_that_is_not_answered_is_counted_by_its_reason_and_as_wrong() {
 #[test]
 fn every_mistake_in_a_file_has_its_line_and_what_to_do() {
     for (name, bytes, words) in [
-        ("t.txt", &b""[..], "error: `t.txt` has no texts: it is empty\n"),
-        ("t.csv", b"text\n", "error: `t.csv` has no texts: it is empty\n"),
-        (
-            "t.txt",
-            b"fine\n\xff\xfe\n",
-            "error: t.txt:2: this is not text in UTF-8; save the file as UTF-8 and try again\n",
-        ),
+        ("t.txt", &b""[..], "error: `t.txt` has no texts\n"),
+        ("t.csv", b"text\n", "error: `t.csv` has no texts\n"),
+        ("t.txt", b"fine\n\xff\xfe\n", "error: t.txt:2: this is not valid UTF-8: save the file as UTF-8\n"),
         (
             "t.jsonl",
             b"{\"text\": \"a\"}\n\n[1]\n",
-            "error: t.jsonl:3: this is no JSON object (invalid type: sequence, expected a map, column 0); allowed: {\"text\": \"..\"}, one a line\n",
+            "error: t.jsonl:3: this is not a JSON object (invalid type: sequence, expected a map, column 0); expected one per line: {\"text\": \"..\"}\n",
         ),
-        ("t.jsonl", b"{\"txt\": \"a\"}\n", "error: t.jsonl:1: there is no `text`: it has `txt`; name the text so\n"),
-        ("t.jsonl", b"{}\n", "error: t.jsonl:1: there is no `text`: it has nothing; name the text so\n"),
-        ("t.jsonl", b"{\"text\": [1]}\n", "error: t.jsonl:1: `text` is `[1]`: a text is allowed\n"),
+        (
+            "t.jsonl",
+            b"{\"txt\": \"a\"}\n",
+            "error: t.jsonl:1: there is no `text`, only `txt`: rename the column to `text`\n",
+        ),
+        ("t.jsonl", b"{}\n", "error: t.jsonl:1: there is no `text`: the object is empty\n"),
+        ("t.jsonl", b"{\"text\": [1]}\n", "error: t.jsonl:1: `text` must be a string, but is `[1]`\n"),
         (
             "t.jsonl",
             b"{\"text\": \"a\", \"label\": \"postive\"}\n",
-            "error: t.jsonl:1: `postive` is no label; allowed: `positive`, `negative`, `neutral`, `mixed`; did you mean `positive`?\n",
+            "error: t.jsonl:1: unknown label `postive`; allowed: `positive`, `negative`, `neutral`, `mixed`; did you mean `positive`?\n",
         ),
         (
             "t.jsonl",
             b"{\"text\": \"a\", \"entities\": {\"A\": 1}}\n",
-            "error: t.jsonl:1: `entities` is `{\"A\":1}`: a table of names with their labels is allowed\n",
+            "error: t.jsonl:1: `entities` must be an object of names with their labels, but is `{\"A\":1}`\n",
         ),
         (
             "t.jsonl",
             b"{\"text\": \"a\", \"id\": 1}\n{\"text\": \"b\", \"id\": \"1\"}\n",
-            "error: t.jsonl:2: the id `1` was given already, on line 1: give each text its own\n",
+            "error: t.jsonl:2: duplicate id `1`, first used on line 1\n",
         ),
         (
             "t.csv",
             b"text,label\na,positive\nb,c,neutral\n",
-            "error: t.csv:3: this row has 3 cells, and the header has 2: quote a cell that has a comma in it\n",
+            "error: t.csv:3: this row has 3 cells, but the header has 2: quote cells that contain commas\n",
         ),
     ] {
         assert_eq!(mistake(name, bytes), words, "{}", String::from_utf8_lossy(bytes));
@@ -178,19 +175,16 @@ fn an_engine_that_nobody_knows_is_told_with_those_that_are() {
     for (engines, words) in [
         (
             "lexcon",
-            "error: there is no engine `lexcon`; known: `comprehend`, `headlines`, `lexicon`; did you mean `lexicon`?\n",
+            "error: there is no engine `lexcon`; known engines: `comprehend`, `headlines`, `lexicon`; did you mean `lexicon`?\n",
         ),
-        ("wikipedia", "error: there is no engine `wikipedia`; known: `comprehend`, `headlines`, `lexicon`\n"),
-        (
-            "lexicon,lexicon",
-            "error: the engine `lexicon` is named twice: name each once, as in `--engines lexicon,headlines`\n",
-        ),
+        ("wikipedia", "error: there is no engine `wikipedia`; known engines: `comprehend`, `headlines`, `lexicon`\n"),
+        ("lexicon,lexicon", "error: the engine `lexicon` is named twice in `--engines`\n"),
     ] {
         let ran = project.fanggen(&["compare", "--engines", engines, "--texts", "t.txt"]);
         assert_eq!((ran.code, ran.stderr.as_str()), (1, words));
     }
     let ran = compare(&project, &["--texts", "none.txt", "--json"]);
-    assert_eq!(ran.json(), json!({ "error": "`none.txt` cannot be read: there is no such file" }));
+    assert_eq!(ran.json(), json!({ "error": "cannot read `none.txt`: no such file" }));
 }
 
 #[test]
@@ -205,7 +199,7 @@ fn a_service_that_is_paid_for_is_not_asked_without_a_yes() {
 error: nobody agreed to pay: say `--yes`, or leave `comprehend` out of `--engines`\n";
         assert_eq!(ran.stderr, words);
     } else {
-        let words = "error: `comprehend` is a service of AWS, and this build has no AWS part: use one that was built with it (`cargo install --path generator`), or leave `comprehend` out\n";
+        let words = "error: `comprehend` is an AWS service, and this build has no AWS support: install one that has (`cargo install --path generator`), or leave `comprehend` out\n";
         assert_eq!(ran.stderr, words);
     }
 }

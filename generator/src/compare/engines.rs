@@ -1,4 +1,4 @@
-//! Engines: the stages that judge texts without a setting, asked as a pipeline asks them.
+//! The engines: stages that analyse sentiment without any settings, run as in a pipeline.
 
 use std::time::Duration;
 
@@ -13,28 +13,28 @@ use tokio::time::Instant;
 use super::{CompareError, Sample};
 use crate::config::mistake::did_you_mean;
 
-/// The longest that a chunk of texts may take; a Lambda has as long.
-const PATIENCE: Duration = Duration::from_secs(900);
+/// The longest that a chunk may take, as in a Lambda function.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// What an engine said of a text: label and score, or why it said nothing.
+/// The answer of an engine: label and score, or the code of the failure.
 pub type EngineAnswer = Result<(Label, f64), String>;
 
-/// An engine, by the stage that has it.
+/// An engine, which is a type of stage.
 pub struct Engine {
     kind: &'static Kind,
     settings: Box<dyn Settings>,
 }
 
-/// The stages that answer what the sentiment of a text is.
+/// The names of all engines.
 #[must_use]
 pub fn known() -> Vec<&'static str> {
     registry::of(Role::Stage).iter().filter_map(Engine::of).map(|engine| engine.name()).collect()
 }
 
-/// The engines of these names.
+/// The engines with these names.
 ///
 /// # Errors
-/// A name that is none, or is there twice.
+/// An unknown name, or one that occurs twice.
 pub fn engines(names: &[String]) -> Result<Vec<Engine>, CompareError> {
     let mut engines: Vec<Engine> = Vec::new();
     for name in names {
@@ -65,13 +65,13 @@ impl Engine {
         self.kind.card.name
     }
 
-    /// Whether it is a service that is paid for.
+    /// Whether it is a paid service.
     #[must_use]
     pub fn is_paid(&self) -> bool {
         !self.settings.units().is_empty()
     }
 
-    /// What it says of each text, in their order.
+    /// Its answer to each text, in order.
     pub async fn ask(
         &self,
         texts: &[Sample],
@@ -83,11 +83,11 @@ impl Engine {
         let pace = self.settings.quota().map(|quota| quota.pace(1.0, 1));
         let binding = Binding { name: self.name().to_owned(), pace, ..Binding::default() };
         let opened = self.settings.open(binding, doors).map_err(|error| closed(error.message))?;
-        let Opened::Stage(stage) = opened else { return Err(closed("it is no stage".into())) };
+        let Opened::Stage(stage) = opened else { return Err(closed("it is not a stage".into())) };
         let mut answers = Vec::with_capacity(texts.len());
         for chunk in texts.chunks(CHUNK_ITEMS) {
             let records = chunk.iter().map(|given| record(given, language)).collect();
-            let told = stage.apply(records, Instant::now() + PATIENCE).await;
+            let told = stage.apply(records, Instant::now() + CHUNK_TIMEOUT).await;
             if told.len() != chunk.len() {
                 return Err(closed(format!("it answered {} of {} texts", told.len(), chunk.len())));
             }
@@ -99,7 +99,7 @@ impl Engine {
 }
 
 fn record(given: &Sample, language: &str) -> Record {
-    // Without a name of what it is about, a text is about nothing that would occur in it.
+    // Without an item, the text is about nothing that occurs in it.
     let key = given.item.clone().unwrap_or_default();
     let text = Text {
         body: given.text.clone(),

@@ -1,12 +1,12 @@
-//! Why nothing can be compared: what was found, where, and what to do.
+//! The errors of a comparison.
 
 use std::path::PathBuf;
 
-/// Why nothing can be compared.
+/// Why a comparison failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
     /// A file that cannot be opened.
-    #[error("`{}` cannot be read: {reason}", .path.display())]
+    #[error("cannot read `{}`: {reason}", .path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -14,20 +14,20 @@ pub enum CompareError {
         reason: String,
     },
     /// A file with nothing in it.
-    #[error("`{}` has no texts: it is empty", .0.display())]
+    #[error("`{}` has no texts", .0.display())]
     Empty(PathBuf),
-    /// A line that is not what it should be.
+    /// An invalid line.
     #[error("{}:{line}: {what}", .path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What was found, what is allowed, what to do.
+        /// What is wrong, and what to do.
         what: String,
     },
-    /// An engine that nobody knows.
-    #[error("there is no engine `{found}`; known: {known}{help}")]
+    /// An unknown engine.
+    #[error("there is no engine `{found}`; known engines: {known}{help}")]
     Engine {
         /// What was asked for.
         found: String,
@@ -36,22 +36,22 @@ pub enum CompareError {
         /// A suggestion, with what joins it.
         help: String,
     },
-    /// An engine that is asked for twice.
-    #[error("the engine `{0}` is named twice: name each once, as in `--engines lexicon,headlines`")]
+    /// An engine that is named twice.
+    #[error("the engine `{0}` is named twice in `--engines`")]
     Twice(String),
-    /// One that costs money, and nobody said yes.
-    #[error("nobody agreed to pay: say `--yes`, or leave `{0}` out of `--engines`")]
+    /// A paid engine, and nobody agreed to pay.
+    #[error("`{0}` costs money: pass `--yes` to agree, or leave it out of `--engines`")]
     Unpaid(String),
-    /// The answer was no.
-    #[error("nothing was asked, and nothing is to be paid")]
+    /// The user declined.
+    #[error("declined: nothing was sent, and nothing was charged")]
     Declined,
     /// A build without AWS.
     #[error(
-        "`{0}` is a service of AWS, and this build has no AWS part: use one that was built with it (`cargo install --path generator`), or leave `{0}` out"
+        "`{0}` is an AWS service, and this build has no AWS support: install one that has (`cargo install --path generator`), or leave `{0}` out"
     )]
     NoAws(String),
-    /// An engine that cannot be opened or asked.
-    #[error("`{name}` cannot be asked: {reason}")]
+    /// An engine that cannot be used.
+    #[error("`{name}` cannot be used: {reason}")]
     Closed {
         /// The engine.
         name: String,

@@ -1,4 +1,4 @@
-//! Texts from a file: JSON Lines, CSV with a header, or a text a line.
+//! Texts from a file: JSON Lines, CSV with a header, or one text per line.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,19 +9,19 @@ use serde_json::{Map, Value};
 use super::{CompareError, Sample};
 use crate::config::mistake::did_you_mean;
 
-/// What a file of texts or labels is, by the end of its name.
+/// The format of a file of texts or labels, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InputFormat {
-    /// `.jsonl`, `.ndjson`: an object a line.
+    /// `.jsonl`, `.ndjson`: one object per line.
     Lines,
     /// `.csv`: a header, then rows.
     Sheet,
-    /// Anything else: a line is all there is.
+    /// Anything else: one text or label per line.
     Plain,
 }
 
 impl InputFormat {
-    /// How the file of this name is read.
+    /// The format of this file.
     #[must_use]
     pub fn of(path: &Path) -> Self {
         match path.extension().and_then(|end| end.to_str()).map(str::to_lowercase).as_deref() {
@@ -40,7 +40,7 @@ const LABELS: [(&str, Label); 4] = [
     ("mixed", Label::Mixed),
 ];
 
-/// A row: the line it begins on, and its cells by name. A plain line has one cell without a name.
+/// A row: the line on which it starts, and its cells by name. A plain line has one cell without a name.
 pub type InputRow = (usize, BTreeMap<String, Value>);
 
 /// The name of a plain line's only cell.
@@ -59,9 +59,12 @@ pub fn texts(path: &Path) -> Result<Vec<Sample>, CompareError> {
     for (line, row) in rows(path)? {
         let cell = |name: &str| cell(path, line, &row, name);
         let Some(text) = cell(if plain { ALL } else { "text" })? else {
-            let there = fanggen_runtime::model::tree::listed(&row.keys().collect::<Vec<_>>());
-            let has = if row.is_empty() { "nothing".into() } else { there };
-            return Err(wrong(path, line, format!("there is no `text`: it has {has}; name the text so")));
+            let known = fanggen_runtime::model::tree::listed(&row.keys().collect::<Vec<_>>());
+            let what = match row.is_empty() {
+                true => "there is no `text`: the object is empty".to_owned(),
+                false => format!("there is no `text`, only {known}: rename the column to `text`"),
+            };
+            return Err(wrong(path, line, what));
         };
         let mut given =
             Sample { line, text, id: cell("id")?, item: cell("item")?, language: cell("language")?, gold: None };
@@ -71,22 +74,18 @@ pub fn texts(path: &Path) -> Result<Vec<Sample>, CompareError> {
         entity(path, line, &row, &mut given)?;
         if let Some(first) = given.id.clone().and_then(|id| lines_of.insert(id, line)) {
             let id = given.id.unwrap_or_default();
-            return Err(wrong(
-                path,
-                line,
-                format!("the id `{id}` was given already, on line {first}: give each text its own"),
-            ));
+            return Err(wrong(path, line, format!("duplicate id `{id}`, first used on line {first}")));
         }
         texts.push(given);
     }
     Ok(texts)
 }
 
-/// `entities` with one entry names the item and its label; with several nobody says of which the label would be.
+/// `entities` with one entry names the item and its label; with several, the label of the text is unknown.
 fn entity(path: &Path, line: usize, row: &BTreeMap<String, Value>, given: &mut Sample) -> Result<(), CompareError> {
     let Some(entities) = row.get("entities") else { return Ok(()) };
     let not =
-        || wrong(path, line, format!("`entities` is `{entities}`: a table of names with their labels is allowed"));
+        || wrong(path, line, format!("`entities` must be an object of names with their labels, but is `{entities}`"));
     let entities = entities.as_object().ok_or_else(not)?;
     for (name, label) in entities {
         let label = label_of(path, line, label.as_str().ok_or_else(not)?)?;
@@ -98,7 +97,7 @@ fn entity(path: &Path, line: usize, row: &BTreeMap<String, Value>, given: &mut S
     Ok(())
 }
 
-/// A cell as a text; numbers are read as they are written.
+/// A cell as a string. Numbers are taken as they are written.
 pub fn cell(
     path: &Path,
     line: usize,
@@ -109,7 +108,7 @@ pub fn cell(
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(Value::Number(number)) => Ok(Some(number.to_string())),
-        Some(other) => Err(wrong(path, line, format!("`{name}` is `{other}`: a text is allowed"))),
+        Some(other) => Err(wrong(path, line, format!("`{name}` must be a string, but is `{other}`"))),
     }
 }
 
@@ -122,14 +121,14 @@ pub fn label_of(path: &Path, line: usize, word: &str) -> Result<Label, CompareEr
     let words = LABELS.map(|(known, _)| known);
     let help = did_you_mean(&small, &words).map(|help| format!("; {help}")).unwrap_or_default();
     let allowed = fanggen_runtime::model::tree::listed(&words);
-    Err(wrong(path, line, format!("`{word}` is no label; allowed: {allowed}{help}")))
+    Err(wrong(path, line, format!("unknown label `{word}`; allowed: {allowed}{help}")))
 }
 
-/// The rows of a file; blank lines are none.
+/// The rows of a file, without blank lines.
 pub fn rows(path: &Path) -> Result<Vec<InputRow>, CompareError> {
     let bytes = std::fs::read(path).map_err(|error| {
         let reason = match error.kind() {
-            std::io::ErrorKind::NotFound => "there is no such file".into(),
+            std::io::ErrorKind::NotFound => "no such file".into(),
             std::io::ErrorKind::IsADirectory => "it is a folder".into(),
             _ => error.to_string(),
         };
@@ -137,7 +136,7 @@ pub fn rows(path: &Path) -> Result<Vec<InputRow>, CompareError> {
     })?;
     let text = str::from_utf8(&bytes).map_err(|error| {
         let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-        wrong(path, line, "this is not text in UTF-8; save the file as UTF-8 and try again")
+        wrong(path, line, "this is not valid UTF-8: save the file as UTF-8")
     })?;
     // A file that was edited on Windows may start with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -163,7 +162,7 @@ fn lines(path: &Path, text: &str, kept: InputFormat) -> Result<Vec<InputRow>, Co
                     path,
                     line,
                     format!(
-                        "this is no JSON object ({words}, column {column}); allowed: {{\"text\": \"..\"}}, one a line"
+                        "this is not a JSON object ({words}, column {column}); expected one per line: {{\"text\": \"..\"}}"
                     ),
                 )
             };
@@ -180,9 +179,7 @@ fn sheet(path: &Path, text: &str) -> Result<Vec<InputRow>, CompareError> {
         let line = at(error.position());
         let what = match error.kind() {
             csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                format!(
-                    "this row has {len} cells, and the header has {expected_len}: quote a cell that has a comma in it"
-                )
+                format!("this row has {len} cells, but the header has {expected_len}: quote cells that contain commas")
             }
             _ => error.to_string(),
         };
@@ -194,7 +191,7 @@ fn sheet(path: &Path, text: &str) -> Result<Vec<InputRow>, CompareError> {
     for record in reader.records() {
         let record = record.map_err(broken)?;
         let cells = header.iter().cloned().zip(record.iter().map(Value::from));
-        // An empty cell is no cell, but for a text: that one is there, and blank.
+        // An empty cell counts as absent, except for a blank text.
         let row = cells.filter(|(name, cell)| name == "text" || cell.as_str() != Some("")).collect();
         rows.push((at(record.position()), row));
     }

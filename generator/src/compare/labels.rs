@@ -1,4 +1,4 @@
-//! Labels from a file of their own: by id where both files have ids, else in the order of the texts.
+//! Labels from a separate file: matched by `id` if both files have one, otherwise by order.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,13 +6,13 @@ use std::path::Path;
 use super::input::{ALL, InputFormat, cell, label_of, rows, wrong};
 use super::{CompareError, Sample};
 
-/// Gives each text its label; every text needs one, and every label a text.
+/// Adds the label to each text. Every text needs a label, and every label a text.
 pub fn join(texts: &mut [Sample], path: &Path, labels: &Path) -> Result<(), CompareError> {
     let name = if InputFormat::of(labels) == InputFormat::Plain { ALL } else { "label" };
     let mut found = Vec::new();
     for (line, row) in rows(labels)? {
         let cell = |name| cell(labels, line, &row, name);
-        let word = cell(name)?.ok_or_else(|| wrong(labels, line, "there is no `label`: name it so"))?;
+        let word = cell(name)?.ok_or_else(|| wrong(labels, line, "there is no column `label`"))?;
         found.push((line, cell("id")?, label_of(labels, line, &word)?));
     }
     if found.iter().all(|(_, id, _)| id.is_none()) {
@@ -20,7 +20,7 @@ pub fn join(texts: &mut [Sample], path: &Path, labels: &Path) -> Result<(), Comp
         if texts_count != labels_count {
             let line = found.last().map_or(1, |(line, ..)| *line);
             let what = format!(
-                "here the labels end, {labels_count} for {texts_count} texts in `{}`: give each text one, in its order, or both an `id`",
+                "found {labels_count} of {texts_count} labels for the texts in `{}`: add a label for each text in the same order, or an `id` in both files",
                 path.display()
             );
             return Err(wrong(labels, line, what));
@@ -32,13 +32,9 @@ pub fn join(texts: &mut [Sample], path: &Path, labels: &Path) -> Result<(), Comp
     }
     let mut of_id = BTreeMap::new();
     for (line, id, label) in found {
-        let id = id.ok_or_else(|| wrong(labels, line, "there is no `id` here, and there is one in other lines"))?;
+        let id = id.ok_or_else(|| wrong(labels, line, "this line has no `id`, but others do"))?;
         if let Some((first, _)) = of_id.insert(id.clone(), (line, label)) {
-            return Err(wrong(
-                labels,
-                line,
-                format!("the id `{id}` was given already, on line {first}: give each label once"),
-            ));
+            return Err(wrong(labels, line, format!("duplicate id `{id}`, first used on line {first}")));
         }
     }
     for text in texts {
@@ -46,7 +42,7 @@ pub fn join(texts: &mut [Sample], path: &Path, labels: &Path) -> Result<(), Comp
             return Err(wrong(
                 path,
                 text.line,
-                format!("this text has no `id`, by which `{}` has its label", labels.display()),
+                format!("this text has no `id`, but the labels in `{}` have", labels.display()),
             ));
         };
         let Some((_, label)) = of_id.remove(id) else {
@@ -55,9 +51,7 @@ pub fn join(texts: &mut [Sample], path: &Path, labels: &Path) -> Result<(), Comp
         text.gold = Some(label);
     }
     match of_id.into_iter().next() {
-        Some((id, (line, _))) => {
-            Err(wrong(labels, line, format!("the id `{id}` is no text's in `{}`", path.display())))
-        }
+        Some((id, (line, _))) => Err(wrong(labels, line, format!("no text in `{}` has the id `{id}`", path.display()))),
         None => Ok(()),
     }
 }

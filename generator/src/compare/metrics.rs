@@ -1,16 +1,16 @@
-//! Counts of labels against labels, and the numbers that follow from them.
+//! Confusion matrices, and the metrics derived from them.
 
 use std::collections::BTreeMap;
 
 use fanggen_runtime::model::record::Label;
 use serde::Serialize;
 
-/// How often a label met another: the first by its row, the second by its column, `none` for no answer.
+/// Counts of pairs of labels: the first is the row, the second the column; `none` stands for no answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct ConfusionMatrix(pub BTreeMap<&'static str, BTreeMap<&'static str, usize>>);
 
-/// The column of texts that were not answered.
+/// The column of texts without an answer.
 pub const NONE: &str = "none";
 
 /// A label as a row or column.
@@ -46,12 +46,12 @@ impl ConfusionMatrix {
         self.0.values().filter_map(|row| row.get(column)).sum()
     }
 
-    /// All pairs.
+    /// Number of pairs.
     pub fn total(&self) -> usize {
         self.0.values().flat_map(BTreeMap::values).sum()
     }
 
-    /// All columns that occur, in the order of the words.
+    /// All columns that occur, sorted.
     pub fn columns(&self) -> Vec<&'static str> {
         let mut columns: Vec<_> = self.0.values().flat_map(BTreeMap::keys).copied().collect();
         columns.sort_unstable();
@@ -59,13 +59,13 @@ impl ConfusionMatrix {
         columns
     }
 
-    /// The share of pairs that are the same twice.
+    /// The share of pairs of equal labels.
     pub fn agreement(&self) -> Option<f64> {
         let same: usize = self.0.keys().map(|label| self.count(label, label)).sum();
         share(same, self.total())
     }
 
-    /// Cohen's kappa: how much of what chance does not explain agrees; none where chance explains all
+    /// Cohen's kappa, the agreement beyond chance; none if chance explains all of it
     /// (<https://doi.org/10.1177/001316446002000104>).
     pub fn kappa(&self) -> Option<f64> {
         let total = self.total() as f64;
@@ -75,7 +75,7 @@ impl ConfusionMatrix {
         (by_chance < 1.0).then(|| (agreement - by_chance) / (1.0 - by_chance))
     }
 
-    /// The F1 of each label that a row has: the rows are what is true.
+    /// The F1 score of each label that has a row. Rows are the true labels.
     pub fn f1(&self) -> BTreeMap<&'static str, f64> {
         let f1 = |label: &'static str| {
             let both = self.row(label) + self.column(label);
@@ -84,7 +84,7 @@ impl ConfusionMatrix {
         self.0.keys().map(|label| f1(label)).collect()
     }
 
-    /// The mean of these.
+    /// The mean F1 score.
     pub fn macro_f1(&self) -> Option<f64> {
         let each = self.f1();
         (!each.is_empty()).then(|| each.values().sum::<f64>() / each.len() as f64)

@@ -1,4 +1,4 @@
-//! Engines of sentiment side by side on the same texts: where they agree, and which of them is right.
+//! Compares sentiment engines on the same texts: where they agree, and which of them is right.
 
 mod engines;
 mod error;
@@ -19,27 +19,27 @@ use std::path::Path;
 use fanggen_runtime::component::services::Doors;
 use fanggen_runtime::model::record::Label;
 
-/// A text, and what is known of it.
+/// A text to compare engines on.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sample {
-    /// The line of the file that it begins on.
+    /// The line of the file on which it starts.
     pub line: usize,
-    /// What it is called in the file.
+    /// Its id in the file.
     pub id: Option<String>,
-    /// What it is about.
+    /// The item it is about.
     pub item: Option<String>,
     /// The text itself.
     pub text: String,
-    /// Its language, where the file names one.
+    /// Its language, if the file has one.
     pub language: Option<String>,
-    /// What a person said of it.
+    /// The label a person gave it.
     pub gold: Option<Label>,
 }
 
-/// The texts of a file, with their labels from another one where it is named.
+/// The texts of a file, with labels from another file if one is given.
 ///
 /// # Errors
-/// Whatever is wrong with either, at its line.
+/// What is wrong with either file, with its line.
 pub fn texts(path: &Path, labels: Option<&Path>) -> Result<Vec<Sample>, CompareError> {
     let mut texts = input::texts(path)?;
     if let Some(labels) = labels {
@@ -48,10 +48,10 @@ pub fn texts(path: &Path, labels: Option<&Path>) -> Result<Vec<Sample>, CompareE
     Ok(texts)
 }
 
-/// Asks every engine about every text; `done` hears how many more questions are answered.
+/// Runs every engine on every text. `done` is called with the number of further answers.
 ///
 /// # Errors
-/// What keeps an engine from being asked at all; a text that it does not answer is part of the result.
+/// What keeps an engine from running at all. A text without an answer is part of the result.
 pub async fn compare(
     texts: &[Sample],
     engines: &[Engine],

@@ -1,4 +1,4 @@
-//! No door at all: for engines that are in the program, and need nothing from outside.
+//! No services at all: for embedded engines, which need nothing from outside.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows};
 use fanggen_runtime::model::error::Error;
 
-/// Doors that do not open.
+/// Services that always fail to open.
 pub struct NoServices;
 
 fn shut(what: &str) -> Error {

@@ -1,4 +1,4 @@
-//! What a comparison came to, for people and for programs.
+//! The result of a comparison, for people and for programs.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,20 +14,20 @@ use crate::config::mistake::tidy;
 /// Characters of a text that are shown.
 const WIDE: usize = 100;
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Comparison {
-    /// How many texts there were.
+    /// Number of texts.
     pub texts: usize,
-    /// How many of them have a label of a person.
+    /// Number of texts with a gold label.
     pub labelled: usize,
     /// Each engine by itself.
     pub engines: Vec<EngineReport>,
-    /// Each two of them.
+    /// Each pair of engines.
     pub pairs: Vec<EnginePair>,
     /// The texts on which they differ most, those with different labels first.
     pub differ: Vec<Disagreement>,
-    /// How many texts have different labels.
+    /// Number of texts with different labels.
     pub differing: usize,
 }
 
@@ -36,27 +36,27 @@ pub struct Comparison {
 pub struct EngineReport {
     /// Its name.
     pub engine: &'static str,
-    /// How many texts it gave a label.
+    /// Number of texts with an answer.
     pub answered: usize,
-    /// Why it did not, by code.
+    /// Number of failures by code.
     pub failed: BTreeMap<String, usize>,
-    /// How often it gave each label.
+    /// Number of texts by label.
     pub labels: BTreeMap<&'static str, usize>,
-    /// Against the labels of people, where there are some.
+    /// Metrics against the gold labels, if there are any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gold: Option<GoldMetrics>,
 }
 
-/// How right an engine is.
+/// Metrics of an engine against the gold labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GoldMetrics {
-    /// The mean F1 of the labels that people gave; a text without an answer is a wrong one.
+    /// Mean F1 score of the gold labels. A text without an answer counts as wrong.
     pub macro_f1: f64,
-    /// The share of texts with the label that people gave.
+    /// The share of texts with the gold label.
     pub accuracy: f64,
-    /// The F1 of each label.
+    /// F1 score of each label.
     pub f1: BTreeMap<&'static str, f64>,
-    /// Rows are what people said, columns what the engine did.
+    /// Rows are gold labels, columns those of the engine.
     pub confusion: ConfusionMatrix,
 }
 
@@ -65,13 +65,13 @@ pub struct GoldMetrics {
 pub struct EnginePair {
     /// Their names.
     pub engines: [&'static str; 2],
-    /// How many texts that are.
+    /// Number of these texts.
     pub texts: usize,
     /// The share of equal labels.
     pub agreement: Option<f64>,
-    /// The same without what chance explains.
+    /// Cohen's kappa: agreement beyond chance.
     pub kappa: Option<f64>,
-    /// Rows are the first one's labels, columns the second one's.
+    /// Rows are the labels of the first engine, columns those of the second.
     pub confusion: ConfusionMatrix,
 }
 
@@ -85,7 +85,7 @@ pub struct Disagreement {
     pub id: Option<String>,
     /// The text.
     pub text: String,
-    /// What a person said.
+    /// The gold label.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gold: Option<Label>,
     /// The greatest distance between two scores.
@@ -94,7 +94,7 @@ pub struct Disagreement {
     pub said: BTreeMap<&'static str, EngineLabel>,
 }
 
-/// What an engine said.
+/// The label of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct EngineLabel {
     /// Its label.
@@ -104,7 +104,7 @@ pub struct EngineLabel {
 }
 
 impl Comparison {
-    /// From the answers of each engine to each text, with at most so many texts on which they differ.
+    /// From the answers of each engine to each text, listing at most `most` texts on which they differ.
     pub fn of(texts: &[Sample], names: &[&'static str], answers: &[Vec<EngineAnswer>], most: usize) -> Self {
         let engines = names.iter().zip(answers).map(|(name, answers)| EngineReport::of(name, texts, answers)).collect();
         let mut pairs = Vec::new();
@@ -196,9 +196,9 @@ impl fmt::Display for Comparison {
             }
             if let Some(gold) = &one.gold {
                 let each: Vec<String> = gold.f1.iter().map(|(label, f1)| format!("{label} {f1:.3}")).collect();
-                write!(f, "  against {} labels: macro-F1 {:.3}", self.labelled, gold.macro_f1)?;
-                writeln!(f, " ({}), right {:.1}%", each.join(", "), gold.accuracy * 100.0)?;
-                table(f, "true, across: said", &gold.confusion)?;
+                write!(f, "  against {} gold labels: macro-F1 {:.3}", self.labelled, gold.macro_f1)?;
+                writeln!(f, " ({}), accuracy {:.1}%", each.join(", "), gold.accuracy * 100.0)?;
+                table(f, "gold \\ engine", &gold.confusion)?;
             }
         }
         for pair in &self.pairs {
@@ -206,11 +206,11 @@ impl fmt::Display for Comparison {
             write!(f, "\n{first} and {second}: ")?;
             match (pair.agreement, pair.kappa) {
                 (Some(agreement), kappa) => {
-                    let kappa = kappa.map_or("none, since chance explains all".into(), |kappa| format!("{kappa:.3}"));
-                    writeln!(f, "the same label for {:.1}% of {} texts, kappa {kappa}", agreement * 100.0, pair.texts)?;
-                    table(f, &format!("{first}, across: {second}"), &pair.confusion)?;
+                    let kappa = kappa.map_or("undefined".into(), |kappa| format!("{kappa:.3}"));
+                    writeln!(f, "same label for {:.1}% of {} texts, kappa {kappa}", agreement * 100.0, pair.texts)?;
+                    table(f, &format!("{first} \\ {second}"), &pair.confusion)?;
                 }
-                (None, _) => writeln!(f, "no text that both answered")?,
+                (None, _) => writeln!(f, "no text has an answer from both")?,
             }
         }
         if self.engines.len() > 1 {
@@ -219,7 +219,7 @@ impl fmt::Display for Comparison {
         for one in &self.differ {
             let said =
                 one.said.iter().map(|(name, said)| format!("{name} {} {:+.3}", word(Some(said.label)), said.score));
-            let gold = one.gold.map(|label| format!("; true: {}", word(Some(label)))).unwrap_or_default();
+            let gold = one.gold.map(|label| format!("; gold: {}", word(Some(label)))).unwrap_or_default();
             writeln!(f, "  {}: {}", one.line, short(&one.text))?;
             writeln!(f, "      {}{gold}", said.collect::<Vec<_>>().join(", "))?;
         }

@@ -37,7 +37,7 @@ pub fn home(key: &str) -> Option<String> {
     ];
     let knows = |names: &[String]| names.iter().any(|name| name == key);
     if let Some((section, _)) = sections.iter().find(|(_, names)| knows(names)) {
-        return Some(format!("`{key}` belongs into {}", header(section)));
+        return Some(format!("`{key}` belongs in {}", header(section)));
     }
     let types = |role: Role| -> Vec<String> {
         let named = registry::of(role).iter().filter(|kind| knows(&names(|tree| (kind.read)(tree))));
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_setting_knows_where_it_belongs() {
-        assert_eq!(home("region").as_deref(), Some("`region` belongs into `[aws]`"));
+        assert_eq!(home("region").as_deref(), Some("`region` belongs in `[aws]`"));
         assert_eq!(
             home("sentences").as_deref(),
             Some("`sentences` is a setting of stages of type `split` and `wikipedia`")

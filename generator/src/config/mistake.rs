@@ -2,7 +2,7 @@
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use fanggen_runtime::model::tree::{Fault, FaultKind, Span, listed};
+use fanggen_runtime::model::tree::{Fault, FaultKind, Span, Tree, Value, listed};
 use serde::Serialize;
 
 pub use super::mistake_code::{MistakeCode, Severity};
@@ -67,53 +67,64 @@ impl Mistake {
         self.code.severity()
     }
 
-    /// A fault of a value, as a mistake: `whose` says whose setting it is, `around` where to point without a place.
+    /// A fault of a value, as a mistake. `owner` names the section or component that was read from `tree`; `extra` are
+    /// settings that it has besides those of its type.
     #[must_use]
-    pub fn of_fault(fault: &Fault, whose: &str, around: &Span, extra: &[&str]) -> Self {
-        let span = fault.span.as_ref().filter(|span| **span != HOLE).unwrap_or(around);
+    pub fn of_fault(fault: &Fault, owner: &str, tree: &Tree, extra: &[&str]) -> Self {
+        let span = fault.span.as_ref().filter(|span| **span != HOLE).unwrap_or(&tree.span);
+        let setting = setting_at(tree, span);
+        let of = setting.as_ref().map_or_else(|| owner.to_owned(), |setting| format!("`{setting}` in {owner}"));
+        let invalid =
+            |label: String| Self::new(MistakeCode::InvalidValue, span, format!("invalid value for {of}"), label);
         match &fault.kind {
-            FaultKind::Mismatch { found, allowed } => Self::new(
-                MistakeCode::InvalidValue,
-                span,
-                format!("a value of {whose} does not fit"),
-                format!("found {found}"),
-            )
-            .allowed(allowed.clone()),
-            FaultKind::Choice { found, allowed } => Self::new(
-                MistakeCode::UnknownChoice,
-                span,
-                format!("{whose} does not know the word `{found}`"),
-                "not one of the words that are allowed",
-            )
-            .allowed(listed(allowed))
-            .help(did_you_mean(found, allowed)),
+            FaultKind::Mismatch { found, allowed } => invalid(format!("found {found}")).allowed(allowed.clone()),
+            FaultKind::Choice { found, allowed } => {
+                let title = format!("unknown value `{found}` for {of}");
+                Self::new(MistakeCode::UnknownChoice, span, title, "unknown value")
+                    .allowed(listed(allowed))
+                    .help(did_you_mean(found, allowed))
+            }
             FaultKind::UnknownKey { key, allowed } => {
                 let mut known = allowed.clone();
                 known.extend(extra.iter().map(|word| (*word).to_owned()));
                 let known_words = if known.is_empty() { "none".to_owned() } else { listed(&known) };
-                Self::new(
-                    MistakeCode::UnknownSetting,
-                    span,
-                    format!("{whose} has no setting `{key}`"),
-                    "unknown setting",
-                )
-                .allowed(known_words)
-                .help(did_you_mean(key, &known).or_else(|| super::hints::home(key)))
+                let title = format!("{owner} has no setting `{key}`");
+                Self::new(MistakeCode::UnknownSetting, span, title, "unknown setting")
+                    .allowed(known_words)
+                    .help(did_you_mean(key, &known).or_else(|| super::hints::home(key)))
             }
             FaultKind::Missing { key } => {
-                let part = if span == around { "" } else { "a part of " };
-                Self::new(
-                    MistakeCode::MissingSetting,
-                    span,
-                    format!("{part}{whose} lacks `{key}`"),
-                    format!("`{key}` is missing here"),
-                )
+                let table = if setting.is_some() { format!("an entry of {of}") } else { of };
+                let title = format!("{table} has no `{key}`");
+                Self::new(MistakeCode::MissingSetting, span, title, format!("`{key}` is missing"))
             }
-            FaultKind::Other(words) => {
-                Self::new(MistakeCode::InvalidValue, span, format!("a value of {whose} does not fit"), words.clone())
-            }
+            FaultKind::Other(words) => invalid(words.clone()),
         }
     }
+}
+
+/// The setting whose value is at a place, by its path in the tree; none for the tree itself.
+fn setting_at(tree: &Tree, place: &Span) -> Option<String> {
+    match &tree.value {
+        Value::Table(table) => {
+            let (name, entry) = table.iter().find(|(_, entry)| has(&entry.tree, place))?;
+            let inner = setting_at(&entry.tree, place);
+            Some(inner.map_or_else(|| name.clone(), |inner| format!("{name}.{inner}")))
+        }
+        Value::List(list) => list.iter().find(|element| has(element, place)).and_then(|tree| setting_at(tree, place)),
+        _ => None,
+    }
+}
+
+/// Whether a place is within a value. The tables of dotted keys do not enclose what they hold.
+fn has(tree: &Tree, place: &Span) -> bool {
+    let encloses = tree.span.start <= place.start && place.end <= tree.span.end;
+    encloses
+        || match &tree.value {
+            Value::Table(table) => table.values().any(|entry| has(&entry.tree, place)),
+            Value::List(list) => list.iter().any(|element| has(element, place)),
+            _ => false,
+        }
 }
 
 /// The place of what stands in for a missing value; no file is that long.
@@ -237,7 +248,7 @@ impl SourceFile {
         let shown = sorted.into_iter().take(MOST_SHOWN).map(|mistake| self.report_one(mistake, &renderer));
         let mut reports: Vec<String> = shown.collect();
         if more > 0 {
-            reports.push(format!("... and {more} more like these"));
+            reports.push(format!("... and {more} more"));
         }
         reports.join("\n\n") + "\n"
     }

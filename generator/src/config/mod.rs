@@ -17,11 +17,12 @@ pub mod values;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use fanggen_runtime::component::Card;
 use fanggen_runtime::model::tree::{Entry, Span, Tree, Value};
 use fanggen_runtime::model::values::Name;
 
 use mistake::{Mistake, MistakeCode, Severity, SourceFile};
-use pipeline::Pipeline;
+use pipeline::{ComponentConfig, Pipeline};
 
 pub use rules::{SharedQuota, shared_quotas};
 
@@ -157,6 +158,23 @@ fn judged(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> (Pipel
     (pipeline, good)
 }
 
+/// The only component in a piece of TOML, as the examples of cards are.
+fn component_table(tree: &Tree) -> Option<&fanggen_runtime::model::tree::Table> {
+    match &tree.table()?.values().next()?.tree.value {
+        Value::Table(by_name) => by_name.values().next()?.tree.table(),
+        Value::List(list) => list.first()?.table(),
+        _ => None,
+    }
+}
+
+/// The component in the example of a card.
+#[must_use]
+pub fn example(card: &Card) -> Option<ComponentConfig> {
+    let (tree, mut mistakes) = spanned::parse(card.example);
+    let pipeline = Pipeline::read("", &tree, &mut mistakes);
+    pipeline.components().next().cloned()
+}
+
 fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {
     list.iter().find_map(|tree| {
         let entry = tree.table()?.get("name")?;
@@ -190,7 +208,7 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
     let Some(table) = entry.tree.table() else {
         let found = format!("found {}", entry.tree.plain());
         mistakes.push(
-            Mistake::new(MistakeCode::InvalidValue, &entry.tree.span, "`environments` is a table", found)
+            Mistake::new(MistakeCode::InvalidValue, &entry.tree.span, "`environments` must be a table", found)
                 .allowed("`[environments.<name>]`"),
         );
         return default;
@@ -202,8 +220,8 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
                 Mistake::new(
                     MistakeCode::InvalidName,
                     &entry.key,
-                    format!("`{name}` is no name for an environment"),
-                    "not a name",
+                    format!("invalid environment name `{name}`"),
+                    "invalid name",
                 )
                 .allowed(allowed),
             );
@@ -213,10 +231,10 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
                 Mistake::new(
                     MistakeCode::InvalidValue,
                     &entry.tree.span,
-                    format!("environment `{name}` is a table"),
+                    format!("environment `{name}` must be a table"),
                     found,
                 )
-                .allowed("values that it overrides"),
+                .allowed("a table of settings to override"),
             );
         } else {
             environments.push((name.clone(), Some(entry)));

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use fanggen_runtime::component::Role;
+use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, listed};
 
 use super::mistake::{Mistake, MistakeCode, did_you_mean};
@@ -18,14 +20,25 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
                     Mistake::new(
                         MistakeCode::NestedEnvironment,
                         &inner.key,
-                        "an environment has no environments of its own",
-                        "not read here",
+                        "environments cannot be nested",
+                        "not allowed here",
                     )
-                    .help("write each of them as `[environments.<name>]`".to_owned()),
+                    .help("write it as `[environments.<name>]`".to_owned()),
                 );
             }
             if let Some(above) = overlay.remove("stages") {
                 lay_all_stages(table, above, mistakes);
+            }
+            for (section, role) in [("sources", Role::Source), ("sinks", Role::Sink)] {
+                let below = table.get_mut(section).and_then(|entry| entry.tree.table_mut());
+                if let (Some(below), Some(above)) = (below, overlay.get(section).and_then(|entry| entry.tree.table())) {
+                    for (name, above) in above {
+                        let component = below.get_mut(name).and_then(|entry| entry.tree.table_mut());
+                        if let (Some(component), Some(above)) = (component, above.tree.table()) {
+                            drop_replaced(role, component, above);
+                        }
+                    }
+                }
             }
             lay(table, &overlay);
         }
@@ -38,10 +51,7 @@ fn lay(base: &mut Table, overlay: &Table) {
     for (name, above) in overlay {
         let below = base.get_mut(name).and_then(|below| below.tree.table_mut());
         match (below, above.tree.table()) {
-            (Some(below), Some(overlay)) => {
-                give_way(below, overlay);
-                lay(below, overlay);
-            }
+            (Some(below), Some(overlay)) => lay(below, overlay),
             _ => drop(base.insert(name.clone(), above.clone())),
         }
     }
@@ -56,12 +66,12 @@ fn lay_all_stages(base: &mut Table, above: Entry, mistakes: &mut Vec<Mistake>) {
         }
         (None, Value::Table(by_name)) => lay_stages(&mut [], by_name, mistakes),
         (_, Value::List(_)) => {
-            let words = "an environment addresses a stage by its name: `stages.<name>.<setting> = ..`";
+            let words = "address a stage by its name: `stages.<name>.<setting> = ..`";
             mistakes.push(
                 Mistake::new(
                     MistakeCode::StageList,
                     &above.key,
-                    "an environment cannot list the stages anew",
+                    "an environment cannot list the stages again",
                     "a list of stages",
                 )
                 .allowed("a table of stages by name")
@@ -80,24 +90,24 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
         let stage = stages.iter_mut().find(|stage| stage_name(stage) == Some(name)).and_then(Tree::table_mut);
         match (stage, above.tree.table()) {
             (Some(stage), Some(overlay)) => {
-                give_way(stage, overlay);
+                drop_replaced(Role::Stage, stage, overlay);
                 lay(stage, overlay);
             }
             (Some(_), None) => mistakes.push(
                 Mistake::new(
                     MistakeCode::InvalidValue,
                     &above.tree.span,
-                    "a stage is a table",
+                    "a stage must be a table",
                     format!("found {}", above.tree.plain()),
                 )
-                .allowed("settings of the stage"),
+                .allowed("a table of settings"),
             ),
             (None, _) => mistakes.push(
                 Mistake::new(
                     MistakeCode::UnknownStage,
                     &above.key,
                     format!("there is no stage `{name}`"),
-                    "not the name of a stage",
+                    "unknown stage",
                 )
                 .allowed(if names.is_empty() { "none: the file has no stages".into() } else { listed(&names) })
                 .help(did_you_mean(name, &names)),
@@ -110,23 +120,18 @@ fn stage_name(stage: &Tree) -> Option<&str> {
     stage.table()?.get("name")?.tree.text()
 }
 
-/// Settings that stand instead of each other, a source's table: one that exists already is nobody's to seed. An environment
-/// that sets one side drops what it would inherit of the other.
-const INSTEAD: (&[&str], &[&str]) = (&["existing"], &["items", "items_file"]);
-
-/// A changed type drops the old settings: they belonged to another kind. So does a setting those that it stands for.
-fn give_way(base: &mut Table, overlay: &Table) {
-    let (one, other) = INSTEAD;
-    for (set, dropped) in [(one, other), (other, one)] {
-        // A table of such a name is no setting, but a source that is called so.
-        if set.iter().any(|key| overlay.get(*key).is_some_and(|entry| entry.tree.table().is_none())) {
-            base.retain(|key, entry| !dropped.contains(&key.as_str()) || entry.tree.table().is_some());
-        }
-    }
+/// Drops the settings of a component that an environment replaces: all of the old type where it changes the type, and
+/// those that cannot stand beside one that it sets.
+fn drop_replaced(role: Role, base: &mut Table, overlay: &Table) {
     let word = |table: &Table| table.get("type").and_then(|entry| entry.tree.text()).map(str::to_owned);
-    if let (Some(old), Some(new)) = (word(base), word(overlay))
-        && old != new
-    {
+    let (old, new) = (word(base), word(overlay));
+    let card = new.as_ref().or(old.as_ref()).and_then(|name| registry::find(role, name)).map(|kind| kind.card);
+    let alternatives = card.map(|card| card.alternatives).unwrap_or_default();
+    for set in alternatives.iter().filter(|set| set.iter().any(|key| overlay.contains_key(*key))) {
+        let replaced = |key: &str| alternatives.iter().any(|other| other != set && other.contains(&key));
+        base.retain(|key, _| !replaced(key));
+    }
+    if old.is_some() && new.is_some() && old != new {
         base.retain(|key, _| key == "name" || super::pipeline::STAGE_OPTIONS.contains(&key.as_str()));
     }
 }

@@ -2,7 +2,7 @@
 
 use fanggen_runtime::component::{Kind, Role, Settings};
 use fanggen_runtime::function::registry;
-use fanggen_runtime::model::tree::{Entry, FaultKind, Span, Table, Tree, Value, listed};
+use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value, listed};
 use fanggen_runtime::model::values::Name;
 
 use super::hints;
@@ -138,10 +138,10 @@ fn section<T: serde::de::DeserializeOwned>(table: &Table, name: &str, mistakes: 
     let written = table.get(name);
     let before = mistakes.len();
     let tree = written.map_or(&empty, |entry| &entry.tree);
-    let read = read::whole(tree, &format!("`[{name}]`"), &[], Tree::read::<T>, mistakes);
+    let read = read::whole(tree, &format!("`[{name}]`"), &[], "", Tree::read::<T>, mistakes);
     for mistake in mistakes[before..].iter_mut().filter(|_| written.is_none()) {
-        mistake.title = format!("there is no section `[{name}]`");
-        mistake.help = Some(format!("add `[{name}]` with what is missing"));
+        mistake.title = format!("missing section `[{name}]`");
+        mistake.help = Some(format!("add a `[{name}]` section with the missing settings"));
     }
     read
 }
@@ -155,7 +155,7 @@ fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<Componen
             Mistake::new(
                 MistakeCode::InvalidValue,
                 &entry.tree.span,
-                format!("`{section}` is a table"),
+                format!("`{section}` must be a table"),
                 format!("found {}", entry.tree.plain()),
             )
             .allowed(format!("`[{section}.<name>]`")),
@@ -169,8 +169,8 @@ fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<Componen
                 Mistake::new(
                     MistakeCode::InvalidName,
                     &entry.key,
-                    format!("`{name}` is no name for a {}", role.word()),
-                    "not a name",
+                    format!("invalid {} name `{name}`", role.word()),
+                    "invalid name",
                 )
                 .allowed(allowed),
             );
@@ -187,7 +187,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
             Mistake::new(
                 MistakeCode::InvalidValue,
                 &entry.key,
-                "stages are a list, since their order matters",
+                "`stages` must be a list, since the order matters",
                 format!("found {}", entry.tree.plain()),
             )
             .allowed("`[[stages]]` with a `name` and a `type`"),
@@ -202,7 +202,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
                 Mistake::new(
                     MistakeCode::InvalidValue,
                     &tree.span,
-                    "a stage is a table",
+                    "a stage must be a table",
                     format!("found {}", tree.plain()),
                 )
                 .allowed("`[[stages]]` with a `name` and a `type`"),
@@ -213,13 +213,10 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
             Some(entry) => stage_name(entry, mistakes).map(|name| (name, entry.tree.span.clone())),
             None => {
                 mistakes.push(
-                    Mistake::new(
-                        MistakeCode::MissingSetting,
-                        &tree.span,
-                        "a stage lacks `name`",
-                        "`name` is missing here",
-                    )
-                    .help("environments and roles address a stage by its name: add `name = \"..\"`".to_owned()),
+                    Mistake::new(MistakeCode::MissingSetting, &tree.span, "a stage has no `name`", "`name` is missing")
+                        .help(
+                            "add `name = \"..\"`: environments and IAM roles refer to a stage by its name".to_owned(),
+                        ),
                 );
                 None
             }
@@ -231,10 +228,10 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
                 Mistake::new(
                     MistakeCode::DuplicateStage,
                     &span,
-                    format!("two stages are called `{name}`"),
-                    "the same name again",
+                    format!("two stages are named `{name}`"),
+                    "duplicate name",
                 )
-                .other(first, "the first of that name"),
+                .other(first, "first used here"),
             );
         }
         names.push((name.clone(), span.clone()));
@@ -245,7 +242,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
 
 fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
     let Some(text) = entry.tree.text() else {
-        return read::whole(&entry.tree, "a stage's name", &[], Tree::read::<Name>, mistakes)
+        return read::whole(&entry.tree, "a stage's name", &[], "", Tree::read::<Name>, mistakes)
             .map(|name| name.to_string());
     };
     let refuse = |allowed| {
@@ -253,8 +250,8 @@ fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
             Mistake::new(
                 MistakeCode::InvalidName,
                 &entry.tree.span,
-                format!("`{text}` is no name for a stage"),
-                "not a name",
+                format!("invalid stage name `{text}`"),
+                "invalid name",
             )
             .allowed(allowed),
         );
@@ -265,25 +262,25 @@ fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
 /// Reads one component in two steps: first the type, then the settings of its kind.
 fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<ComponentConfig> {
     let word = role.word();
-    let whose = if name.is_empty() { format!("a {word}") } else { format!("{word} `{name}`") };
+    let owner = if name.is_empty() { format!("a {word}") } else { format!("{word} `{name}`") };
     let known: Vec<&str> = registry::of(role).iter().map(|kind| kind.card.name).collect();
     let mut rest = tree.clone();
     let Some(table) = rest.table_mut() else {
         let found = format!("found {}", tree.plain());
         mistakes.push(
-            Mistake::new(MistakeCode::InvalidValue, &tree.span, format!("{whose} is a table"), found)
+            Mistake::new(MistakeCode::InvalidValue, &tree.span, format!("{owner} must be a table"), found)
                 .allowed(format!("{} with a `type`", hints::header(&format!("{word}s")))),
         );
         return None;
     };
     let Some(kind) = table.remove("type") else {
         mistakes.push(
-            Mistake::new(MistakeCode::MissingSetting, span, format!("{whose} lacks `type`"), "`type` is missing here")
+            Mistake::new(MistakeCode::MissingSetting, span, format!("{owner} has no `type`"), "`type` is missing")
                 .allowed(listed(&known)),
         );
         return None;
     };
-    let kind = find_kind(role, &whose, &kind, &known, mistakes)?;
+    let kind = find_kind(role, &owner, &kind, &known, mistakes)?;
     let mut option_keys: Vec<&str> = vec!["type"];
     let mut option_table = Tree::table_at(tree.span.clone());
     if role == Role::Stage {
@@ -293,9 +290,9 @@ fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Ve
             options.extend(STAGE_OPTIONS.iter().filter_map(|key| Some(((*key).to_owned(), table.remove(*key)?))));
         }
     }
-    let whose = format!("{whose} (type `{}`)", kind.card.name);
-    let options = read::whole(&option_table, &whose, &option_keys, Tree::read::<StageOptions>, mistakes);
-    let settings = read::whole(&rest, &whose, &option_keys, kind.read, mistakes);
+    let owner = format!("{owner} (type `{}`)", kind.card.name);
+    let options = read::whole(&option_table, &owner, &option_keys, "", Tree::read::<StageOptions>, mistakes);
+    let settings = read::whole(&rest, &owner, &option_keys, kind.card.example, kind.read, mistakes);
     Some(ComponentConfig {
         name: name.to_owned(),
         path: format!("{word}s.{name}"),
@@ -309,16 +306,16 @@ fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Ve
 
 fn find_kind(
     role: Role,
-    whose: &str,
+    owner: &str,
     entry: &Entry,
     known: &[&str],
     mistakes: &mut Vec<Mistake>,
 ) -> Option<&'static Kind> {
     let span = &entry.tree.span;
     let Some(name) = entry.tree.text() else {
-        let kind = FaultKind::Mismatch { found: entry.tree.plain(), allowed: listed(known) };
-        let fault = fanggen_runtime::model::tree::Fault { span: Some(span.clone()), kind };
-        mistakes.push(Mistake::of_fault(&fault, whose, span, &[]));
+        let title = format!("invalid value for `type` in {owner}");
+        let found = format!("found {}", entry.tree.plain());
+        mistakes.push(Mistake::new(MistakeCode::InvalidValue, span, title, found).allowed(listed(known)));
         return None;
     };
     let kind = registry::find(role, name);
@@ -332,7 +329,7 @@ fn find_kind(
             Mistake::new(
                 MistakeCode::UnknownType,
                 span,
-                format!("{whose} has an unknown type"),
+                format!("{owner} has an unknown type"),
                 format!("there is no {} of type `{name}`", role.word()),
             )
             .allowed(listed(known))

@@ -7,16 +7,18 @@ use fanggen_runtime::model::tree::{Entry, Fault, FaultKind, Span, Table, Tree, V
 
 use super::mistake::{HOLE, Mistake};
 
-/// Mistakes of one table after which nobody reads on: a list of ten thousand wrong values is one thing to mend.
+/// Mistakes of one table after which nobody reads on: a list of ten thousand wrong values is one thing to fix.
 const MOST: usize = 100;
 
 /// Reads `tree` with `read`; on any mistake they are all noted, and there is no result.
 ///
-/// `whose` says in the messages whose settings they are; `extra` are keys that are known beside those of the type.
+/// `owner` names in messages whose settings they are; `extra` are keys that exist besides those of the type. `example` is
+/// TOML with a valid value for each required setting, where plain values would not do.
 pub fn whole<T>(
     tree: &Tree,
-    whose: &str,
+    owner: &str,
     extra: &[&str],
+    example: &str,
     read: impl Fn(&Tree) -> Result<T, Fault>,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<T> {
@@ -31,13 +33,15 @@ pub fn whole<T>(
     // The last value that was missing, and what stands in for it.
     let mut hole: Option<(Option<Span>, String, usize)> = None;
     while let Some(found) = fault.take().filter(|_| mistakes.len() - before < MOST) {
-        let mended = if found.span.as_ref() == Some(&HOLE) {
+        let repaired = if found.span.as_ref() == Some(&HOLE) {
             // What stands in for the missing value did not fit: something else may.
-            let next = hole.take().and_then(|(place, key, tried)| Some((stand_in(tried + 1)?, place, key, tried + 1)));
+            let next = hole
+                .take()
+                .and_then(|(place, key, tried)| Some((placeholder(tried + 1, example, &key)?, place, key, tried + 1)));
             next.is_some_and(|(value, place, key, tried)| {
-                let mended = fill(&mut rest, place.as_ref(), &key, &value);
+                let repaired = fill(&mut rest, place.as_ref(), &key, &value);
                 hole = Some((place, key, tried));
-                mended
+                repaired
             })
         } else {
             let again =
@@ -46,7 +50,7 @@ pub fn whole<T>(
                 FaultKind::Missing { key } if again(key) => {}
                 // A list that is empty or too short only for what was taken out of it.
                 FaultKind::Mismatch { .. } if again(&String::new()) => {}
-                _ => mistakes.push(Mistake::of_fault(&found, whose, &tree.span, extra)),
+                _ => mistakes.push(Mistake::of_fault(&found, owner, tree, extra)),
             }
             match (&found.kind, &found.span) {
                 (FaultKind::Missing { key }, span) => {
@@ -57,25 +61,41 @@ pub fn whole<T>(
                 (_, None) => false,
             }
         };
-        if mended {
+        if repaired {
             fault = read(&rest).err();
         }
     }
     None
 }
 
-/// What is tried in turn in the place of a missing value; nobody sees it, it only lets the reading go on.
-fn stand_in(tried: usize) -> Option<Value> {
-    let text = |text: &str| Value::Text(text.to_owned());
+/// What is tried in turn in place of a missing value; nobody sees it, it only lets reading go on.
+fn placeholder(tried: usize, example: &str, key: &str) -> Option<Value> {
+    let from_example = || {
+        let (tree, _) = super::spanned::parse(example);
+        let component = super::component_table(&tree)?;
+        Some(unplaced(&component.get(key)?.tree).value)
+    };
     Some(match tried {
         0 => Value::Hole,
-        1 => text("a"),
-        2 => Value::Integer(1),
-        3 => text("https://example.com"),
-        4 => text("arn:aws:dynamodb:us-east-1:123456789012:table/any"),
-        5 => Value::Table(Table::new()),
+        1 => from_example().unwrap_or(Value::Hole),
+        2 => Value::Text("a".to_owned()),
+        3 => Value::Integer(1),
+        4 => Value::Table(Table::new()),
         _ => return None,
     })
+}
+
+/// The same value, as one that is nowhere in the file.
+fn unplaced(tree: &Tree) -> Tree {
+    let value = match &tree.value {
+        Value::List(list) => Value::List(Arc::new(list.iter().map(unplaced).collect())),
+        Value::Table(table) => {
+            let entry = |entry: &Entry| Entry { key: HOLE, tree: unplaced(&entry.tree) };
+            Value::Table(table.iter().map(|(name, inner)| (name.clone(), entry(inner))).collect())
+        }
+        value => value.clone(),
+    };
+    Tree { span: HOLE, value }
 }
 
 /// Removes the innermost entry or element whose name or value holds the place, and says from where.

@@ -15,9 +15,20 @@ use super::sections::{
     PipelineSection, ScheduleSection, StageOptions,
 };
 
+/// Beside a string: what it allows, in words. For documentation; editors do not see it.
+pub const ALLOWED: &str = fanggen_runtime::model::values::ALLOWED;
+
 /// The schema, as an editor with TOML support takes it.
 #[must_use]
 pub fn schema() -> Value {
+    let mut schema = annotated();
+    remove(&mut schema, ALLOWED);
+    schema
+}
+
+/// The schema with the words of each string type.
+#[must_use]
+pub fn annotated() -> Value {
     // Draft 7 is what TOML language servers read.
     let generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
     let mut all = SchemaBuilder { generator, definitions: Map::new(), file: Map::new(), overlay: Map::new() };
@@ -36,7 +47,7 @@ pub fn schema() -> Value {
     all.components(Role::Sink);
     let environment = object([
         ("type", "object".into()),
-        ("description", "What this environment overrides; a stage is addressed by its name.".into()),
+        ("description", "Settings that this environment overrides. A stage is addressed by its name.".into()),
         ("properties", Value::Object(all.overlay)),
         ("additionalProperties", false.into()),
     ]);
@@ -114,7 +125,7 @@ impl SchemaBuilder {
             if kind.card.role == Role::Stage {
                 let mut name = name;
                 if let Some(name) = name.as_object_mut() {
-                    name.insert("description".into(), json!("Name of the stage."));
+                    name.insert("description".into(), json!("Name of the stage, unique in the pipeline."));
                 }
                 properties.insert("name".into(), name);
                 properties.extend(options["properties"].as_object().cloned().unwrap_or_default());
@@ -143,7 +154,7 @@ fn by_name(words: &str, item: Value) -> Value {
     object([("type", "object".into()), ("description", words.into()), ("additionalProperties", item)])
 }
 
-/// TOML has no null, so an absent value is said by leaving it out; nor does an editor care who writes what.
+/// TOML has no null: an absent value is left out. Nor does an editor need `writeOnly`.
 fn without_null(schema: &mut Value) {
     match schema {
         Value::Object(map) => {
@@ -158,6 +169,18 @@ fn without_null(schema: &mut Value) {
             map.values_mut().for_each(without_null);
         }
         Value::Array(list) => list.iter_mut().for_each(without_null),
+        _ => {}
+    }
+}
+
+/// Removes a keyword wherever it occurs.
+fn remove(schema: &mut Value, keyword: &str) {
+    match schema {
+        Value::Object(map) => {
+            map.remove(keyword);
+            map.values_mut().for_each(|value| remove(value, keyword));
+        }
+        Value::Array(list) => list.iter_mut().for_each(|value| remove(value, keyword)),
         _ => {}
     }
 }

@@ -1,4 +1,4 @@
-//! The sections of `pipeline.toml`: every field is a TOML key, its doc comment what the user reads about it.
+//! The sections of `pipeline.toml`: every field is a TOML key, and its doc comment is the documentation users read.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,22 +10,23 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::values::{AccountId, Action, PolicyArn, Region, ResourcePattern, Retention, Share};
 
-/// What the pipeline is.
+/// The name of the pipeline, and whom to contact about it. This section is required.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PipelineSection {
-    /// Name of the pipeline; the first part of every physical name.
+    /// Name of the pipeline. The names of all its AWS resources start with it.
     pub name: Name,
-    /// What it is for, in a line.
+    /// What the pipeline is for, on one line.
     #[serde(default)]
     pub description: Option<Line>,
-    /// Who operates it: goes into the User-Agent that Wikimedia demands.
+    /// Contact of the operator, such as an e-mail address. Sent in the User-Agent of all requests: sites such as Wikipedia
+    /// allow clients without a contact far fewer requests.
     #[serde(default)]
     pub contact: Option<Line>,
 }
 
 impl PipelineSection {
-    /// Stands in for a head that could not be read, so that the rules go on to the next mistake.
+    /// The section to go on with when it could not be read, so that the rules still find other mistakes.
     #[must_use]
     pub fn unread() -> Self {
         #[expect(clippy::expect_used, reason = "a name, as the tests show")]
@@ -33,27 +34,28 @@ impl PipelineSection {
     }
 }
 
-/// Where it lives. Compared with the caller's identity before anything is touched.
+/// Where the pipeline is deployed. Commands that change anything first compare this with the identity of the caller.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AwsSection {
-    /// Region of all resources.
+    /// AWS region of all resources.
     pub region: Region,
-    /// Account that alone may be deployed to; any unless given.
+    /// The only AWS account to deploy to, as a string of 12 digits. Without it, any account will do.
     pub account: Option<AccountId>,
-    /// Profile of the AWS configuration that is used to deploy; the default one unless given.
+    /// Profile in the AWS configuration files to deploy with. Without it, the default credentials are used.
     pub profile: Option<Line>,
 }
 
-/// When it runs, on EventBridge Scheduler.
+/// When the pipeline runs. EventBridge Scheduler starts a run each time the schedule fires.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleSection {
-    /// `rate(1 hour)`, `cron(0 8 ? * MON-FRI *)` or `at(2027-01-01T08:00:00)`.
+    /// A rate, `rate(1 hour)`; six fields, `cron(0 8 ? * MON-FRI *)`: minutes, hours, day of month, month, day of week,
+    /// year; or a single time, `at(2027-01-01T08:00:00)`.
     pub expression: String,
-    /// Time zone of the expression, by its IANA name.
+    /// Time zone of the expression, as an IANA name such as `Europe/Berlin`.
     pub timezone: String,
-    /// Whether the schedule fires; a paused pipeline stays deployed.
+    /// Whether the schedule fires. With `false`, the pipeline stays deployed but is paused.
     pub enabled: bool,
 }
 
@@ -63,18 +65,18 @@ impl Default for ScheduleSection {
     }
 }
 
-/// Instruction set of the functions.
+/// Processor architecture of the functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Architecture {
-    /// AWS Graviton: a fifth cheaper.
+    /// AWS Graviton, a fifth cheaper.
     Arm64,
-    /// Intel and AMD.
+    /// Intel and AMD processors.
     X86_64,
 }
 
 impl Architecture {
-    /// What the file, AWS and people call it.
+    /// Its name in the file and in AWS.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -83,7 +85,7 @@ impl Architecture {
         }
     }
 
-    /// What the compiler calls it.
+    /// Its target triple.
     #[must_use]
     pub fn target(self) -> &'static str {
         match self {
@@ -93,19 +95,20 @@ impl Architecture {
     }
 }
 
-/// The functions, all alike.
+/// The Lambda functions. These settings apply to all functions of the pipeline.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FunctionsSection {
-    /// Instruction set: `arm64` or `x86_64`.
+    /// Processor architecture.
     pub architecture: Architecture,
-    /// Memory in MB; the CPU grows with it.
+    /// Memory in MB. CPU power grows with it.
     pub memory_mb: Within<128, 10_240>,
-    /// The longest that one invocation may take, in seconds.
+    /// Seconds after which an invocation is stopped.
     pub timeout_s: Within<10, 900>,
     /// Whether AWS X-Ray traces the functions.
     pub tracing: bool,
-    /// Instances of a worker at once; derived from the scarcest upstream quota unless given.
+    /// Maximum number of concurrent instances of each worker. Without it, the number is derived from the scarcest upstream
+    /// quota.
     pub max_concurrency: Option<Within<2, 1_000>>,
 }
 
@@ -121,69 +124,70 @@ impl Default for FunctionsSection {
     }
 }
 
-/// The logs of the functions.
+/// The CloudWatch logs of the functions.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogsSection {
-    /// For how many days logs are kept.
+    /// Days to keep logs.
     pub retention_days: Retention,
 }
 
-/// The pipeline on your own machine.
+/// Settings of `fanggen run`, which runs the pipeline on your own machine.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LocalSection {
-    /// A JSON Lines file of `{"item", "text", "language"}` that `fanggen run` takes instead of fetching.
+    /// A JSON Lines file of texts to use instead of fetching, unless `--live` is given. Each line has `item` and `text`, and
+    /// optionally `entry`, `language`, `title`, `url` and `published`.
     pub texts: Option<RelativePath>,
 }
 
-/// Who hears of it when something is wrong.
+/// Notifications about problems. This section has no effect yet.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlarmsSection {
-    /// Address that alarms are sent to.
+    /// E-mail address for alarms.
     pub email: Option<Email>,
 }
 
-/// What happens to data.
+/// Retention and encryption of data.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSection {
-    /// Whether tables, buckets and logs outlive the stack, which is then protected.
+    /// Whether tables, buckets and logs are kept when the stack is deleted. The stack is then protected against deletion.
     pub retain: bool,
-    /// Whether data is encrypted with a customer key instead of the service's own.
+    /// Whether data is encrypted with a KMS key of the pipeline instead of the keys of each service.
     pub kms: bool,
 }
 
-/// What it may cost.
+/// A limit on costs. This section has no effect yet.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSection {
-    /// US dollars a month from which somebody should hear of it.
+    /// Budget in US dollars per month.
     pub monthly_usd: Option<Within<1, 1_000_000>>,
 }
 
-/// Permissions: everything is derived, this only narrows or adds.
+/// Additions to the IAM permissions, which are derived from the components.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct IamSection {
-    /// A policy that bounds every role.
+    /// A policy to set as the permissions boundary of every role.
     pub permissions_boundary: Option<PolicyArn>,
-    /// Permissions beside the derived ones.
+    /// Permissions besides the derived ones.
     pub scopes: Vec<IamScope>,
 }
 
-/// One more permission, for one function.
+/// An additional permission of one function.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IamScope {
-    /// The function: `producer`, `worker` or `worker-<stage>`.
+    /// The function: `producer`, `worker`, or `worker-<stage>` for a stage with `isolate = true`.
     pub function: Name,
-    /// IAM actions, exact, such as `s3:GetObject`.
+    /// IAM actions, without wildcards, such as `s3:GetObject`.
     pub actions: Vec<Action>,
-    /// ARNs, `*` and `?` allowed after the service; `*` alone for actions that know no resources.
+    /// ARNs, with `*` and `?` as wildcards after the service. `"*"` alone is for actions without resource-level permissions.
     pub resources: Vec<ResourcePattern>,
-    /// IAM conditions: operator, key, value or values.
+    /// IAM conditions: a table of operators, each a table of condition keys with a value or a list of values.
     #[serde(default)]
     pub conditions: BTreeMap<String, BTreeMap<String, ConditionValues>>,
 }
@@ -236,12 +240,12 @@ impl<'de> Visitor<'de> for ConditionValuesVisitor {
     }
 }
 
-/// What every stage has, whatever its kind.
+/// The settings that every stage has, whatever its type.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageOptions {
-    /// Whether the stage starts a function of its own, behind its own queue.
+    /// Whether the stage starts a Lambda function of its own, with its own queue. The stages after it run in that function.
     pub isolate: bool,
-    /// Which part of the upstream quota this environment may use, above 0 and up to 1.
+    /// The part of the upstream quota that this environment may use.
     pub share: Share,
 }

@@ -17,10 +17,10 @@ pub fn parse(text: &str) -> (Tree, Vec<Mistake>) {
             let span = error.span().unwrap_or(0..0);
             let label = error.message().lines().next().unwrap_or_default().to_owned();
             if label == AGAIN {
-                Mistake::new(MistakeCode::Syntax, &span, "a name is given twice", "the same name again")
-                    .allowed("each name once in its table, each table once in the file")
+                Mistake::new(MistakeCode::Syntax, &span, DUPLICATE, "duplicate key")
+                    .allowed("each key once in its table, each table once in the file")
             } else {
-                Mistake::new(MistakeCode::Syntax, &span, "this is not TOML", label)
+                Mistake::new(MistakeCode::Syntax, &span, "invalid TOML", label)
             }
         })
         .collect();
@@ -32,8 +32,10 @@ pub fn parse(text: &str) -> (Tree, Vec<Mistake>) {
     (tree, mistakes)
 }
 
-/// What the parser says of a name that is there already.
+/// What the parser says about a key that occurred before.
 const AGAIN: &str = "duplicate key";
+/// Our title for it.
+const DUPLICATE: &str = "a key occurs twice";
 
 /// Leaves out the names within a table that is itself there twice: they are there twice because it is.
 fn follow_on(text: &str, mistakes: &mut Vec<Mistake>) {
@@ -41,7 +43,7 @@ fn follow_on(text: &str, mistakes: &mut Vec<Mistake>) {
     mistakes.retain(|mistake| {
         let at = text.floor_char_boundary(mistake.span.start.min(text.len()));
         let line = text[..at].rfind('\n').map_or(0, |end| end + 1);
-        let again = mistake.title == "a name is given twice";
+        let again = mistake.title == DUPLICATE;
         if again && text[line..].trim_start().starts_with('[') {
             table = Some(at);
             return true;
@@ -77,8 +79,8 @@ fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>)
         DeValue::Float(number) => match number.as_str().parse() {
             Ok(number) => Value::Float(number),
             Err(_) => {
-                let label = format!("`{}` is no number", number.as_str());
-                mistakes.push(Mistake::new(MistakeCode::Syntax, &span, "this is not TOML", label));
+                let label = format!("`{}` is not a number", number.as_str());
+                mistakes.push(Mistake::new(MistakeCode::Syntax, &span, "invalid TOML", label));
                 Value::Hole
             }
         },

@@ -1,4 +1,4 @@
-//! The pipeline on this machine: the components of the Lambda behind doors that open here.
+//! The pipeline on this machine: the components that run in AWS, with local services.
 
 mod queue;
 mod services;
@@ -25,36 +25,36 @@ use substitute::Substitutes;
 use summary::SummaryBuilder;
 pub use summary::{Notice, ResultRow, RunFailure, Summary};
 
-/// How a run on this machine is asked for.
+/// Options of a run on this machine.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     /// The folder of `pipeline.toml`, which its paths are relative to.
     pub root: PathBuf,
-    /// Whether texts are fetched, even where the pipeline names local ones.
+    /// Whether to fetch texts even if the pipeline names local ones.
     pub live: bool,
-    /// When the run fires.
+    /// The scheduled time of the run.
     pub time: Timestamp,
 }
 
-/// What happens during a run, for whoever shows it.
+/// Receives the progress of a run.
 pub trait RunProgress: Send + Sync {
-    /// So many items are known to be in the run.
+    /// The run has this many items, as far as is known.
     fn expected(&self, items: usize);
-    /// So many more are done.
+    /// This many more items are done.
     fn done(&self, items: usize);
 }
 
 /// Runs a pipeline once.
 ///
 /// # Errors
-/// What keeps the run as a whole from starting or from being read to its end; an item that fails is in the summary.
+/// What keeps the run from starting or from reading its sources to the end. A failed item is part of the summary.
 pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunProgress>) -> Result<Summary, Error> {
     let stand_ins = Substitutes::of(pipeline, options)?;
     let mut here = LocalServices::of(pipeline, &options.root).await?;
     let given = pipeline.sources.iter().map(|source| (source.name.clone(), here.given(source))).collect();
     let functions = functions(pipeline);
     let queues: Vec<_> = functions.iter().map(|function| here.queue_before(&function.name)).collect();
-    // Everything is opened before the run is noted down: what cannot start leaves nothing behind.
+    // Everything is opened before the run is recorded, so that a run that cannot start leaves nothing behind.
     let open = |function: &Function| {
         function.open_with(&here, &given, &|part, binding| stand_ins.instead(part, binding, &here))
     };
@@ -82,7 +82,7 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
     tally.expected(produced.as_ref().map_or(0, |produced| produced.items));
     let mut trouble = produced.as_ref().err().cloned();
     while let Some(ended) = workers.join_next().await {
-        let broken = |error| Error::permanent("worker_ended", format!("a worker ended before its work: {error}"));
+        let broken = |error| Error::permanent("worker_ended", format!("a worker ended early: {error}"));
         trouble = trouble.or(ended.map_err(broken).and_then(|worked| worked).err());
     }
     let summary = Summary {
@@ -94,29 +94,29 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
         chunks: produced.map_or(0, |produced| produced.chunks),
         ..tally.end()
     };
-    // What was done is noted down, whatever came between.
+    // The results are recorded even if an error occurred.
     here.end(&note, &summary)?;
     trouble.map_or(Ok(summary), Err)
 }
 
 async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: SummaryBuilder) -> Result<(), Error> {
     while let Some(message) = messages.recv().await {
-        // A function in the middle has passed its records on, and has none to tell of.
+        // A function in the middle has forwarded its records and reports none.
         tally.add(running.work(message, Delivery::once()).await);
-        // One thread does it all: the producer and the progress bar get their turn between two chunks.
+        // There is one thread: let the producer and the progress bar run between two chunks.
         tokio::task::yield_now().await;
     }
     Ok(())
 }
 
-/// The functions that the plan would deploy, with stores and queues of this machine.
+/// The functions that would be deployed, with stores and queues of this machine.
 fn functions(pipeline: &Pipeline) -> Vec<Function> {
     let part = |component: &ComponentConfig| Part {
         name: component.name.clone(),
         kind: component.kind,
         settings: component.settings.clone(),
         on: Some(component.path.clone()),
-        // One worker, which keeps to the same share of the quota as the environment's instances together.
+        // One worker, which may use the whole share of the environment.
         pace: component.settings.quota().map(|quota| quota.pace(component.options.share.get(), 1)),
     };
     let parts = |components: &[ComponentConfig]| components.iter().map(part).collect();

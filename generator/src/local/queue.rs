@@ -8,16 +8,16 @@ use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
 use tokio::sync::mpsc;
 
-/// Messages that wait, at most: memory does not grow with the items.
+/// Maximum number of waiting messages, so that memory does not grow with the items.
 const WAITING: usize = 8;
 
-/// The end of a queue that messages go into; the queue ends when this is dropped.
+/// The sending end of a queue. The queue closes when this is dropped.
 pub struct MemoryQueue {
     sender: mpsc::Sender<Message>,
 }
 
 impl MemoryQueue {
-    /// A queue: the end for the function before it, and the one for the function behind it.
+    /// A queue: its sending and its receiving end.
     pub fn new() -> (Self, mpsc::Receiver<Message>) {
         let (sender, receiver) = mpsc::channel(WAITING);
         (Self { sender }, receiver)
@@ -28,14 +28,14 @@ impl MemoryQueue {
 impl Queue for MemoryQueue {
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
         for message in messages {
-            let gone = |_| Error::permanent("worker_ended", "the worker behind the queue has ended");
+            let gone = |_| Error::permanent("worker_ended", "the worker of this queue has ended");
             self.sender.send(message).await.map_err(gone)?;
         }
         Ok(())
     }
 
     async fn hide(&self, _: &str, _: Duration) -> Result<(), Error> {
-        // Nothing is received from here that could be hidden: the worker takes each message once.
+        // There is nothing to hide: the worker takes each message once.
         Ok(())
     }
 }

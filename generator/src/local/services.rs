@@ -1,4 +1,4 @@
-//! The doors of this machine: buckets are folders, tables are files of rows, items come from the file.
+//! The services on this machine: buckets are folders, tables are files of rows, items come from the file.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -24,10 +24,10 @@ use super::Summary;
 use super::queue::MemoryQueue;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 
-/// Items of a source; one that cannot be read comes with the reason.
+/// Items of a source. An item that cannot be read comes with the reason.
 pub type Seeds = Vec<(Item, Option<Error>)>;
 
-/// The items that the file gives to a source whose table is the pipeline's own, to be put into that table.
+/// The items in the file of a source whose table the pipeline owns, to be put into that table.
 ///
 /// # Errors
 /// `items_unreadable`, and what else keeps a file of items from being read.
@@ -42,21 +42,21 @@ pub async fn seeds(source: &ComponentConfig, root: &Path) -> Result<Seeds, Error
     here.items(&seed).await
 }
 
-/// The doors of this machine for one pipeline and environment.
+/// The services of this machine for one pipeline and environment.
 pub struct LocalServices {
     root: PathBuf,
     results: PathBuf,
-    /// The items of the sources, by the paths of these.
+    /// The items of each source, by its path.
     seeds: BTreeMap<String, Arc<Seeds>>,
-    /// The ends of queues that no function has taken yet, by the function behind.
+    /// Queues that no function has taken yet, by the function that reads them.
     queues: Mutex<BTreeMap<String, MemoryQueue>>,
 }
 
 impl LocalServices {
-    /// Reads the items that the file gives to its sources.
+    /// Reads the items of all sources in the file.
     ///
     /// # Errors
-    /// `items_missing`, `items_unreadable`: a source of which nothing can be known here.
+    /// `items_missing`, `items_unreadable`: a source whose items cannot be read on this machine.
     pub async fn of(pipeline: &Pipeline, root: &Path) -> Result<Self, Error> {
         let mut here = Self {
             root: root.to_owned(),
@@ -96,18 +96,18 @@ impl LocalServices {
         if items.is_empty() {
             let words = match source.settings.store(&source.name) {
                 Some(Store::Existing(table)) => format!(
-                    "source `{}` has no items here: the table `{table}` is out of reach on this machine; give the \
-                     source `items` or an `items_file` in an environment of its own",
+                    "source `{}` has no items: the table `{table}` is not read on this machine; set `items` or \
+                     `items_file` in another environment",
                     source.name
                 ),
-                _ => format!("source `{}` has no items: give it `items` in the file", source.name),
+                _ => format!("source `{}` has no items: add `items`", source.name),
             };
             return Err(Error::permanent("items_missing", words));
         }
         Ok(items)
     }
 
-    /// The items that would come with the run for a source whose items travel in the schedule's input.
+    /// The items of a source whose items travel in the schedule's input.
     #[must_use]
     pub fn given(&self, source: &ComponentConfig) -> Vec<Item> {
         let travels = source.settings.seed().is_some_and(|seed| seed.most_bytes.is_some());
@@ -115,26 +115,26 @@ impl LocalServices {
         items.map(|items| items.iter().map(|(item, _)| item.clone()).collect()).unwrap_or_default()
     }
 
-    /// How many items the run will have, where that is known before its sources are read.
+    /// Number of items in the run, where it is known before the sources are read.
     pub fn expected(&self, pipeline: &Pipeline) -> Option<usize> {
         pipeline.sources.iter().map(|source| self.seeds.get(&source.path).map(|items| items.len())).sum()
     }
 
-    /// Makes the queue before a function, and gives the end that this function reads.
+    /// Makes the queue of a function, and returns the end that the function reads.
     pub fn queue_before(&mut self, function: &str) -> mpsc::Receiver<Message> {
         let (queue, messages) = MemoryQueue::new();
         self.queues.get_mut().unwrap_or_else(PoisonError::into_inner).insert(function.to_owned(), queue);
         messages
     }
 
-    /// Notes down that a run begins. No two runs have the same id, however fast they follow each other.
+    /// Records the start of a run. No two runs have the same id, however fast they follow each other.
     ///
     /// # Errors
     /// `file_unwritable` with the reason of the disk.
     pub fn begin(&self, time: Timestamp) -> Result<(RunId, PathBuf), Error> {
         let top = self.root.join(super::RESULTS);
         if top.is_symlink() {
-            let words = format!("`{}` is a link: results are written below the file's own folder only", top.display());
+            let words = format!("`{}` is a link: results are only written below the folder of the file", top.display());
             return Err(Error::permanent("file_unwritable", words));
         }
         let folder = self.results.join("runs");
@@ -144,7 +144,7 @@ impl LocalServices {
             let run = RunId::at(time);
             let note = folder.join(format!("{run}.json"));
             match OpenOptions::new().write(true).create_new(true).open(&note) {
-                // Until it ends: what a killed run leaves behind says that it was one.
+                // Until the run ends: the file that a killed run leaves behind says so.
                 Ok(mut file) => {
                     let begun = json!({ "run": run, "state": "running" }).to_string();
                     file.write_all(begun.as_bytes()).map_err(|error| unwritable(&note, &error))?;
@@ -158,7 +158,7 @@ impl LocalServices {
         }
     }
 
-    /// Notes down how a run ended.
+    /// Records the end of a run.
     ///
     /// # Errors
     /// `file_unwritable` with the reason of the disk.
@@ -190,7 +190,7 @@ impl Doors for LocalServices {
     }
 
     fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error> {
-        // Given away, and not kept: the queue ends with the one function that sends to it.
+        // Moved out, not shared: the queue closes when the one function that sends to it ends.
         let queue = self.queues.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         let unknown = || Error::permanent("queue_unknown", format!("there is no queue `{name}` on this machine"));
         Ok(Arc::new(queue.ok_or_else(unknown)?))
@@ -232,7 +232,7 @@ impl Bucket for FolderBucket {
     }
 }
 
-/// A table as a file of rows, to which a run only adds.
+/// A table as a file of rows, which a run only appends to.
 struct RowsFile {
     path: PathBuf,
     turn: Mutex<()>,
@@ -277,7 +277,7 @@ impl Rows for SeededTable {
     }
 
     async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
-        // Segments are made of every so manyth item, as good as any other way to share them out.
+        // Each segment takes every n-th item.
         let [first, step] = [scan.segment, scan.segments].map(|number| usize::try_from(number).unwrap_or(1));
         let from = scan.after.and_then(|place| place.parse().ok()).unwrap_or(0);
         let own = self.items.iter().skip(first).step_by(step.max(1));

@@ -1,4 +1,4 @@
-//! What takes the place of paid services and of the network on this machine, and the notices that say so.
+//! Local substitutes for paid services and for the network, and the notices about them.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use super::summary::Notice;
 use super::texts::{LocalTexts, Texts};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 
-/// What is not what it would be in AWS.
+/// The substitutes of a run.
 pub struct Substitutes {
-    /// The local texts, where they take the place of fetching.
+    /// The local texts, if they replace fetching.
     texts: Option<Arc<Texts>>,
 }
 
 impl Substitutes {
-    /// Reads what is needed to stand in.
+    /// Reads the local texts, if they are used.
     ///
     /// # Errors
     /// `texts_unreadable`, with file and line.
@@ -35,7 +35,7 @@ impl Substitutes {
         Ok(Self { texts })
     }
 
-    /// The stage that takes the place of another, if one does.
+    /// The stage or sink that replaces another, if one does.
     pub fn instead(&self, part: &Part, binding: &Binding, doors: &dyn Doors) -> Option<Result<Opened, Error>> {
         let card = part.kind.card;
         if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
@@ -55,7 +55,7 @@ impl Substitutes {
         Some(inner.map(|inner| Opened::Stage(Box::new(SubstituteStage { stage, service: card.name, inner }))))
     }
 
-    /// Everything that is not what it would be in AWS.
+    /// A notice about everything that differs from a run in AWS.
     pub fn notices(&self, pipeline: &Pipeline) -> Vec<Notice> {
         let of = |component: &ComponentConfig| {
             let card = component.kind.card;
@@ -66,19 +66,19 @@ impl Substitutes {
                 hint: Some(hint.into()),
             };
             if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
-                return vec![notice(card.name, &format!("texts of {}", texts.path()), "--live fetches")];
+                return vec![notice(card.name, &format!("texts from {}", texts.path()), "--live fetches")];
             }
             let Some(other) = Substitute::of(&card) else { return Vec::new() };
             let mut notices = Vec::new();
             if card.role == Role::Sink {
-                notices.push(notice(card.name, other.kind.card.name, "nothing is sent from this machine"));
+                notices.push(notice(card.name, other.kind.card.name, "nothing is sent"));
             } else if other.answers(component.settings.as_ref()) {
-                notices.push(notice(card.name, other.kind.card.name, "every record says so"));
+                notices.push(notice(card.name, other.kind.card.name, "marked in every record"));
             }
             let unanswered = other.unanswered(component.settings.as_ref());
             if !unanswered.is_empty() {
                 let those = format!("{}'s {}", card.name, unanswered.join(", "));
-                notices.push(notice(&those, "nothing", "left out, and never made up"));
+                notices.push(notice(&those, "nothing", "left out"));
             }
             notices
         };
@@ -86,7 +86,7 @@ impl Substitutes {
     }
 }
 
-/// The embedded kind that stands in for a paid one.
+/// The embedded component that replaces a paid one.
 struct Substitute {
     kind: &'static Kind,
     settings: Box<dyn Settings>,
@@ -95,17 +95,17 @@ struct Substitute {
 impl Substitute {
     fn of(card: &Card) -> Option<Self> {
         let kind = registry::find(card.role, card.stand_in?)?;
-        // A kind that stands in for another needs no settings.
+        // A substitute needs no settings.
         let settings = (kind.read)(&Tree::table_at(0..0)).ok()?;
         Some(Self { kind, settings })
     }
 
-    /// Whether it can answer anything of what is asked.
+    /// Whether it can answer any of the questions.
     fn answers(&self, asked: &dyn Settings) -> bool {
         asked.asks().iter().any(|question| self.settings.asks().contains(question))
     }
 
-    /// What is asked that it cannot answer: that is left out, and never made up.
+    /// The questions that it cannot answer. They are left out: results are never invented.
     fn unanswered(&self, asked: &dyn Settings) -> Vec<&'static str> {
         let answers = self.settings.asks();
         asked.asks().into_iter().filter(|question| !answers.contains(question)).collect()
@@ -114,12 +114,12 @@ impl Substitute {
     fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Option<Box<dyn Stage>>, Error> {
         match self.settings.open(binding, doors)? {
             Opened::Stage(stage) => Ok(Some(stage)),
-            _ => Err(Error::permanent("card_wrong", format!("`{}` is no stage", self.kind.card.name))),
+            _ => Err(Error::permanent("card_wrong", format!("`{}` is not a stage", self.kind.card.name))),
         }
     }
 }
 
-/// A stage in another's place; its findings say in whose.
+/// A stage that replaces another. Its findings name the service it replaces.
 struct SubstituteStage {
     stage: String,
     service: &'static str,

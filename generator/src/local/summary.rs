@@ -1,4 +1,4 @@
-//! What a run came to: a row an item, what failed and why, and where the results are.
+//! The summary of a run: one row per record, failures with their reasons, and where the results are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,35 +9,35 @@ use serde::Serialize;
 
 use super::RunProgress;
 
-/// One item of a run, or one of its entries.
+/// An item of the run, or one of its entries.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ResultRow {
-    /// Its key.
+    /// Key of the item.
     pub item: String,
-    /// Which of its texts, where it has several.
+    /// The entry, if the item has several.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
-    /// The label of the finding that speaks for it.
+    /// Label of its finding.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
     /// Its score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
-    /// What found it.
+    /// The engine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub engine: Option<String>,
     /// Where the text came from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text_source: Option<String>,
-    /// The code of what failed.
+    /// Error code, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<String>,
 }
 
-/// Something that failed.
+/// A failure of an item or of a sink.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RunFailure {
-    /// The item; absent where a sink failed for a whole chunk.
+    /// The item; absent if a sink failed for a whole chunk.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
     /// The source, stage or sink.
@@ -48,21 +48,21 @@ pub struct RunFailure {
     pub message: String,
 }
 
-/// Something that is not what it would be in AWS.
+/// A difference from a run in AWS.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Notice {
     /// The stage or sink.
     pub stage: String,
-    /// What the file asks for.
+    /// What the file names.
     pub instead_of: String,
-    /// What took its place.
+    /// What replaced it.
     pub is: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
 
-/// A run on this machine.
+/// The summary of a run on this machine.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// The pipeline.
@@ -71,34 +71,34 @@ pub struct Summary {
     pub environment: String,
     /// The run.
     pub run: String,
-    /// `ended`; `running` in the note of a run that was killed.
+    /// `ended`; `running` in the file of a run that was killed.
     pub state: &'static str,
-    /// What is not what it would be in AWS.
+    /// Differences from a run in AWS.
     pub notices: Vec<Notice>,
-    /// Items that ended with a finding or at least without a failure.
+    /// Number of records without a failure.
     pub succeeded: usize,
-    /// Chunks of the run.
+    /// Number of chunks.
     pub chunks: usize,
-    /// How many records each stage let go no further, for those that did.
+    /// Number of records that ended at each stage.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub ended: BTreeMap<String, u64>,
-    /// A row an item, in the order of the run.
+    /// One row per record, in the order of the run.
     pub items: Vec<ResultRow>,
-    /// What failed.
+    /// The failures.
     pub failed: Vec<RunFailure>,
-    /// Where each sink wrote.
+    /// The files that each sink wrote.
     pub results: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Summary {
-    /// Whether everything went well.
+    /// Whether nothing failed.
     #[must_use]
     pub fn is_good(&self) -> bool {
         self.failed.is_empty()
     }
 }
 
-/// A summary in the making, shared between the tasks of a run.
+/// Collects the summary; shared between the tasks of a run.
 #[derive(Clone)]
 pub struct SummaryBuilder {
     summary: Arc<Mutex<Summary>>,
@@ -118,7 +118,7 @@ impl SummaryBuilder {
         self.watch.expected(items);
     }
 
-    /// Adds what became of a chunk.
+    /// Adds the outcome of a chunk.
     pub fn add(&self, worked: Worked) {
         let mut summary = self.open();
         self.watch.done(usize::try_from(worked.counts.items).unwrap_or(usize::MAX));

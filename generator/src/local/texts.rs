@@ -1,4 +1,4 @@
-//! Local texts: a JSON Lines file that is read instead of fetching.
+//! Local texts: a JSON Lines file that replaces fetching.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 #[serde(deny_unknown_fields)]
 struct TextLine {
     item: String,
-    /// Where an item has several texts: which one this is.
+    /// The entry, if an item has several texts.
     #[serde(default)]
     entry: Option<String>,
     text: String,
@@ -30,7 +30,7 @@ struct TextLine {
     published: Option<String>,
 }
 
-/// The texts of an item, each with the entry that it is.
+/// The texts of an item, each with its entry.
 type ItemTexts = Vec<(Option<String>, Text)>;
 
 /// The texts of a file, by item.
@@ -48,18 +48,16 @@ impl Texts {
     pub fn read(root: &Path, path: &str) -> Result<Self, Error> {
         let wrong = |words: String| Error::permanent("texts_unreadable", words);
         let body = std::fs::read_to_string(root.join(path)).map_err(|error| {
-            wrong(format!(
-                "the local texts `{path}` of `[local] texts` cannot be read: {error}; mend the path, or use --live"
-            ))
+            wrong(format!("cannot read the local texts `{path}`: {error}; correct `[local] texts`, or use --live"))
         })?;
         let mut by_item: BTreeMap<String, ItemTexts> = BTreeMap::new();
         for (number, line) in body.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let place = format!("{path}:{}", number + 1);
             let line: TextLine = serde_json::from_str(line.trim_start_matches('\u{feff}')).map_err(|error| {
-                // The place within the line of JSON would only be taken for another line of the file.
+                // The position within the JSON would look like another line of the file.
                 let words = error.to_string();
                 let words = words.split(" at line ").next().unwrap_or(&words);
-                wrong(format!("{place}: {words}; a line is {{\"item\": .., \"text\": .., \"language\": ..}}"))
+                wrong(format!("{place}: {words}; expected {{\"item\": .., \"text\": .., \"language\": ..}}"))
             })?;
             let text = Text {
                 body: line.text,
@@ -72,7 +70,7 @@ impl Texts {
             };
             let texts = by_item.entry(line.item.clone()).or_default();
             if texts.iter().any(|(entry, _)| *entry == line.entry || entry.is_none() || line.entry.is_none()) {
-                let words = "has a text already: several need an `entry` each, and another one";
+                let words = "already has a text: several texts of one item need different values of `entry`";
                 return Err(wrong(format!("{place}: `{}` {words}", line.item)));
             }
             texts.push((line.entry, text));
@@ -82,19 +80,19 @@ impl Texts {
 }
 
 impl Texts {
-    /// The file, as the pipeline names it.
+    /// The path of the file, as in the pipeline.
     pub fn path(&self) -> &str {
         &self.path
     }
 }
 
-/// The stage that takes the place of one that fetches.
+/// The stage that replaces one that fetches.
 pub struct LocalTexts {
     /// Its name.
     pub stage: String,
     /// The texts.
     pub texts: Arc<Texts>,
-    /// The language of texts whose line and item name none.
+    /// The language of texts whose line and item have none.
     pub language: Option<String>,
 }
 
@@ -102,10 +100,8 @@ impl LocalTexts {
     /// A record for each text of its item.
     fn give(&self, mut record: Record) -> Vec<Record> {
         let Some(texts) = self.texts.by_item.get(&record.item.key) else {
-            let words = format!(
-                "`{}` has no text in `{}`: add one there, or fetch with --live",
-                record.item.key, self.texts.path
-            );
+            let words =
+                format!("`{}` has no text in `{}`: add one, or fetch with --live", record.item.key, self.texts.path);
             record.fail(&self.stage, Error::permanent("text_missing", words));
             return vec![record];
         };
@@ -114,7 +110,7 @@ impl LocalTexts {
             let text = Text { language: named.or_else(|| self.language.clone()), ..text.clone() };
             Record { entry: entry.clone(), text: Some(text), ..record.clone() }
         };
-        // A record that is an entry already has its own text at most.
+        // A record that is an entry already takes only its own text.
         let own = |(entry, _): &&(Option<String>, Text)| record.entry.is_none() || record.entry == *entry;
         texts.iter().filter(own).map(with).collect()
     }

@@ -1,4 +1,6 @@
-//! Views of the plan for people. Pure: text from a plan, nothing else.
+//! Views for people. Pure: text from a plan, or from the declarations that the program itself uses.
 
+pub mod errors;
 pub mod explain;
+pub mod reference;
 pub mod tree;

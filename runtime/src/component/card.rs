@@ -61,6 +61,8 @@ pub struct Card {
     pub stand_in: Option<&'static str>,
     /// Whether it works on the user's machine only, since a Lambda keeps no files.
     pub machine_only: bool,
+    /// Sets of settings of which an environment that sets one replaces the others.
+    pub alternatives: &'static [&'static [&'static str]],
 }
 
 impl Card {
@@ -76,6 +78,7 @@ impl Card {
             fetches: false,
             stand_in: None,
             machine_only: false,
+            alternatives: &[],
         }
     }
 }
@@ -181,6 +184,8 @@ pub struct Unit {
 pub struct Quota {
     /// Whose quota it is.
     pub service: &'static str,
+    /// Whether the service counts by AWS account and region, rather than by client.
+    pub per_account: bool,
     /// Calls a second.
     pub calls_per_second: f64,
     /// Calls under way at once, where that is limited.

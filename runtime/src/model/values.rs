@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 pub use super::number::{Fraction, Within};
 
+/// The keyword of a schema under which a text type says in words what it allows: for documentation.
+pub const ALLOWED: &str = "x-allowed";
+
 /// Declares a text type that checks itself: its name, what it allows in words, a pattern for editors (and the most
 /// characters, where the pattern cannot count them), the check.
 #[macro_export]
@@ -48,7 +51,7 @@ macro_rules! checked_text {
             }
         }
 
-        $crate::text_schema!($name, $pattern $(<= $most)?);
+        $crate::text_schema!($name, $allowed, $pattern $(<= $most)?);
     };
 }
 
@@ -57,7 +60,7 @@ macro_rules! checked_text {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! text_schema {
-    ($name:ident, $pattern:literal $(<= $most:literal)?) => {
+    ($name:ident, $allowed:literal, $pattern:literal $(<= $most:literal)?) => {
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
@@ -68,7 +71,9 @@ macro_rules! text_schema {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $pattern $(, "maxLength": $most)? })
+                schemars::json_schema!({
+                    "type": "string", "pattern": $pattern $(, "maxLength": $most)?, "x-allowed": $allowed
+                })
             }
         }
     };
@@ -79,7 +84,7 @@ macro_rules! text_schema {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! text_schema {
-    ($name:ident, $pattern:literal $(<= $most:literal)?) => {};
+    ($name:ident, $allowed:literal, $pattern:literal $(<= $most:literal)?) => {};
 }
 
 checked_text!(

@@ -73,12 +73,20 @@ fn one() -> Within<1, 64> {
 }
 
 impl Component for DynamodbSourceSettings {
-    const CARD: Card = Card::new(
-        Role::Source,
-        "dynamodb",
-        "a table of items, created and seeded by the pipeline, or an existing one",
-        "[sources.companies]\ntype = \"dynamodb\"\nkey = \"name\"\nitems = [\"Apple\", \"Google\"]\n",
-    );
+    const CARD: Card = Card {
+        // An existing table is not seeded.
+        alternatives: &[&["existing"], &["items", "items_file"]],
+        ..Card::new(
+            Role::Source,
+            "dynamodb",
+            "a table of items, created and seeded by the pipeline, or an existing one",
+            "[sources.companies]
+type = \"dynamodb\"
+key = \"name\"
+items = [\"Apple\", \"Google\"]
+",
+        )
+    };
 
     fn store(&self, name: &str) -> Option<Store> {
         Some(match &self.existing {

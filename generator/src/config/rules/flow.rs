@@ -17,9 +17,9 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 fn absent(tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let head = super::entry(tree, &["pipeline"]).map_or(0..0, |entry| entry.key.clone());
     for (section, example, why) in [
-        ("sources", "[sources.companies]", "so it has nothing to watch"),
-        ("stages", "[[stages]]", "so it does nothing"),
-        ("sinks", "[sinks.archive]", "so it keeps nothing of what it finds"),
+        ("sources", "[sources.companies]", "so there are no items to analyse"),
+        ("stages", "[[stages]]", "so it does nothing with its items"),
+        ("sinks", "[sinks.archive]", "so no results are kept"),
     ] {
         // A section whose components are all broken is not absent.
         let written = super::entry(tree, &[section]);
@@ -57,10 +57,10 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             TextFlow::Gives => given = true,
             TextFlow::Needs | TextFlow::Prepares if !given => {
                 let givers = super::types(Role::Stage, |card| card.text == TextFlow::Gives);
-                let title = format!("stage `{}` analyses a text, and no stage before it gives one", stage.name);
+                let title = format!("stage `{}` needs a text, but no stage before it provides one", stage.name);
                 mistakes.push(
-                    Mistake::new(MistakeCode::NoTextBefore, &stage.span, title, "no text gets here")
-                        .help(format!("put a stage of one of these types before it: {givers}")),
+                    Mistake::new(MistakeCode::NoTextBefore, &stage.span, title, "no text reaches this stage")
+                        .help(format!("add a stage of one of these types before it: {givers}")),
                 );
             }
             TextFlow::Needs | TextFlow::Prepares | TextFlow::Untouched => {}
@@ -69,7 +69,7 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let analyses = pipeline.stages.iter().any(|stage| stage.kind.card.text == TextFlow::Needs);
     if let Some(last) = pipeline.stages.last().filter(|_| !analyses) {
         let analysts = super::types(Role::Stage, |card| card.text == TextFlow::Needs);
-        let title = "no stage analyses anything, so the results carry texts and no findings";
+        let title = "no stage analyses the texts, so the results will have no findings";
         mistakes.push(
             Mistake::new(MistakeCode::NoAnalysis, &last.span, title, "the last stage")
                 .help(format!("add a stage of one of these types: {analysts}")),
@@ -84,13 +84,8 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
             let span = super::entry(&component.tree, &[key]).map_or(&component.span, |entry| &entry.tree.span);
             let whose = format!("{} `{}`", component.kind.card.role.word(), component.name);
             mistakes.push(
-                Mistake::new(
-                    MistakeCode::ConflictingSettings,
-                    span,
-                    format!("{whose} cannot work with these settings"),
-                    found,
-                )
-                .allowed(allowed),
+                Mistake::new(MistakeCode::ConflictingSettings, span, format!("invalid settings in {whose}"), found)
+                    .allowed(allowed),
             );
         }
     }
@@ -99,8 +94,8 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
 /// Settings that are read and kept, and whose effect does not exist yet; sinks that a Lambda cannot have.
 fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let set = [
-        (pipeline.alarms.email.is_some(), ["alarms", "email"], "no alarm is rendered yet"),
-        (pipeline.budget.monthly_usd.is_some(), ["budget", "monthly_usd"], "no budget is rendered yet"),
+        (pipeline.alarms.email.is_some(), ["alarms", "email"], "alarms are not implemented yet"),
+        (pipeline.budget.monthly_usd.is_some(), ["budget", "monthly_usd"], "budgets are not implemented yet"),
     ];
     for (set, path, what) in set {
         if let (true, Some(entry)) = (set, super::entry(tree, &path)) {
@@ -111,15 +106,15 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let deployed = pipeline.sinks.iter().any(|sink| !sink.kind.card.machine_only);
     let lasting = super::types(Role::Sink, |_| true);
     let help =
-        format!("nothing else keeps the results of the deployed pipeline: add a sink of one of these types: {lasting}");
+        format!("without another sink, the deployed pipeline keeps no results; add one of these types: {lasting}");
     for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.machine_only) {
-        let title = format!("sink `{}` writes on the machine of `fanggen run` only", sink.name);
+        let title = format!("sink `{}` only works in `fanggen run`", sink.name);
         mistakes.push(
             Mistake::new(
                 MistakeCode::LocalSinkOnly,
                 &sink.span,
                 title,
-                "left out when deployed: a Lambda keeps no files",
+                "left out when deployed: a Lambda function keeps no files",
             )
             .help((!deployed).then(|| help.clone())),
         );
@@ -129,11 +124,12 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let asks = pipeline.stages.iter().find(|stage| stage.kind.card.fetches);
     if let Some(stage) = asks.filter(|_| super::entry(tree, &["pipeline", "contact"]).is_none()) {
         let (name, kind) = (&stage.name, stage.kind.card.name);
-        let title = format!("stage `{name}` (type `{kind}`) asks others for texts, and nobody is named as who asks");
-        mistakes.push(Mistake::new(MistakeCode::NoContact, &stage.span, title, "sent without a contact in its User-Agent").help(
-            "set `contact` in `[pipeline]`: whoever is asked admits fewer requests, or none, of those whom they cannot \
-             reach"
-                .to_owned(),
-        ));
+        let title = format!("stage `{name}` (type `{kind}`) sends requests without a contact");
+        mistakes.push(
+            Mistake::new(MistakeCode::NoContact, &stage.span, title, "its User-Agent names no contact").help(
+                "set `contact` in `[pipeline]`: sites admit fewer requests, or none, from clients they cannot reach"
+                    .to_owned(),
+            ),
+        );
     }
 }

@@ -51,10 +51,10 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         let lists = [("actions", scope.actions.is_empty()), ("resources", scope.resources.is_empty())];
         for (key, _) in lists.into_iter().filter(|(_, empty)| *empty) {
             let span = super::entry(tree, &[key]).map_or(&tree.span, |entry| &entry.tree.span);
-            let title = format!("a permission without {key} permits nothing, and IAM refuses it");
+            let title = format!("a permission without {key} permits nothing, and IAM rejects it");
             mistakes.push(
                 Mistake::new(MistakeCode::EmptyScope, span, title, format!("no {key}"))
-                    .allowed(format!("a list of {key}, one at least")),
+                    .allowed(format!("at least one")),
             );
         }
         everything(scope, tree, mistakes);
@@ -63,7 +63,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             if !known(operator) {
                 mistakes.push(
                     Mistake::new(MistakeCode::ConditionOperator, &entry.key, format!("IAM has no condition operator `{operator}`"), "unknown operator")
-                        .allowed("such as `StringEquals`, `ArnLike`, `Bool`, `NumericLessThan`, with `IfExists` after or `ForAllValues:`, `ForAnyValue:` before it")
+                        .allowed("an operator such as `StringEquals`, `ArnLike`, `Bool` or `NumericLessThan`, optionally followed by `IfExists` or preceded by `ForAllValues:` or `ForAnyValue:`")
                         .help(meant(operator)),
                 );
             }
@@ -79,11 +79,11 @@ fn everything(scope: &IamScope, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let Some(Value::List(written)) = super::entry(tree, &["resources"]).map(|entry| &entry.tree.value) else { return };
     if let Some(star) = written.iter().find(|tree| tree.text() == Some("*")) {
         let actions: Vec<&str> = scope.actions.iter().map(Action::as_str).collect();
-        let title = format!("`{}` may do this to everything in the account: {}", scope.function, listed(&actions));
+        let title = format!("`{}` may do this to every resource in the account: {}", scope.function, listed(&actions));
         mistakes.push(
             Mistake::new(MistakeCode::WildcardResource, &star.span, title, "every resource")
-                .allowed("`*` only where the action knows no resource, such as `cloudwatch:PutMetricData`")
-                .help("name the ARNs, unless the actions are such ones".to_owned()),
+                .allowed("`*` only for actions without resource-level permissions, such as `cloudwatch:PutMetricData`")
+                .help("name the ARNs, unless these actions have no resource-level permissions".to_owned()),
         );
     }
 }
@@ -106,10 +106,10 @@ fn condition_key(key: &str, entry: &Entry, mistakes: &mut Vec<Mistake>) {
             Mistake::new(
                 MistakeCode::ConditionValue,
                 &entry.tree.span,
-                format!("no policy can hold this value of `{key}`"),
-                "no such value",
+                format!("IAM does not allow this value of `{key}`"),
+                "invalid value",
             )
-            .allowed("one or more texts on one line, of characters up to `ÿ`"),
+            .allowed("one or more strings on one line each, with characters up to `ÿ`"),
         );
     }
     if !fits {
@@ -117,10 +117,10 @@ fn condition_key(key: &str, entry: &Entry, mistakes: &mut Vec<Mistake>) {
             Mistake::new(
                 MistakeCode::ConditionKey,
                 &entry.key,
-                format!("`{key}` is no key of an IAM condition"),
-                "no service before it",
+                format!("`{key}` is not a key of an IAM condition"),
+                "no service prefix",
             )
-            .allowed("a key with its service, such as `aws:RequestedRegion` or `s3:prefix`"),
+            .allowed("a key with its service prefix, such as `aws:RequestedRegion` or `s3:prefix`"),
         );
     }
 }
@@ -133,7 +133,7 @@ fn known(operator: &str) -> bool {
 
 fn meant(operator: &str) -> Option<String> {
     if operator.ends_with("NullIfExists") {
-        return Some("`Null` itself asks whether a key exists: leave `IfExists` out".into());
+        return Some("`Null` already tests whether the key exists: remove `IfExists`".into());
     }
     let suffixed = OPERATORS.iter().filter(|bare| **bare != "Null").map(|bare| format!("{bare}{SUFFIX}"));
     let bare: Vec<String> = OPERATORS.iter().map(|bare| (*bare).to_owned()).chain(suffixed).collect();

@@ -26,7 +26,7 @@ pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
 /// Whether the items of a source still fit into the schedule's input.
 fn size(source: &ComponentConfig, seed: Seed<'_>, most: usize, carried: &mut usize, mistakes: &mut Vec<Mistake>) {
     if seed.items.is_empty() {
-        let title = format!("source `{}` has no items, so no run will have any of it", source.name);
+        let title = format!("source `{}` has no items, so no run gets any items from it", source.name);
         mistakes.push(
             Mistake::new(MistakeCode::NoItems, &source.span, title, "no items")
                 .help("add `items = [\"..\"]`".to_owned()),
@@ -39,13 +39,13 @@ fn size(source: &ComponentConfig, seed: Seed<'_>, most: usize, carried: &mut usi
         let title = format!("the items of source `{}` do not fit into the schedule's input", source.name);
         let found = match before {
             0 => format!("{bytes} bytes of items"),
-            before => format!("{bytes} bytes of items, after {before} of the sources before it"),
+            before => format!("{bytes} bytes of items, after {before} bytes of the sources before it"),
         };
         mistakes.push(
             Mistake::new(MistakeCode::ItemsTooLarge, &source.span, title, found)
-                .allowed(format!("up to {most} bytes of all sources together"))
+                .allowed(format!("up to {most} bytes for all sources together"))
                 .help(format!(
-                    "keep them in a source of a type that has room for more: {}",
+                    "move them to a source type with more room: {}",
                     super::types(Role::Source, |card| card.name != source.kind.card.name)
                 )),
         );
@@ -69,13 +69,8 @@ fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mu
         let Some(key) = key.filter(|key| !key.trim().is_empty()) else {
             let title = format!("an item of source `{}` has no key", source.name);
             mistakes.push(
-                Mistake::new(
-                    MistakeCode::ItemWithoutKey,
-                    &place.span,
-                    title,
-                    format!("`{}` is missing here", seed.key),
-                )
-                .allowed(format!("a text, or a table with `{}`", seed.key)),
+                Mistake::new(MistakeCode::ItemWithoutKey, &place.span, title, format!("`{}` is missing", seed.key))
+                    .allowed(format!("a string, or a table with `{}`", seed.key)),
             );
             continue;
         };
@@ -96,12 +91,12 @@ fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mu
                 (format!("the item `{key}` is listed twice"), None)
             } else {
                 let title = format!("the item `{key}` is listed in source `{other}` and in source `{}`", source.name);
-                let help = "a record is known by its run and its item: one of the two would be lost";
+                let help = "a record is identified by its run and its item, so one of the two would be lost";
                 (title, Some(help.to_owned()))
             };
             mistakes.push(
-                Mistake::new(MistakeCode::DuplicateItem, &place.span, title, "the same key again")
-                    .other(first, "the first of that key")
+                Mistake::new(MistakeCode::DuplicateItem, &place.span, title, "duplicate key")
+                    .other(first, "first used here")
                     .help(help),
             );
         }
@@ -125,7 +120,7 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
                 Mistake::new(
                     MistakeCode::UnknownAttribute,
                     &entry.key,
-                    format!("an item has no attribute `{name}`"),
+                    format!("items have no attribute `{name}`"),
                     "unknown attribute",
                 )
                 .allowed(listed(&known))
@@ -135,7 +130,7 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
         if let (true, Some(language)) = (name == "language", entry.tree.text())
             && let Err(allowed) = Language::new(language)
         {
-            let title = format!("`{language}` is no language");
+            let title = format!("`{language}` is not a language");
             mistakes.push(
                 Mistake::new(MistakeCode::InvalidLanguage, &entry.tree.span, title, "not a language tag")
                     .allowed(allowed),
@@ -144,7 +139,7 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
         if let (true, Some(address)) = (["feed", "url"].contains(&name.as_str()), entry.tree.text())
             && let Err(allowed) = HttpUrl::new(address)
         {
-            let title = format!("the {name} `{address}` cannot be asked for anything");
+            let title = format!("the {name} `{address}` is not a valid address");
             mistakes.push(
                 Mistake::new(MistakeCode::InvalidUrl, &entry.tree.span, title, "not a web address").allowed(allowed),
             );
@@ -152,10 +147,10 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
         // Labels lie beside the attributes in a row of the table: one of the same name would take its place.
         for (label, entry) in entry.tree.table().into_iter().flatten().filter(|_| name == "labels") {
             if label == key || ATTRIBUTES.contains(&label.as_str()) {
-                let title = format!("a label cannot be called `{label}`, which is an attribute of every item");
+                let title = format!("`{label}` cannot be a label, since it is an attribute");
                 mistakes.push(
                     Mistake::new(MistakeCode::ReservedLabel, &entry.key, title, "the name of an attribute")
-                        .help("write it beside `labels`, or give the label another name".to_owned()),
+                        .help("write it beside `labels`, or rename the label".to_owned()),
                 );
             }
         }

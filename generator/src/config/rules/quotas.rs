@@ -18,12 +18,12 @@ pub struct SharedQuota<'a> {
     pub shares: f64,
 }
 
-/// Whose quota it is that an environment uses: AWS counts by account and region, everybody else by who asks.
+/// Whose quota an environment uses: its account and region, or none where the service counts by client.
 type Reach<'a> = Option<(Option<&'a str>, &'a str)>;
 
-fn reach<'a>(service: &str, pipeline: &'a Pipeline) -> Reach<'a> {
+fn reach(per_account: bool, pipeline: &Pipeline) -> Reach<'_> {
     let account = pipeline.aws.account.as_ref().map(|account| account.as_str());
-    service.starts_with("Amazon").then(|| (account, pipeline.aws.region.as_str()))
+    per_account.then(|| (account, pipeline.aws.region.as_str()))
 }
 
 /// Whether an environment uses the quota of this reach: one without an account may be deployed to any.
@@ -36,22 +36,23 @@ fn within(own: Reach<'_>, whole: Reach<'_>) -> bool {
 
 /// All quotas with the environments that use them at the same time: one that is paused asks for nothing.
 pub fn shared_quotas(config: &Config) -> Vec<SharedQuota<'_>> {
-    let mut asked: BTreeMap<&'static str, Vec<(&Pipeline, &str, f64)>> = BTreeMap::new();
+    let mut asked: BTreeMap<(&'static str, bool), Vec<(&Pipeline, &str, f64)>> = BTreeMap::new();
     for pipeline in config.pipelines.values().filter(|pipeline| pipeline.schedule.enabled) {
         for stage in &pipeline.stages {
             if let Some(quota) = stage.settings.quota() {
-                asked.entry(quota.service).or_default().push((pipeline, &stage.name, stage.options.share.get()));
+                let of = (quota.service, quota.per_account);
+                asked.entry(of).or_default().push((pipeline, &stage.name, stage.options.share.get()));
             }
         }
     }
     let mut all = Vec::new();
-    for (service, stages) in asked {
-        let reaches: BTreeSet<Reach<'_>> = stages.iter().map(|(pipeline, ..)| reach(service, pipeline)).collect();
+    for ((service, per_account), stages) in asked {
+        let reaches: BTreeSet<Reach<'_>> = stages.iter().map(|(pipeline, ..)| reach(per_account, pipeline)).collect();
         // Who names no account counts with each that is named, and alone only where none is.
         let counted = |own: &Reach<'_>| reaches.iter().any(|whole| whole != own && within(*own, *whole));
         for whole in reaches.iter().filter(|own| !counted(own)) {
             let parts: Vec<_> = (stages.iter())
-                .filter(|(pipeline, ..)| within(reach(service, pipeline), *whole))
+                .filter(|(pipeline, ..)| within(reach(per_account, pipeline), *whole))
                 .map(|(pipeline, stage, share)| (pipeline.environment.as_str(), *stage, *share))
                 .collect();
             let mut environments: Vec<&str> = parts.iter().map(|(environment, ..)| *environment).collect();
@@ -74,10 +75,10 @@ pub fn check_quotas(config: &Config, mistakes: &mut Vec<Mistake>) {
             Mistake::new(
                 MistakeCode::QuotaExceeded,
                 &span,
-                format!("all environments together ask for more than {service} admits"),
+                format!("all environments together exceed the quota of {service}"),
                 format!("shares of its quota: {}", shares.join(", ")),
             )
-            .allowed("shares that add up to 1 at most, where environments run at the same time")
+            .allowed("shares that add up to at most 1 for environments that run at the same time")
             .help("set `share` on these stages".to_owned()),
         );
     }

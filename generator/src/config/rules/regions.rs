@@ -32,9 +32,9 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                         MistakeCode::OtherRegion,
                         span,
                         title,
-                        format!("in `{there}`, and the pipeline is in `{here}`"),
+                        format!("in `{there}`, but the pipeline is in `{here}`"),
                     )
-                    .allowed("what is in the region of the pipeline: a function asks its own region only")
+                    .allowed("a resource in the region of the pipeline: functions only reach their own region")
                     .help(format!("set `aws.region`, or `{key}` for each environment")),
                 );
             } else {
@@ -52,7 +52,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     for (scope, tree) in pipeline.iam.scopes.iter().zip(scopes.into_iter().flat_map(list)) {
         let written = super::entry(tree, &["resources"]).into_iter().flat_map(|entry| list(&entry.tree.value));
         for (arn, tree) in scope.resources.iter().zip(written).filter(|(arn, _)| arn.as_str() != "*") {
-            partition("a resource of `iam.scopes`", arn.as_str(), here, &tree.span, mistakes);
+            partition("a resource in `iam.scopes`", arn.as_str(), here, &tree.span, mistakes);
         }
     }
 }
@@ -91,10 +91,10 @@ fn partition(whose: &str, arn: &str, region: &str, span: &Span, mistakes: &mut V
             Mistake::new(
                 MistakeCode::OtherPartition,
                 span,
-                format!("{whose} is of another partition of AWS than the pipeline"),
-                format!("of `{there}`, and `{region}` is of `{here}`"),
+                format!("{whose} is in another AWS partition than the pipeline"),
+                format!("in `{there}`, but `{region}` is in `{here}`"),
             )
-            .allowed("what is in the partition of the pipeline: nothing reaches from one into another")
+            .allowed("an ARN in the partition of the pipeline: nothing reaches from one partition into another")
             .help(format!("write `arn:{here}:..`, or set `aws.region`")),
         );
     }

@@ -17,9 +17,10 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     ];
     for (code, key, refusal) in verdicts {
         if let (Some(refusal), Some(entry)) = (refusal, super::entry(tree, &["schedule", key])) {
+            let what = if key == "expression" { key } else { "time zone" };
             let written = if key == "expression" { &pipeline.schedule.expression } else { &pipeline.schedule.timezone };
             let span = inside(&entry.tree.span, written, &refusal);
-            let title = format!("EventBridge Scheduler refuses the {key} `{written}`");
+            let title = format!("EventBridge Scheduler rejects the {what} `{written}`");
             mistakes.push(
                 Mistake::new(code, &span, title, format!("found {}", refusal.found))
                     .allowed(refusal.allowed)
@@ -51,7 +52,7 @@ fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             }
         };
         let span = super::entry(tree, &["functions", "timeout_s"]).map_or(span, |entry| &entry.tree.span);
-        let title = format!("{whose} may wait longer than function `{}` runs, which is {timeout} s", shape.name);
+        let title = format!("{whose} may wait longer than function `{}` runs ({timeout} s)", shape.name);
         mistakes.push(
             Mistake::new(MistakeCode::TimeoutTooShort, span, title, format!("{label} for up to {seconds} s"))
                 .help(format!("raise `functions.timeout_s` above {}, {or}", seconds.floor())),

@@ -40,7 +40,7 @@ pub(super) fn cron(inner: SpannedStr<'_>) -> Result<ScheduleExpression, Schedule
     let fields = inner.split(|c| c == ' ' || c == '\t').filter(|field| !field.text.is_empty()).collect::<Vec<_>>();
     let texts = fields.iter().map(|field| field.text).collect::<Vec<_>>();
     if inner.text.trim() != inner.text {
-        return Err(inner.refuse(form, Some(format!("leave the outer blanks out: `cron({})`", texts.join(" ")))));
+        return Err(inner.refuse(form, Some(format!("remove the outer spaces: `cron({})`", texts.join(" ")))));
     }
     // Recorded: `cron()` and `cron(INVALID)` are refused.
     let Ok(fields) = <[SpannedStr<'_>; 6]>::try_from(fields) else {
@@ -94,7 +94,7 @@ fn days(fields: &[SpannedStr<'_>; 6]) -> Result<(), ScheduleError> {
         ("?", _) | (_, "?") => return Ok(()),
         (_, "*") => week.refuse(allowed, with(DAY_OF_WEEK, "?")),
         ("*", _) => month.refuse(allowed, with(DAY_OF_MONTH, "?")),
-        _ => week.refuse(allowed, Some("AWS cannot join the two: keep one and write `?` for the other".to_owned())),
+        _ => week.refuse(allowed, Some("AWS cannot combine the two: keep one and write `?` for the other".to_owned())),
     })
 }
 
@@ -109,7 +109,7 @@ fn cron_field(index: usize, piece: SpannedStr<'_>) -> Result<(), ScheduleError> 
     for item in piece.split(|c| c == ',') {
         // Guide: `3#1,6#3` is refused. Quartz: `L` and `W` stand alone too.
         if special(index, item).is_some() {
-            return Err(item.refuse("`L`, `W` and `#` only alone in their field, not in a list", None));
+            return Err(item.refuse("`L`, `W` and `#` alone in their field, not in a list", None));
         }
         let (range, step) = item.once('/').map_or((item, None), |(range, step)| (range, Some(step)));
         if let Some(step) = step {
@@ -183,9 +183,9 @@ fn value(field: &CronField, piece: SpannedStr<'_>) -> Result<u64, ScheduleError>
     }
     let long = piece.text.get(..3).and_then(|head| field.names.iter().find(|name| head.eq_ignore_ascii_case(name)));
     let help = match (piece.text, long) {
-        ("?", _) => Some("`?` is for the two days only: write `*`".to_owned()),
+        ("?", _) => Some("`?` is allowed in the two day fields only: write `*`".to_owned()),
         ("0" | "8", _) if !field.names.is_empty() && field.high == 7 => {
-            Some("`1` is `SUN` and `7` is `SAT`, not as in a crontab: names are plainer".to_owned())
+            Some("`1` is `SUN` and `7` is `SAT`, unlike in a crontab: names are clearer".to_owned())
         }
         (_, Some(short)) => Some(format!("write `{short}`")),
         _ => None,

@@ -164,7 +164,7 @@ fn is_valid(attempt: &str) -> bool {
 }
 
 fn rate(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
-    let form = "a positive whole number, one blank and a unit, such as `rate(15 minutes)`";
+    let form = "a positive whole number, one space and a unit, such as `rate(15 minutes)`";
     // Recorded: `rate()`, `rate(10)` and `rate( 10 minutes )` are refused. Several blanks: ours.
     let Some((value, unit)) = inner.once(' ') else {
         return Err(
@@ -173,7 +173,7 @@ fn rate(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
     };
     if inner.text.trim() != inner.text || unit.text.contains(' ') {
         let tight = inner.text.split_whitespace().collect::<Vec<_>>().join(" ");
-        return Err(inner.refuse(form, Some(format!("leave the blanks out: `rate({tight})`"))));
+        return Err(inner.refuse(form, Some(format!("remove the extra spaces: `rate({tight})`"))));
     }
     // Recorded: `foo` and `-10` are refused. Guide: a positive number. Leading zeros: unknown, and taken.
     let number = value.text.parse::<u64>().ok().filter(|number| value.is_number() && *number > 0);
@@ -192,7 +192,7 @@ fn rate(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
     let rate = ScheduleExpression::Rate { value: number, unit: known };
     match rate.period() {
         Some(_) => Ok(rate),
-        None => Err(value.refuse("a period that can be counted in seconds", None)),
+        None => Err(value.refuse("a shorter period", None)),
     }
 }
 
@@ -203,7 +203,9 @@ fn unit_help(number: u64, unit: &str) -> Option<String> {
         "second" | "sec" | "" if number.is_multiple_of(60) => Some(format!("write `rate({} minutes)`", number / 60)),
         "second" | "sec" | "" => Some("the shortest is `rate(1 minute)`".to_owned()),
         "week" => Some(format!("write `rate({} days)`", number.saturating_mul(7))),
-        "month" | "year" => Some("a calendar needs cron: `cron(0 0 1 * ? *)` is every first of a month".to_owned()),
+        "month" | "year" => {
+            Some("use cron for months and years: `cron(0 0 1 * ? *)` runs on the first day of every month".to_owned())
+        }
         "min" | "minute" | "hour" | "day" => {
             let unit = if singular == "min" { "minute" } else { singular };
             Some(format!("write `rate({number} {unit}s)`"))
@@ -227,7 +229,7 @@ fn at(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
         return Err(match head {
             Some(head) => {
                 let rest = inner.part(shape.len()..inner.text.len());
-                let zone = if rest.text.starts_with('.') { "" } else { ", and set `timezone`: the time is read in it" };
+                let zone = if rest.text.starts_with('.') { "" } else { ", and set `timezone`, which applies to it" };
                 rest.refuse("nothing after the seconds", Some(format!("write `at({head})`{zone}")))
             }
             None if fits(&format!("{}T00:00:00", inner.text)) => {

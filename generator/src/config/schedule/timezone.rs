@@ -37,7 +37,7 @@ pub fn check_timezone(name: &str) -> Result<(), ScheduleError> {
         Some(((likeness, _), best)) if likeness > 0.87 && !wanted.is_empty() => {
             format!("did you mean `{best}`?")
         }
-        _ => "name a place, such as `Europe/Zurich`, or `UTC`: an offset cannot follow summer time".to_owned(),
+        _ => "name a place such as `Europe/Zurich`, or `UTC`: an offset cannot follow daylight saving time".to_owned(),
     };
     Err(piece.refuse(allowed, help))
 }

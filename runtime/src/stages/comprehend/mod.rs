@@ -90,6 +90,7 @@ impl Component for ComprehendSettings {
         #[expect(clippy::cast_precision_loss, reason = "at most 10,000")]
         Some(Quota {
             service: "Amazon Comprehend",
+            per_account: true,
             calls_per_second: self.calls_per_second.get() as f64,
             at_once: None,
             records_per_call: 25,

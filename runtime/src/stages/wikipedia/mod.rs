@@ -99,6 +99,7 @@ impl Component for WikipediaSettings {
         #[expect(clippy::cast_precision_loss, reason = "at most 100,000")]
         Some(Quota {
             service: "Wikipedia",
+            per_account: false,
             calls_per_second: self.requests_per_minute.get() as f64 / 60.0,
             at_once: Some(self.at_once.get()),
             records_per_call: TITLES as u64,

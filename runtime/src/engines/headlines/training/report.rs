@@ -69,7 +69,7 @@ pub fn table(headlines: &[Headline], judged: &[Judgement]) -> String {
         let all = confusion.macro_f1();
         let _ = writeln!(out, "| {what} | {count} | **{all:.3}** | {negative:.3} | {neutral:.3} | {positive:.3} |");
     }
-    out.push_str("\nThe first row in full:\n\n| true, across: said | negative | neutral | positive |\n| --- | ---: | ---: | ---: |\n");
+    out.push_str("\nThe first row in full:\n\n| gold \\ engine | negative | neutral | positive |\n| --- | ---: | ---: | ---: |\n");
     for (label, [negative, neutral, positive]) in LABELS.iter().zip(plain.0) {
         let _ = writeln!(out, "| {label} | {negative} | {neutral} | {positive} |");
     }
