@@ -1,16 +1,16 @@
 //! Services in memory: they record what is posted and put, and serve secrets and state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use crate::component::services::{Bucket, Document, Doors, Outbox, Post, Queue, Rows, Secret};
-use crate::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
+use crate::component::state::State;
 use crate::component::{Binding, Opened, Role, Sink};
 use crate::function::registry;
 use crate::model::error::Error;
-use crate::model::run::{Chunk, RunId};
 use crate::model::tree::Tree;
+use crate::testing::memory_state::MemoryState;
 use async_trait::async_trait;
 use serde_json::Value;
 
@@ -21,14 +21,10 @@ pub struct MemoryStore {
     pub posts: Mutex<Vec<(String, Post)>>,
     /// Objects by key.
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
-    /// Values of the state by key.
-    pub values: Mutex<BTreeMap<String, String>>,
-    /// Notes by run, sink, chunk number and chunk id.
-    pub jots: Mutex<BTreeMap<(String, String, u64, String), String>>,
+    /// The state.
+    pub state: Arc<MemoryState>,
     /// What every secret contains.
     pub secret: Mutex<String>,
-    /// How many calls the state received.
-    pub calls: Mutex<usize>,
     /// How many posts fail before one succeeds.
     pub refusals: Mutex<usize>,
 }
@@ -97,62 +93,6 @@ impl Secret for MemoryService {
     }
 }
 
-#[async_trait]
-impl State for MemoryService {
-    async fn begin(&self, _: &RunId, _: &str) -> Result<Begun, Error> {
-        unreachable!("sinks do not begin runs")
-    }
-
-    async fn note(&self, _: &RunId, _: &str, _: &Progress, _: Option<u64>) -> Result<(), Error> {
-        unreachable!("sinks do not send chunks")
-    }
-
-    async fn before(&self, _: &Chunk) -> Result<Before, Error> {
-        unreachable!("sinks do not finish chunks")
-    }
-
-    async fn took(&self, _: &Chunk, _: &BTreeSet<String>) -> Result<(), Error> {
-        unreachable!("sinks do not finish chunks")
-    }
-
-    async fn done(&self, _: &Chunk, _: Counts) -> Result<Standing, Error> {
-        unreachable!("sinks do not finish chunks")
-    }
-
-    async fn told(&self, _: &RunId) -> Result<(), Error> {
-        unreachable!("sinks do not end runs")
-    }
-
-    async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
-        *self.0.calls.lock().expect("no panic") += 1;
-        let values = self.0.values.lock().expect("no panic");
-        Ok(keys.iter().filter_map(|key| Some((key.clone(), values.get(key)?.clone()))).collect())
-    }
-
-    async fn remember(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
-        *self.0.calls.lock().expect("no panic") += 1;
-        self.0.values.lock().expect("no panic").extend(values);
-        Ok(())
-    }
-
-    async fn exchange(&self, _: &str, _: Option<&str>, _: &str, _: u64) -> Result<Option<String>, Error> {
-        unreachable!("sinks do not race")
-    }
-
-    async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
-        *self.0.calls.lock().expect("no panic") += 1;
-        let key = (chunk.run.to_string(), sink.to_owned(), chunk.number, chunk.id.clone());
-        self.0.jots.lock().expect("no panic").insert(key, note);
-        Ok(())
-    }
-
-    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
-        let jots = self.0.jots.lock().expect("no panic");
-        let mut of_run = jots.iter().filter(|((of, by, ..), _)| of == run.as_str() && by == sink);
-        of_run.try_for_each(|(_, note)| each(note.clone()))
-    }
-}
-
 impl Doors for MemoryServices {
     fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
         Ok(Arc::new(MemoryService(Arc::clone(&self.0), name.into())))
@@ -166,8 +106,9 @@ impl Doors for MemoryServices {
         Err(Error::permanent("not_here", "there is no queue here"))
     }
 
-    fn state(&self, name: &str) -> Result<Arc<dyn State>, Error> {
-        Ok(Arc::new(MemoryService(Arc::clone(&self.0), name.into())))
+    fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
+        let state = Arc::clone(&self.0.state);
+        Ok(state)
     }
 
     fn outbox(&self, queue: &str) -> Result<Arc<dyn Outbox>, Error> {

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
+use async_trait::async_trait;
+
 use crate::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
-use async_trait::async_trait;
 
 /// State in memory.
 #[derive(Default)]
@@ -15,6 +16,27 @@ pub struct MemoryState(Mutex<MemoryStateInner>);
 /// What it holds, and how it is told to fail.
 #[derive(Default)]
 pub struct MemoryStateInner {
+    /// The runs.
+    pub runs: BTreeMap<RunId, MemoryRun>,
+    /// Values by key.
+    pub values: BTreeMap<String, String>,
+    /// Whether leases last until [`MemoryRun::held`] is reset; otherwise they expire at once.
+    pub hold_leases: bool,
+    /// Whether reads do not see the written values yet.
+    pub stale: bool,
+    /// After how many updates of the progress another producer takes over.
+    pub stolen_after: Option<usize>,
+    /// The names of the calls so far.
+    pub calls: Vec<&'static str>,
+    /// After how many calls all calls fail.
+    pub left: Option<usize>,
+    /// Whether a failing call takes effect before it fails.
+    pub after: bool,
+}
+
+/// What is known of a run.
+#[derive(Default)]
+pub struct MemoryRun {
     /// Who holds the lease.
     pub owner: Option<String>,
     /// Whether the lease of the owner has not expired.
@@ -29,20 +51,8 @@ pub struct MemoryStateInner {
     pub took: BTreeMap<u64, BTreeSet<String>>,
     /// Whether the sinks were notified.
     pub told: bool,
-    /// Values by key.
-    pub values: BTreeMap<String, String>,
     /// Notes by sink and chunk.
     pub notes: BTreeMap<(String, u64), String>,
-    /// Whether reads do not see the written values yet.
-    pub stale: bool,
-    /// After how many updates of the progress another producer takes over.
-    pub stolen_after: Option<usize>,
-    /// The names of the calls so far.
-    pub calls: Vec<&'static str>,
-    /// After how many calls all calls fail.
-    pub left: Option<usize>,
-    /// Whether a failing call takes effect before it fails.
-    pub after: bool,
 }
 
 impl MemoryState {
@@ -63,7 +73,15 @@ impl MemoryState {
 }
 
 impl MemoryStateInner {
+    /// What is known of a run.
+    pub fn run(&mut self, run: &RunId) -> &mut MemoryRun {
+        self.runs.entry(run.clone()).or_default()
+    }
+
     /// Does a call, unless it is to fail.
+    ///
+    /// # Errors
+    /// `cut` where it is to fail, and the errors of the call.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let cut = || Err(Error::transient("cut", "the test cuts the connection here"));
         match self.left {
@@ -85,64 +103,69 @@ impl MemoryStateInner {
 
 #[async_trait]
 impl State for MemoryState {
-    async fn begin(&self, _: &RunId, owner: &str) -> Result<Begun, Error> {
+    async fn begin(&self, run: &RunId, owner: &str) -> Result<Begun, Error> {
         self.call("begin", |inner| {
-            if inner.held && inner.owner.as_deref() != Some(owner) {
+            inner.stolen_after = inner.stolen_after.filter(|left| *left > 0);
+            let hold = inner.hold_leases;
+            let run = inner.run(run);
+            if let Some(progress) = run.progress.as_ref().filter(|progress| progress.ended) {
+                return Ok(Begun::Ended(progress.clone()));
+            }
+            if run.held && run.owner.as_deref().is_some_and(|other| other != owner) {
                 return Ok(Begun::Held(1));
             }
-            inner.owner = Some(owner.to_owned());
-            inner.stolen_after = inner.stolen_after.filter(|left| *left > 0);
-            Ok(match inner.progress.clone() {
-                None => Begun::Fresh,
-                Some(progress) if progress.ended => Begun::Ended(progress),
-                Some(progress) => Begun::GoOn(progress),
-            })
+            run.owner = Some(owner.to_owned());
+            run.held |= hold;
+            Ok(run.progress.clone().map_or(Begun::Fresh, Begun::GoOn))
         })
     }
 
-    async fn note(&self, _: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error> {
+    async fn note(&self, run: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error> {
         self.call("note", |inner| {
-            match &mut inner.stolen_after {
-                Some(0) => inner.owner = None,
-                Some(left) => *left -= 1,
-                None => {}
+            let stolen = inner.stolen_after == Some(0);
+            inner.stolen_after = inner.stolen_after.map(|left| left.saturating_sub(1));
+            let run = inner.run(run);
+            if stolen {
+                run.owner = None;
             }
-            if inner.owner.as_deref() != Some(owner) {
+            if run.owner.as_deref() != Some(owner) {
                 return Err(Error::permanent("lease_lost", "another producer has taken over"));
             }
-            inner.progress = Some(progress.clone());
-            inner.expected = expected.or(inner.expected);
+            run.progress = Some(progress.clone());
+            run.expected = expected.or(run.expected);
             Ok(())
         })
     }
 
     async fn before(&self, chunk: &Chunk) -> Result<Before, Error> {
         self.call("before", |inner| {
-            let took = inner.took.get(&chunk.number).cloned().unwrap_or_default();
-            Ok(Before { done: inner.done.get(&chunk.number).copied(), took })
+            let run = inner.run(&chunk.run);
+            let took = run.took.get(&chunk.number).cloned().unwrap_or_default();
+            Ok(Before { done: run.done.get(&chunk.number).copied(), took })
         })
     }
 
     async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
         self.call("took", |inner| {
-            inner.took.entry(chunk.number).or_default().extend(sinks.iter().cloned());
+            inner.run(&chunk.run).took.entry(chunk.number).or_default().extend(sinks.iter().cloned());
             Ok(())
         })
     }
 
     async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error> {
         self.call("done", |inner| {
-            inner.done.insert(chunk.number, counts);
-            let complete = inner.expected.is_some_and(|expected| inner.done.len() as u64 == expected);
+            let run = inner.run(&chunk.run);
+            run.done.insert(chunk.number, counts);
+            let complete = run.expected.is_some_and(|expected| run.done.len() as u64 == expected);
             let mut all = Counts::default();
-            inner.done.values().for_each(|counts| all += *counts);
-            Ok(Standing { complete: complete.then_some(all), told: inner.told })
+            run.done.values().for_each(|counts| all += *counts);
+            Ok(Standing { complete: complete.then_some(all), told: run.told })
         })
     }
 
-    async fn told(&self, _: &RunId) -> Result<(), Error> {
+    async fn told(&self, run: &RunId) -> Result<(), Error> {
         self.call("told", |inner| {
-            inner.told = true;
+            inner.run(run).told = true;
             Ok(())
         })
     }
@@ -175,14 +198,14 @@ impl State for MemoryState {
 
     async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
         self.call("jot", |inner| {
-            inner.notes.insert((sink.to_owned(), chunk.number), note);
+            inner.run(&chunk.run).notes.insert((sink.to_owned(), chunk.number), note);
             Ok(())
         })
     }
 
-    async fn jotted(&self, _: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
+    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
         self.call("jotted", |inner| {
-            inner.notes.iter().filter(|((of, _), _)| of == sink).try_for_each(|(_, note)| each(note.clone()))
+            inner.run(run).notes.iter().filter(|((of, _), _)| of == sink).try_for_each(|(_, note)| each(note.clone()))
         })
     }
 }

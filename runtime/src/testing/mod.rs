@@ -6,6 +6,8 @@
 #![allow(clippy::missing_panics_doc, reason = "everything here panics where a test could not go on")]
 
 pub mod components;
+pub mod contracts;
+pub mod corpus;
 pub mod http_server;
 pub mod lambda_api;
 pub mod load;

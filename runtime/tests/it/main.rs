@@ -8,6 +8,7 @@ mod archive;
 mod attacks;
 mod bootstrap;
 mod condition;
+mod contracts;
 mod feed_stage;
 mod feeds;
 mod fetch;

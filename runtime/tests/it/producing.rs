@@ -124,7 +124,8 @@ impl World {
         let doubled: Vec<_> = items.iter().filter(|(_, chunks)| chunks.len() > 1).collect();
         assert!(doubled.is_empty(), "{cut}: {doubled:?}");
         assert!(numbers.values().all(|ids| ids.len() == 1), "{cut}: {numbers:?}");
-        let inside = self.memory.inner();
+        let mut inside = self.memory.inner();
+        let inside = inside.run(&run());
         assert_eq!(inside.expected, Some(numbers.len() as u64), "{cut}");
         assert!(
             inside.progress.as_ref().is_some_and(|progress| progress.ended && progress.pending.is_empty()),
@@ -211,7 +212,11 @@ async fn a_run_that_takes_too_long_says_so_and_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_run_that_another_producer_is_at_is_left_alone() {
     let world = World::of(&[10]);
-    (world.memory.inner().owner, world.memory.inner().held) = (Some("another".into()), true);
+    {
+        let mut inner = world.memory.inner();
+        let run = inner.run(&run());
+        (run.owner, run.held) = (Some("another".into()), true);
+    }
     let error = world.produce("a", Duration::from_millis(15_300)).await.expect_err("held");
     assert_eq!((error.code.as_str(), error.transient), ("run_held", true));
     assert!(world.sent().0.is_empty());

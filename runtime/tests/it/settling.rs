@@ -111,6 +111,10 @@ impl Sink for Shared<Shelf> {
     }
 }
 
+fn run() -> RunId {
+    RunId::scheduled("2026-11-22T09:00:00Z").expect("a time")
+}
+
 struct World {
     texts: Arc<Texts>,
     judge: Arc<Judge>,
@@ -125,7 +129,7 @@ impl World {
         let judge = Arc::new(Judge::default());
         let shelves = [Arc::new(Shelf::default()), Arc::new(Shelf::default())];
         let memory = Arc::new(MemoryState::default());
-        memory.inner().expected = Some(2);
+        memory.inner().run(&run()).expected = Some(2);
         let sinks = shelves.iter().zip(["one", "two"]).map(|(shelf, name)| {
             let sink: Box<dyn Sink> = Box::new(Shared(Arc::clone(shelf)));
             (name.to_owned(), sink)
@@ -142,7 +146,7 @@ impl World {
     }
 
     async fn work(&self, number: u64, keys: &[&str], last: bool, again: bool) -> Worked {
-        let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+    let run = run();
         let records: Vec<_> = keys.iter().map(|key| Record::new(run.as_str(), "s", Item::named(*key))).collect();
         let message = Message::new(Chunk::of(&run, number, &records), records);
         let deadline = Instant::now() + Duration::from_secs(5);
@@ -197,7 +201,7 @@ async fn what_does_not_pass_comes_again_as_a_whole_and_nothing_is_written_or_pai
     let worked = world.work(0, &["a", "slow"], false, false).await;
     let codes: Vec<_> = worked.failures.iter().map(|failure| failure.error.code.as_str()).collect();
     assert_eq!((codes, worked.wait), (vec!["throttled"], Some(Duration::from_secs(90))));
-    assert!(world.kept(0).is_empty() && world.memory.inner().done.is_empty());
+    assert!(world.kept(0).is_empty() && world.memory.inner().run(&run()).done.is_empty());
     assert_eq!(world.paid(), 1);
     world.texts.slow.store(0, Ordering::Relaxed);
     let worked = world.work(0, &["a", "slow"], false, true).await;
@@ -232,7 +236,7 @@ async fn a_chunk_that_could_not_be_noted_as_done_is_not_written_again() {
 #[tokio::test]
 async fn items_that_another_function_let_go_no_further_are_counted_all_the_same() {
     let world = World::new(0, None);
-    let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+    let run = run();
     let records = vec![Record::new(run.as_str(), "s", Item::named("a"))];
     let message = Message { items: Some(7), ..Message::new(Chunk::of(&run, 0, &records), records) };
     let deadline = Instant::now() + Duration::from_secs(5);
@@ -247,7 +251,7 @@ async fn on_the_next_to_last_receive_what_is_unsettled_becomes_a_failure_and_the
     assert!(worked.failures.is_empty());
     assert_eq!(world.kept(1), [[well("a"), failed("slow", "throttled")]]);
     assert_eq!(worked.counts, Counts { items: 2, records: 1, failed: 1, reused: 0 });
-    assert_eq!(world.memory.inner().done.len(), 1);
+    assert_eq!(world.memory.inner().run(&run()).done.len(), 1);
 }
 
 #[tokio::test]
@@ -268,7 +272,7 @@ async fn a_chunk_half_of_whose_sinks_wrote_comes_again_and_is_in_each_once() {
     let worked = world.work(0, &["a", "b"], false, false).await;
     assert_eq!(worked.failures.len(), 1);
     assert_eq!((worked.failures[0].stage.as_str(), worked.failures[0].error.code.as_str()), ("two", "access_denied"));
-    assert!(world.memory.inner().done.is_empty());
+    assert!(world.memory.inner().run(&run()).done.is_empty());
     world.close(None);
     assert!(world.work(0, &["a", "b"], false, true).await.failures.is_empty());
     for place in 0..2 {
@@ -330,7 +334,7 @@ async fn a_stage_hears_of_what_it_made_when_all_sinks_have_it_and_before_the_chu
     world.close(None);
     *halves.forgetful.lock().expect("no panic") = Some(Error::transient("throttled", "later"));
     assert_eq!(world.work(0, &["a"], false, true).await.failures.len(), 1);
-    assert!(world.memory.inner().done.is_empty(), "what is not remembered would be made again");
+    assert!(world.memory.inner().run(&run()).done.is_empty(), "what is not remembered would be made again");
     *halves.forgetful.lock().expect("no panic") = None;
     let worked = world.work(0, &["a"], false, true).await;
     assert_eq!(heard(), ["20261122T090000Z a 1", "20261122T090000Z a 2"]);

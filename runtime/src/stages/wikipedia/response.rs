@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn any_bytes_are_parsed_or_refused_and_never_give_an_empty_text() {
-        bolero::check!().for_each(|bytes: &[u8]| {
+        let check = |bytes: &[u8]| {
             let mut pages = WikipediaPages::default();
             // The parts of a response follow one another, as continuations do.
             for part in bytes.split(|byte| *byte == 0) {
@@ -227,7 +227,9 @@ mod tests {
                     Err(error) => assert!(!error.message.is_empty()),
                 }
             }
-        });
+        };
+        crate::testing::corpus::replay(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/wikipedia"), check);
+        bolero::check!().for_each(check);
     }
 
     #[test]
