@@ -146,7 +146,7 @@ impl World {
     }
 
     async fn work(&self, number: u64, keys: &[&str], last: bool, again: bool) -> Worked {
-    let run = run();
+        let run = run();
         let records: Vec<_> = keys.iter().map(|key| Record::new(run.as_str(), "s", Item::named(*key))).collect();
         let message = Message::new(Chunk::of(&run, number, &records), records);
         let deadline = Instant::now() + Duration::from_secs(5);
