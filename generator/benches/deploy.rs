@@ -6,23 +6,20 @@
 //! the emulator themselves, over TLS. The two pipelines differ in their name only, so they are never in each other's way.
 #![allow(clippy::panic, reason = "a bench that cannot go on has nothing to say")]
 
-#[path = "../tests/harness/aws/mod.rs"]
-mod aws;
-#[path = "../tests/harness/elf.rs"]
-mod elf;
+#[allow(dead_code, reason = "a bench needs less of it than the tests")]
+#[path = "../tests/it/harness/mod.rs"]
+mod harness;
 mod material;
-#[path = "../tests/harness/project.rs"]
-mod project;
-#[path = "../tests/harness/tools.rs"]
-mod tools;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use aws::emulator::{Emulator, REGION, block_on};
-use aws::proxy::Proxy;
+use harness::aws;
+use harness::aws::emulator::{Emulator, REGION, block_on};
+use harness::aws::proxy::Proxy;
+use harness::tools;
 use material::measure::{Measured, machine, ms};
 use material::root;
 

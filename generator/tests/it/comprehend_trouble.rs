@@ -1,0 +1,234 @@
+//! What the stage `comprehend` does when its service is in trouble: each record fails with its own reason, what may pass
+//! is tried again, and nothing that was answered is paid for twice.
+
+use crate::harness::{analysis, aws};
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use analysis::{Place, failed, far, found, record, worker};
+use aws::comprehend::{Comprehend, Marked};
+use aws::faults::{Fault, Faults};
+use fanggen_runtime::component::Pace;
+use fanggen_runtime::component::services::Doors as _;
+use fanggen_runtime::function::{Delivery, Running, Worked};
+use fanggen_runtime::model::message::Message;
+use fanggen_runtime::model::record::{Label, Record};
+use fanggen_runtime::model::run::{Chunk, RunId};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+fn records(count: usize) -> Vec<Record> {
+    (0..count).map(|number| record(&number.to_string(), &format!("Text no.{number} is great."), Some("en"))).collect()
+}
+
+/// The code of each record's failure, and whether it may pass.
+fn codes(records: &[Record]) -> Vec<Option<(&str, bool)>> {
+    fn code(record: &Record) -> Option<(&str, bool)> {
+        record.failure.as_ref()?;
+        let error = failed(record);
+        Some((&error.code, error.transient))
+    }
+    records.iter().map(code).collect()
+}
+
+#[tokio::test]
+async fn an_entry_of_the_error_list_is_the_failure_of_its_text_alone() {
+    let comprehend = Comprehend::start();
+    comprehend.mark("no.3 ", Marked::Listed("INVALID_REQUEST"));
+    comprehend.mark("no.30 ", Marked::Listed("INTERNAL_SERVER_ERROR"));
+    comprehend.mark("no.7 ", Marked::Forgotten);
+    let place = Place::before(&comprehend);
+    let told = place.stage(json!({ "detect": ["sentiment", "entities"] }), None).apply(records(40), far()).await;
+    for (number, record) in told.iter().enumerate() {
+        let expected = match number {
+            3 => ("aws_refused", false),
+            7 => ("answer_unreadable", true),
+            30 => ("aws_unavailable", true),
+            _ => {
+                assert_eq!(found(record).label, Some(Label::Positive));
+                continue;
+            }
+        };
+        assert_eq!((failed(record).code.as_str(), failed(record).transient), expected, "{number}");
+    }
+    assert_eq!(
+        failed(&told[7]).message,
+        "the answer to `comprehend:BatchDetectSentiment` does not fit the texts that were asked about"
+    );
+    assert_eq!(comprehend.asked().len(), 4);
+    assert_eq!(place.cloud.meter().read().comprehend_units, 2 * 3 * 37, "what was not answered is not counted");
+}
+
+#[tokio::test]
+async fn a_text_for_which_a_whole_call_is_refused_fails_alone() {
+    let comprehend = Comprehend::start();
+    comprehend.mark("no.3 ", Marked::Refused);
+    let told = Place::before(&comprehend).stage(json!({}), None).apply(records(30), far()).await;
+    let failures: Vec<_> = codes(&told).into_iter().enumerate().filter_map(|(n, code)| Some((n, code?))).collect();
+    assert_eq!(failures, [(3, ("text_refused", false))]);
+    assert_eq!(
+        failed(&told[3]).message,
+        "`comprehend:BatchDetectSentiment` on `texts` was refused (InvalidRequestException: The request is invalid.)"
+    );
+    assert_eq!(comprehend.asked().len(), 2 + 25, "the texts of that call, one by one");
+}
+
+#[tokio::test]
+async fn an_answer_that_fits_no_text_may_come_better_the_next_time() {
+    let comprehend = Comprehend::start();
+    let stage = Place::before(&comprehend).stage(json!({}), None);
+    let scores = json!({ "Positive": 0.9, "Negative": 0.0, "Neutral": 0.1, "Mixed": 0.0 });
+    let one = |index: i64, label: &str| json!({ "Index": index, "Sentiment": label, "SentimentScore": scores });
+    let unreadable = Some(("answer_unreadable", true));
+    for (results, expected) in [
+        (json!([one(0, "POSITIVE"), one(9, "POSITIVE")]), [None, unreadable]),
+        (json!([one(0, "POSITIVE"), one(0, "NEGATIVE"), one(1, "POSITIVE")]), [unreadable, None]),
+        (json!([one(1, "GLEEFUL"), one(0, "POSITIVE")]), [None, unreadable]),
+        (json!([{ "Index": 0, "Sentiment": "POSITIVE" }, one(1, "MIXED")]), [unreadable, None]),
+        (json!([]), [unreadable, unreadable]),
+    ] {
+        comprehend.instead("BatchDetectSentiment", &json!({ "ResultList": results, "ErrorList": [] }).to_string());
+        assert_eq!(codes(&stage.apply(records(2), far()).await), expected, "{results}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_asks_for_patience_gets_it_and_every_record_may_come_again() {
+    let comprehend = Comprehend::start();
+    comprehend.wrong("BatchDetectSentiment", Fault::Throttled);
+    let place = Place::before(&comprehend);
+    let stage = place.stage(json!({}), None);
+    let told = stage.apply(records(30), far()).await;
+    assert!(codes(&told).iter().all(|code| *code == Some(("throttled", true))), "{:?}", codes(&told));
+    assert_eq!(
+        failed(&told[0]).message,
+        "`comprehend:BatchDetectSentiment` on `texts` is asked for too often (ThrottlingException)"
+    );
+    let reading = place.cloud.meter().read();
+    assert_eq!((reading.throttled, reading.comprehend_units), (comprehend.asked().len() as u64, 0), "each is counted");
+    comprehend.clear();
+    let told = stage.apply(records(30), far()).await;
+    assert!(told.iter().all(|record| found(record).label == Some(Label::Positive)));
+}
+
+#[tokio::test]
+async fn a_third_of_all_calls_may_fail_and_the_texts_are_answered_all_the_same() {
+    for seed in 0..3 {
+        let comprehend = Comprehend::start();
+        comprehend.faults(Faults::all(seed, 33));
+        let stage = Place::before(&comprehend).stage(json!({ "detect": ["sentiment", "entities", "pii"] }), None);
+        let told = stage.apply(records(100), far()).await;
+        let lost: Vec<_> = codes(&told).into_iter().flatten().filter(|(_, transient)| !transient).collect();
+        assert_eq!(lost, [], "nothing that may pass is taken for lasting");
+        comprehend.clear();
+        let again: Vec<Record> =
+            records(100).into_iter().zip(&told).filter(|(_, t)| t.failure.is_some()).map(|(r, _)| r).collect();
+        let told = stage.apply(again, far()).await;
+        assert!(told.iter().all(|record| found(record).label == Some(Label::Positive)), "seed {seed}");
+    }
+}
+
+#[tokio::test]
+async fn no_call_lasts_longer_than_its_chunk_may() {
+    let comprehend = Comprehend::start();
+    comprehend.wrong("BatchDetectSentiment", Fault::Late(Duration::from_secs(30)));
+    let stage = Place::before(&comprehend).stage(json!({}), None);
+    let begin = Instant::now();
+    let told = stage.apply(records(3), begin + Duration::from_millis(200)).await;
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert_eq!(failed(&told[2]).message, "Comprehend did not respond before the chunk's deadline");
+    assert!(codes(&told).iter().all(|code| *code == Some(("timed_out", true))));
+}
+
+#[tokio::test]
+async fn a_chunk_passes_at_full_speed_and_the_next_one_at_the_pace() {
+    let comprehend = Comprehend::start();
+    let pace = Pace { per_second: 0.1, at_once: 8 };
+    let stage = Place::before(&comprehend).stage(json!({ "detect": ["sentiment", "entities"] }), Some(pace));
+    let soon = || Instant::now() + Duration::from_secs(5);
+    let begin = Instant::now();
+    let told = stage.apply(records(100), soon()).await;
+    assert!(told.iter().all(|record| record.failure.is_none()), "a burst of one chunk: {:?}", codes(&told));
+    assert!(begin.elapsed() < Duration::from_secs(4));
+    let told = stage.apply(records(25), soon()).await;
+    let error = failed(&told[0]);
+    assert_eq!((error.code.as_str(), error.transient), ("rate_limited", true));
+    assert_eq!(error.message, "the rate limit leaves no time in this chunk to call Comprehend");
+    let wait = error.retry_after_s.expect("when it is due");
+    assert!((5..=10).contains(&wait), "one call in ten seconds: {wait}");
+    assert_eq!(comprehend.asked().len(), 8);
+    assert!(begin.elapsed() < Duration::from_secs(4), "nobody waits for a turn that comes too late");
+}
+
+#[tokio::test]
+async fn an_answer_that_came_is_not_paid_for_again_while_another_is_open() {
+    let comprehend = Comprehend::start();
+    let place = Place::before(&comprehend);
+    let stage = place.stage(json!({ "detect": ["dominant_language", "sentiment", "entities"] }), None);
+    comprehend.wrong("BatchDetectEntities", Fault::Throttled);
+    let open = || vec![record("a", "This is the best of the Press.", None)];
+    let told = stage.apply(open(), far()).await;
+    assert_eq!(failed(&told[0]).code, "throttled");
+    assert_eq!(told[0].text.as_ref().expect("a text").language, None, "it comes again as it was");
+    comprehend.clear();
+    let told = stage.apply(open(), far()).await;
+    assert_eq!((found(&told[0]).label, found(&told[0]).entities.len()), (Some(Label::Positive), 2));
+    assert_eq!(told[0].text.as_ref().expect("a text").language.as_deref(), Some("en"));
+    assert_eq!(comprehend.counts(), BTreeMap::from([("BatchDetectEntities".to_owned(), 1)]));
+    assert_eq!(place.cloud.meter().read().comprehend_units, 9, "three questions, once");
+    stage.apply(open(), far()).await;
+    assert_eq!(comprehend.asked().len(), 4, "what is settled is for the functions' memory to know");
+}
+
+/// A worker takes a chunk through.
+async fn work(running: &Running, run: &str, records: Vec<Record>) -> Worked {
+    let run = RunId::scheduled(run).expect("a run");
+    let chunk = Chunk::of(&run, 0, &records);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let worked = running.work(Message::new(chunk, records), Delivery { deadline, last: false, again: false }).await;
+    assert!(worked.failures.is_empty(), "{:?}", worked.failures);
+    worked
+}
+
+#[tokio::test]
+async fn unchanged_texts_are_not_paid_for_twice_and_changed_ones_are() {
+    let comprehend = Comprehend::start();
+    let place = Place::before(&comprehend);
+    let open = |settings: Value| worker(settings).open(&place, &BTreeMap::new()).expect("a worker");
+    let both = json!({ "detect": ["sentiment", "dominant_language"] });
+    let texts = |last: &str| {
+        vec![
+            record("a", "The press is great.", Some("en")),
+            record("b", "The press is great.", Some("en")),
+            record("c", "This is the language of nobody.", None),
+            record("d", last, Some("en")),
+        ]
+    };
+    let first = work(&open(both.clone()), "2026-11-22T09:00:00Z", texts("It is bad.")).await;
+    let asked: Vec<_> = comprehend.asked().into_iter().map(|asked| (asked.operation, asked.texts.len())).collect();
+    let expected = [("BatchDetectDominantLanguage".to_owned(), 1), ("BatchDetectSentiment".to_owned(), 3)];
+    assert_eq!(asked, expected, "the same text is asked about once");
+    assert_eq!(first.counts.reused, 0);
+
+    comprehend.clear();
+    // Another process, the other order of the same questions.
+    let again = json!({ "detect": ["dominant_language", "sentiment"] });
+    let second = work(&open(again), "2026-11-23T09:00:00Z", texts("It is bad.")).await;
+    assert_eq!((comprehend.asked().len(), second.counts.reused), (0, 4));
+    let told = |worked: &Worked| -> Vec<_> {
+        worked.records.iter().map(|record| (found(record).clone(), record.text.clone())).collect()
+    };
+    assert_eq!(told(&second), told(&first), "findings and languages");
+
+    let third = work(&open(both.clone()), "2026-11-24T09:00:00Z", texts("It is good.")).await;
+    assert_eq!((comprehend.asked().len(), comprehend.asked()[0].texts.len(), third.counts.reused), (1, 1, 3));
+    comprehend.clear();
+    let settings = json!({ "detect": ["sentiment", "dominant_language"], "max_bytes": 300 });
+    let fourth = work(&open(settings), "2026-11-25T09:00:00Z", texts("It is good.")).await;
+    assert_eq!((comprehend.asked().len(), fourth.counts.reused), (2, 0), "other settings, other findings");
+    comprehend.clear();
+    let settings = json!({ "detect": ["sentiment", "dominant_language"], "calls_per_second": 100 });
+    let fifth = work(&open(settings), "2026-11-26T09:00:00Z", texts("It is good.")).await;
+    assert_eq!((comprehend.asked().len(), fifth.counts.reused), (0, 4), "the pace changes no answer");
+}

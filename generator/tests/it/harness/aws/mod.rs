@@ -1,0 +1,35 @@
+//! All that a test needs to let `fanggen` and the SDK speak to an AWS that is none.
+#![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
+#![allow(dead_code, reason = "each test crate uses its own part of the harness")]
+
+mod catalog;
+pub mod comprehend;
+pub mod deployed;
+pub mod deployer;
+pub mod emulator;
+pub mod faults;
+pub mod inventory;
+mod operations;
+pub mod permissions;
+pub mod proxy;
+pub mod scene;
+pub mod scripted;
+pub mod services;
+pub mod shared;
+pub mod site;
+pub mod stacks;
+pub mod sweep;
+pub mod template;
+pub mod wire;
+pub mod world;
+
+use std::path::Path;
+use std::process::Command;
+
+/// `fanggen` in a folder, with nothing of this machine's environment but the path: see `Emulator::environment`.
+pub fn fanggen(folder: &Path, environment: &[(&'static str, String)], arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanggen"));
+    command.args(arguments).current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command.envs(environment.iter().map(|(name, value)| (*name, value)));
+    command
+}

@@ -1,0 +1,140 @@
+//! The roles of a deployed pipeline: what they may do, less a part of it, and what the account says that they may.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_iam::types::PolicyEvaluationDecisionType;
+use serde_json::{Value, json};
+
+use crate::harness::aws::emulator::block_on;
+use crate::harness::aws::template;
+use crate::harness::aws::world::world;
+use crate::harness::live::Live;
+
+/// One action on one resource, both as the deployed policy has them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    pub action: String,
+    /// By its name in the template.
+    pub resource: String,
+    pub arn: String,
+}
+
+impl Grant {
+    /// A resource that it covers: what stands for any name is a name.
+    pub fn place(&self) -> String {
+        if self.arn == "*" { self.arn.clone() } else { self.arn.replace('*', "x") }
+    }
+
+    fn covers(&self, action: &str, place: &str) -> bool {
+        let arn = match self.arn.strip_suffix('*') {
+            Some(start) => place.starts_with(start),
+            None => place == self.arn,
+        };
+        self.action == action && arn
+    }
+}
+
+/// The roles, by their names in the template, with what they may do as deployed.
+pub struct Roles<'a> {
+    live: &'a Live,
+    client: aws_sdk_iam::Client,
+    pub all: BTreeMap<String, BTreeSet<Grant>>,
+    whole: BTreeMap<String, Value>,
+}
+
+impl<'a> Roles<'a> {
+    /// Reads the policies of all roles from the account.
+    pub fn of(live: &'a Live) -> Self {
+        let names = template::names(&live.deployed.plan(live.environment));
+        let roles = names.keys().filter(|id| id.ends_with("Role"));
+        let whole: BTreeMap<String, Value> = roles.map(|id| (id.clone(), live.policy(id))).collect();
+        let all = whole.iter().map(|(id, policy)| (id.clone(), grants(policy, &names))).collect();
+        Self { live, client: aws_sdk_iam::Client::new(&world().sdk), all, whole }
+    }
+
+    /// The one permission of a role by these names.
+    #[track_caller]
+    pub fn grant(&self, role: &str, action: &str, resource: &str) -> Grant {
+        let found = self.all[role].iter().find(|grant| grant.action == action && grant.resource == resource);
+        found.cloned().unwrap_or_else(|| panic!("{role} has no {action} on {resource}: {:#?}", self.all[role]))
+    }
+
+    /// Takes these permissions away from a role, and none besides.
+    pub fn without(&self, role: &str, taken: &[&Grant]) {
+        let left = self.all[role].iter().filter(|grant| !taken.contains(grant));
+        let statement = |grant: &Grant| json!({ "Effect": "Allow", "Action": [grant.action], "Resource": grant.arn });
+        let statements: Vec<Value> = left.map(statement).collect();
+        self.put(role, &json!({ "Version": "2012-10-17", "Statement": statements }));
+    }
+
+    /// Gives a role back what it had.
+    pub fn back(&self, role: &str) {
+        self.put(role, &self.whole[role]);
+    }
+
+    fn put(&self, role: &str, policy: &Value) {
+        let put = self.client.put_role_policy().role_name(self.live.name(role)).policy_name("derived");
+        block_on(put.policy_document(policy.to_string()).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
+        self.live.batches_of(role, policy);
+    }
+
+    /// Which of these actions the account says that a role may do to a resource.
+    pub fn may(&self, role: &str, actions: &BTreeSet<String>, place: &str) -> BTreeSet<String> {
+        let arn = format!("arn:aws:iam::{}:role/{}", world().account, self.live.name(role));
+        let ask = self.client.simulate_principal_policy().policy_source_arn(arn).resource_arns(place);
+        let ask = ask.set_action_names(Some(actions.iter().cloned().collect()));
+        let answer = block_on(ask.send()).unwrap_or_else(|error| panic!("no simulation: {error:?}"));
+        assert_eq!(answer.evaluation_results().len(), actions.len());
+        let allowed =
+            |one: &&aws_sdk_iam::types::EvaluationResult| *one.eval_decision() == PolicyEvaluationDecisionType::Allowed;
+        let results = answer.evaluation_results().iter().filter(allowed);
+        results.map(|one| one.eval_action_name().to_owned()).collect()
+    }
+
+    /// Which of these actions a role's own policy names on a resource.
+    pub fn named(&self, role: &str, actions: &BTreeSet<String>, place: &str) -> BTreeSet<String> {
+        let covers = |action: &&String| self.all[role].iter().any(|grant| grant.covers(action, place));
+        actions.iter().filter(covers).cloned().collect()
+    }
+}
+
+fn grants(policy: &Value, names: &BTreeMap<String, String>) -> BTreeSet<Grant> {
+    let mut all = BTreeSet::new();
+    for statement in policy["Statement"].as_array().expect("statements") {
+        assert_eq!((&statement["Effect"], &statement["Condition"]), (&json!("Allow"), &Value::Null), "{statement}");
+        for action in texts(&statement["Action"]) {
+            for arn in texts(&statement["Resource"]) {
+                let resource = named(&arn, names);
+                all.insert(Grant { action: action.clone(), resource, arn });
+            }
+        }
+    }
+    all
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    value.as_array().map_or_else(|| vec![text(value)], |all| all.iter().map(text).collect())
+}
+
+/// A resource by its name in the template, with what stands behind it.
+fn named(arn: &str, names: &BTreeMap<String, String>) -> String {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    let [_, _, service, _, _, rest] = parts[..] else { return arn.to_owned() };
+    let (kind, name, behind) = match service {
+        "s3" => match rest.split_once('/') {
+            Some((bucket, keys)) => ("Bucket", bucket, format!("/{keys}")),
+            None => ("Bucket", rest, String::new()),
+        },
+        "dynamodb" => ("Table", rest.trim_start_matches("table/"), String::new()),
+        "lambda" => ("Function", rest.trim_start_matches("function:"), String::new()),
+        "logs" => ("Logs", rest.trim_start_matches("log-group:").trim_end_matches(":*"), ":*".to_owned()),
+        "sns" => ("Topic", rest, String::new()),
+        "sqs" => ("Queue", rest, String::new()),
+        // It is no part of the stack: the file names it.
+        "secretsmanager" => return "the secret of `sinks.hook`".to_owned(),
+        _ => panic!("no name for {arn}"),
+    };
+    let found = names.iter().find(|(id, physical)| id.ends_with(kind) && *physical == name);
+    format!("{}{behind}", found.unwrap_or_else(|| panic!("{arn} is in no template")).0)
+}

@@ -1,0 +1,148 @@
+//! Everything in the README is true: its commands are run, its outputs compared, its table made from the kinds.
+
+#![allow(clippy::panic, reason = "a test that cannot go on has failed")]
+
+#[cfg(feature = "aws")]
+use crate::harness::aws;
+#[cfg(feature = "aws")]
+use crate::harness::elf;
+use crate::harness::{project, readme};
+
+use std::fs;
+
+use fanggen_runtime::component::Role;
+use fanggen_runtime::function::registry;
+use project::{Project, workspace};
+use readme::{blocks, run_again};
+
+/// Every folder with a README whose commands are run there: the root, and each example.
+fn folders() -> Vec<String> {
+    let entries = fs::read_dir(workspace().join("examples")).expect("the examples");
+    let folders = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_dir());
+    let mut folders: Vec<_> =
+        folders.map(|entry| format!("examples/{}", entry.file_name().to_string_lossy())).collect();
+    folders.sort();
+    assert!(folders.len() >= 3, "{folders:?}");
+    folders.insert(0, String::new());
+    folders
+}
+
+/// Accepts what is printed now: run with this set to 1.
+const UPDATE: &str = "UPDATE_SNAPSHOTS";
+
+fn accepts() -> bool {
+    std::env::var(UPDATE).is_ok_and(|value| value == "1") && std::env::var_os("CI").is_none()
+}
+
+#[test]
+fn the_commands_print_what_the_readmes_show_and_the_table_is_that_of_the_kinds() {
+    for folder in folders() {
+        let folder = folder.as_str();
+        let file = workspace().join(folder).join("README.md");
+        let path = file.display();
+        let readme = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let project = Project::root();
+        let environment = if folder.is_empty() { account(&project) } else { Vec::new() };
+        let mut now = readme.clone();
+        let consoles: Vec<_> = blocks(&readme).into_iter().filter(|(language, ..)| language == "console").collect();
+        assert!(!consoles.is_empty(), "{path} shows no command");
+        // In the order of the text, as a reader would; put in from the last, so that places stay true.
+        let printed: Vec<_> = consoles
+            .iter()
+            .map(|(_, text, place)| (run_again(&project, folder, &environment, text), place.clone()))
+            .collect();
+        for (text, place) in printed.into_iter().rev() {
+            now.replace_range(place, &text);
+        }
+        if folder.is_empty() {
+            now = with_table(&now);
+        }
+        compare(&file, &readme, &now);
+    }
+}
+
+/// What the commands need to find an account: an emulator, and in it a deployer with exactly the policy that the README
+/// tells how to get. The runtime is none that could run: what the functions do is not looked at here.
+#[cfg(feature = "aws")]
+fn account(project: &Project) -> Vec<(&'static str, String)> {
+    use aws::emulator::{ACCOUNT, Emulator};
+    let program = elf::elf(elf::ARM64, elf::LOADER_ARM64, "GLIBC_2.34");
+    fs::write(project.path().join("program"), program).expect("written");
+    let built = project.fanggen(&["build", "--runtime", "program"]);
+    assert_eq!(built.code, 0, "{built:?}");
+    let asked = project.fanggen(&["iam", "--deployer", "--account", ACCOUNT]).json();
+    let documents = asked.as_array().expect("documents").iter();
+    let statements = documents.flat_map(|document| document["policy"]["Statement"].as_array().expect("statements"));
+    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() });
+    let emulator = Emulator::shared();
+    let key = aws::deployer::deployer(emulator, "reader", &policy.to_string());
+    let mut environment = emulator.environment_of(&emulator.endpoint(), &key);
+    environment.push(("XDG_CACHE_HOME", project.path().join(".cache").display().to_string()));
+    environment
+}
+
+#[cfg(not(feature = "aws"))]
+fn account(_: &Project) -> Vec<(&'static str, String)> {
+    Vec::new()
+}
+
+#[test]
+fn the_short_pipeline_is_one() {
+    let readme = fs::read_to_string(workspace().join("README.md")).expect("a README");
+    let (_, toml, _) = blocks(&readme).into_iter().find(|(language, ..)| language == "toml").expect("a pipeline");
+    let project = Project::with(&toml);
+    let ran = project.fanggen(&["render"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.stderr.contains("warning"), "{ran:?}");
+}
+
+/// The table of components, from the kinds, between its two marks.
+fn with_table(readme: &str) -> String {
+    let (start, end) = ("<!-- components -->\n", "<!-- end of components -->");
+    let from = readme.find(start).expect("the start of the table") + start.len();
+    let to = readme.find(end).expect("the end of the table");
+    let mut table = String::from(
+        "\n| | type | what it does | on your machine | in the Lambda |\n| --- | --- | --- | --- | --- |\n",
+    );
+    for kind in registry::all() {
+        let card = kind.card;
+        let here = match (card.stand_in, card.fetches, card.role) {
+            (Some(kind), ..) => format!("`{kind}` stands in"),
+            (None, true, _) => "yes, or local texts".to_owned(),
+            (None, false, Role::Sink) => "files".to_owned(),
+            (None, false, _) => "yes".to_owned(),
+        };
+        let there = if card.machine_only { "no: a Lambda keeps no files" } else { "yes" };
+        table += &format!("| {} | `{}` | {} | {here} | {there} |\n", card.role.word(), card.name, card.summary);
+    }
+    let mut now = readme.to_owned();
+    now.replace_range(from..to, &(table + "\n"));
+    now
+}
+
+/// Every file that a README links to is there.
+#[test]
+fn links_lead_somewhere() {
+    for folder in folders() {
+        let path = workspace().join(&folder).join("README.md");
+        let readme = fs::read_to_string(&path).expect("a README");
+        let link = regex_lite::Regex::new(r"\]\(([^)#]+)[^)]*\)").expect("a pattern");
+        for target in link.captures_iter(&readme).map(|found| found[1].to_owned()) {
+            if !target.starts_with("http") {
+                assert!(workspace().join(&folder).join(&target).exists(), "{} links to {target}", path.display());
+            }
+        }
+    }
+}
+
+fn compare(file: &std::path::Path, before: &str, now: &str) {
+    if before == now {
+        return;
+    }
+    if accepts() {
+        fs::write(file, now).expect("written");
+        return;
+    }
+    let diff = similar::TextDiff::from_lines(before, now);
+    panic!("{} is not true any more; {UPDATE}=1 accepts:\n{}", file.display(), diff.unified_diff().context_radius(3));
+}

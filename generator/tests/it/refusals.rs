@@ -1,0 +1,454 @@
+//! Bad input of all kinds, each as a whole process: the exit code, the whole message, and nothing touched.
+
+use crate::harness::{aws, elf};
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws::emulator::{self, ACCOUNT, Emulator, block_on};
+use aws::proxy::Proxy;
+use aws::site::Site;
+use aws::wire::{Call, query_error};
+use aws_sdk_sts::config::Credentials;
+
+const APPLY: [&str; 3] = ["apply", "--yes", "--no-run"];
+const EVERY: [&[&str]; 5] = [&["plan"], &APPLY, &["destroy", "--yes"], &["status", "--env", "dev"], &["drift"]];
+
+fn sdk() -> aws_config::SdkConfig {
+    Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root())
+}
+
+fn artifacts() -> String {
+    format!("fanggen-artifacts-{ACCOUNT}-{}", emulator::REGION)
+}
+
+#[test]
+fn without_credentials_every_command_says_how_to_get_some() {
+    let site = Site::new("no-keys");
+    for arguments in EVERY {
+        let mut command = site.command(arguments);
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        site.said(&mut command).is(
+            1,
+            "error: no AWS credentials were found: neither in the environment, nor in a profile, nor from this machine's \
+             own role\n  log in (`aws sso login`), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile \
+             with `[aws] profile` or AWS_PROFILE\n",
+        );
+    }
+}
+
+#[test]
+fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
+    let site = Site::new("profiled");
+    let region = format!("region = \"{}\"\n", emulator::REGION);
+    site.edit(&region, &format!("{region}profile = \"work\"\n"));
+    let absent = "error: the profile `work` of `[aws] profile` has no AWS credentials: there is no such profile, or nothing in it, in \
+                  ~/.aws/config and ~/.aws/credentials\n  set it up with `aws configure --profile \
+                  work`, log in with `aws sso login --profile work`, or remove it from the file\n";
+    site.run(&["plan"]).is(1, absent);
+    // The keys in the environment are the deployer's; those of the profile are another account's.
+    let keys = format!("[work]\naws_access_key_id = {}\naws_secret_access_key = test\n", emulator::STRANGER);
+    site.deployed.project.write("home/.aws/credentials", &keys);
+    let stranger = emulator::STRANGER;
+    site.run(&["plan"]).is(
+        1,
+        &format!(
+            "error: the credentials belong to account {stranger}, and `[aws] account` is {ACCOUNT}: nothing was changed\n  use other credentials than arn:aws:iam::{stranger}:root, or another environment\n"
+        ),
+    );
+    site.deployed.project.write("home/.aws/credentials", &keys.replace(stranger, "test"));
+    assert_eq!(site.run(&["status", "--env", "dev"]).code, 0);
+}
+
+#[test]
+fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
+    let site = Site::new("stranger").by(Emulator::shared().account(emulator::STRANGER));
+    for arguments in EVERY {
+        site.run(arguments).is(
+            1,
+            &format!(
+                "error: the credentials belong to account {0}, and `[aws] account` is {ACCOUNT}: nothing was changed\n  use other credentials than arn:aws:iam::{0}:root, or another environment\n",
+                emulator::STRANGER
+            ),
+        );
+    }
+    let unknown = |code: &str| {
+        format!(
+            "error: AWS rejected these credentials (sts:GetCallerIdentity answered {code})\n  check the profile, AWS_ACCESS_KEY_ID, and whether the region is enabled for the account\n"
+        )
+    };
+    let nobody = Site::new("unknown").by(Credentials::new("AKIAIOSFODNN7EXAMPLE", "wrong", None, None, "nobody"));
+    nobody.run(&APPLY).is(1, &unknown("InvalidClientTokenId: The security token included in the request is invalid."));
+    let known = Site::new("wrong-secret");
+    let mut command = known.command(&APPLY);
+    command.env("AWS_SECRET_ACCESS_KEY", "wrong");
+    known.said(&mut command).is(
+        1,
+        &unknown(
+            "SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check \
+             your AWS Secret Access Key and signing method. Consult the service documentation for details.",
+        ),
+    );
+}
+
+#[test]
+fn where_nobody_answers_it_is_said() {
+    let site = Site::new("unreachable");
+    for (address, reason) in [
+        ("http://127.0.0.1:9", "Connection refused (os error 111)"),
+        ("http://nowhere.invalid", "failed to lookup address information: "),
+    ] {
+        let mut command = site.command(&APPLY);
+        command.env("AWS_ENDPOINT_URL", address);
+        let said = site.said(&mut command);
+        let begins = format!("error: no response from AWS to sts:GetCallerIdentity: {reason}");
+        let ends = "\n  check the network and the region, then run the same command again\n";
+        assert!(said.code == 1 && said.stderr.starts_with(&begins) && said.stderr.ends_with(ends), "{said:?}");
+    }
+}
+
+/// All calls of a service are answered so.
+fn answering(
+    service: &'static str,
+    name: &'static str,
+    status: u16,
+    code: &'static str,
+    message: &'static str,
+) -> Proxy {
+    let stand_in = move |call: &Call| {
+        (call.service == service && (name.is_empty() || call.name == name)).then(|| match service {
+            "sts" | "cloudformation" | "iam" => query_error(status, code, message),
+            "s3" => aws::wire::s3_error(status, code, message),
+            "sqs" => aws::wire::sqs_error(status, code, message),
+            _ => aws::wire::json_error(status, code, message),
+        })
+    };
+    Proxy::with(Emulator::shared(), Arc::new(stand_in))
+}
+
+#[test]
+fn a_token_that_has_expired_is_told_in_every_protocol() {
+    const OVER: &str = "The security token included in the request is expired";
+    for (number, (service, code, action, command)) in [
+        ("sts", "ExpiredToken", "sts:GetCallerIdentity", &APPLY[..]),
+        ("cloudformation", "ExpiredToken", "cloudformation:DescribeStacks", &APPLY),
+        ("s3", "ExpiredToken", "s3:GetBucketTagging", &APPLY),
+        ("dynamodb", "ExpiredTokenException", "dynamodb:DescribeTable", &["destroy", "--yes"]),
+        ("lambda", "ExpiredTokenException", "lambda:GetFunction", &["destroy", "--yes"]),
+        ("scheduler", "ExpiredTokenException", "scheduler:GetSchedule", &["destroy", "--yes"]),
+        ("sqs", "ExpiredToken", "sqs:GetQueueUrl", &["destroy", "--yes"]),
+        ("iam", "ExpiredToken", "iam:GetRole", &["destroy", "--yes"]),
+        ("logs", "ExpiredTokenException", "logs:DescribeLogGroups", &["destroy", "--yes"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let proxy = answering(service, "", if service == "sts" || service == "s3" { 400 } else { 403 }, code, OVER);
+        let site = Site::new(&format!("expired-{number}")).through(&proxy);
+        site.run(command).ends(
+            1,
+            &format!(
+                "error: the AWS credentials have expired ({action} answered {code})\n  log in again, for example with `aws \
+                 sso login`\n"
+            ),
+        );
+    }
+}
+
+#[test]
+fn a_permission_that_is_missing_is_named_with_its_resource() {
+    for (number, (service, name, action)) in [
+        ("cloudformation", "CreateChangeSet", "cloudformation:CreateChangeSet"),
+        ("cloudformation", "ExecuteChangeSet", "cloudformation:ExecuteChangeSet"),
+        ("cloudformation", "DescribeStacks", "cloudformation:DescribeStacks"),
+        ("s3", "GetBucketTagging", "s3:GetBucketTagging"),
+        ("s3", "PutObject", "s3:PutObject"),
+        ("dynamodb", "BatchWriteItem", "dynamodb:BatchWriteItem"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let code = if service == "dynamodb" { "AccessDeniedException" } else { "AccessDenied" };
+        let arn = format!("arn:aws:{service}:us-east-1:{ACCOUNT}:this-one");
+        let who = format!("User: arn:aws:iam::{ACCOUNT}:user/d is not authorized to perform: {action}");
+        let why = format!("because no identity-based policy allows the {action} action");
+        // As AWS says it, and as the emulator does.
+        for (form, message, resource) in [
+            ("long", format!("{who} on resource: {arn} {why}"), arn.as_str()),
+            ("short", format!("{who} {why}"), "a resource that the service does not name"),
+        ] {
+            let said = message.clone();
+            let proxy = answering(service, name, 403, code, message.leak());
+            let site = Site::new(&format!("denied-{form}-{number}")).through(&proxy);
+            site.run(&APPLY).ends(
+                1,
+                &format!(
+                    "error: missing permission: {action} on {resource}\n  {said}\n  `fanggen iam --deployer` prints a policy that includes it\n"
+                ),
+            );
+        }
+    }
+}
+
+#[test]
+fn a_stack_of_our_name_that_is_not_ours_is_never_touched() {
+    let cloud = aws_sdk_cloudformation::Client::new(&sdk());
+    let template = r#"{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"taken-q"}}}}"#;
+    block_on(cloud.create_stack().stack_name("taken-dev").template_body(template).send()).expect("made");
+    let proxy = Proxy::before(Emulator::shared());
+    let site = Site::new("taken").through(&proxy);
+    for arguments in [&["plan"][..], &APPLY, &["destroy", "--yes"], &["apply", "--render", "--only", "items"]] {
+        proxy.clear();
+        site.run(arguments).is(
+            1,
+            "error: stack `taken-dev` exists in this account and region but belongs to another pipeline or environment, as its tags `fanggen:pipeline` and `fanggen:environment` show: it was not changed\n  rename the pipeline or \
+             the environment\n",
+        );
+        assert_eq!(proxy.operations(), ["sts:GetCallerIdentity", "cloudformation:DescribeStacks"]);
+    }
+}
+
+#[test]
+fn every_call_of_s3_names_the_owner_that_it_expects() {
+    let seen: Arc<Mutex<BTreeMap<String, bool>>> = Arc::default();
+    let noted = Arc::clone(&seen);
+    let proxy = Proxy::with(
+        Emulator::shared(),
+        Arc::new(move |call: &Call| {
+            if call.service == "s3" {
+                let owner = call.head.headers.get("x-amz-expected-bucket-owner");
+                let named = owner.is_some_and(|owner| owner == ACCOUNT);
+                let mut seen = noted.lock().expect("no panic");
+                seen.entry(call.name.clone()).and_modify(|all| *all &= named).or_insert(named);
+            }
+            None
+        }),
+    );
+    let (site, _) = elsewhere("owned", "eu-west-1");
+    let site = site.through(&proxy);
+    let said = site.run(&APPLY);
+    assert_eq!(said.code, 0, "{said:?}");
+    site.edit("name = \"words\"", "name = \"mood\"");
+    for (arguments, code) in [
+        (&["plan", "--save"][..], 2),
+        (&["apply", "--yes"], 0),
+        (&["status"], 0),
+        (&["destroy", "--yes", "--artifacts"], 0),
+    ] {
+        let said = site.run(arguments);
+        assert_eq!(said.code, code, "{said:?}");
+    }
+    let mut seen = seen.lock().expect("no panic").clone();
+    // A bucket that is not there yet has no owner.
+    assert_eq!(seen.remove("CreateBucket"), Some(false));
+    assert!(seen.len() > 15 && seen.values().all(|named| *named), "{seen:?}");
+}
+
+#[test]
+fn nothing_is_changed_without_a_yes() {
+    let proxy = Proxy::before(Emulator::shared());
+    let site = Site::new("asked").through(&proxy);
+    let nothing = |site: &Site| {
+        let cloud = aws_sdk_cloudformation::Client::new(&sdk());
+        let found = block_on(cloud.describe_stacks().stack_name(format!("{}-dev", site.deployed.name)).send());
+        assert!(found.is_err(), "no stack, and so no change set: {found:?}");
+    };
+    site.run(&["apply"]).ends(
+        1,
+        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
+    );
+    nothing(&site);
+    for answer in ["n", "", "yess"] {
+        let said = at_a_terminal(&site, &["apply"], answer);
+        assert!(said.0 == 1 && said.1.ends_with("Apply these changes? [y/N] the stack is unchanged\n"), "{said:?}");
+        nothing(&site);
+    }
+    let said = at_a_terminal(&site, &["apply", "--no-run"], "y");
+    assert!(said.0 == 0 && said.1.contains("created: stack `asked-dev`"), "{said:?}");
+    // Rows are asked about, too: a stack that is what was rendered has nothing to ask for.
+    site.deployed.edit(r#""Netflix""#, r#""Meta""#);
+    let tables = aws_sdk_dynamodb::Client::new(&sdk());
+    let rows = || {
+        let all = block_on(tables.scan().table_name("asked-dev-companies-182da4").send()).expect("rows");
+        let names = all.items().iter().map(|row| row["name"].as_s().expect("text").clone());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let before = rows();
+    site.run(&["apply", "--prune"]).ends(
+        1,
+        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
+    );
+    let said = at_a_terminal(&site, &["apply", "--prune"], "n");
+    let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 unchanged\n  + Meta\n  - Netflix\n\n\
+                    Write them? [y/N] the stack is unchanged\n";
+    assert!(said.0 == 1 && said.1.ends_with(question) && rows() == before, "{said:?}");
+    let said = at_a_terminal(&site, &["apply", "--prune"], "y");
+    assert!(said.0 == 0 && rows() != before, "{said:?}");
+    // A yes to the stack is none to the rows that go.
+    site.deployed.edit("[functions]", "[functions]\nmemory_mb = 512").edit(r#""Meta""#, r#""Google""#).render();
+    let before = rows();
+    let said = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
+    let done = "Write them? [y/N] the stack is deployed; the rows of this table are unchanged\n";
+    assert!(said.0 == 1 && said.1.ends_with(done) && rows() == before, "{said:?}");
+    let said = at_a_terminal(&site, &["destroy"], "n");
+    let question = "Delete all of this? This cannot be undone. [y/N] the stack is unchanged\n";
+    assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");
+    assert_eq!(site.run(&["drift"]).code, 0);
+    assert_eq!(at_a_terminal(&site, &["destroy"], "YES").0, 0);
+}
+
+/// Runs a command at a terminal at which somebody types a line; its exit code, and its words without colours.
+fn at_a_terminal(site: &Site, arguments: &[&str], answer: &str) -> (i32, String) {
+    use std::io::Write as _;
+    let plain = site.command(arguments);
+    let mut command = std::process::Command::new("script");
+    let words: Vec<String> = std::iter::once(plain.get_program())
+        .chain(plain.get_args())
+        .map(|word| format!("'{}'", word.display()))
+        .collect();
+    command.args(["-qec", &words.join(" "), "/dev/null"]).current_dir(site.path()).env_clear();
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("SHELL", "/bin/sh");
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+    let mut child = command.spawn().expect("started");
+    let mut stdin = child.stdin.take().expect("a pipe");
+    writeln!(stdin, "{answer}").expect("typed");
+    let out = child.wait_with_output().expect("ended");
+    drop(stdin);
+    let colours = regex_lite::Regex::new("\x1b\\[[0-9;?]*[A-Za-z]|\r").expect("a pattern");
+    let words = String::from_utf8_lossy(&out.stdout);
+    (out.status.code().unwrap_or(-1), colours.replace_all(&words, "").into_owned())
+}
+
+#[test]
+fn arguments_and_files_that_are_wrong_are_named() {
+    let site = Site::new("wrong");
+    site.run(&["apply", "--env", "prd"])
+        .is(1, "error: there is no environment `prd` in `pipeline.toml`; known: `dev`, `prod`; did you mean `prod`?\n");
+    site.run(&["apply", "--yes", "--change-set", "fanggen-saved-none"]).is(
+        1,
+        "error: there is no change set `fanggen-saved-none` of stack `wrong-dev`: it never existed, or a later change of the stack deleted it\n  create one with `fanggen plan --env dev \
+         --save`\n",
+    );
+    site.run(&["apply", "--only", "items"]).is(
+        1,
+        &format!(
+            "error: there is no stack `wrong-dev` in {} of account {ACCOUNT}\n  create it with `fanggen apply --env dev`\n",
+            emulator::REGION
+        ),
+    );
+    site.run(&["destroy"]).is(0, "nothing to do: nothing is left of environment `dev`\n");
+    let named = site.run(&["apply", "--yes", "--no-run", "--replace", "Nothing"]);
+    let note = "\nnote: `--replace Nothing` has no effect: no data of `Nothing` would be lost\n";
+    assert!(named.code == 0 && named.stderr.contains(note), "{named:?}");
+    // What is remembered of the items is no longer what fanggen wrote.
+    let s3 = aws_sdk_s3::Client::new(&sdk());
+    let put = s3.put_object().bucket(artifacts()).key("state/wrong-dev.json").body(b"{".to_vec().into());
+    block_on(put.send()).expect("put");
+    site.run(&APPLY).is(
+        1,
+        &format!(
+            "error: `s3://{}/state/wrong-dev.json`: the record of the items that were applied last cannot be read: \
+             EOF while parsing an object at line 1 column 1\n  delete that object to start again; rows that differ from the file are then left unchanged\n",
+            artifacts()
+        ),
+    );
+    assert_eq!(site.run(&["destroy", "--yes"]).code, 0);
+    let toml = site.deployed.project.read("pipeline.toml");
+    let accountless: String =
+        toml.lines().filter(|line| !line.starts_with("account")).map(|line| format!("{line}\n")).collect();
+    site.deployed.project.write("pipeline.toml", &accountless);
+    site.run(&["iam", "--deployer"]).is(
+        1,
+        "error: the policy names exact resources, and environment `dev` names no account\n  set `[aws] account` in the file, or add `--account` (`aws sts get-caller-identity` shows yours)\n",
+    );
+}
+
+#[test]
+fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
+    let proxy = Proxy::before(Emulator::shared());
+    let site = Site::new("garbage").through(&proxy);
+    let artifact = ".fanggen/x86_64/bootstrap.zip";
+    let write = |bytes: &[u8]| std::fs::write(site.path().join(artifact), bytes).expect("written");
+    let next = "\n  run `fanggen build`, or `fanggen build --runtime FILE` with a ready one\n";
+    let refused = |flaw: &str| {
+        for arguments in [&APPLY[..], &["plan"]] {
+            proxy.clear();
+            site.run(arguments).is(1, &format!("error: there is no runtime to deploy: `{artifact}` {flaw}{next}"));
+            assert_eq!(proxy.operations(), ["sts:GetCallerIdentity", "cloudformation:DescribeStacks"]);
+        }
+    };
+    write(b"garbage");
+    refused("is neither a Linux program (ELF) nor a zip: it starts with `garb`");
+    write(&elf::elf(elf::ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.34"));
+    refused("is for arm64, and the functions are x86_64; build it for x86_64, or set `[functions] architecture`");
+    std::fs::remove_file(site.path().join(artifact)).expect("removed");
+    let said = site.run(&APPLY);
+    let error = "error: there is no runtime to deploy: fanggen's source, which the functions' binary is compiled from, was \
+                 not found above `";
+    assert!(said.code == 1 && said.stderr.contains(error) && said.stderr.ends_with(next), "{said:?}");
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let site = Site::new("piped");
+    let mut command = site.command(&["status", "--json"]);
+    let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("started");
+    drop(child.stdout.take());
+    assert_eq!(child.wait().expect("ended").code(), Some(0));
+}
+
+/// A pipeline in a region of its own, where no other test has created the artifact bucket; and that bucket's name.
+fn elsewhere(name: &str, region: &str) -> (Site, String) {
+    let site = Site::new(name);
+    site.edit(&format!("region = \"{}\"", emulator::REGION), &format!("region = \"{region}\""));
+    site.deployed.renew();
+    (site, format!("fanggen-artifacts-{ACCOUNT}-{region}"))
+}
+
+#[test]
+fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
+    let theirs = |bucket: &str| {
+        format!(
+            "error: the bucket `{bucket}` belongs to another account: nothing was written to it\n  bucket names are global, \
+             and this one is made of account and region; ask AWS support for it, or deploy to another region\n"
+        )
+    };
+    // Asked for its tags, with the owner that is expected, S3 says no more than no.
+    let proxy = answering("s3", "GetBucketTagging", 403, "AccessDenied", "Access Denied");
+    let site = Site::new("theirs").through(&proxy);
+    site.run(&APPLY).is(1, &theirs(&artifacts()));
+    assert!(!proxy.operations().iter().any(|call| call.starts_with("s3:Put") || call.contains("ChangeSet")));
+    // Made by somebody in this very moment.
+    let (site, bucket) = elsewhere("theirs-now", "eu-west-2");
+    let proxy =
+        answering("s3", "CreateBucket", 409, "BucketAlreadyExists", "The requested bucket name is not available.");
+    site.through(&proxy).run(&APPLY).is(1, &theirs(&bucket));
+    assert!(!proxy.operations().iter().any(|call| call.starts_with("s3:Put") || call.contains("ChangeSet")));
+}
+
+#[test]
+fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it_is_not() {
+    let (site, bucket) = elsewhere("unmarked", "eu-west-3");
+    let there = sdk().into_builder().region(aws_config::Region::new("eu-west-3")).build();
+    let s3 = aws_sdk_s3::Client::new(&there);
+    let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint("eu-west-3".into()).build();
+    block_on(s3.create_bucket().bucket(&bucket).create_bucket_configuration(place).send()).expect("made");
+    block_on(s3.put_object().bucket(&bucket).key("a").body(b"x".to_vec().into()).send()).expect("put");
+    for arguments in [&APPLY[..], &["apply", "--only", "bucket"]] {
+        site.run(arguments).is(
+            1,
+            &format!(
+                "error: the bucket `{bucket}` is in this account and holds objects, but has no tag `fanggen:artifacts`, so \
+                 fanggen did not make it: nothing was written to it\n  remove it; or, if it is fanggen's and lost its tags, \
+                 tag it with `fanggen:artifacts` = `1`\n"
+            ),
+        );
+    }
+    assert!(block_on(s3.get_bucket_tagging().bucket(&bucket).send()).is_err(), "nothing was written to it");
+    // As it is where a making was interrupted.
+    block_on(s3.delete_object().bucket(&bucket).key("a").send()).expect("deleted");
+    let said = site.run(&["apply", "--only", "bucket"]);
+    said.is(0, &format!("ready: artifact bucket `{bucket}`\n"));
+    let tags = block_on(s3.get_bucket_tagging().bucket(&bucket).send()).expect("tags");
+    assert_eq!(tags.tag_set()[0].key(), "fanggen:artifacts");
+}

@@ -1,0 +1,465 @@
+//! `fanggen run`, as users run it: the main job and the examples from end to end, offline and against a Wikipedia.
+
+use crate::harness::project;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::Command;
+
+use fanggen_runtime::testing::components::recorded;
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
+use flate2::read::GzDecoder;
+use project::Project;
+use serde_json::{Value, json};
+
+/// The records of all objects of a gzipped JSON Lines sink.
+fn archived(project: &Project, folder: &str) -> Vec<Value> {
+    let mut records = Vec::new();
+    for path in project.files(folder) {
+        let mut text = String::new();
+        GzDecoder::new(fs::File::open(path).expect("a file")).read_to_string(&mut text).expect("gzip");
+        records.extend(text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON")));
+    }
+    records
+}
+
+fn rows(project: &Project, path: &str) -> Vec<Value> {
+    project.read(path).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+fn labels(summary: &Value) -> BTreeMap<String, String> {
+    let items = summary["items"].as_array().expect("items");
+    let text = |value: &Value| value.as_str().unwrap_or("none").to_owned();
+    items.iter().map(|row| (text(&row["item"]), text(&row["label"]))).collect()
+}
+
+#[test]
+fn the_main_job_runs_offline_and_says_what_it_did() {
+    let project = Project::root();
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("summary: texts from examples/fang/texts.jsonl instead of wikipedia (--live fetches)"));
+    assert!(ran.stderr.contains("5 items, 5 succeeded, 0 failed"), "{}", ran.stderr);
+    for company in ["Facebook", "Apple", "Amazon", "Netflix", "Google"] {
+        assert!(
+            ran.stdout.lines().any(|line| line.contains(company) && line.contains("local texts")),
+            "{}",
+            ran.stdout
+        );
+    }
+    // Where the results are is said, and true.
+    let archive = ran.stderr.lines().find_map(|line| line.trim().strip_prefix("archive  ")).expect("a place");
+    assert!(project.path().join(archive).is_file(), "{archive}");
+    assert_eq!(rows(&project, ".fanggen/fang/dev/latest/rows.jsonl").len(), 5);
+}
+
+#[test]
+fn the_main_job_needs_no_network() {
+    // A network namespace of its own has nothing but a loopback that is down.
+    let alone = |project: &Project, program: &str, arguments: &[&str]| {
+        project.run(Command::new("unshare").args(["--user", "--map-root-user", "--net", program]).args(arguments))
+    };
+    let project = Project::root();
+    let possible = Command::new("unshare").args(["--user", "--map-root-user", "--net", "true"]).output();
+    if !possible.is_ok_and(|out| out.status.success()) {
+        // Past the capture of the test runner, so that it is seen.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"skipped: this machine lets nobody make a network namespace\n",
+        );
+        return;
+    }
+    let ran = alone(&project, env!("CARGO_BIN_EXE_fanggen"), &["run", "--json"]);
+    assert_eq!((ran.code, ran.json()["succeeded"].as_u64()), (0, Some(5)), "{ran:?}");
+    // The same place does keep the run from fetching, so that the above says something.
+    let ran = alone(&project, env!("CARGO_BIN_EXE_fanggen"), &["run", "--json", "--live"]);
+    assert_eq!((ran.code, ran.json()["succeeded"].as_u64()), (1, Some(0)), "{ran:?}");
+}
+
+#[test]
+fn comprehend_is_replaced_and_every_record_says_so() {
+    let project = Project::root();
+    let ran = project.fanggen(&["run", "--env", "prod"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("sentiment: lexicon instead of comprehend (marked in every record)"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("lexicon (for comprehend)"), "{}", ran.stdout);
+    let records = archived(&project, ".fanggen/fang/prod/archive");
+    assert_eq!(records.len(), 5);
+    for record in records {
+        let finding = &record["findings"][0];
+        assert_eq!((&finding["engine"], &finding["stands_in_for"]), (&json!("lexicon"), &json!("comprehend")));
+    }
+}
+
+#[test]
+fn a_second_run_adds_and_never_overwrites() {
+    let project = Project::root();
+    let first = project.fanggen(&["run", "--json"]).json();
+    let before: Vec<_> =
+        project.files(".fanggen").into_iter().map(|path| (fs::read(&path).expect("read"), path)).collect();
+    let second = project.fanggen(&["run", "--json"]).json();
+    assert_ne!(first["run"], second["run"]);
+    for (bytes, path) in before {
+        let after = fs::read(&path).expect("still there");
+        let grows = path.ends_with("rows.jsonl");
+        assert!(if grows { after.starts_with(&bytes) } else { after == bytes }, "{}", path.display());
+    }
+    assert_eq!(rows(&project, ".fanggen/fang/dev/latest/rows.jsonl").len(), 10);
+    assert_eq!(project.files(".fanggen/fang/dev/archive").len(), 2);
+}
+
+#[test]
+fn runs_at_the_same_moment_do_not_meet() {
+    let project = Project::root();
+    let start =
+        || Command::new(env!("CARGO_BIN_EXE_fanggen")).args(["run", "--json"]).current_dir(project.path()).output();
+    std::thread::scope(|scope| {
+        let runs: Vec<_> = (0..6).map(|_| scope.spawn(start)).collect();
+        for run in runs {
+            assert!(run.join().expect("no panic").expect("started").status.success());
+        }
+    });
+    assert_eq!(project.files(".fanggen/fang/dev/runs").len(), 6);
+    assert_eq!(archived(&project, ".fanggen/fang/dev/archive").len(), 30);
+    assert_eq!(rows(&project, ".fanggen/fang/dev/latest/rows.jsonl").len(), 30);
+}
+
+#[test]
+fn reviews_with_two_bad_ones_give_all_the_others_and_exit_1() {
+    let project = Project::example("reviews");
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let failed: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("failed: ")).collect();
+    assert_eq!(
+        failed,
+        [
+            "failed: R-013 at review: `R-013` has no text [text_missing]",
+            "failed: R-018 at sentiment: the engine `lexicon` knows English only, and the text is in `de` [language_unsupported]",
+        ]
+    );
+    assert!(ran.stderr.contains("24 items, 22 succeeded, 2 failed"), "{}", ran.stderr);
+    let rows = rows(&project, ".fanggen/reviews/dev/latest/rows.jsonl");
+    assert_eq!(rows.len(), 24, "what failed is kept too, with its reason");
+    assert_eq!(rows.iter().filter(|row| row["label"].is_null()).count(), 2, "and no answer is invented");
+    let sheet = project.files(".fanggen/reviews/dev/archive");
+    assert!(fs::read_to_string(&sheet[0]).expect("a sheet").starts_with("run,source,item,"));
+}
+
+#[test]
+fn tickets_keep_their_subjects_and_labels() {
+    let project = Project::example("tickets");
+    let ran = project.fanggen(&["run", "--json"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(labels(&ran.json()).len(), 16);
+    let records = archived(&project, ".fanggen/tickets/dev/archive");
+    let first = records.iter().find(|record| record["item"]["key"] == "T-1001").expect("the first ticket");
+    assert_eq!(first["item"]["title"], "Charged twice this month");
+    assert_eq!(first["item"]["labels"], json!({ "priority": "high", "team": "billing" }));
+    assert_eq!(project.files(".fanggen/tickets/dev/sheet").len(), 1);
+}
+
+/// Companies, whose summaries come from this server.
+fn companies(server: &HttpServer, items: &str) -> Project {
+    Project::with(&format!(
+        "[pipeline]\nname = \"press\"\ncontact = \"me@example.com\"\n[sources.companies]\ntype = \"inline\"\nitems = {items}\n\
+         [[stages]]\nname = \"summary\"\ntype = \"wikipedia\"\nendpoint = \"{}\"\nallow = [\"{}\"]\n\
+         [[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n[sinks.archive]\ntype = \"s3\"\n",
+        server.url("/{language}/w/api.php"),
+        server.host_port()
+    ))
+}
+
+#[test]
+fn summaries_are_fetched_from_a_recorded_wikipedia() {
+    let Some(body) = recorded("TestVcrWikiExtracts.test_extracts.json") else { return };
+    let server = HttpServer::start(move |_| CannedResponse::text(200, &body));
+    let project = companies(&server, "[{ name = \"Python\", title = \"Python_(programming_language)\" }]");
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("wikipedia: Python (programming language)"), "{}", ran.stdout);
+    let record = &archived(&project, ".fanggen/press/dev/archive")[0];
+    assert_eq!(record["text"]["licence"], "CC BY-SA 4.0");
+    assert_eq!(server.requests().len(), 1);
+}
+
+/// A feed of four entries in two languages, and a page.
+fn press(asked: &ReceivedRequest) -> CannedResponse {
+    if asked.path != "/Apple.xml" {
+        let page = "<nav>Menu</nav><p>The company had a great year, and everybody loves it.</p>";
+        return CannedResponse::text(200, page).with_header("Content-Type: text/html");
+    }
+    let entry = |(number, title): (usize, &str)| format!("<item><guid>{number}</guid><title>{title}</title></item>");
+    let titles = [
+        "The company had a great and happy year, and everybody loves what it makes.",
+        "The company had a terrible, horrible year, and everybody hates what it makes.",
+        "Das Unternehmen hatte ein gutes Jahr, und alle sind damit sehr zufrieden.",
+        "OK",
+    ];
+    let entries: String = titles.into_iter().enumerate().map(entry).collect();
+    CannedResponse::text(200, &format!("<rss version='2.0'><channel>{entries}</channel></rss>"))
+}
+
+/// A pipeline with this stage before the others; only what is good goes on.
+fn watched(server: &HttpServer, stage: &str, texts: &str) -> Project {
+    Project::with(&format!(
+        "[pipeline]\nname = \"press\"\n[sources.companies]\ntype = \"inline\"\nitems = [\"Apple\"]\n\
+         [[stages]]\nname = \"press\"\n{stage}\nurl = \"{}\"\nallow = [\"{}\"]\n\
+         [[stages]]\nname = \"tongue\"\ntype = \"language\"\n\
+         [[stages]]\nname = \"english\"\ntype = \"filter\"\nwhen = 'language == \"en\"'\n\
+         [[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n\
+         [[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n\
+         [sinks.archive]\ntype = \"s3\"\n{texts}",
+        server.url("/{key}.xml"),
+        server.host_port()
+    ))
+}
+
+#[test]
+fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
+    let server = HttpServer::start(press);
+    let project = watched(&server, "type = \"feed\"", "");
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 1, "an entry is too short to tell its language: {ran:?}");
+    assert!(ran.stderr.contains("  bad  1 record dropped\n  english  1 record dropped\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("2 records, 1 succeeded, 1 failed"), "{}", ran.stderr);
+    let summary = project.fanggen(&["run", "--json"]).json();
+    assert_eq!(summary["ended"], json!({ "bad": 1, "english": 1 }));
+    assert_eq!(summary["failed"][0]["code"], "language_unknown");
+    let records = archived(&project, ".fanggen/press/dev/archive");
+    let bad = records.iter().find(|record| record["failure"].is_null()).expect("the bad one");
+    assert_eq!((&bad["entry"], &bad["item"]["key"]), (&json!("1"), &json!("Apple")));
+    assert_eq!((&bad["findings"][0]["engine"], &bad["findings"][1]["label"]), (&json!("whatlang"), &json!("NEGATIVE")));
+}
+
+#[test]
+fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
+    let server = HttpServer::start(press);
+    let texts = "[local]\ntexts = \"texts.jsonl\"\n";
+    let line = json!({ "item": "Apple", "text": "A terrible, horrible company that everybody really hates." });
+    for stage in ["type = \"feed\"", "type = \"http\""] {
+        let project = watched(&server, stage, texts);
+        project.write("texts.jsonl", &line.to_string());
+        let ran = project.fanggen(&["run"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert!(ran.stdout.contains("NEGATIVE") && ran.stdout.contains("local texts"), "{}", ran.stdout);
+        assert_eq!(server.requests().len(), 0, "{stage}");
+    }
+    let project = watched(&server, "type = \"http\"", texts);
+    project.write("texts.jsonl", &line.to_string());
+    let ran = project.fanggen(&["run", "--live"]);
+    assert_eq!((ran.code, server.requests().len()), (1, 1), "{ran:?}");
+    assert!(
+        ran.stderr.contains("XML other than HTML: for a feed, use a stage of type `feed` [answer_unreadable]"),
+        "{}",
+        ran.stderr
+    );
+}
+
+#[test]
+fn one_missing_page_of_many_stops_nobody() {
+    let server = HttpServer::start(|asked: &ReceivedRequest| {
+        let page = |title: &&str| match *title {
+            "Nonesuch" => json!({ "title": title, "missing": true }),
+            "Mercury" => json!({ "title": title, "pageprops": { "disambiguation": "" }, "extract": "Mercury may be" }),
+            _ => {
+                json!({ "title": title, "pageid": 1, "lastrevid": 9, "extract": format!("{title} is a great success.") })
+            }
+        };
+        let pages: Vec<Value> = asked.titles().iter().map(page).collect();
+        CannedResponse::json(&json!({ "batchcomplete": true, "query": { "pages": pages } }))
+    });
+    let names: Vec<String> = (0..45).map(|n| format!("\"Company {n}\"")).collect();
+    let project = companies(&server, &format!("[\"Nonesuch\", \"Mercury\", {}]", names.join(", ")));
+    let ran = project.fanggen(&["run", "--json"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    let summary = ran.json();
+    assert_eq!(summary["succeeded"], 45);
+    let codes: Vec<&str> =
+        summary["failed"].as_array().expect("a list").iter().filter_map(|it| it["code"].as_str()).collect();
+    assert_eq!(codes, ["page_missing", "page_ambiguous"]);
+    assert_eq!(server.requests().len(), 3, "47 titles are three requests");
+}
+
+#[test]
+fn a_redirect_to_another_port_of_this_machine_is_refused() {
+    let secret = HttpServer::start(|_| CannedResponse::text(200, "{}"));
+    let target = secret.url("/");
+    let server = HttpServer::start(move |_| CannedResponse::redirect(&target));
+    let ran = companies(&server, "[\"Apple\"]").fanggen(&["run", "--json"]);
+    assert_eq!((ran.code, &ran.json()["failed"][0]["code"]), (1, &json!("address_refused")), "{ran:?}");
+    assert_eq!(secret.connections(), 0);
+}
+
+/// Reviews in a CSV of so many rows, with stages in one function or in two.
+fn many(rows: usize, isolate: bool) -> Project {
+    let project = Project::with(&format!(
+        "[pipeline]\nname = \"many\"\n[sources.all]\ntype = \"file\"\npath = \"all.csv\"\n\
+         [[stages]]\nname = \"own\"\ntype = \"text\"\nlanguage = \"en\"\n\
+         [[stages]]\nname = \"mood\"\ntype = \"lexicon\"\nisolate = {isolate}\n[sinks.lines]\ntype = \"jsonl\"\n"
+    ));
+    let row = |n| format!("item {n},{}\n", ["A great day.", "An awful day.", "A day."][n % 3]);
+    project.write("all.csv", &format!("name,text\n{}", (0..rows).map(row).collect::<String>()));
+    project
+}
+
+#[test]
+fn chunks_are_those_of_the_lambda_and_isolation_changes_no_result() {
+    let results = |isolate: bool| {
+        let project = many(250, isolate);
+        let summary = project.fanggen(&["run", "--json"]).json();
+        assert_eq!((&summary["chunks"], &summary["succeeded"]), (&json!(3), &json!(250)));
+        assert_eq!(project.files(".fanggen/many/dev/lines").len(), 3);
+        labels(&summary)
+    };
+    assert_eq!(results(false), results(true));
+}
+
+#[test]
+fn a_sink_that_cannot_write_is_named_and_the_other_one_writes() {
+    let project = Project::root();
+    project.write(".fanggen/fang/dev/archive", "a file where the folder should be");
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("failed: a whole chunk at archive:"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("[file_unwritable]"), "{}", ran.stderr);
+    assert_eq!(rows(&project, ".fanggen/fang/dev/latest/rows.jsonl").len(), 5);
+}
+
+#[test]
+fn what_cannot_start_says_why_and_leaves_nothing_behind() {
+    let project = Project::root();
+    let texts = "examples/fang/texts.jsonl";
+    let good = project.read(texts);
+    for (broken, expected) in [
+        ("not json\n".to_owned(), "texts.jsonl:1: expected"),
+        (
+            format!("{good}{good}"),
+            "texts.jsonl:6: `Facebook` already has a text: several texts of one item need different values of `entry` (texts_unreadable)",
+        ),
+        ("{\"item\": \"Apple\"}".to_owned(), "missing field `text`"),
+    ] {
+        project.write(texts, &broken);
+        let ran = project.fanggen(&["run"]);
+        assert_eq!(ran.code, 1);
+        assert!(ran.stderr.contains(expected), "{}", ran.stderr);
+        assert!(!project.path().join(".fanggen").exists(), "nothing was begun");
+    }
+    let unknown = project.fanggen(&["run", "--env", "prd"]);
+    assert_eq!(
+        (unknown.code, unknown.stderr.trim()),
+        (1, "error: there is no environment `prd` in `pipeline.toml`; known: `dev`, `prod`; did you mean `prod`?")
+    );
+    let nowhere = Project::empty().fanggen(&["run"]);
+    assert_eq!(nowhere.code, 1);
+    assert!(nowhere.stderr.starts_with("error: `pipeline.toml` cannot be read"), "{}", nowhere.stderr);
+}
+
+#[test]
+fn an_item_without_a_local_text_fails_alone_and_learns_what_to_do() {
+    let project = Project::root();
+    let texts = project.read("examples/fang/texts.jsonl");
+    project.write("examples/fang/texts.jsonl", texts.lines().next().expect("a line"));
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.stderr.contains("`Apple` has no text in `examples/fang/texts.jsonl`: add one, or fetch with --live"));
+    assert!(ran.stderr.contains("5 items, 1 succeeded, 4 failed"), "{}", ran.stderr);
+}
+
+#[test]
+fn broken_rows_of_a_file_are_kept_with_their_place() {
+    let project = many(2, false);
+    project.write("all.csv", "name,text\nfine,A great day.\nonly one cell\n,nobody\nalso fine,An awful day.\n");
+    let summary = project.fanggen(&["run", "--json"]).json();
+    let failed: Vec<_> =
+        summary["failed"].as_array().expect("a list").iter().map(|it| (&it["item"], &it["code"])).collect();
+    assert_eq!(failed, [(&json!("all.csv:3"), &json!("row_unreadable")), (&json!("all.csv:4"), &json!("key_missing"))]);
+    assert_eq!(summary["succeeded"], 2);
+    let kept: String = project
+        .files(".fanggen/many/dev/lines")
+        .iter()
+        .map(|path: &std::path::PathBuf| fs::read_to_string(Path::new(path)).expect("read"))
+        .collect();
+    assert_eq!(kept.lines().count(), 4, "nothing is lost");
+}
+
+#[test]
+fn what_a_stand_in_cannot_answer_is_left_out_and_never_made_up() {
+    let project = Project::example("reviews");
+    let toml =
+        project.read("pipeline.toml").replace("type = \"comprehend\"", "type = \"comprehend\"\ndetect = [\"pii\"]");
+    project.write("pipeline.toml", &toml);
+    let ran = project.fanggen(&["run"]);
+    assert!(ran.stderr.contains("sentiment: nothing instead of comprehend's pii (left out)"), "{ran:?}");
+    for row in rows(&project, ".fanggen/reviews/dev/latest/rows.jsonl") {
+        assert!(row["label"].is_null() && row["findings"] == json!([]), "{row}");
+    }
+}
+
+#[test]
+fn a_source_and_a_sink_may_have_one_name() {
+    let project = many(3, false);
+    let toml = project
+        .read("pipeline.toml")
+        .replace("[sinks.lines]\ntype = \"jsonl\"", "[sinks.all]\ntype = \"dynamodb\"\ntable = \"results\"");
+    project.write(
+        "pipeline.toml",
+        &toml.replace("type = \"file\"\npath = \"all.csv\"", "type = \"dynamodb\"\nitems_file = \"all.csv\""),
+    );
+    assert_eq!(project.fanggen(&["run"]).code, 0);
+    assert_eq!(rows(&project, ".fanggen/many/dev/all/rows.jsonl").len(), 3);
+}
+
+#[test]
+fn a_name_cannot_move_the_cursor() {
+    let project = many(1, false);
+    project.write("all.csv", "name,text\n\u{202e}abc,\n\u{9b}2J x,A great day.\n");
+    let ran = project.fanggen(&["run"]);
+    let shown = ran.stdout + &ran.stderr;
+    assert!(!shown.chars().any(|c| c != '\n' && c.is_control() || c == '\u{202e}'), "{shown:?}");
+}
+
+#[test]
+fn a_result_that_cannot_be_printed_is_a_failure() {
+    let project = Project::root();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fanggen"));
+    let status = command.args(["run", "--json"]).current_dir(project.path()).stdout(full).status().expect("started");
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
+fn a_run_that_was_killed_says_so_and_a_link_leads_nowhere() {
+    let project = Project::root();
+    assert_eq!(project.fanggen(&["run"]).code, 0);
+    let note = project.files(".fanggen/fang/dev/runs").remove(0);
+    assert!(fs::read_to_string(note).expect("a note").contains("\"state\": \"ended\""));
+
+    let outside = Project::empty();
+    let linked = Project::root();
+    std::os::unix::fs::symlink(outside.path(), linked.path().join(".fanggen")).expect("a link");
+    let ran = linked.fanggen(&["run"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("`.fanggen` is a link"), "{}", ran.stderr);
+    assert!(outside.files("").is_empty());
+}
+
+#[test]
+fn local_texts_are_in_the_language_that_the_stage_would_fetch_in() {
+    let project = Project::root();
+    project.write("examples/fang/texts.jsonl", "{\"item\": \"Apple\", \"text\": \"A great success.\"}\n");
+    let summary = project.fanggen(&["run", "--json"]).json();
+    assert_eq!(labels(&summary)["Apple"], "POSITIVE");
+}
+
+#[test]
+fn a_webhook_sends_nothing_from_this_machine_and_says_so() {
+    let project = Project::empty();
+    fs::copy(project::workspace().join("generator/tests/pipelines/webhook.toml"), project.path().join("pipeline.toml"))
+        .expect("copied");
+    let ran = project.fanggen(&["run"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stderr.contains("alert: jsonl instead of webhook (nothing is sent)"), "{}", ran.stderr);
+    assert_eq!(project.files(".fanggen/hook/dev/alert").len(), 1);
+}

@@ -1,0 +1,213 @@
+//! Two at work on one environment: one goes, the other says who is at work; and a lock of the dead stops nobody.
+
+use crate::harness::aws;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use aws::emulator::{REGION, block_on};
+use aws::inventory::difference;
+use aws::proxy::{Cut, Proxy};
+use aws::scene::{Ended, LIMIT, Pipelines, Scene, ended};
+use fanggen::deploy::aws::account::{Account, CallerIdentity};
+use fanggen::deploy::aws::s3::artifacts::ArtifactBucket;
+use fanggen::deploy::lock::{DeployLock, LockError, LockHolder, LockTiming, key};
+use jiff::{SignedDuration, Timestamp};
+use regex_lite::Regex;
+
+const APPLY: &[&str] = &["apply", "--env", "dev", "--yes"];
+const DESTROY: &[&str] = &["destroy", "--env", "dev", "--yes"];
+const STACK: &str = "cut-dev";
+
+fn pipelines() -> &'static Pipelines {
+    static PIPELINES: OnceLock<Pipelines> = OnceLock::new();
+    PIPELINES.get_or_init(Pipelines::new)
+}
+
+/// The place of the first call of an operation in a whole run of a command, which is then undone.
+fn place(scene: &Scene, before: &[&[&str]], arguments: &[&str], operation: &str) -> usize {
+    prepare(scene, before);
+    let done = scene.run(pipelines().before(), arguments);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let operations = scene.proxy.operations();
+    let place = 1 + operations.iter().position(|one| one == operation).expect("an operation");
+    prepare(scene, before);
+    place
+}
+
+fn prepare(scene: &Scene, before: &[&[&str]]) {
+    scene.reset();
+    for arguments in before {
+        let done = scene.run(pipelines().before(), arguments);
+        assert_eq!(done.code, Some(0), "{}", done.stderr);
+    }
+    scene.proxy.clear();
+}
+
+/// Times and accounts are not the same each time.
+fn plain(scene: &Scene, ended: &Ended) -> String {
+    let times = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").expect("a pattern");
+    let said = times.replace_all(&ended.stderr, "TIME").replace(&scene.account(), "ACCOUNT");
+    said.lines().filter(|line| !line.starts_with("note")).map(|line| format!("{line}\n")).collect()
+}
+
+/// Runs one command up to a call, another one meanwhile, and then the first one to its end.
+fn meanwhile(scene: &Scene, at: usize, one: &[&str], other: &[&str], machine: &Path) -> (Ended, Ended) {
+    let way = Proxy::before(&scene.emulator);
+    scene.proxy.cut(Cut::Before(at));
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| ended(&mut scene.command(pipelines().before(), one)));
+        assert!(scene.proxy.has_stopped(LIMIT), "{one:?} comes to call {at}");
+        let environment = scene.emulator.environment_of(&way.endpoint(), &scene.root());
+        let mut command = aws::fanggen(pipelines().before(), &environment, other);
+        let second = ended(command.env("XDG_CACHE_HOME", machine).stdin(Stdio::null()));
+        scene.proxy.go_on();
+        (first.join().expect("ended"), second)
+    })
+}
+
+#[test]
+fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
+    let scene = Scene::new();
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let held = |what: &str| {
+        format!(
+            "error: `{what}` is already running on `cut-dev`: arn:aws:iam::ACCOUNT:root since TIME (the lock expires at TIME \
+             unless it is renewed)\n  wait until it is done, then run the same command again\n"
+        )
+    };
+    let here = "error: another fanggen process on this machine is working on `cut-dev`\n  wait until it is done, then run the same command again\n";
+
+    // An apply, and meanwhile an apply on another machine.
+    let executes = place(&scene, &[], APPLY, "cloudformation:ExecuteChangeSet");
+    let (first, second) = meanwhile(&scene, executes, APPLY, APPLY, elsewhere.path());
+    assert_eq!((second.code, plain(&scene, &second)), (Some(1), held("apply")));
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let applied = scene.inventory();
+    assert_eq!(applied.iter().filter(|line| line.starts_with("row of cut-dev-companies")).count(), 30);
+    let again = ended(&mut scene.elsewhere(elsewhere.path(), pipelines().before(), APPLY));
+    assert_eq!(plain(&scene, &again), "nothing to do: stack `cut-dev` is up to date\n");
+
+    // And on the same one.
+    prepare(&scene, &[]);
+    let (first, second) = meanwhile(&scene, executes, APPLY, APPLY, &scene.machine());
+    assert_eq!((second.code, plain(&scene, &second).as_str()), (Some(1), here));
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(difference(&applied, &scene.inventory()), [""; 0]);
+
+    // An apply, and meanwhile a destroy.
+    prepare(&scene, &[]);
+    let (first, second) = meanwhile(&scene, executes, APPLY, DESTROY, elsewhere.path());
+    assert_eq!(second.code, Some(1));
+    assert!(plain(&scene, &second).ends_with(&held("apply")), "{}", second.stderr);
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(difference(&applied, &scene.inventory()), [""; 0]);
+
+    // A destroy, and meanwhile an apply.
+    let deletes = place(&scene, &[APPLY], DESTROY, "cloudformation:DeleteStack");
+    let changed = ["apply", "--env", "dev", "--yes", "--no-items"];
+    let (first, second) = meanwhile(&scene, deletes, DESTROY, DESTROY, elsewhere.path());
+    assert!(plain(&scene, &second).ends_with(&held("destroy")), "{}", second.stderr);
+    assert_eq!((first.code, second.code), (Some(0), Some(1)), "{}", first.stderr);
+    let looks = place(&scene, &[APPLY], DESTROY, "s3:DeleteObject");
+    let (first, second) = meanwhile(&scene, looks, DESTROY, &changed, elsewhere.path());
+    assert_eq!((second.code, plain(&scene, &second)), (Some(1), held("destroy")));
+    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    let left = scene.inventory();
+    assert!(left.iter().all(|line| line.contains("fanggen-artifacts-")), "{left:?}");
+}
+
+fn bucket(scene: &Scene) -> ArtifactBucket {
+    let account = Account::of(scene.sdk(), REGION);
+    let arn = format!("arn:aws:iam::{}:root", scene.account());
+    ArtifactBucket::new(&account, &CallerIdentity { account: scene.account(), arn })
+}
+
+#[test]
+fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named() {
+    let scene = Scene::new();
+    scene.reset();
+    let bucket = bucket(&scene);
+    let write = |text: &str| {
+        block_on(async {
+            bucket.ensure().await.expect("a bucket");
+            bucket.remove(&key(STACK)).await.expect("removed");
+            bucket.write(&key(STACK), text, None).await.expect("written").expect("the first")
+        })
+    };
+    let holder = |minutes: i64| {
+        let now = Timestamp::now();
+        let holder = LockHolder {
+            who: "arn:aws:iam::1:user/somebody".into(),
+            what: "apply".into(),
+            since: now - SignedDuration::from_mins(9),
+            expires: now + SignedDuration::from_mins(minutes),
+            token: "theirs".into(),
+        };
+        serde_json::to_string(&holder).expect("JSON")
+    };
+    write(&holder(2));
+    let stopped = scene.run(pipelines().before(), APPLY);
+    assert_eq!(
+        (stopped.code, plain(&scene, &stopped).as_str()),
+        (
+            Some(1),
+            "error: `apply` is already running on `cut-dev`: arn:aws:iam::1:user/somebody since TIME (the lock expires at TIME \
+             unless it is renewed)\n  wait until it is done, then run the same command again\n"
+        )
+    );
+    write("{}");
+    let stopped = scene.run(pipelines().before(), APPLY);
+    assert_eq!(
+        (stopped.code, plain(&scene, &stopped).as_str()),
+        (
+            Some(1),
+            "error: the lock `locks/cut-dev.json` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object\n"
+        )
+    );
+    assert!(!scene.inventory().iter().any(|line| line.starts_with("stack")), "nothing was deployed");
+    write(&holder(-2));
+    let done = scene.run(pipelines().before(), APPLY);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(!scene.inventory().iter().any(|line| line.contains("/locks/")), "and it is given up");
+
+    // What is deployed already needs nobody's leave.
+    write(&holder(2));
+    let done = scene.run(pipelines().before(), APPLY);
+    assert_eq!(plain(&scene, &done), "nothing to do: stack `cut-dev` is up to date\n");
+}
+
+#[test]
+fn a_lock_is_renewed_as_long_as_its_holder_lives_and_no_longer() {
+    let scene = Scene::new();
+    scene.reset();
+    let bucket = bucket(&scene);
+    let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    block_on(async {
+        bucket.ensure().await.expect("a bucket");
+        let read = async || {
+            let object = bucket.read(&key(STACK)).await.expect("an answer").expect("a lock");
+            serde_json::from_str::<LockHolder>(&object.text).expect("a holder")
+        };
+        let pace = LockTiming { life: SignedDuration::from_secs(3), renewal: Duration::from_millis(100) };
+        let lock = DeployLock::take_at(pace, &bucket, STACK, "one", "apply", one.path()).await.expect("a lock");
+        let first = read().await;
+        while read().await.expires <= first.expires {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let taken = DeployLock::take(&bucket, STACK, "other", "apply", other.path()).await;
+        assert!(matches!(taken, Err(LockError::Held { holder, .. }) if holder.who == "one"));
+        // Its process stops without a word: here its renewal does, and its file stays locked.
+        drop(lock.forget());
+        let last = read().await;
+        while Timestamp::now() <= last.expires {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let taken = DeployLock::take(&bucket, STACK, "other", "apply", other.path()).await.expect("an expired lock");
+        assert_eq!(read().await.who, "other");
+        taken.release().await.expect("released");
+        assert!(bucket.read(&key(STACK)).await.expect("an answer").is_none());
+    });
+}
