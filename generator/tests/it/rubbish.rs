@@ -2,6 +2,7 @@
 //!
 //! `PROPTEST_CASES=100000 cargo test -p fanggen --test it rubbish` looks longer than the few seconds that it takes otherwise.
 
+use fanggen_runtime::testing::corpus::replay;
 use std::fs;
 use std::path::Path;
 
@@ -371,9 +372,11 @@ proptest! {
 
 #[test]
 fn any_bytes_are_read_to_an_end() {
-    bolero::check!(name = "pipeline_toml").for_each(|bytes: &[u8]| {
+    let read = |bytes: &[u8]| {
         judge(&String::from_utf8_lossy(bytes)).unwrap_or_else(|error| panic!("{error}"));
-    });
+    };
+    replay(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/pipeline_toml"), read);
+    bolero::check!().for_each(read);
 }
 
 #[test]
