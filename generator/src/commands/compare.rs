@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use fanggen_runtime::component::services::Doors;
+use fanggen_runtime::component::services::Services;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::GlobalArgs;
@@ -74,7 +74,7 @@ impl CompareArgs {
 
     /// The services that the engines need; paid ones only with the user's consent.
     #[cfg(feature = "aws")]
-    fn services(&self, engines: &[Engine], texts: &[Sample]) -> Result<Box<dyn Doors>, CommandError> {
+    fn services(&self, engines: &[Engine], texts: &[Sample]) -> Result<Box<dyn Services>, CommandError> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => super::paid_engine::services(paid.name(), texts, self.region.as_deref(), self.yes),
             None => Ok(Box::new(NoServices)),
@@ -82,7 +82,7 @@ impl CompareArgs {
     }
 
     #[cfg(not(feature = "aws"))]
-    fn services(&self, engines: &[Engine], _: &[Sample]) -> Result<Box<dyn Doors>, CommandError> {
+    fn services(&self, engines: &[Engine], _: &[Sample]) -> Result<Box<dyn Services>, CommandError> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => Err(CompareError::NoAws(paid.name().to_owned()).into()),
             None => Ok(Box::new(NoServices)),

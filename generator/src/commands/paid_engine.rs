@@ -1,7 +1,7 @@
 //! Access to an engine that costs money: an estimate, the user's consent, and the credentials.
 
 use fanggen_runtime::aws::Cloud;
-use fanggen_runtime::component::services::Doors;
+use fanggen_runtime::component::services::Services;
 
 use super::block_on::block_on;
 use super::error::CommandError;
@@ -24,7 +24,7 @@ pub fn services(
     texts: &[Sample],
     region: Option<&str>,
     yes: bool,
-) -> Result<Box<dyn Doors>, CommandError> {
+) -> Result<Box<dyn Services>, CommandError> {
     let units: usize = texts.iter().map(|given| given.text.chars().count().div_ceil(UNIT).max(MINIMUM_UNITS)).sum();
     let cost = units as f64 * PRICE;
     let dollars = if cost < 0.01 { "less than $0.01".into() } else { format!("about ${cost:.2}") };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use fanggen_runtime::component::services::Doors;
-use fanggen_runtime::component::{Binding, Kind, Opened, Role, Settings};
+use fanggen_runtime::component::services::Services;
+use fanggen_runtime::component::{Binding, Component, ComponentKind, ComponentRole, Instance};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::record::{Item, Label, Record, Text};
 use fanggen_runtime::model::run::CHUNK_ITEMS;
@@ -21,14 +21,14 @@ pub type EngineAnswer = Result<(Label, f64), String>;
 
 /// An engine, which is a type of stage.
 pub struct Engine {
-    kind: &'static Kind,
-    settings: Box<dyn Settings>,
+    kind: &'static ComponentKind,
+    settings: Box<dyn Component>,
 }
 
 /// The names of all engines.
 #[must_use]
 pub fn known() -> Vec<&'static str> {
-    registry::of(Role::Stage).iter().filter_map(Engine::of).map(|engine| engine.name()).collect()
+    registry::of(ComponentRole::Stage).iter().filter_map(Engine::of).map(|engine| engine.name()).collect()
 }
 
 /// The engines with these names.
@@ -39,7 +39,8 @@ pub fn engines(names: &[String]) -> Result<Vec<Engine>, CompareError> {
     let mut engines: Vec<Engine> = Vec::new();
     for name in names {
         let known = known();
-        let engine = registry::find(Role::Stage, name).filter(|_| known.contains(&name.as_str())).and_then(Engine::of);
+        let engine =
+            registry::find(ComponentRole::Stage, name).filter(|_| known.contains(&name.as_str())).and_then(Engine::of);
         let engine = engine.ok_or_else(|| CompareError::Engine {
             found: name.clone(),
             known: listed(&known),
@@ -54,9 +55,9 @@ pub fn engines(names: &[String]) -> Result<Vec<Engine>, CompareError> {
 }
 
 impl Engine {
-    fn of(kind: &'static Kind) -> Option<Self> {
+    fn of(kind: &'static ComponentKind) -> Option<Self> {
         let settings = (kind.read)(&Tree::from_json(serde_json::json!({}))).ok()?;
-        settings.asks().contains(&"sentiment").then_some(Self { kind, settings })
+        settings.answers().contains(&"sentiment").then_some(Self { kind, settings })
     }
 
     /// Its name.
@@ -76,14 +77,14 @@ impl Engine {
         &self,
         texts: &[Sample],
         language: &str,
-        doors: &dyn Doors,
+        doors: &dyn Services,
         done: &dyn Fn(usize),
     ) -> Result<Vec<EngineAnswer>, CompareError> {
         let closed = |reason: String| CompareError::Closed { name: self.name().to_owned(), reason };
-        let pace = self.settings.quota().map(|quota| quota.pace(1.0, 1));
-        let binding = Binding { name: self.name().to_owned(), pace, ..Binding::default() };
+        let pace = self.settings.quota().map(|quota| quota.rate_limit(1.0, 1));
+        let binding = Binding { name: self.name().to_owned(), rate_limit: pace, ..Binding::default() };
         let opened = self.settings.open(binding, doors).map_err(|error| closed(error.message))?;
-        let Opened::Stage(stage) = opened else { return Err(closed("it is not a stage".into())) };
+        let Instance::Stage(stage) = opened else { return Err(closed("it is not a stage".into())) };
         let mut answers = Vec::with_capacity(texts.len());
         for chunk in texts.chunks(CHUNK_ITEMS) {
             let records = chunk.iter().map(|given| record(given, language)).collect();

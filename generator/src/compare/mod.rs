@@ -16,7 +16,7 @@ pub use result::Comparison;
 
 use std::path::Path;
 
-use fanggen_runtime::component::services::Doors;
+use fanggen_runtime::component::services::Services;
 use fanggen_runtime::model::record::Label;
 
 /// A text to compare engines on.
@@ -57,7 +57,7 @@ pub async fn compare(
     engines: &[Engine],
     language: &str,
     most: usize,
-    doors: &dyn Doors,
+    doors: &dyn Services,
     done: &dyn Fn(usize),
 ) -> Result<Comparison, CompareError> {
     let mut answers = Vec::new();

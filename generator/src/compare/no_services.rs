@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows};
+use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
 use fanggen_runtime::model::error::Error;
 
 /// Services that always fail to open.
@@ -13,20 +13,20 @@ fn shut(what: &str) -> Error {
     Error::permanent("not_here", format!("a comparison has no {what}"))
 }
 
-impl Doors for NoServices {
-    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
+impl Services for NoServices {
+    fn bucket(&self, _: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Err(shut("bucket"))
     }
 
-    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
         Err(shut("table"))
     }
 
-    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         Err(shut("queue"))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         Err(shut("file of a pipeline"))
     }
 

@@ -1,6 +1,6 @@
 //! Where a setting belongs that was written in the wrong place: every type is asked for its own names.
 
-use fanggen_runtime::component::Role;
+use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Fault, FaultKind, Tree, Value};
 use serde::de::DeserializeOwned;
@@ -39,15 +39,15 @@ pub fn home(key: &str) -> Option<String> {
     if let Some((section, _)) = sections.iter().find(|(_, names)| knows(names)) {
         return Some(format!("`{key}` belongs in {}", header(section)));
     }
-    let types = |role: Role| -> Vec<String> {
+    let types = |role: ComponentRole| -> Vec<String> {
         let named = registry::of(role).iter().filter(|kind| knows(&names(|tree| (kind.read)(tree))));
         named.map(|kind| format!("`{}`", kind.card.name)).collect()
     };
-    [Role::Source, Role::Stage, Role::Sink].into_iter().find_map(|role| {
+    [ComponentRole::Source, ComponentRole::Stage, ComponentRole::Sink].into_iter().find_map(|role| {
         let types = types(role);
         let (last, first) = types.split_last()?;
         let listed = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
-        Some(format!("`{key}` is a setting of {}s of type {listed}", role.word()))
+        Some(format!("`{key}` is a setting of {}s of type {listed}", role.as_str()))
     })
 }
 

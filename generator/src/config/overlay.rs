@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use fanggen_runtime::component::Role;
+use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, listed};
 
@@ -29,7 +29,7 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
             if let Some(above) = overlay.remove("stages") {
                 lay_all_stages(table, above, mistakes);
             }
-            for (section, role) in [("sources", Role::Source), ("sinks", Role::Sink)] {
+            for (section, role) in [("sources", ComponentRole::Source), ("sinks", ComponentRole::Sink)] {
                 let below = table.get_mut(section).and_then(|entry| entry.tree.table_mut());
                 if let (Some(below), Some(above)) = (below, overlay.get(section).and_then(|entry| entry.tree.table())) {
                     for (name, above) in above {
@@ -90,7 +90,7 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
         let stage = stages.iter_mut().find(|stage| stage_name(stage) == Some(name)).and_then(Tree::table_mut);
         match (stage, above.tree.table()) {
             (Some(stage), Some(overlay)) => {
-                drop_replaced(Role::Stage, stage, overlay);
+                drop_replaced(ComponentRole::Stage, stage, overlay);
                 lay(stage, overlay);
             }
             (Some(_), None) => mistakes.push(
@@ -122,7 +122,7 @@ fn stage_name(stage: &Tree) -> Option<&str> {
 
 /// Drops the settings of a component that an environment replaces: all of the old type where it changes the type, and
 /// those that cannot stand beside one that it sets.
-fn drop_replaced(role: Role, base: &mut Table, overlay: &Table) {
+fn drop_replaced(role: ComponentRole, base: &mut Table, overlay: &Table) {
     let word = |table: &Table| table.get("type").and_then(|entry| entry.tree.text()).map(str::to_owned);
     let (old, new) = (word(base), word(overlay));
     let card = new.as_ref().or(old.as_ref()).and_then(|name| registry::find(role, name)).map(|kind| kind.card);

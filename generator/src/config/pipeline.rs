@@ -1,6 +1,6 @@
 //! A pipeline as one environment sees it: sections, sources, stages and sinks, each with its kind and settings.
 
-use fanggen_runtime::component::{Kind, Role, Settings};
+use fanggen_runtime::component::{ComponentKind, ComponentRole};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value, listed};
 use fanggen_runtime::model::values::Name;
@@ -42,9 +42,9 @@ pub struct ComponentConfig {
     /// Its path in the file: `stages.summary`.
     pub path: String,
     /// Its kind.
-    pub kind: &'static Kind,
+    pub kind: &'static ComponentKind,
     /// Its settings.
-    pub settings: Box<dyn Settings>,
+    pub settings: Box<dyn fanggen_runtime::component::Component>,
     /// What every stage has; the defaults for sources and sinks.
     pub options: StageOptions,
     /// Where its name stands.
@@ -125,9 +125,9 @@ impl Pipeline {
             data: section(table, "data", mistakes).unwrap_or_default(),
             budget: section(table, "budget", mistakes).unwrap_or_default(),
             iam: section(table, "iam", mistakes).unwrap_or_default(),
-            sources: named(table, Role::Source, mistakes),
+            sources: named(table, ComponentRole::Source, mistakes),
             stages: stages(table, mistakes),
-            sinks: named(table, Role::Sink, mistakes),
+            sinks: named(table, ComponentRole::Sink, mistakes),
             head,
         }
     }
@@ -147,8 +147,8 @@ fn section<T: serde::de::DeserializeOwned>(table: &Table, name: &str, mistakes: 
 }
 
 /// The components of `[sources.*]` or `[sinks.*]`.
-fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
-    let section = format!("{}s", role.word());
+fn named(table: &Table, role: ComponentRole, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
+    let section = format!("{}s", role.as_str());
     let Some(entry) = table.get(&section) else { return Vec::new() };
     let Some(components) = entry.tree.table() else {
         mistakes.push(
@@ -169,7 +169,7 @@ fn named(table: &Table, role: Role, mistakes: &mut Vec<Mistake>) -> Vec<Componen
                 Mistake::new(
                     MistakeCode::InvalidName,
                     &entry.key,
-                    format!("invalid {} name `{name}`", role.word()),
+                    format!("invalid {} name `{name}`", role.as_str()),
                     "invalid name",
                 )
                 .allowed(allowed),
@@ -235,7 +235,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
             );
         }
         names.push((name.clone(), span.clone()));
-        read.extend(component(Role::Stage, &name, &span, tree, mistakes).filter(|read| !read.name.is_empty()));
+        read.extend(component(ComponentRole::Stage, &name, &span, tree, mistakes).filter(|read| !read.name.is_empty()));
     }
     read
 }
@@ -260,8 +260,14 @@ fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
 }
 
 /// Reads one component in two steps: first the type, then the settings of its kind.
-fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Option<ComponentConfig> {
-    let word = role.word();
+fn component(
+    role: ComponentRole,
+    name: &str,
+    span: &Span,
+    tree: &Tree,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<ComponentConfig> {
+    let word = role.as_str();
     let owner = if name.is_empty() { format!("a {word}") } else { format!("{word} `{name}`") };
     let known: Vec<&str> = registry::of(role).iter().map(|kind| kind.card.name).collect();
     let mut rest = tree.clone();
@@ -283,7 +289,7 @@ fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Ve
     let kind = find_kind(role, &owner, &kind, &known, mistakes)?;
     let mut option_keys: Vec<&str> = vec!["type"];
     let mut option_table = Tree::table_at(tree.span.clone());
-    if role == Role::Stage {
+    if role == ComponentRole::Stage {
         table.remove("name");
         option_keys.extend(["name"].iter().chain(&STAGE_OPTIONS));
         if let Some(options) = option_table.table_mut() {
@@ -305,12 +311,12 @@ fn component(role: Role, name: &str, span: &Span, tree: &Tree, mistakes: &mut Ve
 }
 
 fn find_kind(
-    role: Role,
+    role: ComponentRole,
     owner: &str,
     entry: &Entry,
     known: &[&str],
     mistakes: &mut Vec<Mistake>,
-) -> Option<&'static Kind> {
+) -> Option<&'static ComponentKind> {
     let span = &entry.tree.span;
     let Some(name) = entry.tree.text() else {
         let title = format!("invalid value for `type` in {owner}");
@@ -323,14 +329,14 @@ fn find_kind(
         // A word of another role is the likeliest slip: say so.
         let elsewhere = registry::all().find(|kind| kind.card.name == name && kind.card.role != role);
         let help = elsewhere
-            .map(|kind| format!("`{name}` is a type of {}s", kind.card.role.word()))
+            .map(|kind| format!("`{name}` is a type of {}s", kind.card.role.as_str()))
             .or_else(|| did_you_mean(name, known));
         mistakes.push(
             Mistake::new(
                 MistakeCode::UnknownType,
                 span,
                 format!("{owner} has an unknown type"),
-                format!("there is no {} of type `{name}`", role.word()),
+                format!("there is no {} of type `{name}`", role.as_str()),
             )
             .allowed(listed(known))
             .help(help),

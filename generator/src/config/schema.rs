@@ -3,7 +3,7 @@
 //! Each section and each kind is defined once, with nothing required: that is how an environment sees it. The file
 //! itself refers to the same definitions, and adds what has to be there.
 
-use fanggen_runtime::component::{Kind, Role};
+use fanggen_runtime::component::{ComponentKind, ComponentRole};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::values::Name;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
@@ -42,9 +42,9 @@ pub fn annotated() -> Value {
     all.section::<DataSection>("data");
     all.section::<BudgetSection>("budget");
     all.section::<IamSection>("iam");
-    all.components(Role::Source);
-    all.components(Role::Stage);
-    all.components(Role::Sink);
+    all.components(ComponentRole::Source);
+    all.components(ComponentRole::Stage);
+    all.components(ComponentRole::Sink);
     let environment = object([
         ("type", "object".into()),
         ("description", "Settings that this environment overrides. A stage is addressed by its name.".into()),
@@ -85,44 +85,44 @@ impl SchemaBuilder {
     }
 
     /// All kinds of a role: the type of a component decides which settings it has.
-    fn components(&mut self, role: Role) {
+    fn components(&mut self, role: ComponentRole) {
         let (mut any, mut one) = (Vec::new(), Vec::new());
         for kind in registry::of(role) {
             let schema = self.kind(kind);
-            let (here, mut required) = self.define(&format!("{}.{}", role.word(), kind.card.name), schema);
+            let (here, mut required) = self.define(&format!("{}.{}", role.as_str(), kind.card.name), schema);
             required.push(json!("type"));
-            if role == Role::Stage {
+            if role == ComponentRole::Stage {
                 required.push(json!("name"));
             }
             any.push(here.clone());
             one.push(with_required(here, required));
         }
-        let word = role.word();
+        let word = role.as_str();
         let (section, words) = (format!("{word}s"), format!("The {word}s, by name."));
         self.overlay.insert(section.clone(), by_name(&words, object([("anyOf", Value::Array(any))])));
         let one = object([("oneOf", Value::Array(one))]);
         self.file.insert(
             section,
             match role {
-                Role::Stage => {
+                ComponentRole::Stage => {
                     object([("type", "array".into()), ("description", "The stages, in order.".into()), ("items", one)])
                 }
-                Role::Source | Role::Sink => by_name(&words, one),
+                ComponentRole::Source | ComponentRole::Sink => by_name(&words, one),
             },
         );
     }
 
     /// The settings of a kind, and what every component of its role has.
-    fn kind(&mut self, kind: &Kind) -> Schema {
+    fn kind(&mut self, kind: &ComponentKind) -> Schema {
         let mut schema: Schema = (kind.schema)(&mut self.generator);
         let options: Value = StageOptions::json_schema(&mut self.generator).into();
         let name: Value = Name::json_schema(&mut self.generator).into();
         let object = schema.ensure_object();
-        object.insert("title".into(), json!(format!("{} {}", kind.card.role.word(), kind.card.name)));
+        object.insert("title".into(), json!(format!("{} {}", kind.card.role.as_str(), kind.card.name)));
         if let Some(properties) = object.entry("properties").or_insert_with(|| json!({})).as_object_mut() {
             let of_type = json!({ "type": "string", "const": kind.card.name, "description": kind.card.summary });
             properties.insert("type".into(), of_type);
-            if kind.card.role == Role::Stage {
+            if kind.card.role == ComponentRole::Stage {
                 let mut name = name;
                 if let Some(name) = name.as_object_mut() {
                     name.insert("description".into(), json!("Name of the stage, unique in the pipeline."));

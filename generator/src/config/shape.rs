@@ -46,7 +46,7 @@ pub fn shapes(pipeline: &Pipeline) -> Vec<Shape<'_>> {
         }
     }
     let first = workers.first().map(|worker| worker.name.clone());
-    let entries = pipeline.stages.iter().filter_map(|stage| stage.settings.entries());
+    let entries = pipeline.stages.iter().filter_map(|stage| stage.settings.fan_out());
     let chunk_items = chunk_items(entries);
     let mut shapes = vec![Shape { next: first, chunk_items, ..shape(PRODUCER.into(), "schedule".into()) }];
     shapes.append(&mut workers);

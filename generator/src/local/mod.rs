@@ -117,7 +117,7 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
         settings: component.settings.clone(),
         on: Some(component.path.clone()),
         // One worker, which may use the whole share of the environment.
-        pace: component.settings.quota().map(|quota| quota.pace(component.options.share.get(), 1)),
+        pace: component.settings.quota().map(|quota| quota.rate_limit(component.options.share.get(), 1)),
     };
     let parts = |components: &[ComponentConfig]| components.iter().map(part).collect();
     let function = |shape: shape::Shape<'_>| Function {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::services::Queue;
+use fanggen_runtime::component::services::MessageQueue;
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
 use tokio::sync::mpsc;
@@ -25,7 +25,7 @@ impl MemoryQueue {
 }
 
 #[async_trait]
-impl Queue for MemoryQueue {
+impl MessageQueue for MemoryQueue {
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
         for message in messages {
             let gone = |_| Error::permanent("worker_ended", "the worker of this queue has ended");

@@ -8,8 +8,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::services::{Bucket, Content, Document, Doors, Found, Queue, Row, Rows, Scan, Scanned};
-use fanggen_runtime::component::{Binding, Opened, Role, Seed, Store};
+use fanggen_runtime::component::services::{
+    MessageQueue, ObjectStore, OpenFile, PipelineFile, ScanPage, ScannedItem, Services, TableRow, TableScan, TableStore,
+};
+use fanggen_runtime::component::{Binding, ComponentRole, Instance, SeedItems, Store};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
@@ -73,7 +75,7 @@ impl LocalServices {
         Ok(here)
     }
 
-    async fn items(&self, seed: &Seed<'_>) -> Result<Seeds, Error> {
+    async fn items(&self, seed: &SeedItems<'_>) -> Result<Seeds, Error> {
         let mut items = Seeds::new();
         for written in seed.items {
             items.push((written.item(seed.key)?, None));
@@ -81,10 +83,10 @@ impl LocalServices {
         if let Some(path) = seed.file {
             // A file of items is read by the very source that reads files.
             let unfit = || Error::permanent("card_wrong", "the source `file` is not there to read a file of items");
-            let file = registry::find(Role::Source, "file").ok_or_else(unfit)?;
+            let file = registry::find(ComponentRole::Source, "file").ok_or_else(unfit)?;
             let settings =
                 (file.read)(&Tree::from_json(json!({ "path": path, "key": seed.key }))).map_err(|_| unfit())?;
-            let Opened::Source(mut rows) = settings.open(Binding::default(), self)? else { return Err(unfit()) };
+            let Instance::Source(mut rows) = settings.open(Binding::default(), self)? else { return Err(unfit()) };
             while let Some(given) = rows.next().await? {
                 items.push(given);
             }
@@ -110,7 +112,7 @@ impl LocalServices {
     /// The items of a source whose items travel in the schedule's input.
     #[must_use]
     pub fn given(&self, source: &ComponentConfig) -> Vec<Item> {
-        let travels = source.settings.seed().is_some_and(|seed| seed.most_bytes.is_some());
+        let travels = source.settings.seed().is_some_and(|seed| seed.max_bytes.is_some());
         let items = self.seeds.get(&source.path).filter(|_| travels);
         items.map(|items| items.iter().map(|(item, _)| item.clone()).collect()).unwrap_or_default()
     }
@@ -177,26 +179,26 @@ fn last(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }
 
-impl Doors for LocalServices {
-    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
+impl Services for LocalServices {
+    fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Ok(Arc::new(FolderBucket { path: self.results.join(last(name)) }))
     }
 
-    fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error> {
         Ok(match self.seeds.get(name) {
             Some(items) => Arc::new(SeededTable { items: items.clone() }),
             None => Arc::new(RowsFile { path: self.results.join(last(name)).join("rows.jsonl"), turn: Mutex::new(()) }),
         })
     }
 
-    fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         // Moved out, not shared: the queue closes when the one function that sends to it ends.
         let queue = self.queues.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
         let unknown = || Error::permanent("queue_unknown", format!("there is no queue `{name}` on this machine"));
         Ok(Arc::new(queue.ok_or_else(unknown)?))
     }
 
-    fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         Ok(Arc::new(LocalFile { root: self.root.clone(), path: path.to_owned() }))
     }
 
@@ -212,11 +214,11 @@ struct LocalFile {
 }
 
 #[async_trait]
-impl Document for LocalFile {
-    async fn open(&self) -> Result<Content, Error> {
+impl PipelineFile for LocalFile {
+    async fn open(&self) -> Result<OpenFile, Error> {
         let file = File::open(self.root.join(&self.path))
             .map_err(|error| Error::permanent("file_unreadable", format!("`{}`: {error}", self.path)))?;
-        Ok(Content { reader: Box::new(std::io::BufReader::new(file)), edition: String::new() })
+        Ok(OpenFile { reader: Box::new(std::io::BufReader::new(file)), version: String::new() })
     }
 }
 
@@ -226,7 +228,7 @@ struct FolderBucket {
 }
 
 #[async_trait]
-impl Bucket for FolderBucket {
+impl ObjectStore for FolderBucket {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
         fanggen_runtime::sinks::write_atomically(&self.path.join(key), &body)
     }
@@ -239,8 +241,8 @@ struct RowsFile {
 }
 
 #[async_trait]
-impl Rows for RowsFile {
-    async fn put(&self, rows: Vec<Row>) -> Result<String, Error> {
+impl TableStore for RowsFile {
+    async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
         let mut body = Vec::new();
         for row in &rows {
             serde_json::to_writer(&mut body, row).map_err(|error| unwritable(&self.path, &error))?;
@@ -260,7 +262,7 @@ impl Rows for RowsFile {
         Ok(self.path.display().to_string())
     }
 
-    async fn scan(&self, _: Scan<'_>) -> Result<Scanned, Error> {
+    async fn scan(&self, _: TableScan<'_>) -> Result<ScanPage, Error> {
         Err(Error::permanent("table_unreadable", "a table of results is not read on this machine"))
     }
 }
@@ -271,23 +273,23 @@ struct SeededTable {
 }
 
 #[async_trait]
-impl Rows for SeededTable {
-    async fn put(&self, _: Vec<Row>) -> Result<String, Error> {
+impl TableStore for SeededTable {
+    async fn put(&self, _: Vec<TableRow>) -> Result<String, Error> {
         Err(Error::permanent("table_unwritable", "a table of items is not written on this machine"))
     }
 
-    async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
+    async fn scan(&self, scan: TableScan<'_>) -> Result<ScanPage, Error> {
         // Each segment takes every n-th item.
         let [first, step] = [scan.segment, scan.segments].map(|number| usize::try_from(number).unwrap_or(1));
         let from = scan.after.and_then(|place| place.parse().ok()).unwrap_or(0);
         let own = self.items.iter().skip(first).step_by(step.max(1));
-        let found = |(place, (item, error)): (usize, &(Item, Option<Error>))| Found {
+        let found = |(place, (item, error)): (usize, &(Item, Option<Error>))| ScannedItem {
             item: item.clone(),
             error: error.clone(),
-            place: (place + 1).to_string(),
+            cursor: (place + 1).to_string(),
         };
         let items: Vec<_> = own.enumerate().skip(from).take(CHUNK_ITEMS).map(found).collect();
-        let after = items.last().filter(|_| items.len() == CHUNK_ITEMS).map(|last| last.place.clone());
-        Ok(Scanned { items, after })
+        let after = items.last().filter(|_| items.len() == CHUNK_ITEMS).map(|last| last.cursor.clone());
+        Ok(ScanPage { items, next: after })
     }
 }

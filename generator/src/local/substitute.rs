@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::services::Doors;
-use fanggen_runtime::component::{Binding, Card, Kind, Opened, Role, Settings, Stage};
+use fanggen_runtime::component::services::Services;
+use fanggen_runtime::component::{Binding, Card, ComponentKind, ComponentRole, Instance, Stage};
 use fanggen_runtime::function::Part;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::Error;
@@ -36,23 +36,23 @@ impl Substitutes {
     }
 
     /// The stage or sink that replaces another, if one does.
-    pub fn instead(&self, part: &Part, binding: &Binding, doors: &dyn Doors) -> Option<Result<Opened, Error>> {
+    pub fn instead(&self, part: &Part, binding: &Binding, doors: &dyn Services) -> Option<Result<Instance, Error>> {
         let card = part.kind.card;
         if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
             // The language that the stage would fetch in is that of texts which name none.
             let language =
                 part.settings.json().get("language").and_then(|language| language.as_str().map(str::to_owned));
             let texts = LocalTexts { stage: part.name.clone(), texts: texts.clone(), language };
-            return Some(Ok(Opened::Stage(Box::new(texts))));
+            return Some(Ok(Instance::Stage(Box::new(texts))));
         }
         let other = Substitute::of(&card)?;
-        if card.role == Role::Sink {
+        if card.role == ComponentRole::Sink {
             return Some(other.settings.open(binding.clone(), doors));
         }
         let answered = other.answers(part.settings.as_ref());
         let inner = if answered { other.open(binding.clone(), doors) } else { Ok(None) };
         let stage = part.name.clone();
-        Some(inner.map(|inner| Opened::Stage(Box::new(SubstituteStage { stage, service: card.name, inner }))))
+        Some(inner.map(|inner| Instance::Stage(Box::new(SubstituteStage { stage, service: card.name, inner }))))
     }
 
     /// A notice about everything that differs from a run in AWS.
@@ -70,7 +70,7 @@ impl Substitutes {
             }
             let Some(other) = Substitute::of(&card) else { return Vec::new() };
             let mut notices = Vec::new();
-            if card.role == Role::Sink {
+            if card.role == ComponentRole::Sink {
                 notices.push(notice(card.name, other.kind.card.name, "nothing is sent"));
             } else if other.answers(component.settings.as_ref()) {
                 notices.push(notice(card.name, other.kind.card.name, "marked in every record"));
@@ -88,32 +88,32 @@ impl Substitutes {
 
 /// The embedded component that replaces a paid one.
 struct Substitute {
-    kind: &'static Kind,
-    settings: Box<dyn Settings>,
+    kind: &'static ComponentKind,
+    settings: Box<dyn fanggen_runtime::component::Component>,
 }
 
 impl Substitute {
     fn of(card: &Card) -> Option<Self> {
-        let kind = registry::find(card.role, card.stand_in?)?;
+        let kind = registry::find(card.role, card.local_substitute?)?;
         // A substitute needs no settings.
         let settings = (kind.read)(&Tree::table_at(0..0)).ok()?;
         Some(Self { kind, settings })
     }
 
     /// Whether it can answer any of the questions.
-    fn answers(&self, asked: &dyn Settings) -> bool {
-        asked.asks().iter().any(|question| self.settings.asks().contains(question))
+    fn answers(&self, asked: &dyn fanggen_runtime::component::Component) -> bool {
+        asked.answers().iter().any(|question| self.settings.answers().contains(question))
     }
 
     /// The questions that it cannot answer. They are left out: results are never invented.
-    fn unanswered(&self, asked: &dyn Settings) -> Vec<&'static str> {
-        let answers = self.settings.asks();
-        asked.asks().into_iter().filter(|question| !answers.contains(question)).collect()
+    fn unanswered(&self, asked: &dyn fanggen_runtime::component::Component) -> Vec<&'static str> {
+        let answers = self.settings.answers();
+        asked.answers().into_iter().filter(|question| !answers.contains(question)).collect()
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Option<Box<dyn Stage>>, Error> {
+    fn open(&self, binding: Binding, doors: &dyn Services) -> Result<Option<Box<dyn Stage>>, Error> {
         match self.settings.open(binding, doors)? {
-            Opened::Stage(stage) => Ok(Some(stage)),
+            Instance::Stage(stage) => Ok(Some(stage)),
             _ => Err(Error::permanent("card_wrong", format!("`{}` is not a stage", self.kind.card.name))),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::component::{Pace, Quota};
+use fanggen_runtime::component::{Quota, RateLimit};
 
 use super::Plan;
 use super::pages;
@@ -30,7 +30,7 @@ fn scarcest_quota<'a>(stages: &[&'a ComponentConfig]) -> Option<(u64, &'a Compon
 
 /// Calls that a quota admits: at once where that is limited, else a second.
 fn calls(quota: &Quota) -> f64 {
-    quota.at_once.map_or(quota.calls_per_second, as_float)
+    quota.max_concurrent.map_or(quota.calls_per_second, as_float)
 }
 
 /// Instances at once that a number of calls has room for, as far as AWS takes so few or so many.
@@ -44,7 +44,7 @@ pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&ComponentConf
         (Some(set), _) => (set.get(), "set by `functions.max_concurrency`".to_owned()),
         (None, None) => (UNLIMITED, "no stage asks anybody upstream".to_owned()),
         (None, Some((instances, stage, quota))) => {
-            let unit = if quota.at_once.is_some() { "at once" } else { "a second" };
+            let unit = if quota.max_concurrent.is_some() { "at once" } else { "a second" };
             let why = format!(
                 "stage `{}`: {} admits {} calls {unit}, of which this environment has {}; 2 is the least that AWS takes",
                 stage.name,
@@ -59,20 +59,20 @@ pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&ComponentConf
 }
 
 /// How fast one instance may call what a stage asks.
-pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) -> Option<Pace> {
+pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) -> Option<RateLimit> {
     let quota = stage.settings.quota()?;
     let share = stage.options.share.get();
-    let pace = quota.pace(share, concurrency);
+    let pace = quota.rate_limit(share, concurrency);
     reasons.derive(
         &stage.path,
         "calls of one instance",
-        format!("{} a second, {} at once", pace.per_second, pace.at_once),
+        format!("{} a second, {} at once", pace.calls_per_second, pace.max_concurrent),
         format!(
             "{}: {} calls a second x share {share} / {concurrency} instances; at least one at once",
             quota.service,
             round(quota.calls_per_second)
         ),
-        quota.page,
+        quota.docs_url,
     );
     reasons.derive(
         &stage.path,
@@ -80,7 +80,7 @@ pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) ->
         "one chunk",
         "calls for up to 100 items go out at full speed, and the rate holds from there on: a run of few items waits for \
          nothing",
-        quota.page,
+        quota.docs_url,
     );
     Some(pace)
 }
@@ -107,7 +107,7 @@ fn quota_demands(pipeline: &Pipeline) -> Vec<QuotaDemand<'_>> {
                 environment: &pipeline.environment,
                 stage,
                 quota,
-                at_once: instances * pace.at_once,
+                at_once: instances * pace.max_concurrent,
                 set,
             });
         }
@@ -123,14 +123,15 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
     for together in config::shared_quotas(config) {
         let parts: Vec<QuotaDemand<'_>> = (together.environments.iter().filter_map(|name| config.pipelines.get(*name)))
             .flat_map(quota_demands)
-            .filter(|asked| asked.quota.service == together.service && asked.quota.at_once.is_some())
+            .filter(|asked| asked.quota.service == together.service && asked.quota.max_concurrent.is_some())
             .collect();
         // Each against its own quota, which is a setting of the stage; they add up as shares do.
-        let part =
-            |asked: &QuotaDemand<'_>| asked.quota.at_once.map_or(0.0, |most| as_float(asked.at_once) / as_float(most));
+        let part = |asked: &QuotaDemand<'_>| {
+            asked.quota.max_concurrent.map_or(0.0, |most| as_float(asked.at_once) / as_float(most))
+        };
         let used: f64 = parts.iter().map(part).sum();
         let all: u64 = parts.iter().map(|asked| asked.at_once).sum();
-        let admitted = parts.iter().filter_map(|asked| asked.quota.at_once).max().unwrap_or_default();
+        let admitted = parts.iter().filter_map(|asked| asked.quota.max_concurrent).max().unwrap_or_default();
         // What was set too high is said of each environment, and explains the sum.
         if used <= 1.0 + 1e-9 || parts.iter().any(|asked| asked.set) {
             continue;
@@ -144,7 +145,7 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
         for asked in &parts {
             if let Some(plan) = plans.get_mut(asked.environment) {
                 let what = "calls of all environments at once";
-                plan.reasons.derive(&asked.stage.path, what, all, why.clone(), asked.quota.page);
+                plan.reasons.derive(&asked.stage.path, what, all, why.clone(), asked.quota.docs_url);
             }
         }
         // Where the shares are too many already, they are what is to be mended. Twice as many as there is room for is what
@@ -184,7 +185,7 @@ fn too_many_instances(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
     let (instances, stage, quota) = least?;
     let fits = clamp_to_aws(instances);
     (set > fits).then(|| {
-        let unit = if quota.at_once.is_some() { "at once" } else { "a second" };
+        let unit = if quota.max_concurrent.is_some() { "at once" } else { "a second" };
         let share = stage.options.share.get();
         let title = format!("so many instances ask {} for more than it admits", quota.service);
         let found = format!("{set} instances, with a call of stage `{}` each", stage.name);

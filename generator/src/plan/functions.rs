@@ -250,7 +250,7 @@ pub fn plan(
             on: component.settings.store(&component.name).map(|store| storage::binding_and_arn(names, &store).0),
             pace: paces.get(&component.name).copied(),
         };
-        let deployed = |sink: &&ComponentConfig| !sink.kind.card.machine_only;
+        let deployed = |sink: &&ComponentConfig| !sink.kind.card.local_only;
         let function = Function {
             pipeline: pipeline.head.name.to_string(),
             environment: pipeline.environment.clone(),

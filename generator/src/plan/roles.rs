@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use fanggen_runtime::component::{Scope, Store};
+use fanggen_runtime::component::{PermissionTarget, Store};
 use fanggen_runtime::model::tree::listed;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -193,7 +193,7 @@ fn statements(
     if producer {
         components.extend(&pipeline.sources);
     } else if shape.next.is_none() {
-        components.extend(pipeline.sinks.iter().filter(|sink| !sink.kind.card.machine_only));
+        components.extend(pipeline.sinks.iter().filter(|sink| !sink.kind.card.local_only));
     }
     if pipeline.data.kms {
         all.extend(own_key_use(&lambda::FUNCTION));
@@ -258,13 +258,16 @@ fn component_statements(component: &ComponentConfig, names: &ResourceNames) -> V
         .permissions(&component.name)
         .into_iter()
         .filter_map(|permission| {
-            let foreign = matches!(permission.on, Scope::Named(_)) || existing && permission.on == Scope::Store;
-            let (resource, why) = match permission.on {
-                Scope::Store => (own.clone()?, permission.why.to_owned()),
-                Scope::Objects(keys) => (format!("{}/{keys}", own.as_deref()?), permission.why.to_owned()),
-                Scope::Named(arn) => (arn.to_string(), permission.why.to_owned()),
-                Scope::State => (storage::state_arn(names), permission.why.to_owned()),
-                Scope::Everything(because) => ("*".into(), format!("{}; {because}", permission.why)),
+            let foreign = matches!(permission.target, PermissionTarget::Arn(_))
+                || existing && permission.target == PermissionTarget::Store;
+            let (resource, why) = match permission.target {
+                PermissionTarget::Store => (own.clone()?, permission.reason.to_owned()),
+                PermissionTarget::Objects(keys) => {
+                    (format!("{}/{keys}", own.as_deref()?), permission.reason.to_owned())
+                }
+                PermissionTarget::Arn(arn) => (arn.to_string(), permission.reason.to_owned()),
+                PermissionTarget::StateTable => (storage::state_arn(names), permission.reason.to_owned()),
+                PermissionTarget::AllResources(because) => ("*".into(), format!("{}; {because}", permission.reason)),
             };
             let resources = vec![TemplateValue::physical(resource)];
             Some(RoleStatement { own: !foreign, ..statement(&component.path, &why, &permission.actions, resources) })

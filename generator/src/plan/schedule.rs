@@ -71,7 +71,7 @@ pub fn schedule(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reason
         .iter()
         .filter_map(|source| {
             let seed = source.settings.seed()?;
-            seed.most_bytes.map(|_| (source.name.as_str(), json!({ "key": seed.key, "items": seed.items })))
+            seed.max_bytes.map(|_| (source.name.as_str(), json!({ "key": seed.key, "items": seed.items })))
         })
         .collect();
     reasons.derive(

@@ -98,7 +98,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
     let mut stores = StorePlans::default();
     for component in pipeline.components() {
         match component.settings.store(&component.name) {
-            Some(Store::Table { name, partition, sort, expires }) => {
+            Some(Store::Table { name, partition_key: partition, sort_key: sort, ttl_attribute: expires }) => {
                 let physical = table_name(names, &name, &partition, sort.as_deref());
                 reasons.derive(
                     &component.path,
@@ -117,7 +117,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
                     path: component.path.clone(),
                 });
             }
-            Some(Store::Bucket { name, expires_days, catalog }) => {
+            Some(Store::Bucket { name, expire_days: expires_days, catalog }) => {
                 let physical = bucket_name(names, &name);
                 reasons.derive(
                     &component.path,
@@ -213,7 +213,7 @@ pub fn bucket_name(names: &ResourceNames, name: &str) -> String {
 /// What a component is told of its store (its physical name, or a place for what a reference to it gives), and the ARN.
 pub fn binding_and_arn(names: &ResourceNames, store: &Store) -> (String, String) {
     match store {
-        Store::Table { name, partition, sort, .. } => {
+        Store::Table { name, partition_key: partition, sort_key: sort, .. } => {
             let name = table_name(names, name, partition, sort.as_deref());
             let arn = dynamodb::TABLE.arn(&name, IN_TEMPLATE);
             (name, arn)

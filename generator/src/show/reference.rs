@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fanggen_runtime::component::{Card, Kind, Role, Scope, TextFlow};
+use fanggen_runtime::component::{Card, ComponentKind, ComponentRole, PermissionTarget, TextFlow};
 use fanggen_runtime::function::registry;
 use serde_json::Value;
 
@@ -45,13 +45,13 @@ pub fn reference() -> String {
         settings(&mut page, definition, required(&schema["properties"][section]), &[]);
     }
     let roles = [
-        (Role::Source, "Sources", include_str!("reference/sources.md")),
-        (Role::Stage, "Stages", include_str!("reference/stages.md")),
-        (Role::Sink, "Sinks", include_str!("reference/sinks.md")),
+        (ComponentRole::Source, "Sources", include_str!("reference/sources.md")),
+        (ComponentRole::Stage, "Stages", include_str!("reference/stages.md")),
+        (ComponentRole::Sink, "Sinks", include_str!("reference/sinks.md")),
     ];
     for (role, title, text) in roles {
         let _ = write!(page, "\n## {title}\n\n{text}");
-        if role == Role::Stage {
+        if role == ComponentRole::Stage {
             every_stage(&mut page, &schema);
         }
         for kind in registry::of(role) {
@@ -66,9 +66,11 @@ fn contents(page: &mut String) {
     let link = |text: &str, anchor: &str| format!("[`{text}`](#{anchor})");
     let sections: Vec<String> = SECTIONS.iter().map(|(name, _)| link(&format!("[{name}]"), name)).collect();
     let _ = writeln!(page, "- [Sections](#sections): {}", sections.join(", "));
-    for (role, title) in [(Role::Source, "Sources"), (Role::Stage, "Stages"), (Role::Sink, "Sinks")] {
+    for (role, title) in
+        [(ComponentRole::Source, "Sources"), (ComponentRole::Stage, "Stages"), (ComponentRole::Sink, "Sinks")]
+    {
         let names = registry::of(role).iter().map(|kind| kind.card.name);
-        let links: Vec<String> = names.map(|name| link(name, &format!("{}-{name}", role.word()))).collect();
+        let links: Vec<String> = names.map(|name| link(name, &format!("{}-{name}", role.as_str()))).collect();
         let _ = writeln!(page, "- [{title}](#{}): {}", title.to_lowercase(), links.join(", "));
     }
     page.push_str("- [Items](#items), [how stages combine](#how-stages-combine), [conditions](#conditions), ");
@@ -78,16 +80,17 @@ fn contents(page: &mut String) {
 /// What every stage has besides the settings of its type, once instead of at each stage.
 fn every_stage(page: &mut String, schema: &Value) {
     let stages = &schema["definitions"];
-    let any = registry::of(Role::Stage).first().map(|kind| format!("stage.{}", kind.card.name)).unwrap_or_default();
+    let any =
+        registry::of(ComponentRole::Stage).first().map(|kind| format!("stage.{}", kind.card.name)).unwrap_or_default();
     let shared: Vec<&str> = ["name", "type"].into_iter().chain(config::pipeline::STAGE_OPTIONS).collect();
     page.push('\n');
     let rows = shared.iter().map(|name| (*name, &stages[&any]["properties"][*name]));
     table(page, rows, &["name", "type"]);
 }
 
-fn component(page: &mut String, kind: &Kind, schema: &Value) {
+fn component(page: &mut String, kind: &ComponentKind, schema: &Value) {
     let card = kind.card;
-    let role = card.role.word();
+    let role = card.role.as_str();
     let definition = &schema["definitions"][format!("{role}.{}", card.name)];
     let _ = write!(page, "\n### {} `{}`\n\n", capitalised(role), card.name);
     let _ = write!(
@@ -102,7 +105,8 @@ fn component(page: &mut String, kind: &Kind, schema: &Value) {
     let kinds = of_name.as_array().or_else(|| of_list.as_array());
     let own = format!("#/definitions/{role}.{}", card.name);
     let this = kinds.into_iter().flatten().find(|one| one["allOf"][0]["$ref"] == own.as_str());
-    let shared: &[&str] = if card.role == Role::Stage { &["name", "type", "isolate", "share"] } else { &["type"] };
+    let shared: &[&str] =
+        if card.role == ComponentRole::Stage { &["name", "type", "isolate", "share"] } else { &["type"] };
     settings(page, definition, this.map(required).unwrap_or_default(), shared);
     notes(page, &card);
 }
@@ -111,35 +115,35 @@ fn component(page: &mut String, kind: &Kind, schema: &Value) {
 fn notes(page: &mut String, card: &Card) {
     let mut notes = Vec::new();
     match card.text {
-        TextFlow::Untouched => {}
-        TextFlow::Gives => notes.push("**Text**: provides one.".to_owned()),
-        TextFlow::Needs => notes.push("**Text**: needs one, and analyses it.".to_owned()),
-        TextFlow::Prepares => notes.push("**Text**: needs one, and prepares it for the stages behind.".to_owned()),
+        TextFlow::Ignores => {}
+        TextFlow::Provides => notes.push("**Text**: provides one.".to_owned()),
+        TextFlow::Analyses => notes.push("**Text**: needs one, and analyses it.".to_owned()),
+        TextFlow::Transforms => notes.push("**Text**: needs one, and prepares it for the stages behind.".to_owned()),
     }
-    if let Some(stand_in) = card.stand_in {
+    if let Some(stand_in) = card.local_substitute {
         notes.push(format!("**On your machine**: `{stand_in}` takes its place; nothing is sent or charged."));
     } else if card.fetches {
         let text = "**On your machine**: `fanggen run` takes the texts from `[local] texts` if it is set, unless you \
                     pass `--live`.";
         notes.push(text.to_owned());
-    } else if card.machine_only {
+    } else if card.local_only {
         notes.push("**In AWS**: left out, since a Lambda function keeps no files.".to_owned());
     }
     if let Some(component) = config::example(card) {
         for permission in component.settings.permissions(&component.name) {
             let actions: Vec<String> = permission.actions.iter().map(|action| format!("`{action}`")).collect();
-            let on = match permission.on {
-                Scope::Store => "on its own store".to_owned(),
-                Scope::Objects(prefix) => format!("on the objects under `{prefix}` in its bucket"),
-                Scope::State => "on the state table".to_owned(),
-                Scope::Named(arn) => format!("on `{arn}`"),
-                Scope::Everything(reason) => format!("on `*` ({reason})"),
+            let on = match permission.target {
+                PermissionTarget::Store => "on its own store".to_owned(),
+                PermissionTarget::Objects(prefix) => format!("on the objects under `{prefix}` in its bucket"),
+                PermissionTarget::StateTable => "on the state table".to_owned(),
+                PermissionTarget::Arn(arn) => format!("on `{arn}`"),
+                PermissionTarget::AllResources(reason) => format!("on `*` ({reason})"),
             };
-            notes.push(format!("**IAM**: {} {on}: {}.", actions.join(", "), permission.why));
+            notes.push(format!("**IAM**: {} {on}: {}.", actions.join(", "), permission.reason));
         }
         if let Some(quota) = component.settings.quota() {
             let rate = (quota.calls_per_second * 100.0).round() / 100.0;
-            notes.push(format!("**Quota**: {} admits [{rate} calls a second]({}).", quota.service, quota.page));
+            notes.push(format!("**Quota**: {} admits [{rate} calls a second]({}).", quota.service, quota.docs_url));
         }
     }
     if !notes.is_empty() {
@@ -279,11 +283,11 @@ mod tests {
         for kind in registry::all() {
             let card = kind.card;
             let (source, sink) = match card.role {
-                Role::Source => (card.example, SINK),
-                Role::Stage => (SOURCE, SINK),
-                Role::Sink => (SOURCE, card.example),
+                ComponentRole::Source => (card.example, SINK),
+                ComponentRole::Stage => (SOURCE, SINK),
+                ComponentRole::Sink => (SOURCE, card.example),
             };
-            let stage = if card.role == Role::Stage { card.example } else { "" };
+            let stage = if card.role == ComponentRole::Stage { card.example } else { "" };
             let text = format!("[pipeline]\nname = \"p\"\n{source}\n{GIVES}{stage}\n{sink}");
             assert_eq!(errors(&text).trim(), "", "{kind:?}\n{text}");
             assert!(config::example(&card).is_some(), "{kind:?}: its example has settings");

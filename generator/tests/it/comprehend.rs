@@ -10,8 +10,8 @@ use std::path::Path;
 
 use analysis::{Place, failed, far, found, record};
 use aws::comprehend::{Asked, Comprehend};
-use fanggen_runtime::component::analysis::{Question, Reply};
-use fanggen_runtime::component::services::Doors as _;
+use fanggen_runtime::component::analysis::{Analysis, AnalysisOutput};
+use fanggen_runtime::component::services::Services as _;
 use fanggen_runtime::model::record::{Label, Record};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -46,7 +46,7 @@ async fn a_thousand_texts_are_40_calls_and_80_with_entities() {
         }
         assert_eq!(comprehend.asked().len(), calls, "{questions}");
         // 3 units at least for each text and question.
-        let reading = place.cloud.meter().read();
+        let reading = place.cloud.meter().take();
         assert_eq!((reading.comprehend_units, reading.throttled), (3_000 * calls as u64 / 40, 0));
     }
     let operations: BTreeSet<String> = comprehend.counts().into_keys().collect();
@@ -102,7 +102,7 @@ async fn a_language_that_a_question_does_not_know_costs_no_call() {
     );
     assert_eq!(failed(&told[1]).code, "text_empty");
     assert_eq!(comprehend.asked(), []);
-    assert_eq!(place.cloud.meter().read().comprehend_units, 0);
+    assert_eq!(place.cloud.meter().take().comprehend_units, 0);
 }
 
 #[tokio::test]
@@ -196,11 +196,11 @@ async fn a_recorded_answer_of_the_service_is_read_as_it_is() {
     let texts: Vec<String> = serde_json::from_str(&read("batch_detect_sentiment_real.input.json")).expect("texts");
     let comprehend = Comprehend::start();
     comprehend.instead("BatchDetectSentiment", &body);
-    let analyst = Place::before(&comprehend).analyst().expect("a door");
-    let replies = analyst.ask(Question::Sentiment, Some("en"), &texts).await.expect("an answer");
+    let analyst = Place::before(&comprehend).text_analyzer().expect("a door");
+    let replies = analyst.analyze(Analysis::Sentiment, Some("en"), &texts).await.expect("an answer");
     let value: Value = serde_json::from_str(&body).expect("JSON");
     for (reply, real) in replies.iter().zip(value["ResultList"].as_array().expect("a list")) {
-        let Ok(Reply::Sentiment(label, scores)) = reply else { panic!("{reply:?}") };
+        let Ok(AnalysisOutput::Sentiment(label, scores)) = reply else { panic!("{reply:?}") };
         assert_eq!(json!(label), real["Sentiment"]);
         for (name, key) in
             [("Positive", "positive"), ("Negative", "negative"), ("Neutral", "neutral"), ("Mixed", "mixed")]
@@ -215,7 +215,7 @@ async fn a_recorded_answer_of_the_service_is_read_as_it_is() {
     comprehend.clear();
     let seen: Value = serde_json::from_str(&read("errors_seen.json")).expect("JSON");
     for (real, texts) in seen.as_array().expect("a list").iter().zip([vec!["a".repeat(12_945)], vec!["a".into(); 26]]) {
-        let error = analyst.ask(Question::Sentiment, Some("en"), &texts).await.expect_err("refused");
+        let error = analyst.analyze(Analysis::Sentiment, Some("en"), &texts).await.expect_err("refused");
         let (code, words) = (real["code"].as_str().expect("a code"), real["message"].as_str().expect("words"));
         let expected = format!("`comprehend:BatchDetectSentiment` on `texts` was refused ({code}: {words})");
         assert_eq!((error.message, error.transient), (expected, false));
@@ -240,7 +240,7 @@ async fn what_is_not_read_is_not_paid_for_and_coverage_says_so() {
     assert!((found(&told[0]).coverage - read.len() as f64 / text.len() as f64).abs() < 1e-12);
     assert_eq!(found(&told[0]).label, Some(Label::Positive));
     let units: usize = asked(&comprehend, "BatchDetectSentiment")[0].texts.iter().map(|t| t.len().div_ceil(100)).sum();
-    assert_eq!(place.cloud.meter().read().comprehend_units, units as u64);
+    assert_eq!(place.cloud.meter().take().comprehend_units, units as u64);
 
     let blank = format!("{}The end.", " ".repeat(20_000));
     comprehend.clear();

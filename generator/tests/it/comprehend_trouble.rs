@@ -9,8 +9,8 @@ use std::time::Duration;
 use analysis::{Place, failed, far, found, record, worker};
 use aws::comprehend::{Comprehend, Marked};
 use aws::faults::{Fault, Faults};
-use fanggen_runtime::component::Pace;
-use fanggen_runtime::component::services::Doors as _;
+use fanggen_runtime::component::RateLimit;
+use fanggen_runtime::component::services::Services as _;
 use fanggen_runtime::function::{Delivery, Running, Worked};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Label, Record};
@@ -57,7 +57,7 @@ async fn an_entry_of_the_error_list_is_the_failure_of_its_text_alone() {
         "the answer to `comprehend:BatchDetectSentiment` does not fit the texts that were asked about"
     );
     assert_eq!(comprehend.asked().len(), 4);
-    assert_eq!(place.cloud.meter().read().comprehend_units, 2 * 3 * 37, "what was not answered is not counted");
+    assert_eq!(place.cloud.meter().take().comprehend_units, 2 * 3 * 37, "what was not answered is not counted");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_service_that_asks_for_patience_gets_it_and_every_record_may_come_agai
         failed(&told[0]).message,
         "`comprehend:BatchDetectSentiment` on `texts` is asked for too often (ThrottlingException)"
     );
-    let reading = place.cloud.meter().read();
+    let reading = place.cloud.meter().take();
     assert_eq!((reading.throttled, reading.comprehend_units), (comprehend.asked().len() as u64, 0), "each is counted");
     comprehend.clear();
     let told = stage.apply(records(30), far()).await;
@@ -144,7 +144,7 @@ async fn no_call_lasts_longer_than_its_chunk_may() {
 #[tokio::test]
 async fn a_chunk_passes_at_full_speed_and_the_next_one_at_the_pace() {
     let comprehend = Comprehend::start();
-    let pace = Pace { per_second: 0.1, at_once: 8 };
+    let pace = RateLimit { calls_per_second: 0.1, max_concurrent: 8 };
     let stage = Place::before(&comprehend).stage(json!({ "detect": ["sentiment", "entities"] }), Some(pace));
     let soon = || Instant::now() + Duration::from_secs(5);
     let begin = Instant::now();
@@ -176,7 +176,7 @@ async fn an_answer_that_came_is_not_paid_for_again_while_another_is_open() {
     assert_eq!((found(&told[0]).label, found(&told[0]).entities.len()), (Some(Label::Positive), 2));
     assert_eq!(told[0].text.as_ref().expect("a text").language.as_deref(), Some("en"));
     assert_eq!(comprehend.counts(), BTreeMap::from([("BatchDetectEntities".to_owned(), 1)]));
-    assert_eq!(place.cloud.meter().read().comprehend_units, 9, "three questions, once");
+    assert_eq!(place.cloud.meter().take().comprehend_units, 9, "three questions, once");
     stage.apply(open(), far()).await;
     assert_eq!(comprehend.asked().len(), 4, "what is settled is for the functions' memory to know");
 }

@@ -14,7 +14,7 @@ use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
 use fanggen_runtime::aws::Cloud;
-use fanggen_runtime::component::services::{Doors, Post, Row, Scan};
+use fanggen_runtime::component::services::{OutboundMessage, Services, TableRow, TableScan};
 use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Standing, State};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
@@ -297,7 +297,7 @@ fn values_and_notes_are_kept_and_found_again() {
     assert_eq!(days(&row("run#20261122T010000Z", "note#digest#000002")), 30);
 }
 
-fn object(value: Value) -> Row {
+fn object(value: Value) -> TableRow {
     value.as_object().cloned().expect("an object")
 }
 
@@ -309,10 +309,10 @@ async fn scanned(doors: &Cloud, table: &str, segments: u64, from: Option<(u64, &
     for segment in first..segments {
         let mut after = from.filter(|(at, _)| *at == segment).map(|(_, place)| place.to_owned());
         loop {
-            let scan = Scan { key: "name", attributes: &[], segment, segments, after: after.as_deref() };
+            let scan = TableScan { key: "name", attributes: &[], segment, segments, after: after.as_deref() };
             let page = rows.scan(scan).await.expect("a page");
-            all.extend(page.items.into_iter().map(|found| (segment, found.item, found.place)));
-            after = page.after;
+            all.extend(page.items.into_iter().map(|found| (segment, found.item, found.cursor)));
+            after = page.next;
             if after.is_none() {
                 break;
             }
@@ -326,7 +326,7 @@ fn a_scan_goes_on_behind_any_item() {
     let name = table("doors-scan", &["name"]);
     let doors = doors();
     // Pages are a megabyte: some of these are longer than others.
-    let rows: Vec<Row> = (0..60)
+    let rows: Vec<TableRow> = (0..60)
         .map(|number| object(json!({ "name": format!("Item {number:02}"), "text": "x".repeat(number * 1_500) })))
         .collect();
     block_on(async {
@@ -358,7 +358,7 @@ fn a_scan_reads_what_is_asked_for_and_a_row_that_cannot_be_read_fails_alone() {
         ]);
         assert_eq!(put.await, Ok(name.clone()));
         let attributes = ["language".to_owned(), "status".to_owned(), "url".to_owned(), "language".to_owned()];
-        let scan = Scan { key: "name", attributes: &attributes, segment: 0, segments: 1, after: None };
+        let scan = TableScan { key: "name", attributes: &attributes, segment: 0, segments: 1, after: None };
         let page = rows.scan(scan).await.expect("a page");
         let mut items: Vec<_> = page.items.iter().map(|found| (found.item.clone(), found.error.clone())).collect();
         items.sort_by(|one, other| one.0.key.cmp(&other.0.key));
@@ -371,7 +371,7 @@ fn a_scan_reads_what_is_asked_for_and_a_row_that_cannot_be_read_fails_alone() {
         assert!(items[1].0.key.starts_with("Odd\u{fffd}One row "), "{}", items[1].0.key);
         assert_eq!(items[2].0, Item::named("Wrong"));
 
-        let scan = Scan { after: Some("nowhere"), ..scan };
+        let scan = TableScan { after: Some("nowhere"), ..scan };
         assert_eq!(rows.scan(scan).await.expect_err("no place").code, "cursor_unreadable");
         let all = scanned(&doors, &name, 1, None).await;
         let apple = &all.iter().find(|(_, item, _)| item.key == "Apple").expect("it").1;
@@ -387,7 +387,7 @@ fn many_rows_are_put_and_one_that_is_too_long_says_what_it_lost() {
         let entity = json!({ "text": "Apple", "type": "ORGANIZATION", "score": 0.99 });
         object(json!({ "item": number.to_string(), "run": "r", "score": -0.5, "findings": vec![entity; findings] }))
     };
-    let all: Vec<Row> = (0..103).map(|number| row(number, if number == 7 { 20_000 } else { 1 })).collect();
+    let all: Vec<TableRow> = (0..103).map(|number| row(number, if number == 7 { 20_000 } else { 1 })).collect();
     block_on(async {
         // The same again changes nothing.
         for _ in 0..2 {
@@ -455,8 +455,8 @@ fn a_message_that_is_hidden_comes_again_when_it_should() {
 #[test]
 fn poison_is_posted_with_its_reason() {
     let url = queue("doors-dead");
-    let outbox = doors().outbox(&url).expect("a door");
-    let post = |body: &str, key: &str| Post {
+    let outbox = doors().queue_publisher(&url).expect("a door");
+    let post = |body: &str, key: &str| OutboundMessage {
         key: key.into(),
         subject: None,
         body: body.into(),
@@ -466,7 +466,7 @@ fn poison_is_posted_with_its_reason() {
             ("none", String::new()),
         ],
     };
-    block_on(outbox.post(vec![post("{", ""), post("[", "k-1")])).expect("posted");
+    block_on(outbox.publish(vec![post("{", ""), post("[", "k-1")])).expect("posted");
     let reason = [("detail", "not \u{fffd} JSON"), ("reason", "message_unreadable")];
     let attributes = |more: &[(&str, &str)]| -> BTreeMap<String, String> {
         reason.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -474,7 +474,7 @@ fn poison_is_posted_with_its_reason() {
     let mut all = received(&url);
     all.sort();
     assert_eq!(all, [("[".to_owned(), attributes(&[("key", "k-1")])), ("{".to_owned(), attributes(&[]))]);
-    let error = block_on(outbox.post(vec![post(&"x".repeat(1 << 20), "")])).expect_err("too long");
+    let error = block_on(outbox.publish(vec![post(&"x".repeat(1 << 20), "")])).expect_err("too long");
     assert_eq!((error.code.as_str(), error.transient), ("message_too_long", false));
 }
 
@@ -550,14 +550,14 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
         std::thread::sleep(Duration::from_millis(100));
     };
     let doors = doors();
-    let topic = doors.topic(&outputs["Topic"]).expect("a door");
-    let post = Post {
+    let topic = doors.topic_publisher(&outputs["Topic"]).expect("a door");
+    let post = OutboundMessage {
         key: "k-1".into(),
         subject: Some("5 of 5 \u{fc}ber\nhere".into()),
         body: "all is well".into(),
         attributes: vec![("run", "r".into()), ("none", String::new())],
     };
-    block_on(topic.post(vec![post.clone()])).expect("told");
+    block_on(topic.publish(vec![post.clone()])).expect("told");
     let mut told: Vec<Value> = Vec::new();
     while told.is_empty() && begin.elapsed() < Duration::from_secs(60) {
         told = received(&outputs["Queue"]).iter().map(|(body, _)| serde_json::from_str(body).expect("JSON")).collect();
@@ -566,7 +566,8 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
     assert_eq!((&told[0]["Message"], &told[0]["Subject"]), (&json!("all is well"), &json!("5 of 5 ?ber here")));
     let string = |value: &str| json!({ "Type": "String", "Value": value });
     assert_eq!(told[0]["MessageAttributes"], json!({ "key": string("k-1"), "run": string("r") }));
-    let error = block_on(topic.post(vec![Post { body: "x".repeat(300_000), ..post }])).expect_err("too long");
+    let error =
+        block_on(topic.publish(vec![OutboundMessage { body: "x".repeat(300_000), ..post }])).expect_err("too long");
     assert_eq!(error.code, "message_too_long");
 
     assert_eq!(block_on(doors.secret(&outputs["Secret"]).expect("a door").read()), Ok("s3cr3t".to_owned()));
@@ -587,7 +588,7 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
     let there = table("doors-there", &["pk", "sk"]);
     let url = queue("doors-there");
     let (doors, nobody) = (doors(), cloud(&emulator.endpoint(), &nobody));
-    let scan = Scan { key: "name", attributes: &[], segment: 0, segments: 1, after: None };
+    let scan = TableScan { key: "name", attributes: &[], segment: 0, segments: 1, after: None };
     let row = || vec![object(json!({ "pk": "a", "sk": "b" }))];
     block_on(async {
         for (code, cloud, table, url) in [
@@ -657,5 +658,5 @@ fn what_goes_wrong_on_the_way_changes_nothing() {
     assert_eq!(read, (0..30).collect());
     let throttled = proxy.seen().iter().filter(|seen| seen.fault == Some(Fault::Throttled)).count() as u64;
     assert!(throttled > 20, "{throttled}");
-    assert_eq!(doors.meter().read().throttled, throttled);
+    assert_eq!(doors.meter().take().throttled, throttled);
 }

@@ -10,7 +10,7 @@ use crate::harness::{project, readme};
 
 use std::fs;
 
-use fanggen_runtime::component::Role;
+use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
 use project::{Project, workspace};
 use readme::{blocks, run_again};
@@ -106,14 +106,14 @@ fn with_table(readme: &str) -> String {
     );
     for kind in registry::all() {
         let card = kind.card;
-        let here = match (card.stand_in, card.fetches, card.role) {
+        let here = match (card.local_substitute, card.fetches, card.role) {
             (Some(kind), ..) => format!("`{kind}` stands in"),
             (None, true, _) => "yes, or local texts".to_owned(),
-            (None, false, Role::Sink) => "files".to_owned(),
+            (None, false, ComponentRole::Sink) => "files".to_owned(),
             (None, false, _) => "yes".to_owned(),
         };
-        let there = if card.machine_only { "no: a Lambda keeps no files" } else { "yes" };
-        table += &format!("| {} | `{}` | {} | {here} | {there} |\n", card.role.word(), card.name, card.summary);
+        let there = if card.local_only { "no: a Lambda keeps no files" } else { "yes" };
+        table += &format!("| {} | `{}` | {} | {here} | {there} |\n", card.role.as_str(), card.name, card.summary);
     }
     let mut now = readme.to_owned();
     now.replace_range(from..to, &(table + "\n"));

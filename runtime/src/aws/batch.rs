@@ -100,7 +100,7 @@ impl Batches {
     }
 
     async fn again(&self, action: &str, tries: &mut Tries, further: bool) -> Result<(), Error> {
-        self.meter.throttled();
+        self.meter.add_throttled();
         if tries.next(further).await {
             return Ok(());
         }

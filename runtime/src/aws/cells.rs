@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Number, Value, json};
 
-use crate::component::services::Row;
+use crate::component::services::TableRow;
 
 /// Attributes by name.
 pub type Attributes = HashMap<String, AttributeValue>;
@@ -30,7 +30,7 @@ pub fn number(number: impl ToString) -> AttributeValue {
 }
 
 /// A row as DynamoDB takes it. One that is too long loses its longest attributes, and names them.
-pub fn row(row: Row) -> Attributes {
+pub fn row(row: TableRow) -> Attributes {
     let mut row: Attributes = row.into_iter().map(|(name, value)| (name, value_of(value))).collect();
     let mut lost = Vec::new();
     while length(&row) > ROW_BYTES {
@@ -128,7 +128,7 @@ pub fn placed(place: &str) -> Option<Attributes> {
 mod tests {
     use super::*;
 
-    fn object(value: Value) -> Row {
+    fn object(value: Value) -> TableRow {
         value.as_object().cloned().expect("an object")
     }
 

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::call::{failed, refused};
-use crate::component::analysis::{Analyst, Question, Reply, TEXT_REFUSED};
+use crate::component::analysis::{Analysis, AnalysisOutput, TEXT_REFUSED, TextAnalyzer};
 use crate::model::error::Error;
 use crate::model::record::{Entity, Label, Phrase, Scores};
 
@@ -31,7 +31,7 @@ pub struct Comprehend {
 }
 
 /// An answer about one text, and its place among the texts that were asked about.
-type Placed = (Option<i32>, Option<Reply>);
+type Placed = (Option<i32>, Option<AnalysisOutput>);
 
 /// Asks one of the batch operations; they differ in nothing but their names, and in the form of an answer.
 macro_rules! batch {
@@ -43,51 +43,54 @@ macro_rules! batch {
 }
 
 #[async_trait]
-impl Analyst for Comprehend {
-    async fn ask(
+impl TextAnalyzer for Comprehend {
+    async fn analyze(
         &self,
-        question: Question,
+        analysis: Analysis,
         language: Option<&str>,
         texts: &[String],
-    ) -> Result<Vec<Result<Reply, Error>>, Error> {
+    ) -> Result<Vec<Result<AnalysisOutput, Error>>, Error> {
         let (client, code) = (&self.client, language.map(LanguageCode::from));
-        match question {
-            Question::Sentiment => {
+        match analysis {
+            Analysis::Sentiment => {
                 let call = client.batch_detect_sentiment().set_language_code(code);
                 batch!(call, "comprehend:BatchDetectSentiment", texts, |one| {
-                    (one.index, sentiment(one.sentiment, one.sentiment_score).map(|(l, s)| Reply::Sentiment(l, s)))
+                    (
+                        one.index,
+                        sentiment(one.sentiment, one.sentiment_score).map(|(l, s)| AnalysisOutput::Sentiment(l, s)),
+                    )
                 })
             }
-            Question::TargetedSentiment => {
+            Analysis::TargetedSentiment => {
                 let call = client.batch_detect_targeted_sentiment().set_language_code(code);
                 batch!(call, "comprehend:BatchDetectTargetedSentiment", texts, |one| {
                     (one.index, targets(one.entities.unwrap_or_default()))
                 })
             }
-            Question::Entities => {
+            Analysis::Entities => {
                 let call = client.batch_detect_entities().set_language_code(code);
                 batch!(call, "comprehend:BatchDetectEntities", texts, |one| {
-                    (one.index, all(one.entities, named).map(Reply::Entities))
+                    (one.index, all(one.entities, named).map(AnalysisOutput::Entities))
                 })
             }
-            Question::KeyPhrases => {
+            Analysis::KeyPhrases => {
                 let call = client.batch_detect_key_phrases().set_language_code(code);
                 batch!(call, "comprehend:BatchDetectKeyPhrases", texts, |one| {
-                    (one.index, all(one.key_phrases, phrase).map(Reply::Phrases))
+                    (one.index, all(one.key_phrases, phrase).map(AnalysisOutput::Phrases))
                 })
             }
-            Question::DominantLanguage => {
+            Analysis::DominantLanguage => {
                 let call = client.batch_detect_dominant_language();
                 batch!(call, "comprehend:BatchDetectDominantLanguage", texts, |one| {
-                    (one.index, all(one.languages, tag).map(Reply::Languages))
+                    (one.index, all(one.languages, tag).map(AnalysisOutput::Languages))
                 })
             }
-            Question::Pii => {
+            Analysis::Pii => {
                 let mut replies = Vec::new();
                 for text in texts {
                     let call = client.detect_pii_entities().text(text).set_language_code(code.clone());
                     let answer = call.send().await.map_err(|error| wrong("comprehend:DetectPiiEntities", error))?;
-                    let found = all(answer.entities, personal).map(Reply::Entities);
+                    let found = all(answer.entities, personal).map(AnalysisOutput::Entities);
                     replies.push(found.ok_or_else(|| unreadable("comprehend:DetectPiiEntities")));
                 }
                 Ok(replies)
@@ -111,9 +114,14 @@ where
 }
 
 /// The answers in the order of the texts. One without an answer, or with two, has none that can be trusted.
-fn ordered(action: &str, texts: usize, answers: Vec<Placed>, errors: Vec<BatchItemError>) -> Vec<Result<Reply, Error>> {
-    let mut slots: Vec<Vec<Result<Reply, Error>>> = (0..texts).map(|_| Vec::new()).collect();
-    let mut put = |index: Option<i32>, answer: Result<Reply, Error>| {
+fn ordered(
+    action: &str,
+    texts: usize,
+    answers: Vec<Placed>,
+    errors: Vec<BatchItemError>,
+) -> Vec<Result<AnalysisOutput, Error>> {
+    let mut slots: Vec<Vec<Result<AnalysisOutput, Error>>> = (0..texts).map(|_| Vec::new()).collect();
+    let mut put = |index: Option<i32>, answer: Result<AnalysisOutput, Error>| {
         if let Some(slot) = index.and_then(|index| slots.get_mut(usize::try_from(index).ok()?)) {
             slot.push(answer);
         }
@@ -124,7 +132,7 @@ fn ordered(action: &str, texts: usize, answers: Vec<Placed>, errors: Vec<BatchIt
     for error in errors {
         put(error.index, Err(entry(action, &error)));
     }
-    let only = |mut slot: Vec<Result<Reply, Error>>| match (slot.pop(), slot.is_empty()) {
+    let only = |mut slot: Vec<Result<AnalysisOutput, Error>>| match (slot.pop(), slot.is_empty()) {
         (Some(answer), true) => answer,
         _ => Err(unreadable(action)),
     };
@@ -164,11 +172,11 @@ fn sentiment(label: Option<SentimentType>, scores: Option<SentimentScore>) -> Op
 }
 
 /// Every mention of every entity, in the order of the text.
-fn targets(entities: Vec<TargetedSentimentEntity>) -> Option<Reply> {
+fn targets(entities: Vec<TargetedSentimentEntity>) -> Option<AnalysisOutput> {
     let mentions = entities.into_iter().flat_map(|entity| entity.mentions.unwrap_or_default());
     let mut mentions: Vec<Entity> = mentions.map(mention).collect::<Option<_>>()?;
     mentions.sort_by_key(|mention| (mention.begin, mention.end));
-    Some(Reply::Entities(mentions))
+    Some(AnalysisOutput::Entities(mentions))
 }
 
 fn mention(mention: TargetedSentimentMention) -> Option<Entity> {
@@ -215,8 +223,8 @@ mod tests {
 
     const ACTION: &str = "comprehend:BatchDetectSentiment";
 
-    fn reply(tag: &str) -> Option<Reply> {
-        Some(Reply::Languages(vec![(tag.to_owned(), 1.0)]))
+    fn reply(tag: &str) -> Option<AnalysisOutput> {
+        Some(AnalysisOutput::Languages(vec![(tag.to_owned(), 1.0)]))
     }
 
     fn error(index: i32, code: &str, words: &str) -> BatchItemError {

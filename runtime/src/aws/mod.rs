@@ -21,9 +21,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::component::analysis::Analyst;
+use crate::component::analysis::TextAnalyzer;
 use crate::component::meter::Meter;
-use crate::component::services::{Bucket, Document, Doors, Outbox, Queue, Rows, Secret};
+use crate::component::services::{MessageQueue, ObjectStore, PipelineFile, Publisher, Secret, Services, TableStore};
 use crate::component::state::State;
 use crate::model::error::Error;
 use batch::Batches;
@@ -64,16 +64,16 @@ impl Cloud {
     }
 }
 
-impl Doors for Cloud {
-    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
+impl Services for Cloud {
+    fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Ok(Arc::new(self.s3(name)?))
     }
 
-    fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error> {
         Ok(Arc::new(Table(self.batches(name)?)))
     }
 
-    fn queue(&self, url: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, url: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         Ok(self.sqs(url)?)
     }
 
@@ -81,15 +81,15 @@ impl Doors for Cloud {
         Ok(Arc::new(Memory::of(self.batches(table)?)))
     }
 
-    fn outbox(&self, url: &str) -> Result<Arc<dyn Outbox>, Error> {
+    fn queue_publisher(&self, url: &str) -> Result<Arc<dyn Publisher>, Error> {
         Ok(self.sqs(url)?)
     }
 
-    fn topic(&self, arn: &str) -> Result<Arc<dyn Outbox>, Error> {
+    fn topic_publisher(&self, arn: &str) -> Result<Arc<dyn Publisher>, Error> {
         Ok(Arc::new(Topic { client: self.clients.sns()?, arn: arn.to_owned() }))
     }
 
-    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
+    fn text_analyzer(&self) -> Result<Arc<dyn TextAnalyzer>, Error> {
         Ok(Arc::new(Comprehend { client: self.clients.comprehend()? }))
     }
 
@@ -97,7 +97,7 @@ impl Doors for Cloud {
         Ok(Arc::new(Kept { client: self.clients.secrets()?, arn: arn.to_owned() }))
     }
 
-    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         let bucket = store.ok_or_else(|| {
             Error::permanent("settings_unreadable", format!("nothing says which bucket `{path}` was uploaded to"))
         })?;

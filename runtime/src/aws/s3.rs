@@ -10,7 +10,7 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::call::failed;
-use crate::component::services::{Bucket, Content, Document};
+use crate::component::services::{ObjectStore, OpenFile, PipelineFile};
 use crate::model::error::Error;
 
 /// Above so many bytes a file is read from the disk and not from memory.
@@ -44,7 +44,7 @@ fn kind(key: &str) -> (Option<&'static str>, Option<&'static str>) {
 }
 
 #[async_trait]
-impl Bucket for S3 {
+impl ObjectStore for S3 {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
         let place = format!("s3://{}/{key}", self.bucket);
         let (kind, packing) = kind(key);
@@ -64,8 +64,8 @@ pub struct Object {
 }
 
 #[async_trait]
-impl Document for Object {
-    async fn open(&self) -> Result<Content, Error> {
+impl PipelineFile for Object {
+    async fn open(&self) -> Result<OpenFile, Error> {
         const ACTION: &str = "s3:GetObject";
         let place = format!("s3://{}/{}", self.store.bucket, self.key);
         let call = self.store.client.get_object().bucket(&self.store.bucket).key(&self.key);
@@ -80,7 +80,7 @@ impl Document for Object {
             }
             error
         })?;
-        let edition = answer.e_tag.unwrap_or_default();
+        let version = answer.e_tag.unwrap_or_default();
         let length = answer.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
         if length > ON_DISK {
             let words = format!(
@@ -100,14 +100,14 @@ impl Document for Object {
             while let Some(part) = body.try_next().await.map_err(|error| broken(&error))? {
                 bytes.extend_from_slice(&part);
             }
-            return Ok(Content { reader: Box::new(Cursor::new(bytes)), edition });
+            return Ok(OpenFile { reader: Box::new(Cursor::new(bytes)), version });
         }
         let mut file = nameless(&std::env::temp_dir()).map_err(full)?;
         while let Some(part) = body.try_next().await.map_err(|error| broken(&error))? {
             file.write_all(&part).map_err(full)?;
         }
         file.seek(SeekFrom::Start(0)).map_err(full)?;
-        Ok(Content { reader: Box::new(file), edition })
+        Ok(OpenFile { reader: Box::new(file), version })
     }
 }
 

@@ -5,7 +5,7 @@ use aws_sdk_sns::Client;
 use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::call::failed;
-use crate::component::services::{Outbox, Post};
+use crate::component::services::{OutboundMessage, Publisher};
 use crate::model::error::Error;
 
 const PUBLISH: &str = "sns:Publish";
@@ -39,8 +39,8 @@ fn subject(words: &str) -> Option<String> {
 }
 
 #[async_trait]
-impl Outbox for Topic {
-    async fn post(&self, posts: Vec<Post>) -> Result<(), Error> {
+impl Publisher for Topic {
+    async fn publish(&self, posts: Vec<OutboundMessage>) -> Result<(), Error> {
         for post in posts {
             if post.body.len() > BYTES {
                 let words = format!("a notification takes {} bytes, and SNS takes {BYTES} at most", post.body.len());

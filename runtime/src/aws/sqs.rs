@@ -8,7 +8,7 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry as 
 
 use super::call::{failed, refused};
 use super::tries::Tries;
-use crate::component::services::{Outbox, Post, Queue};
+use crate::component::services::{MessageQueue, OutboundMessage, Publisher};
 use crate::model::error::Error;
 use crate::model::message::{MESSAGE_BYTES, Message};
 use crate::model::run::SEND_MESSAGES;
@@ -115,7 +115,7 @@ impl Sqs {
 }
 
 #[async_trait]
-impl Queue for Sqs {
+impl MessageQueue for Sqs {
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
         let messages = messages.iter().map(|message| Sending::of(message.wire()?, Vec::new()));
         self.send_all(messages.collect::<Result<_, _>>()?).await
@@ -132,9 +132,9 @@ impl Queue for Sqs {
 }
 
 #[async_trait]
-impl Outbox for Sqs {
-    async fn post(&self, posts: Vec<Post>) -> Result<(), Error> {
-        let sending = |post: Post| {
+impl Publisher for Sqs {
+    async fn publish(&self, posts: Vec<OutboundMessage>) -> Result<(), Error> {
+        let sending = |post: OutboundMessage| {
             let mut attributes = post.attributes;
             if !attributes.iter().any(|(name, _)| *name == "key") {
                 attributes.push(("key", post.key));

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::batch::Batches;
 use super::call::failed;
 use super::cells::{self, Attributes};
-use crate::component::services::{Found, Row, Rows, Scan, Scanned};
+use crate::component::services::{ScanPage, ScannedItem, TableRow, TableScan, TableStore};
 use crate::model::error::Error;
 use crate::model::items::{self, Columns, key_fault};
 use crate::model::record::Item;
@@ -23,13 +23,13 @@ const PAGE: u64 = 4_000;
 pub struct Table(pub Batches);
 
 #[async_trait]
-impl Rows for Table {
-    async fn put(&self, rows: Vec<Row>) -> Result<String, Error> {
+impl TableStore for Table {
+    async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
         self.0.write(rows.into_iter().map(cells::row).collect()).await?;
         Ok(self.0.table.clone())
     }
 
-    async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
+    async fn scan(&self, scan: TableScan<'_>) -> Result<ScanPage, Error> {
         const ACTION: &str = "dynamodb:Scan";
         let table = self.0.table.as_str();
         // A page of DynamoDB's is a mebibyte, which short rows fill by the hundred thousand.
@@ -56,12 +56,12 @@ impl Rows for Table {
         };
         let start = scan.after.unwrap_or_default();
         let items = page.items.unwrap_or_default().into_iter().map(|row| found(row, scan.key, &names, start)).collect();
-        Ok(Scanned { items, after: last.as_ref().and_then(cells::place) })
+        Ok(ScanPage { items, next: last.as_ref().and_then(cells::place) })
     }
 }
 
 /// Only the attributes that are needed, where they are known. Names go apart: any word may be one of DynamoDB's own.
-fn projected(call: ScanFluentBuilder, scan: &Scan<'_>) -> ScanFluentBuilder {
+fn projected(call: ScanFluentBuilder, scan: &TableScan<'_>) -> ScanFluentBuilder {
     if scan.attributes.is_empty() {
         return call;
     }
@@ -76,7 +76,7 @@ fn projected(call: ScanFluentBuilder, scan: &Scan<'_>) -> ScanFluentBuilder {
 
 /// The item of a row, and the place behind it: its key, whose attributes have these names. Where the source did not ask
 /// for all of them, it is the place before its page: what comes twice then is known by its name.
-fn found(row: Attributes, key: &str, names: &[String], start: &str) -> Found {
+fn found(row: Attributes, key: &str, names: &[String], start: &str) -> ScannedItem {
     let own: Option<Attributes> = names.iter().map(|name| Some((name.clone(), row.get(name)?.clone()))).collect();
     let place = own.as_ref().and_then(cells::place).unwrap_or_else(|| start.to_owned());
     let written = match row.get(key) {
@@ -84,8 +84,8 @@ fn found(row: Attributes, key: &str, names: &[String], start: &str) -> Found {
         _ => String::new(),
     };
     match items::from_json(cells::json_of(row), key, &Columns::default()) {
-        Ok(item) => Found { item, error: None, place },
-        Err(error) => Found { item: Item::named(name(&written, &place)), error: Some(error), place },
+        Ok(item) => ScannedItem { item, error: None, cursor: place },
+        Err(error) => ScannedItem { item: Item::named(name(&written, &place)), error: Some(error), cursor: place },
     }
 }
 
@@ -116,7 +116,7 @@ mod tests {
         let names = ["name".to_owned()];
         let good = found(row(&[("name", cells::text("Apple")), ("text", cells::text("good"))]), "name", &names, "");
         assert_eq!((good.item.text.as_deref(), good.error), (Some("good"), None));
-        assert_eq!(good.place, r#"{"name":{"S":"Apple"}}"#);
+        assert_eq!(good.cursor, r#"{"name":{"S":"Apple"}}"#);
         let odd = found(row(&[("name", cells::text("a\nb"))]), "name", &names, "");
         assert_eq!(odd.error.expect("a reason").code, "key_unfit");
         let hash = odd.item.key.strip_prefix("a\u{fffd}b row ").expect("its key, as far as it can be stored");
@@ -133,8 +133,8 @@ mod tests {
     fn a_place_is_the_whole_key_or_the_start_of_the_page() {
         let names = ["name".to_owned(), "when".to_owned()];
         let both = row(&[("name", cells::text("Apple")), ("when", cells::number(1)), ("text", cells::text("x"))]);
-        assert_eq!(found(both, "name", &names, "").place, r#"{"name":{"S":"Apple"},"when":{"N":"1"}}"#);
+        assert_eq!(found(both, "name", &names, "").cursor, r#"{"name":{"S":"Apple"},"when":{"N":"1"}}"#);
         let one = row(&[("name", cells::text("Apple"))]);
-        assert_eq!(found(one, "name", &names, "the start").place, "the start");
+        assert_eq!(found(one, "name", &names, "the start").cursor, "the start");
     }
 }

@@ -37,7 +37,7 @@ impl Intercept for Throttle {
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
         if asks_for_patience(context.response()) {
-            self.0.throttled();
+            self.0.add_throttled();
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! Questions about texts, in the words of Amazon Comprehend, and whoever answers them.
+//! Text analyses in the terms of Amazon Comprehend, and the trait of the service that performs them.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::model::error::Error;
 use crate::model::record::{Entity, Label, Phrase, Scores};
 
-/// What Comprehend is asked about a text.
+/// One analysis of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
-pub enum Question {
+pub enum Analysis {
     /// The sentiment of the whole text.
     Sentiment,
     /// The sentiment towards each entity; English only.
@@ -25,10 +25,10 @@ pub enum Question {
     Pii,
 }
 
-impl Question {
-    /// The word for it in `pipeline.toml`.
+impl Analysis {
+    /// Its name in `pipeline.toml`.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Sentiment => "sentiment",
             Self::TargetedSentiment => "targeted_sentiment",
@@ -40,38 +40,38 @@ impl Question {
     }
 }
 
-/// An answer about one text. Places in it are counted in characters from its start.
+/// The result of an analysis of one text. Offsets count characters from the start of the text.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Reply {
-    /// To [`Question::Sentiment`].
+pub enum AnalysisOutput {
+    /// Of [`Analysis::Sentiment`].
     Sentiment(Label, Scores),
-    /// To [`Question::Entities`], [`Question::TargetedSentiment`] and [`Question::Pii`].
+    /// Of [`Analysis::Entities`], [`Analysis::TargetedSentiment`] and [`Analysis::Pii`].
     Entities(Vec<Entity>),
-    /// To [`Question::KeyPhrases`].
+    /// Of [`Analysis::KeyPhrases`].
     Phrases(Vec<Phrase>),
-    /// To [`Question::DominantLanguage`]: tags with their scores, from 0 to 1.
+    /// Of [`Analysis::DominantLanguage`]: language tags with their scores, from 0 to 1.
     Languages(Vec<(String, f64)>),
 }
 
-/// The code of a call that was refused since there were too many of late: whoever answers asks for patience.
+/// The code of a call that the service throttled.
 pub const THROTTLED: &str = "throttled";
 
-/// The code of a call that was refused since one of its texts was; the others may be answered without it.
+/// The code of a call that the service refused because of one of its texts; it may accept the others on their own.
 pub const TEXT_REFUSED: &str = "text_refused";
 
-/// Whoever answers questions about texts.
+/// A service that analyzes texts.
 #[async_trait]
-pub trait Analyst: Send + Sync {
-    /// Asks a question about some texts of one language (none where the language is what is asked), in one call. There
-    /// is a reply or a reason for each text, in their order.
+pub trait TextAnalyzer: Send + Sync {
+    /// Runs one analysis on texts of one language, in one call. `language` is `None` when the analysis is to detect it.
+    /// Returns a result or an error for each text, in the order of the texts.
     ///
     /// # Errors
-    /// What kept the call as a whole from being answered; it may be transient. [`THROTTLED`] and [`TEXT_REFUSED`] are
-    /// known by their codes.
-    async fn ask(
+    /// Why the call as a whole failed; it may be transient. [`THROTTLED`] and [`TEXT_REFUSED`] are recognised by their
+    /// codes.
+    async fn analyze(
         &self,
-        question: Question,
+        analysis: Analysis,
         language: Option<&str>,
         texts: &[String],
-    ) -> Result<Vec<Result<Reply, Error>>, Error>;
+    ) -> Result<Vec<Result<AnalysisOutput, Error>>, Error>;
 }

@@ -1,26 +1,26 @@
-//! What is known of a component before it runs: its card, its store, its permissions, its cost, what upstream admits.
+//! The card of a component and what its settings declare: store, permissions, billed units, upstream quota.
 
 use serde::{Deserialize, Serialize};
 
 use crate::model::items::Written;
 use crate::model::values::{Arn, RelativePath};
 
-/// Which of the three a component is.
+/// The role of a component in a pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Where items are kept.
+pub enum ComponentRole {
+    /// Reads items.
     Source,
-    /// A step that adds to a record.
+    /// Adds to a record.
     Stage,
-    /// Where finished records go.
+    /// Writes finished records.
     Sink,
 }
 
-impl Role {
-    /// The word for one of them.
+impl ComponentRole {
+    /// Its name in messages and in the schema.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Source => "source",
             Self::Stage => "stage",
@@ -32,173 +32,173 @@ impl Role {
 /// What a stage does with the text of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TextFlow {
-    /// Neither needs nor gives one.
-    Untouched,
-    /// Gives the record its text.
-    Gives,
-    /// Needs a stage before it that gives one, and judges it.
-    Needs,
-    /// Needs one as well, and judges nothing: it makes the text fit for those behind.
-    Prepares,
+    /// It neither reads nor sets the text.
+    Ignores,
+    /// It sets the text.
+    Provides,
+    /// It analyses the text, so an earlier stage must provide one.
+    Analyses,
+    /// It reads the text and changes it for later stages, so an earlier stage must provide one.
+    Transforms,
 }
 
-/// The card of a kind: all that is known of it before it has settings.
+/// What is known of a component before it has settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Card {
     /// Source, stage or sink.
-    pub role: Role,
-    /// The word after `type =`.
+    pub role: ComponentRole,
+    /// The value of `type` in `pipeline.toml`.
     pub name: &'static str,
-    /// One line of what it does.
+    /// One line on what it does.
     pub summary: &'static str,
-    /// TOML that shows its use.
+    /// An example in TOML.
     pub example: &'static str,
     /// What it does with the text.
     pub text: TextFlow,
-    /// Whether it asks somebody on the network for a text, so that an offline run takes local texts instead.
+    /// Whether it fetches texts over the network; an offline run takes local texts instead.
     pub fetches: bool,
-    /// The embedded kind that takes its place where its paid service is out of reach.
-    pub stand_in: Option<&'static str>,
-    /// Whether it works on the user's machine only, since a Lambda keeps no files.
-    pub machine_only: bool,
+    /// The embedded stage that replaces it on a machine without access to its paid service.
+    pub local_substitute: Option<&'static str>,
+    /// Whether it works only on the user's machine, because it needs a disk that lasts.
+    pub local_only: bool,
     /// Sets of settings of which an environment that sets one replaces the others.
     pub alternatives: &'static [&'static [&'static str]],
 }
 
 impl Card {
-    /// A card with what most kinds have; the rest is set by struct update.
+    /// A card with the values most components have; override the others with struct update syntax.
     #[must_use]
-    pub const fn new(role: Role, name: &'static str, summary: &'static str, example: &'static str) -> Self {
+    pub const fn new(role: ComponentRole, name: &'static str, summary: &'static str, example: &'static str) -> Self {
         Self {
             role,
             name,
             summary,
             example,
-            text: TextFlow::Untouched,
+            text: TextFlow::Ignores,
             fetches: false,
-            stand_in: None,
-            machine_only: false,
+            local_substitute: None,
+            local_only: false,
             alternatives: &[],
         }
     }
 }
 
-/// A store that a component keeps its data in, and that the plan makes for it.
+/// The AWS resource that holds a component's data. The plan creates it, unless it exists already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
     /// A DynamoDB table.
     Table {
-        /// Last part of its name.
+        /// The last part of its name.
         name: String,
-        /// Partition key.
-        partition: String,
-        /// Sort key.
-        sort: Option<String>,
-        /// Attribute that says when a row ends, in seconds since 1970.
-        expires: Option<&'static str>,
+        /// The partition key.
+        partition_key: String,
+        /// The sort key.
+        sort_key: Option<String>,
+        /// The attribute with the expiry time of a row, in seconds since 1970.
+        ttl_attribute: Option<&'static str>,
     },
     /// An S3 bucket.
     Bucket {
-        /// Last part of its name, before account and region.
+        /// The last part of its name, before account and region.
         name: String,
-        /// After how many days objects are deleted; never where absent.
-        expires_days: Option<u64>,
-        /// What is in it for whoever asks in SQL; nothing where absent.
+        /// Days after which objects are deleted; `None` keeps them.
+        expire_days: Option<u64>,
+        /// How Athena reads the objects; `None` if it does not.
         catalog: Option<Catalog>,
     },
-    /// An SQS queue to which others listen; the component is told its URL.
+    /// An SQS queue with consumers outside the pipeline. The component is given its URL.
     Queue {
-        /// Last part of its name.
+        /// The last part of its name.
         name: String,
     },
-    /// An SNS topic to which others listen; the component is told its ARN.
+    /// An SNS topic with subscribers outside the pipeline. The component is given its ARN.
     Topic {
-        /// Last part of its name.
+        /// The last part of its name.
         name: String,
-        /// Who is subscribed from the start.
+        /// The address that the plan subscribes.
         email: Option<String>,
     },
-    /// A table that exists already, by its ARN or its name; the plan neither makes nor deletes it.
+    /// An existing table, by its ARN or name. The plan neither creates nor deletes it.
     Existing(String),
 }
 
-/// What Athena has to know of objects to answer SQL about them. They lie under `<prefix>/dt=<date of the run>/`.
+/// What Athena must know about objects under `<prefix>/dt=<date of the run>/` to query them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Catalog {
-    /// First part of their keys, without a slash at the end.
+    /// The first part of their keys, without a trailing slash.
     pub prefix: String,
-    /// How a line of theirs is read. Whether they are packed shows in their names.
+    /// The format of a line. Compression is recognised by the object's name.
     pub format: CatalogFormat,
-    /// The columns in order: the name, and the type in the words of Hive.
+    /// The columns in order: name and Hive type.
     pub columns: &'static [(&'static str, &'static str)],
 }
 
-/// How the lines of an object are read.
+/// The format of an object's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CatalogFormat {
-    /// A JSON object a line, by the names of its members.
+    /// One JSON object per line, read by member names.
     JsonLines,
-    /// Comma-separated values by their place, below one line of names.
+    /// Comma-separated values, read by position, below one header line.
     Csv,
 }
 
-/// One thing a component may do in AWS, beside the call that needs it.
+/// A permission that a component needs in AWS, declared beside the call that needs it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permission {
-    /// IAM actions, exact.
+pub struct RequiredPermission {
+    /// The exact IAM actions.
     pub actions: Vec<&'static str>,
-    /// What they may be done to.
-    pub on: Scope,
-    /// The call that needs it, in words.
-    pub why: &'static str,
+    /// The resources they apply to.
+    pub target: PermissionTarget,
+    /// The call that needs it, as a sentence.
+    pub reason: &'static str,
 }
 
-/// What a permission covers.
+/// The resources that a permission covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// The component's own store: the table, the bucket, the queue, the topic.
+pub enum PermissionTarget {
+    /// The component's own table, bucket, queue or topic.
     Store,
-    /// The objects of its bucket under a prefix.
+    /// The objects under a prefix of its bucket.
     Objects(String),
-    /// The table of runs and chunks, beyond what every function may do to it.
-    State,
-    /// One thing that the user named.
-    Named(Arn),
-    /// The service knows no resources for it; the reason goes into the template.
-    Everything(&'static str),
+    /// The state table, for actions beyond those that every function has.
+    StateTable,
+    /// A resource named by the user.
+    Arn(Arn),
+    /// All resources, because the service has no resource-level permissions for it. The reason goes into the template.
+    AllResources(&'static str),
 }
 
-/// A unit that a service bills, and how many of it a record costs.
+/// A unit that AWS bills, and how many of it one record costs.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Unit {
+pub struct BilledUnit {
     /// Its name in the price list.
     pub name: &'static str,
-    /// How many for each record that passes.
+    /// Units per record.
     pub per_record: f64,
-    /// How the number comes about, with its source.
-    pub why: &'static str,
+    /// Where the number comes from.
+    pub reason: &'static str,
 }
 
-/// What an upstream service admits from one account or one operator.
+/// The quota of an upstream service for one account or one operator.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Quota {
-    /// Whose quota it is.
+    /// The service.
     pub service: &'static str,
     /// Whether the service counts by AWS account and region, rather than by client.
     pub per_account: bool,
-    /// Calls a second.
+    /// Calls per second.
     pub calls_per_second: f64,
-    /// Calls under way at once, where that is limited.
-    pub at_once: Option<u64>,
-    /// Records that one call serves.
+    /// Concurrent calls, if the service limits them.
+    pub max_concurrent: Option<u64>,
+    /// Records served by one call.
     pub records_per_call: u64,
-    /// The page that says so.
-    pub page: &'static str,
+    /// The page that documents the quota.
+    pub docs_url: &'static str,
 }
 
 impl Quota {
-    /// How fast each of some instances may call, which together have a share of the quota: at least one call at once,
-    /// since an instance that may not call at all does nothing.
+    /// The rate limit of one instance, when `instances` of them use a share of the quota together. Every instance may
+    /// have at least one call in flight, because otherwise it could do nothing.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -206,33 +206,35 @@ impl Quota {
         clippy::cast_sign_loss,
         reason = "quotas are positive and far below 2^52"
     )]
-    pub fn pace(&self, share: f64, instances: u64) -> Pace {
+    pub fn rate_limit(&self, share: f64, instances: u64) -> RateLimit {
         let part = share / instances.max(1) as f64;
-        // Three digits after the point: what is printed is what is meant.
-        let per_second = ((self.calls_per_second * part * 1_000.0).round() / 1_000.0).max(0.001);
-        let at_once = self.at_once.map_or(per_second, |at_once| at_once as f64 * part);
-        Pace { per_second, at_once: (at_once.floor() as u64).max(1) }
+        // Three decimals, so that the printed number is the number in use.
+        let calls_per_second = ((self.calls_per_second * part * 1_000.0).round() / 1_000.0).max(0.001);
+        let concurrent = self.max_concurrent.map_or(calls_per_second, |limit| limit as f64 * part);
+        RateLimit { calls_per_second, max_concurrent: (concurrent.floor() as u64).max(1) }
     }
 }
 
-/// How fast one instance of a function may call upstream; the plan computes it from the quota.
+/// How fast one instance of a function may call upstream. The plan derives it from the quota.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pace {
-    /// Calls a second.
-    pub per_second: f64,
-    /// Calls under way at once.
-    pub at_once: u64,
+pub struct RateLimit {
+    /// Calls per second.
+    #[serde(rename = "per_second")]
+    pub calls_per_second: f64,
+    /// Concurrent calls.
+    #[serde(rename = "at_once")]
+    pub max_concurrent: u64,
 }
 
-/// Items that were written beside a source's other settings.
+/// The items in the settings of a source.
 #[derive(Clone, Copy, Debug)]
-pub struct Seed<'a> {
+pub struct SeedItems<'a> {
     /// The attribute that holds the key.
     pub key: &'a str,
     /// The items.
     pub items: &'a [Written],
-    /// A file with more of them.
+    /// A file with more items.
     pub file: Option<&'a RelativePath>,
-    /// Bytes that all items together may have, where they travel in the schedule's input.
-    pub most_bytes: Option<usize>,
+    /// The maximum size of all items together, if they travel in the schedule's input.
+    pub max_bytes: Option<usize>,
 }

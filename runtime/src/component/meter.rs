@@ -1,38 +1,38 @@
-//! What is counted while components work, for the metrics of a chunk.
+//! Counters that components increment while they work, for the metrics of a chunk.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts since they were read last.
+/// Counters since they were last taken.
 #[derive(Debug, Default)]
 pub struct Meter {
     throttled: AtomicU64,
     comprehend_units: AtomicU64,
 }
 
-/// What a meter had counted when it was read.
+/// The values of a [`Meter`] at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reading {
-    /// Answers by which upstream asked for patience.
+pub struct MeterReading {
+    /// Throttled responses.
     pub throttled: u64,
-    /// Units that Comprehend bills: 100 characters each, at least 3 a text
+    /// Units that Comprehend bills: 100 characters each, at least 3 per text
     /// (<https://aws.amazon.com/comprehend/pricing/>).
     pub comprehend_units: u64,
 }
 
 impl Meter {
-    /// Upstream asked for patience.
-    pub fn throttled(&self) {
+    /// Counts one throttled response.
+    pub fn add_throttled(&self) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// So many units of Comprehend were asked for and answered.
-    pub fn comprehend_units(&self, units: u64) {
+    /// Counts units that Comprehend bills.
+    pub fn add_comprehend_units(&self, units: u64) {
         self.comprehend_units.fetch_add(units, Ordering::Relaxed);
     }
 
-    /// Reads the counts, and starts again from zero.
-    pub fn read(&self) -> Reading {
-        Reading {
+    /// Returns the counts and resets them to zero.
+    pub fn take(&self) -> MeterReading {
+        MeterReading {
             throttled: self.throttled.swap(0, Ordering::Relaxed),
             comprehend_units: self.comprehend_units.swap(0, Ordering::Relaxed),
         }

@@ -1,11 +1,16 @@
-//! What a component is: its card, its traits, and the services that it may open.
+//! What a component is: its card, its traits, and the services it may use.
 
 pub mod analysis;
 pub mod card;
+pub mod kind;
 pub mod meter;
 pub mod services;
 pub mod state;
 mod traits;
 
-pub use card::{Card, Catalog, CatalogFormat, Pace, Permission, Quota, Role, Scope, Seed, Store, TextFlow, Unit};
-pub use traits::*;
+pub use card::{
+    BilledUnit, Card, Catalog, CatalogFormat, ComponentRole, PermissionTarget, Quota, RateLimit, RequiredPermission,
+    SeedItems, Store, TextFlow,
+};
+pub use kind::{Component, ComponentClone, ComponentKind, Described};
+pub use traits::{Binding, Instance, Sink, Source, SourceItem, Stage};

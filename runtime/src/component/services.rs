@@ -1,4 +1,4 @@
-//! The doors through which components reach the world outside: implemented for a Lambda and for one's own machine.
+//! The services that components use, as traits: implemented for AWS and for the user's machine.
 
 use std::io::Read;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::component::analysis::Analyst;
+use crate::component::analysis::TextAnalyzer;
 use crate::component::meter::Meter;
 use crate::component::state::State;
 use crate::model::error::Error;
@@ -16,214 +16,214 @@ use crate::model::record::Item;
 
 /// A bucket of objects.
 #[async_trait]
-pub trait Bucket: Send + Sync {
-    /// Puts an object, in one piece or not at all, and says where it is.
+pub trait ObjectStore: Send + Sync {
+    /// Writes an object, completely or not at all, and returns its location.
     ///
     /// # Errors
-    /// What kept it from being put.
+    /// Why it could not be written.
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error>;
 }
 
 /// A row of a table: attributes by name.
-pub type Row = serde_json::Map<String, serde_json::Value>;
+pub type TableRow = serde_json::Map<String, serde_json::Value>;
 
-/// Which items of a table are asked for.
+/// Which items of a table to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Scan<'a> {
+pub struct TableScan<'a> {
     /// The attribute that holds the key of an item.
     pub key: &'a str,
-    /// The attributes that are read beside the key; all of them where it is empty.
+    /// The attributes to read besides the key; empty for all of them.
     pub attributes: &'a [String],
-    /// Which part of the table, counted from zero.
+    /// The segment of the table, counted from zero.
     pub segment: u64,
-    /// Of how many parts.
+    /// The number of segments.
     pub segments: u64,
-    /// Where to go on: [`Scanned::after`] of the page before, or [`Found::place`] of an item.
+    /// Where to continue: [`ScanPage::next`] of the previous page, or [`ScannedItem::cursor`] of an item.
     pub after: Option<&'a str>,
 }
 
 /// A page of a table.
 #[derive(Clone, Debug, Default)]
-pub struct Scanned {
+pub struct ScanPage {
     /// Its items.
-    pub items: Vec<Found>,
-    /// Where the next page starts; none where this was the last one.
-    pub after: Option<String>,
+    pub items: Vec<ScannedItem>,
+    /// Where the next page starts; `None` on the last page.
+    pub next: Option<String>,
 }
 
 /// An item of a table.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Found {
+pub struct ScannedItem {
     /// The item.
     pub item: Item,
-    /// Why it could not be read, where it could not: it fails alone.
+    /// Why it could not be read, if so. Other items are not affected.
     pub error: Option<Error>,
-    /// Where to go on behind it.
-    pub place: String,
+    /// The position after it.
+    pub cursor: String,
 }
 
 /// A table of rows.
 #[async_trait]
-pub trait Rows: Send + Sync {
-    /// Puts rows, and says where they are. A second put of the same rows changes no answer: a table replaces what has the
-    /// same key, a file has the same line once more. No two rows of one put have the same key.
+pub trait TableStore: Send + Sync {
+    /// Writes rows and returns their location. Writing them again does no harm: a table replaces rows with the same key,
+    /// a file repeats the line. No two rows of one call have the same key.
     ///
     /// # Errors
-    /// What kept them from being put.
-    async fn put(&self, rows: Vec<Row>) -> Result<String, Error>;
+    /// Why they could not be written.
+    async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error>;
 
-    /// A page of the items that the table holds.
+    /// Reads one page of items.
     ///
     /// # Errors
-    /// What kept it from being read.
-    async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error>;
+    /// Why it could not be read.
+    async fn scan(&self, scan: TableScan<'_>) -> Result<ScanPage, Error>;
 }
 
 /// A queue between two functions.
 #[async_trait]
-pub trait Queue: Send + Sync {
-    /// Sends messages, in as few calls as the queue admits.
+pub trait MessageQueue: Send + Sync {
+    /// Sends messages in as few calls as possible.
     ///
     /// # Errors
-    /// What kept them from being sent; some may have been.
+    /// Why they could not be sent; some may have been.
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error>;
 
-    /// Hides a message that was received from everybody for so long.
+    /// Hides a received message from all consumers for this long.
     ///
     /// # Errors
-    /// What kept the queue from hiding it.
+    /// Why it could not be hidden.
     async fn hide(&self, receipt: &str, wait: Duration) -> Result<(), Error>;
 }
 
-/// Something said to whoever listens: a message of a queue, a notification.
+/// A message to consumers outside the pipeline.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Post {
-    /// What it is known by, so that whoever gets it twice can tell.
+pub struct OutboundMessage {
+    /// The idempotency key, so that consumers can drop duplicates.
     pub key: String,
-    /// A line for people, where the listener is one.
+    /// The subject, for consumers who read it as e-mail.
     pub subject: Option<String>,
-    /// What is said.
+    /// The body.
     pub body: String,
-    /// More words about it, by name.
+    /// Message attributes by name.
     pub attributes: Vec<(&'static str, String)>,
 }
 
-/// A queue or a topic to which others listen.
+/// A queue or topic with consumers outside the pipeline.
 #[async_trait]
-pub trait Outbox: Send + Sync {
-    /// Posts these, in as few calls as the other side admits.
+pub trait Publisher: Send + Sync {
+    /// Publishes messages in as few calls as possible.
     ///
     /// # Errors
-    /// What kept them from being taken; some may have been. `message_too_long` where one can never be.
-    async fn post(&self, posts: Vec<Post>) -> Result<(), Error>;
+    /// Why they could not be published; some may have been. `message_too_long` if one can never be.
+    async fn publish(&self, messages: Vec<OutboundMessage>) -> Result<(), Error>;
 }
 
-/// A secret that is kept elsewhere.
+/// A secret in a secret store.
 #[async_trait]
 pub trait Secret: Send + Sync {
-    /// Reads it. It is never logged, and never part of an error.
+    /// Reads it. Its value is never logged and never part of an error.
     ///
     /// # Errors
-    /// What kept it from being read.
+    /// Why it could not be read.
     async fn read(&self) -> Result<String, Error>;
 }
 
-/// A file that is open.
-pub struct Content {
+/// An open file.
+pub struct OpenFile {
     /// Reads it from its start.
     pub reader: Box<dyn Read + Send + Sync>,
-    /// Which edition of the file it is; nothing where nobody will ask.
-    pub edition: String,
+    /// Identifies the version of the file; empty if it does not matter.
+    pub version: String,
 }
 
 /// A file that belongs to the pipeline.
 #[async_trait]
-pub trait Document: Send + Sync {
-    /// Opens it for reading from its start; what is read does not grow the memory.
+pub trait PipelineFile: Send + Sync {
+    /// Opens it for streaming from its start.
     ///
     /// # Errors
-    /// What keeps it from being read.
-    async fn open(&self) -> Result<Content, Error>;
+    /// Why it could not be read.
+    async fn open(&self) -> Result<OpenFile, Error>;
 }
 
-/// All doors of a place where functions run.
-pub trait Doors: Send + Sync {
+/// All services where a function runs.
+pub trait Services: Send + Sync {
     /// The bucket of this name.
     ///
     /// # Errors
-    /// No bucket here.
-    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error>;
+    /// There is no such bucket here.
+    fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error>;
 
     /// The table of this name or ARN.
     ///
     /// # Errors
-    /// No table here.
-    fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error>;
+    /// There is no such table here.
+    fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error>;
 
-    /// The queue of this name, or in AWS of this URL.
+    /// The queue of this name; in AWS, of this URL.
     ///
     /// # Errors
-    /// No queue here.
-    fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error>;
+    /// There is no such queue here.
+    fn queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error>;
 
-    /// What functions remember, in the table of this name.
+    /// The state of functions in the table of this name.
     ///
     /// # Errors
-    /// No memory here.
+    /// There is no state here.
     fn state(&self, _table: &str) -> Result<Arc<dyn State>, Error> {
-        Err(absent("table of what functions remember"))
+        Err(unavailable("state table"))
     }
 
-    /// The queue (by its URL) that others listen to.
+    /// A publisher to the queue of this URL, whose consumers are outside the pipeline.
     ///
     /// # Errors
-    /// No such queue here.
-    fn outbox(&self, _queue: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Err(absent("queue to which others listen"))
+    /// There is no such queue here.
+    fn queue_publisher(&self, _url: &str) -> Result<Arc<dyn Publisher>, Error> {
+        Err(unavailable("queue for consumers outside the pipeline"))
     }
 
-    /// The topic (by its ARN) that others listen to.
+    /// A publisher to the topic of this ARN.
     ///
     /// # Errors
-    /// No such topic here.
-    fn topic(&self, _arn: &str) -> Result<Arc<dyn Outbox>, Error> {
-        Err(absent("topic to which others listen"))
+    /// There is no such topic here.
+    fn topic_publisher(&self, _arn: &str) -> Result<Arc<dyn Publisher>, Error> {
+        Err(unavailable("topic"))
     }
 
-    /// Whoever answers questions about texts.
+    /// The service that analyzes texts.
     ///
     /// # Errors
-    /// Nobody here.
-    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
-        Err(absent("paid service"))
+    /// There is none here.
+    fn text_analyzer(&self) -> Result<Arc<dyn TextAnalyzer>, Error> {
+        Err(unavailable("paid service"))
     }
 
     /// The secret of this ARN.
     ///
     /// # Errors
-    /// No secrets here.
+    /// There is no secret store here.
     fn secret(&self, _arn: &str) -> Result<Arc<dyn Secret>, Error> {
-        Err(absent("store of secrets"))
+        Err(unavailable("secret store"))
     }
 
-    /// A file that belongs to the pipeline; `store` is the bucket it was uploaded to, where there is one.
+    /// A file that belongs to the pipeline; `bucket` is where it was uploaded, if it was.
     ///
     /// # Errors
-    /// No such file here.
-    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error>;
+    /// There is no such file here.
+    fn file(&self, bucket: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error>;
 
-    /// A folder of this machine for a sink that writes files.
+    /// A local directory for a sink that writes files.
     ///
     /// # Errors
-    /// No disk that lasts here.
+    /// There is no persistent disk here.
     fn folder(&self, sink: &str) -> Result<PathBuf, Error>;
 
-    /// What is counted while components work.
+    /// The counters of components.
     fn meter(&self) -> Arc<Meter> {
         Arc::default()
     }
 }
 
-fn absent(what: &str) -> Error {
+fn unavailable(what: &str) -> Error {
     Error::permanent("not_here", format!("there is no {what} here"))
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, sleep_until};
 
-use crate::component::Pace;
+use crate::component::RateLimit;
 
 /// The longest interval between two requests: a rate of zero is a mistake, not a reason to wait forever.
 const MAX_INTERVAL: Duration = Duration::from_secs(3_600);
@@ -43,9 +43,10 @@ impl RequestSchedule {
 impl RateLimiter {
     /// A limiter with this pace, which lets `burst` requests through at full speed.
     #[must_use]
-    pub fn with_pace(pace: Pace, burst: u32) -> Self {
-        let interval = Duration::try_from_secs_f64(pace.per_second.recip()).unwrap_or(MAX_INTERVAL).min(MAX_INTERVAL);
-        Self::new(pace.at_once, interval, burst)
+    pub fn with_pace(pace: RateLimit, burst: u32) -> Self {
+        let interval =
+            Duration::try_from_secs_f64(pace.calls_per_second.recip()).unwrap_or(MAX_INTERVAL).min(MAX_INTERVAL);
+        Self::new(pace.max_concurrent, interval, burst)
     }
 
     /// A limiter without a rate, for concurrent requests only.
@@ -114,7 +115,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_request_does_not_wait_for_a_slot_after_its_deadline() {
-        let limiter = RateLimiter::with_pace(Pace { per_second: 0.0, at_once: 0 }, 1);
+        let limiter = RateLimiter::with_pace(RateLimit { calls_per_second: 0.0, max_concurrent: 0 }, 1);
         let soon = Instant::now() + Duration::from_millis(20);
         drop(limiter.acquire(soon).await.expect("the burst"));
         assert!(limiter.acquire(soon).await.expect_err("an hour away") > Duration::from_secs(3_000));

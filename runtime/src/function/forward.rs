@@ -1,6 +1,6 @@
 //! Chunks on their way to the next function: where one fits into no message, its longest records fail, and the others go on.
 
-use crate::component::services::Queue;
+use crate::component::services::MessageQueue;
 use crate::model::error::Error;
 use crate::model::message::Message;
 use crate::model::record::Record;
@@ -12,7 +12,7 @@ const SURE: usize = 512 * 1024;
 /// Sends a chunk to the next function. Where it is too long for a message, its longest records fail, and lose their text:
 /// the others go on with theirs.
 pub(super) async fn send(
-    queue: &dyn Queue,
+    queue: &dyn MessageQueue,
     chunk: Chunk,
     items: u64,
     mut records: Vec<Record>,
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[async_trait]
-    impl Queue for Narrow {
+    impl MessageQueue for Narrow {
         async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
             for message in messages {
                 message.wire().inspect_err(|_| *self.refused.lock().expect("no panic") += 1)?;

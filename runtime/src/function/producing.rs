@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::{Out, Running};
-use crate::component::Given;
-use crate::component::services::Queue;
+use crate::component::SourceItem;
+use crate::component::services::MessageQueue;
 use crate::component::state::{Begun, Progress};
 use crate::model::error::Error;
 use crate::model::message::Message;
@@ -218,7 +218,7 @@ impl Running {
         for key in progress.pending.iter().flatten() {
             *wanted.entry(key).or_default() += 1;
         }
-        let mut found: HashMap<String, VecDeque<Given>> = HashMap::new();
+        let mut found: HashMap<String, VecDeque<SourceItem>> = HashMap::new();
         let mut left: usize = wanted.values().sum();
         for _ in 0..left * READ_AGAIN {
             if left == 0 {
@@ -267,7 +267,7 @@ impl Running {
         }
     }
 
-    fn queue(&self) -> Result<&dyn Queue, Error> {
+    fn queue(&self) -> Result<&dyn MessageQueue, Error> {
         match &self.out {
             Out::Queue(queue) => Ok(queue.as_ref()),
             Out::Sinks(_) => Err(Error::permanent("settings_unreadable", "a producer sends to a queue, and has none")),
@@ -275,7 +275,7 @@ impl Running {
     }
 }
 
-fn record(run: &RunId, source: &str, (item, error): Given) -> Record {
+fn record(run: &RunId, source: &str, (item, error): SourceItem) -> Record {
     let mut record = Record::new(run.as_str(), source, item);
     if let Some(error) = error {
         record.fail(source, error);
@@ -311,11 +311,11 @@ mod tests {
     use std::sync::Arc;
     use std::sync::Mutex;
 
-    struct Once(VecDeque<Given>);
+    struct Once(VecDeque<SourceItem>);
 
     #[async_trait]
     impl Source for Once {
-        async fn next(&mut self) -> Result<Option<Given>, Error> {
+        async fn next(&mut self) -> Result<Option<SourceItem>, Error> {
             Ok(self.0.pop_front())
         }
 
@@ -332,7 +332,7 @@ mod tests {
     struct Kept(Mutex<Vec<Message>>);
 
     #[async_trait]
-    impl Queue for Kept {
+    impl MessageQueue for Kept {
         async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
             self.0.lock().expect("no panic").extend(messages);
             Ok(())

@@ -1,26 +1,26 @@
 //! All kinds in one list, and the way to find one by its word.
 
-use crate::component::{Kind, Role};
+use crate::component::{ComponentKind, ComponentRole};
 use crate::{sinks, sources, stages};
 
 /// The kinds of a role, in the order of their file.
 #[must_use]
-pub const fn of(role: Role) -> &'static [Kind] {
+pub const fn of(role: ComponentRole) -> &'static [ComponentKind] {
     match role {
-        Role::Source => sources::KINDS,
-        Role::Stage => stages::KINDS,
-        Role::Sink => sinks::KINDS,
+        ComponentRole::Source => sources::KINDS,
+        ComponentRole::Stage => stages::KINDS,
+        ComponentRole::Sink => sinks::KINDS,
     }
 }
 
 /// All kinds.
-pub fn all() -> impl Iterator<Item = &'static Kind> {
-    [Role::Source, Role::Stage, Role::Sink].into_iter().flat_map(of)
+pub fn all() -> impl Iterator<Item = &'static ComponentKind> {
+    [ComponentRole::Source, ComponentRole::Stage, ComponentRole::Sink].into_iter().flat_map(of)
 }
 
 /// The kind with this word after `type =`.
 #[must_use]
-pub fn find(role: Role, name: &str) -> Option<&'static Kind> {
+pub fn find(role: ComponentRole, name: &str) -> Option<&'static ComponentKind> {
     of(role).iter().find(|kind| kind.card.name == name)
 }
 
@@ -47,8 +47,8 @@ mod tests {
                 !card.summary.is_empty() && !card.summary.ends_with('.'),
                 "{kind:?} needs a summary without a full stop"
             );
-            if let Some(stand_in) = card.stand_in {
-                assert!(find(card.role, stand_in).is_some(), "{kind:?} names a stand-in that does not exist");
+            if let Some(substitute) = card.local_substitute {
+                assert!(find(card.role, substitute).is_some(), "{kind:?} names a stand-in that does not exist");
             }
         }
     }

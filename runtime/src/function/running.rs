@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::component::services::{Doors, Queue};
+use crate::component::services::{MessageQueue, Services};
 use crate::component::state::State;
-use crate::component::{Binding, Opened, Sink, Source, Stage};
+use crate::component::{Binding, Instance, Sink, Source, Stage};
 use crate::function::{Function, Inlet, Outlets, Part};
 use crate::model::error::Error;
 use crate::model::record::Item;
@@ -29,7 +29,7 @@ pub struct Span {
 pub type Named<T> = Vec<(String, Box<T>)>;
 
 /// Gives another component than the one that a part names, or none to leave it as it is.
-pub type Instead<'a> = dyn Fn(&Part, &Binding) -> Option<Result<Opened, Error>> + 'a;
+pub type Instead<'a> = dyn Fn(&Part, &Binding) -> Option<Result<Instance, Error>> + 'a;
 
 /// A function whose components are open.
 pub struct Running {
@@ -50,7 +50,7 @@ pub struct Running {
 /// Where the records of a running function go.
 pub enum Out {
     /// To the next function.
-    Queue(Arc<dyn Queue>),
+    Queue(Arc<dyn MessageQueue>),
     /// To the sinks, by name.
     Sinks(Named<dyn Sink>),
 }
@@ -60,8 +60,8 @@ impl Function {
     ///
     /// # Errors
     /// What keeps one of them from running here, with its name.
-    pub fn open(&self, doors: &dyn Doors, given: &BTreeMap<String, Vec<Item>>) -> Result<Running, Error> {
-        self.open_with(doors, given, &|_, _| None)
+    pub fn open(&self, services: &dyn Services, given: &BTreeMap<String, Vec<Item>>) -> Result<Running, Error> {
+        self.open_with(services, given, &|_, _| None)
     }
 
     /// Opens all components, but for those that `instead` gives another one for.
@@ -70,15 +70,15 @@ impl Function {
     /// What keeps one of them from running here, with its name.
     pub fn open_with(
         &self,
-        doors: &dyn Doors,
+        services: &dyn Services,
         given: &BTreeMap<String, Vec<Item>>,
         instead: &Instead<'_>,
     ) -> Result<Running, Error> {
         let open = |part: &Part| {
             let given = given.get(&part.name).cloned().unwrap_or_default();
-            let binding = Binding { given, ..part.binding(self) };
+            let binding = Binding { items: given, ..part.binding(self) };
             instead(part, &binding)
-                .unwrap_or_else(|| part.settings.open(binding, doors))
+                .unwrap_or_else(|| part.settings.open(binding, services))
                 .map_err(|error| Error { message: format!("`{}`: {}", part.name, error.message), ..error })
         };
         let odd = || Error::permanent("settings_unreadable", "a component opened as another role than its card says");
@@ -87,7 +87,7 @@ impl Function {
             Inlet::Schedule(parts) => parts
                 .iter()
                 .map(|part| match open(part)? {
-                    Opened::Source(source) => Ok((part.name.clone(), source)),
+                    Instance::Source(source) => Ok((part.name.clone(), source)),
                     _ => Err(odd()),
                 })
                 .collect::<Result<_, _>>()?,
@@ -96,23 +96,23 @@ impl Function {
             .stages
             .iter()
             .map(|part| match open(part)? {
-                Opened::Stage(stage) => Ok(stage),
+                Instance::Stage(stage) => Ok(stage),
                 _ => Err(odd()),
             })
             .collect::<Result<_, _>>()?;
         let out = match &self.outlets {
-            Outlets::Queue(queue) => Out::Queue(doors.queue(queue)?),
+            Outlets::Queue(queue) => Out::Queue(services.queue(queue)?),
             Outlets::Sinks(parts) => Out::Sinks(
                 parts
                     .iter()
                     .map(|part| match open(part)? {
-                        Opened::Sink(sink) => Ok((part.name.clone(), sink)),
+                        Instance::Sink(sink) => Ok((part.name.clone(), sink)),
                         _ => Err(odd()),
                     })
                     .collect::<Result<_, _>>()?,
             ),
         };
-        let state = self.state.as_deref().map(|table| doors.state(table)).transpose()?;
+        let state = self.state.as_deref().map(|table| services.state(table)).transpose()?;
         Ok(Running { sources, stages, out, state, chunk_items: self.chunk_items, sent: 0 })
     }
 }

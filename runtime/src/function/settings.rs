@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::component::{Binding, Kind, Pace, Role, Settings};
+use crate::component::{Binding, Component, ComponentKind, ComponentRole, RateLimit};
 use crate::function::registry;
 use crate::model::error::Error;
 use crate::model::run::CHUNK_ITEMS;
@@ -16,13 +16,13 @@ pub struct Part {
     /// Its name in the pipeline.
     pub name: String,
     /// What it is.
-    pub kind: &'static Kind,
+    pub kind: &'static ComponentKind,
     /// Its settings.
-    pub settings: Box<dyn Settings>,
+    pub settings: Box<dyn Component>,
     /// The physical name of its store, where it has one.
     pub on: Option<String>,
     /// How fast it may call upstream.
-    pub pace: Option<Pace>,
+    pub pace: Option<RateLimit>,
 }
 
 impl PartialEq for Part {
@@ -38,11 +38,11 @@ impl Part {
     pub fn binding(&self, function: &Function) -> Binding {
         Binding {
             name: self.name.clone(),
-            on: self.on.clone(),
-            pace: self.pace,
+            store: self.on.clone(),
+            rate_limit: self.pace,
             contact: function.contact.clone(),
-            given: Vec::new(),
-            state: function.state.clone(),
+            items: Vec::new(),
+            state_table: function.state.clone(),
             pipeline: function.pipeline.clone(),
             environment: function.environment.clone(),
         }
@@ -60,7 +60,7 @@ impl Part {
         value
     }
 
-    fn from_json(variable: &str, role: Role, text: &str, on: Option<String>) -> Result<Self, Error> {
+    fn from_json(variable: &str, role: ComponentRole, text: &str, on: Option<String>) -> Result<Self, Error> {
         let wrong = |words: String| Error::permanent("settings_unreadable", format!("`{variable}`: {words}"));
         let mut value: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let table = value.as_object_mut().ok_or_else(|| wrong("not a JSON object".into()))?;
@@ -70,7 +70,8 @@ impl Part {
         };
         let (name, kind) = (word("name")?, word("type")?);
         let pace = table.remove("pace").map(serde_json::from_value).transpose().map_err(|e| wrong(e.to_string()))?;
-        let kind = registry::find(role, &kind).ok_or_else(|| wrong(format!("no {} of type `{kind}`", role.word())))?;
+        let kind =
+            registry::find(role, &kind).ok_or_else(|| wrong(format!("no {} of type `{kind}`", role.as_str())))?;
         let settings = (kind.read)(&Tree::from_json(value)).map_err(|fault| wrong(fault.to_string()))?;
         Ok(Self { name, kind, settings, on, pace })
     }
@@ -150,11 +151,11 @@ const DEAD: &str = "FANG_DEAD";
 const RECEIVES: &str = "FANG_RECEIVES";
 const CHUNK: &str = "FANG_CHUNK";
 
-const fn prefix(role: Role) -> &'static str {
+const fn prefix(role: ComponentRole) -> &'static str {
     match role {
-        Role::Source => "FANG_SOURCE_",
-        Role::Stage => "FANG_STAGE_",
-        Role::Sink => "FANG_SINK_",
+        ComponentRole::Source => "FANG_SOURCE_",
+        ComponentRole::Stage => "FANG_STAGE_",
+        ComponentRole::Sink => "FANG_SINK_",
     }
 }
 
@@ -188,7 +189,7 @@ impl Function {
         if self.chunk_items != CHUNK_ITEMS {
             put(CHUNK.into(), &self.chunk_items.to_string(), false);
         }
-        let mut parts = |role: Role, parts: &[Part]| {
+        let mut parts = |role: ComponentRole, parts: &[Part]| {
             for (place, part) in parts.iter().enumerate() {
                 let name = format!("{}{place}", prefix(role));
                 if let Some(on) = &part.on {
@@ -197,12 +198,12 @@ impl Function {
                 put(name, &part.to_json().to_string(), false);
             }
         };
-        parts(Role::Stage, &self.stages);
+        parts(ComponentRole::Stage, &self.stages);
         if let Inlet::Schedule(sources) = &self.inlet {
-            parts(Role::Source, sources);
+            parts(ComponentRole::Source, sources);
         }
         match &self.outlets {
-            Outlets::Sinks(sinks) => parts(Role::Sink, sinks),
+            Outlets::Sinks(sinks) => parts(ComponentRole::Sink, sinks),
             Outlets::Queue(queue) => put(OUT.into(), queue, true),
         }
         variables.sort_by(|a, b| a.name.cmp(&b.name));
@@ -222,14 +223,15 @@ impl Function {
                 )
             })
         };
-        let parts = |role: Role| -> Result<Vec<Part>, Error> {
+        let parts = |role: ComponentRole| -> Result<Vec<Part>, Error> {
             (0..)
                 .map(|place| format!("{}{place}", prefix(role)))
                 .map_while(|name| variables.get(&name).map(|text| (name, text)))
                 .map(|(name, text)| Part::from_json(&name, role, text, variables.get(&format!("{name}_ON")).cloned()))
                 .collect()
         };
-        let (sources, stages, sinks) = (parts(Role::Source)?, parts(Role::Stage)?, parts(Role::Sink)?);
+        let (sources, stages, sinks) =
+            (parts(ComponentRole::Source)?, parts(ComponentRole::Stage)?, parts(ComponentRole::Sink)?);
         let number = |name: &str, of: &str| {
             let text = variables.get(name)?;
             let number = text.parse().ok().filter(|number: &u64| *number > 0);
@@ -265,7 +267,7 @@ mod tests {
     use crate::component::Store;
 
     /// A part of every kind, from the least settings that its example shows.
-    fn part(kind: &'static Kind) -> Part {
+    fn part(kind: &'static ComponentKind) -> Part {
         let table: toml::Table = toml::from_str(kind.card.example).expect("an example is TOML");
         let (_, section) = table.into_iter().next().expect("a section");
         let mut settings = match section {
@@ -285,7 +287,7 @@ mod tests {
             | Store::Queue { name }
             | Store::Topic { name, .. } => format!("p-e-{name}"),
         });
-        let pace = settings.quota().map(|_| Pace { per_second: 0.1 + 0.2, at_once: 2 });
+        let pace = settings.quota().map(|_| RateLimit { calls_per_second: 0.1 + 0.2, max_concurrent: 2 });
         Part { name: "x".into(), kind, settings, on, pace }
     }
 
@@ -313,9 +315,9 @@ mod tests {
             let part = part(kind);
             let out = Outlets::Queue("https://queue".into());
             let function = match kind.card.role {
-                Role::Source => around(Inlet::Schedule(vec![part]), vec![], out),
-                Role::Stage => around(queue(), vec![part.clone(), part], out),
-                Role::Sink => around(queue(), vec![], Outlets::Sinks(vec![part.clone(), part])),
+                ComponentRole::Source => around(Inlet::Schedule(vec![part]), vec![], out),
+                ComponentRole::Stage => around(queue(), vec![part.clone(), part], out),
+                ComponentRole::Sink => around(queue(), vec![], Outlets::Sinks(vec![part.clone(), part])),
             };
             let variables = function.to_env().into_iter().map(|variable| (variable.name, variable.value)).collect();
             let again = Function::from_env(&variables).unwrap_or_else(|error| panic!("{kind:?}: {error}"));

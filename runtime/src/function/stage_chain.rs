@@ -162,7 +162,7 @@ impl<'a> Passage<'a> {
 
     /// What a stage makes of these records, without paying twice for any.
     async fn apply(&mut self, stage: &dyn Stage, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
-        let (Some(state), Some(paid)) = (self.state, stage.paid()) else {
+        let (Some(state), Some(paid)) = (self.state, stage.cache_key()) else {
             return careful(stage, records, deadline).await;
         };
         let mut known = match reuse::Known::recall(state.as_ref(), stage.name(), &paid, &records).await {

@@ -184,7 +184,7 @@ impl Running {
     /// Tells each stage that what it made of others is where it belongs.
     async fn settled(&self, run: &RunId, made: &[Vec<Identity>]) -> Result<(), Error> {
         for (stage, made) in self.stages.iter().zip(made).filter(|(_, made)| !made.is_empty()) {
-            stage.settled(run, made).await?;
+            stage.committed(run, made).await?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
+use crate::component::services::Services;
 use crate::function::{self, Running, Worked};
 use crate::function::{Function, Inlet, Intake};
 use crate::lambda::log::Log;
@@ -103,7 +103,7 @@ impl Delivered {
 /// A function that answers events for as long as its process lives.
 pub struct Answering<D> {
     function: Function,
-    doors: D,
+    services: D,
     log: Log,
     /// A worker stays open between events: its connections stay warm, and its pace holds from chunk to chunk.
     worker: OnceCell<Running>,
@@ -111,11 +111,11 @@ pub struct Answering<D> {
     told: Once,
 }
 
-impl<D: Doors> Answering<D> {
+impl<D: Services> Answering<D> {
     /// A function behind these doors; nothing is opened yet.
-    pub fn new(function: Function, doors: D) -> Self {
+    pub fn new(function: Function, services: D) -> Self {
         let log = Log::of(&function);
-        Self { function, doors, log, worker: OnceCell::const_new(), told: Once::new() }
+        Self { function, services, log, worker: OnceCell::const_new(), told: Once::new() }
     }
 
     /// Does what an event asks for, and answers in the form that Lambda expects.
@@ -128,7 +128,7 @@ impl<D: Doors> Answering<D> {
             Inlet::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
             Inlet::Queue(intake) => {
                 let delivery: Delivery = serde_json::from_value(event).map_err(unreadable)?;
-                let open = || async { self.function.open(&self.doors, &BTreeMap::new()) };
+                let open = || async { self.function.open(&self.services, &BTreeMap::new()) };
                 let worker = self.worker.get_or_try_init(open).await.inspect_err(|error| {
                     // Every event meets the same reason: the log has it once.
                     self.told.call_once(|| self.log.error(error, None, None));
@@ -158,17 +158,17 @@ impl<D: Doors> Answering<D> {
         // The sources of every run start from their beginning.
         let items = |(source, given): (String, Given)| Ok((source, given.items()?));
         let given = firing.given.into_iter().map(items).collect::<Result<_, Error>>()?;
-        let mut producer = self.function.open(&self.doors, &given)?;
+        let mut producer = self.function.open(&self.services, &given)?;
         // Another attempt at an event has its id, and so has the same event that Lambda delivers twice: each is an owner of
         // its own, and the later one waits until the lease of the other is over.
         let owner = format!("{}#{:016x}", invocation.id, RandomState::new().hash_one(&invocation.id));
         match producer.produce(&run, &owner, invocation.deadline).await {
             Ok(produced) => {
-                self.log.produced(&run, &produced, producer.sent, self.doors.meter().read());
+                self.log.produced(&run, &produced, producer.sent, self.services.meter().take());
                 Ok(json!(produced))
             }
             Err(error) => {
-                self.log.broke_off(&run, &error, producer.sent, self.doors.meter().read());
+                self.log.broke_off(&run, &error, producer.sent, self.services.meter().take());
                 Err(error)
             }
         }
@@ -178,7 +178,7 @@ impl<D: Doors> Answering<D> {
     async fn deliver(&self, worker: &Running, own: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
         let receives = delivered.receives();
         let timeout = invocation.deadline.saturating_duration_since(Instant::now());
-        let back = Back { doors: &self.doors, intake: own };
+        let back = Back { services: &self.services, intake: own };
         let message = match Message::read(&delivered.body) {
             Ok(message) => message,
             Err(error) => {
@@ -209,7 +209,7 @@ impl<D: Doors> Answering<D> {
         if let Some(trace) = &invocation.trace {
             trace.tell(&worked.spans);
         }
-        self.log.worked(&chunk, &worked, self.doors.meter().read());
+        self.log.worked(&chunk, &worked, self.services.meter().take());
         if worked.failures.is_empty() {
             return true;
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::component::meter::Reading;
+use crate::component::meter::MeterReading;
 use crate::function::Function;
 use crate::function::{Produced, Worked};
 use crate::model::error::Error;
@@ -66,7 +66,7 @@ impl Log {
     }
 
     /// A run was sent on its way; `sent` items by this attempt.
-    pub fn produced(&self, run: &RunId, produced: &Produced, sent: u64, reading: Reading) {
+    pub fn produced(&self, run: &RunId, produced: &Produced, sent: u64, reading: MeterReading) {
         let mut line = self.metrics(Timestamp::now(), "run sent", run, sent, reading);
         line.insert("chunks".into(), json!(produced.chunks));
         if produced.before {
@@ -80,7 +80,7 @@ impl Log {
     }
 
     /// A run could not be sent as a whole.
-    pub fn broke_off(&self, run: &RunId, error: &Error, sent: u64, reading: Reading) {
+    pub fn broke_off(&self, run: &RunId, error: &Error, sent: u64, reading: MeterReading) {
         let mut line = self.metrics(Timestamp::now(), "run broken off", run, sent, reading);
         line.insert("level".into(), json!("ERROR"));
         line.insert("code".into(), json!(error.code));
@@ -90,11 +90,11 @@ impl Log {
     }
 
     /// A chunk was worked on.
-    pub fn worked(&self, chunk: &Chunk, worked: &Worked, reading: Reading) {
+    pub fn worked(&self, chunk: &Chunk, worked: &Worked, reading: MeterReading) {
         println!("{}", Value::Object(self.chunk(Timestamp::now(), chunk, worked, reading)));
     }
 
-    fn chunk(&self, now: Timestamp, chunk: &Chunk, worked: &Worked, reading: Reading) -> Map<String, Value> {
+    fn chunk(&self, now: Timestamp, chunk: &Chunk, worked: &Worked, reading: MeterReading) -> Map<String, Value> {
         let done = worked.failures.is_empty();
         let said = if done { "chunk done" } else { "chunk to come again" };
         let mut line = self.metrics(now, said, &chunk.run, 0, reading);
@@ -127,7 +127,14 @@ impl Log {
     }
 
     /// A line of what was done, with the metrics that any of them may have.
-    fn metrics(&self, now: Timestamp, said: &str, run: &RunId, items: u64, reading: Reading) -> Map<String, Value> {
+    fn metrics(
+        &self,
+        now: Timestamp,
+        said: &str,
+        run: &RunId,
+        items: u64,
+        reading: MeterReading,
+    ) -> Map<String, Value> {
         let mut line = Map::new();
         let mut put = |name: &str, value: Value| drop(line.insert(name.to_owned(), value));
         put("level", json!("INFO"));
@@ -231,7 +238,7 @@ mod tests {
         let counts = Counts { items: 100, records: 97, failed: 3, reused: 40 };
         let ended = vec![("bad".to_owned(), 12)];
         let worked = Worked { counts, complete: Some(counts), ended, spans: vec![span], ..Worked::default() };
-        let reading = Reading { throttled: 0, comprehend_units: 900 };
+        let reading = MeterReading { throttled: 0, comprehend_units: 900 };
         let metrics = ["ComprehendUnits", "Records", "Failed", "Reused", "Age", "RunComplete"];
         let named =
             metrics.map(|name| json!({ "Name": name, "Unit": if name == "Age" { "Seconds" } else { "Count" } }));
@@ -247,14 +254,14 @@ mod tests {
                 "ComprehendUnits": 900, "Records": 97, "Failed": 3, "Reused": 40, "Age": 7, "RunComplete": 1,
             })
         );
-        let again = log.chunk(now(), &chunk(), &Worked { before: true, ..worked }, Reading::default());
+        let again = log.chunk(now(), &chunk(), &Worked { before: true, ..worked }, MeterReading::default());
         assert!(!again.contains_key("cold_start") && !again.contains_key("Records"), "{again:?}");
     }
 
     #[test]
     fn a_hundred_items_take_less_than_a_tenth_of_what_the_original_logged_for_one() {
         let worked = Worked { counts: Counts { items: 100, records: 100, ..Counts::default() }, ..Worked::default() };
-        let line = Value::Object(log().chunk(now(), &chunk(), &worked, Reading::default())).to_string();
+        let line = Value::Object(log().chunk(now(), &chunk(), &worked, MeterReading::default())).to_string();
         assert!(line.len() < 1_000, "{} bytes", line.len());
     }
 }

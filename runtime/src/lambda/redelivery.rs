@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::component::services::{Doors, Post};
+use crate::component::services::{OutboundMessage, Services};
 use crate::function::Intake;
 use crate::model::error::Error;
 use crate::model::retry::spread;
@@ -28,7 +28,7 @@ pub fn wait(asked: Option<Duration>, receives: u64, timeout: Duration) -> Durati
 /// The way back to the queue that a message came from.
 pub struct Back<'a> {
     /// The doors of the function.
-    pub doors: &'a dyn Doors,
+    pub services: &'a dyn Services,
     /// Its queues.
     pub intake: &'a Intake,
 }
@@ -41,13 +41,13 @@ impl Back<'_> {
     /// What kept it from being put there: it is not lost, and comes again.
     pub async fn set_aside(&self, body: &str, reason: &Error) -> Result<bool, Error> {
         let Some(dead) = &self.intake.dead else { return Ok(false) };
-        let post = Post {
+        let post = OutboundMessage {
             key: String::new(),
             subject: None,
             body: body.to_owned(),
             attributes: vec![("reason", reason.code.clone()), ("detail", reason.message.clone())],
         };
-        match self.doors.outbox(dead)?.post(vec![post]).await {
+        match self.services.queue_publisher(dead)?.publish(vec![post]).await {
             Err(error) if error.code == "message_too_long" => Ok(false),
             other => other.map(|()| true),
         }
@@ -59,7 +59,7 @@ impl Back<'_> {
     /// What kept SQS from knowing: the queue's own visibility timeout then holds.
     pub async fn hand_back(&self, receipt: &str, wait: Duration) -> Result<(), Error> {
         match &self.intake.queue {
-            Some(queue) if !receipt.is_empty() => self.doors.queue(queue)?.hide(receipt, wait).await,
+            Some(queue) if !receipt.is_empty() => self.services.queue(queue)?.hide(receipt, wait).await,
             _ => Ok(()),
         }
     }

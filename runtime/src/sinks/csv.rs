@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::formats;
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance};
 use crate::model::error::Error;
 
 /// Writes CSV files with one row per finding, for `fanggen run`. Cells that a spreadsheet would run as a formula are escaped.
@@ -13,18 +13,20 @@ use crate::model::error::Error;
 #[serde(deny_unknown_fields)]
 pub struct CsvSettings {}
 
-impl Component for CsvSettings {
+impl Described for CsvSettings {
     const CARD: Card = Card {
-        machine_only: true,
+        local_only: true,
         ..Card::new(
-            Role::Sink,
+            ComponentRole::Sink,
             "csv",
             "one row per finding, in CSV files on this machine",
             "[sinks.sheet]\ntype = \"csv\"\n",
         )
     };
+}
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        formats::FileSink::open(doors.folder(&binding.name)?, ".csv", formats::csv)
+impl Component for CsvSettings {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        formats::FileSink::open(services.folder(&binding.name)?, ".csv", formats::csv)
     }
 }

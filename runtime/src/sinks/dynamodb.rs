@@ -9,8 +9,11 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::component::services::{Doors, Row, Rows};
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
+use crate::component::services::{Services, TableRow, TableStore};
+use crate::component::{
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
+    Sink, Store,
+};
 use crate::model::error::Error;
 use crate::model::record::Record;
 use crate::model::run::Chunk;
@@ -30,43 +33,45 @@ pub struct DynamodbSinkSettings {
     pub ttl_days: Option<Within<1, 36_500>>,
 }
 
-impl Component for DynamodbSinkSettings {
+impl Described for DynamodbSinkSettings {
     const CARD: Card = Card::new(
-        Role::Sink,
+        ComponentRole::Sink,
         "dynamodb",
         "one row per item and run in a table, optionally with an expiry",
         "[sinks.latest]\ntype = \"dynamodb\"\ntable = \"sentiment\"\nttl_days = 90\n",
     );
+}
 
+impl Component for DynamodbSinkSettings {
     fn store(&self, name: &str) -> Option<Store> {
         Some(Store::Table {
             name: self.table.as_ref().map_or_else(|| name.into(), ToString::to_string),
-            partition: "item".into(),
-            sort: Some("run".into()),
-            expires: self.ttl_days.map(|_| "expires"),
+            partition_key: "item".into(),
+            sort_key: Some("run".into()),
+            ttl_attribute: self.ttl_days.map(|_| "expires"),
         })
     }
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
-        vec![Permission {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
+        vec![RequiredPermission {
             actions: vec!["dynamodb:BatchWriteItem"],
-            on: Scope::Store,
-            why: "the worker writes the rows of a chunk, 25 per call",
+            target: PermissionTarget::Store,
+            reason: "the worker writes the rows of a chunk, 25 per call",
         }]
     }
 
-    fn units(&self) -> Vec<Unit> {
-        vec![Unit { name: "dynamodb_write", per_record: 1.0, why: "assuming rows of up to 1 KB" }]
+    fn units(&self) -> Vec<BilledUnit> {
+        vec![BilledUnit { name: "dynamodb_write", per_record: 1.0, reason: "assuming rows of up to 1 KB" }]
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
-        Ok(Opened::Sink(Box::new(DynamodbSink { table, ttl_days: self.ttl_days.map(Within::get) })))
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        let table = services.table(binding.store.as_deref().unwrap_or(&binding.name))?;
+        Ok(Instance::Sink(Box::new(DynamodbSink { table, ttl_days: self.ttl_days.map(Within::get) })))
     }
 }
 
 struct DynamodbSink {
-    table: Arc<dyn Rows>,
+    table: Arc<dyn TableStore>,
     ttl_days: Option<u64>,
 }
 
@@ -96,9 +101,9 @@ impl Sink for DynamodbSink {
 }
 
 /// The row of a record, with the most used attributes at the top level.
-fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
+fn row(record: &Record, expires: Option<i64>) -> Result<TableRow, Error> {
     let unwritable = |error| Error::permanent("record_unwritable", format!("cannot serialize the record: {error}"));
-    let mut row = Row::new();
+    let mut row = TableRow::new();
     row.insert("item".into(), json!(record.item.key));
     // The entries of a run sort after one another, below the run's id.
     let sort = record.entry.as_ref().map_or_else(|| record.run.clone(), |entry| format!("{}#{entry}", record.run));
@@ -133,23 +138,23 @@ fn row(record: &Record, expires: Option<i64>) -> Result<Row, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::services::{Scan, Scanned};
+    use crate::component::services::{ScanPage, TableScan};
     use crate::model::record::Item;
     use crate::model::run::RunId;
     use std::sync::Mutex;
 
     #[derive(Default)]
-    struct MemoryTable(Mutex<Vec<Row>>);
+    struct MemoryTable(Mutex<Vec<TableRow>>);
 
     #[async_trait]
-    impl Rows for MemoryTable {
-        async fn put(&self, rows: Vec<Row>) -> Result<String, Error> {
+    impl TableStore for MemoryTable {
+        async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
             self.0.lock().expect("no panic").extend(rows);
             Ok(String::new())
         }
 
-        async fn scan(&self, _: Scan<'_>) -> Result<Scanned, Error> {
-            Ok(Scanned::default())
+        async fn scan(&self, _: TableScan<'_>) -> Result<ScanPage, Error> {
+            Ok(ScanPage::default())
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
-use crate::component::{Opened, Sink};
+use crate::component::{Instance, Sink};
 use crate::model::error::Error;
 use crate::model::record::{Finding, Record};
 use crate::model::run::Chunk;
@@ -148,8 +148,8 @@ impl FileSink {
         folder: PathBuf,
         extension: &'static str,
         format: fn(&[Record]) -> Result<Vec<u8>, Error>,
-    ) -> Result<Opened, Error> {
-        Ok(Opened::Sink(Box::new(Self { folder, extension, format })))
+    ) -> Result<Instance, Error> {
+        Ok(Instance::Sink(Box::new(Self { folder, extension, format })))
     }
 }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::formats;
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance};
 use crate::model::error::Error;
 
 /// Writes JSON Lines files with one complete record per line, for `fanggen run`.
@@ -13,18 +13,20 @@ use crate::model::error::Error;
 #[serde(deny_unknown_fields)]
 pub struct JsonlSettings {}
 
-impl Component for JsonlSettings {
+impl Described for JsonlSettings {
     const CARD: Card = Card {
-        machine_only: true,
+        local_only: true,
         ..Card::new(
-            Role::Sink,
+            ComponentRole::Sink,
             "jsonl",
             "one record per line, in JSON Lines files on this machine",
             "[sinks.results]\ntype = \"jsonl\"\n",
         )
     };
+}
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        formats::FileSink::open(doors.folder(&binding.name)?, ".jsonl", formats::jsonl)
+impl Component for JsonlSettings {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        formats::FileSink::open(services.folder(&binding.name)?, ".jsonl", formats::jsonl)
     }
 }

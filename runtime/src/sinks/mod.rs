@@ -13,16 +13,16 @@ mod sns;
 mod sqs;
 mod webhook;
 
-use crate::component::Kind;
+use crate::component::ComponentKind;
 pub use formats::write_atomically;
 
 /// The kinds of sinks.
-pub const KINDS: &[Kind] = &[
-    Kind::of::<csv::CsvSettings>(),
-    Kind::of::<dynamodb::DynamodbSinkSettings>(),
-    Kind::of::<jsonl::JsonlSettings>(),
-    Kind::of::<s3::S3Settings>(),
-    Kind::of::<sns::SnsSettings>(),
-    Kind::of::<sqs::SqsSettings>(),
-    Kind::of::<webhook::WebhookSettings>(),
+pub const KINDS: &[ComponentKind] = &[
+    ComponentKind::of::<csv::CsvSettings>(),
+    ComponentKind::of::<dynamodb::DynamodbSinkSettings>(),
+    ComponentKind::of::<jsonl::JsonlSettings>(),
+    ComponentKind::of::<s3::S3Settings>(),
+    ComponentKind::of::<sns::SnsSettings>(),
+    ComponentKind::of::<sqs::SqsSettings>(),
+    ComponentKind::of::<webhook::WebhookSettings>(),
 ];

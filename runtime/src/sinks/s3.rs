@@ -9,9 +9,10 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::formats;
-use crate::component::services::{Bucket, Doors};
+use crate::component::services::{ObjectStore, Services};
 use crate::component::{
-    Binding, Card, Catalog, CatalogFormat, Component, Opened, Permission, Role, Scope, Sink, Store, Unit,
+    BilledUnit, Binding, Card, Catalog, CatalogFormat, Component, ComponentRole, Described, Instance, PermissionTarget,
+    RequiredPermission, Sink, Store,
 };
 use crate::model::error::Error;
 use crate::model::record::Record;
@@ -75,14 +76,16 @@ impl S3Settings {
     }
 }
 
-impl Component for S3Settings {
+impl Described for S3Settings {
     const CARD: Card = Card::new(
-        Role::Sink,
+        ComponentRole::Sink,
         "s3",
         "one object per chunk, as compressed JSON Lines or CSV, partitioned by day",
         "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
     );
+}
 
+impl Component for S3Settings {
     fn store(&self, name: &str) -> Option<Store> {
         let (format, columns) = match self.format {
             ObjectFormat::Jsonl => (CatalogFormat::JsonLines, formats::JSONL_COLUMNS),
@@ -90,32 +93,32 @@ impl Component for S3Settings {
         };
         Some(Store::Bucket {
             name: name.into(),
-            expires_days: self.expire_days.map(Within::get),
+            expire_days: self.expire_days.map(Within::get),
             catalog: Some(Catalog { prefix: self.prefix_of(name).into(), format, columns }),
         })
     }
 
-    fn permissions(&self, name: &str) -> Vec<Permission> {
-        vec![Permission {
+    fn permissions(&self, name: &str) -> Vec<RequiredPermission> {
+        vec![RequiredPermission {
             actions: vec!["s3:PutObject"],
-            on: Scope::Objects(format!("{}/*", self.prefix_of(name))),
-            why: "the worker writes one object per chunk",
+            target: PermissionTarget::Objects(format!("{}/*", self.prefix_of(name))),
+            reason: "the worker writes one object per chunk",
         }]
     }
 
-    fn units(&self) -> Vec<Unit> {
-        vec![Unit { name: "s3_put", per_record: 0.01, why: "one PUT per chunk of up to 100 records" }]
+    fn units(&self) -> Vec<BilledUnit> {
+        vec![BilledUnit { name: "s3_put", per_record: 0.01, reason: "one PUT per chunk of up to 100 records" }]
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let bucket = doors.bucket(binding.on.as_deref().unwrap_or(&binding.name))?;
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        let bucket = services.bucket(binding.store.as_deref().unwrap_or(&binding.name))?;
         let prefix = self.prefix_of(&binding.name).to_owned();
-        Ok(Opened::Sink(Box::new(S3Sink { bucket, prefix, format: self.format, compression: self.compression })))
+        Ok(Instance::Sink(Box::new(S3Sink { bucket, prefix, format: self.format, compression: self.compression })))
     }
 }
 
 struct S3Sink {
-    bucket: Arc<dyn Bucket>,
+    bucket: Arc<dyn ObjectStore>,
     prefix: String,
     format: ObjectFormat,
     compression: ObjectCompression,

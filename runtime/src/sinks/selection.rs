@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::component::services::Doors;
+use crate::component::services::Services;
 use crate::component::state::State;
-use crate::component::{Binding, Permission, Scope};
+use crate::component::{Binding, PermissionTarget, RequiredPermission};
 use crate::condition::Condition;
 use crate::model::error::Error;
 use crate::model::record::{Label, Record};
@@ -56,11 +56,11 @@ struct PreviousFinding {
 }
 
 /// The permission that a sink with this condition needs.
-pub(super) fn permission(when: Option<&Condition>) -> Option<Permission> {
-    when.filter(|when| when.needs_history()).map(|_| Permission {
+pub(super) fn permission(when: Option<&Condition>) -> Option<RequiredPermission> {
+    when.filter(|when| when.needs_history()).map(|_| RequiredPermission {
         actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
-        on: Scope::State,
-        why: "the last finding of each item is stored, to detect changes",
+        target: PermissionTarget::StateTable,
+        reason: "the last finding of each item is stored, to detect changes",
     })
 }
 
@@ -69,13 +69,13 @@ impl RecordSelector {
     ///
     /// # Errors
     /// `state_missing` if the condition needs the last findings and there is no state table.
-    pub(super) fn open(when: Option<&Condition>, binding: &Binding, doors: &dyn Doors) -> Result<Self, Error> {
+    pub(super) fn open(when: Option<&Condition>, binding: &Binding, services: &dyn Services) -> Result<Self, Error> {
         let last_findings = match when.filter(|when| when.needs_history()) {
             None => None,
             Some(when) => {
                 let words = format!("`{when}` needs the previous run, but there is no state table");
-                let table = binding.state.as_deref().ok_or_else(|| Error::permanent("state_missing", words))?;
-                Some(LastFindings { state: doors.state(table)?, sink: binding.name.clone() })
+                let table = binding.state_table.as_deref().ok_or_else(|| Error::permanent("state_missing", words))?;
+                Some(LastFindings { state: services.state(table)?, sink: binding.name.clone() })
             }
         };
         Ok(Self { when: when.cloned(), last_findings })

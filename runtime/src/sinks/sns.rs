@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::digest::{self, Digest, DigestHeader};
 use super::selection::{self, RecordSelector};
-use crate::component::services::{Doors, Outbox, Post};
+use crate::component::services::{OutboundMessage, Publisher, Services};
 use crate::component::state::{Counts, State};
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store};
+use crate::component::{
+    Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission, Sink, Store,
+};
 use crate::condition::Condition;
 use crate::model::error::Error;
 use crate::model::record::Record;
@@ -50,34 +52,36 @@ crate::checked_text!(
     }
 );
 
-impl Component for SnsSettings {
+impl Described for SnsSettings {
     const CARD: Card = Card {
-        stand_in: Some("jsonl"),
+        local_substitute: Some("jsonl"),
         ..Card::new(
-            Role::Sink,
+            ComponentRole::Sink,
             "sns",
             "one e-mail digest per run, of records that changed or match a condition",
             "[sinks.news]\ntype = \"sns\"\nwhen = \"changed\"\nemail = \"press@example.com\"\n",
         )
     };
+}
 
+impl Component for SnsSettings {
     fn store(&self, name: &str) -> Option<Store> {
         let email = self.email.as_ref().map(ToString::to_string);
         self.topic.is_none().then(|| Store::Topic { name: name.into(), email })
     }
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
         let named = self.topic.as_ref().and_then(|topic| Arn::new(topic.as_str()).ok());
         let own = [
-            Permission {
+            RequiredPermission {
                 actions: vec!["sns:Publish"],
-                on: named.map_or(Scope::Store, Scope::Named),
-                why: "the worker that completes a run publishes its digest",
+                target: named.map_or(PermissionTarget::Store, PermissionTarget::Arn),
+                reason: "the worker that completes a run publishes its digest",
             },
-            Permission {
+            RequiredPermission {
                 actions: vec!["dynamodb:PutItem", "dynamodb:Query"],
-                on: Scope::State,
-                why: "the notes about each chunk are stored until the digest of the run",
+                target: PermissionTarget::StateTable,
+                reason: "the notes about each chunk are stored until the digest of the run",
             },
         ];
         own.into_iter().chain(selection::permission(Some(&self.when))).collect()
@@ -89,25 +93,25 @@ impl Component for SnsSettings {
         Some(("email", format!("`{email}`"), allowed.into()))
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let selector = RecordSelector::open(Some(&self.when), &binding, doors)?;
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        let selector = RecordSelector::open(Some(&self.when), &binding, services)?;
         let words = "a digest is composed of all chunks of a run, but there is no state table";
-        let table = binding.state.as_deref().ok_or_else(|| Error::permanent("state_missing", words))?;
-        let state = doors.state(table)?;
-        let topic = self.topic.as_ref().map(ToString::to_string).or(binding.on).unwrap_or(binding.name.clone());
-        let outbox = doors.topic(&topic)?;
+        let table = binding.state_table.as_deref().ok_or_else(|| Error::permanent("state_missing", words))?;
+        let state = services.state(table)?;
+        let topic = self.topic.as_ref().map(ToString::to_string).or(binding.store).unwrap_or(binding.name.clone());
+        let outbox = services.topic_publisher(&topic)?;
         let header = DigestHeader {
             pipeline: binding.pipeline,
             environment: binding.environment,
             sink: binding.name,
             when: self.when.to_string(),
         };
-        Ok(Opened::Sink(Box::new(SnsSink { outbox, selector, state, topic, header })))
+        Ok(Instance::Sink(Box::new(SnsSink { outbox, selector, state, topic, header })))
     }
 }
 
 struct SnsSink {
-    outbox: Arc<dyn Outbox>,
+    outbox: Arc<dyn Publisher>,
     selector: RecordSelector,
     state: Arc<dyn State>,
     topic: String,
@@ -136,7 +140,7 @@ impl Sink for SnsSink {
         let (subject, body) = digest::write(&self.header, run, counts, &digest);
         let attributes = vec![("run", run.to_string()), ("matched", digest.matched.to_string())];
         let key = format!("{run}/{}", self.header.sink);
-        self.outbox.post(vec![Post { key, subject: Some(subject), body, attributes }]).await?;
+        self.outbox.publish(vec![OutboundMessage { key, subject: Some(subject), body, attributes }]).await?;
         Ok(true)
     }
 }

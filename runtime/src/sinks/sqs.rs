@@ -7,8 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::message_body;
 use super::selection::{self, RecordSelector};
-use crate::component::services::{Doors, Outbox, Post};
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Store, Unit};
+use crate::component::services::{OutboundMessage, Publisher, Services};
+use crate::component::{
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
+    Sink, Store,
+};
 use crate::condition::Condition;
 use crate::model::error::Error;
 use crate::model::record::Record;
@@ -62,44 +65,50 @@ impl QueueArn {
     }
 }
 
-impl Component for SqsSettings {
+impl Described for SqsSettings {
     const CARD: Card = Card {
-        stand_in: Some("jsonl"),
+        local_substitute: Some("jsonl"),
         ..Card::new(
-            Role::Sink,
+            ComponentRole::Sink,
             "sqs",
             "one message per record, in a queue for other consumers",
             "[sinks.events]\ntype = \"sqs\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n",
         )
     };
+}
 
+impl Component for SqsSettings {
     fn store(&self, name: &str) -> Option<Store> {
         self.queue.is_none().then(|| Store::Queue { name: name.into() })
     }
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
         let named = self.queue.as_ref().and_then(|queue| Arn::new(queue.as_str()).ok());
-        let send = Permission {
+        let send = RequiredPermission {
             actions: vec!["sqs:SendMessage"],
-            on: named.map_or(Scope::Store, Scope::Named),
-            why: "the worker sends the records of a chunk, 10 per call",
+            target: named.map_or(PermissionTarget::Store, PermissionTarget::Arn),
+            reason: "the worker sends the records of a chunk, 10 per call",
         };
         [send].into_iter().chain(selection::permission(self.when.as_ref())).collect()
     }
 
-    fn units(&self) -> Vec<Unit> {
-        vec![Unit { name: "sqs_request", per_record: 0.1, why: "10 messages per call, assuming calls of up to 64 KB" }]
+    fn units(&self) -> Vec<BilledUnit> {
+        vec![BilledUnit {
+            name: "sqs_request",
+            per_record: 0.1,
+            reason: "10 messages per call, assuming calls of up to 64 KB",
+        }]
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let selector = RecordSelector::open(self.when.as_ref(), &binding, doors)?;
-        let queue = self.queue.as_ref().map(QueueArn::url).or(binding.on).unwrap_or(binding.name);
-        Ok(Opened::Sink(Box::new(SqsSink { outbox: doors.outbox(&queue)?, selector, queue })))
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        let selector = RecordSelector::open(self.when.as_ref(), &binding, services)?;
+        let queue = self.queue.as_ref().map(QueueArn::url).or(binding.store).unwrap_or(binding.name);
+        Ok(Instance::Sink(Box::new(SqsSink { outbox: services.queue_publisher(&queue)?, selector, queue })))
     }
 }
 
 struct SqsSink {
-    outbox: Arc<dyn Outbox>,
+    outbox: Arc<dyn Publisher>,
     selector: RecordSelector,
     queue: String,
 }
@@ -110,14 +119,14 @@ impl Sink for SqsSink {
         let selection = self.selector.select(records).await?;
         let posts = selection.records.iter().map(|(record, _)| post(record)).collect::<Result<Vec<_>, _>>()?;
         if !posts.is_empty() {
-            self.outbox.post(posts).await?;
+            self.outbox.publish(posts).await?;
         }
         self.selector.store(selection).await?;
         Ok(self.queue.clone())
     }
 }
 
-fn post(record: &Record) -> Result<Post, Error> {
+fn post(record: &Record) -> Result<OutboundMessage, Error> {
     let (body, shortened) = message_body::limited(record, MAX_BYTES)?;
     let mut attributes = vec![("run", record.run.clone()), ("source", record.source.clone())];
     attributes.extend(record.entry.as_ref().map(|entry| ("entry", entry.clone())));
@@ -129,5 +138,5 @@ fn post(record: &Record) -> Result<Post, Error> {
         key.push('/');
         key.push_str(entry);
     }
-    Ok(Post { key, subject: None, body, attributes })
+    Ok(OutboundMessage { key, subject: None, body, attributes })
 }

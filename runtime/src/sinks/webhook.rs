@@ -9,8 +9,11 @@ use serde::{Deserialize, Serialize};
 use super::message_body;
 use super::selection::{self, RecordSelector};
 use super::signature::Signer;
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, Sink, Unit};
+use crate::component::services::Services;
+use crate::component::{
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
+    Sink,
+};
 use crate::condition::Condition;
 use crate::fetch::{FetchLimits, FetchResponse, Fetcher, user_agent};
 use crate::model::error::Error;
@@ -65,40 +68,42 @@ crate::checked_text!(
     }
 );
 
-impl Component for WebhookSettings {
+impl Described for WebhookSettings {
     const CARD: Card = Card {
-        stand_in: Some("jsonl"),
+        local_substitute: Some("jsonl"),
         ..Card::new(
-            Role::Sink,
+            ComponentRole::Sink,
             "webhook",
             "records posted to a URL, signed with a secret",
             "[sinks.alert]\ntype = \"webhook\"\nurl = \"https://example.com/hook\"\n\
              secret = \"arn:aws:secretsmanager:us-east-1:123456789012:secret:press-token-AbCdEf\"\n",
         )
     };
+}
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
+impl Component for WebhookSettings {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
         let secret = self.secret.as_ref().and_then(|secret| Arn::new(secret.as_str()).ok());
-        let read = |secret| Permission {
+        let read = |secret| RequiredPermission {
             actions: vec!["secretsmanager:GetSecretValue"],
-            on: Scope::Named(secret),
-            why: "the worker signs its requests",
+            target: PermissionTarget::Arn(secret),
+            reason: "the worker signs its requests",
         };
         secret.map(read).into_iter().chain(selection::permission(self.when.as_ref())).collect()
     }
 
-    fn units(&self) -> Vec<Unit> {
-        vec![Unit {
+    fn units(&self) -> Vec<BilledUnit> {
+        vec![BilledUnit {
             name: "secret_read",
             per_record: 0.0,
-            why: "one read per start of the function, and every 15 minutes",
+            reason: "one read per start of the function, and every 15 minutes",
         }]
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let selector = RecordSelector::open(self.when.as_ref(), &binding, doors)?;
-        let secret = self.secret.as_ref().map(|secret| doors.secret(secret.as_str())).transpose()?;
-        Ok(Opened::Sink(Box::new(Webhook {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        let selector = RecordSelector::open(self.when.as_ref(), &binding, services)?;
+        let secret = self.secret.as_ref().map(|secret| services.secret(secret.as_str())).transpose()?;
+        Ok(Instance::Sink(Box::new(Webhook {
             url: self.url.clone(),
             fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?,
             signer: secret.map(Signer::new),

@@ -8,8 +8,11 @@ use futures_util::future::try_join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::component::services::{Doors, Found, Rows, Scan};
-use crate::component::{Binding, Card, Component, Given, Opened, Permission, Role, Scope, Seed, Source, Store, Unit};
+use crate::component::services::{ScannedItem, Services, TableScan, TableStore};
+use crate::component::{
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
+    SeedItems, Source, SourceItem, Store,
+};
 use crate::model::error::Error;
 use crate::model::items::{ATTRIBUTES, Written};
 use crate::model::values::{Arn, Attribute, RelativePath, Within};
@@ -72,12 +75,12 @@ fn one() -> Within<1, 64> {
     Within::of::<1>()
 }
 
-impl Component for DynamodbSourceSettings {
+impl Described for DynamodbSourceSettings {
     const CARD: Card = Card {
         // An existing table is not seeded.
         alternatives: &[&["existing"], &["items", "items_file"]],
         ..Card::new(
-            Role::Source,
+            ComponentRole::Source,
             "dynamodb",
             "a table of items, created and seeded by the pipeline, or an existing one",
             "[sources.companies]
@@ -87,32 +90,39 @@ items = [\"Apple\", \"Google\"]
 ",
         )
     };
+}
 
+impl Component for DynamodbSourceSettings {
     fn store(&self, name: &str) -> Option<Store> {
         Some(match &self.existing {
             Some(table) => Store::Existing(table.to_string()),
-            None => Store::Table { name: name.into(), partition: self.key.to_string(), sort: None, expires: None },
+            None => Store::Table {
+                name: name.into(),
+                partition_key: self.key.to_string(),
+                sort_key: None,
+                ttl_attribute: None,
+            },
         })
     }
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
-        vec![Permission {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
+        vec![RequiredPermission {
             actions: vec!["dynamodb:Scan"],
-            on: Scope::Store,
-            why: "the producer reads the items page by page",
+            target: PermissionTarget::Store,
+            reason: "the producer reads the items page by page",
         }]
     }
 
-    fn units(&self) -> Vec<Unit> {
-        vec![Unit {
+    fn units(&self) -> Vec<BilledUnit> {
+        vec![BilledUnit {
             name: "dynamodb_read",
             per_record: 0.125,
-            why: "an eventually consistent scan reads 4 KB for half a unit; assuming items of up to 1 KB",
+            reason: "an eventually consistent scan reads 4 KB for half a unit; assuming items of up to 1 KB",
         }]
     }
 
-    fn seed(&self) -> Option<Seed<'_>> {
-        Some(Seed { key: self.key.as_str(), items: &self.items, file: self.items_file.as_ref(), most_bytes: None })
+    fn seed(&self) -> Option<SeedItems<'_>> {
+        Some(SeedItems { key: self.key.as_str(), items: &self.items, file: self.items_file.as_ref(), max_bytes: None })
     }
 
     fn files(&self) -> Vec<(&'static str, &RelativePath)> {
@@ -134,12 +144,12 @@ items = [\"Apple\", \"Google\"]
         Some((key, found, "either `existing`, which is only read, or items for a table of the pipeline".into()))
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let table = doors.table(binding.on.as_deref().unwrap_or(&binding.name))?;
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        let table = services.table(binding.store.as_deref().unwrap_or(&binding.name))?;
         let known = ATTRIBUTES.iter().map(|name| (*name).to_owned());
         let attributes =
             self.labels.iter().flat_map(|labels| known.clone().chain(labels.iter().map(Attribute::to_string)));
-        Ok(Opened::Source(Box::new(DynamodbSource {
+        Ok(Instance::Source(Box::new(DynamodbSource {
             table,
             key: self.key.to_string(),
             attributes: attributes.filter(|name| name != self.key.as_str()).collect(),
@@ -154,7 +164,7 @@ items = [\"Apple\", \"Google\"]
 type SegmentPosition = Option<Option<String>>;
 
 struct DynamodbSource {
-    table: Arc<dyn Rows>,
+    table: Arc<dyn TableStore>,
     key: String,
     attributes: Vec<String>,
     /// The position after the last returned item, per segment.
@@ -162,7 +172,7 @@ struct DynamodbSource {
     /// The position after the last page that was read, per segment.
     next: Vec<SegmentPosition>,
     /// The items that were read and not returned yet, each with its segment.
-    page: VecDeque<(usize, Found)>,
+    page: VecDeque<(usize, ScannedItem)>,
 }
 
 impl DynamodbSource {
@@ -175,7 +185,7 @@ impl DynamodbSource {
         for (segment, position) in
             self.next.iter().enumerate().filter_map(|(segment, it)| Some((segment, it.as_ref()?)))
         {
-            let scan = Scan {
+            let scan = TableScan {
                 key: &self.key,
                 attributes: &self.attributes,
                 segment: segment as u64,
@@ -187,7 +197,7 @@ impl DynamodbSource {
         }
         for (segment, page) in try_join_all(pages).await? {
             self.page.extend(page.items.into_iter().map(|found| (segment, found)));
-            self.next[segment] = page.after.map(Some);
+            self.next[segment] = page.next.map(Some);
         }
         Ok(())
     }
@@ -195,7 +205,7 @@ impl DynamodbSource {
 
 #[async_trait]
 impl Source for DynamodbSource {
-    async fn next(&mut self) -> Result<Option<Given>, Error> {
+    async fn next(&mut self) -> Result<Option<SourceItem>, Error> {
         while self.page.is_empty() && self.next.iter().any(Option::is_some) {
             self.read().await?;
         }
@@ -206,7 +216,7 @@ impl Source for DynamodbSource {
                 self.positions[before].clone_from(&self.next[before]);
             }
         }
-        self.positions[segment] = Some(Some(found.place));
+        self.positions[segment] = Some(Some(found.cursor));
         Ok(Some((found.item, found.error)))
     }
 
@@ -239,30 +249,30 @@ impl Source for DynamodbSource {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::services::{Row, Scanned};
+    use crate::component::services::{ScanPage, TableRow};
     use crate::model::record::Item;
 
     /// A table with so many items per segment, two per page.
     struct FakeTable(u64);
 
     #[async_trait]
-    impl Rows for FakeTable {
-        async fn put(&self, _: Vec<Row>) -> Result<String, Error> {
+    impl TableStore for FakeTable {
+        async fn put(&self, _: Vec<TableRow>) -> Result<String, Error> {
             Err(Error::permanent("read_only", "this table is read-only"))
         }
 
-        async fn scan(&self, scan: Scan<'_>) -> Result<Scanned, Error> {
+        async fn scan(&self, scan: TableScan<'_>) -> Result<ScanPage, Error> {
             assert_eq!((scan.key, scan.segments), ("company", 3));
             let from: u64 = scan.after.map_or(0, |after| after.parse().expect("a place of ours"));
             // The last segment holds nothing at all.
             let all = if scan.segment == 2 { 0 } else { self.0 };
-            let found = |number: u64| Found {
+            let found = |number: u64| ScannedItem {
                 item: Item::named(format!("{}-{number}", scan.segment)),
                 error: None,
-                place: (number + 1).to_string(),
+                cursor: (number + 1).to_string(),
             };
             let to = all.min(from + 2);
-            Ok(Scanned { items: (from..to).map(found).collect(), after: (to < all).then(|| to.to_string()) })
+            Ok(ScanPage { items: (from..to).map(found).collect(), next: (to < all).then(|| to.to_string()) })
         }
     }
 

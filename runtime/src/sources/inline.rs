@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::component::services::Doors;
-use crate::component::{self, Binding, Card, Component, Opened, Role, Seed, Source};
+use crate::component::services::Services;
+use crate::component::{self, Binding, Card, Component, ComponentRole, Described, Instance, SeedItems, Source};
 use crate::model::error::Error;
 use crate::model::items::Written;
 use crate::model::record::Item;
@@ -31,24 +31,26 @@ fn default_key() -> Attribute {
     super::default_key()
 }
 
-impl Component for InlineSettings {
+impl Described for InlineSettings {
     const CARD: Card = Card::new(
-        Role::Source,
+        ComponentRole::Source,
         "inline",
         "a few items in the file itself, sent with the schedule",
         "[sources.brands]\ntype = \"inline\"\nitems = [\"Lego\", { name = \"Miele\", language = \"de\" }]\n",
     );
+}
 
-    fn seed(&self) -> Option<Seed<'_>> {
-        Some(Seed { key: self.key.as_str(), items: &self.items, file: None, most_bytes: Some(MAX_INPUT_BYTES) })
+impl Component for InlineSettings {
+    fn seed(&self) -> Option<SeedItems<'_>> {
+        Some(SeedItems { key: self.key.as_str(), items: &self.items, file: None, max_bytes: Some(MAX_INPUT_BYTES) })
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        if binding.given.is_empty() {
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+        if binding.items.is_empty() {
             let words = format!("the run contains no items for `{}`", binding.name);
             return Err(Error::permanent("items_missing", words));
         }
-        Ok(Opened::Source(Box::new(Inline { items: binding.given, next: 0 })))
+        Ok(Instance::Source(Box::new(Inline { items: binding.items, next: 0 })))
     }
 }
 
@@ -59,7 +61,7 @@ struct Inline {
 
 #[async_trait]
 impl Source for Inline {
-    async fn next(&mut self) -> Result<Option<component::Given>, Error> {
+    async fn next(&mut self) -> Result<Option<component::SourceItem>, Error> {
         let item = self.items.get(self.next).cloned();
         self.next += usize::from(item.is_some());
         Ok(item.map(|item| (item, None)))

@@ -4,14 +4,14 @@ mod dynamodb;
 mod file;
 mod inline;
 
-use crate::component::Kind;
+use crate::component::ComponentKind;
 use crate::model::values::Attribute;
 
 /// The kinds of sources.
-pub const KINDS: &[Kind] = &[
-    Kind::of::<dynamodb::DynamodbSourceSettings>(),
-    Kind::of::<file::FileSettings>(),
-    Kind::of::<inline::InlineSettings>(),
+pub const KINDS: &[ComponentKind] = &[
+    ComponentKind::of::<dynamodb::DynamodbSourceSettings>(),
+    ComponentKind::of::<file::FileSettings>(),
+    ComponentKind::of::<inline::InlineSettings>(),
 ];
 
 /// The default attribute for the key of an item.

@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role, Stage};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage};
 use crate::condition::Condition;
 use crate::model::error::Error;
 use crate::model::record::Record;
@@ -20,14 +20,16 @@ pub struct FilterSettings {
     pub when: Condition,
 }
 
-impl Component for FilterSettings {
+impl Described for FilterSettings {
     const CARD: Card = Card::new(
-        Role::Stage,
+        ComponentRole::Stage,
         "filter",
         "keeps the records that match a condition, and counts the others",
         "[[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n",
     );
+}
 
+impl Component for FilterSettings {
     fn check(&self) -> Option<(&'static str, String, String)> {
         self.when.needs_history().then(|| {
             let allowed = "a condition without `changed` and `previous`: only the `when` of a sink can use the previous \
@@ -36,8 +38,8 @@ impl Component for FilterSettings {
         })
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(Filter { name: binding.name, when: self.when.clone() })))
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+        Ok(Instance::Stage(Box::new(Filter { name: binding.name, when: self.when.clone() })))
     }
 }
 

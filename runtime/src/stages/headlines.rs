@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::engines::headlines::classify;
 use crate::model::error::Error;
 use crate::model::record::{Finding, Label, Record, Scores};
@@ -18,23 +18,25 @@ use crate::model::record::{Finding, Label, Record, Scores};
 #[serde(deny_unknown_fields)]
 pub struct HeadlinesSettings {}
 
-impl Component for HeadlinesSettings {
+impl Described for HeadlinesSettings {
     const CARD: Card = Card {
-        text: TextFlow::Needs,
+        text: TextFlow::Analyses,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "headlines",
             "sentiment of English company headlines by a small embedded model, free",
             "[[stages]]\nname = \"sentiment\"\ntype = \"headlines\"\n",
         )
     };
+}
 
-    fn asks(&self) -> Vec<&'static str> {
+impl Component for HeadlinesSettings {
+    fn answers(&self) -> Vec<&'static str> {
         vec!["sentiment"]
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(Headlines { name: binding.name })))
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+        Ok(Instance::Stage(Box::new(Headlines { name: binding.name })))
     }
 }
 

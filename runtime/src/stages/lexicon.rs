@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::engines::vader::{THRESHOLD, polarity};
 use crate::model::error::Error;
 use crate::model::record::{Finding, Label, Record, Text};
@@ -18,23 +18,25 @@ use crate::model::record::{Finding, Label, Record, Text};
 #[serde(deny_unknown_fields)]
 pub struct LexiconSettings {}
 
-impl Component for LexiconSettings {
+impl Described for LexiconSettings {
     const CARD: Card = Card {
-        text: TextFlow::Needs,
+        text: TextFlow::Analyses,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "lexicon",
             "sentiment of English texts by VADER's rules, embedded and free",
             "[[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n",
         )
     };
+}
 
-    fn asks(&self) -> Vec<&'static str> {
+impl Component for LexiconSettings {
+    fn answers(&self) -> Vec<&'static str> {
         vec!["sentiment"]
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(Lexicon { name: binding.name })))
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+        Ok(Instance::Stage(Box::new(Lexicon { name: binding.name })))
     }
 }
 

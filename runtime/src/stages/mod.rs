@@ -11,18 +11,18 @@ mod split;
 mod text;
 mod wikipedia;
 
-use crate::component::Kind;
+use crate::component::ComponentKind;
 
 /// The kinds of stages.
-pub const KINDS: &[Kind] = &[
-    Kind::of::<comprehend::ComprehendSettings>(),
-    Kind::of::<feed::FeedSettings>(),
-    Kind::of::<filter::FilterSettings>(),
-    Kind::of::<headlines::HeadlinesSettings>(),
-    Kind::of::<http::HttpSettings>(),
-    Kind::of::<language::LanguageSettings>(),
-    Kind::of::<lexicon::LexiconSettings>(),
-    Kind::of::<split::SplitSettings>(),
-    Kind::of::<text::TextSettings>(),
-    Kind::of::<wikipedia::WikipediaSettings>(),
+pub const KINDS: &[ComponentKind] = &[
+    ComponentKind::of::<comprehend::ComprehendSettings>(),
+    ComponentKind::of::<feed::FeedSettings>(),
+    ComponentKind::of::<filter::FilterSettings>(),
+    ComponentKind::of::<headlines::HeadlinesSettings>(),
+    ComponentKind::of::<http::HttpSettings>(),
+    ComponentKind::of::<language::LanguageSettings>(),
+    ComponentKind::of::<lexicon::LexiconSettings>(),
+    ComponentKind::of::<split::SplitSettings>(),
+    ComponentKind::of::<text::TextSettings>(),
+    ComponentKind::of::<wikipedia::WikipediaSettings>(),
 ];

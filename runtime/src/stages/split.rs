@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::model::error::Error;
 use crate::model::record::{Record, Text};
 use crate::model::values::Within;
@@ -33,24 +33,26 @@ fn most() -> Within<1, 100> {
     Within::of::<20>()
 }
 
-impl Component for SplitSettings {
+impl Described for SplitSettings {
     const CARD: Card = Card {
-        text: TextFlow::Prepares,
+        text: TextFlow::Transforms,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "split",
             "splits long texts into records of one or more sentences",
             "[[stages]]\nname = \"parts\"\ntype = \"split\"\nmost = 10\n",
         )
     };
+}
 
-    fn entries(&self) -> Option<u64> {
+impl Component for SplitSettings {
+    fn fan_out(&self) -> Option<u64> {
         Some(self.most.get())
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
         let size = |setting: Within<1, 100>| usize::try_from(setting.get()).unwrap_or(1);
-        Ok(Opened::Stage(Box::new(Split {
+        Ok(Instance::Stage(Box::new(Split {
             name: binding.name,
             sentences: size(self.sentences),
             most: size(self.most),

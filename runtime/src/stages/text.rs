@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::model::error::Error;
 use crate::model::record::{self, Record};
 use crate::model::values::Language;
@@ -20,19 +20,21 @@ pub struct TextSettings {
     pub language: Option<Language>,
 }
 
-impl Component for TextSettings {
+impl Described for TextSettings {
     const CARD: Card = Card {
-        text: TextFlow::Gives,
+        text: TextFlow::Provides,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "text",
             "the text that came with the item",
             "[[stages]]\nname = \"review\"\ntype = \"text\"\nlanguage = \"en\"\n",
         )
     };
+}
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
-        Ok(Opened::Stage(Box::new(TextStage { name: binding.name, language: self.language.clone() })))
+impl Component for TextSettings {
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+        Ok(Instance::Stage(Box::new(TextStage { name: binding.name, language: self.language.clone() })))
     }
 }
 

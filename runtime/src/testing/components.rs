@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::component::services::{Bucket, Document, Doors, Queue, Rows};
-use crate::component::{Binding, Opened, Pace, Role, Stage};
+use crate::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
+use crate::component::{Binding, ComponentRole, Instance, RateLimit, Stage};
 use crate::function::registry;
 use crate::model::error::Error;
 use crate::model::record::{Item, Record};
@@ -31,13 +31,17 @@ pub fn recorded(name: &str) -> Option<String> {
 }
 
 /// Opens a stage named `summary` without any services.
-pub fn open_stage(kind: &str, settings: Value, pace: Option<Pace>) -> Box<dyn Stage> {
-    let kind = registry::find(Role::Stage, kind).expect("a kind");
+pub fn open_stage(kind: &str, settings: Value, pace: Option<RateLimit>) -> Box<dyn Stage> {
+    let kind = registry::find(ComponentRole::Stage, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    let binding =
-        Binding { name: "summary".into(), pace, contact: Some("me@example.com".into()), ..Binding::default() };
+    let binding = Binding {
+        name: "summary".into(),
+        rate_limit: pace,
+        contact: Some("me@example.com".into()),
+        ..Binding::default()
+    };
     match settings.open(binding, &NoServices).expect("an open stage") {
-        Opened::Stage(stage) => stage,
+        Instance::Stage(stage) => stage,
         _ => unreachable!("a stage opens as a stage"),
     }
 }
@@ -67,20 +71,20 @@ pub fn far_deadline() -> tokio::time::Instant {
 /// No bucket, no table, nothing.
 pub struct NoServices;
 
-impl Doors for NoServices {
-    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
+impl Services for NoServices {
+    fn bucket(&self, _: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Err(Error::permanent("not_here", "there is no bucket here"))
     }
 
-    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
         Err(Error::permanent("not_here", "there is no table here"))
     }
 
-    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         Err(Error::permanent("not_here", "there is no queue here"))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         Err(Error::permanent("not_here", "there is no file here"))
     }
 

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use crate::component::services::{Bucket, Document, Doors, Outbox, Post, Queue, Rows, Secret};
+use crate::component::services::{
+    MessageQueue, ObjectStore, OutboundMessage, PipelineFile, Publisher, Secret, Services, TableStore,
+};
 use crate::component::state::State;
-use crate::component::{Binding, Opened, Role, Sink};
+use crate::component::{Binding, ComponentRole, Instance, Sink};
 use crate::function::registry;
 use crate::model::error::Error;
 use crate::model::tree::Tree;
@@ -18,7 +20,7 @@ use serde_json::Value;
 #[derive(Default)]
 pub struct MemoryStore {
     /// Posted messages, with their queue or topic.
-    pub posts: Mutex<Vec<(String, Post)>>,
+    pub posts: Mutex<Vec<(String, OutboundMessage)>>,
     /// Objects by key.
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
     /// The state.
@@ -39,25 +41,25 @@ pub struct MemoryServices(
 impl MemoryServices {
     /// Opens a sink as a function would.
     pub fn open_sink(&self, kind: &str, name: &str, settings: Value) -> Box<dyn Sink> {
-        let kind = registry::find(Role::Sink, kind).expect("a kind");
+        let kind = registry::find(ComponentRole::Sink, kind).expect("a kind");
         let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
         let binding = Binding {
             name: name.into(),
-            on: settings.store(name).map(|_| format!("on {name}")),
-            state: Some("state".into()),
+            store: settings.store(name).map(|_| format!("on {name}")),
+            state_table: Some("state".into()),
             pipeline: "fang".into(),
             environment: "dev".into(),
             contact: Some("me@example.com".into()),
             ..Binding::default()
         };
         match settings.open(binding, self).expect("an open sink") {
-            Opened::Sink(sink) => sink,
+            Instance::Sink(sink) => sink,
             _ => unreachable!("a sink opens as a sink"),
         }
     }
 
     /// The posted messages, with their queue or topic.
-    pub fn posts(&self) -> Vec<(String, Post)> {
+    pub fn posts(&self) -> Vec<(String, OutboundMessage)> {
         self.0.posts.lock().expect("no panic").clone()
     }
 }
@@ -65,8 +67,8 @@ impl MemoryServices {
 struct MemoryService(Arc<MemoryStore>, String);
 
 #[async_trait]
-impl Outbox for MemoryService {
-    async fn post(&self, posts: Vec<Post>) -> Result<(), Error> {
+impl Publisher for MemoryService {
+    async fn publish(&self, posts: Vec<OutboundMessage>) -> Result<(), Error> {
         let mut refusals = self.0.refusals.lock().expect("no panic");
         if *refusals > 0 {
             *refusals -= 1;
@@ -79,7 +81,7 @@ impl Outbox for MemoryService {
 }
 
 #[async_trait]
-impl Bucket for MemoryService {
+impl ObjectStore for MemoryService {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
         self.0.objects.lock().expect("no panic").insert(key.into(), body);
         Ok(format!("{}/{key}", self.1))
@@ -93,16 +95,16 @@ impl Secret for MemoryService {
     }
 }
 
-impl Doors for MemoryServices {
-    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
+impl Services for MemoryServices {
+    fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Ok(Arc::new(MemoryService(Arc::clone(&self.0), name.into())))
     }
 
-    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
         Err(Error::permanent("not_here", "there is no table here"))
     }
 
-    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         Err(Error::permanent("not_here", "there is no queue here"))
     }
 
@@ -111,11 +113,11 @@ impl Doors for MemoryServices {
         Ok(state)
     }
 
-    fn outbox(&self, queue: &str) -> Result<Arc<dyn Outbox>, Error> {
+    fn queue_publisher(&self, queue: &str) -> Result<Arc<dyn Publisher>, Error> {
         Ok(Arc::new(MemoryService(Arc::clone(&self.0), queue.into())))
     }
 
-    fn topic(&self, arn: &str) -> Result<Arc<dyn Outbox>, Error> {
+    fn topic_publisher(&self, arn: &str) -> Result<Arc<dyn Publisher>, Error> {
         Ok(Arc::new(MemoryService(Arc::clone(&self.0), arn.into())))
     }
 
@@ -123,7 +125,7 @@ impl Doors for MemoryServices {
         Ok(Arc::new(MemoryService(Arc::clone(&self.0), arn.into())))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         Err(Error::permanent("not_here", "there is no file here"))
     }
 

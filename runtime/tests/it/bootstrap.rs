@@ -3,7 +3,7 @@
 #![cfg(feature = "aws")]
 
 use crate::harness::hostile_server;
-use fanggen_runtime::component::Role;
+use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::model::message::Message;
@@ -19,7 +19,7 @@ fn start(function: &Function) -> LambdaProcess {
     LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), variables)
 }
 
-fn part(role: Role, name: &str, kind: &str, settings: Value) -> Part {
+fn part(role: ComponentRole, name: &str, kind: &str, settings: Value) -> Part {
     let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
     Part { name: name.into(), kind, settings, on: Some(format!("fang-dev-{name}")), pace: None }
@@ -42,8 +42,8 @@ fn function(name: &str, inlet: Inlet, stages: Vec<Part>, outlets: Outlets) -> Fu
 /// A worker that takes the items' own texts, judges them, and hands them to these sinks.
 fn worker(sinks: Vec<Part>) -> Function {
     let stages = vec![
-        part(Role::Stage, "review", "text", json!({ "language": "en" })),
-        part(Role::Stage, "sentiment", "lexicon", json!({})),
+        part(ComponentRole::Stage, "review", "text", json!({ "language": "en" })),
+        part(ComponentRole::Stage, "sentiment", "lexicon", json!({})),
     ];
     function("worker", Inlet::Queue(Intake::default()), stages, Outlets::Sinks(sinks))
 }
@@ -167,7 +167,7 @@ fn an_event_that_is_none_of_ours_is_refused_and_the_next_one_is_not() {
 
 #[test]
 fn a_sink_that_a_lambda_has_no_door_for_is_named_and_nothing_is_lost_in_silence() {
-    let lambda = start(&worker(vec![part(Role::Sink, "archive", "jsonl", json!({}))]));
+    let lambda = start(&worker(vec![part(ComponentRole::Sink, "archive", "jsonl", json!({}))]));
     for _ in 0..2 {
         let (code, words) = reported(lambda.invoke(&delivery(&[("1", &message())])));
         assert_eq!(code, "no_disk");
@@ -179,7 +179,7 @@ fn a_sink_that_a_lambda_has_no_door_for_is_named_and_nothing_is_lost_in_silence(
 
 #[test]
 fn a_producer_reads_its_firing_and_names_the_source_that_cannot_be_opened() {
-    let sources = vec![part(Role::Source, "companies", "file", json!({ "path": "companies.csv" }))];
+    let sources = vec![part(ComponentRole::Source, "companies", "file", json!({ "path": "companies.csv" }))];
     let out = Outlets::Queue("https://sqs.us-east-1.amazonaws.com/123456789012/fang-dev-worker".into());
     let lambda = start(&function("producer", Inlet::Schedule(sources), vec![], out));
     for (event, code, words) in [
@@ -223,8 +223,9 @@ fn the_guards_hold_in_the_lambda_too() {
         let settings = json!({
             "allow": [bad.host_port()], "timeout_s": 1, "patience_s": 3, "at_once": 50, "max_bytes": 1_000_000,
         });
-        let stages = vec![part(Role::Stage, "press", kind, settings)];
-        let sink = part(Role::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.host_port()] }));
+        let stages = vec![part(ComponentRole::Stage, "press", kind, settings)];
+        let sink =
+            part(ComponentRole::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.host_port()] }));
         // The next-to-last receive, on which what may still pass is settled as the failure that it is.
         let intake = Intake { receives: Some(2), ..Intake::default() };
         let mut lambda = start(&function("worker", Inlet::Queue(intake), stages, Outlets::Sinks(vec![sink])));

@@ -1,6 +1,6 @@
 //! The contracts of our traits, on the implementations in memory.
 
-use fanggen_runtime::component::services::Doors;
+use fanggen_runtime::component::services::Services;
 use fanggen_runtime::testing::contracts::{services, state};
 use fanggen_runtime::testing::memory_services::MemoryServices;
 use fanggen_runtime::testing::memory_state::MemoryState;
@@ -59,5 +59,6 @@ async fn an_outbox_delivers_every_post() {
         };
         memory.posts().into_iter().map(|(_, post)| (post.body, own(post.attributes))).collect()
     };
-    services::an_outbox_delivers_every_post(memory.outbox("events").expect("a queue").as_ref(), received).await;
+    services::an_outbox_delivers_every_post(memory.queue_publisher("events").expect("a queue").as_ref(), received)
+        .await;
 }

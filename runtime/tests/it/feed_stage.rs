@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
-use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows};
+use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
 use fanggen_runtime::component::state::State;
-use fanggen_runtime::component::{Binding, Opened, Role, Stage};
+use fanggen_runtime::component::{Binding, ComponentRole, Instance, Stage};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::record::{Identity, Item, Record};
@@ -19,24 +19,24 @@ use serde_json::{Value, json};
 /// A place with a memory and nothing else.
 struct Place(Arc<MemoryState>);
 
-impl Doors for Place {
+impl Services for Place {
     fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
         Ok(self.0.clone())
     }
 
-    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
+    fn bucket(&self, _: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Err(Error::permanent("not_here", "there is no bucket here"))
     }
 
-    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
         Err(Error::permanent("not_here", "there is no table here"))
     }
 
-    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         Err(Error::permanent("not_here", "there is no queue here"))
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         Err(Error::permanent("not_here", "there is no file here"))
     }
 
@@ -63,12 +63,12 @@ impl Scene {
         let served = Arc::clone(&feed);
         let server = HttpServer::start(move |_| CannedResponse::text(200, &served.lock().expect("no panic")));
         settings["allow"] = json!([server.host_port()]);
-        let kind = registry::find(Role::Stage, "feed").expect("a kind");
+        let kind = registry::find(ComponentRole::Stage, "feed").expect("a kind");
         let memory = Arc::new(MemoryState::default());
         let state = remembers.then(|| "state".to_owned());
-        let binding = Binding { name: "press".into(), state, ..Binding::default() };
+        let binding = Binding { name: "press".into(), state_table: state, ..Binding::default() };
         let opened = (kind.read)(&Tree::from_json(settings)).expect("settings").open(binding, &Place(memory.clone()));
-        let Opened::Stage(stage) = opened.expect("an open stage") else { unreachable!("a stage opens as a stage") };
+        let Instance::Stage(stage) = opened.expect("an open stage") else { unreachable!("a stage opens as a stage") };
         Self { feed, server, memory, stage }
     }
 

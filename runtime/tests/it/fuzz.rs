@@ -6,8 +6,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::services::{Bucket, Content, Document, Doors, Queue, Rows};
-use fanggen_runtime::component::{Binding, Opened, Role, Source};
+use fanggen_runtime::component::services::{MessageQueue, ObjectStore, OpenFile, PipelineFile, Services, TableStore};
+use fanggen_runtime::component::{Binding, ComponentRole, Instance, Source};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::tree::Tree;
@@ -20,9 +20,9 @@ use serde_json::json;
 struct OneFile(Arc<[u8]>);
 
 #[async_trait]
-impl Document for OneFile {
-    async fn open(&self) -> Result<Content, Error> {
-        Ok(Content { reader: Box::new(std::io::Cursor::new(Arc::clone(&self.0))), edition: "1".into() })
+impl PipelineFile for OneFile {
+    async fn open(&self) -> Result<OpenFile, Error> {
+        Ok(OpenFile { reader: Box::new(std::io::Cursor::new(Arc::clone(&self.0))), version: "1".into() })
     }
 }
 
@@ -30,20 +30,20 @@ fn absent<T>() -> Result<T, Error> {
     Err(Error::permanent("not_here", "there is one file here"))
 }
 
-impl Doors for OneFile {
-    fn bucket(&self, _: &str) -> Result<Arc<dyn Bucket>, Error> {
+impl Services for OneFile {
+    fn bucket(&self, _: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         absent()
     }
 
-    fn table(&self, _: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
         absent()
     }
 
-    fn queue(&self, _: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         absent()
     }
 
-    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         Ok(Arc::new(self.clone()))
     }
 
@@ -53,10 +53,10 @@ impl Doors for OneFile {
 }
 
 fn open(bytes: &[u8], path: &str) -> Box<dyn Source> {
-    let kind = registry::find(Role::Source, "file").expect("a kind");
+    let kind = registry::find(ComponentRole::Source, "file").expect("a kind");
     let settings = (kind.read)(&Tree::from_json(json!({ "path": path, "key": "name" }))).expect("settings");
     match settings.open(Binding { name: "s".into(), ..Binding::default() }, &OneFile(bytes.into())) {
-        Ok(Opened::Source(source)) => source,
+        Ok(Instance::Source(source)) => source,
         other => unreachable!("a source opens as a source: {:?}", other.err()),
     }
 }

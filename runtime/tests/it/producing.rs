@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::component::services::Queue;
-use fanggen_runtime::component::{Given, Source};
+use fanggen_runtime::component::services::MessageQueue;
+use fanggen_runtime::component::{Source, SourceItem};
 use fanggen_runtime::function::{Out, Produced, Running};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
@@ -31,7 +31,7 @@ struct Table {
 
 #[async_trait]
 impl Source for Table {
-    async fn next(&mut self) -> Result<Option<Given>, Error> {
+    async fn next(&mut self) -> Result<Option<SourceItem>, Error> {
         let shelf = self.shelf.lock().expect("no panic");
         let behind = |key: &&String| self.last.as_ref().is_none_or(|last| *key > last);
         let Some(key) = shelf.iter().find(behind).cloned() else { return Ok(None) };
@@ -56,7 +56,7 @@ struct Line {
 }
 
 #[async_trait]
-impl Queue for Line {
+impl MessageQueue for Line {
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
         assert!(messages.len() <= SEND_MESSAGES, "one call");
         let mut inside = self.memory.inner();

@@ -80,7 +80,7 @@ impl Stage for Shared<Judge> {
         records
     }
 
-    fn paid(&self) -> Option<String> {
+    fn cache_key(&self) -> Option<String> {
         Some("judge".into())
     }
 }
@@ -312,7 +312,7 @@ impl Stage for Shared<Halves> {
         records.iter().flat_map(|record| [half(record, "1"), half(record, "2")]).collect()
     }
 
-    async fn settled(&self, run: &RunId, made: &[Identity]) -> Result<(), Error> {
+    async fn committed(&self, run: &RunId, made: &[Identity]) -> Result<(), Error> {
         if let Some(error) = self.forgetful.lock().expect("no panic").clone() {
             return Err(error);
         }

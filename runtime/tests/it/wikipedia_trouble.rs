@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::harness::wikipedia::{apply, apply_to_one, failure, items, open, pages};
-use fanggen_runtime::component::Pace;
+use fanggen_runtime::component::RateLimit;
 use fanggen_runtime::model::record::Item;
 use fanggen_runtime::testing::components::{far_deadline, outcomes, records};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
@@ -159,7 +159,7 @@ async fn a_batch_that_fails_takes_no_other_with_it() {
 #[tokio::test]
 async fn a_pace_admits_one_chunk_at_once_and_then_its_rate() {
     let server = HttpServer::start(pages);
-    let stage = open(&server, json!({}), Some(Pace { per_second: 1.0, at_once: 2 }));
+    let stage = open(&server, json!({}), Some(RateLimit { calls_per_second: 1.0, max_concurrent: 2 }));
     let start = Instant::now();
     let told = stage.apply(records((0..100).map(|n| Item::named(format!("Title {n}")))), far_deadline()).await;
     assert!(told.iter().all(|record| record.text.is_some()));

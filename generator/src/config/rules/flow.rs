@@ -1,6 +1,6 @@
 //! Whether sources, stages and sinks make a pipeline: something in, a text before it is analysed, something kept.
 
-use fanggen_runtime::component::{Role, TextFlow};
+use fanggen_runtime::component::{ComponentRole, TextFlow};
 use fanggen_runtime::model::tree::{Tree, Value};
 
 use crate::config::mistake::{Mistake, MistakeCode, nearest};
@@ -54,21 +54,21 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let mut given = false;
     for stage in &pipeline.stages {
         match stage.kind.card.text {
-            TextFlow::Gives => given = true,
-            TextFlow::Needs | TextFlow::Prepares if !given => {
-                let givers = super::types(Role::Stage, |card| card.text == TextFlow::Gives);
+            TextFlow::Provides => given = true,
+            TextFlow::Analyses | TextFlow::Transforms if !given => {
+                let givers = super::types(ComponentRole::Stage, |card| card.text == TextFlow::Provides);
                 let title = format!("stage `{}` needs a text, but no stage before it provides one", stage.name);
                 mistakes.push(
                     Mistake::new(MistakeCode::NoTextBefore, &stage.span, title, "no text reaches this stage")
                         .help(format!("add a stage of one of these types before it: {givers}")),
                 );
             }
-            TextFlow::Needs | TextFlow::Prepares | TextFlow::Untouched => {}
+            TextFlow::Analyses | TextFlow::Transforms | TextFlow::Ignores => {}
         }
     }
-    let analyses = pipeline.stages.iter().any(|stage| stage.kind.card.text == TextFlow::Needs);
+    let analyses = pipeline.stages.iter().any(|stage| stage.kind.card.text == TextFlow::Analyses);
     if let Some(last) = pipeline.stages.last().filter(|_| !analyses) {
-        let analysts = super::types(Role::Stage, |card| card.text == TextFlow::Needs);
+        let analysts = super::types(ComponentRole::Stage, |card| card.text == TextFlow::Analyses);
         let title = "no stage analyses the texts, so the results will have no findings";
         mistakes.push(
             Mistake::new(MistakeCode::NoAnalysis, &last.span, title, "the last stage")
@@ -82,7 +82,7 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     for component in pipeline.components() {
         if let Some((key, found, allowed)) = component.settings.check() {
             let span = super::entry(&component.tree, &[key]).map_or(&component.span, |entry| &entry.tree.span);
-            let whose = format!("{} `{}`", component.kind.card.role.word(), component.name);
+            let whose = format!("{} `{}`", component.kind.card.role.as_str(), component.name);
             mistakes.push(
                 Mistake::new(MistakeCode::ConflictingSettings, span, format!("invalid settings in {whose}"), found)
                     .allowed(allowed),
@@ -103,11 +103,11 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             mistakes.push(Mistake::new(MistakeCode::NoEffect, &entry.tree.span, title, what));
         }
     }
-    let deployed = pipeline.sinks.iter().any(|sink| !sink.kind.card.machine_only);
-    let lasting = super::types(Role::Sink, |_| true);
+    let deployed = pipeline.sinks.iter().any(|sink| !sink.kind.card.local_only);
+    let lasting = super::types(ComponentRole::Sink, |_| true);
     let help =
         format!("without another sink, the deployed pipeline keeps no results; add one of these types: {lasting}");
-    for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.machine_only) {
+    for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.local_only) {
         let title = format!("sink `{}` only works in `fanggen run`", sink.name);
         mistakes.push(
             Mistake::new(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::component::{Role, Seed};
+use fanggen_runtime::component::{ComponentRole, SeedItems};
 use fanggen_runtime::model::items::{ATTRIBUTES, KEY_BYTES, Written, key_fault};
 use fanggen_runtime::model::tree::{Span, Tree, Value, listed};
 use fanggen_runtime::model::values::{HttpUrl, Language};
@@ -17,14 +17,14 @@ pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     let mut seen = BTreeMap::new();
     for source in &pipeline.sources {
         of_source(source, &mut seen, mistakes);
-        if let Some((seed, most)) = source.settings.seed().and_then(|seed| Some((seed, seed.most_bytes?))) {
+        if let Some((seed, most)) = source.settings.seed().and_then(|seed| Some((seed, seed.max_bytes?))) {
             size(source, seed, most, &mut carried, mistakes);
         }
     }
 }
 
 /// Whether the items of a source still fit into the schedule's input.
-fn size(source: &ComponentConfig, seed: Seed<'_>, most: usize, carried: &mut usize, mistakes: &mut Vec<Mistake>) {
+fn size(source: &ComponentConfig, seed: SeedItems<'_>, most: usize, carried: &mut usize, mistakes: &mut Vec<Mistake>) {
     if seed.items.is_empty() {
         let title = format!("source `{}` has no items, so no run gets any items from it", source.name);
         mistakes.push(
@@ -46,7 +46,7 @@ fn size(source: &ComponentConfig, seed: Seed<'_>, most: usize, carried: &mut usi
                 .allowed(format!("up to {most} bytes for all sources together"))
                 .help(format!(
                     "move them to a source type with more room: {}",
-                    super::types(Role::Source, |card| card.name != source.kind.card.name)
+                    super::types(ComponentRole::Source, |card| card.name != source.kind.card.name)
                 )),
         );
     }

@@ -7,7 +7,7 @@ mod quotas;
 mod regions;
 mod timing;
 
-use fanggen_runtime::component::{Card, Role};
+use fanggen_runtime::component::{Card, ComponentRole};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Tree, listed};
 
@@ -26,9 +26,9 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 }
 
 /// The types of a role, of those that a Lambda can have, whose card fits.
-fn types(role: Role, fits: impl Fn(&Card) -> bool) -> String {
+fn types(role: ComponentRole, fits: impl Fn(&Card) -> bool) -> String {
     let known = registry::of(role).iter().map(|kind| &kind.card);
-    let names: Vec<&str> = known.filter(|card| !card.machine_only && fits(card)).map(|card| card.name).collect();
+    let names: Vec<&str> = known.filter(|card| !card.local_only && fits(card)).map(|card| card.name).collect();
     listed(&names)
 }
 

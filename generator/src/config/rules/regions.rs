@@ -1,6 +1,6 @@
 //! What belongs to others and is named by its ARN: a function reaches only what is in its own region and partition.
 
-use fanggen_runtime::component::{Scope, Store};
+use fanggen_runtime::component::{PermissionTarget, Store};
 use fanggen_runtime::model::tree::{Span, Tree, Value};
 
 use crate::config::mistake::{Mistake, MistakeCode};
@@ -24,7 +24,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         for arn in foreign(component) {
             let there = arn.split(':').nth(3).unwrap_or_default();
             let (key, span) = written(component, &arn);
-            let whose = format!("`{}` of {} `{}`", key, component.kind.card.role.word(), component.name);
+            let whose = format!("`{}` of {} `{}`", key, component.kind.card.role.as_str(), component.name);
             if !there.is_empty() && there != here {
                 let title = format!("{whose} is in another region than the pipeline");
                 mistakes.push(
@@ -68,8 +68,8 @@ fn foreign(component: &ComponentConfig) -> Vec<String> {
         arns.extend(Some(table).filter(|table| table.starts_with("arn:")));
     }
     let permissions = component.settings.permissions(&component.name);
-    arns.extend(permissions.into_iter().filter_map(|permission| match permission.on {
-        Scope::Named(arn) => Some(arn.to_string()),
+    arns.extend(permissions.into_iter().filter_map(|permission| match permission.target {
+        PermissionTarget::Arn(arn) => Some(arn.to_string()),
         _ => None,
     }));
     arns

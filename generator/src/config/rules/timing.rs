@@ -35,7 +35,7 @@ fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let timeout = pipeline.functions.timeout_s.get();
     for shape in shapes(pipeline) {
         let waits =
-            |stage: &&ComponentConfig| Some((stage.settings.patience()?, stage.name.clone(), stage.span.clone()));
+            |stage: &&ComponentConfig| Some((stage.settings.max_wait()?, stage.name.clone(), stage.span.clone()));
         let waiting: Vec<_> = shape.stages.iter().filter_map(waits).collect();
         let sum: Duration = waiting.iter().map(|(patience, ..)| *patience).sum();
         let Some((_, longest, span)) = waiting.iter().max_by_key(|(patience, ..)| *patience) else { continue };

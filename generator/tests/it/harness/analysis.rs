@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanggen_runtime::aws::Cloud;
-use fanggen_runtime::component::analysis::Analyst;
+use fanggen_runtime::component::analysis::TextAnalyzer;
 use fanggen_runtime::component::meter::Meter;
-use fanggen_runtime::component::services::{Bucket, Document, Doors, Queue, Rows};
+use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
 use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
-use fanggen_runtime::component::{Binding, Opened, Pace, Role, Stage};
+use fanggen_runtime::component::{Binding, ComponentRole, Instance, RateLimit, Stage};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
 use fanggen_runtime::model::error::Error;
@@ -44,18 +44,18 @@ impl Place {
     }
 
     /// The stage, as a function opens it.
-    pub fn stage(&self, settings: Value, pace: Option<Pace>) -> Box<dyn Stage> {
+    pub fn stage(&self, settings: Value, pace: Option<RateLimit>) -> Box<dyn Stage> {
         let part = part(settings, pace);
-        let binding = Binding { name: part.name, pace, ..Binding::default() };
+        let binding = Binding { name: part.name, rate_limit: pace, ..Binding::default() };
         match part.settings.open(binding, self).expect("an open stage") {
-            Opened::Stage(stage) => stage,
+            Instance::Stage(stage) => stage,
             _ => panic!("a stage opens as a stage"),
         }
     }
 }
 
-fn part(settings: Value, pace: Option<Pace>) -> Part {
-    let kind = registry::find(Role::Stage, "comprehend").expect("a kind");
+fn part(settings: Value, pace: Option<RateLimit>) -> Part {
+    let kind = registry::find(ComponentRole::Stage, "comprehend").expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
     Part { name: "sentiment".into(), kind, settings, on: None, pace }
 }
@@ -98,16 +98,16 @@ pub fn far() -> Instant {
     Instant::now() + Duration::from_secs(60)
 }
 
-impl Doors for Place {
-    fn bucket(&self, name: &str) -> Result<Arc<dyn Bucket>, Error> {
+impl Services for Place {
+    fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         self.cloud.bucket(name)
     }
 
-    fn table(&self, name: &str) -> Result<Arc<dyn Rows>, Error> {
+    fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error> {
         self.cloud.table(name)
     }
 
-    fn queue(&self, name: &str) -> Result<Arc<dyn Queue>, Error> {
+    fn queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         self.cloud.queue(name)
     }
 
@@ -115,11 +115,11 @@ impl Doors for Place {
         Ok(Arc::clone(&self.memory) as Arc<dyn State>)
     }
 
-    fn analyst(&self) -> Result<Arc<dyn Analyst>, Error> {
-        self.cloud.analyst()
+    fn text_analyzer(&self) -> Result<Arc<dyn TextAnalyzer>, Error> {
+        self.cloud.text_analyzer()
     }
 
-    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn Document>, Error> {
+    fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         self.cloud.file(store, path)
     }
 

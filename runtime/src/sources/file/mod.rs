@@ -11,8 +11,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::component::services::{Document, Doors};
-use crate::component::{Binding, Card, Component, Given, Opened, Permission, Role, Scope, Source, Store, Unit};
+use crate::component::services::{PipelineFile, Services};
+use crate::component::{
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
+    Source, SourceItem, Store,
+};
 use crate::model::error::Error;
 use crate::model::items::{self, Cells, Columns};
 use crate::model::record::Item;
@@ -40,28 +43,30 @@ fn default_key() -> Attribute {
     super::default_key()
 }
 
-impl Component for FileSettings {
+impl Described for FileSettings {
     const CARD: Card = Card::new(
-        Role::Source,
+        ComponentRole::Source,
         "file",
         "items in a CSV or JSON Lines file, optionally with their texts",
         "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\nkey = \"id\"\ncolumns = { text = \"review\" }\n",
     );
+}
 
+impl Component for FileSettings {
     fn store(&self, name: &str) -> Option<Store> {
-        Some(Store::Bucket { name: name.into(), expires_days: None, catalog: None })
+        Some(Store::Bucket { name: name.into(), expire_days: None, catalog: None })
     }
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
-        vec![Permission {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
+        vec![RequiredPermission {
             actions: vec!["s3:GetObject"],
-            on: Scope::Objects(self.path.to_string()),
-            why: "the producer reads the file of items",
+            target: PermissionTarget::Objects(self.path.to_string()),
+            reason: "the producer reads the file of items",
         }]
     }
 
-    fn units(&self) -> Vec<Unit> {
-        vec![Unit { name: "s3_get", per_record: 0.0, why: "one GET per run, whatever the number of records" }]
+    fn units(&self) -> Vec<BilledUnit> {
+        vec![BilledUnit { name: "s3_get", per_record: 0.0, reason: "one GET per run, whatever the number of records" }]
     }
 
     fn files(&self) -> Vec<(&'static str, &RelativePath)> {
@@ -77,11 +82,11 @@ impl Component for FileSettings {
         super::unsupported_file(self.path.as_str()).map(|(found, allowed)| ("path", found, allowed))
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
-        let file = doors.file(binding.on.as_deref(), self.path.as_str())?;
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
+        let file = services.file(binding.store.as_deref(), self.path.as_str())?;
         let format =
             RowFormat { path: self.path.to_string(), key: self.key.to_string(), columns: self.columns.clone() };
-        Ok(Opened::Source(Box::new(FileSource { file, rows: None, format, skip: 0, read: 0, edition: None })))
+        Ok(Instance::Source(Box::new(FileSource { file, rows: None, format, skip: 0, read: 0, edition: None })))
     }
 }
 
@@ -154,7 +159,7 @@ impl FileRows {
 }
 
 struct FileSource {
-    file: Arc<dyn Document>,
+    file: Arc<dyn PipelineFile>,
     /// The rows, once the file is open: it may be in S3, so it is opened for the first row.
     rows: Option<FileRows>,
     format: RowFormat,
@@ -171,21 +176,21 @@ impl FileSource {
     /// send some twice.
     async fn open(&mut self) -> Result<FileRows, Error> {
         let content = self.file.open().await?;
-        if self.edition.as_ref().is_some_and(|edition| *edition != content.edition) {
+        if self.edition.as_ref().is_some_and(|edition| *edition != content.version) {
             let words = format!(
                 "`{}` was changed during the run: this run stays incomplete, and the next one reads it from the beginning",
                 self.format.path
             );
             return Err(Error::permanent("source_changed", words));
         }
-        self.edition = Some(content.edition);
+        self.edition = Some(content.version);
         FileRows::of(&self.format, content.reader)
     }
 }
 
 #[async_trait]
 impl Source for FileSource {
-    async fn next(&mut self) -> Result<Option<Given>, Error> {
+    async fn next(&mut self) -> Result<Option<SourceItem>, Error> {
         if self.rows.is_none() {
             self.rows = Some(self.open().await?);
         }
@@ -236,22 +241,22 @@ mod tests {
     use std::sync::Mutex;
 
     use super::*;
-    use crate::component::services::Content;
+    use crate::component::services::OpenFile;
 
     /// A file that may change: its edition and its text.
     struct MutableFile(Mutex<(&'static str, &'static str)>);
 
     #[async_trait]
-    impl Document for MutableFile {
-        async fn open(&self) -> Result<Content, Error> {
+    impl PipelineFile for MutableFile {
+        async fn open(&self) -> Result<OpenFile, Error> {
             let (edition, text) = *self.0.lock().expect("no panic");
-            Ok(Content { reader: Box::new(text.as_bytes()), edition: edition.into() })
+            Ok(OpenFile { reader: Box::new(text.as_bytes()), version: edition.into() })
         }
     }
 
     fn reader(file: &Arc<MutableFile>) -> FileSource {
         let format = RowFormat { path: "a.csv".into(), key: "name".into(), columns: Columns::default() };
-        let file: Arc<dyn Document> = file.clone();
+        let file: Arc<dyn PipelineFile> = file.clone();
         FileSource { file, rows: None, format, skip: 0, read: 0, edition: None }
     }
 

@@ -1,6 +1,6 @@
 //! Language codes of Comprehend, and the languages that each question supports.
 
-use crate::component::analysis::Question;
+use crate::component::analysis::Analysis;
 use crate::model::error::Error;
 use crate::model::record::Text;
 use crate::model::values::primary_language;
@@ -9,11 +9,11 @@ use crate::model::values::primary_language;
 const ALL: [&str; 12] = ["en", "es", "fr", "de", "it", "pt", "ar", "hi", "ja", "ko", "zh", "zh-TW"];
 
 /// The languages of each question (same page).
-const fn supported(question: Question) -> &'static [&'static str] {
+const fn supported(question: Analysis) -> &'static [&'static str] {
     match question {
-        Question::TargetedSentiment => &["en"],
-        Question::Pii => &["en", "es"],
-        Question::Sentiment | Question::Entities | Question::KeyPhrases | Question::DominantLanguage => &ALL,
+        Analysis::TargetedSentiment => &["en"],
+        Analysis::Pii => &["en", "es"],
+        Analysis::Sentiment | Analysis::Entities | Analysis::KeyPhrases | Analysis::DominantLanguage => &ALL,
     }
 }
 
@@ -42,12 +42,12 @@ fn traditional(tag: &str) -> bool {
 ///
 /// # Errors
 /// `language_unsupported`, with the first question that does not support it.
-pub fn supported_code(tag: &str, questions: &[Question]) -> Result<&'static str, Error> {
+pub fn supported_code(tag: &str, questions: &[Analysis]) -> Result<&'static str, Error> {
     let code = code(tag);
     for question in questions {
         let supported = supported(*question);
         if !code.is_some_and(|code| supported.contains(&code)) {
-            let (question, supported) = (question.word(), supported.join(", "));
+            let (question, supported) = (question.as_str(), supported.join(", "));
             let message = format!("the text is in `{tag}`, but Comprehend's `{question}` supports only {supported}");
             return Err(Error::permanent("language_unsupported", message));
         }
@@ -111,19 +111,19 @@ mod tests {
 
     #[test]
     fn a_question_is_refused_in_an_unsupported_language() {
-        let code_for = |tag, questions: &[Question]| supported_code(tag, questions).map_err(|error| error.message);
-        assert_eq!(code_for("es-MX", &[Question::Sentiment, Question::Pii]), Ok("es"));
+        let code_for = |tag, questions: &[Analysis]| supported_code(tag, questions).map_err(|error| error.message);
+        assert_eq!(code_for("es-MX", &[Analysis::Sentiment, Analysis::Pii]), Ok("es"));
         assert_eq!(
-            code_for("de", &[Question::Sentiment, Question::Pii]),
+            code_for("de", &[Analysis::Sentiment, Analysis::Pii]),
             Err("the text is in `de`, but Comprehend's `pii` supports only en, es".into())
         );
         assert_eq!(
-            code_for("es", &[Question::TargetedSentiment]),
+            code_for("es", &[Analysis::TargetedSentiment]),
             Err("the text is in `es`, but Comprehend's `targeted_sentiment` supports only en".into())
         );
         let all = "en, es, fr, de, it, pt, ar, hi, ja, ko, zh, zh-TW";
         assert_eq!(
-            code_for("nl", &[Question::Sentiment]),
+            code_for("nl", &[Analysis::Sentiment]),
             Err(format!("the text is in `nl`, but Comprehend's `sentiment` supports only {all}"))
         );
         assert_eq!(code_for("nl", &[]), Err("Comprehend does not support `nl`".into()));

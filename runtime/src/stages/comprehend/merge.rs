@@ -1,6 +1,6 @@
 //! Merges the replies about the pieces of a text into one finding.
 
-use crate::component::analysis::{Question, Reply};
+use crate::component::analysis::{Analysis, AnalysisOutput};
 use crate::model::error::Error;
 use crate::model::record::{Entity, Finding, Label, Phrase, Scores};
 use crate::text::sentences::TextPiece;
@@ -25,19 +25,23 @@ impl FindingMerger {
     ///
     /// # Errors
     /// `answer_unreadable` if the reply belongs to another question.
-    pub fn add(&mut self, question: Question, piece: TextPiece<'_>, reply: Reply) -> Result<(), Error> {
+    pub fn add(&mut self, question: Analysis, piece: TextPiece<'_>, reply: AnalysisOutput) -> Result<(), Error> {
         match (question, reply) {
-            (Question::Sentiment, Reply::Sentiment(label, scores)) => {
+            (Analysis::Sentiment, AnalysisOutput::Sentiment(label, scores)) => {
                 self.sentiments.push((label, scores, piece.text.len() as f64));
             }
-            (Question::Entities, Reply::Entities(found)) => self.finding.entities.extend(shifted(found, piece)),
-            (Question::TargetedSentiment, Reply::Entities(found)) => self.finding.targets.extend(shifted(found, piece)),
-            (Question::Pii, Reply::Entities(found)) => {
+            (Analysis::Entities, AnalysisOutput::Entities(found)) => {
+                self.finding.entities.extend(shifted(found, piece))
+            }
+            (Analysis::TargetedSentiment, AnalysisOutput::Entities(found)) => {
+                self.finding.targets.extend(shifted(found, piece))
+            }
+            (Analysis::Pii, AnalysisOutput::Entities(found)) => {
                 // Personal data is not stored once more: its position is enough.
                 let redacted = found.into_iter().map(|entity| Entity { text: None, ..entity }).collect();
                 self.finding.personal.extend(shifted(redacted, piece));
             }
-            (Question::KeyPhrases, Reply::Phrases(found)) => {
+            (Analysis::KeyPhrases, AnalysisOutput::Phrases(found)) => {
                 let shifted = |phrase: Phrase| Phrase {
                     begin: phrase.begin + piece.begin,
                     end: phrase.end + piece.begin,
@@ -66,8 +70,8 @@ impl FindingMerger {
 }
 
 /// The error for a reply to another question.
-pub fn mismatched(question: Question) -> Error {
-    let message = format!("the response of Comprehend is not about `{}`", question.word());
+pub fn mismatched(question: Analysis) -> Error {
+    let message = format!("the response of Comprehend is not about `{}`", question.as_str());
     Error::transient("answer_unreadable", message)
 }
 
@@ -120,8 +124,8 @@ mod tests {
         let mut merge = FindingMerger::default();
         let piece = TextPiece { text: "Good.", begin: 0 };
         // A label that its scores alone would not give.
-        let reply = Reply::Sentiment(Label::Mixed, scores(0.5, 0.2, 0.3));
-        merge.add(Question::Sentiment, piece, reply).expect("an answer");
+        let reply = AnalysisOutput::Sentiment(Label::Mixed, scores(0.5, 0.2, 0.3));
+        merge.add(Analysis::Sentiment, piece, reply).expect("an answer");
         let finding = merge.finish("sentiment", 1.0);
         assert_eq!((finding.label, &finding.scores), (Some(Label::Mixed), &scores(0.5, 0.2, 0.3)));
         assert!((finding.score.expect("a score") - 0.3).abs() < 1e-12);
@@ -133,10 +137,10 @@ mod tests {
         let mut merge = FindingMerger::default();
         let (long, short) = ("a".repeat(300), "b".repeat(100));
         for (text, reply) in [
-            (&long, Reply::Sentiment(Label::Negative, scores(0.0, 0.8, 0.2))),
-            (&short, Reply::Sentiment(Label::Positive, scores(1.0, 0.0, 0.0))),
+            (&long, AnalysisOutput::Sentiment(Label::Negative, scores(0.0, 0.8, 0.2))),
+            (&short, AnalysisOutput::Sentiment(Label::Positive, scores(1.0, 0.0, 0.0))),
         ] {
-            merge.add(Question::Sentiment, TextPiece { text, begin: 0 }, reply).expect("an answer");
+            merge.add(Analysis::Sentiment, TextPiece { text, begin: 0 }, reply).expect("an answer");
         }
         let finding = merge.finish("s", 0.5);
         assert_eq!(finding.label, Some(Label::Negative));
@@ -149,10 +153,10 @@ mod tests {
     fn offsets_are_those_of_the_whole_text_and_personal_data_has_no_text() {
         let mut merge = FindingMerger::default();
         let piece = TextPiece { text: "Ann met Bob.", begin: 100 };
-        merge.add(Question::Entities, piece, Reply::Entities(vec![entity("Bob", 8)])).expect("an answer");
-        merge.add(Question::Pii, piece, Reply::Entities(vec![entity("Ann", 0)])).expect("an answer");
+        merge.add(Analysis::Entities, piece, AnalysisOutput::Entities(vec![entity("Bob", 8)])).expect("an answer");
+        merge.add(Analysis::Pii, piece, AnalysisOutput::Entities(vec![entity("Ann", 0)])).expect("an answer");
         let phrase = Phrase { text: "Ann".into(), score: 0.5, begin: 0, end: 3 };
-        merge.add(Question::KeyPhrases, piece, Reply::Phrases(vec![phrase])).expect("an answer");
+        merge.add(Analysis::KeyPhrases, piece, AnalysisOutput::Phrases(vec![phrase])).expect("an answer");
         let finding = merge.finish("s", 1.0);
         assert_eq!((finding.entities[0].begin, finding.entities[0].end), (108, 111));
         assert_eq!(finding.entities[0].text.as_deref(), Some("Bob"));
@@ -164,8 +168,9 @@ mod tests {
     #[test]
     fn a_reply_to_another_question_is_refused() {
         let piece = TextPiece { text: "Good.", begin: 0 };
-        let error =
-            FindingMerger::default().add(Question::Sentiment, piece, Reply::Phrases(vec![])).expect_err("refused");
+        let error = FindingMerger::default()
+            .add(Analysis::Sentiment, piece, AnalysisOutput::Phrases(vec![]))
+            .expect_err("refused");
         assert_eq!((error.code.as_str(), error.transient), ("answer_unreadable", true));
         assert_eq!(error.message, "the response of Comprehend is not about `sentiment`");
     }

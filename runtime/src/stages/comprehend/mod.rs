@@ -9,8 +9,11 @@ mod stage;
 
 use serde::{Deserialize, Serialize};
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Permission, Quota, Role, Scope, TextFlow, Unit};
+use crate::component::services::Services;
+use crate::component::{
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, Quota,
+    RequiredPermission, TextFlow,
+};
 use crate::fetch::RateLimiter;
 use crate::model::error::Error;
 use crate::model::run::CHUNK_ITEMS;
@@ -49,40 +52,42 @@ fn calls() -> Within<1, 10_000> {
     Within::of::<10>()
 }
 
-impl Component for ComprehendSettings {
+impl Described for ComprehendSettings {
     const CARD: Card = Card {
-        text: TextFlow::Needs,
-        stand_in: Some("lexicon"),
+        text: TextFlow::Analyses,
+        local_substitute: Some("lexicon"),
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "comprehend",
             "sentiment, entities and key phrases by Amazon Comprehend",
             "[[stages]]\nname = \"sentiment\"\ntype = \"comprehend\"\ndetect = [\"sentiment\", \"entities\"]\n",
         )
     };
+}
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
+impl Component for ComprehendSettings {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
         vec![
-            Permission {
+            RequiredPermission {
                 actions: self.detect.sorted().into_iter().map(questions::action).collect(),
-                on: Scope::Everything("Comprehend's Detect calls have no resource level"),
-                why: "the stage analyses each text with Comprehend",
+                target: PermissionTarget::AllResources("Comprehend's Detect calls have no resource level"),
+                reason: "the stage analyses each text with Comprehend",
             },
-            Permission {
+            RequiredPermission {
                 actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"],
-                on: Scope::State,
-                why: "findings are stored, so that no text is paid for twice",
+                target: PermissionTarget::StateTable,
+                reason: "findings are stored, so that no text is paid for twice",
             },
         ]
     }
 
-    fn units(&self) -> Vec<Unit> {
+    fn units(&self) -> Vec<BilledUnit> {
         // 100 characters a unit, at least 3 a text (facts of the price list, 2026-11-22).
         let asked = u32::try_from(self.detect.as_slice().len()).unwrap_or(u32::MAX);
-        vec![Unit {
+        vec![BilledUnit {
             name: "comprehend_unit",
             per_record: f64::from(asked) * 15.0,
-            why: "a unit is 100 characters, at least 3 per text; assuming texts of 1,500 characters",
+            reason: "a unit is 100 characters, at least 3 per text; assuming texts of 1,500 characters",
         }]
     }
 
@@ -92,28 +97,28 @@ impl Component for ComprehendSettings {
             service: "Amazon Comprehend",
             per_account: true,
             calls_per_second: self.calls_per_second.get() as f64,
-            at_once: None,
+            max_concurrent: None,
             records_per_call: 25,
-            page: "https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html",
+            docs_url: "https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html",
         })
     }
 
-    fn asks(&self) -> Vec<&'static str> {
-        self.detect.as_slice().iter().map(|question| question.word()).collect()
+    fn answers(&self) -> Vec<&'static str> {
+        self.detect.as_slice().iter().map(|question| question.as_str()).collect()
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let detect = self.detect.sorted();
-        let limiter = match binding.pace {
+        let limiter = match binding.rate_limit {
             Some(pace) => {
                 let calls = detect.iter().map(|question| CHUNK_ITEMS.div_ceil(questions::texts_per_call(*question)));
                 RateLimiter::with_pace(pace, u32::try_from(calls.sum::<usize>()).unwrap_or(u32::MAX))
             }
             None => RateLimiter::with_concurrency(self.calls_per_second.get()),
         };
-        let sender = BatchSender::new(doors.analyst()?, doors.meter(), limiter);
+        let sender = BatchSender::new(services.text_analyzer()?, services.meter(), limiter);
         let max_bytes = usize::try_from(self.max_bytes.get()).unwrap_or(usize::MAX);
-        Ok(Opened::Stage(Box::new(ComprehendStage::new(binding.name, detect, max_bytes, sender))))
+        Ok(Instance::Stage(Box::new(ComprehendStage::new(binding.name, detect, max_bytes, sender))))
     }
 }
 

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::{AnalysisRequest, RequestBatch, batches};
-use crate::component::analysis::{Analyst, Reply, TEXT_REFUSED, THROTTLED};
+use crate::component::analysis::{AnalysisOutput, TEXT_REFUSED, THROTTLED, TextAnalyzer};
 use crate::component::meter::Meter;
 use crate::fetch::RateLimiter;
 use crate::model::error::Error;
@@ -19,22 +19,22 @@ use crate::model::retry::backoff;
 const MAX_CACHED: usize = 4_096;
 
 /// The result of one request.
-pub type AnalysisResult = Result<Reply, Error>;
+pub type AnalysisResult = Result<AnalysisOutput, Error>;
 
 /// Sends batches, and caches replies that are needed again.
 pub struct BatchSender {
-    analyst: Arc<dyn Analyst>,
+    analyst: Arc<dyn TextAnalyzer>,
     meter: Arc<Meter>,
     limiter: RateLimiter,
     /// Number of consecutive throttled calls.
     throttled: AtomicU32,
     /// Replies about texts whose other requests failed, so that they are not paid twice.
-    cache: Mutex<HashMap<[u8; 32], Reply>>,
+    cache: Mutex<HashMap<[u8; 32], AnalysisOutput>>,
 }
 
 impl BatchSender {
     /// A sender for this analyst and rate limit.
-    pub fn new(analyst: Arc<dyn Analyst>, meter: Arc<Meter>, limiter: RateLimiter) -> Self {
+    pub fn new(analyst: Arc<dyn TextAnalyzer>, meter: Arc<Meter>, limiter: RateLimiter) -> Self {
         Self { analyst, meter, limiter, throttled: AtomicU32::new(0), cache: Mutex::default() }
     }
 
@@ -46,7 +46,7 @@ impl BatchSender {
         for (batch, replies) in calls.iter().zip(replies) {
             for (index, result) in batch.indexes.iter().zip(replies) {
                 if result.is_ok() {
-                    self.meter.comprehend_units(requests[*index].units());
+                    self.meter.add_comprehend_units(requests[*index].units());
                 }
                 results[*index] = Some(result);
             }
@@ -55,7 +55,7 @@ impl BatchSender {
     }
 
     /// Caches the replies about a text that has to be analysed again.
-    pub fn cache<'a>(&self, replies: impl IntoIterator<Item = (AnalysisRequest<'a>, Reply)>) {
+    pub fn cache<'a>(&self, replies: impl IntoIterator<Item = (AnalysisRequest<'a>, AnalysisOutput)>) {
         let mut cache = self.lock_cache();
         if cache.len() >= MAX_CACHED {
             cache.clear();
@@ -68,7 +68,7 @@ impl BatchSender {
         requests.iter().map(|one| if cache.is_empty() { None } else { cache.remove(&one.hash()).map(Ok) }).collect()
     }
 
-    fn lock_cache(&self) -> MutexGuard<'_, HashMap<[u8; 32], Reply>> {
+    fn lock_cache(&self) -> MutexGuard<'_, HashMap<[u8; 32], AnalysisOutput>> {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -107,7 +107,7 @@ impl BatchSender {
         })?;
         // Copied only now, so that waiting calls take no memory.
         let texts: Vec<String> = batch.indexes.iter().map(|index| requests[*index].piece.text.to_owned()).collect();
-        let replies = timeout_at(deadline, self.analyst.ask(batch.question, batch.language, &texts)).await;
+        let replies = timeout_at(deadline, self.analyst.analyze(batch.question, batch.language, &texts)).await;
         drop(permit);
         let replies = replies.unwrap_or_else(|_| {
             let message = "Comprehend did not respond before the chunk's deadline";

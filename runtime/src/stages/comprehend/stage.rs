@@ -9,7 +9,7 @@ use super::merge::{self, FindingMerger};
 use super::sender::{AnalysisResult, BatchSender};
 use super::{language, questions};
 use crate::component::Stage;
-use crate::component::analysis::{Question, Reply};
+use crate::component::analysis::{Analysis, AnalysisOutput};
 use crate::model::error::Error;
 use crate::model::record::{Finding, Record, Text, is_blank};
 use crate::text::sentences::{self, TextPiece};
@@ -20,7 +20,7 @@ pub struct ComprehendStage {
     /// Whether Comprehend detects the language of texts without one.
     detects_language: bool,
     /// The other questions.
-    questions: Vec<Question>,
+    questions: Vec<Analysis>,
     max_bytes: usize,
     sender: BatchSender,
 }
@@ -34,7 +34,7 @@ struct TextAnalysis<'a> {
     detected: Option<String>,
     /// Comprehend's language code, once it is known.
     code: Option<&'static str>,
-    replies: Vec<(AnalysisRequest<'a>, Reply)>,
+    replies: Vec<(AnalysisRequest<'a>, AnalysisOutput)>,
 }
 
 /// The outcome for a record: the detected language and the finding, if there are any.
@@ -42,9 +42,9 @@ type AnalysisOutcome = Result<(Option<String>, Option<Finding>), Error>;
 
 impl ComprehendStage {
     /// A stage with this name.
-    pub fn new(name: String, mut detect: Vec<Question>, max_bytes: usize, sender: BatchSender) -> Self {
-        let detects_language = detect.contains(&Question::DominantLanguage);
-        detect.retain(|question| *question != Question::DominantLanguage);
+    pub fn new(name: String, mut detect: Vec<Analysis>, max_bytes: usize, sender: BatchSender) -> Self {
+        let detects_language = detect.contains(&Analysis::DominantLanguage);
+        detect.retain(|question| *question != Analysis::DominantLanguage);
         Self { name, detects_language, questions: detect, max_bytes, sender }
     }
 
@@ -96,7 +96,7 @@ impl ComprehendStage {
         result: AnalysisResult,
     ) -> Result<TextAnalysis<'a>, Error> {
         let reply = result?;
-        let Reply::Languages(found) = &reply else { return Err(merge::mismatched(request.question)) };
+        let AnalysisOutput::Languages(found) = &reply else { return Err(merge::mismatched(request.question)) };
         let tag = language::strongest(found)?;
         analysis.code = Some(language::supported_code(tag, &self.questions)?);
         analysis.detected = Some(tag.to_owned());
@@ -137,7 +137,7 @@ impl ComprehendStage {
         let mut merger = FindingMerger::default();
         let mut bytes = analysed.len();
         for (request, reply) in replies {
-            if request.question != Question::DominantLanguage {
+            if request.question != Analysis::DominantLanguage {
                 merger.add(request.question, request.piece, reply)?;
             } else if self.questions.is_empty() {
                 bytes = request.piece.text.len();
@@ -150,7 +150,7 @@ impl ComprehendStage {
 
 /// Requests for the language of texts without one, by their first piece.
 fn language_requests<'a>(analyses: &[Result<TextAnalysis<'a>, Error>]) -> Vec<AnalysisRequest<'a>> {
-    let question = Question::DominantLanguage;
+    let question = Analysis::DominantLanguage;
     let requests = analyses.iter().enumerate().filter_map(|(record, analysis)| {
         let analysis = analysis.as_ref().ok().filter(|analysis| analysis.code.is_none())?;
         let piece = pieces(analysis.analysed, question).next()?;
@@ -160,7 +160,7 @@ fn language_requests<'a>(analyses: &[Result<TextAnalysis<'a>, Error>]) -> Vec<An
 }
 
 /// The pieces of a text that are not blank: a reply about whitespace would be paid for, and meaningless.
-fn pieces(text: &str, question: Question) -> impl Iterator<Item = TextPiece<'_>> {
+fn pieces(text: &str, question: Analysis) -> impl Iterator<Item = TextPiece<'_>> {
     sentences::pieces(text, questions::bytes_per_text(question)).into_iter().filter(|piece| !is_blank(piece.text))
 }
 
@@ -197,8 +197,8 @@ impl Stage for ComprehendStage {
         records
     }
 
-    fn paid(&self) -> Option<String> {
-        let words: Vec<&str> = self.questions.iter().map(|question| question.word()).collect();
+    fn cache_key(&self) -> Option<String> {
+        let words: Vec<&str> = self.questions.iter().map(|question| question.as_str()).collect();
         let settings = json!({
             "kind": "comprehend",
             "detect": words,

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Permission, Role, Scope, TextFlow};
+use crate::component::services::Services;
+use crate::component::{
+    Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission, TextFlow,
+};
 use crate::fetch::{FetchLimits, RetryingFetcher};
 use crate::model::error::Error;
 use crate::model::values::{HostPort, ItemUrl, Language, Within};
@@ -92,45 +94,47 @@ fn max_bytes() -> Within<1_000, 16_000_000> {
     Within::of::<4_000_000>()
 }
 
-impl Component for FeedSettings {
+impl Described for FeedSettings {
     const CARD: Card = Card {
-        text: TextFlow::Gives,
+        text: TextFlow::Provides,
         fetches: true,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "feed",
             "the new entries of the item's feed (RSS, Atom or JSON Feed), each only once",
             "[[stages]]\nname = \"press\"\ntype = \"feed\"\nentries = 10\n",
         )
     };
+}
 
-    fn permissions(&self, _name: &str) -> Vec<Permission> {
-        vec![Permission {
+impl Component for FeedSettings {
+    fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
+        vec![RequiredPermission {
             actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem"],
-            on: Scope::State,
-            why: "the seen entries are stored, so that none is processed twice",
+            target: PermissionTarget::StateTable,
+            reason: "the seen entries are stored, so that none is processed twice",
         }]
     }
 
-    fn patience(&self) -> Option<Duration> {
+    fn max_wait(&self) -> Option<Duration> {
         Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Within::get)))
     }
 
-    fn entries(&self) -> Option<u64> {
+    fn fan_out(&self) -> Option<u64> {
         Some(self.entries.get())
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Doors) -> Result<Opened, Error> {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let default = FetchLimits::default();
         let limits = FetchLimits {
             bytes: usize::try_from(self.max_bytes.get()).unwrap_or(default.bytes),
             time: self.timeout_s.map_or(default.time, |seconds| Duration::from_secs(seconds.get())),
             ..default
         };
-        let state = binding.state.as_deref().map(|table| doors.state(table)).transpose()?;
-        Ok(Opened::Stage(Box::new(Feed {
+        let state = binding.state_table.as_deref().map(|table| services.state(table)).transpose()?;
+        Ok(Instance::Stage(Box::new(Feed {
             fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
-            max_wait: Component::patience(self).unwrap_or_default(),
+            max_wait: self.max_wait().unwrap_or_default(),
             url: self.url.clone(),
             text: self.text,
             language: self.language.as_ref().map(ToString::to_string),

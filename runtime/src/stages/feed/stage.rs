@@ -78,7 +78,7 @@ impl Stage for Feed {
         made
     }
 
-    async fn settled(&self, run: &RunId, made: &[Identity]) -> Result<(), Error> {
+    async fn committed(&self, run: &RunId, made: &[Identity]) -> Result<(), Error> {
         match &self.seen {
             Some(seen) => seen.settled(run, made).await,
             None => Ok(()),

@@ -13,8 +13,8 @@ use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::fetch::{FetchLimits, RetryingFetcher};
 use crate::model::error::Error;
 use crate::model::record::{Record, Text};
@@ -79,32 +79,34 @@ fn max_bytes() -> Within<1_000, 16_000_000> {
     Within::of::<4_000_000>()
 }
 
-impl Component for HttpSettings {
+impl Described for HttpSettings {
     const CARD: Card = Card {
-        text: TextFlow::Gives,
+        text: TextFlow::Provides,
         fetches: true,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "http",
             "the readable text of the item's web page, or a value in its JSON",
             "[[stages]]\nname = \"page\"\ntype = \"http\"\nurl = \"https://example.com/about/{key}\"\n",
         )
     };
+}
 
-    fn patience(&self) -> Option<Duration> {
+impl Component for HttpSettings {
+    fn max_wait(&self) -> Option<Duration> {
         Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Within::get)))
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
         let default = FetchLimits::default();
         let limits = FetchLimits {
             bytes: usize::try_from(self.max_bytes.get()).unwrap_or(default.bytes),
             time: self.timeout_s.map_or(default.time, |seconds| Duration::from_secs(seconds.get())),
             ..default
         };
-        Ok(Opened::Stage(Box::new(HttpStage {
+        Ok(Instance::Stage(Box::new(HttpStage {
             fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
-            max_wait: Component::patience(self).unwrap_or_default(),
+            max_wait: self.max_wait().unwrap_or_default(),
             name: binding.name,
             url: self.url.clone(),
             pointer: self.pointer.clone(),

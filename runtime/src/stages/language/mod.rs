@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Role, Stage, TextFlow};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::model::error::Error;
 use crate::model::record::{Finding, Record, is_blank};
 use crate::model::values::{Fraction, Language};
@@ -36,25 +36,27 @@ fn default_confidence() -> Fraction {
     Fraction::of_percent::<80>()
 }
 
-impl Component for LanguageSettings {
+impl Described for LanguageSettings {
     const CARD: Card = Card {
-        text: TextFlow::Prepares,
+        text: TextFlow::Transforms,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "language",
             "detects the language of texts without one, embedded and free",
             "[[stages]]\nname = \"tongue\"\ntype = \"language\"\namong = [\"en\", \"de\", \"fr\"]\n",
         )
     };
+}
 
+impl Component for LanguageSettings {
     fn check(&self) -> Option<(&'static str, String, String)> {
         let unknown = self.among.iter().find(|tag| tags::to_lang(tag.as_str()).is_none())?;
         Some(("among", format!("`{unknown}`"), format!("any of {}", tags::known())))
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
         let among: Vec<_> = self.among.iter().filter_map(|tag| tags::to_lang(tag.as_str())).collect();
-        Ok(Opened::Stage(Box::new(LanguageDetector {
+        Ok(Instance::Stage(Box::new(LanguageDetector {
             name: binding.name,
             confidence: self.confidence.get(),
             overwrite: self.overwrite,

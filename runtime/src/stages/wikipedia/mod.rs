@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::component::services::Doors;
-use crate::component::{Binding, Card, Component, Opened, Quota, Role, Stage, TextFlow};
+use crate::component::services::Services;
+use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Quota, Stage, TextFlow};
 use crate::fetch::{FetchLimits, Fetcher, RateLimiter, user_agent};
 use crate::model::error::Error;
 use crate::model::record::{Record, Text};
@@ -83,37 +83,39 @@ fn at_once() -> Within<1, 1_000> {
     Within::of::<DEFAULT_AT_ONCE>()
 }
 
-impl Component for WikipediaSettings {
+impl Described for WikipediaSettings {
     const CARD: Card = Card {
-        text: TextFlow::Gives,
+        text: TextFlow::Provides,
         fetches: true,
         ..Card::new(
-            Role::Stage,
+            ComponentRole::Stage,
             "wikipedia",
             "the first sentences of the item's Wikipedia page, with 20 titles per request",
             "[[stages]]\nname = \"summary\"\ntype = \"wikipedia\"\nsentences = 3\n",
         )
     };
+}
 
+impl Component for WikipediaSettings {
     fn quota(&self) -> Option<Quota> {
         #[expect(clippy::cast_precision_loss, reason = "at most 100,000")]
         Some(Quota {
             service: "Wikipedia",
             per_account: false,
             calls_per_second: self.requests_per_minute.get() as f64 / 60.0,
-            at_once: Some(self.at_once.get()),
+            max_concurrent: Some(self.at_once.get()),
             records_per_call: TITLES as u64,
-            page: "https://www.mediawiki.org/wiki/Wikimedia_APIs/Rate_limits",
+            docs_url: "https://www.mediawiki.org/wiki/Wikimedia_APIs/Rate_limits",
         })
     }
 
-    fn patience(&self) -> Option<Duration> {
+    fn max_wait(&self) -> Option<Duration> {
         Some(seconds(self.patience_s).unwrap_or(DEFAULT_PATIENCE))
     }
 
-    fn open(&self, binding: Binding, _: &dyn Doors) -> Result<Opened, Error> {
+    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
         let limits = FetchLimits::default();
-        let limiter = match binding.pace {
+        let limiter = match binding.rate_limit {
             Some(pace) => RateLimiter::with_pace(pace, u32::try_from(CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
             None => RateLimiter::with_concurrency(self.at_once.get()),
         };
@@ -124,7 +126,7 @@ impl Component for WikipediaSettings {
             sentences: self.sentences.get(),
             endpoint: self.endpoint.clone(),
         };
-        Ok(Opened::Stage(Box::new(Wikipedia {
+        Ok(Instance::Stage(Box::new(Wikipedia {
             name: binding.name,
             language: self.language.to_string(),
             max_wait: seconds(self.patience_s).unwrap_or(DEFAULT_PATIENCE),

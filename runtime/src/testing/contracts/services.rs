@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::component::services::{Bucket, Outbox, Post, Rows, Scan};
+use crate::component::services::{ObjectStore, OutboundMessage, Publisher, TableScan, TableStore};
 
 /// An object is stored whole under its key, and replaced by the next one. `read` returns the object of a key.
-pub async fn a_bucket_stores_objects_by_key(bucket: &dyn Bucket, read: impl AsyncFn(&str) -> Option<Vec<u8>>) {
+pub async fn a_bucket_stores_objects_by_key(bucket: &dyn ObjectStore, read: impl AsyncFn(&str) -> Option<Vec<u8>>) {
     let large: Vec<u8> = (0..200_000_u32).map(|byte| byte as u8).collect();
     let mut places = BTreeSet::new();
     for body in [b"one".to_vec(), large, Vec::new(), b"two".to_vec()] {
@@ -22,7 +22,7 @@ pub async fn a_bucket_stores_objects_by_key(bucket: &dyn Bucket, read: impl Asyn
 
 /// The keys of the items that a scan finds, each with its segment and the position after it.
 pub async fn scan_all(
-    rows: &dyn Rows,
+    rows: &dyn TableStore,
     key: &str,
     segments: u64,
     from: Option<(u64, &str)>,
@@ -32,10 +32,10 @@ pub async fn scan_all(
     for segment in first..segments {
         let mut after = from.filter(|(at, _)| *at == segment).map(|(_, place)| place.to_owned());
         loop {
-            let scan = Scan { key, attributes: &[], segment, segments, after: after.as_deref() };
+            let scan = TableScan { key, attributes: &[], segment, segments, after: after.as_deref() };
             let page = rows.scan(scan).await.expect("a page");
-            all.extend(page.items.into_iter().map(|found| (segment, found.item.key, found.place)));
-            after = page.after;
+            all.extend(page.items.into_iter().map(|found| (segment, found.item.key, found.cursor)));
+            after = page.next;
             if after.is_none() {
                 break;
             }
@@ -45,7 +45,7 @@ pub async fn scan_all(
 }
 
 /// A scan finds each item once in any number of segments, and continues after any item.
-pub async fn a_scan_resumes_after_any_item(rows: &dyn Rows, key: &str, expected: &BTreeSet<String>) {
+pub async fn a_scan_resumes_after_any_item(rows: &dyn TableStore, key: &str, expected: &BTreeSet<String>) {
     for segments in [1, 3] {
         let all = scan_all(rows, key, segments, None).await;
         let keys: BTreeSet<String> = all.iter().map(|(_, key, _)| key.clone()).collect();
@@ -58,21 +58,21 @@ pub async fn a_scan_resumes_after_any_item(rows: &dyn Rows, key: &str, expected:
 
 /// All posts arrive with their bodies and attributes. `received` returns body and attributes of what arrived so far.
 pub async fn an_outbox_delivers_every_post(
-    outbox: &dyn Outbox,
+    outbox: &dyn Publisher,
     received: impl AsyncFn() -> Vec<(String, Vec<(String, String)>)>,
 ) {
-    let post = |number: usize| Post {
+    let post = |number: usize| OutboundMessage {
         key: format!("20261122T090000Z/companies/{number}"),
         body: format!("{{\"number\":{number}}}"),
         attributes: vec![("run", "20261122T090000Z".into()), ("number", number.to_string())],
-        ..Post::default()
+        ..OutboundMessage::default()
     };
-    outbox.post(vec![]).await.expect("nothing");
-    outbox.post((0..25).map(post).collect()).await.expect("posted");
+    outbox.publish(vec![]).await.expect("nothing");
+    outbox.publish((0..25).map(post).collect()).await.expect("posted");
     let mut arrived = received().await;
     arrived.iter_mut().for_each(|(_, attributes)| attributes.sort());
     for number in 0..25 {
-        let Post { body, attributes, .. } = post(number);
+        let OutboundMessage { body, attributes, .. } = post(number);
         let mut attributes: Vec<_> = attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         attributes.sort();
         let found = arrived.iter().filter(|(other, _)| *other == body).collect::<Vec<_>>();

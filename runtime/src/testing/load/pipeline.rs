@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::component::{Pace, Role};
+use crate::component::{ComponentRole, RateLimit};
 use crate::function::registry;
 use crate::function::{Function, Inlet, Intake, Outlets, Part};
 use crate::model::run::CHUNK_ITEMS;
@@ -24,7 +24,7 @@ const BUCKET: &str = "fang-prod-archive-123456789012-us-east-1";
 const MAX_RECEIVES: u64 = 10;
 
 /// Faster than any function: upstream quotas do not limit a measurement.
-const UNLIMITED: Pace = Pace { per_second: 100_000.0, at_once: 64 };
+const UNLIMITED: RateLimit = RateLimit { calls_per_second: 100_000.0, max_concurrent: 64 };
 
 /// One of the two functions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +103,14 @@ fn queue(services: &FakeServices) -> String {
     format!("{}/123456789012/{QUEUE}", services.url())
 }
 
-fn part(role: Role, name: &str, kind: &str, settings: Value, on: Option<&str>, pace: Option<Pace>) -> Part {
+fn part(
+    role: ComponentRole,
+    name: &str,
+    kind: &str,
+    settings: Value,
+    on: Option<&str>,
+    pace: Option<RateLimit>,
+) -> Part {
     let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
     Part { name: name.into(), kind, settings, on: on.map(Into::into), pace }
@@ -112,7 +119,7 @@ fn part(role: Role, name: &str, kind: &str, settings: Value, on: Option<&str>, p
 fn function(job: LoadFunction, services: &FakeServices) -> Function {
     let (name, inlet, stages, outlets) = match job {
         LoadFunction::Producer => {
-            let companies = part(Role::Source, "companies", "dynamodb", json!({}), Some(source::TABLE), None);
+            let companies = part(ComponentRole::Source, "companies", "dynamodb", json!({}), Some(source::TABLE), None);
             ("producer", Inlet::Schedule(vec![companies]), vec![], Outlets::Queue(queue(services)))
         }
         LoadFunction::Worker => {
@@ -122,9 +129,9 @@ fn function(job: LoadFunction, services: &FakeServices) -> Function {
                 "allow": [format!("127.0.0.1:{}", services.port)],
             });
             let stages = vec![
-                part(Role::Stage, "summary", "wikipedia", wikipedia, None, Some(UNLIMITED)),
+                part(ComponentRole::Stage, "summary", "wikipedia", wikipedia, None, Some(UNLIMITED)),
                 part(
-                    Role::Stage,
+                    ComponentRole::Stage,
                     "sentiment",
                     "comprehend",
                     json!({ "detect": ["sentiment", "entities"] }),
@@ -133,8 +140,8 @@ fn function(job: LoadFunction, services: &FakeServices) -> Function {
                 ),
             ];
             let sinks = vec![
-                part(Role::Sink, "archive", "s3", json!({ "format": "jsonl" }), Some(BUCKET), None),
-                part(Role::Sink, "latest", "dynamodb", json!({ "ttl_days": 90 }), Some(dynamodb::ROWS), None),
+                part(ComponentRole::Sink, "archive", "s3", json!({ "format": "jsonl" }), Some(BUCKET), None),
+                part(ComponentRole::Sink, "latest", "dynamodb", json!({ "ttl_days": 90 }), Some(dynamodb::ROWS), None),
             ];
             let intake = Intake {
                 queue: Some(queue(services)),

@@ -1,6 +1,6 @@
 //! Responses of Wikipedia, and the stage opened against a server that gives them.
 
-use fanggen_runtime::component::{Pace, Stage};
+use fanggen_runtime::component::{RateLimit, Stage};
 use fanggen_runtime::model::record::{Item, Record};
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use fanggen_runtime::testing::components::{far_deadline, open_stage, records};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
 /// The stage, with this server as its endpoint.
-pub fn open(server: &HttpServer, settings: Value, pace: Option<Pace>) -> Box<dyn Stage> {
+pub fn open(server: &HttpServer, settings: Value, pace: Option<RateLimit>) -> Box<dyn Stage> {
     let mut all = json!({ "endpoint": server.url("/{language}/w/api.php"), "allow": [server.host_port()] });
     if let (Some(all), Some(settings)) = (all.as_object_mut(), settings.as_object()) {
         all.extend(settings.clone());

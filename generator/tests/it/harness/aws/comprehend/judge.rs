@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::aws::Cloud;
-use fanggen_runtime::component::{Binding, Opened, Role};
+use fanggen_runtime::component::{Binding, ComponentRole, Instance};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::record::{Item, Record, Text};
 use fanggen_runtime::model::tree::Tree;
@@ -77,10 +77,10 @@ fn all(found: Vec<Found>, kind: Option<&str>, words: bool) -> Vec<Value> {
 
 /// The embedded lexicon's judgement as shares of a whole, and the strongest of them as the label: so the service has it.
 async fn sentiment(text: &str) -> (Value, Value) {
-    let kind = registry::find(Role::Stage, "lexicon").expect("the lexicon");
+    let kind = registry::find(ComponentRole::Stage, "lexicon").expect("the lexicon");
     let settings = (kind.read)(&Tree::from_json(json!({}))).expect("settings");
     let opened = settings.open(Binding::default(), &Cloud::of(BTreeMap::new())).expect("the lexicon");
-    let Opened::Stage(lexicon) = opened else { panic!("the lexicon is a stage") };
+    let Instance::Stage(lexicon) = opened else { panic!("the lexicon is a stage") };
     let text = Text { body: text.to_owned(), language: Some("en".into()), ..Text::default() };
     let record = Record { text: Some(text), ..Record::new("", "", Item::named("text")) };
     let told = lexicon.apply(vec![record], Instant::now()).await.remove(0);
