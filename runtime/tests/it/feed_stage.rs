@@ -89,7 +89,7 @@ impl Scene {
 
     async fn settles(&self, run: &str, records: &[Record]) {
         let made: Vec<Identity> = records.iter().map(Record::identity).collect();
-        self.stage.settled(&RunId::try_from(run.to_owned()).expect("a run"), &made).await.expect("remembered");
+        self.stage.committed(&RunId::try_from(run.to_owned()).expect("a run"), &made).await.expect("remembered");
     }
 
     /// A run from its beginning to its end: the entries that flowed, with their titles.
