@@ -77,7 +77,7 @@ impl Digest {
     /// Serializes the digest, to be stored until the run is complete.
     ///
     /// # Errors
-    /// `record_unwritable`, which no record of ours can cause.
+    /// `record_unwritable`, which should never happen.
     pub(super) fn note(&self) -> Result<String, Error> {
         serde_json::to_string(self).map_err(|error| Error::permanent("record_unwritable", format!("a note: {error}")))
     }

@@ -88,7 +88,7 @@ mod tests {
         record.item.labels = [("note".to_owned(), "x".repeat(1_000))].into();
         let bare = read(&record, 500);
         assert_eq!((bare.item.labels.len(), bare.item.key.as_str()), (0, "Apple"));
-        let said = limited(&record, 50).expect_err("too long").message;
-        assert_eq!(said, "a record exceeds 50 bytes even without its texts");
+        let message = limited(&record, 50).expect_err("too long").message;
+        assert_eq!(message, "a record exceeds 50 bytes even without its texts");
     }
 }

@@ -140,8 +140,8 @@ mod tests {
             (r#"{"password":"s3cret"}"#, "is JSON without a text `secret`"),
             (r#"{"secret":5}"#, "is JSON without a text `secret`"),
         ] {
-            let said = key(text).expect_err(text).message;
-            assert_eq!(said, format!("the webhook's secret {why}: store another value"));
+            let message = key(text).expect_err(text).message;
+            assert_eq!(message, format!("the webhook's secret {why}: store another value"));
         }
     }
 }

@@ -263,7 +263,7 @@ mod tests {
 
         async fn scan(&self, scan: TableScan<'_>) -> Result<ScanPage, Error> {
             assert_eq!((scan.key, scan.segments), ("company", 3));
-            let from: u64 = scan.after.map_or(0, |after| after.parse().expect("a place of ours"));
+            let from: u64 = scan.after.map_or(0, |after| after.parse().expect("a position"));
             // The last segment holds nothing at all.
             let all = if scan.segment == 2 { 0 } else { self.0 };
             let found = |number: u64| ScannedItem {
@@ -305,7 +305,7 @@ mod tests {
         assert_eq!(keys, ["0-0", "0-1", "0-2", "0-3", "0-4", "1-0", "1-1", "1-2", "1-3", "1-4"]);
         for (place, (_, cursor)) in all.iter().enumerate() {
             let mut again = pages(5);
-            again.resume(cursor).expect("a cursor of ours");
+            again.resume(cursor).expect("a cursor");
             let mut left: Vec<_> = rest(again).await.into_iter().map(|(key, _)| key).collect();
             let mut expected: Vec<_> = all[place + 1..].iter().map(|(key, _)| key.clone()).collect();
             left.sort_unstable();

@@ -82,8 +82,8 @@ mod tests {
             Record::new("r", "s", Item::named("unjudged")),
             record("worse", Label::Negative, -0.95),
         ];
-        let told = Filter { name: "bad".into(), when }.apply(records, Instant::now()).await;
-        let keys: Vec<_> = told.iter().map(|record| record.item.key.as_str()).collect();
+        let kept = Filter { name: "bad".into(), when }.apply(records, Instant::now()).await;
+        let keys: Vec<_> = kept.iter().map(|record| record.item.key.as_str()).collect();
         assert_eq!(keys, ["bad", "worse"]);
     }
 }

@@ -138,8 +138,8 @@ mod tests {
             record("c", None, " \n "),
             Record { text: None, ..record("d", None, "") },
         ];
-        let told = Split { name: "parts".into(), sentences: 1, most: 9 }.apply(records, Instant::now()).await;
-        let seen: Vec<_> = told
+        let parts = Split { name: "parts".into(), sentences: 1, most: 9 }.apply(records, Instant::now()).await;
+        let summary: Vec<_> = parts
             .iter()
             .map(|record| {
                 let text = record.text.as_ref().map_or("", |text| text.body.as_str());
@@ -148,7 +148,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            seen,
+            summary,
             [
                 ("a", "#1", "One.", ""),
                 ("a", "#2", "Two.", ""),
@@ -157,6 +157,6 @@ mod tests {
                 ("d", "", "", "text_missing"),
             ]
         );
-        assert!(told[..3].iter().all(|record| record.text.as_ref().is_some_and(|text| text.title.is_some())));
+        assert!(parts[..3].iter().all(|record| record.text.as_ref().is_some_and(|text| text.title.is_some())));
     }
 }

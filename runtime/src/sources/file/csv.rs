@@ -212,14 +212,14 @@ mod tests {
             let error = CsvReader::open(&format, Box::new(Cursor::new(text.as_bytes().to_vec()))).err();
             error.map(|error| (error.code, error.message))
         };
-        let told = |words: &str| Some(("column_missing".to_owned(), words.to_owned()));
+        let missing = |message: &str| Some(("column_missing".to_owned(), message.to_owned()));
         let named = || Columns { text: Some("review".into()), ..Columns::default() };
         assert_eq!(open(" name ,review\n", named()), None);
         let words = "`a.csv` has no column `review`: it has `name`, `text`; correct `key` or `columns`";
-        assert_eq!(open("name,text\n", named()), told(words));
+        assert_eq!(open("name,text\n", named()), missing(words));
         let words = "`a.csv` has no column `name`: it has `Name`; correct `key` or `columns`";
-        assert_eq!(open("Name\nApple\n", Columns::default()), told(words));
+        assert_eq!(open("Name\nApple\n", Columns::default()), missing(words));
         let words = "`a.csv` has no column `name`: it is empty; correct `key` or `columns`";
-        assert_eq!(open("", Columns::default()), told(words));
+        assert_eq!(open("", Columns::default()), missing(words));
     }
 }

@@ -161,13 +161,13 @@ mod tests {
         Record { text: Some(text), ..Record::new("r", "s", Item::named("a")) }
     }
 
-    async fn told(stage: &dyn Stage, records: Vec<Record>) -> Vec<Result<Option<String>, String>> {
-        let told = stage.apply(records, Instant::now()).await;
+    async fn detected(stage: &dyn Stage, records: Vec<Record>) -> Vec<Result<Option<String>, String>> {
+        let applied = stage.apply(records, Instant::now()).await;
         let of = |record: Record| match record.failure {
             Some(failure) => Err(failure.error.code),
             None => Ok(record.text.and_then(|text| text.language)),
         };
-        told.into_iter().map(of).collect()
+        applied.into_iter().map(of).collect()
     }
 
     #[tokio::test]
@@ -186,18 +186,18 @@ mod tests {
         ];
         let records = texts.iter().map(|(text, _)| record(text, None)).collect();
         let expected: Vec<_> = texts.iter().map(|(_, tag)| Ok(Some((*tag).to_owned()))).collect();
-        assert_eq!(told(stage(0.8, &[], false).as_ref(), records).await, expected);
+        assert_eq!(detected(stage(0.8, &[], false).as_ref(), records).await, expected);
     }
 
     #[tokio::test]
     async fn short_or_ambiguous_texts_are_not_guessed() {
         let texts = ["OK", "Apple iPhone", "12 + 3 = 15", "?!", " ", "Tesla Model 3 vs. BMW i4", "日本"];
         let records = texts.iter().map(|text| record(text, None)).collect();
-        let told = told(stage(0.8, &[], false).as_ref(), records).await;
+        let languages = detected(stage(0.8, &[], false).as_ref(), records).await;
         let unknown = Err("language_unknown".to_owned());
         let mut expected = vec![unknown; 7];
         expected[4] = Err("text_empty".into());
-        assert_eq!(told, expected);
+        assert_eq!(languages, expected);
         let mut one = stage(0.8, &[], false).apply(vec![record("Apple iPhone", None)], Instant::now()).await;
         let failure = one.remove(0).failure.expect("a failure");
         assert_eq!(
@@ -213,8 +213,8 @@ mod tests {
     #[tokio::test]
     async fn the_finding_has_the_confidence_and_the_coverage() {
         let long = "Das Unternehmen teilte am Montag mit, dass der Gewinn gestiegen sei. ".repeat(100);
-        let told = stage(0.8, &[], false).apply(vec![record(&long, None)], Instant::now()).await;
-        let finding = &told[0].findings[0];
+        let applied = stage(0.8, &[], false).apply(vec![record(&long, None)], Instant::now()).await;
+        let finding = &applied[0].findings[0];
         assert_eq!((finding.engine.as_str(), finding.label), ("whatlang", None));
         assert_eq!(finding.scores, [("de".to_owned(), 1.0)].into());
         assert!((finding.coverage - 4_000.0 / 6_900.0).abs() < 1e-3, "{}", finding.coverage);
@@ -223,14 +223,14 @@ mod tests {
     #[tokio::test]
     async fn a_declared_language_is_kept_unless_overwrite_is_set() {
         let english = "The company said on Monday that its profits had risen more than anybody expected.";
-        let said = || vec![record(english, Some("fr"))];
-        assert_eq!(told(stage(0.8, &[], false).as_ref(), said()).await, [Ok(Some("fr".into()))]);
-        assert_eq!(told(stage(0.8, &[], true).as_ref(), said()).await, [Ok(Some("en".into()))]);
+        let french = || vec![record(english, Some("fr"))];
+        assert_eq!(detected(stage(0.8, &[], false).as_ref(), french()).await, [Ok(Some("fr".into()))]);
+        assert_eq!(detected(stage(0.8, &[], true).as_ref(), french()).await, [Ok(Some("en".into()))]);
     }
 
     #[tokio::test]
     async fn fewer_languages_raise_the_confidence() {
         let headline = || vec![record("Aktien steigen nach Zinsentscheid", None)];
-        assert_eq!(told(stage(0.95, &["en", "de"], false).as_ref(), headline()).await, [Ok(Some("de".into()))]);
+        assert_eq!(detected(stage(0.95, &["en", "de"], false).as_ref(), headline()).await, [Ok(Some("de".into()))]);
     }
 }
