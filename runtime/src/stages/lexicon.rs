@@ -125,8 +125,10 @@ mod tests {
         let record =
             |body| Record { text: Some(text(body)), ..Record::new("r", "s", crate::model::record::Item::named("a")) };
         let rules = Lexicon { name: "s".into() };
-        let records = rules.apply(["", " \n\t\u{a0}", "\u{feff}\u{200b}", "?!"].map(record).into(), Instant::now()).await;
-        let codes: Vec<_> = records.iter().map(|record| record.failure.as_ref().map(|f| f.error.code.as_str())).collect();
+        let records =
+            rules.apply(["", " \n\t\u{a0}", "\u{feff}\u{200b}", "?!"].map(record).into(), Instant::now()).await;
+        let codes: Vec<_> =
+            records.iter().map(|record| record.failure.as_ref().map(|f| f.error.code.as_str())).collect();
         assert_eq!(codes, [Some("text_empty"), Some("text_empty"), Some("text_empty"), None]);
         assert!(records[..3].iter().all(|record| record.findings.is_empty()));
     }
