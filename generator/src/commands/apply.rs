@@ -205,7 +205,7 @@ impl ApplyArgs {
             return Ok((applied, None));
         }
         if deployment.operator().interrupt.raised() {
-            return Err(DeployError::Halfway(NO_ITEMS));
+            return Err(DeployError::InterruptedBetweenSteps(NO_ITEMS));
         }
         let confirmed = applied.outcome != Outcome::Unchanged;
         let seeded = seeder.write(&stack, state, &SeedOptions { confirmed, ..seed_options.clone() }, lock).await?;

@@ -46,3 +46,21 @@ impl AwsCommand {
         CommandError::NeedsAws(name.to_owned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use crate::commands::{Cli, Command};
+
+    #[test]
+    fn a_command_that_needs_aws_says_how_to_get_it() {
+        let cli = Cli::try_parse_from(["fanggen", "apply", "--env", "dev", "--yes"]).expect("any options");
+        let Command::WithoutAws(command) = cli.command else { unreachable!("another command") };
+        assert_eq!(
+            command.error().to_string(),
+            "`fanggen apply` needs AWS, and this build has no AWS support\n  install fanggen with its default features: \
+             `cargo install --path generator`"
+        );
+    }
+}

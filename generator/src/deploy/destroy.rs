@@ -266,7 +266,7 @@ impl Destroyer<'_> {
 
     fn stop_if_interrupted(&self) -> Result<(), DeployError> {
         let state = "some resources are deleted, the others are unchanged";
-        if self.operations.operator.interrupt.raised() { Err(DeployError::Halfway(state)) } else { Ok(()) }
+        if self.operations.operator.interrupt.raised() { Err(DeployError::InterruptedBetweenSteps(state)) } else { Ok(()) }
     }
 
     /// Empties the stack's buckets, since CloudFormation deletes only empty ones.
@@ -306,7 +306,7 @@ impl Destroyer<'_> {
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
                 () = self.operations.operator.interrupt.wait() => {
-                    return Err(DeployError::Halfway("the stack is deleted, some resources that it left are not"));
+                    return Err(DeployError::InterruptedBetweenSteps("the stack is deleted, some resources that it left are not"));
                 }
             }
         }

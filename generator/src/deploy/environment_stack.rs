@@ -54,7 +54,7 @@ impl EnvironmentStack<'_> {
             }
             _ => found.is_of(&self.manifest.pipeline, &self.manifest.environment),
         };
-        if ours { Ok(Some(found)) } else { Err(DeployError::Foreign(self.client.name.clone())) }
+        if ours { Ok(Some(found)) } else { Err(DeployError::ForeignStack(self.client.name.clone())) }
     }
 
     /// Describes the stack, which must be deployed.

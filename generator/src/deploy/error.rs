@@ -96,7 +96,7 @@ pub enum DeployError {
         "stack `{0}` exists in this account and region but belongs to another pipeline or environment, as its tags \
          `fanggen:pipeline` and `fanggen:environment` show: it was not changed\n  rename the pipeline or the environment"
     )]
-    Foreign(String),
+    ForeignStack(String),
     /// There is no runtime.
     #[error(
         "there is no runtime to deploy: {0}\n  run `fanggen build`, or `fanggen build --runtime FILE` with a ready one"
@@ -219,10 +219,10 @@ pub enum DeployError {
         "interrupted: CloudFormation continues to work on stack `{0}`\n  `fanggen status` shows its state; the same command \
          waits for it to finish"
     )]
-    Left(String),
+    WaitInterrupted(String),
     /// Interrupted between two steps.
     #[error("interrupted: {0}\n  run the same command again to continue")]
-    Halfway(&'static str),
+    InterruptedBetweenSteps(&'static str),
     /// A file on this machine cannot be read.
     #[error("`{path}` cannot be read: {source}")]
     Disk {

@@ -151,8 +151,13 @@ mod tests {
         let manifest: Manifest = serde_json::from_str(plan).expect("a manifest");
         let caller = CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
         let asked = asked(&manifest, &caller);
-        let not_asked =
-            [&resources::s3::BUCKET_POLICY, &resources::sqs::QUEUE_POLICY, &resources::lambda::EVENT_INVOKE_CONFIG];
+        let not_asked = [
+            &resources::s3::BUCKET_POLICY,
+            &resources::sqs::QUEUE_POLICY,
+            &resources::lambda::EVENT_INVOKE_CONFIG,
+            &resources::glue::DATABASE,
+            &resources::glue::TABLE,
+        ];
         let with_others = manifest
             .resources
             .values()

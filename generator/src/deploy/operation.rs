@@ -149,7 +149,7 @@ async fn poll(
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_millis(pause)) => {}
-            () = interrupt.wait() => return Err(DeployError::Left(stack.name().to_owned())),
+            () = interrupt.wait() => return Err(DeployError::WaitInterrupted(stack.name().to_owned())),
         }
     }
 }

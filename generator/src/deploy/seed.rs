@@ -171,7 +171,7 @@ impl Seeder<'_> {
             result.tables.insert(name.clone(), changes);
             if self.operator.interrupt.raised() {
                 self.save_state(&applied, &mut tag).await?;
-                return Err(DeployError::Halfway(NO_ITEMS));
+                return Err(DeployError::InterruptedBetweenSteps(NO_ITEMS));
             }
         }
         result.files = self.upload_files(stack, &mut applied, options, lock).await?;
@@ -182,7 +182,7 @@ impl Seeder<'_> {
         self.save_state(&applied, &mut tag).await?;
         if let Some(time) = first {
             if self.operator.interrupt.raised() {
-                return Err(DeployError::Halfway(
+                return Err(DeployError::InterruptedBetweenSteps(
                     "the stack is deployed and the items are written, the first run is not started",
                 ));
             }
@@ -203,7 +203,7 @@ impl Seeder<'_> {
         // The stack may have been changed already: then the message must not say that it is unchanged.
         asked.map_err(|stop| match stop {
             DeployError::Declined if options.confirmed => DeployError::DeclinedItems,
-            DeployError::Interrupted if options.confirmed => DeployError::Halfway(NO_ITEMS),
+            DeployError::Interrupted if options.confirmed => DeployError::InterruptedBetweenSteps(NO_ITEMS),
             other => other,
         })
     }

@@ -410,7 +410,7 @@ fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
     let theirs = |bucket: &str| {
         format!(
             "error: the bucket `{bucket}` belongs to another account: nothing was written to it\n  bucket names are global, \
-             and this one is made of account and region; ask AWS support for it, or deploy to another region\n"
+             and this one consists of account and region; ask AWS support for it, or deploy to another region\n"
         )
     };
     // Asked for its tags, with the owner that is expected, S3 says no more than no.
@@ -438,9 +438,7 @@ fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it
         site.run(arguments).is(
             1,
             &format!(
-                "error: the bucket `{bucket}` is in this account and holds objects, but has no tag `fanggen:artifacts`, so \
-                 fanggen did not make it: nothing was written to it\n  remove it; or, if it is fanggen's and lost its tags, \
-                 tag it with `fanggen:artifacts` = `1`\n"
+                "error: the bucket `{bucket}` in this account has objects but no tag `fanggen:artifacts`, so fanggen did not create it: nothing was written to it\n  delete it; or, if fanggen created it and the tag was removed, tag it with `fanggen:artifacts` = `1`\n"
             ),
         );
     }

@@ -133,8 +133,7 @@ fn a_shell_of_ours_is_used_and_one_of_somebody_else_is_not_touched() {
         let calls = foreign.says(
             arguments,
             1,
-            "error: there is a stack `told-theirs-dev` in this account and region that is not of this pipeline and \
-             environment (its tags `fanggen:pipeline` and `fanggen:environment` say so): it was not touched\n  rename the \
+            "error: stack `told-theirs-dev` exists in this account and region but belongs to another pipeline or environment, as its tags `fanggen:pipeline` and `fanggen:environment` show: it was not changed\n  rename the \
              pipeline or the environment\n",
         );
         assert_eq!(calls, ["DescribeStacks", "ListChangeSets"]);
@@ -153,7 +152,7 @@ fn a_stack_of_somebody_else_is_not_touched_in_any_state() {
             let (said, calls) = foreign.run(arguments);
             assert_eq!((said.code, calls), (1, vec!["DescribeStacks".to_owned()]), "{state} {arguments:?} {said:?}");
             assert!(
-                said.stderr.ends_with("it was not touched\n  rename the pipeline or the environment\n"),
+                said.stderr.ends_with("it was not changed\n  rename the pipeline or the environment\n"),
                 "{said:?}"
             );
         }
