@@ -266,7 +266,11 @@ impl Destroyer<'_> {
 
     fn stop_if_interrupted(&self) -> Result<(), DeployError> {
         let state = "some resources are deleted, the others are unchanged";
-        if self.operations.operator.interrupt.raised() { Err(DeployError::InterruptedBetweenSteps(state)) } else { Ok(()) }
+        if self.operations.operator.interrupt.raised() {
+            Err(DeployError::InterruptedBetweenSteps(state))
+        } else {
+            Ok(())
+        }
     }
 
     /// Empties the stack's buckets, since CloudFormation deletes only empty ones.
