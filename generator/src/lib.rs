@@ -8,6 +8,7 @@ pub mod config;
 #[cfg(feature = "aws")]
 pub mod deploy;
 pub mod local;
+pub mod metadata;
 pub mod plan;
 pub mod render;
 pub mod resources;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::values::{AccountId, Action, PolicyArn, Region, ResourcePattern, Retention, Share};
 
 /// The name of the pipeline, and whom to contact about it. This section is required.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PipelineSection {
     /// Name of the pipeline. The names of all its AWS resources start with it.
@@ -47,7 +47,7 @@ pub struct AwsSection {
 }
 
 /// When the pipeline runs. EventBridge Scheduler starts a run each time the schedule fires.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleSection {
     /// A rate, `rate(1 hour)`; six fields, `cron(0 8 ? * MON-FRI *)`: minutes, hours, day of month, month, day of week,
@@ -96,7 +96,7 @@ impl Architecture {
 }
 
 /// The Lambda functions. These settings apply to all functions of the pipeline.
-#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FunctionsSection {
     /// Processor architecture.
@@ -125,7 +125,7 @@ impl Default for FunctionsSection {
 }
 
 /// The CloudWatch logs of the functions.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogsSection {
     /// Days to keep logs.
@@ -142,7 +142,7 @@ pub struct LocalSection {
 }
 
 /// Notifications about problems. This section has no effect yet.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlarmsSection {
     /// E-mail address for alarms.
@@ -150,7 +150,7 @@ pub struct AlarmsSection {
 }
 
 /// Retention and encryption of data.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSection {
     /// Whether tables, buckets and logs are kept when the stack is deleted. The stack is then protected against deletion.
@@ -241,7 +241,7 @@ impl<'de> Visitor<'de> for ConditionValuesVisitor {
 }
 
 /// The settings that every stage has, whatever its type.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageOptions {
     /// Whether the stage starts a Lambda function of its own, with its own queue. The stages after it run in that function.

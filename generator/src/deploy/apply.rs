@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::artifacts::{RuntimeZip, is_up_to_date, runtime_key, usage_key};
 use super::change_set::{ChangeSets, PreparedChangeSet};
-use super::diff::{Changes, Danger, Fate};
+use super::diff::{Changes, Danger, Loss};
 use super::error::{DataLosses, DeployError};
 use super::events::{durations, not_deleted, root_cause};
 use super::operation::OperationResult;
@@ -182,7 +182,7 @@ impl StackApply<'_> {
         let found = stack.require(self.sets.caller).await?;
         stack.protect_if_retained(&found).await?;
         // Data that is no longer retained needs no protection; the user saw and confirmed that change.
-        if found.protected && changes.retains_no_more() {
+        if found.protected && changes.releases_data() {
             stack.client.protect(false).await?;
         }
         for event in &not_deleted(&result.events) {
@@ -253,9 +253,9 @@ pub fn check_data_loss(changes: &Changes, given_up: &[String]) -> Result<(), Dep
 }
 
 fn loss(danger: &Danger) -> String {
-    let fate = match danger.fate {
-        Fate::Deleted => "deleted",
-        Fate::Replaced => "replaced by an empty one",
+    let fate = match danger.loss {
+        Loss::Deleted => "deleted",
+        Loss::Replaced => "replaced by an empty one",
     };
     let name = danger.physical.as_ref().map(|name| format!(" `{name}`")).unwrap_or_default();
     format!("{}{name} would be {fate}, and its {} lost", danger.words, danger.holds)

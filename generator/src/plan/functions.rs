@@ -46,6 +46,9 @@ pub struct FunctionPlan {
     /// The word for it in the pipeline.
     #[serde(skip)]
     pub word: String,
+    /// The paths of the components that it runs.
+    #[serde(skip)]
+    pub parts: Vec<String>,
 }
 
 impl FunctionPlan {
@@ -294,11 +297,19 @@ pub fn plan(
             variables: variables(&function),
             path: shape.path.clone(),
             word: shape.name.clone(),
+            parts: components(pipeline, shape).map(|component| component.path.clone()).collect(),
             id,
         });
     }
     flow.queues.push(dead_queue(names, "schedule", "schedule", None, reasons));
     flow
+}
+
+/// What a function runs: the sources or some stages, and the sinks where nothing comes behind it.
+fn components<'a>(pipeline: &'a Pipeline, shape: &'a Shape<'_>) -> impl Iterator<Item = &'a Component> {
+    let sources = pipeline.sources.iter().filter(|_| shape.name == PRODUCER);
+    let sinks = pipeline.sinks.iter().filter(|sink| shape.next.is_none() && !sink.kind.card.machine_only);
+    sources.chain(shape.stages.iter().copied()).chain(sinks)
 }
 
 fn describe(shape: &Shape<'_>) -> String {

@@ -78,6 +78,14 @@ pub fn plan(
             "one key for all that the environment keeps; it is turned over every year, and what it was before still reads",
             pages::KMS_ROTATION,
         );
+        let of_functions: Vec<&str> = groups.iter().filter_map(|group| group.name.plain().rsplit('/').next()).collect();
+        reasons.derive(
+            PATH,
+            "log groups that use it",
+            of_functions.join(", "),
+            "CloudWatch Logs uses the key in its own name, and may do so for the logs of the functions only",
+            "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html",
+        );
         KeyPlan {
             alias: id().with("Alias"),
             id: id(),

@@ -5,6 +5,7 @@ mod concurrency;
 mod functions;
 mod key;
 mod limits;
+mod metadata;
 mod pages;
 mod queues;
 mod reasons;
@@ -95,6 +96,9 @@ pub struct Plan {
     /// Derived values with their reasons.
     #[serde(skip)]
     pub reasons: Reasons,
+    /// The settings that it was made from.
+    #[serde(skip)]
+    pub settings: BTreeMap<String, serde_json::Value>,
 }
 
 /// What a resource is marked with: bills and searches of a whole account are told apart by it.
@@ -226,6 +230,7 @@ impl Plan {
             suppressions: BTreeMap::new(),
             outputs: BTreeMap::new(),
             reasons,
+            settings: metadata::settings(pipeline),
         };
         plan.outputs = plan.outputs();
         plan.suppressions = suppressions::of(&plan, pipeline);

@@ -20,6 +20,9 @@ use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
 use crate::resources::{KeyUse, ResourceType, dynamodb, iam, lambda, logs, scheduler, sqs};
 
+/// What derived permissions are values of: a role, by its name.
+pub const PERMISSIONS_OF: &str = "role ";
+
 /// An IAM role.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RolePlan {
@@ -118,7 +121,7 @@ pub fn plan(
             let resources: Vec<&str> = statement.resources.iter().map(TemplateValue::plain).collect();
             let what = format!("may {}", statement.actions.join(", "));
             let why = format!("{} (`{}`)", statement.why, statement.path);
-            reasons.derive(&format!("role {}", role.name.plain()), &what, resources.join(", "), why, pages::LEAST);
+            reasons.derive(&format!("{PERMISSIONS_OF}{}", role.name.plain()), &what, resources.join(", "), why, pages::LEAST);
         }
     }
     roles

@@ -39,6 +39,9 @@ pub struct TablePlan {
     pub retain: bool,
     /// What asked for it.
     pub path: String,
+    /// The word for it in the pipeline.
+    #[serde(skip)]
+    pub word: String,
 }
 
 impl TablePlan {
@@ -67,6 +70,9 @@ pub struct BucketPlan {
     pub retain: bool,
     /// What asked for it.
     pub path: String,
+    /// The word for it in the pipeline.
+    #[serde(skip)]
+    pub word: String,
 }
 
 impl BucketPlan {
@@ -115,6 +121,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
                     expires,
                     retain,
                     path: component.path.clone(),
+                    word: name,
                 });
             }
             Some(Store::Bucket { name, expire_days: expires_days, catalog }) => {
@@ -155,6 +162,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
                     ),
                     retain,
                     path: component.path.clone(),
+                    word: name,
                 });
             }
             Some(Store::Queue { name }) => {
@@ -185,6 +193,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
         // What it holds can be found again; it never keeps a stack from going.
         retain: false,
         path: "pipeline".into(),
+        word: STATE.to_owned(),
     });
     stores
 }

@@ -112,7 +112,10 @@ pub fn render(plans: &BTreeMap<String, Plan>, names: &RenderPaths<'_>) -> Result
         let text = render_template(
             &engine,
             TEMPLATE,
-            context! { plan => Value::from(Serde(plan)), sha => sha.as_str(), source => names.file },
+            context! {
+                plan => Value::from(Serde(plan)), metadata => Value::from(Serde(plan.metadata())),
+                sha => sha.as_str(), source => names.file
+            },
         )?;
         if text.len() > TEMPLATE_BYTES {
             return Err(RenderError::TooLarge(environment.clone(), text.len()));

@@ -112,7 +112,23 @@ fn text(changes: &Changes) -> String {
 
 /// The text of what a change of the file changes.
 fn told(replaced: &[(&str, &str)], more: &str) -> String {
-    text(&changes(Some(PIPELINE), &with(replaced, more)))
+    let changes = changes(Some(PIPELINE), &with(replaced, more));
+    assert_eq!(changes.unexplained, [""; 0], "{changes:#?}");
+    text(&changes)
+}
+
+/// Compares two templates that were rendered, with the change set that lists these resources.
+fn compared(before: &str, (after, manifest): &(String, Manifest), listed: &[Listed]) -> Changes {
+    let parameters = BTreeMap::new();
+    let side = |template| Side { template, parameters: &parameters };
+    compare(Some(side(before)), side(after), listed, manifest, &caller()).expect("changes")
+}
+
+/// A template as an older fanggen rendered it.
+fn without_metadata(template: &str) -> String {
+    let (start, rest) = template.split_once("\nMetadata:\n").expect("metadata");
+    let (_, end) = rest.split_once("\nParameters:\n").expect("parameters");
+    format!("{start}\nParameters:\n{end}")
 }
 
 /// Compares with what was accepted before; `UPDATE_SNAPSHOTS=1` accepts.
@@ -299,6 +315,9 @@ fn the_rest_of_the_file_has_its_words() {
     ] {
         let changes = changes(Some(PIPELINE), &with(replaced, more));
         assert_eq!(names(&changes), [name], "{}", text(&changes));
+        assert_eq!(changes.unexplained, [""; 0], "{name}");
+        // Only the description of a stack is no resource's.
+        assert_eq!(changes.settings[0].resources.is_empty(), name == "pipeline.description", "{changes:#?}");
     }
     // What only this machine knows changes nothing.
     assert!(changes(Some(PIPELINE), &with(&[], "[budget]\nmonthly_usd = 5\n")).is_empty());
@@ -401,4 +420,86 @@ fn a_customer_key_is_one_setting_and_what_the_roles_may_do_with_it() {
     let more = changes(Some(&keyed), &isolated);
     let groups = more.derived.iter().find(|one| one.what == "log groups that use it").expect("the groups");
     assert_eq!(groups.after, Some("fang-dev-producer, fang-dev-worker, fang-dev-worker-sentiment".into()));
+}
+
+#[test]
+fn a_setting_lists_the_resources_that_it_changes() {
+    let more = "[functions]\ntimeout_s = 120\nmemory_mb = 512\n[logs]\nretention_days = 7\n";
+    let changes = changes(Some(PIPELINE), &with(&[("sentences = 3", "sentences = 5")], more));
+    let resources: Vec<(&str, Vec<&str>)> = (changes.settings.iter())
+        .map(|it| (it.name.as_str(), it.resources.iter().map(String::as_str).collect()))
+        .collect();
+    let functions = vec!["ProducerFunction", "WorkerFunction"];
+    assert_eq!(
+        resources,
+        [
+            ("stages.summary.sentences", vec!["WorkerFunction"]),
+            ("functions.memory_mb", functions.clone()),
+            ("functions.timeout_s", vec!["ProducerFunction", "WorkerFunction", "WorkerQueue"]),
+            ("logs.retention_days", vec!["ProducerLogs", "WorkerLogs"]),
+        ]
+    );
+    let [derived] = &changes.derived[..] else { panic!("{:#?}", changes.derived) };
+    assert_eq!((derived.of[0].as_str(), &derived.after), ("worker", &Some(720.into())));
+    assert!(derived.resources.contains(&"WorkerQueue".to_owned()), "{derived:?}");
+    assert!(derived.why.starts_with("6 x the function's timeout of 120 s"), "{derived:?}");
+}
+
+#[test]
+fn metadata_that_differs_alone_is_nothing_to_change() {
+    let (before, _) = rendered(PIPELINE);
+    let after = rendered(PIPELINE);
+    let older = before.replace("\"sentences\":3", "\"sentences\":4").replace("SQS's most", "the most of SQS");
+    assert!(older.matches("\"sentences\":4").count() == 1 && older != before);
+    let changes = compared(&older, &after, &[]);
+    assert!(changes.is_empty(), "{changes:#?}");
+    assert_eq!(text(&changes), "fang-dev in us-east-1: nothing to change\n");
+}
+
+#[test]
+fn metadata_older_than_the_stack_claims_no_change_of_a_resource() {
+    let memory = "[functions]\nmemory_mb = 512\n";
+    let before = rendered(&with(&[], memory)).0.replace("\"memory_mb\":512", "\"memory_mb\":256");
+    let after = rendered(&with(&[("rate(1 hour)", "rate(2 hours)")], memory));
+    let changes = compared(&before, &after, &listed(Some(&before), &after.0, false));
+    assert_eq!(changes.resources.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["Schedule"]);
+    same(&text(&changes), "older-metadata");
+}
+
+#[test]
+fn a_stack_of_an_older_fanggen_says_that_its_settings_cannot_be_compared() {
+    let before = without_metadata(&rendered(PIPELINE).0);
+    let after = rendered(&with(&[("sentences = 3", "sentences = 5")], SCOPE));
+    let changes = compared(&before, &after, &listed(Some(&before), &after.0, false));
+    assert!(!changes.settings_compared && changes.settings.is_empty() && changes.unexplained.is_empty());
+    same(&text(&changes), "without-metadata");
+    // Resources that go have CloudFormation's names.
+    let sink = &PIPELINE[PIPELINE.find("[sinks.latest]").expect("a sink")..];
+    let after = rendered(&with(&[(sink, "")], ""));
+    let gone = compared(&before, &after, &listed(Some(&before), &after.0, false));
+    assert_eq!(gone.dangers().map(|it| it.words.as_str()).collect::<Vec<_>>(), ["table SentimentTable"]);
+    // With nothing to change there is nothing to say.
+    let same_again = compared(&before, &rendered(PIPELINE), &[]);
+    assert_eq!(text(&same_again), "fang-dev in us-east-1: nothing to change\n");
+}
+
+#[test]
+fn a_change_that_no_setting_explains_is_named() {
+    // As where another version of fanggen renders a property differently.
+    let before = rendered(PIPELINE).0.replace("MaximumRetryAttempts: 2", "MaximumRetryAttempts: 1");
+    let after = rendered(&with(&[("rate(1 hour)", "rate(2 hours)")], ""));
+    let changes = compared(&before, &after, &listed(Some(&before), &after.0, false));
+    assert_eq!(changes.unexplained, ["ProducerInvoke"]);
+    same(&text(&changes), "unexplained");
+}
+
+#[test]
+fn data_that_is_no_longer_retained_is_seen_without_metadata() {
+    let retained = rendered(&with(&[], "[data]\nretain = true\n")).0;
+    let after = rendered(PIPELINE);
+    for before in [without_metadata(&retained), retained] {
+        let changes = compared(&before, &after, &listed(Some(&before), &after.0, false));
+        assert!(changes.releases_data());
+        assert!(!compared(&after.0, &after, &[]).releases_data());
+    }
 }

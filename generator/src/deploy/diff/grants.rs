@@ -1,26 +1,26 @@
-//! Statements of IAM policies taken apart: one action on one resource, by whom and when.
+//! Takes the statements of IAM policies apart: one action on one resource, for whom and when.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-/// What a policy says of one action on one resource. The order and the names of statements mean nothing.
+/// What a policy says about one action on one resource. The order and the names of statements mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     /// Whether it allows, or denies.
     pub allows: bool,
-    /// For whom, in a policy that is not its holder's own.
+    /// The principal, in a policy of a resource.
     pub who: Option<String>,
     /// The action.
     pub action: String,
-    /// The resource; empty where a policy of trust needs none.
+    /// The resource; empty in a trust policy.
     pub resource: String,
-    /// When: operators, keys and values.
+    /// The condition: operators, keys and values.
     pub condition: Option<String>,
 }
 
 impl Grant {
-    /// Whether it says all that another one says.
+    /// Whether it includes another grant.
     pub fn covers(&self, other: &Self) -> bool {
         let when = self.condition.is_none() || self.condition == other.condition;
         let action = matches(&self.action.to_lowercase(), &other.action.to_lowercase());
@@ -31,17 +31,17 @@ impl Grant {
             && matches(&self.resource, &other.resource)
     }
 
-    /// Whether it stands for everything: any resource, any caller, or all actions of a service.
+    /// Whether it is for any resource, any principal, or all actions of a service.
     pub fn is_wide(&self) -> bool {
         let actions = self.action == "*" || self.action.ends_with(":*");
         self.allows && (self.resource == "*" || self.who.as_deref() == Some("*") || actions)
     }
 }
 
-/// What stands for all but some, of which nothing is known by looking at letters.
+/// Marks `NotAction` and the like, which no pattern is compared with.
 const EXCEPT: &str = "everything but ";
 
-/// Whether a pattern with `*` and `?` stands for all that another one stands for.
+/// Whether a pattern with `*` and `?` matches everything that another one matches.
 fn matches(pattern: &str, text: &str) -> bool {
     if pattern == text {
         return true;
@@ -71,8 +71,8 @@ fn matches(pattern: &str, text: &str) -> bool {
     pattern[p..].iter().all(|c| *c == '*')
 }
 
-/// All grants of a policy document, each with the name and place of its statement.
-pub fn grants(document: Option<&Value>) -> Vec<(Grant, String, usize)> {
+/// All grants of a policy document, each with the place of its statement.
+pub fn grants(document: Option<&Value>) -> Vec<(Grant, usize)> {
     let mut all = Vec::new();
     let statements = match document.and_then(|document| document.get("Statement")) {
         Some(Value::Array(list)) => list.iter().collect(),
@@ -91,7 +91,6 @@ pub fn grants(document: Option<&Value>) -> Vec<(Grant, String, usize)> {
             (None, Some(these)) => vec![Some(format!("{EXCEPT}{}", principals(these).join(", ")))],
             (None, None) => vec![None],
         };
-        let sid = statement.get("Sid").and_then(Value::as_str).unwrap_or_default();
         let condition = statement.get("Condition").and_then(condition);
         for who in &who {
             for action in either("Action") {
@@ -99,7 +98,7 @@ pub fn grants(document: Option<&Value>) -> Vec<(Grant, String, usize)> {
                     let allows = statement.get("Effect").and_then(Value::as_str) != Some("Deny");
                     let condition = condition.clone();
                     let grant = Grant { allows, who: who.clone(), action: action.clone(), resource, condition };
-                    all.push((grant, sid.to_owned(), place));
+                    all.push((grant, place));
                 }
             }
         }
@@ -107,7 +106,7 @@ pub fn grants(document: Option<&Value>) -> Vec<(Grant, String, usize)> {
     all
 }
 
-/// One text or several, with what refers to another resource written out.
+/// One text or several, with references to other resources written out.
 pub fn texts(value: &Value) -> Vec<String> {
     let reference = |value: &Value| {
         let map = value.as_object().filter(|map| map.len() == 1)?;
@@ -135,7 +134,7 @@ fn principals(value: &Value) -> Vec<String> {
     }
 }
 
-/// A condition in one form, whatever the order of what is in it.
+/// A condition in one form, whatever the order of its parts.
 fn condition(value: &Value) -> Option<String> {
     let operators: BTreeMap<&String, &Value> = value.as_object()?.iter().collect();
     let mut parts = Vec::new();

@@ -1,74 +1,71 @@
-//! What an apply would change, in the pipeline's own words beside CloudFormation's: resources, settings, permissions.
+//! What an apply would change: resources, settings and permissions.
 //!
-//! CloudFormation says which resources it would touch, and the two templates say what is different. Pure: nothing here
-//! asks anybody anything.
+//! CloudFormation's change set lists the resources. Settings come from the metadata of both templates, permissions from the
+//! templates themselves. Pure: nothing here calls AWS.
 
-mod flow;
-mod gathered;
 mod grants;
 mod permissions;
 mod resources;
 mod settings;
 mod template;
 mod text;
-mod variables;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::aws::account::CallerIdentity;
 use super::generated::Manifest;
-use flow::Flow;
+use crate::metadata::{ResourceMetadata, TemplateMetadata};
 use template::Template;
 
-pub use gathered::{Altered, Derived, Setting};
-pub use permissions::{Bearing, Boundary, Effect, Holder, Permission, Turn};
-pub use resources::{Change, Danger, Fate, Verb};
+pub use permissions::{Boundary, Effect, GrantChange, Holder, Permission, PolicyKind};
+pub use resources::{Change, Danger, Loss, Verb};
+pub use settings::{DerivedChange, Setting, SettingChange};
 
 pub use template::{TemplateError, Which};
 
-/// What CloudFormation means to do with a resource.
+/// What CloudFormation would do with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Make it.
+    /// Create it.
     Add,
     /// Change it.
     Modify,
-    /// Let go of it.
+    /// Delete it, or keep it unmanaged.
     Remove,
-    /// Take one that exists into the stack.
+    /// Take an existing one into the stack.
     Import,
-    /// Not known before it is done.
+    /// Only known when it happens.
     Dynamic,
 }
 
-/// Whether a change means another resource in the place of the one that is there.
+/// Whether a change replaces the resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Replacement {
     /// It stays.
     No,
-    /// CloudFormation cannot say yet.
+    /// CloudFormation cannot tell yet.
     Perhaps,
-    /// It goes, and another one comes.
+    /// A new one takes its place.
     Yes,
 }
 
-/// What CloudFormation's change set says of one resource.
+/// What CloudFormation's change set says about one resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
-    /// Its name within the template.
+    /// Its logical ID.
     pub id: String,
     /// Its type.
     pub kind: String,
-    /// What would be done.
+    /// What would happen to it.
     pub action: Action,
-    /// Whether it would be another one.
+    /// Whether it would be replaced.
     pub replacement: Replacement,
-    /// Its physical name, where it has one already.
+    /// Its physical name, if it has one already.
     pub physical: Option<String>,
     /// Which parts of it: `Properties`, `Tags`, `DeletionPolicy` and so on.
     pub scope: Vec<String>,
@@ -83,7 +80,7 @@ pub struct Side<'a> {
     pub parameters: &'a BTreeMap<String, String>,
 }
 
-/// Where names and ARNs belong.
+/// The account and region that names and ARNs are in.
 #[derive(Clone, Copy, Debug)]
 struct Caller<'a> {
     account: &'a str,
@@ -92,7 +89,7 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// What the pseudo parameters stand for.
+    /// The values of the pseudo parameters.
     fn places(&self) -> BTreeMap<String, String> {
         let suffix = crate::deploy::policy::suffix(self.partition);
         let (account, partition, region) = (self.account, self.partition, self.region);
@@ -101,38 +98,62 @@ impl Caller<'_> {
     }
 }
 
-/// Both sides, read.
-struct Both<'a> {
+/// Both templates.
+struct Templates<'a> {
     before: Template,
     after: Template,
-    was: Flow,
-    is: Flow,
     manifest: &'a Manifest,
-    caller: Caller<'a>,
 }
 
-impl Both<'_> {
-    fn words(&self, id: &str) -> String {
-        let definition = self.after.resources.get(id).or_else(|| self.before.resources.get(id));
-        let kind = definition.map_or("", |definition| definition.kind.as_str());
-        self.words_of(id, kind)
+impl Templates<'_> {
+    /// The metadata of both templates. Without one of them settings cannot be compared.
+    fn metadata(&self) -> Option<(&TemplateMetadata, &TemplateMetadata)> {
+        self.before.metadata.as_ref().zip(self.after.metadata.as_ref())
     }
 
-    fn words_of(&self, id: &str, kind: &str) -> String {
-        let definition = self.before.resources.get(id).or_else(|| self.after.resources.get(id));
-        words::words(id, kind, definition, &[&self.is, &self.was], &self.manifest.stack, &self.caller)
+    /// What the templates say about a resource: the new one first.
+    fn about(&self, id: &str) -> impl Iterator<Item = &ResourceMetadata> {
+        [&self.after, &self.before].into_iter().filter_map(move |side| side.about(id))
     }
 
-    /// The resources that both sides have, as the same kind of thing.
+    /// What users call a resource.
+    fn words(&self, id: &str, kind: &str) -> String {
+        self.about(id).next().map_or_else(|| words::unknown(kind, id), |about| about.words.clone())
+    }
+
+    /// The path in `pipeline.toml` that asks for a resource, or did.
+    fn path(&self, id: &str) -> Option<String> {
+        let planned = self.manifest.resources.get(id).map(|resource| &resource.path);
+        planned.or_else(|| self.about(id).next().map(|about| &about.path)).cloned()
+    }
+
+    /// Of these resources those that a setting or a derived value may have changed, by its path.
+    fn following(&self, path: &str, changes: &[Change]) -> Vec<String> {
+        let follows = |change: &&Change| self.about(&change.id).any(|about| about.follows(path));
+        changes.iter().filter(follows).map(|change| change.id.clone()).collect()
+    }
+
+    /// The resources that both templates have, with the same type.
     fn common(&self) -> impl Iterator<Item = (&str, &template::Definition, &template::Definition)> {
         self.before.resources.iter().filter_map(|(id, before)| {
             let after = self.after.resources.get(id).filter(|after| after.kind == before.kind)?;
             Some((id.as_str(), before, after))
         })
     }
+
+    /// Whether there is anything to update. CloudFormation ignores a template of which only the metadata is different, and
+    /// so do we, whatever settings it says were changed.
+    fn differ(&self, listed: &[Listed]) -> bool {
+        let (was, is) = (&self.before, &self.after);
+        !listed.is_empty()
+            || was.resources != is.resources
+            || was.outputs != is.outputs
+            || was.description != is.description
+            || was.parameters != is.parameters
+    }
 }
 
-/// All that would change.
+/// Everything that would change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Changes {
     /// The stack.
@@ -141,29 +162,37 @@ pub struct Changes {
     pub region: String,
     /// Whether there is no stack yet.
     pub creation: bool,
-    /// How many resources are touched, by what is done.
+    /// How many resources change, by what happens to them.
     pub counts: BTreeMap<Verb, usize>,
-    /// The resources that change themselves.
+    /// The resources that change.
     pub resources: Vec<Change>,
-    /// Those that CloudFormation lists only because they refer to others.
+    /// Resources that CloudFormation lists only because they refer to others.
     pub followers: Vec<String>,
-    /// What would be lost, or let go of, of what cannot be made again.
+    /// Data that would be deleted, or no longer managed.
     pub dangers: Vec<Danger>,
-    /// Settings of the pipeline's file, before and after.
+    /// Whether settings could be compared: a stack of an older fanggen does not carry them.
+    pub settings_compared: bool,
+    /// Settings in `pipeline.toml`, before and after.
     pub settings: Vec<Setting>,
     /// Values that follow from settings.
-    pub derived: Vec<Derived>,
-    /// Permissions that are given or taken.
+    pub derived: Vec<DerivedChange>,
+    /// Resources whose change no difference of settings or permissions explains: another version of fanggen renders them
+    /// differently.
+    pub unexplained: Vec<String>,
+    /// Permissions that are granted or revoked.
     pub permissions: Vec<Permission>,
-    /// Policies that bound roles.
+    /// Permissions boundaries of roles.
     pub boundaries: Vec<Boundary>,
-    /// Outputs of the stack that appear.
+    /// New outputs of the stack.
     pub outputs_added: Vec<String>,
-    /// Outputs of the stack that vanish.
+    /// Outputs of the stack that go.
     pub outputs_removed: Vec<String>,
+    /// Whether data that was retained no longer is.
+    #[serde(skip)]
+    releases_data: bool,
 }
 
-/// Compares what is deployed with what was rendered; `listed` is CloudFormation's word for it.
+/// Compares what is deployed with what was rendered; `listed` is CloudFormation's change set.
 ///
 /// # Errors
 /// A template that cannot be read.
@@ -178,35 +207,48 @@ pub fn compare(
     let caller = Caller { account: &caller.account, partition: caller.partition(), region: &manifest.region };
     let read = |side: &Side<'_>, which| Template::read(side, which, &caller);
     let before = before.map(|side| read(&side, Which::Deployed)).transpose()?.unwrap_or_default();
-    let after = read(&after, Which::Rendered)?;
-    let both = Both { was: Flow::of(&before), is: Flow::of(&after), before, after, manifest, caller };
-    let (resources, followers, dangers) = resources::compare(&both, listed);
-    let (settings, derived) = if creation { Default::default() } else { settings::compare(&both) };
-    let (permissions, boundaries) = permissions::compare(&both);
+    let templates = Templates { before, after: read(&after, Which::Rendered)?, manifest };
+    let (resources, followers, dangers) = resources::compare(&templates, listed);
+    let (permissions, boundaries) = permissions::compare(&templates);
+    let (mut settings, mut derived) = Default::default();
+    if !creation && templates.differ(listed) {
+        settings = settings::settings(&templates, &resources);
+        derived = settings::derived(&templates, &resources, &settings);
+    }
+    let settings_compared = templates.metadata().is_some();
+    let mut explained: BTreeSet<&String> = settings.iter().flat_map(|setting| &setting.resources).collect();
+    explained.extend(derived.iter().flat_map(|it| &it.resources));
+    explained.extend(permissions.iter().map(|it| &it.id).chain(boundaries.iter().flat_map(|it| &it.ids)));
+    let odd = |change: &&Change| !change.properties.is_empty() && !explained.contains(&change.id);
+    let unexplained = resources.iter().filter(|_| settings_compared).filter(odd).map(|it| it.id.clone()).collect();
     let mut counts = BTreeMap::new();
     for change in &resources {
         *counts.entry(change.action).or_default() += 1;
     }
     let without = |these: &Template, those: &Template| these.outputs.difference(&those.outputs).cloned().collect();
+    let (was, is) = (&templates.before, &templates.after);
     Ok(Changes {
         stack: manifest.stack.clone(),
         region: manifest.region.clone(),
         creation,
         counts,
-        resources,
         followers,
         dangers,
+        settings_compared,
         settings,
         derived,
+        unexplained,
         permissions,
         boundaries,
-        outputs_added: without(&both.after, &both.before),
-        outputs_removed: without(&both.before, &both.after),
+        outputs_added: without(is, was),
+        outputs_removed: without(was, is),
+        releases_data: resources::releases_data(&templates),
+        resources,
     })
 }
 
 impl Changes {
-    /// Whether nothing would change. A stack may still take note of another hash of what was rendered.
+    /// Whether nothing would change. The stack may still record a new hash of what was rendered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.resources.is_empty()
@@ -219,19 +261,18 @@ impl Changes {
             && self.outputs_removed.is_empty()
     }
 
-    /// What would be lost, or, where [`Danger::kept`] says so, only let go of.
+    /// Data that would be deleted or, if [`Danger::kept`], no longer managed.
     pub fn dangers(&self) -> impl Iterator<Item = &Danger> {
         self.dangers.iter()
     }
 
-    /// Whether data that was retained is retained no more.
+    /// Whether data that was retained no longer is.
     #[must_use]
-    pub fn retains_no_more(&self) -> bool {
-        let off = |setting: &Setting| setting.name == "data.retain" && setting.after == Some(false.into());
-        self.settings.iter().any(off)
+    pub fn releases_data(&self) -> bool {
+        self.releases_data
     }
 
-    /// All of it for people, with colours, which anstream takes out where there is no terminal.
+    /// All of it for people, with colours, which anstream removes if there is no terminal.
     #[must_use]
     pub fn text(&self) -> impl std::fmt::Display {
         text::Text(self)

@@ -1,40 +1,39 @@
-//! What roles may do, before and after, statement by statement: broadened or narrowed.
+//! What roles may do before and after, statement by statement: broadened or narrowed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::Both;
-use super::flow::{Flow, capitals};
+use super::Templates;
 use super::grants::{Grant, grants, texts};
 use super::template::{Definition, Template};
 
-/// What kind of policy it is part of.
+/// The kind of policy that a permission is part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Bearing {
+pub enum PolicyKind {
     /// What a role may do.
     Role,
     /// Who may assume a role.
     Trust,
-    /// Who may do what to a queue or bucket.
+    /// Who may do what to a queue, topic or bucket.
     Resource,
 }
 
-/// Whether a permission is given or taken.
+/// How a permission changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Turn {
-    /// It was there, and is not any more.
+pub enum GrantChange {
+    /// It is revoked.
     Taken,
-    /// It is there, under other conditions.
+    /// It has other conditions.
     Conditioned,
-    /// It was not there before.
+    /// It is granted.
     Given,
 }
 
-/// What that means for what is allowed.
+/// What a change means for what is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -42,63 +41,65 @@ pub enum Effect {
     Broadened,
     /// Less than before.
     Narrowed,
-    /// The same: another statement says as much.
+    /// The same: another statement allows it too.
     Same,
-    /// Not to be told from the words alone: conditions became others.
+    /// Unknown: conditions changed.
     Unclear,
 }
 
-/// Whether who holds the permission is new.
+/// Whether the role or policy with the permission is new.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Holder {
-    /// It was there before, and stays.
+    /// It stays.
     Stays,
-    /// It is made.
+    /// It is new.
     New,
-    /// It goes.
+    /// It is removed.
     Gone,
 }
 
-/// A permission that is given or taken.
+/// A permission that is granted or revoked.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Permission {
-    /// The role or policy within the template.
+    /// The logical ID of the role or policy.
     pub id: String,
-    /// Whose it is, in words: `worker`.
+    /// Whose it is: `worker`.
     pub of: String,
-    /// Whether that is new.
+    /// Whether the role or policy is new.
     pub holder: Holder,
-    /// What kind of policy it is part of.
-    pub bearing: Bearing,
-    /// Whether it is given or taken.
-    pub turn: Turn,
+    /// The kind of policy that it is part of.
+    #[serde(rename = "bearing")]
+    pub policy: PolicyKind,
+    /// How it changes.
+    #[serde(rename = "turn")]
+    pub change: GrantChange,
     /// What that means.
     pub effect: Effect,
     /// Whether it allows, or denies.
     pub allows: bool,
-    /// Whom, where that is not the holder.
+    /// The principal, if that is not the holder.
     pub who: Option<String>,
     /// The actions.
     pub actions: Vec<String>,
     /// The resources.
     pub resources: Vec<String>,
-    /// Under which condition, before; of one that is taken as well.
+    /// The condition before, also of a permission that is revoked.
     pub condition_before: Option<String>,
-    /// Under which condition, after.
+    /// The condition after.
     pub condition: Option<String>,
-    /// Whether it stands for everything: all resources, all callers, or all actions of a service.
+    /// Whether it is for all resources, all principals, or all actions of a service.
     pub wide: bool,
-    /// The path in the pipeline's file that asks for it, or did.
+    /// The path in `pipeline.toml` that asks for it, or did.
     pub path: Option<String>,
 }
 
-/// A policy that bounds roles, before and after.
+/// A permissions boundary, before and after.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Boundary {
-    /// The roles, in words.
+    /// What users call the roles.
     pub of: Vec<String>,
-    /// The roles within the template.
+    /// The logical IDs of the roles.
     pub ids: Vec<String>,
     /// The policy before.
     pub before: Option<String>,
@@ -110,14 +111,14 @@ pub struct Boundary {
 
 const ROLE: &str = crate::resources::iam::ROLE.name;
 
-type Held = BTreeMap<(Bearing, Grant), Option<String>>;
+type Held = BTreeMap<(PolicyKind, Grant), Option<String>>;
 
-/// What is given and taken, and the boundaries of roles that stay.
-pub fn compare(both: &Both<'_>) -> (Vec<Permission>, Vec<Boundary>) {
+/// What is granted and revoked, and the boundaries of roles that stay.
+pub fn compare(templates: &Templates<'_>) -> (Vec<Permission>, Vec<Boundary>) {
     let (mut permissions, mut boundaries) = (Vec::new(), Vec::<Boundary>::new());
-    let ids: BTreeSet<&String> = both.before.resources.keys().chain(both.after.resources.keys()).collect();
+    let ids: BTreeSet<&String> = templates.before.resources.keys().chain(templates.after.resources.keys()).collect();
     for id in ids {
-        let (was, is) = (both.before.resources.get(id), both.after.resources.get(id));
+        let (was, is) = (templates.before.resources.get(id), templates.after.resources.get(id));
         let Some(any) = is.or(was) else { continue };
         let role = any.kind == ROLE;
         let policy = any.kind.ends_with("Policy") && was.is_some() && is.is_some();
@@ -129,29 +130,32 @@ pub fn compare(both: &Both<'_>) -> (Vec<Permission>, Vec<Boundary>) {
             (_, None) => Holder::Gone,
             _ => Holder::Stays,
         };
-        let words = both.words(id);
+        let words = templates.words(id, &any.kind);
         let of = words.strip_prefix("role of ").unwrap_or(&words).to_owned();
-        let held = |side: Option<&Definition>, flow: &Flow| side.map(|role| held(role, flow)).unwrap_or_default();
-        let differences = differences(&held(was, &both.was), &held(is, &both.is));
+        let held = |side: &Template| {
+            let paths = side.about(id).map_or(&[][..], |about| &about.statements);
+            side.resources.get(id).map(|definition| held(definition, paths)).unwrap_or_default()
+        };
+        let differences = differences(&held(&templates.before), &held(&templates.after));
         permissions.extend(grouped(id, &of, holder, differences));
         if role && holder == Holder::Stays {
-            bound(both, id, of, &mut boundaries);
+            bound(templates, id, of, &mut boundaries);
         }
     }
     permissions.sort_by(|a, b| {
         let key =
-            |it: &Permission| (it.holder, it.id.clone(), it.bearing, it.path.clone(), it.turn, it.actions.clone());
+            |it: &Permission| (it.holder, it.id.clone(), it.policy, it.path.clone(), it.change, it.actions.clone());
         key(a).cmp(&key(b))
     });
     (permissions, boundaries)
 }
 
-fn bound(both: &Both<'_>, id: &str, of: String, boundaries: &mut Vec<Boundary>) {
+fn bound(templates: &Templates<'_>, id: &str, of: String, boundaries: &mut Vec<Boundary>) {
     let policy = |side: &Template| {
         let policy = side.resources.get(id)?.property("PermissionsBoundary")?;
         texts(policy).into_iter().next()
     };
-    let (before, after) = (policy(&both.before), policy(&both.after));
+    let (before, after) = (policy(&templates.before), policy(&templates.after));
     if before == after {
         return;
     }
@@ -168,46 +172,34 @@ fn bound(both: &Both<'_>, id: &str, of: String, boundaries: &mut Vec<Boundary>) 
     boundaries.push(Boundary { of: vec![of], ids: vec![id.to_owned()], before, after, effect });
 }
 
-/// All that a role or policy holds, with the path that asked for it.
-fn held(definition: &Definition, flow: &Flow) -> Held {
+/// All grants of a role or policy, with the paths that asked for them.
+fn held(definition: &Definition, paths: &[String]) -> Held {
     let mut held = Held::new();
-    let mut put = |bearing: Bearing, document: Option<&Value>| {
-        for (grant, sid, place) in grants(document) {
-            let path = asked(&sid, place, flow);
-            held.entry((bearing, grant)).or_insert(path);
+    let mut put = |policy: PolicyKind, document: Option<&Value>, paths: &[String]| {
+        for (grant, place) in grants(document) {
+            held.entry((policy, grant)).or_insert_with(|| paths.get(place).cloned());
         }
     };
     if definition.kind != ROLE {
-        put(Bearing::Resource, definition.property("PolicyDocument"));
+        put(PolicyKind::Resource, definition.property("PolicyDocument"), &[]);
         return held;
     }
-    put(Bearing::Trust, definition.property("AssumeRolePolicyDocument"));
+    put(PolicyKind::Trust, definition.property("AssumeRolePolicyDocument"), &[]);
     for policy in definition.property("Policies").and_then(Value::as_array).into_iter().flatten() {
-        put(Bearing::Role, policy.get("PolicyDocument"));
+        put(PolicyKind::Role, policy.get("PolicyDocument"), paths);
     }
     for arn in definition.property("ManagedPolicyArns").map(texts).unwrap_or_default() {
         let action = "everything that a policy allows".to_owned();
         let grant = Grant { allows: true, who: None, action, resource: arn, condition: None };
-        held.insert((Bearing::Role, grant), None);
+        held.insert((PolicyKind::Role, grant), None);
     }
     held
 }
 
-/// The path that a statement's name was made of: `SinksArchive4`, the fifth of its role, is of `sinks.archive`.
-fn asked(sid: &str, place: usize, flow: &Flow) -> Option<String> {
-    let name = sid.strip_suffix(&place.to_string())?;
-    if let Some(scope) = name.strip_prefix("IamScopes") {
-        return Some(format!("iam.scopes.{scope}"));
-    }
-    let sections = ["schedule", "stages", "functions.tracing", "pipeline"].into_iter();
-    let mut known = flow.components.iter().map(|part| part.path.as_str()).chain(sections);
-    known.find(|path| capitals(path) == name).map(str::to_owned)
-}
-
-/// One grant that differs: how, and under which condition before.
+/// One grant that differs.
 struct Difference {
-    bearing: Bearing,
-    turn: Turn,
+    policy: PolicyKind,
+    change: GrantChange,
     effect: Effect,
     grant: Grant,
     before: Option<String>,
@@ -215,7 +207,7 @@ struct Difference {
 }
 
 fn differences(was: &Held, is: &Held) -> Vec<Difference> {
-    let bare = |(bearing, grant): &(Bearing, Grant)| (*bearing, Grant { condition: None, ..grant.clone() });
+    let bare = |(policy, grant): &(PolicyKind, Grant)| (*policy, Grant { condition: None, ..grant.clone() });
     let without = |these: &Held, those: &Held| -> Held {
         these
             .iter()
@@ -226,33 +218,33 @@ fn differences(was: &Held, is: &Held) -> Vec<Difference> {
     let (mut lost, gained) = (without(was, is), without(is, was));
     let mut all = Vec::new();
     for (key, path) in gained {
-        let twins: Vec<(Bearing, Grant)> = lost.keys().filter(|other| bare(other) == bare(&key)).cloned().collect();
-        let (bearing, grant) = key;
-        let (turn, effect, before) = if let [twin] = twins.as_slice() {
+        let twins: Vec<(PolicyKind, Grant)> = lost.keys().filter(|other| bare(other) == bare(&key)).cloned().collect();
+        let (policy, grant) = key;
+        let (change, effect, before) = if let [twin] = twins.as_slice() {
             lost.remove(twin);
             let effect = match (&twin.1.condition, &grant.condition) {
                 (None, _) => Effect::Narrowed,
                 (_, None) => Effect::Broadened,
                 _ => Effect::Unclear,
             };
-            (Turn::Conditioned, effect, twin.1.condition.clone())
+            (GrantChange::Conditioned, effect, twin.1.condition.clone())
         } else {
-            let covered = was.keys().any(|(other, known)| *other == bearing && known.covers(&grant));
-            (Turn::Given, if covered { Effect::Same } else { Effect::Broadened }, None)
+            let covered = was.keys().any(|(other, known)| *other == policy && known.covers(&grant));
+            (GrantChange::Given, if covered { Effect::Same } else { Effect::Broadened }, None)
         };
-        all.push(Difference { bearing, turn, effect: turned(effect, grant.allows), grant, before, path });
+        all.push(Difference { policy, change, effect: for_denials(effect, grant.allows), grant, before, path });
     }
-    for ((bearing, grant), path) in lost {
-        let covered = is.keys().any(|(other, known)| *other == bearing && known.covers(&grant));
-        let effect = turned(if covered { Effect::Same } else { Effect::Narrowed }, grant.allows);
+    for ((policy, grant), path) in lost {
+        let covered = is.keys().any(|(other, known)| *other == policy && known.covers(&grant));
+        let effect = for_denials(if covered { Effect::Same } else { Effect::Narrowed }, grant.allows);
         let before = grant.condition.clone();
-        all.push(Difference { bearing, turn: Turn::Taken, effect, grant, before, path });
+        all.push(Difference { policy, change: GrantChange::Taken, effect, grant, before, path });
     }
     all
 }
 
-/// More that is denied is less that is allowed.
-fn turned(effect: Effect, allows: bool) -> Effect {
+/// To deny more is to allow less.
+fn for_denials(effect: Effect, allows: bool) -> Effect {
     match effect {
         Effect::Broadened if !allows => Effect::Narrowed,
         Effect::Narrowed if !allows => Effect::Broadened,
@@ -260,17 +252,17 @@ fn turned(effect: Effect, allows: bool) -> Effect {
     }
 }
 
-/// Grants that only differ in action or resource, put together again as statements.
+/// Joins grants that only differ in action or resource into statements again.
 fn grouped(id: &str, of: &str, holder: Holder, differences: Vec<Difference>) -> Vec<Permission> {
     let mut statements: BTreeMap<_, BTreeMap<String, BTreeSet<String>>> = BTreeMap::new();
     for it in differences {
         let wide = it.grant.is_wide();
-        let after = if it.turn == Turn::Taken { None } else { it.grant.condition };
-        let key = (it.bearing, it.path, it.turn, it.effect, it.grant.allows, it.grant.who, it.before, after, wide);
+        let after = if it.change == GrantChange::Taken { None } else { it.grant.condition };
+        let key = (it.policy, it.path, it.change, it.effect, it.grant.allows, it.grant.who, it.before, after, wide);
         statements.entry(key).or_default().entry(it.grant.resource).or_default().insert(it.grant.action);
     }
     let mut permissions = Vec::new();
-    for ((bearing, path, turn, effect, allows, who, condition_before, condition, wide), resources) in statements {
+    for ((policy, path, change, effect, allows, who, condition_before, condition, wide), resources) in statements {
         let mut alike: BTreeMap<BTreeSet<String>, Vec<String>> = BTreeMap::new();
         for (resource, actions) in resources {
             alike.entry(actions).or_default().push(resource);
@@ -281,8 +273,8 @@ fn grouped(id: &str, of: &str, holder: Holder, differences: Vec<Difference>) -> 
                 id: id.to_owned(),
                 of: of.to_owned(),
                 holder,
-                bearing,
-                turn,
+                policy,
+                change,
                 effect,
                 allows,
                 who: who.clone(),

@@ -1,4 +1,4 @@
-//! A template read back, YAML with CloudFormation's short forms or JSON, as plain values with its parameters filled in.
+//! Reads a template, YAML with short forms or JSON, into plain values with its parameters filled in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,15 +6,16 @@ use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
 use super::{Caller, Side};
+use crate::metadata::{ResourceMetadata, TemplateMetadata};
 
-/// Why a template cannot be compared.
+/// A template that cannot be compared.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// Neither YAML nor JSON.
     #[error("the template that {0} cannot be read: {1}")]
     Syntax(Which, String),
-    /// Something else than a template.
-    #[error("the template that {0} is none of CloudFormation's: {1}")]
+    /// Not a template.
+    #[error("the template that {0} is not one of CloudFormation: {1}")]
     Shape(Which, &'static str),
 }
 
@@ -39,22 +40,26 @@ impl std::fmt::Display for Which {
 /// What is compared of a template.
 #[derive(Clone, Debug, Default)]
 pub struct Template {
+    /// What the template says about itself; nothing in a template of an older fanggen.
+    pub metadata: Option<TemplateMetadata>,
+    /// The parameters of the stack.
+    pub parameters: BTreeMap<String, String>,
     /// What the stack is for.
     pub description: Option<String>,
-    /// The resources, by their names within it.
+    /// The resources, by their logical IDs.
     pub resources: BTreeMap<String, Definition>,
     /// The names of its outputs.
     pub outputs: BTreeSet<String>,
 }
 
-/// A resource as its template defines it. All scalars are texts: CloudFormation takes `3` and `"3"` for the same.
+/// A resource as its template defines it. All scalars are texts: to CloudFormation `3` and `"3"` are the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Definition {
     /// Its type.
     pub kind: String,
     /// Its properties.
     pub properties: Value,
-    /// Everything else that is said of it: policies of deletion, conditions, dependencies.
+    /// Its attributes: deletion policy, condition, dependencies.
     pub rest: Map<String, Value>,
     /// The resources that it refers to.
     pub refers: BTreeSet<String>,
@@ -71,17 +76,41 @@ impl Definition {
         self.property(path)?.as_str()
     }
 
-    /// Whether what it stands for is kept by such a policy (`DeletionPolicy`, `UpdateReplacePolicy`).
+    /// Whether such a policy (`DeletionPolicy`, `UpdateReplacePolicy`) retains it.
     pub fn keeps(&self, policy: &str) -> bool {
         self.rest.get(policy).and_then(Value::as_str).is_some_and(|word| word.starts_with("Retain"))
     }
 }
 
+impl Definition {
+    /// The names of the properties and attributes that differ.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let different = |these: &Map<String, Value>, those: &Map<String, Value>| -> Vec<String> {
+            let names: BTreeSet<&String> = these.keys().chain(those.keys()).collect();
+            names.into_iter().filter(|name| these.get(*name) != those.get(*name)).cloned().collect()
+        };
+        let properties = |side: &'_ Value| side.as_object().cloned().unwrap_or_default();
+        let mut all = different(&properties(&self.properties), &properties(&other.properties));
+        all.extend(different(&self.rest, &other.rest));
+        all
+    }
+}
+
 impl Template {
+    /// What the template says about a resource.
+    pub fn about(&self, id: &str) -> Option<&ResourceMetadata> {
+        self.metadata.as_ref()?.resources.get(id)
+    }
+
     /// Reads one side.
     pub fn read(side: &Side<'_>, which: Which, caller: &Caller<'_>) -> Result<Self, TemplateError> {
-        let tree = tree(side.template).map_err(|words| TemplateError::Syntax(which, words))?;
-        let Value::Object(mut tree) = tree else { return Err(TemplateError::Shape(which, "it is no table")) };
+        let mut tree = tree(side.template).map_err(|words| TemplateError::Syntax(which, words))?;
+        // Settings keep their types: `3` is not `"3"` in them. Metadata of an unknown shape is a future version's.
+        let metadata = tree.pointer_mut("/Metadata/fanggen").map(Value::take);
+        let metadata = metadata.and_then(|metadata| serde_json::from_value(metadata).ok());
+        let Value::Object(mut tree) = plain(tree) else {
+            return Err(TemplateError::Shape(which, "it is not a table"));
+        };
         let mut section = |name: &str| match tree.remove(name) {
             Some(Value::Object(map)) => map,
             _ => Map::new(),
@@ -100,10 +129,10 @@ impl Template {
         let mut resources = BTreeMap::new();
         for (id, resource) in written {
             let Value::Object(mut rest) = filled.fill(resource) else {
-                return Err(TemplateError::Shape(which, "a resource of it is no table"));
+                return Err(TemplateError::Shape(which, "one of its resources is not a table"));
             };
             let Some(Value::String(kind)) = rest.remove("Type") else {
-                return Err(TemplateError::Shape(which, "a resource of it has no type"));
+                return Err(TemplateError::Shape(which, "one of its resources has no type"));
             };
             let properties = rest.remove("Properties").unwrap_or_else(|| json!({}));
             rest.remove("Metadata");
@@ -114,17 +143,17 @@ impl Template {
         }
         let outputs = section("Outputs").into_iter().map(|(name, _)| name).collect();
         let description = tree.get("Description").and_then(Value::as_str).map(str::to_owned);
-        Ok(Self { description, resources, outputs })
+        Ok(Self { metadata, parameters: side.parameters.clone(), description, resources, outputs })
     }
 }
 
 fn tree(text: &str) -> Result<Value, String> {
     if text.trim_start().starts_with('{') {
-        return serde_json::from_str(text).map(plain).map_err(|error| error.to_string());
+        return serde_json::from_str(text).map_err(|error| error.to_string());
     }
     let mut documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
     match documents.len() {
-        1 => value(documents.remove(0)).map(plain),
+        1 => value(documents.remove(0)),
         count => Err(format!("it has {count} documents")),
     }
 }
@@ -140,7 +169,7 @@ fn value(node: Yaml<'_>) -> Result<Value, String> {
         Yaml::Mapping(map) => {
             let entry = |(name, inner)| match plain(value(name)?) {
                 Value::String(name) => Ok((name, value(inner)?)),
-                _ => Err("a name in it is no text".to_owned()),
+                _ => Err("one of its names is not a text".to_owned()),
             };
             Value::Object(map.into_iter().map(entry).collect::<Result<_, String>>()?)
         }
@@ -151,11 +180,11 @@ fn value(node: Yaml<'_>) -> Result<Value, String> {
             };
             json!({ name: value(*inner)? })
         }
-        _ => return Err("a value in it is nothing that a template has".into()),
+        _ => return Err("it has a value that templates do not have".into()),
     })
 }
 
-/// One form of what can be written in several: scalars as texts, `Fn::GetAtt` as a list.
+/// One form of what can be written in several: scalars become texts, `Fn::GetAtt` a list.
 fn plain(value: Value) -> Value {
     match value {
         Value::Number(number) => Value::String(number.to_string()),
@@ -175,7 +204,7 @@ fn plain(value: Value) -> Value {
     }
 }
 
-/// What `Ref` and `Fn::Sub` stand for, where it is known beforehand.
+/// The values of `Ref` and `Fn::Sub` that are known beforehand.
 struct Places {
     texts: BTreeMap<String, String>,
 }
@@ -223,7 +252,7 @@ impl Places {
     }
 }
 
-/// The names that a value refers to.
+/// The resources and parameters that a value refers to.
 fn mentioned(value: &Value, names: &mut BTreeSet<String>) {
     match value {
         Value::Array(list) => list.iter().for_each(|inner| mentioned(inner, names)),

@@ -1,11 +1,11 @@
-//! Changes for people: what goes in red, what comes in green, what only follows dimmed.
+//! Prints changes for people: removals in red, additions in green, consequences dimmed.
 
 use std::fmt;
 
 use super::Changes;
-use super::gathered::{Altered, Derived, Setting};
-use super::permissions::{Bearing, Boundary, Effect, Holder, Permission, Turn};
-use super::resources::{Change, Danger, Fate, Verb};
+use super::permissions::{Boundary, Effect, GrantChange, Holder, Permission, PolicyKind};
+use super::resources::{Change, Danger, Loss, Verb};
+use super::settings::SettingChange;
 use super::words::{counted, plural, shown, tidy};
 
 const RED: &str = "\x1b[1;31m";
@@ -25,7 +25,7 @@ impl fmt::Display for Text<'_> {
         if changes.creation {
             return Ok(());
         }
-        settings(f, &changes.settings, &changes.derived)?;
+        settings(f, changes)?;
         permissions(f, &changes.permissions, &changes.boundaries)?;
         outputs(f, changes)?;
         followers(f, &changes.followers)
@@ -58,7 +58,7 @@ fn head(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
     write!(f, "{} in {}", tidy(&changes.stack), tidy(&changes.region))?;
     if changes.creation {
         let kinds = changes.resources.iter().map(|change| change.kind.as_str());
-        let statements = changes.permissions.iter().filter(|it| it.bearing == Bearing::Role).count();
+        let statements = changes.permissions.iter().filter(|it| it.policy == PolicyKind::Role).count();
         return writeln!(f, " is new: {}; its roles have {}", counted(kinds), plural(statements, "permission"));
     }
     let count = |(verb, count): (&Verb, &usize)| format!("{count} {}", verb.words());
@@ -87,15 +87,17 @@ fn resources(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
         let (colour, sign) = change.action.sign();
         let (word, path) = (tidy(&change.words), tidy(change.path.as_deref().unwrap_or_default()));
         let (id, kind) = (tidy(&change.id), tidy(&change.kind));
-        writeln!(f, "  {colour}{sign}{END} {word:words$}  {path:paths$}  {DIM}{id} ({kind}){END}")?;
+        let properties = tidy(&change.properties.join(", "));
+        let properties = if properties.is_empty() { properties } else { format!(": {properties}") };
+        writeln!(f, "  {colour}{sign}{END} {word:words$}  {path:paths$}  {DIM}{id} ({kind}){properties}{END}")?;
         if let Some(danger) = changes.dangers.iter().find(|danger| danger.id == change.id) {
             lost(f, danger)?;
         }
         if change.perhaps_replaced {
-            writeln!(f, "      {YELLOW}CloudFormation cannot say yet whether another one takes its place{END}")?;
+            writeln!(f, "      {YELLOW}CloudFormation cannot tell yet whether it is replaced{END}")?;
         }
         if !change.follows.is_empty() {
-            writeln!(f, "      {DIM}refers to what is replaced: {}{END}", tidy(&change.follows.join(", ")))?;
+            writeln!(f, "      {DIM}refers to replaced resources: {}{END}", tidy(&change.follows.join(", ")))?;
         }
     }
     Ok(())
@@ -114,38 +116,47 @@ fn lost(f: &mut fmt::Formatter<'_>, danger: &Danger) -> fmt::Result {
     if danger.kept {
         return writeln!(f, "      {YELLOW}kept, no longer managed{END}: {name} stays in the account");
     }
-    match danger.fate {
-        Fate::Deleted => writeln!(f, "      {RED}{loss}{END}: {name} is deleted with {what}"),
-        Fate::Replaced => {
+    match danger.loss {
+        Loss::Deleted => writeln!(f, "      {RED}{loss}{END}: {name} is deleted with {what}"),
+        Loss::Replaced => {
             writeln!(f, "      {RED}{loss}{END}: an empty one takes the place of {name}, and {what} would go")
         }
     }
 }
 
-fn settings(f: &mut fmt::Formatter<'_>, settings: &[Setting], derived: &[Derived]) -> fmt::Result {
-    if settings.is_empty() && derived.is_empty() {
+fn settings(f: &mut fmt::Formatter<'_>, changes: &Changes) -> fmt::Result {
+    let nothing = changes.settings.is_empty() && changes.derived.is_empty() && changes.unexplained.is_empty();
+    if nothing && (changes.settings_compared || changes.is_empty()) {
         return Ok(());
     }
     writeln!(f, "\nsettings")?;
-    for setting in settings {
+    for setting in &changes.settings {
         let name = tidy(&setting.name);
         let note = setting.note.as_ref().map(|note| format!("  {DIM}{}{END}", tidy(note))).unwrap_or_default();
         let kind = |value: &Option<serde_json::Value>| {
             tidy(value.as_ref().and_then(serde_json::Value::as_str).unwrap_or("of no type"))
         };
         match setting.change {
-            Altered::Added => writeln!(f, "  {GREEN}+{END} {name}: {}{note}", kind(&setting.after))?,
-            Altered::Removed => writeln!(f, "  {RED}-{END} {name}: {}{note}", kind(&setting.before))?,
-            Altered::Changed => {
+            SettingChange::Added => writeln!(f, "  {GREEN}+{END} {name}: {}{note}", kind(&setting.after))?,
+            SettingChange::Removed => writeln!(f, "  {RED}-{END} {name}: {}{note}", kind(&setting.before))?,
+            SettingChange::Changed => {
                 let (before, after) = (shown(setting.before.as_ref()), shown(setting.after.as_ref()));
                 writeln!(f, "  {YELLOW}~{END} {name}: {before} -> {after}{note}")?;
             }
         }
     }
-    for it in derived {
-        let (what, of) = (tidy(&it.what), tidy(&it.of.join(", ")));
+    for it in &changes.derived {
+        let (what, of, why) = (tidy(&it.what), tidy(&it.of.join(", ")), tidy(&it.why));
         let (before, after) = (shown(it.before.as_ref()), shown(it.after.as_ref()));
-        writeln!(f, "    {DIM}derived, {of}: {what}: {before} -> {after}{END}")?;
+        writeln!(f, "    {DIM}derived, {of}: {what}: {before} -> {after} ({why}){END}")?;
+    }
+    if !changes.settings_compared {
+        let line = "this stack was deployed by an older fanggen, so other settings cannot be compared";
+        writeln!(f, "  {YELLOW}{line}{END}")?;
+    }
+    for change in changes.resources.iter().filter(|change| changes.unexplained.contains(&change.id)) {
+        let (words, properties) = (tidy(&change.words), tidy(&change.properties.join(", ")));
+        writeln!(f, "  {YELLOW}no setting explains the change of the {words}{END}: {properties}")?;
     }
     Ok(())
 }
@@ -159,7 +170,7 @@ fn permissions(f: &mut fmt::Formatter<'_>, permissions: &[Permission], boundarie
         permission(f, it)?;
     }
     let mut gone: Vec<(&str, usize)> = Vec::new();
-    for it in permissions.iter().filter(|it| it.holder == Holder::Gone && it.bearing == Bearing::Role) {
+    for it in permissions.iter().filter(|it| it.holder == Holder::Gone && it.policy == PolicyKind::Role) {
         match gone.last_mut() {
             Some((of, count)) if *of == it.of => *count += 1,
             _ => gone.push((&it.of, 1)),
@@ -189,27 +200,28 @@ fn meaning(effect: Effect) -> (&'static str, &'static str) {
 
 fn permission(f: &mut fmt::Formatter<'_>, it: &Permission) -> fmt::Result {
     let (colour, effect) = meaning(it.effect);
-    let sign = match it.turn {
-        Turn::Given => "+",
-        Turn::Taken => "-",
-        Turn::Conditioned => "~",
+    let sign = match it.change {
+        GrantChange::Given => "+",
+        GrantChange::Taken => "-",
+        GrantChange::Conditioned => "~",
     };
     let may = if it.allows { "may" } else { "may never" };
     let everybody = |who: &str| if who == "*" { "everybody".to_owned() } else { tidy(who) };
     let who = it.who.as_deref().map_or_else(|| tidy(&it.of), everybody);
     let actions = tidy(&it.actions.join(", "));
     let resources: Vec<String> = it.resources.iter().map(|resource| tidy(resource)).collect();
-    let sentence = match it.bearing {
-        Bearing::Trust => format!("{who} {may} assume the role of {}", tidy(&it.of)),
-        Bearing::Role | Bearing::Resource => format!("{who} {may} {actions} on {}", resources.join(", ")),
+    let sentence = match it.policy {
+        PolicyKind::Trust => format!("{who} {may} assume the role of {}", tidy(&it.of)),
+        PolicyKind::Role | PolicyKind::Resource => format!("{who} {may} {actions} on {}", resources.join(", ")),
     };
-    let when = match (it.turn, &it.condition_before, &it.condition) {
-        (Turn::Conditioned, _, Some(now)) => format!(", now only when {}", tidy(now)),
-        (Turn::Conditioned, Some(was), None) => format!(", no longer only when {}", tidy(was)),
-        (Turn::Given, _, Some(when)) | (Turn::Taken, Some(when), _) => format!(" when {}", tidy(when)),
+    let when = match (it.change, &it.condition_before, &it.condition) {
+        (GrantChange::Conditioned, _, Some(now)) => format!(", now only when {}", tidy(now)),
+        (GrantChange::Conditioned, Some(was), None) => format!(", no longer only when {}", tidy(was)),
+        (GrantChange::Given, _, Some(when)) | (GrantChange::Taken, Some(when), _) => format!(" when {}", tidy(when)),
         _ => String::new(),
     };
-    let wide = if it.wide && it.turn != Turn::Taken { format!("  {RED}everything{END}") } else { String::new() };
+    let wide =
+        if it.wide && it.change != GrantChange::Taken { format!("  {RED}everything{END}") } else { String::new() };
     let path = it.path.as_ref().map(|path| format!("  {DIM}({}){END}", tidy(path))).unwrap_or_default();
     let effect = match it.holder {
         Holder::New => "of a new role",
