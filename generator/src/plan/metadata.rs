@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::roles::PERMISSIONS_OF;
 use super::template_value::{LogicalId, TemplateValue};
 use super::{Plan, PlannedResource};
-use super::roles::PERMISSIONS_OF;
-use crate::config::pipeline::{Component, Pipeline};
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::metadata::{DerivedRule, ResourceMetadata, TemplateMetadata};
 
 /// The key of the items of a source. They are data: `apply` compares them with the rows of the table, or they are part of
@@ -17,14 +17,14 @@ const ITEMS: &str = "items";
 /// The settings of a pipeline that matter to its stack: `[local]`, `[budget]` and the profile of `[aws]` do not. Scopes are
 /// compared as the statements that they become.
 pub fn settings(pipeline: &Pipeline) -> BTreeMap<String, Value> {
-    let named = |components: &[Component]| -> Value {
+    let named = |components: &[ComponentConfig]| -> Value {
         components.iter().filter(|it| deployed(it)).map(|it| (it.name.clone(), Value::Object(component(it)))).collect()
     };
-    let stage = |stage: &Component| {
+    let stage = |stage: &ComponentConfig| {
         let mut settings = component(stage);
         settings.insert("name".into(), json!(stage.name));
-        if let Value::Object(frame) = json!(stage.frame) {
-            settings.extend(frame);
+        if let Value::Object(options) = json!(stage.options) {
+            settings.extend(options);
         }
         Value::from(settings)
     };
@@ -46,21 +46,21 @@ pub fn settings(pipeline: &Pipeline) -> BTreeMap<String, Value> {
 }
 
 /// Whether a component is part of the stack.
-fn deployed(component: &Component) -> bool {
+fn deployed(component: &ComponentConfig) -> bool {
     !component.kind.card.machine_only
 }
 
 /// The settings that a function is given, with defaults, and those that became a resource instead: these are in the file
 /// only if they differ from their default.
-fn component(component: &Component) -> Map<String, Value> {
+fn component(component: &ComponentConfig) -> Map<String, Value> {
     let mut settings = match component.settings.json() {
         Value::Object(settings) => settings,
         _ => Map::new(),
     };
     let local: Vec<&str> = component.settings.files().into_iter().map(|(key, _)| key).collect();
-    let frame = ["name", "isolate", "share", ITEMS];
+    let apart = ["name", "isolate", "share", ITEMS];
     for (key, entry) in component.tree.table().into_iter().flatten() {
-        if !settings.contains_key(key) && !local.contains(&key.as_str()) && !frame.contains(&key.as_str()) {
+        if !settings.contains_key(key) && !local.contains(&key.as_str()) && !apart.contains(&key.as_str()) {
             settings.extend(entry.tree.read::<Value>().ok().map(|value| (key.clone(), value)));
         }
     }

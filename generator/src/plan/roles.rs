@@ -121,7 +121,13 @@ pub fn plan(
             let resources: Vec<&str> = statement.resources.iter().map(TemplateValue::plain).collect();
             let what = format!("may {}", statement.actions.join(", "));
             let why = format!("{} (`{}`)", statement.why, statement.path);
-            reasons.derive(&format!("{PERMISSIONS_OF}{}", role.name.plain()), &what, resources.join(", "), why, pages::LEAST);
+            reasons.derive(
+                &format!("{PERMISSIONS_OF}{}", role.name.plain()),
+                &what,
+                resources.join(", "),
+                why,
+                pages::LEAST,
+            );
         }
     }
     roles
