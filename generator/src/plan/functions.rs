@@ -308,7 +308,7 @@ pub fn plan(
 /// What a function runs: the sources or some stages, and the sinks where nothing comes behind it.
 fn components<'a>(pipeline: &'a Pipeline, shape: &'a Shape<'_>) -> impl Iterator<Item = &'a ComponentConfig> {
     let sources = pipeline.sources.iter().filter(|_| shape.name == PRODUCER);
-    let sinks = pipeline.sinks.iter().filter(|sink| shape.next.is_none() && !sink.kind.card.machine_only);
+    let sinks = pipeline.sinks.iter().filter(|sink| shape.next.is_none() && !sink.kind.card.local_only);
     sources.chain(shape.stages.iter().copied()).chain(sinks)
 }
 

@@ -47,7 +47,7 @@ pub fn settings(pipeline: &Pipeline) -> BTreeMap<String, Value> {
 
 /// Whether a component is part of the stack.
 fn deployed(component: &ComponentConfig) -> bool {
-    !component.kind.card.machine_only
+    !component.kind.card.local_only
 }
 
 /// The settings that a function is given, with defaults, and those that became a resource instead: these are in the file
