@@ -1,4 +1,4 @@
-//! Where a setting belongs that was written in the wrong place: every type is asked for its own names.
+//! Suggests where a misplaced setting belongs, from the settings that each type knows.
 
 use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
@@ -10,7 +10,7 @@ use super::sections::{
     PipelineSection, ScheduleSection,
 };
 
-/// How the header of a section is written.
+/// The header of a section in TOML.
 #[must_use]
 pub fn header(section: &str) -> String {
     match section {
@@ -20,7 +20,7 @@ pub fn header(section: &str) -> String {
     }
 }
 
-/// In words, which section or kind has a setting of this name.
+/// A sentence that says which section or component has this setting.
 #[must_use]
 pub fn home(key: &str) -> Option<String> {
     let sections: [(&str, Vec<String>); 10] = [
@@ -55,7 +55,7 @@ fn names_of<T: DeserializeOwned>() -> Vec<String> {
     names(Tree::read::<T>)
 }
 
-/// All names that a settings type knows: it lists them when it meets one that it does not.
+/// All settings of a type: deserialization lists them when it meets an unknown one.
 fn names<T>(read: impl Fn(&Tree) -> Result<T, Fault>) -> Vec<String> {
     let mut probe = Tree::table_at(0..0);
     let flag = Tree { span: 0..0, value: Value::Flag(true) };

@@ -1,4 +1,4 @@
-//! A mistake in `pipeline.toml`: a stable code, a place, what was found, what is allowed, and what to do.
+//! A mistake in `pipeline.toml`: a stable code, a place, what was found, what is allowed and how to fix it.
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
@@ -10,19 +10,19 @@ pub use super::mistake_code::{MistakeCode, Severity};
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mistake {
-    /// Which mistake it is.
+    /// The code.
     pub code: MistakeCode,
-    /// Where it stands.
+    /// Where it is.
     pub span: Span,
     /// What is wrong, in a sentence.
     pub title: String,
-    /// The words under the caret: what was found there.
+    /// The text beside the caret: what was found.
     pub label: String,
     /// What is allowed.
     pub allowed: Option<String>,
-    /// What to do, often "did you mean".
+    /// How to fix it, often "did you mean".
     pub help: Option<String>,
-    /// Another place that has to do with it.
+    /// A related place.
     pub other: Option<(Span, String)>,
 }
 
@@ -47,21 +47,21 @@ impl Mistake {
         self
     }
 
-    /// With what to do.
+    /// With a hint how to fix it.
     #[must_use]
     pub fn help(mut self, help: impl Into<Option<String>>) -> Self {
         self.help = help.into();
         self
     }
 
-    /// With another place.
+    /// With a related place.
     #[must_use]
     pub fn other(mut self, span: &Span, label: impl Into<String>) -> Self {
         self.other = Some((span.clone(), label.into()));
         self
     }
 
-    /// Whether it keeps the file from being used.
+    /// Whether it is an error or a warning.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.code.severity()
@@ -127,13 +127,13 @@ fn has(tree: &Tree, place: &Span) -> bool {
         }
 }
 
-/// The place of what stands in for a missing value; no file is that long.
+/// The place of a placeholder for a missing value. No file is that long.
 pub const HOLE: Span = usize::MAX..usize::MAX;
 
 /// Bytes of the longest word that is compared with others: the time for it grows with the product of both lengths.
 const COMPARED: usize = 100;
 
-/// The nearest of the known words, when one is near: by letters, or because it is part of one, as `memory` is of
+/// The nearest known word, if one is near: by its letters, or because the word is part of it, as `memory` is of
 /// `memory_mb`.
 pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Option<&'a str> {
     if word.len() > COMPARED {
@@ -153,27 +153,27 @@ pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Option<&'a str>
         .or_else(parts)
 }
 
-/// "did you mean", when a known word is near.
+/// "did you mean", if a known word is near.
 pub fn did_you_mean<T: AsRef<str>>(word: &str, known: &[T]) -> Option<String> {
     nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
-/// The file in which mistakes are.
+/// The file that has the mistakes.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
-    /// Its path as the user gave it.
+    /// Its path, as given by the user.
     pub path: String,
     /// Its text.
     pub text: String,
-    /// Places that are known, in order, and the byte of each: the starts of lines, and more within long ones. Without
-    /// them, the place of each mistake would be another look at the whole file.
+    /// Known positions in order, with the byte of each: the starts of lines, and more within long lines. Without them,
+    /// the position of each mistake would need a pass over the whole file.
     marks: Vec<(usize, Position)>,
 }
 
-/// Bytes from one known place to the next, at most: to count so many characters takes no time.
+/// Maximum number of bytes from one known position to the next: few enough to count characters quickly.
 const BETWEEN_MARKS: usize = 1_024;
 
-/// Where a mistake is, for programs.
+/// A position in the file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Position {
     /// Line, from 1.
@@ -182,10 +182,10 @@ pub struct Position {
     pub column: usize,
 }
 
-/// Bytes of a line, on each side of the place, from which on it is not shown as a whole.
+/// Bytes on each side of a place beyond which a line is not shown whole.
 const LONG_LINE: usize = 2_000;
 
-/// Mistakes that are shown; nobody reads more at once, and each is a look at the whole file.
+/// Maximum number of mistakes shown.
 const MOST_SHOWN: usize = 200;
 
 impl SourceFile {
@@ -209,7 +209,7 @@ impl SourceFile {
         Self { path: path.to_owned(), text: text.to_owned(), marks }
     }
 
-    /// Line and column of a byte.
+    /// Position of a byte.
     #[must_use]
     pub fn place(&self, offset: usize) -> Position {
         let offset = self.text.floor_char_boundary(offset);
@@ -219,7 +219,7 @@ impl SourceFile {
         Position { line: place.line, column: place.column + after }
     }
 
-    /// The span, made fit for printing: inside the text, and on its first line only.
+    /// The span for printing: inside the text, and on its first line only.
     fn fit(&self, span: &Span) -> Span {
         let end = self.text.len();
         let from = self.text.floor_char_boundary(span.start.min(end));
@@ -230,14 +230,14 @@ impl SourceFile {
         if self.text[from..to].ends_with('\r') {
             to -= 1;
         }
-        // Something to point at, even where something is missing.
+        // The caret needs something to point at, even if something is missing.
         if from == to && to < end && !self.text[to..].starts_with('\n') {
             to = self.text.ceil_char_boundary(to + 1);
         }
         from..to
     }
 
-    /// All mistakes as a report for a person, in the order of their places, errors before warnings.
+    /// All mistakes as a report, errors before warnings, in the order of their places.
     #[must_use]
     pub fn report(&self, mistakes: &[Mistake], colour: bool) -> String {
         let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
@@ -261,18 +261,18 @@ impl SourceFile {
         };
         let span = self.fit(&mistake.span);
         let other = mistake.other.as_ref().map(|(span, label)| (self.fit(span), tidy(label)));
-        // Only the lines that are shown: the renderer looks at all that it is given, for every mistake.
+        // Only the lines that are shown: the renderer scans all of its input for every mistake.
         let first = other.as_ref().map_or(span.start, |(other, _)| other.start.min(span.start));
         let last = other.as_ref().map_or(span.end, |(other, _)| other.end.max(span.end));
         let from = self.text[..first].rfind('\n').map_or(0, |end| end + 1);
         let to = self.text[last..].find('\n').map_or(self.text.len(), |end| last + end + 1);
-        // And of a line that nobody can read as a whole, only what is around the place.
+        // And only the surroundings of the place in a very long line.
         let cut = first - from > LONG_LINE;
         let from = if cut { self.text.floor_char_boundary(first - LONG_LINE / 2) } else { from };
         let to = self.text.ceil_char_boundary(to.min(last + LONG_LINE));
         let within = |span: Span| span.start - from..span.end - from;
-        // The renderer replaces what turns the direction of writing, and leaves the upper controls, which some terminals
-        // obey. What stands in for them has as many bytes, so that the places stay right.
+        // The renderer replaces characters that change the direction of text, but leaves the C1 control characters, which
+        // some terminals obey. The replacement has as many bytes, so that places stay right.
         let upper = |c: char| matches!(c, '\u{80}'..='\u{9f}');
         let (shown, path) = (self.text[from..to].replace(upper, "\u{bf}"), tidy(&self.path));
         let mut snippet = Snippet::source(shown.as_str())
@@ -284,7 +284,7 @@ impl SourceFile {
         }
         let title = level.primary_title(title.as_str()).id(mistake.code.as_str());
         let mut group = if cut {
-            // The renderer would count from where the line was cut.
+            // The renderer would count from the cut.
             let Position { line, column } = self.place(span.start);
             title.element(Origin::path(path.as_str()).line(line).char_column(column)).element(snippet)
         } else {
@@ -300,11 +300,11 @@ impl SourceFile {
     }
 }
 
-/// Characters of a quotation that are shown.
+/// Maximum number of characters shown of a quotation.
 const SHOWN: usize = 120;
 
-/// Words fit for printing, whatever they quote: on one line, nothing that moves the cursor or turns the direction of
-/// writing, and no quotation without end.
+/// A message that is safe to print, whatever it quotes: on one line, without control characters or changes of text
+/// direction, long quotations cut.
 #[must_use]
 pub fn tidy(words: &str) -> String {
     let turns =
@@ -313,7 +313,7 @@ pub fn tidy(words: &str) -> String {
         Some((end, _)) if part.chars().count() > SHOWN + 20 => format!("{}...", &part[..end]),
         _ => part.to_owned(),
     };
-    // Every other part stands between backticks.
+    // Every other part is between backticks.
     let parts = words.split('`').enumerate();
     let parts: Vec<String> =
         parts.map(|(at, part)| if at % 2 == 1 { shortened(part) } else { part.to_owned() }).collect();

@@ -1,4 +1,4 @@
-//! From the text of `pipeline.toml` to a pipeline for each environment, or to every mistake at once. Pure.
+//! Reads `pipeline.toml`: a pipeline for each environment, or all mistakes at once. Pure.
 
 mod hints;
 pub mod mistake;
@@ -26,24 +26,24 @@ use pipeline::{ComponentConfig, Pipeline};
 
 pub use rules::{SharedQuota, shared_quotas};
 
-/// The environment of a file that names none.
+/// The environment of a file without environments.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";
 
-/// A file as it was read.
+/// A file that was read.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The file.
     pub source: SourceFile,
-    /// The pipeline of each environment whose values are free of errors.
+    /// The pipeline of each environment without errors.
     pub pipelines: BTreeMap<String, Pipeline>,
-    /// What could be read of the other ones.
+    /// What could be read of the others.
     pub unusable: BTreeMap<String, Pipeline>,
     /// The names of all environments.
     pub environments: Vec<String>,
     /// Errors and warnings.
     pub mistakes: Vec<Mistake>,
     trees: BTreeMap<String, Tree>,
-    /// Where the environments are named.
+    /// Where each environment is defined.
     keys: BTreeMap<String, Span>,
 }
 
@@ -62,7 +62,7 @@ impl Config {
             trees: BTreeMap::new(),
             keys: BTreeMap::new(),
         };
-        // With broken syntax half of the values are missing: to complain of those would be noise.
+        // If the syntax is broken, many values are missing: reporting those would be noise.
         if mistakes.is_empty() {
             let environments = environments(&tree, &mut mistakes);
             // The file without any environment: a wrong value is wrong even where all environments override it, while
@@ -93,7 +93,7 @@ impl Config {
         config
     }
 
-    /// Adds mistakes, each once, whichever environments they were found in.
+    /// Adds mistakes, each once, even if several environments have them.
     pub fn note(&mut self, mistakes: Vec<Mistake>) {
         let identity = |mistake: &Mistake| (mistake.code, mistake.span.start, mistake.span.end, mistake.label.clone());
         let mut known: BTreeSet<_> = self.mistakes.iter().map(&identity).collect();
@@ -101,7 +101,7 @@ impl Config {
         self.mistakes.sort_by_key(|mistake| (mistake.severity(), mistake.span.start));
     }
 
-    /// Whether any mistake keeps the file from being used.
+    /// Whether the file has errors.
     #[must_use]
     pub fn broken(&self) -> bool {
         self.mistakes.iter().any(|mistake| mistake.severity() == Severity::Error)
@@ -115,7 +115,7 @@ impl Config {
         if span.is_empty() { self.written(environment, "pipeline.name") } else { span }
     }
 
-    /// Where an environment is named; the pipeline's name where the file names none.
+    /// Where an environment is defined; the pipeline's name if the file has no environments.
     #[must_use]
     pub fn named(&self, environment: &str) -> Span {
         self.keys.get(environment).cloned().unwrap_or_else(|| self.span(environment, "pipeline.name"))
@@ -149,7 +149,7 @@ impl Config {
     }
 }
 
-/// The pipeline of an environment, and whether it is free of errors.
+/// The pipeline of an environment, and whether it has no errors.
 fn judged(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> (Pipeline, bool) {
     let before = mistakes.len();
     let pipeline = Pipeline::read(environment, tree, mistakes);
@@ -182,7 +182,7 @@ fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {
     })
 }
 
-/// The mistakes of all environments; what is missing in some of them only says in which.
+/// The mistakes of all environments. If something is missing in only some of them, the label says in which.
 fn of_all(found: Vec<(String, Vec<Mistake>)>) -> Vec<Mistake> {
     let all = found.len();
     let mut absent: BTreeMap<(MistakeCode, usize, &str), Vec<String>> = BTreeMap::new();
@@ -201,7 +201,7 @@ fn of_all(found: Vec<(String, Vec<Mistake>)>) -> Vec<Mistake> {
     found.iter().flat_map(|(_, mistakes)| mistakes).map(label).collect()
 }
 
-/// The environments with what they override, or the default one.
+/// The environments with what they override, or the default environment.
 fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String, Option<&'a Entry>)> {
     let default = vec![(DEFAULT_ENVIRONMENT.to_owned(), None)];
     let Some(entry) = file.table().and_then(|table| table.get("environments")) else { return default };
@@ -243,7 +243,7 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
     if environments.is_empty() { default } else { environments }
 }
 
-/// The environment that is meant where none is named: `dev` where there is one, else the first.
+/// The environment to use if none is named: `dev` if it exists, otherwise the first.
 #[must_use]
 pub fn default_environment(environments: &[String]) -> &str {
     let dev = environments.iter().find(|name| *name == DEFAULT_ENVIRONMENT);

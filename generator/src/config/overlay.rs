@@ -1,4 +1,4 @@
-//! An environment laid over the file: it overrides any value, and addresses a stage by its name.
+//! Merges an environment into the file: it overrides any value, and addresses a stage by its name.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, listed};
 
 use super::mistake::{Mistake, MistakeCode, did_you_mean};
 
-/// The file as one environment sees it: without `[environments]`, and with that environment's values.
+/// The file as one environment sees it: with the values of the environment, and without `[environments]`.
 pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mistake>) -> Tree {
     let mut tree = file.clone();
     if let Some(table) = tree.table_mut() {
@@ -46,7 +46,7 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
     tree
 }
 
-/// Lays one table over another, value by value.
+/// Merges one table into another, value by value.
 fn lay(base: &mut Table, overlay: &Table) {
     for (name, above) in overlay {
         let below = base.get_mut(name).and_then(|below| below.tree.table_mut());
@@ -78,7 +78,7 @@ fn lay_all_stages(base: &mut Table, above: Entry, mistakes: &mut Vec<Mistake>) {
                 .help(words.to_owned()),
             );
         }
-        (Some(_), Value::Table(_)) => {} // what the file itself has there is no list, and is reported as such
+        (Some(_), Value::Table(_)) => {} // not a list in the file itself, which is reported elsewhere
         _ => drop(base.insert("stages".into(), above)),
     }
 }

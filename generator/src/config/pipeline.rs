@@ -1,4 +1,4 @@
-//! A pipeline as one environment sees it: sections, sources, stages and sinks, each with its kind and settings.
+//! A pipeline as one environment sees it: sections, and components with their settings.
 
 use fanggen_runtime::component::{ComponentKind, ComponentRole};
 use fanggen_runtime::function::registry;
@@ -13,7 +13,7 @@ use super::sections::{
     PipelineSection, ScheduleSection, StageOptions,
 };
 
-/// The keys of a stage that belong to no kind, beside `name` and `type`.
+/// Settings that every stage has, besides `name` and `type`.
 pub const STAGE_OPTIONS: [&str; 2] = ["isolate", "share"];
 
 /// All sections, in the order in which the schema shows them.
@@ -45,11 +45,11 @@ pub struct ComponentConfig {
     pub kind: &'static ComponentKind,
     /// Its settings.
     pub settings: Box<dyn fanggen_runtime::component::Component>,
-    /// What every stage has; the defaults for sources and sinks.
+    /// The settings that every stage has; defaults for sources and sinks.
     pub options: StageOptions,
-    /// Where its name stands.
+    /// Where its name is.
     pub span: Span,
-    /// All that was written of it.
+    /// Its part of the file.
     pub tree: Tree,
 }
 
@@ -92,8 +92,8 @@ impl Pipeline {
         self.sources.iter().chain(&self.stages).chain(&self.sinks)
     }
 
-    /// Reads a pipeline from the file as an environment sees it, and notes what could not be read: that part is left
-    /// out, or stands for itself by its default, so that rules across the file can go on.
+    /// Reads a pipeline from the file as an environment sees it, and records what could not be read. That part is left
+    /// out or replaced by its default, so that the rules can go on.
     pub fn read(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Self {
         let empty = Table::new();
         let table = tree.table().unwrap_or(&empty);
@@ -221,7 +221,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
                 None
             }
         };
-        // A stage without a good name is read all the same, for the sake of its other mistakes.
+        // A stage without a valid name is still read, to find its other mistakes.
         let (name, span) = name.unwrap_or_else(|| (String::new(), tree.span.clone()));
         if let Some((_, first)) = names.iter().find(|(other, _)| *other == name && !name.is_empty()) {
             mistakes.push(
@@ -326,7 +326,7 @@ fn find_kind(
     };
     let kind = registry::find(role, name);
     if kind.is_none() {
-        // A word of another role is the likeliest slip: say so.
+        // A type of another role is the likeliest mistake.
         let elsewhere = registry::all().find(|kind| kind.card.name == name && kind.card.role != role);
         let help = elsewhere
             .map(|kind| format!("`{name}` is a type of {}s", kind.card.role.as_str()))

@@ -1,5 +1,4 @@
-//! Reads a settings type from a tree and finds *all* its mistakes: what is wrong is noted and taken out, and the rest
-//! is read again.
+//! Reads a settings type from a tree and finds *all* mistakes: it records a fault, removes the value and reads again.
 
 use std::sync::Arc;
 
@@ -10,7 +9,7 @@ use super::mistake::{HOLE, Mistake};
 /// Mistakes of one table after which nobody reads on: a list of ten thousand wrong values is one thing to fix.
 const MOST: usize = 100;
 
-/// Reads `tree` with `read`; on any mistake they are all noted, and there is no result.
+/// Reads `tree` with `read`. If there are mistakes, it records all of them and returns nothing.
 ///
 /// `owner` names in messages whose settings they are; `extra` are keys that exist besides those of the type. `example` is
 /// TOML with a valid value for each required setting, where plain values would not do.
@@ -28,13 +27,13 @@ pub fn whole<T>(
     };
     let before = mistakes.len();
     let mut rest = tree.clone();
-    // Values that were wrong: that they are missing once they are taken out is no second mistake.
+    // Wrong values that were removed: that they are now missing is not a second mistake.
     let mut taken: Vec<(Span, String)> = Vec::new();
-    // The last value that was missing, and what stands in for it.
+    // The last missing value, and the placeholder tried for it.
     let mut hole: Option<(Option<Span>, String, usize)> = None;
     while let Some(found) = fault.take().filter(|_| mistakes.len() - before < MOST) {
         let repaired = if found.span.as_ref() == Some(&HOLE) {
-            // What stands in for the missing value did not fit: something else may.
+            // The placeholder did not fit: try another.
             let next = hole
                 .take()
                 .and_then(|(place, key, tried)| Some((placeholder(tried + 1, example, &key)?, place, key, tried + 1)));
@@ -48,7 +47,7 @@ pub fn whole<T>(
                 |key: &String| taken.iter().any(|(place, name)| Some(place) == found.span.as_ref() && name == key);
             match &found.kind {
                 FaultKind::Missing { key } if again(key) => {}
-                // A list that is empty or too short only for what was taken out of it.
+                // A list that is too short only because a value was removed.
                 FaultKind::Mismatch { .. } if again(&String::new()) => {}
                 _ => mistakes.push(Mistake::of_fault(&found, owner, tree, extra)),
             }
@@ -98,7 +97,7 @@ fn unplaced(tree: &Tree) -> Tree {
     Tree { span: HOLE, value }
 }
 
-/// Removes the innermost entry or element whose name or value holds the place, and says from where.
+/// Removes the innermost entry or element that contains the place, and returns where it was.
 fn take_out(tree: &mut Tree, place: &Span) -> Option<(Span, String)> {
     let holds = |span: &Span| span.start <= place.start && place.end <= span.end && !span.is_empty();
     match &mut tree.value {
@@ -127,7 +126,7 @@ fn take_out(tree: &mut Tree, place: &Span) -> Option<(Span, String)> {
     }
 }
 
-/// Whether any value inside has this very place: the tables of dotted names do not enclose what they hold.
+/// Whether any value inside has exactly this place: tables of dotted keys do not enclose their values.
 fn spans_inside(tree: &Tree, place: &Span) -> bool {
     match &tree.value {
         Value::Table(table) => table
@@ -138,7 +137,7 @@ fn spans_inside(tree: &Tree, place: &Span) -> bool {
     }
 }
 
-/// Puts something in where a value is missing in the table at this place.
+/// Inserts a placeholder for the missing value in the table at this place.
 fn fill(tree: &mut Tree, place: Option<&Span>, key: &str, value: &Value) -> bool {
     let here = place.is_none_or(|place| tree.span == *place);
     match &mut tree.value {

@@ -1,4 +1,4 @@
-//! How the stages are cut into functions: a stage with `isolate` starts one of its own.
+//! Divides the stages into functions: a stage with `isolate` starts a function of its own.
 
 use fanggen_runtime::model::run::{CHUNK_ITEMS, chunk_items};
 

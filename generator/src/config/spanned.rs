@@ -1,4 +1,4 @@
-//! TOML text to a tree of settings with places; every mistake of the syntax at once.
+//! Parses TOML into a tree of settings with spans, and finds all syntax errors at once.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::mistake::{Mistake, MistakeCode};
 
-/// Reads what can be read, and says what cannot.
+/// Parses what it can, and reports the rest.
 pub fn parse(text: &str) -> (Tree, Vec<Mistake>) {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut mistakes: Vec<Mistake> = errors
@@ -37,7 +37,7 @@ const AGAIN: &str = "duplicate key";
 /// Our title for it.
 const DUPLICATE: &str = "a key occurs twice";
 
-/// Leaves out the names within a table that is itself there twice: they are there twice because it is.
+/// Drops reports about keys in a table that itself occurs twice: they follow from it.
 fn follow_on(text: &str, mistakes: &mut Vec<Mistake>) {
     let mut table: Option<usize> = None;
     mistakes.retain(|mistake| {
@@ -64,7 +64,7 @@ fn table_of(table: &DeTable<'_>, mistakes: &mut Vec<Mistake>) -> Table {
 }
 
 fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>) -> Tree {
-    // A table that only dotted names speak of has no place of its own: its name stands for it.
+    // A table that only exists through dotted keys has no span: use the span of its key.
     let span = if value.span().is_empty() { key } else { value.span() };
     let value = match value.get_ref() {
         DeValue::String(text) => Value::Text(text.to_string()),

@@ -1,4 +1,4 @@
-//! Types of values that only the generator knows: accounts, regions, actions and the like.
+//! Types of values that only the generator needs: accounts, regions, actions and the like.
 
 use fanggen_runtime::checked_text;
 use serde::de::{self, Unexpected};

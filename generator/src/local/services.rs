@@ -11,13 +11,12 @@ use async_trait::async_trait;
 use fanggen_runtime::component::services::{
     MessageQueue, ObjectStore, OpenFile, PipelineFile, ScanPage, ScannedItem, Services, TableRow, TableScan, TableStore,
 };
-use fanggen_runtime::component::{Binding, ComponentRole, Instance, SeedItems, Store};
-use fanggen_runtime::function::registry;
+use fanggen_runtime::component::{Instance, SeedItems, Store};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
 use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId};
-use fanggen_runtime::model::tree::Tree;
+use fanggen_runtime::sources;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -81,12 +80,9 @@ impl LocalServices {
             items.push((written.item(seed.key)?, None));
         }
         if let Some(path) = seed.file {
-            // A file of items is read by the very source that reads files.
-            let unfit = || Error::permanent("card_wrong", "the source `file` is not there to read a file of items");
-            let file = registry::find(ComponentRole::Source, "file").ok_or_else(unfit)?;
-            let settings =
-                (file.read)(&Tree::from_json(json!({ "path": path, "key": seed.key }))).map_err(|_| unfit())?;
-            let Instance::Source(mut rows) = settings.open(Binding::default(), self)? else { return Err(unfit()) };
+            let opened = sources::items_in_file(path, seed.key, self)?;
+            let not_a_source = || Error::permanent("items_unreadable", "a file of items is read by a source");
+            let Instance::Source(mut rows) = opened else { return Err(not_a_source()) };
             while let Some(given) = rows.next().await? {
                 items.push(given);
             }

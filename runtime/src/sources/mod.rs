@@ -4,8 +4,11 @@ mod dynamodb;
 mod file;
 mod inline;
 
-use crate::component::ComponentKind;
-use crate::model::values::Attribute;
+use crate::component::services::Services;
+use crate::component::{Binding, Component, ComponentKind, Instance};
+use crate::model::error::Error;
+use crate::model::tree::Tree;
+use crate::model::values::{Attribute, RelativePath};
 
 /// The kinds of sources.
 pub const KINDS: &[ComponentKind] = &[
@@ -25,6 +28,16 @@ fn extension(path: &str) -> String {
     path.rsplit_once('.').map_or("", |(_, extension)| extension).to_ascii_lowercase()
 }
 
+/// The items of a file that another source names, such as the `items_file` of a table.
+///
+/// # Errors
+/// What keeps the file from being read.
+pub fn items_in_file(path: &RelativePath, key: &str, services: &dyn Services) -> Result<Instance, Error> {
+    let settings = Tree::from_json(serde_json::json!({ "path": path, "key": key })).read::<file::FileSettings>();
+    let settings = settings.map_err(|fault| Error::permanent("items_unreadable", fault.to_string()))?;
+    settings.open(Binding::default(), services)
+}
+
 /// Why a file cannot be a file of items: what was found, and what is allowed.
 fn unsupported_file(path: &str) -> Option<(String, String)> {
     let known = ["csv", "jsonl", "ndjson"].contains(&extension(path).as_str());
@@ -32,10 +45,10 @@ fn unsupported_file(path: &str) -> Option<(String, String)> {
 }
 
 /// The number of items that the cursor of an inline or file source stands for.
-fn offset(cursor: &str) -> Result<usize, crate::model::error::Error> {
+fn offset(cursor: &str) -> Result<usize, Error> {
     cursor.parse().map_err(|_| {
         let message =
             "the cursor in this source was written by another version: the next run starts from the beginning";
-        crate::model::error::Error::permanent("cursor_unreadable", message)
+        Error::permanent("cursor_unreadable", message)
     })
 }

@@ -1,4 +1,4 @@
-//! Whether sources, stages and sinks make a pipeline: something in, a text before it is analysed, something kept.
+//! Whether sources, stages and sinks make a pipeline: items, a text before its analysis, and a place for results.
 
 use fanggen_runtime::component::{ComponentRole, TextFlow};
 use fanggen_runtime::model::tree::{Tree, Value};
@@ -44,7 +44,7 @@ fn absent(tree: &Tree, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// A text comes before its analysis.
+/// A text must be provided before it is analysed.
 fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     // Where a stage could not be read, nobody knows what it does with the text.
     let written = super::entry(tree, &["stages"]).map(|entry| &entry.tree.value);
@@ -77,7 +77,7 @@ fn texts(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// What the kinds themselves say of their settings.
+/// The checks that components make of their own settings.
 fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     for component in pipeline.components() {
         if let Some((key, found, allowed)) = component.settings.check() {
@@ -91,7 +91,7 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// Settings that are read and kept, and whose effect does not exist yet; sinks that a Lambda cannot have.
+/// Settings without an effect yet, sinks that are left out when deployed, and requests without a contact.
 fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let set = [
         (pipeline.alarms.email.is_some(), ["alarms", "email"], "alarms are not implemented yet"),

@@ -1,4 +1,4 @@
-//! The permissions of `[[iam.scopes]]`: what IAM itself would refuse only when the stack is made.
+//! The permissions of `[[iam.scopes]]`: what IAM would reject only during deployment.
 
 use fanggen_runtime::model::tree::{Entry, Tree, Value, listed};
 
@@ -74,7 +74,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// Some actions know no resources, and which they are changes with every service: the author has to know.
+/// Some actions have no resource-level permissions, and which do changes over time: only the author can know.
 fn everything(scope: &IamScope, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let Some(Value::List(written)) = super::entry(tree, &["resources"]).map(|entry| &entry.tree.value) else { return };
     if let Some(star) = written.iter().find(|tree| tree.text() == Some("*")) {

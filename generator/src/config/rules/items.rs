@@ -1,4 +1,4 @@
-//! The items that are written in the file: each has a key, once, and attributes that stages know.
+//! The items in the file: each has a unique key, and known attributes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Rules across the file: what no single value can tell by itself.
+//! Rules that concern several values.
 
 mod flow;
 mod iam;
@@ -16,7 +16,7 @@ use super::pipeline::Pipeline;
 
 pub use quotas::{SharedQuota, check_quotas, shared_quotas};
 
-/// Notes what does not go together in one environment.
+/// Reports what does not fit together in one environment.
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     timing::check(pipeline, tree, mistakes);
     flow::check(pipeline, tree, mistakes);
@@ -25,7 +25,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     regions::check(pipeline, tree, mistakes);
 }
 
-/// The types of a role, of those that a Lambda can have, whose card fits.
+/// The types of a role that work in AWS and whose card fits.
 fn types(role: ComponentRole, fits: impl Fn(&Card) -> bool) -> String {
     let known = registry::of(role).iter().map(|kind| &kind.card);
     let names: Vec<&str> = known.filter(|card| !card.local_only && fits(card)).map(|card| card.name).collect();

@@ -1,4 +1,4 @@
-//! Rules across environments: together they must not ask more of an upstream service than it admits.
+//! Rules across environments: together they must not exceed the quota of an upstream service.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What belongs to others and is named by its ARN: a function reaches only what is in its own region and partition.
+//! Existing resources named by ARN: a function only reaches those in its own region and partition.
 
 use fanggen_runtime::component::{PermissionTarget, Store};
 use fanggen_runtime::model::tree::{Span, Tree, Value};

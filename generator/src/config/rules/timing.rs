@@ -1,4 +1,4 @@
-//! Schedule expressions and time zones, judged as EventBridge Scheduler judges them.
+//! Schedule expressions, time zones, and timeouts that are too short.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     }
 }
 
-/// A function whose stages may wait longer than it lives is cut off before it can say what went wrong.
+/// A function whose stages may wait longer than its timeout ends before it can record what went wrong.
 fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let timeout = pipeline.functions.timeout_s.get();
     for shape in shapes(pipeline) {

@@ -1,4 +1,4 @@
-//! The six fields of a cron expression, judged one by one.
+//! The six fields of a cron expression.
 
 use super::{ScheduleError, ScheduleExpression, SpannedStr, is_valid};
 

@@ -1,4 +1,4 @@
-//! Judges schedule expressions and time zones as EventBridge Scheduler does, before anything is deployed.
+//! Validates schedule expressions and time zones as EventBridge Scheduler does, before anything is deployed.
 //!
 //! Sources, named at each rule: *recorded* = answers of the real service; *guide* = Scheduler User Guide,
 //! "Schedule types", and the API reference of `CreateSchedule`; *rules* = verdicts, guide and users' reports of
@@ -15,16 +15,16 @@ use jiff::civil::DateTime;
 use cron::{cron, five};
 pub use timezone::check_timezone;
 
-/// Why AWS would refuse an expression or a time zone, and where in it.
+/// Why AWS would reject an expression or a time zone, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduleError {
-    /// The wrong bytes within what was judged; empty where something is missing.
+    /// The wrong bytes; empty if something is missing.
     pub span: Range<usize>,
     /// What is there, as words for "found ...".
     pub found: String,
     /// What may be there, as words for "allowed: ...".
     pub allowed: String,
-    /// What to write instead, where that can be told.
+    /// What to write instead, if known.
     pub help: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl RateUnit {
     }
 }
 
-/// A part of the text that knows where it stands in it.
+/// A part of the text with its offset.
 #[derive(Clone, Copy)]
 struct SpannedStr<'a> {
     text: &'a str,
@@ -122,7 +122,7 @@ impl<'a> SpannedStr<'a> {
     }
 }
 
-/// Reads an expression as AWS does, or says why AWS would refuse it.
+/// Parses an expression as AWS does, or says why AWS would reject it.
 pub fn parse(expression: &str) -> Result<ScheduleExpression, ScheduleError> {
     let whole = SpannedStr { text: expression, start: 0 };
     let kinds = "`rate(value unit)`, `cron(six fields)` or `at(yyyy-mm-ddThh:mm:ss)`";
@@ -143,7 +143,7 @@ pub fn parse(expression: &str) -> Result<ScheduleExpression, ScheduleError> {
     }
 }
 
-/// What was probably meant by something that is none of the three kinds.
+/// What was probably meant by an expression that is none of the three kinds.
 fn repaired(expression: &str) -> Option<String> {
     let bare = expression.trim();
     let lower = bare.split_once('(').map(|(name, rest)| format!("{}({rest}", name.trim().to_lowercase()));
@@ -157,7 +157,7 @@ fn repaired(expression: &str) -> Option<String> {
     (fields == 5).then(|| five(bare))
 }
 
-// A repair is looked for once: the judge of an attempt must not look for further ones without end.
+// Only well-formed attempts are parsed, so that looking for a repair does not recurse.
 fn is_valid(attempt: &str) -> bool {
     let kinds = ["rate(", "cron(", "at("];
     attempt.ends_with(')') && kinds.iter().any(|kind| attempt.starts_with(kind)) && parse(attempt).is_ok()

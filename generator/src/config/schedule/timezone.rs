@@ -7,7 +7,7 @@ use super::{ScheduleError, SpannedStr};
 /// Bytes of the longest name that is compared with those of the database, whose own have 30 at most.
 const LONGEST: usize = 100;
 
-/// Says whether AWS knows a time zone: the names of the IANA database, in exactly their case.
+/// Checks whether AWS knows a time zone: a name of the IANA database, in its exact case.
 pub fn check_timezone(name: &str) -> Result<(), ScheduleError> {
     let piece = SpannedStr { text: name, start: 0 };
     // The database inside the program: what a machine has installed must not change a verdict.
