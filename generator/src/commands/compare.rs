@@ -14,7 +14,7 @@ use super::error::{CommandError, CommandResult};
 use super::output::{print, stderr_is_terminal, to_json};
 #[cfg(not(feature = "aws"))]
 use crate::compare::CompareError;
-use crate::compare::{self, Engine, NoServices, Sample};
+use crate::compare::{self, Engine, Sample, UnavailableServices};
 
 /// Compare sentiment engines on your own texts
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ impl CompareArgs {
     fn services(&self, engines: &[Engine], texts: &[Sample]) -> Result<Box<dyn Services>, CommandError> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => super::paid_engine::services(paid.name(), texts, self.region.as_deref(), self.yes),
-            None => Ok(Box::new(NoServices)),
+            None => Ok(Box::new(UnavailableServices)),
         }
     }
 
@@ -85,7 +85,7 @@ impl CompareArgs {
     fn services(&self, engines: &[Engine], _: &[Sample]) -> Result<Box<dyn Services>, CommandError> {
         match engines.iter().find(|engine| engine.is_paid()) {
             Some(paid) => Err(CompareError::NoAws(paid.name().to_owned()).into()),
-            None => Ok(Box::new(NoServices)),
+            None => Ok(Box::new(UnavailableServices)),
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// Counts of pairs of labels: the first is the row, the second the column; `none` stands for no answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct ConfusionMatrix(pub BTreeMap<&'static str, BTreeMap<&'static str, usize>>);
+pub struct LabelConfusion(pub BTreeMap<&'static str, BTreeMap<&'static str, usize>>);
 
 /// The column of texts without an answer.
 pub const NONE: &str = "none";
@@ -24,7 +24,7 @@ pub fn word(label: Option<Label>) -> &'static str {
     }
 }
 
-impl ConfusionMatrix {
+impl LabelConfusion {
     /// Counts pairs of labels.
     pub fn of(pairs: impl IntoIterator<Item = (Option<Label>, Option<Label>)>) -> Self {
         let mut confusion = Self::default();
@@ -110,7 +110,7 @@ mod tests {
             (Neutral, Neutral, 1),
         ];
         let pairs = pairs.into_iter().flat_map(|(row, column, count)| vec![(Some(row), Some(column)); count]);
-        let confusion = ConfusionMatrix::of(pairs);
+        let confusion = LabelConfusion::of(pairs);
         assert_eq!(confusion.agreement(), Some(0.7));
         // By chance: (5 x 6 + 4 x 2 + 1 x 2) / 100 = 0.4, so (0.7 - 0.4) / 0.6.
         assert!((confusion.kappa().expect("a number") - 0.5).abs() < 1e-12);
@@ -121,15 +121,15 @@ mod tests {
     #[test]
     fn a_text_without_an_answer_is_a_wrong_one() {
         let confusion =
-            ConfusionMatrix::of([(Some(Label::Positive), Some(Label::Positive)), (Some(Label::Positive), None)]);
+            LabelConfusion::of([(Some(Label::Positive), Some(Label::Positive)), (Some(Label::Positive), None)]);
         assert_eq!(confusion.macro_f1(), Some(2.0 / 3.0));
     }
 
     #[test]
     fn where_chance_explains_all_there_is_no_kappa_and_of_nothing_no_number() {
-        let same = ConfusionMatrix::of([(Some(Label::Neutral), Some(Label::Neutral))]);
+        let same = LabelConfusion::of([(Some(Label::Neutral), Some(Label::Neutral))]);
         assert_eq!((same.agreement(), same.kappa()), (Some(1.0), None));
-        let nothing = ConfusionMatrix::default();
+        let nothing = LabelConfusion::default();
         assert_eq!((nothing.agreement(), nothing.kappa(), nothing.macro_f1()), (None, None, None));
     }
 }

@@ -5,14 +5,14 @@ mod error;
 mod input;
 mod labels;
 mod metrics;
-mod no_services;
 mod result;
+mod unavailable_services;
 
 pub use engines::{Engine, engines, known};
 pub use error::CompareError;
 pub use input::InputFormat;
-pub use no_services::NoServices;
 pub use result::Comparison;
+pub use unavailable_services::UnavailableServices;
 
 use std::path::Path;
 

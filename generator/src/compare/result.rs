@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Sample;
 use super::engines::EngineAnswer;
-use super::metrics::{ConfusionMatrix, word};
+use super::metrics::{LabelConfusion, word};
 use crate::config::mistake::tidy;
 
 /// Characters of a text that are shown.
@@ -57,7 +57,7 @@ pub struct GoldMetrics {
     /// F1 score of each label.
     pub f1: BTreeMap<&'static str, f64>,
     /// Rows are gold labels, columns those of the engine.
-    pub confusion: ConfusionMatrix,
+    pub confusion: LabelConfusion,
 }
 
 /// Two engines, on the texts that both answered.
@@ -72,7 +72,7 @@ pub struct EnginePair {
     /// Cohen's kappa: agreement beyond chance.
     pub kappa: Option<f64>,
     /// Rows are the labels of the first engine, columns those of the second.
-    pub confusion: ConfusionMatrix,
+    pub confusion: LabelConfusion,
 }
 
 /// A text on which engines differ.
@@ -141,7 +141,7 @@ impl EngineReport {
             }
         }
         let labelled = texts.iter().zip(answers).filter(|(text, _)| text.gold.is_some());
-        let confusion = ConfusionMatrix::of(labelled.map(|(text, answer)| (text.gold, label(answer))));
+        let confusion = LabelConfusion::of(labelled.map(|(text, answer)| (text.gold, label(answer))));
         one.gold = confusion.macro_f1().zip(confusion.agreement()).map(|(macro_f1, accuracy)| GoldMetrics {
             macro_f1,
             accuracy,
@@ -155,7 +155,7 @@ impl EngineReport {
 impl EnginePair {
     fn of(engines: [&'static str; 2], first: &[EngineAnswer], second: &[EngineAnswer]) -> Self {
         let both = first.iter().zip(second).filter(|(first, second)| first.is_ok() && second.is_ok());
-        let confusion = ConfusionMatrix::of(both.map(|(first, second)| (label(first), label(second))));
+        let confusion = LabelConfusion::of(both.map(|(first, second)| (label(first), label(second))));
         let (texts, agreement, kappa) = (confusion.total(), confusion.agreement(), confusion.kappa());
         Self { engines, texts, agreement, kappa, confusion }
     }
@@ -227,7 +227,7 @@ impl fmt::Display for Comparison {
     }
 }
 
-fn table(f: &mut fmt::Formatter<'_>, title: &str, confusion: &ConfusionMatrix) -> fmt::Result {
+fn table(f: &mut fmt::Formatter<'_>, title: &str, confusion: &LabelConfusion) -> fmt::Result {
     let columns = confusion.columns();
     let wide = title.chars().count().max(8);
     write!(f, "  {title:<wide$}")?;

@@ -7,13 +7,13 @@ use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFi
 use fanggen_runtime::model::error::Error;
 
 /// Services that always fail to open.
-pub struct NoServices;
+pub struct UnavailableServices;
 
 fn shut(what: &str) -> Error {
     Error::permanent("not_here", format!("a comparison has no {what}"))
 }
 
-impl Services for NoServices {
+impl Services for UnavailableServices {
     fn bucket(&self, _: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Err(shut("bucket"))
     }
