@@ -1,4 +1,4 @@
-//! What Athena has to know of the results: a database of the Glue Data Catalog, and a table in it for each bucket.
+//! What Athena needs to query the results: a database of the Glue Data Catalog, and a table in it for each bucket.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use crate::resources::glue;
 
 /// The partition of every table: the date of the run, as the keys of the objects have it.
 const DAY: &str = "dt";
-/// The first day that is looked for. No pipeline of ours is older, and each day is one more place to look into.
+/// The first day that Athena looks for. No pipeline is older, and each day is one more prefix to list.
 const FIRST_DAY: &str = "2025-01-01";
 
-/// A database of the Glue Data Catalog, one an environment.
+/// A database of the Glue Data Catalog, one per environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DatabasePlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// Its physical name.
     pub name: TemplateValue,
-    /// What it is, in a line.
+    /// Its description, one line.
     pub description: String,
     /// What asked for it.
     pub path: String,
@@ -51,13 +51,13 @@ pub struct CatalogTablePlan {
     pub location: TemplateValue,
     /// The name of the partition.
     pub day: &'static str,
-    /// Where the objects of one day are, with a place for the day.
+    /// Where the objects of one day are, with a placeholder for the day.
     pub day_location: TemplateValue,
-    /// What Athena is told of all of it.
+    /// Its table properties.
     pub parameters: BTreeMap<String, String>,
-    /// What reads a line.
+    /// The class that parses a line.
     pub reader: &'static str,
-    /// What that is told.
+    /// The properties of that class.
     pub reader_settings: BTreeMap<&'static str, &'static str>,
     /// The columns.
     pub columns: Vec<CatalogColumn>,
@@ -78,7 +78,7 @@ impl CatalogTablePlan {
 pub struct CatalogColumn {
     /// Its name.
     pub name: &'static str,
-    /// Its type, in the words of Hive.
+    /// Its Hive type.
     #[serde(rename = "Type")]
     pub kind: &'static str,
 }
@@ -89,7 +89,7 @@ pub fn database(names: &ResourceNames, reasons: &mut Reasons) -> DatabasePlan {
         "sinks",
         "database of the Glue Data Catalog",
         database_name(names),
-        "what lies in S3 can be asked in SQL at once; a database has letters, digits and `_` in its name",
+        "results in S3 can be queried with SQL at once; database names have only letters, digits and `_`",
         pages::ATHENA_NAMES,
     );
     DatabasePlan {
@@ -116,11 +116,11 @@ pub fn table(
         path,
         "table of the Glue Data Catalog",
         format!("{database}.{table}"),
-        format!("the partition `{DAY}` is projected: a new day is there without anybody adding it"),
+        format!("the partition `{DAY}` is projected: new days appear without being added"),
         pages::ATHENA_DAYS,
     );
     let (form, reader, reader_settings) = match catalog.format {
-        // Gzip and Zstandard are told by the end of a key: https://docs.aws.amazon.com/athena/latest/ug/compression-support-hive.html
+        // Athena recognises gzip and Zstandard by the suffix of a key: https://docs.aws.amazon.com/athena/latest/ug/compression-support-hive.html
         CatalogFormat::JsonLines => ("json", "org.openx.data.jsonserde.JsonSerDe", vec![]),
         CatalogFormat::Csv => {
             let marks = vec![("escapeChar", "\\"), ("quoteChar", "\""), ("separatorChar", ",")];
@@ -149,7 +149,7 @@ pub fn table(
         table,
         location: TemplateValue::Sub(place.clone()),
         day: DAY,
-        // Athena's own place for the day, which CloudFormation leaves alone.
+        // Athena's placeholder for the day, escaped so that CloudFormation keeps it.
         day_location: TemplateValue::Sub(format!("{place}{DAY}=${{!{DAY}}}/")),
         parameters,
         reader,
@@ -163,7 +163,7 @@ fn database_name(names: &ResourceNames) -> String {
     sql_name(names.of_part("").trim_end_matches('-'))
 }
 
-/// A name that SQL takes without quotes.
+/// A name that SQL accepts without quotes.
 fn sql_name(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '_' }).collect()
 }

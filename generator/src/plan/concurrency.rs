@@ -1,4 +1,4 @@
-//! How many instances of a worker run at once, and how fast each may call upstream: quotas, shared out.
+//! How many instances of a worker run at once and how fast each may call upstream, from the quotas.
 
 use std::collections::BTreeMap;
 
@@ -12,14 +12,14 @@ use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::shapes;
 use crate::config::{self, Config};
 
-/// What an event source mapping admits (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>).
+/// What an event source mapping allows (<https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html>).
 const CONCURRENCY: std::ops::RangeInclusive<u64> = 2..=1_000;
 
-/// Instances at once where no stage asks anybody upstream: enough to be quick, few enough for a new account, whose
+/// Instances at once where no stage calls an upstream service: enough to be fast, few enough for a new account, whose
 /// whole quota may be 10.
 const UNLIMITED: u64 = 10;
 
-/// The instances that the scarcest quota of some stages has room for, and whose quota it is.
+/// How many instances the scarcest quota of some stages allows, with that stage and quota.
 fn scarcest_quota<'a>(stages: &[&'a ComponentConfig]) -> Option<(u64, &'a ComponentConfig, Quota)> {
     let room = |stage: &&'a ComponentConfig| {
         let quota = stage.settings.quota()?;
@@ -28,12 +28,12 @@ fn scarcest_quota<'a>(stages: &[&'a ComponentConfig]) -> Option<(u64, &'a Compon
     stages.iter().filter_map(room).min_by_key(|(instances, ..)| *instances)
 }
 
-/// Calls that a quota admits: at once where that is limited, else a second.
+/// Calls that a quota allows: at once where that is limited, else per second.
 fn calls(quota: &Quota) -> f64 {
     quota.max_concurrent.map_or(quota.calls_per_second, as_float)
 }
 
-/// Instances at once that a number of calls has room for, as far as AWS takes so few or so many.
+/// A number of instances, within what AWS accepts.
 fn clamp_to_aws(instances: u64) -> u64 {
     instances.clamp(*CONCURRENCY.start(), *CONCURRENCY.end())
 }
@@ -42,11 +42,11 @@ fn clamp_to_aws(instances: u64) -> u64 {
 pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&ComponentConfig], reasons: &mut Reasons) -> u64 {
     let (value, why) = match (pipeline.functions.max_concurrency, scarcest_quota(stages)) {
         (Some(set), _) => (set.get(), "set by `functions.max_concurrency`".to_owned()),
-        (None, None) => (UNLIMITED, "no stage asks anybody upstream".to_owned()),
+        (None, None) => (UNLIMITED, "no stage calls an upstream service".to_owned()),
         (None, Some((instances, stage, quota))) => {
-            let unit = if quota.max_concurrent.is_some() { "at once" } else { "a second" };
+            let unit = if quota.max_concurrent.is_some() { "at once" } else { "per second" };
             let why = format!(
-                "stage `{}`: {} admits {} calls {unit}, of which this environment has {}; 2 is the least that AWS takes",
+                "stage `{}`: {} allows {} calls {unit}, of which this environment may use {}; AWS requires at least 2",
                 stage.name,
                 quota.service,
                 round(calls(&quota)),
@@ -58,7 +58,7 @@ pub fn concurrency(pipeline: &Pipeline, function: &str, stages: &[&ComponentConf
     reasons.derive(function, "instances at once (MaximumConcurrency)", value, why, pages::SQS_LAMBDA)
 }
 
-/// How fast one instance may call what a stage asks.
+/// How fast one instance may call the upstream service of a stage.
 pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) -> Option<RateLimit> {
     let quota = stage.settings.quota()?;
     let share = stage.options.share.get();
@@ -66,9 +66,9 @@ pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) ->
     reasons.derive(
         &stage.path,
         "calls of one instance",
-        format!("{} a second, {} at once", pace.calls_per_second, pace.max_concurrent),
+        format!("{} per second, {} at once", pace.calls_per_second, pace.max_concurrent),
         format!(
-            "{}: {} calls a second x share {share} / {concurrency} instances; at least one at once",
+            "{}: {} calls per second x share {share} / {concurrency} instances; at least one at once",
             quota.service,
             round(quota.calls_per_second)
         ),
@@ -78,20 +78,20 @@ pub fn pace(stage: &ComponentConfig, concurrency: u64, reasons: &mut Reasons) ->
         &stage.path,
         "burst of one instance",
         "one chunk",
-        "calls for up to 100 items go out at full speed, and the rate holds from there on: a run of few items waits for \
-         nothing",
+        "calls for up to 100 items go out at full speed, and the rate applies after that: a small run does not \
+         wait",
         quota.docs_url,
     );
     Some(pace)
 }
 
-/// What all instances of a stage may ask at once, in one environment.
+/// How many calls all instances of a stage may make at once, in one environment.
 struct QuotaDemand<'a> {
     environment: &'a str,
     stage: &'a ComponentConfig,
     quota: Quota,
     at_once: u64,
-    /// Whether the user's own number of instances is beyond what there is room for.
+    /// Whether the number of instances was set by the user, above what the quota allows.
     set: bool,
 }
 
@@ -115,8 +115,8 @@ fn quota_demands(pipeline: &Pipeline) -> Vec<QuotaDemand<'_>> {
     all
 }
 
-/// Notes where instances ask for more at once than there is room for: those of one environment because the user set
-/// their number, those of all environments together because none can have fewer than AWS takes.
+/// Finds where instances would exceed a quota: those of one environment because the user set their number, those of all
+/// environments together because AWS requires a minimum for each.
 pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake> {
     let mut mistakes: Vec<Mistake> =
         config.pipelines.values().filter_map(|it| too_many_instances(config, it)).collect();
@@ -125,20 +125,20 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
             .flat_map(quota_demands)
             .filter(|asked| asked.quota.service == together.service && asked.quota.max_concurrent.is_some())
             .collect();
-        // Each against its own quota, which is a setting of the stage; they add up as shares do.
+        // Each is a fraction of its own quota, which is a setting of the stage; the fractions add up.
         let part = |asked: &QuotaDemand<'_>| {
             asked.quota.max_concurrent.map_or(0.0, |most| as_float(asked.at_once) / as_float(most))
         };
         let used: f64 = parts.iter().map(part).sum();
         let all: u64 = parts.iter().map(|asked| asked.at_once).sum();
         let admitted = parts.iter().filter_map(|asked| asked.quota.max_concurrent).max().unwrap_or_default();
-        // What was set too high is said of each environment, and explains the sum.
+        // A number that was set too high is reported for its environment already, and explains the sum.
         if used <= 1.0 + 1e-9 || parts.iter().any(|asked| asked.set) {
             continue;
         }
         let why = format!(
-            "{} is the least that AWS takes, so all environments together may have {all} requests at once where {} \
-             admits {admitted}: one pipeline run at a time keeps it",
+            "{} is the least that AWS accepts, so all environments together may have {all} requests at once where {} \
+             allows {admitted}: one run at a time stays within it",
             CONCURRENCY.start(),
             together.service
         );
@@ -155,7 +155,7 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
                 .map(|asked| format!("{}/{} {}", asked.environment, asked.stage.name, asked.at_once))
                 .collect();
             let (title, found) = (
-                format!("all environments together may ask {} for more at once than it admits", together.service),
+                format!("all environments together may exceed the quota of {}", together.service),
                 format!("at once: {}", list.join(", ")),
             );
             mistakes.push(
@@ -166,17 +166,17 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
                     found,
                 )
                 .allowed(format!(
-                    "{admitted} requests at once, and no worker has fewer than {} instances",
+                    "{admitted} requests at once, and each worker has at least {} instances",
                     CONCURRENCY.start()
                 ))
-                .help("let fewer environments run at the same time: `schedule.enabled = false` pauses one".to_owned()),
+                .help("run fewer environments at the same time: `schedule.enabled = false` pauses one".to_owned()),
             );
         }
     }
     mistakes
 }
 
-/// A number of instances that was set, and that upstream has no room for.
+/// A number of instances that was set above what the quota allows.
 fn too_many_instances(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
     let set = pipeline.functions.max_concurrency?.get();
     let shapes = shapes(pipeline);
@@ -185,9 +185,9 @@ fn too_many_instances(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
     let (instances, stage, quota) = least?;
     let fits = clamp_to_aws(instances);
     (set > fits).then(|| {
-        let unit = if quota.max_concurrent.is_some() { "at once" } else { "a second" };
+        let unit = if quota.max_concurrent.is_some() { "at once" } else { "per second" };
         let share = stage.options.share.get();
-        let title = format!("so many instances ask {} for more than it admits", quota.service);
+        let title = format!("this many instances exceed the quota of {}", quota.service);
         let found = format!("{set} instances, with a call of stage `{}` each", stage.name);
         Mistake::new(
             MistakeCode::TooManyInstances,
@@ -196,12 +196,12 @@ fn too_many_instances(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
             found,
         )
         .allowed(format!(
-            "up to {fits}: {} admits {} calls {unit}, of which environment `{}` has {share}",
+            "up to {fits}: {} allows {} calls {unit}, of which environment `{}` may use {share}",
             quota.service,
             round(calls(&quota)),
             pipeline.environment
         ))
-        .help("leave `max_concurrency` out: it is derived from what upstream admits".to_owned())
+        .help("remove `max_concurrency`: it is derived from the quota".to_owned())
     })
 }
 
@@ -215,7 +215,7 @@ fn floor(number: f64) -> u64 {
     number.floor() as u64
 }
 
-/// Three digits after the point: what is printed is what is meant.
+/// Three decimal places, for printing.
 fn round(number: f64) -> f64 {
     (number * 1_000.0).round() / 1_000.0
 }

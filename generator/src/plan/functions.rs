@@ -1,4 +1,4 @@
-//! The functions, and what joins them to their queues, their failures and their logs.
+//! The functions, with their event source mappings, failure destinations and log groups.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct FunctionPlan {
     pub id: LogicalId,
     /// Its physical name.
     pub name: TemplateValue,
-    /// What it does, in a line.
+    /// What it does, in one line.
     pub description: String,
     /// Its role.
     pub role: LogicalId,
@@ -35,15 +35,15 @@ pub struct FunctionPlan {
     pub architecture: &'static str,
     /// Memory in MB.
     pub memory_mb: u64,
-    /// The longest that one invocation may take, in seconds.
+    /// Its timeout, in seconds.
     pub timeout_s: u64,
     /// Whether X-Ray traces it.
     pub tracing: bool,
-    /// Its settings.
+    /// Its environment variables.
     pub variables: Vec<EnvironmentVariable>,
     /// What asked for it.
     pub path: String,
-    /// The word for it in the pipeline.
+    /// Its name in the pipeline.
     #[serde(skip)]
     pub word: String,
     /// The paths of the components that it runs.
@@ -67,7 +67,7 @@ pub struct EnvironmentVariable {
     pub value: TemplateValue,
 }
 
-/// From a queue to a function.
+/// What feeds a function from a queue.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct MappingPlan {
     /// Its name within the template.
@@ -76,11 +76,11 @@ pub struct MappingPlan {
     pub queue: LogicalId,
     /// The function.
     pub function: LogicalId,
-    /// Instances at once.
+    /// The most instances at once.
     pub concurrency: u64,
-    /// Messages of one invocation.
+    /// Messages per invocation.
     pub batch: u64,
-    /// What the function may answer.
+    /// The response types that the function may use.
     pub answers: Vec<&'static str>,
     /// What asked for it.
     pub path: String,
@@ -93,16 +93,16 @@ impl MappingPlan {
     }
 }
 
-/// What happens when an asynchronous invocation fails.
+/// Where the failed asynchronous invocations of a function go.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct InvokeConfigPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// The function.
     pub function: LogicalId,
-    /// The queue that keeps the failed event.
+    /// The queue that receives the failed event.
     pub on_failure: LogicalId,
-    /// How often Lambda tries again before.
+    /// How often Lambda retries first.
     pub retries: u64,
     /// What asked for it.
     pub path: String,
@@ -122,7 +122,7 @@ pub struct LogGroupPlan {
     pub id: LogicalId,
     /// Its physical name.
     pub name: TemplateValue,
-    /// For how many days logs are kept.
+    /// How many days logs are kept.
     pub retention_days: u64,
     /// Whether it outlives the stack.
     pub retain: bool,
@@ -137,7 +137,7 @@ impl LogGroupPlan {
     }
 }
 
-/// All of it.
+/// Everything planned here, and the schedule and queues in between.
 pub struct FlowPlan {
     pub schedule: SchedulePlan,
     pub functions: Vec<FunctionPlan>,
@@ -147,12 +147,12 @@ pub struct FlowPlan {
     pub log_groups: Vec<LogGroupPlan>,
 }
 
-/// How often Lambda tries a failed event again: its most.
+/// How often Lambda retries a failed event: its maximum.
 const ASYNC_RETRIES: u64 = 2;
-/// Lambda's longest invocation, which the producer gets: a scan is not to be cut short.
+/// Lambda's maximum, which the producer gets so that a scan is not cut short.
 const PRODUCER_TIMEOUT_S: u64 = 900;
 
-/// Plans the functions and all between them.
+/// Plans the functions and everything between them.
 pub fn plan(
     pipeline: &Pipeline,
     names: &ResourceNames,
@@ -180,15 +180,15 @@ pub fn plan(
                 PRODUCER,
                 "timeout, seconds",
                 PRODUCER_TIMEOUT_S,
-                "Lambda's longest: a scan of the items is not to be cut short",
+                "Lambda's maximum: a scan of the items must not be cut short",
                 pages::LAMBDA_LIMITS,
             );
             if shape.chunk_items != CHUNK_ITEMS {
                 reasons.derive(
                     PRODUCER,
-                    "items a chunk",
+                    "items per chunk",
                     shape.chunk_items,
-                    "stages make several records of an item, and a chunk is to stay below a hundred of them",
+                    "stages turn one item into several records, and a chunk should stay below a hundred of them",
                     pages::SQS_LAMBDA,
                 );
             }
@@ -208,7 +208,7 @@ pub fn plan(
                     PRODUCER,
                     "attempts after a failure (MaximumRetryAttempts)",
                     ASYNC_RETRIES,
-                    "Lambda's most: the producer goes on where its cursor is, so that another attempt repeats nothing",
+                    "Lambda's maximum: the producer resumes at its cursor, so a retry repeats nothing",
                     pages::LAMBDA_RETRIES,
                 ),
                 path: shape.path.clone(),
@@ -236,9 +236,9 @@ pub fn plan(
                 ),
                 answers: vec![reasons.derive(
                     &shape.name,
-                    "answers (FunctionResponseTypes)",
+                    "response types (FunctionResponseTypes)",
                     "ReportBatchItemFailures",
-                    "a chunk that is to come again is handed back by its id, and is no failure of the function",
+                    "a chunk that must be retried is returned by its id, without failing the function",
                     pages::SQS_ERRORS,
                 )],
                 path: shape.path.clone(),
@@ -279,7 +279,7 @@ pub fn plan(
                 &shape.name,
                 "retention of its log, days",
                 pipeline.logs.retention_days.days(),
-                "`logs.retention_days`, 30 unless set: a group that Lambda makes itself keeps everything for ever",
+                "`logs.retention_days`, 30 unless set: a group that Lambda creates itself keeps everything forever",
                 pages::LOG_RETENTION,
             ),
             retain: pipeline.data.retain,
@@ -321,13 +321,13 @@ fn describe(shape: &Shape<'_>) -> String {
     format!("Takes chunks through: {}", stages.join(", ")).chars().take(256).collect()
 }
 
-/// The queue before a function, by places for the URLs.
+/// The queue that feeds a function, with placeholders for the URLs.
 fn intake(function: &str) -> Intake {
     let queue = |kind| Some(LogicalId::of(function, kind).sub_placeholder());
     Intake { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(MAX_RECEIVES) }
 }
 
-/// What the Lambda is told; the same types read it back.
+/// The settings of the Lambda; the same types read them back.
 fn variables(function: &Function) -> Vec<EnvironmentVariable> {
     let value = |variable: &fanggen_runtime::function::Variable| match variable.physical {
         true => TemplateValue::from_binding(&variable.value),

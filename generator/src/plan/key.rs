@@ -1,4 +1,4 @@
-//! The customer key of an environment, where `[data] kms` asks for one, and what each call needs of it.
+//! The customer key of an environment, if `[data] kms` asks for one, and what each call needs of it.
 
 use serde::Serialize;
 
@@ -12,8 +12,8 @@ use crate::resources::{self, KeyUse, kms, logs};
 
 /// The setting that asks for the key.
 pub const PATH: &str = "data.kms";
-/// Days from the deletion of the key until it is gone: the most that KMS knows. It costs nothing meanwhile, and what
-/// DynamoDB keeps of a deleted table can still be read for most of its own 35 days.
+/// Days between the deletion request and the deletion: KMS's maximum, free of charge. Backups of a deleted table, which
+/// DynamoDB keeps for 35 days, stay readable for most of that time.
 const WAITING_DAYS: u64 = 30;
 
 /// A key of the Key Management Service, with its alias.
@@ -31,13 +31,13 @@ pub struct KeyPlan {
     pub waiting_days: u64,
     /// Who administers it: the account, in whose policies everything else is allowed.
     pub account: TemplateValue,
-    /// CloudWatch Logs, which alone uses it in its own name.
+    /// The principal of CloudWatch Logs, the only service that calls KMS as itself.
     pub logs: TemplateValue,
-    /// What that does with it.
+    /// What that principal may do.
     pub logs_actions: Vec<&'static str>,
-    /// The log groups for which it may.
+    /// The log groups for which it may do so.
     pub groups: Vec<TemplateValue>,
-    /// Whether it outlives the stack, as what is encrypted with it does.
+    /// Whether it outlives the stack, as the data that it encrypts does.
     pub retain: bool,
     /// What asked for it.
     pub path: &'static str,
@@ -75,7 +75,7 @@ pub fn plan(
             PATH,
             "alias of the key",
             format!("alias/{}", names.stack()),
-            "one key for all that the environment keeps; it is turned over every year, and what it was before still reads",
+            "one key for all data of the environment; it is rotated every year, and older data stays readable",
             pages::KMS_ROTATION,
         );
         let of_functions: Vec<&str> = groups.iter().filter_map(|group| group.name.plain().rsplit('/').next()).collect();
@@ -93,9 +93,9 @@ pub fn plan(
             description: format!("All that {} keeps", names.stack()),
             waiting_days: reasons.derive(
                 PATH,
-                "days from the key's deletion until it is gone (PendingWindowInDays)",
+                "days until a deleted key is gone (PendingWindowInDays)",
                 WAITING_DAYS,
-                "KMS's most, and without charge: time to notice that something is still encrypted with it",
+                "KMS's maximum, free of charge: time to notice that something still needs it",
                 pages::KMS_DELETION,
             ),
             account: TemplateValue::physical(format!("arn:{PARTITION}:iam::{ACCOUNT}:root")),
@@ -110,8 +110,8 @@ pub fn plan(
     })
 }
 
-/// What a call to a service needs of the key with which the resource is encrypted; the service asks KMS in the caller's
-/// name. None where it needs nothing.
+/// What a call needs of the key that encrypts the resource: the service's name in `kms:ViaService`, and the actions. `None`
+/// if the call needs nothing.
 pub fn needed(action: &str) -> Option<(&'static str, &'static [&'static str])> {
     resources::ALL.iter().find_map(|card| {
         let Some(KeyUse::ByCaller { via, calls }) = card.key_use else { return None };
@@ -120,7 +120,7 @@ pub fn needed(action: &str) -> Option<(&'static str, &'static [&'static str])> {
     })
 }
 
-/// The name by which KMS knows that a service asks for a caller (`kms:ViaService`).
+/// The value of `kms:ViaService` for calls that a service makes on behalf of a caller.
 pub fn via(service: &str) -> String {
     format!("{service}.{REGION}.{SUFFIX}")
 }

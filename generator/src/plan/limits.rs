@@ -1,4 +1,4 @@
-//! The limits of AWS that only a whole plan can break: names, their meetings, counts, the size of variables.
+//! The limits of AWS that only a whole plan can break: lengths and collisions of names, counts, sizes.
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,9 @@ use super::{Plan, Problem};
 use crate::config::Config;
 use crate::config::mistake::{Mistake, MistakeCode};
 
-/// Whose names the next ones are.
+/// Who owns the parameters, in a mistake about a collision.
 const OWN: &str = "the template's own parameters";
-/// What the template itself calls its parameters.
+/// The names of the template's own parameters.
 const PARAMETERS: [&str; 2] = ["ArtifactBucket", "ArtifactKey"];
 
 /// Resources of a stack (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
@@ -23,7 +23,7 @@ const VARIABLES: usize = 4_096;
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const POLICY: usize = 10_240;
 
-/// Notes every limit that the plan breaks.
+/// Reports every limit that the plan breaks.
 pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
     name_lengths(plan, problems);
     reserved_prefixes(plan, problems);
@@ -56,7 +56,7 @@ fn name_lengths(plan: &Plan, problems: &mut Vec<Problem>) {
         let most = limit.characters;
         let length = name.longest();
         if length > most {
-            // A name that has nothing of the component in it is too long because of the pipeline's.
+            // A name without the component's name in it is too long because of the pipeline's.
             let part = resource.path.rsplit('.').next().unwrap_or_default();
             let named = resource.path.contains('.') && name.plain().contains(part);
             problems.push(Problem {
@@ -87,7 +87,7 @@ fn reserved_prefixes(plan: &Plan, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Two names that give one logical id, or one physical name: the template would hold only one of the two.
+/// Two names that result in the same logical id or physical name: the template would have only one of the two.
 fn name_collisions(plan: &Plan, problems: &mut Vec<Problem>) {
     let mut ids: BTreeMap<&str, &str> = PARAMETERS.into_iter().map(|id| (id, OWN)).collect();
     let mut names: BTreeMap<(&str, &str), &str> = BTreeMap::new();
@@ -95,7 +95,7 @@ fn name_collisions(plan: &Plan, problems: &mut Vec<Problem>) {
         let one_id = ids.insert(resource.id.as_str(), resource.path);
         let one_name = resource.name.and_then(|name| names.insert((resource.card.name, name.plain()), resource.path));
         if let Some(other) = one_id.or(one_name).filter(|other| *other != resource.path) {
-            // The state table has its name from nobody: whoever meets it is to be renamed.
+            // The name of the state table is fixed, so the other one has to be renamed.
             let (path, other) = match resource.path {
                 "pipeline" => (other, "the pipeline's state"),
                 path => (path, other),
@@ -116,8 +116,8 @@ fn name_collisions(plan: &Plan, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Two environments that give one physical name, where they may be of one account and region: the second stack could not
-/// be made. One mistake for two environments, since renaming one mends all.
+/// Two environments that result in the same physical name and may share an account and region: the second stack could not
+/// be created. One mistake per pair, since renaming one environment fixes them all.
 pub fn across_environments(config: &Config, plans: &BTreeMap<String, Plan>) -> Vec<Mistake> {
     let mut taken: BTreeMap<(&str, &str), Vec<(&str, &str)>> = BTreeMap::new();
     let mut met: BTreeMap<(&str, &str), Mistake> = BTreeMap::new();
@@ -147,7 +147,7 @@ pub fn across_environments(config: &Config, plans: &BTreeMap<String, Plan>) -> V
     met.into_values().collect()
 }
 
-/// A path in backticks; words as they are.
+/// A path in backticks; other words unchanged.
 fn quoted(path: &str) -> String {
     if path.contains(' ') { path.to_owned() } else { format!("`{path}`") }
 }

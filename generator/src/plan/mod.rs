@@ -1,4 +1,4 @@
-//! The plan: a pure, typed description of all resources of one environment. It is what is rendered and explained.
+//! The plan: a pure, typed description of all resources of one environment, from which everything is rendered.
 
 mod catalog;
 mod concurrency;
@@ -50,24 +50,24 @@ pub struct Plan {
     pub stack: String,
     /// What the stack is for.
     pub description: String,
-    /// Whether a text of the user's looks like a parameter, which a linter takes for a `Sub` that was forgotten.
+    /// Whether a text from the file contains `${`, which a linter takes for a forgotten `Sub`.
     pub look_alikes: bool,
     /// Its region.
     pub region: String,
-    /// The only account that it may live in, where the file names one; no part of what is rendered.
+    /// The only account that it may be deployed to, where the file names one; not rendered.
     #[serde(skip)]
     pub account: Option<String>,
-    /// Whether its data outlives it, for which it is protected.
+    /// Whether its data outlives it, and the stack is protected against deletion.
     pub retain: bool,
-    /// What every resource that takes tags is marked with.
+    /// The tags of every resource that takes tags.
     pub tags: Vec<Tag>,
-    /// What fires.
+    /// The schedule.
     pub schedule: SchedulePlan,
     /// The functions, in the order of the flow.
     pub functions: Vec<FunctionPlan>,
-    /// What happens when the producer fails.
+    /// Where failed invocations of the producer go.
     pub invokes: Vec<InvokeConfigPlan>,
-    /// From queue to worker.
+    /// What feeds the workers from their queues.
     pub mappings: Vec<MappingPlan>,
     /// The queues and dead-letter queues.
     pub queues: Vec<QueuePlan>,
@@ -77,9 +77,9 @@ pub struct Plan {
     pub buckets: Vec<BucketPlan>,
     /// The topics.
     pub topics: Vec<TopicPlan>,
-    /// Who is told by mail of what they are told.
+    /// The e-mail subscriptions to the topics.
     pub subscriptions: Vec<SubscriptionPlan>,
-    /// The database of what Athena reads: one, or none.
+    /// The database that Athena reads: one, or none.
     pub databases: Vec<DatabasePlan>,
     /// The tables of that database.
     pub catalog: Vec<CatalogTablePlan>,
@@ -87,9 +87,9 @@ pub struct Plan {
     pub roles: Vec<RolePlan>,
     /// The log groups.
     pub log_groups: Vec<LogGroupPlan>,
-    /// The customer key of all that it keeps, where the file asks for one.
+    /// The customer key for all stored data, where the file asks for one.
     pub key: Option<KeyPlan>,
-    /// Findings of a scanner that are accepted, by resource.
+    /// The accepted findings of checkov, by resource.
     pub suppressions: BTreeMap<LogicalId, Vec<Suppression>>,
     /// The outputs of the stack, by name.
     pub outputs: BTreeMap<String, StackOutput>,
@@ -101,7 +101,7 @@ pub struct Plan {
     pub settings: BTreeMap<String, serde_json::Value>,
 }
 
-/// What a resource is marked with: bills and searches of a whole account are told apart by it.
+/// A tag of a resource: it separates the pipelines of an account in bills and searches.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Tag {
@@ -120,8 +120,8 @@ pub struct StackOutput {
     pub value: TemplateValue,
 }
 
-/// One mistake a place and code: of all environments and resources that it concerns, the one with the most to say,
-/// which is the longest name or the largest number. Whoever mends that has mended the others.
+/// One mistake per place and code: the one with the longest label among all environments and resources, which is that of
+/// the longest name or the largest number. Fixing it fixes the others.
 fn worst_of_each(mistakes: Vec<Mistake>) -> Vec<Mistake> {
     let mut worst: BTreeMap<(MistakeCode, usize), Mistake> = BTreeMap::new();
     for mistake in mistakes {
@@ -134,7 +134,7 @@ fn worst_of_each(mistakes: Vec<Mistake>) -> Vec<Mistake> {
     worst.into_values().collect()
 }
 
-/// A resource in one line: what it is, what it is called, and which part of the file asked for it.
+/// A resource of the template: its type, its name, and the part of the file that asked for it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PlannedResource<'a> {
     /// Its name within the template.
@@ -166,7 +166,7 @@ fn type_name<S: serde::Serializer>(card: &&ResourceType, serializer: S) -> Resul
     serializer.serialize_str(card.name)
 }
 
-/// A fault that only the plan can see: names too long, names that meet, too many of anything.
+/// A mistake that only the plan can see: names too long, names that collide, too many resources.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
     /// Its code.
@@ -184,10 +184,10 @@ pub struct Problem {
 }
 
 impl Plan {
-    /// Plans one environment, or says what keeps it from being deployed.
+    /// Plans one environment.
     ///
     /// # Errors
-    /// All problems at once.
+    /// Every problem that would keep it from being deployed, all at once.
     pub fn of(pipeline: &Pipeline) -> Result<Self, Vec<Problem>> {
         let mut reasons = Reasons::default();
         let names = ResourceNames::of(pipeline);
@@ -240,7 +240,7 @@ impl Plan {
         if problems.is_empty() { Ok(plan) } else { Err(problems) }
     }
 
-    /// Plans every environment of a file; problems are noted as mistakes, with their places.
+    /// Plans every environment of a file; problems become mistakes with their places.
     pub fn all(config: &mut Config) -> BTreeMap<String, Self> {
         let mut plans = BTreeMap::new();
         let mut mistakes = Vec::new();
@@ -261,7 +261,7 @@ impl Plan {
         plans
     }
 
-    /// The texts of the template that come from the user and are taken as they are.
+    /// The texts of the template that come from the file and are rendered literally.
     fn literals(&self) -> impl Iterator<Item = &str> {
         let variables = self.functions.iter().flat_map(|function| &function.variables).map(|variable| &variable.value);
         let statements = || self.roles.iter().flat_map(|role| &role.statements);
@@ -323,13 +323,13 @@ impl Plan {
     }
 }
 
-/// How things are called: `<pipeline>-<environment>-<part>`.
+/// How resources are named: `<pipeline>-<environment>-<part>`.
 #[derive(Clone, Debug)]
 pub struct ResourceNames {
     prefix: String,
     region: String,
-    /// The account where the file names it, so that names are literals: CloudFormation takes over an earlier life's
-    /// resource only by a literal name.
+    /// The account where the file names it, so that names are literals: CloudFormation imports an existing resource only
+    /// by a literal name.
     account: String,
 }
 
@@ -342,19 +342,19 @@ impl ResourceNames {
         }
     }
 
-    /// The name of the whole.
+    /// The name of the stack.
     #[must_use]
     pub fn stack(&self) -> &str {
         &self.prefix
     }
 
-    /// The name of a part of the environment.
+    /// The name of one part of the environment.
     #[must_use]
     pub fn of_part(&self, part: &str) -> String {
         format!("{}-{part}", self.prefix)
     }
 
-    /// A name that must be the only one in the account, whatever the region (roles are global).
+    /// A name that is unique in the account across all regions, since roles are global.
     #[must_use]
     pub fn global(&self, part: &str) -> String {
         format!("{}-{part}-{}", self.prefix, self.region)

@@ -1,4 +1,4 @@
-//! Queues and dead-letter queues, and how long they keep and hide what is in them.
+//! Queues and dead-letter queues, with their retention and visibility.
 
 use serde::Serialize;
 
@@ -9,11 +9,12 @@ use super::{PlannedResource, ResourceNames};
 use crate::config::shape::Shape;
 use crate::resources::sqs;
 
-/// Seconds of fourteen days, SQS's most: whoever looks after dead letters may be on holiday.
+/// 14 days in seconds, SQS's maximum: long enough to return from a holiday.
 const RETENTION_S: u64 = 1_209_600;
-/// Receives after which a message is dead. The worker deals with poison itself: this guards against crashes.
+/// Receives before a message is moved to the dead-letter queue. The worker handles unreadable messages itself: this guards
+/// against crashes.
 pub const MAX_RECEIVES: u64 = 10;
-/// How long a message that somebody else looks at stays hidden from others: SQS's own default.
+/// How long a message stays hidden while somebody else reads it: SQS's default.
 pub const VISIBILITY_S: u64 = 30;
 
 /// An SQS queue.
@@ -27,13 +28,13 @@ pub struct QueuePlan {
     pub visibility_s: u64,
     /// How long a message is kept, in seconds.
     pub retention_s: u64,
-    /// Where messages go that were received too often.
+    /// Where messages go after too many receives.
     pub dead_letter: Option<RedrivePlan>,
-    /// Which queues may give up messages to it.
+    /// Which queues may use it as their dead-letter queue.
     pub takes: RedriveSources,
-    /// The policy that closes it to plain HTTP, within the template.
+    /// Its policy, which denies plain HTTP: the logical id.
     pub policy: LogicalId,
-    /// Whether others listen to it, and so have to know where it is.
+    /// Whether consumers of the user's read it, so that its URL is an output.
     #[serde(skip)]
     pub for_others: bool,
     /// What asked for it.
@@ -50,14 +51,14 @@ impl QueuePlan {
     }
 }
 
-/// From which queues a queue takes dead letters (`RedriveAllowPolicy`; SQS admits all unless told).
+/// The queues that may use a queue as their dead-letter queue (`RedriveAllowPolicy`; SQS allows all by default).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all_fields = "camelCase", tag = "redrivePermission")]
 pub enum RedriveSources {
-    /// From none.
+    /// None.
     #[serde(rename = "denyAll")]
     Nothing,
-    /// From these, by ARNs that are written out: the queue refers to this one already.
+    /// These, by literal ARNs: a reference would be circular, since the queue refers to this one.
     #[serde(rename = "byQueue")]
     From {
         /// The queues.
@@ -65,34 +66,34 @@ pub enum RedriveSources {
     },
 }
 
-/// Where messages of a queue go that were received too often.
+/// Where the messages of a queue go after too many receives.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RedrivePlan {
-    /// ARN of the dead-letter queue: SQS refuses one that does not exist yet, so the queue has to wait for it.
+    /// ARN of the dead-letter queue, as a reference: SQS refuses a queue that does not exist yet.
     pub arn: TemplateValue,
-    /// After how many receives.
+    /// After this many receives.
     pub after: u64,
 }
 
-/// The name of the queue before a function, or of its dead-letter queue.
+/// The name of the queue that feeds a function, or of its dead-letter queue.
 pub fn queue_name(names: &ResourceNames, function: &str, dead: bool) -> String {
     names.of_part(function) + if dead { "-dead" } else { "" }
 }
 
-/// The queue before a function.
+/// The queue that feeds a function.
 pub fn queue(names: &ResourceNames, shape: &Shape<'_>, timeout: u64, reasons: &mut Reasons) -> QueuePlan {
     let visibility_s = reasons.derive(
         &shape.name,
         "visibility timeout of its queue, seconds",
         6 * timeout,
-        format!("6 x the function's timeout of {timeout} s, so that a retry of a throttled batch still fits"),
+        format!("6 x the function's timeout of {timeout} s, so that retries of a throttled batch still fit"),
         pages::SQS_LAMBDA,
     );
     let after = reasons.derive(
         &shape.name,
         "receives before the dead-letter queue",
         MAX_RECEIVES,
-        "the worker deals with poison itself: this guards against crashes, and AWS asks for 5 at least",
+        "the worker handles unreadable messages itself: this guards against crashes, and AWS recommends at least 5",
         pages::SQS_ERRORS,
     );
     let id = LogicalId::of(&shape.name, "Queue");
@@ -109,18 +110,18 @@ pub fn queue(names: &ResourceNames, shape: &Shape<'_>, timeout: u64, reasons: &m
     }
 }
 
-/// How long a queue keeps what is in it, in seconds.
+/// How long a queue keeps its messages, in seconds.
 pub fn retention(function: &str, what: &str, reasons: &mut Reasons) -> u64 {
     reasons.derive(
         function,
         &format!("retention of {what}, seconds"),
         RETENTION_S,
-        "14 days, SQS's most: whoever looks after it may be on holiday",
+        "14 days, SQS's maximum: long enough to return from a holiday",
         pages::SQS_LIMITS,
     )
 }
 
-/// The queue of a function's dead letters; `before` is the queue that they come from, unless a service puts them there.
+/// The dead-letter queue of a function; `before` is the queue that it serves, unless a service writes to it directly.
 pub fn dead_queue(
     names: &ResourceNames,
     function: &str,
@@ -140,7 +141,7 @@ pub fn dead_queue(
             function,
             "visibility timeout of its dead-letter queue, seconds",
             VISIBILITY_S,
-            "SQS's own default: no function takes from it, only somebody who looks",
+            "SQS's default: no function reads it, only people do",
             pages::SQS_VISIBILITY,
         ),
         retention_s: retention(function, "dead letters", reasons),

@@ -2,18 +2,18 @@
 
 use serde::Serialize;
 
-/// One derived value.
+/// A derived value.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct DerivedValue {
-    /// What it is a value of.
+    /// The function, component or section that has it.
     pub of: String,
-    /// Which value.
+    /// What it is.
     pub what: String,
     /// The value.
     pub value: String,
-    /// Why it is that.
+    /// Why it has this value.
     pub why: String,
-    /// The page that says so; empty where the reason is ours.
+    /// The page of AWS behind it; empty if the reason is fanggen's own.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub page: &'static str,
 }
@@ -24,7 +24,7 @@ pub struct DerivedValue {
 pub struct Reasons(pub Vec<DerivedValue>);
 
 impl Reasons {
-    /// Notes a value with its reason, and gives it back.
+    /// Records a value with its reason, and returns the value.
     pub fn derive<T: std::fmt::Display>(
         &mut self,
         of: &str,
@@ -35,7 +35,7 @@ impl Reasons {
     ) -> T {
         let derived =
             DerivedValue { of: of.into(), what: what.into(), value: value.to_string(), why: why.into(), page };
-        // Values of one thing stand together, in the order in which the things were first spoken of.
+        // Values of one thing stay together, in the order in which the things first appeared.
         let after = self.0.iter().rposition(|other| other.of == derived.of).map_or(self.0.len(), |last| last + 1);
         self.0.insert(after, derived);
         value

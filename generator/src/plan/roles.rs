@@ -1,4 +1,4 @@
-//! One role a function: each statement an exact action on an exact resource, with the line that asked for it.
+//! One role per function: each statement an exact action on an exact resource, with the line that asked for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,9 +32,9 @@ pub struct RolePlan {
     pub name: TemplateValue,
     /// The one service that may assume it.
     pub service: &'static str,
-    /// The policy that bounds it.
+    /// Its permissions boundary.
     pub boundary: Option<String>,
-    /// What it may do.
+    /// The statements of its policy.
     pub statements: Vec<RoleStatement>,
     /// What asked for it.
     pub path: String,
@@ -50,19 +50,19 @@ impl RolePlan {
 /// A statement of a policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RoleStatement {
-    /// Its name within the policy.
+    /// Its `Sid`.
     pub sid: String,
-    /// What may be done.
+    /// The actions.
     pub actions: Vec<String>,
-    /// To what.
+    /// The resources.
     pub resources: Vec<TemplateValue>,
-    /// When.
+    /// The conditions.
     pub conditions: BTreeMap<String, BTreeMap<String, Value>>,
     /// Why.
     pub why: String,
     /// The path in `pipeline.toml` that asked for it.
     pub path: String,
-    /// Whether it is about what the pipeline itself keeps, and so encrypts with its key.
+    /// Whether it is about the pipeline's own data, which its key encrypts.
     #[serde(skip)]
     own: bool,
 }
@@ -92,13 +92,13 @@ pub fn plan(
     add_file_scopes(pipeline, shapes, &mut roles, problems);
     let invoke = statement(
         "schedule",
-        "the schedule starts the producer",
+        "the schedule invokes the producer",
         &["lambda:InvokeFunction"],
         vec![arn(&lambda::FUNCTION, &names.of_part(PRODUCER))],
     );
     let dead = statement(
         "schedule",
-        "firings that reach no function are kept",
+        "invocations that reach no function are kept in the dead-letter queue",
         &["sqs:SendMessage"],
         vec![arn(&sqs::QUEUE, &queue_name(names, "schedule", true))],
     );
@@ -144,14 +144,14 @@ fn statements(
     let log_group = format!("/aws/lambda/{}:*", names.of_part(&shape.name));
     let mut all = vec![statement(
         path,
-        "the function writes its log, in the group that the stack made",
+        "the function writes to its log group, which the stack creates",
         &["logs:CreateLogStream", "logs:PutLogEvents"],
         vec![arn(&logs::LOG_GROUP, &log_group)],
     )];
     if pipeline.functions.tracing {
         all.push(statement(
             "functions.tracing",
-            "X-Ray knows no resources for these calls",
+            "X-Ray has no resource level for these calls",
             &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
             vec![TemplateValue::Literal("*".into())],
         ));
@@ -160,20 +160,20 @@ fn statements(
     if producer {
         all.push(statement(
             path,
-            "a failed run is kept",
+            "a failed run is kept in the dead-letter queue",
             &["sqs:SendMessage"],
             vec![arn(&sqs::QUEUE, &queue_name(names, PRODUCER, true))],
         ));
     } else {
         all.push(statement(
             path,
-            "the function takes chunks from its queue",
+            "the function receives chunks from its queue",
             &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
             vec![arn(&sqs::QUEUE, &queue_name(names, &shape.name, false))],
         ));
         all.push(statement(
             path,
-            "a message that cannot be read is set aside, with its reason",
+            "an unreadable message is moved to the dead-letter queue, with its reason",
             &["sqs:SendMessage"],
             vec![arn(&sqs::QUEUE, &queue_name(names, &shape.name, true))],
         ));
@@ -186,14 +186,14 @@ fn statements(
             vec![arn(&sqs::QUEUE, &queue_name(names, next, false))],
         ));
     }
-    // A function in the middle writes nothing down: what its stages remember stands on their cards.
+    // A function in the middle records nothing itself; the cards of its stages say what they store.
     if let Some(state) = tables.last().filter(|_| producer || shape.next.is_none()) {
-        // Transactions of updates need no more than the updates do.
+        // A transaction of updates needs only the permission for the updates.
         let calls: &[&str] =
             if producer { &["dynamodb:UpdateItem"] } else { &["dynamodb:GetItem", "dynamodb:UpdateItem"] };
         all.push(statement(
             path,
-            "runs and chunks are remembered",
+            "the state of runs and chunks is recorded",
             calls,
             vec![arn(&dynamodb::TABLE, state.name.plain())],
         ));
@@ -208,7 +208,7 @@ fn statements(
         all.extend(own_key_use(&lambda::FUNCTION));
     }
     for more in components.into_iter().flat_map(|component| component_statements(component, names)) {
-        // Several may ask for the same: the first one's statement does for all of them.
+        // Several components may need the same: one statement is enough.
         if !all.iter().any(|known| known.actions == more.actions && known.resources == more.resources) {
             all.push(more);
         }
@@ -216,7 +216,7 @@ fn statements(
     if pipeline.data.kms { with_key_statements(all) } else { all }
 }
 
-/// Statements, and after them what they need of the key: what one of the same service asks for already is not repeated.
+/// Appends what the statements need of the key, once per service.
 fn with_key_statements(mut all: Vec<RoleStatement>) -> Vec<RoleStatement> {
     let mut more: Vec<(&str, BTreeSet<&str>, &RoleStatement)> = Vec::new();
     for statement in all.iter().filter(|statement| statement.own) {
@@ -239,7 +239,7 @@ fn with_key_statements(mut all: Vec<RoleStatement>) -> Vec<RoleStatement> {
     all
 }
 
-/// What a service may do with the key in the name of the role.
+/// What a service may do with the key on behalf of the role.
 fn via_service(service: &str, path: &str, why: &str, actions: &[&str]) -> RoleStatement {
     let via = json!({ "Fn::Sub": key::via(service) });
     RoleStatement {
@@ -312,7 +312,7 @@ fn add_file_scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [RoleP
                     (operator.clone(), keys.iter().map(|(key, values)| (key.clone(), json!(values))).collect())
                 })
                 .collect(),
-            why: "asked for in the file".into(),
+            why: "requested in the file".into(),
             path,
             own: false,
         });

@@ -1,4 +1,4 @@
-//! The schedule: when it fires, what it sends, and what becomes of a firing that reaches nobody.
+//! The schedule: when it invokes the producer, with which input, and where failed invocations go.
 
 use std::collections::BTreeMap;
 
@@ -13,9 +13,9 @@ use crate::config::pipeline::Pipeline;
 use crate::config::shape::PRODUCER;
 use crate::resources::scheduler;
 
-/// How often a firing is tried again where Lambda itself does not answer.
+/// How often an invocation is retried when Lambda itself does not respond.
 const INVOCATION_RETRIES: u64 = 3;
-/// When a firing is given up: a run that comes an hour late meets the next one.
+/// When an invocation is given up: a run that starts an hour late overlaps the next one.
 const MAX_EVENT_AGE_S: u64 = 3_600;
 
 /// The EventBridge Scheduler schedule.
@@ -25,9 +25,9 @@ pub struct SchedulePlan {
     pub id: LogicalId,
     /// Its physical name.
     pub name: TemplateValue,
-    /// When it fires.
+    /// Its schedule expression.
     pub expression: String,
-    /// In which time zone.
+    /// Its time zone.
     pub timezone: String,
     /// `ENABLED` or `DISABLED`.
     pub state: &'static str,
@@ -35,11 +35,11 @@ pub struct SchedulePlan {
     pub function: LogicalId,
     /// Its role.
     pub role: LogicalId,
-    /// What the function is sent.
+    /// The input of the function.
     pub input: String,
-    /// The queue of firings that reached no function.
+    /// The queue of invocations that reached no function.
     pub dead_letter: LogicalId,
-    /// How often the Scheduler tries again.
+    /// How often the Scheduler retries.
     pub retries: u64,
     /// After how many seconds it gives up.
     pub give_up_s: u64,
@@ -54,8 +54,8 @@ impl SchedulePlan {
     }
 }
 
-/// What the schedule sends. Only one of its `<aws.scheduler..>` is meant for the Scheduler: those in an item's name stay
-/// as they are, since within JSON a `<` can be written in another way.
+/// The input of the function. The Scheduler must replace one `<aws.scheduler..>` only: those in the names of items are
+/// escaped, which JSON allows for `<`.
 fn input_text(given: &BTreeMap<&str, serde_json::Value>) -> String {
     let time = r#""scheduled_time":"<aws.scheduler.scheduled-time>""#;
     if given.is_empty() {
@@ -78,7 +78,7 @@ pub fn schedule(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reason
         "schedule",
         "input",
         "<aws.scheduler.scheduled-time>",
-        "the run is known by its scheduled time: a second firing of the same time is the same run",
+        "the scheduled time identifies the run: a second invocation for the same time is the same run",
         pages::SCHEDULER_INPUT,
     );
     SchedulePlan {
@@ -95,14 +95,14 @@ pub fn schedule(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reason
             "schedule",
             "attempts after a failure (MaximumRetryAttempts)",
             INVOCATION_RETRIES,
-            "for when Lambda itself does not answer: the function's own failures never reach the Scheduler",
+            "for when Lambda itself does not respond: failures of the function never reach the Scheduler",
             pages::SCHEDULER_RETRY,
         ),
         give_up_s: reasons.derive(
             "schedule",
-            "seconds until a firing is given up (MaximumEventAgeInSeconds)",
+            "seconds until an invocation is given up (MaximumEventAgeInSeconds)",
             MAX_EVENT_AGE_S,
-            "a firing that comes later meets the next ones; it goes to the dead-letter queue",
+            "a later one would overlap the next run; it goes to the dead-letter queue",
             pages::SCHEDULER_RETRY,
         ),
         path: "schedule".into(),

@@ -1,4 +1,4 @@
-//! Queues and topics of sinks, to which others listen.
+//! The queues and topics of sinks, which consumers outside the pipeline read.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ pub struct TopicPlan {
     pub id: LogicalId,
     /// Its physical name.
     pub name: TemplateValue,
-    /// The policy that closes it to plain HTTP, within the template.
+    /// Its policy, which denies plain HTTP: the logical id.
     pub policy: LogicalId,
     /// What asked for it.
     pub path: String,
@@ -32,14 +32,14 @@ impl TopicPlan {
     }
 }
 
-/// Who is told by mail of what a topic is told.
+/// An e-mail subscription to a topic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SubscriptionPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// The topic.
     pub topic: LogicalId,
-    /// The address, which has to confirm before it gets anything.
+    /// The address, which must confirm before it receives anything.
     pub email: String,
     /// What asked for it.
     pub path: String,
@@ -52,7 +52,7 @@ impl SubscriptionPlan {
     }
 }
 
-/// The queue of a sink. What is in it passes through: it goes with the stack, whatever `[data] retain` says.
+/// The queue of a sink. Its messages only pass through, so it is deleted with the stack whatever `[data] retain` says.
 pub fn queue(names: &ResourceNames, name: &str, path: &str, reasons: &mut Reasons) -> QueuePlan {
     let id = LogicalId::of(name, "Queue");
     QueuePlan {
@@ -63,7 +63,7 @@ pub fn queue(names: &ResourceNames, name: &str, path: &str, reasons: &mut Reason
             path,
             "visibility timeout of the queue, seconds",
             VISIBILITY_S,
-            "SQS's own default: whoever listens knows how long a message takes, and may ask for more of it",
+            "SQS's default: a consumer that needs longer can extend it per message",
             pages::SQS_VISIBILITY,
         ),
         retention_s: retention(path, "messages of the queue", reasons),
@@ -74,8 +74,8 @@ pub fn queue(names: &ResourceNames, name: &str, path: &str, reasons: &mut Reason
     }
 }
 
-/// The topic of a sink, and who is subscribed to it from the start. It has no key of its own, and never the one that
-/// AWS makes for SNS, whose policy lets no other service in.
+/// The topic of a sink, with its first subscription. It is never under `alias/aws/sns`, whose policy allows no other
+/// service.
 pub fn topic(
     names: &ResourceNames,
     name: &str,
@@ -89,9 +89,9 @@ pub fn topic(
         topic: id.clone(),
         email: reasons.derive(
             path,
-            "subscription by mail",
+            "subscription by e-mail",
             email,
-            "SNS writes to the address once: nothing comes before somebody there has said yes",
+            "SNS asks the address once: nothing is delivered until somebody there confirms",
             "https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html",
         ),
         path: path.to_owned(),

@@ -1,4 +1,4 @@
-//! The stores that components ask for, and the state table.
+//! The tables, buckets, queues and topics that components need, and the state table.
 
 use fanggen_runtime::component::Store;
 use serde::Serialize;
@@ -17,9 +17,9 @@ use crate::resources::{dynamodb, s3, sns, sqs};
 /// The last part of the state table's name.
 pub const STATE: &str = "state";
 
-/// Days for which a bucket keeps versions that were replaced or deleted.
+/// Days that a bucket keeps replaced or deleted versions.
 const OLD_VERSIONS_DAYS: u64 = 30;
-/// Days after which an upload in parts is given up.
+/// Days after which an unfinished multipart upload is aborted.
 const UNFINISHED_UPLOAD_DAYS: u64 = 7;
 
 /// A DynamoDB table, billed by request.
@@ -33,7 +33,7 @@ pub struct TablePlan {
     pub partition: String,
     /// Sort key.
     pub sort: Option<String>,
-    /// Attribute that says when a row ends.
+    /// The attribute with a row's expiry time.
     pub expires: Option<&'static str>,
     /// Whether it outlives the stack.
     pub retain: bool,
@@ -60,11 +60,11 @@ pub struct BucketPlan {
     pub name: TemplateValue,
     /// After how many days objects are deleted.
     pub expires_days: Option<u64>,
-    /// After how many days a version goes that was replaced or deleted.
+    /// After how many days replaced or deleted versions expire.
     pub old_versions_days: u64,
-    /// After how many days an upload in parts goes that nobody finished.
+    /// After how many days an unfinished multipart upload is aborted.
     pub unfinished_days: u64,
-    /// The policy that closes it to plain HTTP, within the template.
+    /// Its policy, which denies plain HTTP: the logical id.
     pub policy: LogicalId,
     /// Whether it outlives the stack.
     pub retain: bool,
@@ -85,7 +85,7 @@ impl BucketPlan {
     }
 }
 
-/// All that components keep their data in.
+/// Everything that components keep their data in.
 #[derive(Default)]
 pub struct StorePlans {
     /// The tables; the last is the state table.
@@ -98,7 +98,7 @@ pub struct StorePlans {
     pub catalog: Vec<CatalogTablePlan>,
 }
 
-/// The stores of all components, and the state table.
+/// Plans the stores of all components, and the state table.
 pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -> StorePlans {
     let retain = pipeline.data.retain;
     let mut stores = StorePlans::default();
@@ -110,7 +110,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
                     &component.path,
                     "name of the table",
                     physical.clone(),
-                    "the end is a hash of its keys: CloudFormation cannot replace a named table in place",
+                    "ends in a hash of its keys: CloudFormation cannot replace a named table in place",
                     pages::STACK_NAMES,
                 );
                 stores.tables.push(TablePlan {
@@ -130,7 +130,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
                     &component.path,
                     "name of the bucket",
                     physical.clone(),
-                    "bucket names are global, so account and region are part of it",
+                    "bucket names are global, so it contains account and region",
                     "https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html",
                 );
                 let id = LogicalId::of(&name, "Bucket");
@@ -148,16 +148,16 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
                     expires_days,
                     old_versions_days: reasons.derive(
                         &component.path,
-                        "days until an old version goes (NoncurrentDays)",
+                        "days until an old version expires (NoncurrentDays)",
                         OLD_VERSIONS_DAYS,
-                        "a month to notice that something was deleted or overwritten",
+                        "a month to notice an accidental deletion or overwrite",
                         pages::S3_LIFECYCLE,
                     ),
                     unfinished_days: reasons.derive(
                         &component.path,
-                        "days until an unfinished upload goes (DaysAfterInitiation)",
+                        "days until an unfinished upload is aborted (DaysAfterInitiation)",
                         UNFINISHED_UPLOAD_DAYS,
-                        "parts of an upload that nobody finished are billed, and seen by nobody",
+                        "the parts of an unfinished upload are billed but not listed",
                         pages::S3_LIFECYCLE,
                     ),
                     retain,
@@ -181,7 +181,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
         "pipeline",
         "state table",
         state.clone(),
-        "runs, chunks done, findings by hash of the text: nothing is done or paid for twice",
+        "runs, finished chunks, findings by hash of the text: nothing is done or paid for twice",
         "",
     );
     stores.tables.push(TablePlan {
@@ -190,7 +190,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
         partition: "pk".into(),
         sort: Some("sk".into()),
         expires: Some("expires"),
-        // What it holds can be found again; it never keeps a stack from going.
+        // Its data can be recreated, so it never blocks the deletion of a stack.
         retain: false,
         path: "pipeline".into(),
         word: STATE.to_owned(),
@@ -219,7 +219,7 @@ pub fn bucket_name(names: &ResourceNames, name: &str) -> String {
     format!("{}-{}-{}", names.of_part(name), names.account, names.region)
 }
 
-/// What a component is told of its store (its physical name, or a place for what a reference to it gives), and the ARN.
+/// How a component refers to its store (its physical name, or a placeholder for a reference), and the store's ARN.
 pub fn binding_and_arn(names: &ResourceNames, store: &Store) -> (String, String) {
     match store {
         Store::Table { name, partition_key: partition, sort_key: sort, .. } => {

@@ -8,7 +8,7 @@ use super::{LogicalId, Plan};
 use crate::config::pipeline::Pipeline;
 use crate::resources::AcceptedWhen;
 
-/// A finding that is accepted on one resource, in checkov's words.
+/// An accepted finding on one resource, in checkov's format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Suppression {
     /// The check.
@@ -17,7 +17,7 @@ pub struct Suppression {
     pub comment: &'static str,
 }
 
-/// What is accepted on the resources of a plan, by their names within the template.
+/// The accepted findings on the resources of a plan, by logical id.
 pub fn of(plan: &Plan, pipeline: &Pipeline) -> BTreeMap<LogicalId, Vec<Suppression>> {
     let names: BTreeSet<&str> = (pipeline.components().map(|component| component.name.as_str()))
         .chain(plan.tables.iter().flat_map(|table| [Some(table.partition.as_str()), table.sort.as_deref()]).flatten())
@@ -46,18 +46,18 @@ pub fn of(plan: &Plan, pipeline: &Pipeline) -> BTreeMap<LogicalId, Vec<Suppressi
     all
 }
 
-/// A value without the names that are known to be none of a secret; the longest goes first, since it may hold others.
+/// A value without names of the file. The longest is removed first, since it may contain others.
 fn without(value: &str, names: &BTreeSet<&str>) -> String {
     let mut long: Vec<&str> = names.iter().copied().filter(|name| name.len() >= SECRET).collect();
     long.sort_by_key(|name| std::cmp::Reverse(name.len()));
     long.into_iter().fold(value.to_owned(), |value, name| value.replace(name, ""))
 }
 
-/// Characters of a secret access key of AWS.
+/// The length of an AWS secret access key.
 const SECRET: usize = 40;
 
-/// Whether checkov takes a text for a secret access key: 40 of its characters and none before or after, or at least 40
-/// that follow a `:` or `=`.
+/// Whether checkov takes a text for a secret access key: exactly 40 of its characters in a row, or at least 40 after a `:`
+/// or `=`.
 fn looks_like_secret(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "/+=".contains(c);
     let mut start = 0;
@@ -66,7 +66,7 @@ fn looks_like_secret(text: &str) -> bool {
         if part.len() == SECRET || part.len() > SECRET && told() {
             return true;
         }
-        // What parts them may take more than a byte.
+        // A separator may take more than one byte.
         start += part.len() + text[start + part.len()..].chars().next().map_or(0, char::len_utf8);
     }
     false

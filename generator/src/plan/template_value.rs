@@ -5,26 +5,27 @@ use serde::{Serialize, Serializer};
 
 use crate::resources::ArnScope;
 
-/// Where the number of the account goes; 12 digits in the end.
+/// Stands for the account id, 12 digits.
 pub const ACCOUNT: &str = "${AWS::AccountId}";
-/// Where the partition goes: `aws`, `aws-cn`, `aws-us-gov`.
+/// Stands for the partition: `aws`, `aws-cn`, `aws-us-gov`.
 pub const PARTITION: &str = "${AWS::Partition}";
-/// Where the region goes.
+/// Stands for the region.
 pub const REGION: &str = "${AWS::Region}";
-/// Where the domain of the partition goes: `amazonaws.com`, `amazonaws.com.cn`.
+/// Stands for the domain of the partition: `amazonaws.com`, `amazonaws.com.cn`.
 pub const SUFFIX: &str = "${AWS::URLSuffix}";
 
 /// Where resources of the stack live, as its template says it.
 pub const IN_TEMPLATE: ArnScope<'static> = ArnScope { partition: PARTITION, region: REGION, account: ACCOUNT };
 
-/// Pseudo parameters and how long they can become.
+/// The pseudo parameters, each with its greatest length.
 const PSEUDO_PARAMETERS: [(&str, usize); 4] = [(ACCOUNT, 12), (PARTITION, 10), (REGION, 14), (SUFFIX, 16)];
 
-/// The URL of a queue, at its longest: `https://sqs.<region>.amazonaws.com.cn/<account>/<80 characters>`. The ARN of a
-/// topic is shorter: what stands before the name of its sink fits into the name of a role, too.
+/// The greatest length of what a reference gives, a queue's URL:
+/// `https://sqs.<region>.amazonaws.com.cn/<account>/<80 characters>`. A topic's ARN is shorter, since the name of its role
+/// limits its own.
 const LONGEST_REFERENCE: usize = 141;
 
-/// The name of a resource within the template: letters and digits only, so that it can stand anywhere.
+/// The logical id of a resource: letters and digits only.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct LogicalId(String);
@@ -48,7 +49,7 @@ impl LogicalId {
         Self(format!("{}{kind}", self.0))
     }
 
-    /// The place in a text where what `Ref` gives of it goes.
+    /// The placeholder in a `Sub` for what `Ref` gives.
     #[must_use]
     pub fn sub_placeholder(&self) -> String {
         format!("${{{}}}", self.0)
@@ -66,7 +67,7 @@ impl LogicalId {
 pub enum TemplateValue {
     /// As it is.
     Literal(String),
-    /// With places for account, partition and region.
+    /// With placeholders for account, partition, region or resources.
     Sub(String),
     /// What `Ref` gives.
     Ref(LogicalId),
@@ -75,7 +76,7 @@ pub enum TemplateValue {
 }
 
 impl TemplateValue {
-    /// A physical name or ARN: a `Sub` where it has a place in it, else a literal.
+    /// A physical name or ARN: a `Sub` if it has a pseudo parameter in it, else a literal.
     #[must_use]
     pub fn physical(text: impl Into<String>) -> Self {
         let text = text.into();
@@ -86,8 +87,8 @@ impl TemplateValue {
         }
     }
 
-    /// What a function is told of where something is: a reference where that is all of it, else a physical name. No name
-    /// of AWS's has such a place in it, so that a user's word is never taken for one.
+    /// What a function's setting says of a resource: a reference if that is all of the text, else a physical name. AWS allows
+    /// no name with `${..}` in it, so a name from the file is never taken for a reference.
     #[must_use]
     pub fn from_binding(text: &str) -> Self {
         match text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
@@ -96,7 +97,7 @@ impl TemplateValue {
         }
     }
 
-    /// Bytes of the value at its longest.
+    /// The greatest length of the value, in bytes.
     #[must_use]
     pub fn longest(&self) -> usize {
         match self {
@@ -108,7 +109,7 @@ impl TemplateValue {
         }
     }
 
-    /// The text, where it is taken as it is.
+    /// The text, if it is a literal.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {
         match self {
@@ -117,7 +118,7 @@ impl TemplateValue {
         }
     }
 
-    /// The text with its places written out as such, for people.
+    /// The text with its placeholders, for people.
     #[must_use]
     pub fn plain(&self) -> &str {
         match self {

@@ -1,4 +1,4 @@
-//! The workflow of a continuous integration: checks and a plan for every pull request, and what is merged is applied.
+//! The CI workflow: checks and plans every pull request, applies what is merged.
 
 use std::collections::BTreeMap;
 
@@ -14,32 +14,32 @@ use crate::plan::Plan;
 
 pub(super) const GITHUB: &str = "github.yml";
 
-/// GitHub's own expressions stand in double braces, which the other templates take for theirs.
+/// GitHub's expressions use double braces, the delimiters of the other templates.
 const DELIMITERS: (&str, &str) = ("[[", "]]");
 
-/// Where things are in the repository.
+/// Paths within the repository.
 #[derive(Clone, Debug)]
 pub struct RepositoryPaths<'a> {
     /// The folder of the pipeline's file, from the root of the repository; `.` for the root itself.
     pub folder: &'a str,
-    /// The pipeline's file, from that folder.
+    /// The pipeline's file, relative to that folder.
     pub file: &'a str,
-    /// fanggen's own source, from the root of the repository, where it is part of it.
+    /// fanggen's source, from the root of the repository, if it is part of it.
     pub source: Option<&'a str>,
 }
 
-/// An environment, in the words of the workflow.
+/// The jobs of an environment.
 #[derive(Debug, Serialize)]
 struct EnvironmentJobs {
     name: String,
     region: String,
     architecture: &'static str,
-    /// RenderPaths of jobs, which take letters, digits, `-` and `_`, as names of environments do.
+    /// Names of jobs allow the same characters as names of environments: letters, digits, `-` and `_`.
     plan: String,
     apply: String,
-    /// What has to be done before it is applied.
+    /// The jobs that must succeed before it is applied.
     needs: Vec<String>,
-    /// Whether somebody has to approve.
+    /// Whether a reviewer has to approve.
     guarded: bool,
     plan_title: String,
     apply_title: String,
@@ -48,11 +48,11 @@ struct EnvironmentJobs {
     role: String,
     plan_group: String,
     group: String,
-    /// By which the comment of an earlier plan is found again.
+    /// Marks the comment with the plan, so that a later run can replace it.
     marker: String,
 }
 
-/// What is compiled for an architecture: a build serves all of its environments.
+/// The binary for an architecture; one build serves all environments with it.
 #[derive(Debug, Serialize)]
 struct RuntimeBinary {
     architecture: &'static str,
@@ -60,7 +60,7 @@ struct RuntimeBinary {
     environment: String,
 }
 
-/// The workflow of GitHub, by its path from the folder of workflows.
+/// Renders the GitHub workflow; its path is relative to the folder of workflows.
 ///
 /// # Errors
 /// See [`RenderError`].
@@ -74,7 +74,7 @@ pub fn github(
     let first = default_environment(&names);
     let mut stages: Vec<EnvironmentJobs> = Vec::new();
     let mut binaries: BTreeMap<&str, RuntimeBinary> = BTreeMap::new();
-    // The default environment goes first, and the others after it.
+    // The default environment first, then the others.
     for (name, plan) in plans.iter().filter(|(name, _)| *name == first).chain(plans.iter().filter(|(n, _)| *n != first))
     {
         let Some(pipeline) = pipelines.get(name) else { continue };
@@ -101,7 +101,7 @@ pub fn github(
 }
 
 fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> EnvironmentJobs {
-    // RenderPaths of variables take capitals, digits and `_`.
+    // Names of variables allow capitals, digits and `_`.
     let variable: String =
         name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
     let is_first = name == first;
@@ -116,7 +116,7 @@ fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> En
         plan: format!("plan-{name}"),
         apply: format!("apply-{name}"),
         needs,
-        // Also where it is the only one.
+        // `prod` needs an approval even if it is the only environment.
         guarded: !is_first || name.starts_with("prod"),
         plan_title: format!("plan {name}"),
         apply_title: format!("apply {name}"),

@@ -1,4 +1,4 @@
-//! From plans to artifacts in memory, through the templates. Pure: the same plan gives the same bytes.
+//! From plans to files in memory, through the templates. Pure: the same plan gives the same bytes.
 
 pub mod ci;
 pub mod disk;
@@ -17,14 +17,14 @@ use crate::config::{self, schema};
 use crate::plan::Plan;
 
 /// The largest template that CloudFormation takes, from S3: "1 MB"
-/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>), which the service is
-/// reported to count as a million bytes.
+/// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>), which the service
+/// reportedly counts as a million bytes.
 const TEMPLATE_BYTES: usize = 1_000_000;
 
 /// Versions of the tools that the Makefile installs.
 const PINS: [(&str, &str); 3] = [("cfn_lint", "1.58.0"), ("cargo_lambda", "1.9.2"), ("ziglang", "0.15.2")];
 
-/// A file to be written.
+/// A file to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RenderedFile {
     /// Its path below the folder of generated files.
@@ -33,55 +33,55 @@ pub struct RenderedFile {
     pub text: String,
 }
 
-/// Where generated files come from and go to, in the words that they carry.
+/// Where generated files come from and go to, as they say it themselves.
 #[derive(Clone, Debug)]
 pub struct RenderPaths<'a> {
-    /// The pipeline's file, from where the Makefile works.
+    /// The pipeline's file, relative to where the Makefile runs its commands.
     pub file: &'a str,
-    /// The folder of generated files, from there.
+    /// The folder of generated files, relative to the same place.
     pub folder: &'a str,
-    /// Where the Makefile works, from the folder of generated files; absent where the two know nothing of each other.
+    /// Where the Makefile runs its commands, relative to the folder of generated files; absent if there is no fixed relation.
     pub root: Option<&'a str>,
 }
 
-/// What kept an artifact from being rendered.
+/// Why a file cannot be rendered.
 #[derive(Debug, thiserror::Error)]
 pub enum RenderError {
-    /// A template and the plan do not fit: a fault of ours.
-    #[error("the template `{0}` and the plan do not fit together; this is a fault of fanggen: {1:#}")]
+    /// A template and the plan do not match: a bug in fanggen.
+    #[error("the template `{0}` does not match the plan; this is a bug in fanggen: {1:#}")]
     Template(&'static str, minijinja::Error),
     /// CloudFormation would refuse the template.
     #[error(
-        "the template of environment `{0}` has {1} bytes, and CloudFormation takes {TEMPLATE_BYTES}; isolate fewer \
-         stages, or make two pipelines of it"
+        "the template of environment `{0}` has {1} bytes, and CloudFormation accepts {TEMPLATE_BYTES}; isolate fewer \
+         stages, or split the pipeline"
     )]
     TooLarge(String, usize),
-    /// A recipe of the Makefile would read the name in another way.
+    /// The name means something else within a recipe of the Makefile.
     #[error(
-        "the Makefile cannot carry the name `{name}`, which {what}; rename it: make and its shell read {NOT_ALLOWED} in \
-         their own way"
+        "the Makefile cannot use the name `{name}`, which {what}; rename it: {NOT_ALLOWED} have a special meaning for make \
+         and the shell"
     )]
     Name {
-        /// The file or folder, fit for printing.
+        /// The file or folder, safe to print.
         name: String,
         /// What is wrong with it.
         what: String,
     },
 }
 
-/// Characters that mean something within a variable of make, or within double quotes of a shell.
+/// Characters with a special meaning in a variable of make or in double quotes of a shell.
 const NOT_ALLOWED: &str = "$ ` \\ \" #";
 
-/// What stands for bytes of a path that are no text.
+/// Stands for bytes of a path that are not UTF-8.
 const LOST: char = char::REPLACEMENT_CHARACTER;
 
-/// Whether a name reaches the shell as it is. Spaces and other quotes do, since recipes put it between double quotes.
+/// Checks that a name reaches the shell unchanged. Spaces and single quotes do, since recipes use double quotes.
 fn check_name(name: &str) -> Result<(), RenderError> {
     let mut odd: Vec<String> = Vec::new();
     let wrong = |c: &char| c.is_control() || *c == LOST || !c.is_whitespace() && NOT_ALLOWED.contains(*c);
     for c in name.chars().filter(wrong) {
         let shown = match c {
-            LOST => "bytes that are no UTF-8".to_owned(),
+            LOST => "bytes that are not UTF-8".to_owned(),
             c if c.is_control() => c.escape_default().to_string(),
             c => format!("`{c}`"),
         };
@@ -99,7 +99,7 @@ fn check_name(name: &str) -> Result<(), RenderError> {
     Err(RenderError::Name { name: tidy(name), what })
 }
 
-/// All artifacts of a pipeline.
+/// Renders all files of a pipeline.
 ///
 /// # Errors
 /// See [`RenderError`].
@@ -142,7 +142,7 @@ pub fn render(plans: &BTreeMap<String, Plan>, names: &RenderPaths<'_>) -> Result
 const TEMPLATE: &str = "template.yaml";
 const MAKEFILE: &str = "Makefile";
 
-/// What surrounds a value's place in a template.
+/// The delimiters of a value in a template.
 const DELIMITERS: (&str, &str) = ("{{", "}}");
 
 fn engine((open, close): (&'static str, &'static str)) -> Result<Environment<'static>, RenderError> {
@@ -178,7 +178,7 @@ fn render_template(engine: &Environment<'_>, name: &'static str, context: Value)
         .map_err(|error| RenderError::Template(name, error))
 }
 
-/// What apply compares: the same plan, rendered by the same version, has the same hash.
+/// The hash that apply compares: the same plan, rendered by the same version, has the same hash.
 fn sha(plan: &Plan) -> String {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
@@ -186,7 +186,7 @@ fn sha(plan: &Plan) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Which path of the pipeline's file asked for which resource: what a deployment needs to speak in the file's words.
+/// The resources with the paths of the file that asked for them, so that a deployment can refer to the file.
 fn plan_json(plan: &Plan, sha: &str) -> String {
     let resources: BTreeMap<&str, _> =
         plan.resources().map(|resource| (resource.id.as_str(), json!(resource))).collect();

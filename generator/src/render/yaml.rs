@@ -1,14 +1,14 @@
-//! How a value stands in YAML: plain where it cannot be misread, else in quotes that nothing breaks out of.
+//! Values in YAML: plain where they cannot be misread, otherwise safely quoted.
 
 use std::fmt::Write as _;
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Error, ErrorKind, Output, State, escape_formatter};
 
-/// Words that YAML 1.1 readers take for something else than a text.
+/// Words that YAML 1.1 parsers do not read as strings.
 const TAKEN: [&str; 11] = ["true", "false", "yes", "no", "on", "off", "null", "y", "n", "nan", "inf"];
 
-/// Writes a value: whole scalars in YAML, as they are elsewhere.
+/// Writes a value: as a whole scalar in YAML, unchanged elsewhere.
 pub fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) -> Result<(), Error> {
     if !matches!(state.auto_escape(), AutoEscape::Json) || value.is_safe() {
         return escape_formatter(out, state, value);
@@ -16,8 +16,8 @@ pub fn format(out: &mut Output<'_>, state: &mut State<'_, '_>, value: &Value) ->
     out.write_str(&scalar(value)?).map_err(Error::from)
 }
 
-/// A filter for words within a comment, or between double quotes of a recipe: one line, and nothing that a shell, make or
-/// YAML reads in another way there.
+/// A filter for text in a comment or in double quotes of a recipe: one line, without characters that are special to a
+/// shell, make or YAML.
 pub fn line(text: &str) -> Value {
     let safe = |c: char| match c {
         _ if c.is_control() => ' ',
@@ -36,13 +36,13 @@ fn scalar(value: &Value) -> Result<String, Error> {
     {
         return Ok(short);
     }
-    // Lists and tables go on one line, as JSON, which is YAML.
+    // Lists and maps go on one line as JSON, which is valid YAML.
     let json = serde_json::to_string(value)
         .map_err(|error| Error::new(ErrorKind::BadSerialization, "a value has no JSON").with_source(error))?;
     Ok(printable(&json))
 }
 
-/// The short form of an intrinsic function, which people read more easily.
+/// The short form of an intrinsic function, which is easier to read.
 fn intrinsic(value: &Value) -> Option<String> {
     let mut keys = value.try_iter().ok()?;
     let key = keys.next()?;
@@ -60,7 +60,7 @@ fn intrinsic(value: &Value) -> Option<String> {
     }
 }
 
-/// Whether a text can stand without quotes and be read as itself by every reader.
+/// Whether every parser reads the unquoted text as the same string.
 fn plain(text: &str) -> bool {
     let mut letters = text.chars();
     letters.next().is_some_and(|c| c.is_ascii_alphabetic())
@@ -72,11 +72,11 @@ fn quoted(text: &str) -> String {
     printable(&serde_json::Value::from(text).to_string())
 }
 
-/// Escapes what JSON leaves alone, the way YAML does it.
+/// Escapes non-ASCII characters, which JSON leaves as they are.
 fn printable(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
     for c in json.chars() {
-        // Beyond ASCII readers differ: some take no emoji, and GetTemplate gives back question marks.
+        // Parsers differ beyond ASCII: some reject emoji, and GetTemplate returns question marks.
         let _ = match u32::from(c) {
             0x20..=0x7e => out.write_char(c),
             code @ 0..=0xffff => write!(out, "\\u{code:04x}"),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_misread_is_quoted() {
+    fn ambiguous_text_is_quoted() {
         for text in [
             "",
             "yes",
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn words_in_a_comment_stay_on_their_line() {
+    fn text_in_a_comment_stays_on_one_line() {
         assert_eq!(line("a\n- b $(c) `d`").as_str(), Some("a - b _(c) _d_"));
     }
 }
