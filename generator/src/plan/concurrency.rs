@@ -148,8 +148,8 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
                 plan.reasons.derive(&asked.stage.path, what, all, why.clone(), asked.quota.docs_url);
             }
         }
-        // Where the shares are too many already, they are what is to be mended. Twice as many as there is room for is what
-        // two environments come to by AWS's least alone.
+        // If the shares add up to too much already, that mistake is enough. Twice the quota is what two environments reach
+        // by AWS's minimum alone.
         if let Some(last) = parts.last().filter(|_| together.shares <= 1.0 + 1e-9 && used > 2.0 + 1e-9) {
             let list: Vec<String> = (parts.iter())
                 .map(|asked| format!("{}/{} {}", asked.environment, asked.stage.name, asked.at_once))

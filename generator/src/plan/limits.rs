@@ -30,8 +30,8 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
     name_collisions(plan, problems);
     variables(plan, problems);
     policies(plan, problems);
-    let fewer_stages = "isolate fewer stages, or make two pipelines of it";
-    let fewer_stores = "each table, bucket, queue and topic of theirs is an output: make two pipelines of it";
+    let fewer_stages = "isolate fewer stages, or split the pipeline";
+    let fewer_stores = "each of their tables, buckets, queues and topics is an output: split the pipeline";
     let counts = [
         ("resources", plan.count(), RESOURCES, MistakeCode::TooManyResources, "stages", fewer_stages),
         ("outputs", plan.outputs.len(), OUTPUTS, MistakeCode::TooManyOutputs, "sinks", fewer_stores),
@@ -43,7 +43,7 @@ pub fn check(plan: &Plan, problems: &mut Vec<Problem>) {
                 path: path.into(),
                 title: format!("the stack of environment `{}` would have too many {what}", plan.environment),
                 found: format!("{count} {what}"),
-                allowed: format!("{most} {what} a stack"),
+                allowed: format!("{most} {what} per stack"),
                 help: Some(help.into()),
             });
         }
@@ -62,7 +62,7 @@ fn name_lengths(plan: &Plan, problems: &mut Vec<Problem>) {
             problems.push(Problem {
                 code: MistakeCode::NameTooLong,
                 path: if named { resource.path.to_owned() } else { "pipeline.name".into() },
-                title: format!("the name of a resource becomes too long in environment `{}`", plan.environment),
+                title: format!("the name of a resource is too long in environment `{}`", plan.environment),
                 found: format!("`{}` has {length} characters, {} too many", name.plain(), length - most),
                 allowed: format!("{most} characters for an {}", resource.card.name),
                 help: Some("shorten this name, the environment's or the pipeline's".into()),
@@ -104,12 +104,12 @@ fn name_collisions(plan: &Plan, problems: &mut Vec<Problem>) {
                 code: MistakeCode::NameCollision,
                 path: path.to_owned(),
                 title: if other == OWN {
-                    format!("`{path}` would be called as one of {OWN} is")
+                    format!("`{path}` would have the name of one of {OWN}")
                 } else {
-                    format!("`{path}` and {} would become one resource", quoted(other))
+                    format!("`{path}` and {} would become the same resource", quoted(other))
                 },
                 found: format!("`{}` is taken by {}", resource.id.as_str(), quoted(other)),
-                allowed: "names that differ in more than dashes, and stores that differ".into(),
+                allowed: "names that differ in more than dashes, and different stores".into(),
                 help: Some(format!("rename `{path}`")),
             });
         }
@@ -132,7 +132,7 @@ pub fn across_environments(config: &Config, plans: &BTreeMap<String, Plan>) -> V
                 if theirs.region != aws.region || apart {
                     continue;
                 }
-                let title = format!("environments `{other}` and `{environment}` would make one resource");
+                let title = format!("environments `{other}` and `{environment}` would create the same resource");
                 let found = format!("`{name}` is `{}` here, and `{path}` of `{other}`", resource.path);
                 met.entry((*other, environment)).or_insert_with(|| {
                     Mistake::new(MistakeCode::EnvironmentCollision, &config.named(environment), title, found)
@@ -160,13 +160,13 @@ fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
             problems.push(Problem {
                 code: MistakeCode::VariablesTooLarge,
                 path: function.path.clone(),
-                title: format!("the settings of function `{}` do not fit into its environment", function.word),
+                title: format!("the settings of function `{}` exceed the size of its environment", function.word),
                 found: format!("{bytes} bytes of variables"),
-                allowed: format!("{VARIABLES} bytes a function"),
+                allowed: format!("{VARIABLES} bytes per function"),
                 help: Some(if function.path == "schedule" {
-                    "the producer carries the settings of all sources: make two pipelines of it".into()
+                    "the producer has the settings of all sources: split the pipeline".into()
                 } else {
-                    "give a stage `isolate = true`: it gets a function of its own".into()
+                    "give a stage `isolate = true`: it gets its own function".into()
                 }),
             });
         }
@@ -191,13 +191,13 @@ fn policies(plan: &Plan, problems: &mut Vec<Problem>) {
             problems.push(Problem {
                 code: MistakeCode::PolicyTooLarge,
                 path: largest.to_owned(),
-                title: format!("the policy of role `{}` becomes too large", role.name.plain()),
+                title: format!("the policy of role `{}` is too large", role.name.plain()),
                 found: format!("about {bytes} characters"),
-                allowed: format!("{POLICY} characters a role"),
+                allowed: format!("{POLICY} characters per role"),
                 help: Some(if largest.starts_with("iam.") {
-                    "this is the largest part of it: name fewer resources, with `*` where they begin alike".into()
+                    "this is its largest part: name fewer resources, using `*` for common prefixes".into()
                 } else {
-                    "give a stage `isolate = true`: its function gets a role of its own".into()
+                    "give a stage `isolate = true`: its function gets its own role".into()
                 }),
             });
         }

@@ -42,6 +42,21 @@ pub struct QueuePlan {
 }
 
 impl QueuePlan {
+    /// A queue with SQS's default visibility and the longest retention, without a dead-letter queue.
+    pub fn new(id: LogicalId, name: String, path: &str) -> Self {
+        Self {
+            policy: id.with("Policy"),
+            id,
+            name: TemplateValue::physical(name),
+            visibility_s: VISIBILITY_S,
+            retention_s: RETENTION_S,
+            dead_letter: None,
+            takes: RedriveSources::Nothing,
+            for_others: false,
+            path: path.to_owned(),
+        }
+    }
+
     /// Its resources in the template.
     pub fn resources(&self) -> [PlannedResource<'_>; 2] {
         [
@@ -96,17 +111,11 @@ pub fn queue(names: &ResourceNames, shape: &Shape<'_>, timeout: u64, reasons: &m
         "the worker handles unreadable messages itself: this guards against crashes, and AWS recommends at least 5",
         pages::SQS_ERRORS,
     );
-    let id = LogicalId::of(&shape.name, "Queue");
     QueuePlan {
-        policy: id.with("Policy"),
-        id,
-        name: TemplateValue::physical(queue_name(names, &shape.name, false)),
         visibility_s,
         retention_s: retention(&shape.name, "messages of its queue", reasons),
         dead_letter: Some(RedrivePlan { arn: TemplateValue::Arn(LogicalId::of(&shape.name, "DeadQueue")), after }),
-        takes: RedriveSources::Nothing,
-        for_others: false,
-        path: shape.path.clone(),
+        ..QueuePlan::new(LogicalId::of(&shape.name, "Queue"), queue_name(names, &shape.name, false), &shape.path)
     }
 }
 
@@ -132,11 +141,7 @@ pub fn dead_queue(
     let arn = |queue: &QueuePlan| TemplateValue::physical(sqs::QUEUE.arn(queue.name.plain(), IN_TEMPLATE));
     let takes =
         before.map_or(RedriveSources::Nothing, |queue| RedriveSources::From { source_queue_arns: vec![arn(queue)] });
-    let id = LogicalId::of(function, "DeadQueue");
     QueuePlan {
-        policy: id.with("Policy"),
-        id,
-        name: TemplateValue::physical(queue_name(names, function, true)),
         visibility_s: reasons.derive(
             function,
             "visibility timeout of its dead-letter queue, seconds",
@@ -145,9 +150,7 @@ pub fn dead_queue(
             pages::SQS_VISIBILITY,
         ),
         retention_s: retention(function, "dead letters", reasons),
-        dead_letter: None,
         takes,
-        for_others: false,
-        path: path.to_owned(),
+        ..QueuePlan::new(LogicalId::of(function, "DeadQueue"), queue_name(names, function, true), path)
     }
 }

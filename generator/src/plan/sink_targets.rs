@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::pages;
-use super::queues::{QueuePlan, RedriveSources, VISIBILITY_S, retention};
+use super::queues::{QueuePlan, VISIBILITY_S, retention};
 use super::reasons::Reasons;
 use super::template_value::{LogicalId, TemplateValue};
 use super::{PlannedResource, ResourceNames};
@@ -54,11 +54,7 @@ impl SubscriptionPlan {
 
 /// The queue of a sink. Its messages only pass through, so it is deleted with the stack whatever `[data] retain` says.
 pub fn queue(names: &ResourceNames, name: &str, path: &str, reasons: &mut Reasons) -> QueuePlan {
-    let id = LogicalId::of(name, "Queue");
     QueuePlan {
-        policy: id.with("Policy"),
-        id,
-        name: TemplateValue::physical(names.of_part(name)),
         visibility_s: reasons.derive(
             path,
             "visibility timeout of the queue, seconds",
@@ -67,10 +63,8 @@ pub fn queue(names: &ResourceNames, name: &str, path: &str, reasons: &mut Reason
             pages::SQS_VISIBILITY,
         ),
         retention_s: retention(path, "messages of the queue", reasons),
-        dead_letter: None,
-        takes: RedriveSources::Nothing,
         for_others: true,
-        path: path.to_owned(),
+        ..QueuePlan::new(LogicalId::of(name, "Queue"), names.of_part(name), path)
     }
 }
 
@@ -91,7 +85,7 @@ pub fn topic(
             path,
             "subscription by e-mail",
             email,
-            "SNS asks the address once: nothing is delivered until somebody there confirms",
+            "SNS asks the address once: nothing is delivered until the recipient confirms",
             "https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html",
         ),
         path: path.to_owned(),

@@ -62,8 +62,8 @@ fn looks_like_secret(text: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "/+=".contains(c);
     let mut start = 0;
     for part in text.split(|c: char| !fits(c)) {
-        let told = || text[..start].trim_end_matches(['"', '\'']).trim_end().ends_with([':', '=']);
-        if part.len() == SECRET || part.len() > SECRET && told() {
+        let assigned = || text[..start].trim_end_matches(['"', '\'']).trim_end().ends_with([':', '=']);
+        if part.len() == SECRET || part.len() > SECRET && assigned() {
             return true;
         }
         // A separator may take more than one byte.

@@ -98,7 +98,7 @@ pub fn renamed(folder: &Path, artifact: &RenderedFile) -> Result<Vec<FileChange>
 
 fn read(path: &Path) -> Result<Option<String>, DiskError> {
     match fs::read(path) {
-        // What we wrote is whole, and that is quickly seen; what somebody else put there is shown as well as it can be.
+        // Generated files are UTF-8; other content is shown as far as it can be decoded.
         Ok(bytes) => Ok(Some(
             String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
         )),

@@ -60,10 +60,10 @@ impl fmt::Display for PlanTree<'_> {
             writeln!(f, "├── bucket {}{}", bucket.name.plain(), kept(bucket.retain))?;
         }
         for topic in &plan.topics {
-            let mut told = plan.subscriptions.iter().filter(|subscription| subscription.topic == topic.id);
-            let told =
-                told.next().map(|subscription| format!("  sends mail to {}", subscription.email)).unwrap_or_default();
-            writeln!(f, "├── topic {}{told}", topic.name.plain())?;
+            let mut email = plan.subscriptions.iter().filter(|subscription| subscription.topic == topic.id);
+            let email =
+                email.next().map(|subscription| format!("  sends mail to {}", subscription.email)).unwrap_or_default();
+            writeln!(f, "├── topic {}{email}", topic.name.plain())?;
         }
         for table in &plan.catalog {
             let columns = table.columns.len();

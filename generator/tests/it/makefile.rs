@@ -204,6 +204,6 @@ fn a_name_is_carried_as_it_is_or_refused() {
         let refused = render(name);
         let said = String::from_utf8_lossy(&refused.stderr);
         assert_eq!(refused.status.code(), Some(1), "{said}");
-        assert!(said.contains("the Makefile cannot carry the name") && said.contains(odd), "{said}");
+        assert!(said.contains("the Makefile cannot use the name") && said.contains(odd), "{said}");
     }
 }
