@@ -151,6 +151,7 @@ mod tests {
         let manifest: Manifest = serde_json::from_str(plan).expect("a manifest");
         let caller = CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
         let asked = asked(&manifest, &caller);
+        // They go with their bucket, queue or function; the catalog holds nothing.
         let not_asked = [
             &resources::s3::BUCKET_POLICY,
             &resources::sqs::QUEUE_POLICY,
