@@ -228,8 +228,9 @@ fn a_run_is_told_in_messages_posts_and_one_digest_and_an_unchanged_one_is_no_new
         assert_eq!(told.len(), 1, "one a run: {told:?}");
         let (subject, body) = &told[0];
         assert_eq!(subject, "told (dev): 100 of 300 items, alert");
-        let head =
-            format!("100 of 300 items of the run {run} met `label == \"NEGATIVE\"`.\nThe run: 300 items, 0 failed.\n");
+        let head = format!(
+            "100 of 300 items of the run {run} matched `label == \"NEGATIVE\"`.\nThe run: 300 items, 0 failed.\n"
+        );
         assert!(body.starts_with(&head), "{body}");
         assert_eq!(body.lines().filter(|line| line.starts_with("- Company ")).count(), 100);
         // The first finding of an item is no change, and neither is the same one again.
@@ -249,7 +250,7 @@ fn a_run_is_told_in_messages_posts_and_one_digest_and_an_unchanged_one_is_no_new
     }
     let run = run(&live, 14);
     let told = digests(&news);
-    let head = format!("5 of 300 items of the run {run} met `changed`.\n");
+    let head = format!("5 of 300 items of the run {run} matched `changed`.\n");
     assert!(told.len() == 1 && told[0].1.starts_with(&head), "{told:?}");
     for number in [0, 1, 2, 150, 299] {
         let (item, label) = (company(number), mood(&format!("{}x", company(number))));

@@ -159,7 +159,7 @@ async fn nobody_leads_a_post_elsewhere() {
         let origin = server.url("");
         assert_eq!(
             error.message,
-            format!("`{origin}` answers a post with status {status}: give the address it leads to")
+            format!("`{origin}` redirects the POST (HTTP {status}): use the URL that it redirects to")
         );
     }
     assert_eq!(other.connections(), 0);
