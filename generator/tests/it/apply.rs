@@ -8,8 +8,8 @@ use aws::deployed::Deployed;
 use aws::proxy::Proxy;
 use aws::services::{look, rows, there};
 use aws::stacks::{change_sets, protected, status, users};
+use aws::target_account::target_account;
 use aws::template::{Asked, asked, names, wanted};
-use aws::world::world;
 use serde_json::{Value, json};
 
 /// Edits of a pipeline's file, from and to.
@@ -86,7 +86,7 @@ fn life(deployed: &Deployed, environment: &str, items: &[(&str, Vec<BTreeMap<Str
     assert_eq!((status(stack).as_deref(), protected(stack)), (Some("CREATE_COMPLETE"), retains));
 
     // Again: nothing to do, and hardly anything asked.
-    if let Some(emulator) = world().emulator {
+    if let Some(emulator) = target_account().emulator {
         for (arguments, calls) in [
             (&["apply", "--yes", "--no-run"][..], &UNCHANGED[..]),
             (&["apply", "--yes", "--no-items"][..], &UNCHANGED[..2]),

@@ -9,22 +9,23 @@ use aws::emulator::block_on;
 use aws::proxy::Proxy;
 use aws::services::{look, rows, there};
 use aws::stacks::{artifacts, change_sets, keys, status};
+use aws::target_account::target_account;
 use aws::template::{asked, names, wanted};
-use aws::world::world;
 use aws_sdk_cloudformation::types::{Capability, Parameter, Tag};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::Blob;
-use project::{Project, Ran};
+use fanggen_runtime::testing::process::ProcessOutput;
+use project::Project;
 use serde_json::{Value, json};
 
 /// What stands before everything else where AWS is none.
 fn note() -> String {
-    world().emulator.map(|it| format!("note: using {} instead of AWS\n", it.endpoint())).unwrap_or_default()
+    target_account().emulator.map(|it| format!("note: using {} instead of AWS\n", it.endpoint())).unwrap_or_default()
 }
 
 /// Stopped, with exactly these words.
 #[track_caller]
-fn stopped(ran: &Ran, said: &str) {
+fn stopped(ran: &ProcessOutput, said: &str) {
     let said = format!("{}error: {said}\n", note());
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (1, "", said.as_str()));
 }
@@ -60,7 +61,7 @@ fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
 
     // Somebody changes the stack in between, by a way of their own.
     let second = plan("rate(11 day)");
-    let client = aws_sdk_cloudformation::Client::new(&world().sdk);
+    let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
     let kept = |name: &str| Parameter::builder().parameter_key(name).use_previous_value(true).build();
     let update = client.update_stack().stack_name("saved-dev").use_previous_template(true);
     let update = update.parameters(kept("ArtifactBucket")).parameters(kept("ArtifactKey"));
@@ -113,7 +114,7 @@ fn a_saved_creation_is_carried_out_and_what_was_begun_is_followed() {
 fn the_first_apply_starts_one_run_and_no_other_does() {
     let deployed = Deployed::new(Project::root(), "started", Program::Real);
     // Through a proxy that counts, where there is one: a run is one call, and there is no other.
-    let proxy = world().emulator.map(Proxy::before);
+    let proxy = target_account().emulator.map(Proxy::before);
     let apply = |runs: usize| {
         let endpoint = proxy.as_ref().map_or_else(String::new, Proxy::endpoint);
         let ran = deployed.through(&endpoint, &["apply", "--yes"]);
@@ -139,7 +140,7 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
     assert!(apply(1).stderr.contains("updated: stack `started-dev`"));
 
     // The function was really there, and really ran.
-    let client = aws_sdk_cloudwatchlogs::Client::new(&world().sdk);
+    let client = aws_sdk_cloudwatchlogs::Client::new(&target_account().sdk);
     let (begin, limit) = (Instant::now(), Duration::from_secs(60));
     let ran = || {
         let all = block_on(client.filter_log_events().log_group_name("/aws/lambda/started-dev-producer").send());
@@ -153,12 +154,12 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
     }
     // What it answers goes nowhere when it is invoked as the schedule does, so it is asked once more, by root.
     let event = r#"{"scheduled_time":"2026-11-22T09:00:00Z"}"#;
-    let client = aws_sdk_lambda::Client::new(&world().sdk);
+    let client = aws_sdk_lambda::Client::new(&target_account().sdk);
     let answer = block_on(client.invoke().function_name("started-dev-producer").payload(Blob::new(event)).send());
     let answer = answer.expect("an answer").payload.expect("a payload").into_inner();
     let answer = String::from_utf8(answer).expect("UTF-8");
     // The emulator wants a permission for the batch that AWS has not: see the harness of live pipelines.
-    let own = answer.contains("sqs:SendMessageBatch") && world().emulator.is_some();
+    let own = answer.contains("sqs:SendMessageBatch") && target_account().emulator.is_some();
     assert!(own || !answer.contains("errorType"), "{answer}");
     deployed.good(&["destroy", "--yes"]);
 }
@@ -168,7 +169,7 @@ fn what_others_did_to_the_items_stays() {
     let deployed = Deployed::root("items");
     deployed.good(&["apply", "--yes", "--no-run"]);
     let table = names(&deployed.plan("dev"))["CompaniesTable"].clone();
-    let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let put = |name: &str, title: &str| {
         block_on(client.put_item().table_name(&table).item("name", text(name)).item("title", text(title)).send())
@@ -249,7 +250,7 @@ fn a_template_too_long_to_be_sent_goes_through_the_bucket() {
     deployed.good(&["apply", "--yes", "--no-run"]);
     let new: Vec<String> = keys("templates/").into_iter().filter(|key| !others.contains(key)).collect();
     let [key] = new.as_slice() else { panic!("{new:?}") };
-    let object = aws_sdk_s3::Client::new(&world().sdk).get_object().bucket(artifacts()).key(key).send();
+    let object = aws_sdk_s3::Client::new(&target_account().sdk).get_object().bucket(artifacts()).key(key).send();
     let body = block_on(async { object.await.expect("an object").body.collect().await.expect("a body").to_vec() });
     assert_eq!(String::from_utf8(body).expect("UTF-8"), template);
     let asked = asked(&deployed, "dev");
@@ -285,7 +286,7 @@ fn every_command_gives_json_on_stdout_and_words_on_stderr_only() {
     assert_eq!(json(&["status", "--env", "dev"], 0)[0]["standing"], "absent");
     let absent = "there is no stack `talk-dev` in us-east-1 of account 123456789012\n  create it with `fanggen apply --env \
                   dev`";
-    if world().emulator.is_some() {
+    if target_account().emulator.is_some() {
         stopped(&deployed.fanggen(&["outputs"]), absent);
         stopped(&deployed.fanggen(&["drift"]), absent);
         stopped(&deployed.fanggen(&["apply", "--only", "items", "--yes"]), absent);
@@ -303,7 +304,7 @@ fn every_command_gives_json_on_stdout_and_words_on_stderr_only() {
     assert_eq!((&still["modified"], &still["deleted"]), (&json!([]), &json!([])));
 
     // Somebody turns a knob by hand.
-    let client = aws_sdk_sqs::Client::new(&world().sdk);
+    let client = aws_sdk_sqs::Client::new(&target_account().sdk);
     let address = block_on(client.get_queue_url().queue_name("talk-dev-worker").send()).expect("one").queue_url;
     let knob = aws_sdk_sqs::types::QueueAttributeName::VisibilityTimeout;
     block_on(client.set_queue_attributes().set_queue_url(address).attributes(knob, "1801").send()).expect("set");

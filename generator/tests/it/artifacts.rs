@@ -9,15 +9,15 @@ use aws::emulator::block_on;
 use aws::proxy::Proxy;
 use aws::services::{look, rows, there};
 use aws::stacks::{artifacts, keys, status};
+use aws::target_account::target_account;
 use aws::template::{asked, names, wanted};
-use aws::world::world;
-use project::Ran;
+use fanggen_runtime::testing::process::ProcessOutput;
 use serde_json::json;
 
 /// One test, since there is one such bucket in an account: others would see it come and go.
 #[test]
 fn the_bucket_comes_first_and_goes_last() {
-    let s3 = aws_sdk_s3::Client::new(&world().sdk);
+    let s3 = aws_sdk_s3::Client::new(&target_account().sdk);
     let is_there = || block_on(s3.head_bucket().bucket(artifacts()).send()).is_ok();
     let (one, other) = (Deployed::root("one"), Deployed::example("tickets", "other"));
     assert!(!is_there(), "an account in which this was never used");
@@ -33,7 +33,7 @@ fn the_bucket_comes_first_and_goes_last() {
 
     // The same bytes are uploaded once, by whichever stack comes first.
     one.good(&["apply", "--yes", "--no-run"]);
-    if let Some(emulator) = world().emulator {
+    if let Some(emulator) = target_account().emulator {
         let proxy = Proxy::before(emulator);
         let ran = other.through(&proxy.endpoint(), &["apply", "--env", "dev", "--yes", "--no-run"]);
         assert_eq!(ran.code, 0, "{ran:?}");
@@ -59,9 +59,9 @@ fn the_bucket_comes_first_and_goes_last() {
 fn makes(deployed: &Deployed) {
     std::fs::remove_dir_all(deployed.path().join(".fanggen")).expect("no artifact");
     let runtime = format!("RUNTIME={}", bootstrap().display());
-    let make = |target: &str| -> Ran {
+    let make = |target: &str| -> ProcessOutput {
         let mut make = Command::new("make");
-        make.current_dir(deployed.path()).env_clear().envs(deployed.environment(&world().endpoint()));
+        make.current_dir(deployed.path()).env_clear().envs(deployed.environment(&target_account().endpoint()));
         make.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         make.args(["--no-print-directory", "-f", "generated/Makefile", target]);
         make.arg(format!("FANGGEN={}", env!("CARGO_BIN_EXE_fanggen")));

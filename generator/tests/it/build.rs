@@ -11,7 +11,8 @@ use std::process::Command;
 use elf::{ARM64, LOADER, LOADER_ARM64, X86_64, elf, good};
 use fanggen::artifact;
 use fanggen::config::sections::Architecture;
-use project::{Project, Ran};
+use fanggen_runtime::testing::process::ProcessOutput;
+use project::Project;
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
 
@@ -34,7 +35,7 @@ fn project() -> Project {
     )
 }
 
-fn given(project: &Project, bytes: &[u8], more: &[&str]) -> Ran {
+fn given(project: &Project, bytes: &[u8], more: &[&str]) -> ProcessOutput {
     fs::write(project.path().join("given"), bytes).expect("written");
     project.fanggen(&[&["build", "--runtime", "given"], more].concat())
 }

@@ -2,7 +2,8 @@
 
 use crate::harness::project;
 
-use project::{Project, Ran};
+use fanggen_runtime::testing::process::ProcessOutput;
+use project::Project;
 use serde_json::{Value, json};
 
 /// Texts whose labels by the lexicon are beyond doubt: positive, negative, neutral, positive.
@@ -13,7 +14,7 @@ const TEXTS: &str = r#"{"id": "a", "text": "A great, friendly service!", "label"
 {"id": "d", "text": "What a wonderful day", "label": "neutral"}
 "#;
 
-fn compare(project: &Project, more: &[&str]) -> Ran {
+fn compare(project: &Project, more: &[&str]) -> ProcessOutput {
     project.fanggen(&[&["compare", "--engines", "lexicon"], more].concat())
 }
 

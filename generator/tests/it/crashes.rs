@@ -5,7 +5,7 @@
 //! and fed by the harness in Lambda's place. `FANGGEN_SWEEP=full` takes 200 chunks and writes `docs/proofs.md`.
 #![allow(clippy::panic, reason = "a test whose ground does not answer has failed")]
 
-use crate::harness::{aws, ground, live};
+use crate::harness::{aws, deployed_pipeline, local_lambda};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -17,9 +17,9 @@ use aws::emulator::block_on;
 use aws::faults::{Fault, Faults};
 use aws::shared::scoped;
 use aws::sweep;
-use aws::world::world;
-use ground::{Ground, event};
-use live::Live;
+use aws::target_account::target_account;
+use deployed_pipeline::DeployedPipeline;
+use local_lambda::{LocalLambda, event};
 use serde_json::{Value, json};
 
 const NOON: &str = "2026-11-22T23:59:30Z";
@@ -94,9 +94,9 @@ fn key(number: usize) -> String {
     format!("item {number:06}")
 }
 
-fn put(live: &Live, numbers: impl Iterator<Item = usize>) {
+fn put(live: &DeployedPipeline, numbers: impl Iterator<Item = usize>) {
     use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-    let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let table = live.name("CompaniesTable");
     let numbers: Vec<usize> = numbers.collect();
     for part in numbers.chunks(25) {
@@ -110,8 +110,8 @@ fn put(live: &Live, numbers: impl Iterator<Item = usize>) {
     }
 }
 
-fn delete(live: &Live, number: usize) {
-    let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+fn delete(live: &DeployedPipeline, number: usize) {
+    let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let name = aws_sdk_dynamodb::types::AttributeValue::S(key(number));
     let call = client.delete_item().table_name(live.name("CompaniesTable")).key("name", name);
     block_on(call.send()).unwrap_or_else(|error| panic!("not deleted: {error:?}"));
@@ -138,7 +138,7 @@ trait Broken {
     fn work(&self, seed: u64, workers: u64, counted: &Counted);
 }
 
-impl Broken for Ground {
+impl Broken for LocalLambda {
     /// Produces a run with a producer that is killed again and again, while the table changes.
     fn produce(&self, chance: &mut Chance, counted: &Counted, mut between: impl FnMut(usize)) {
         let mut last = Value::Null;
@@ -227,7 +227,7 @@ struct Sum {
 }
 
 /// Looks at each item in each store: in the bucket once, in the table once, with the same finding, which is the right one.
-fn sum(live: &Live, expected: &BTreeSet<usize>, maybe: &BTreeSet<usize>) -> Sum {
+fn sum(live: &DeployedPipeline, expected: &BTreeSet<usize>, maybe: &BTreeSet<usize>) -> Sum {
     let mut sum = Sum { items: expected.len(), ..Sum::default() };
     let mut objects: BTreeMap<String, Vec<Value>> = BTreeMap::new();
     for record in live.objects("ArchiveBucket").into_values().flatten() {
@@ -289,7 +289,7 @@ fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
     );
     for seed in 1..=seeds {
         let items = chunks * 100;
-        let ground = Ground::of(Live::new(TOML, &[], &format!("crash{seed}"), "dev"));
+        let ground = LocalLambda::of(DeployedPipeline::new(TOML, &[], &format!("crash{seed}"), "dev"));
         put(&ground.live, 0..items);
         ground.proxy.faults(faults(seed));
         ground.comprehend.faults(faults(seed + 1_000));

@@ -8,8 +8,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws::faults::{Fault, Faults};
+use aws::fresh_account::{Ended, FreshAccount, LIMIT, Pipelines, parallel};
 use aws::inventory::{Inventory, difference};
-use aws::scene::{Ended, LIMIT, Pipelines, Scene, parallel};
 use aws::sweep;
 
 /// Calls of a hundred that go wrong.
@@ -27,7 +27,7 @@ fn folder(command: usize, pipelines: &Pipelines) -> &Path {
 }
 
 /// What is there after each command when nothing goes wrong.
-fn references(scene: &Scene, pipelines: &Pipelines) -> Vec<Inventory> {
+fn references(scene: &FreshAccount, pipelines: &Pipelines) -> Vec<Inventory> {
     scene.reset();
     let after = |command: usize| {
         let done = scene.run(folder(command, pipelines), COMMANDS[command]);
@@ -69,7 +69,7 @@ impl fmt::Display for Fate {
 }
 
 /// Runs all commands under one seed, each from where the one before was brought to.
-fn fates(scene: &Scene, pipelines: &Pipelines, seed: u64, expected: &[Inventory]) -> Vec<Fate> {
+fn fates(scene: &FreshAccount, pipelines: &Pipelines, seed: u64, expected: &[Inventory]) -> Vec<Fate> {
     scene.reset();
     let mut fates = Vec::new();
     for (command, arguments) in COMMANDS.iter().enumerate() {

@@ -11,9 +11,9 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use aws::fresh_account::{Ended, FreshAccount, LIMIT, Pipelines, ended_with, parallel};
 use aws::inventory::{Inventory, difference};
 use aws::proxy::Cut;
-use aws::scene::{Ended, LIMIT, Pipelines, Scene, ended_with, parallel};
 use aws::sweep;
 use rustix::process::{Signal, kill_process};
 
@@ -104,7 +104,7 @@ impl Scenario {
     }
 
     /// Brings an empty account to where the command begins.
-    fn prepare(&self, scene: &Scene, pipelines: &Pipelines) {
+    fn prepare(&self, scene: &FreshAccount, pipelines: &Pipelines) {
         scene.reset();
         for (version, arguments) in self.before {
             let done = scene.run(folder(*version, pipelines), arguments);
@@ -115,7 +115,7 @@ impl Scenario {
     }
 
     /// The operations of the command, and what is there after it, when nothing interrupts it.
-    fn whole(&self, scene: &Scene, pipelines: &Pipelines) -> (Vec<String>, Inventory) {
+    fn whole(&self, scene: &FreshAccount, pipelines: &Pipelines) -> (Vec<String>, Inventory) {
         self.prepare(scene, pipelines);
         let done = scene.run(self.folder(pipelines), self.arguments);
         assert_eq!(done.code, Some(self.code), "{}: {}", self.name, done.stderr);
@@ -176,7 +176,13 @@ fn summary(points: &[Point]) -> String {
 }
 
 /// Kills the command at the cut, and runs it again.
-fn point(scene: &Scene, pipelines: &Pipelines, scenario: usize, cut: Cut, expected: &Inventory) -> Option<Point> {
+fn point(
+    scene: &FreshAccount,
+    pipelines: &Pipelines,
+    scenario: usize,
+    cut: Cut,
+    expected: &Inventory,
+) -> Option<Point> {
     let case = &SCENARIOS[scenario];
     case.prepare(scene, pipelines);
     let mut command = scene.command(case.folder(pipelines), case.arguments);
@@ -245,7 +251,7 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
 }
 
 /// Runs a command, raises Ctrl-C while it waits for the answer to a call, and lets it come to its end.
-fn interrupted(scene: &Scene, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> Ended {
+fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> Ended {
     case.prepare(scene, pipelines);
     scene.proxy.cut(cut);
     thread::scope(|scope| {

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::deployed::Deployed;
 use aws::emulator::block_on;
+use aws::target_account::target_account;
 use aws::template::names;
-use aws::world::world;
 use aws_sdk_kms::types::KeyState;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ const PIPELINE: &str = include_str!("../pipelines/sinks.toml");
 
 /// The key of an alias: its ARN, its state, whether it is turned over.
 fn key(alias: &str) -> Option<(String, KeyState, bool)> {
-    let client = aws_sdk_kms::Client::new(&world().sdk);
+    let client = aws_sdk_kms::Client::new(&target_account().sdk);
     let found = block_on(client.describe_key().key_id(alias).send()).ok()?.key_metadata?;
     let turned = block_on(client.get_key_rotation_status().key_id(&found.key_id).send()).expect("a status");
     Some((found.arn?, found.key_state?, turned.key_rotation_enabled))
@@ -24,7 +24,7 @@ fn key(alias: &str) -> Option<(String, KeyState, bool)> {
 
 /// By the name in the template: the key that a service says a resource is under.
 fn keys(names: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
-    let sdk = &world().sdk;
+    let sdk = &target_account().sdk;
     let (sqs, sns) = (aws_sdk_sqs::Client::new(sdk), aws_sdk_sns::Client::new(sdk));
     let (lambda, logs) = (aws_sdk_lambda::Client::new(sdk), aws_sdk_cloudwatchlogs::Client::new(sdk));
     let mut found = BTreeMap::new();
@@ -36,7 +36,7 @@ fn keys(names: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
                 block_on(sqs.get_queue_attributes().queue_url(url).attribute_names(all).send()).expect("a queue");
             queue.attributes.unwrap_or_default().remove(&aws_sdk_sqs::types::QueueAttributeName::KmsMasterKeyId)
         } else if id.ends_with("Topic") {
-            let arn = format!("arn:aws:sns:{}:{}:{name}", world().region, world().account);
+            let arn = format!("arn:aws:sns:{}:{}:{name}", target_account().region, target_account().account);
             let topic = block_on(sns.get_topic_attributes().topic_arn(arn).send()).expect("a topic");
             topic.attributes.unwrap_or_default().remove("KmsMasterKeyId")
         } else if id.ends_with("Function") {
@@ -57,13 +57,13 @@ fn keys(names: &BTreeMap<String, String>) -> BTreeMap<String, Option<String>> {
 /// The emulator knows neither the tags of a key nor the ARN of an alias, by which the deployer's policy lets it look for the key and delete it: here a
 /// policy without them stands beside it, for these calls and no others.
 fn unmarked(user: &str) {
-    if world().emulator.is_none() {
+    if target_account().emulator.is_none() {
         return;
     }
     let actions = ["kms:DeleteAlias", "kms:DescribeKey", "kms:ListResourceTags", "kms:ScheduleKeyDeletion"];
     let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
     let document = json!({ "Version": "2012-10-17", "Statement": [statement] }).to_string();
-    let client = aws_sdk_iam::Client::new(&world().sdk);
+    let client = aws_sdk_iam::Client::new(&target_account().sdk);
     let put = client.put_user_policy().user_name(user).policy_name("unmarked").policy_document(document);
     block_on(put.send()).expect("a policy");
 }
@@ -107,7 +107,7 @@ fn a_key_is_switched_on_in_place_and_goes_with_the_data_that_it_was_for() {
     assert_eq!((state, turned), (KeyState::Enabled, true));
     let found = keys(&names(&deployed.plan("prod")));
     // The emulator forgets the key of a function, and of a topic that CloudFormation made.
-    let kept = |id: &str| world().emulator.is_none() || !(id.ends_with("Function") || id.ends_with("Topic"));
+    let kept = |id: &str| target_account().emulator.is_none() || !(id.ends_with("Function") || id.ends_with("Topic"));
     let found: Vec<_> = found.iter().filter(|(id, _)| kept(id)).collect();
     assert!(found.len() >= 7, "{found:?}");
     for (id, key) in found {

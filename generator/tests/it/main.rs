@@ -6,45 +6,51 @@ mod harness;
 mod apply;
 #[cfg(feature = "aws")]
 mod apply_changes;
+mod arbitrary_input;
 #[cfg(feature = "aws")]
 mod artifacts;
-mod breakout;
 #[cfg(all(feature = "aws", unix))]
 mod build;
 #[cfg(feature = "aws")]
-mod calls;
+mod call_counts;
 #[cfg(feature = "aws")]
-mod changes;
+mod cargo_lambda;
 mod ci;
 mod compare;
 #[cfg(feature = "aws")]
 mod comprehend;
 #[cfg(feature = "aws")]
-mod comprehend_trouble;
+mod comprehend_errors;
+#[cfg(all(feature = "aws", unix))]
+mod concurrency;
 #[cfg(all(feature = "aws", unix))]
 mod crashes;
+mod dependencies;
+#[cfg(feature = "aws")]
+mod deployed_feed;
+#[cfg(feature = "aws")]
+mod deployed_run;
 #[cfg(feature = "aws")]
 mod deployer;
 #[cfg(feature = "aws")]
-mod doors;
+mod diff;
 #[cfg(feature = "aws")]
 mod emulator;
 #[cfg(all(feature = "aws", unix))]
 mod faults;
-#[cfg(feature = "aws")]
-mod feed_live;
 mod golden;
+mod injection;
 #[cfg(all(feature = "aws", unix))]
 mod interruption;
 #[cfg(feature = "aws")]
 mod kms;
-#[cfg(feature = "aws")]
-mod live;
+#[cfg(all(feature = "aws", unix))]
+mod leftovers;
 mod makefile;
 mod mistakes;
 mod original;
 #[cfg(feature = "aws")]
-mod original_live;
+mod original_deployed;
 #[cfg(feature = "aws")]
 mod policy;
 #[cfg(feature = "aws")]
@@ -52,22 +58,16 @@ mod privileges;
 mod readme;
 #[cfg(all(feature = "aws", unix))]
 mod refusals;
-#[cfg(all(feature = "aws", unix))]
-mod remains;
 mod render;
-mod rubbish;
 mod run;
 #[cfg(feature = "aws")]
 mod schedule;
 mod schema;
 mod security;
 #[cfg(feature = "aws")]
-mod states;
-#[cfg(all(feature = "aws", unix))]
-mod together;
+mod services_contract;
 #[cfg(feature = "aws")]
-mod told;
-mod tree;
+mod sink_delivery;
+#[cfg(feature = "aws")]
+mod stack_states;
 mod vader;
-#[cfg(feature = "aws")]
-mod watch;

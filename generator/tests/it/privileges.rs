@@ -2,14 +2,14 @@
 //! nothing beside the permissions is allowed. The proofs are written down in `docs/privileges.md`.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
-use crate::harness::{aws, hand, live, privileges, roles};
+use crate::harness::{aws, deployed_pipeline, invoke, privileges, roles};
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::emulator::Emulator;
-use aws::world::world;
+use aws::target_account::target_account;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
-use hand::{Hand, again};
+use invoke::{Invoker, again};
 use privileges::{Proof, Proofs};
 use roles::{Grant, Roles};
 use serde_json::{Value, json};
@@ -91,19 +91,19 @@ const FIRST: Place = Place { role: "WorkerRole", function: "WorkerFunction" };
 const SECOND: Place = Place { role: "WorkerSentimentRole", function: "WorkerSentimentFunction" };
 
 struct Trial<'a> {
-    hand: Hand<'a>,
+    hand: Invoker<'a>,
     roles: Roles<'a>,
     proofs: Proofs,
 }
 
 #[test]
 fn every_permission_is_needed_and_no_other_is_given() {
-    assert!(world().emulator.is_some(), "roles are changed here: this is for the emulator only");
-    let others = hand::others();
+    assert!(target_account().emulator.is_some(), "roles are changed here: this is for the emulator only");
+    let others = invoke::others();
     let hook = HttpServer::start(|_| CannedResponse::text(200, ""));
     let items = [("items.csv", "name\nNokia AG\nBayer\n")];
-    let live = live::Live::new(&pipeline(&others.secret, &hook), &items, "least", "dev");
-    let mut trial = Trial { hand: Hand::of(&live), roles: Roles::of(&live), proofs: Proofs::default() };
+    let live = deployed_pipeline::DeployedPipeline::new(&pipeline(&others.secret, &hook), &items, "least", "dev");
+    let mut trial = Trial { hand: Invoker::of(&live), roles: Roles::of(&live), proofs: Proofs::default() };
     trial.produce();
     trial.fetch();
     trial.analyse();
@@ -292,7 +292,7 @@ impl Trial<'_> {
 
 /// Each role is asked about every action of all roles and some that nobody should have, on everything that any of them
 /// may touch: what the account allows is what the policy names. Gives how many questions, and how many were allowed.
-fn nothing_else(hand: &Hand<'_>, roles: &Roles<'_>, others: &Others) -> (usize, usize) {
+fn nothing_else(hand: &Invoker<'_>, roles: &Roles<'_>, others: &Others) -> (usize, usize) {
     let grants = || roles.all.values().flatten();
     let mut actions: BTreeSet<String> = grants().map(|grant| grant.action.clone()).collect();
     actions.extend(privileges::DANGEROUS.map(str::to_owned));
@@ -301,7 +301,7 @@ fn nothing_else(hand: &Hand<'_>, roles: &Roles<'_>, others: &Others) -> (usize, 
     places.extend([
         others.secret_of_others.clone(),
         format!("arn:aws:s3:::{}/archive/x", others.bucket),
-        format!("arn:aws:dynamodb:{}:{}:table/{}", world().region, world().account, others.table),
+        format!("arn:aws:dynamodb:{}:{}:table/{}", target_account().region, target_account().account, others.table),
     ]);
     let (mut questions, mut allowed) = (0, 0);
     for role in roles.all.keys() {
@@ -316,7 +316,7 @@ fn nothing_else(hand: &Hand<'_>, roles: &Roles<'_>, others: &Others) -> (usize, 
 }
 
 /// Functions whose settings lead them to what is not theirs are refused there, and leave nothing.
-fn elsewhere(hand: &Hand<'_>, others: &Others) {
+fn elsewhere(hand: &Invoker<'_>, others: &Others) {
     let firing = json!({ "scheduled_time": "2026-11-22T10:00:00Z" });
     let stranger = |queue: &str| hand.live.queue(queue);
     let first = hand.message("WorkerQueue", "20261122T020000Z", 0);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use aws::emulator::{self, ACCOUNT, Emulator, block_on};
 use aws::proxy::Proxy;
-use aws::site::Site;
+use aws::small_pipeline::SmallPipeline;
 use aws::wire::{Call, query_error};
 use aws_sdk_sts::config::Credentials;
 
@@ -24,7 +24,7 @@ fn artifacts() -> String {
 
 #[test]
 fn without_credentials_every_command_says_how_to_get_some() {
-    let site = Site::new("no-keys");
+    let site = SmallPipeline::new("no-keys");
     for arguments in EVERY {
         let mut command = site.command(arguments);
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
@@ -39,7 +39,7 @@ fn without_credentials_every_command_says_how_to_get_some() {
 
 #[test]
 fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
-    let site = Site::new("profiled");
+    let site = SmallPipeline::new("profiled");
     let region = format!("region = \"{}\"\n", emulator::REGION);
     site.edit(&region, &format!("{region}profile = \"work\"\n"));
     let absent = "error: the profile `work` of `[aws] profile` has no AWS credentials: there is no such profile, or nothing in it, in \
@@ -62,7 +62,7 @@ fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
 
 #[test]
 fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
-    let site = Site::new("stranger").by(Emulator::shared().account(emulator::STRANGER));
+    let site = SmallPipeline::new("stranger").by(Emulator::shared().account(emulator::STRANGER));
     for arguments in EVERY {
         site.run(arguments).is(
             1,
@@ -77,9 +77,10 @@ fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
             "error: AWS rejected these credentials (sts:GetCallerIdentity answered {code})\n  check the profile, AWS_ACCESS_KEY_ID, and whether the region is enabled for the account\n"
         )
     };
-    let nobody = Site::new("unknown").by(Credentials::new("AKIAIOSFODNN7EXAMPLE", "wrong", None, None, "nobody"));
+    let nobody =
+        SmallPipeline::new("unknown").by(Credentials::new("AKIAIOSFODNN7EXAMPLE", "wrong", None, None, "nobody"));
     nobody.run(&APPLY).is(1, &unknown("InvalidClientTokenId: The security token included in the request is invalid."));
-    let known = Site::new("wrong-secret");
+    let known = SmallPipeline::new("wrong-secret");
     let mut command = known.command(&APPLY);
     command.env("AWS_SECRET_ACCESS_KEY", "wrong");
     known.said(&mut command).is(
@@ -93,7 +94,7 @@ fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
 
 #[test]
 fn where_nobody_answers_it_is_said() {
-    let site = Site::new("unreachable");
+    let site = SmallPipeline::new("unreachable");
     for (address, reason) in [
         ("http://127.0.0.1:9", "Connection refused (os error 111)"),
         ("http://nowhere.invalid", "failed to lookup address information: "),
@@ -144,7 +145,7 @@ fn a_token_that_has_expired_is_told_in_every_protocol() {
     .enumerate()
     {
         let proxy = answering(service, "", if service == "sts" || service == "s3" { 400 } else { 403 }, code, OVER);
-        let site = Site::new(&format!("expired-{number}")).through(&proxy);
+        let site = SmallPipeline::new(&format!("expired-{number}")).through(&proxy);
         site.run(command).ends(
             1,
             &format!(
@@ -179,7 +180,7 @@ fn a_permission_that_is_missing_is_named_with_its_resource() {
         ] {
             let said = message.clone();
             let proxy = answering(service, name, 403, code, message.leak());
-            let site = Site::new(&format!("denied-{form}-{number}")).through(&proxy);
+            let site = SmallPipeline::new(&format!("denied-{form}-{number}")).through(&proxy);
             site.run(&APPLY).ends(
                 1,
                 &format!(
@@ -196,7 +197,7 @@ fn a_stack_of_our_name_that_is_not_ours_is_never_touched() {
     let template = r#"{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"taken-q"}}}}"#;
     block_on(cloud.create_stack().stack_name("taken-dev").template_body(template).send()).expect("made");
     let proxy = Proxy::before(Emulator::shared());
-    let site = Site::new("taken").through(&proxy);
+    let site = SmallPipeline::new("taken").through(&proxy);
     for arguments in [&["plan"][..], &APPLY, &["destroy", "--yes"], &["apply", "--render", "--only", "items"]] {
         proxy.clear();
         site.run(arguments).is(
@@ -247,8 +248,8 @@ fn every_call_of_s3_names_the_owner_that_it_expects() {
 #[test]
 fn nothing_is_changed_without_a_yes() {
     let proxy = Proxy::before(Emulator::shared());
-    let site = Site::new("asked").through(&proxy);
-    let nothing = |site: &Site| {
+    let site = SmallPipeline::new("asked").through(&proxy);
+    let nothing = |site: &SmallPipeline| {
         let cloud = aws_sdk_cloudformation::Client::new(&sdk());
         let found = block_on(cloud.describe_stacks().stack_name(format!("{}-dev", site.deployed.name)).send());
         assert!(found.is_err(), "no stack, and so no change set: {found:?}");
@@ -298,7 +299,7 @@ fn nothing_is_changed_without_a_yes() {
 }
 
 /// Runs a command at a terminal at which somebody types a line; its exit code, and its words without colours.
-fn at_a_terminal(site: &Site, arguments: &[&str], answer: &str) -> (i32, String) {
+fn at_a_terminal(site: &SmallPipeline, arguments: &[&str], answer: &str) -> (i32, String) {
     use std::io::Write as _;
     let plain = site.command(arguments);
     let mut command = std::process::Command::new("script");
@@ -321,7 +322,7 @@ fn at_a_terminal(site: &Site, arguments: &[&str], answer: &str) -> (i32, String)
 
 #[test]
 fn arguments_and_files_that_are_wrong_are_named() {
-    let site = Site::new("wrong");
+    let site = SmallPipeline::new("wrong");
     site.run(&["apply", "--env", "prd"])
         .is(1, "error: there is no environment `prd` in `pipeline.toml`; known: `dev`, `prod`; did you mean `prod`?\n");
     site.run(&["apply", "--yes", "--change-set", "fanggen-saved-none"]).is(
@@ -366,7 +367,7 @@ fn arguments_and_files_that_are_wrong_are_named() {
 #[test]
 fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     let proxy = Proxy::before(Emulator::shared());
-    let site = Site::new("garbage").through(&proxy);
+    let site = SmallPipeline::new("garbage").through(&proxy);
     let artifact = ".fanggen/x86_64/bootstrap.zip";
     let write = |bytes: &[u8]| std::fs::write(site.path().join(artifact), bytes).expect("written");
     let next = "\n  run `fanggen build`, or `fanggen build --runtime FILE` with a ready one\n";
@@ -390,7 +391,7 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
 
 #[test]
 fn a_closed_pipe_is_no_failure() {
-    let site = Site::new("piped");
+    let site = SmallPipeline::new("piped");
     let mut command = site.command(&["status", "--json"]);
     let mut child = command.stdout(std::process::Stdio::piped()).spawn().expect("started");
     drop(child.stdout.take());
@@ -398,8 +399,8 @@ fn a_closed_pipe_is_no_failure() {
 }
 
 /// A pipeline in a region of its own, where no other test has created the artifact bucket; and that bucket's name.
-fn elsewhere(name: &str, region: &str) -> (Site, String) {
-    let site = Site::new(name);
+fn elsewhere(name: &str, region: &str) -> (SmallPipeline, String) {
+    let site = SmallPipeline::new(name);
     site.edit(&format!("region = \"{}\"", emulator::REGION), &format!("region = \"{region}\""));
     site.deployed.renew();
     (site, format!("fanggen-artifacts-{ACCOUNT}-{region}"))
@@ -415,7 +416,7 @@ fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
     };
     // Asked for its tags, with the owner that is expected, S3 says no more than no.
     let proxy = answering("s3", "GetBucketTagging", 403, "AccessDenied", "Access Denied");
-    let site = Site::new("theirs").through(&proxy);
+    let site = SmallPipeline::new("theirs").through(&proxy);
     site.run(&APPLY).is(1, &theirs(&artifacts()));
     assert!(!proxy.operations().iter().any(|call| call.starts_with("s3:Put") || call.contains("ChangeSet")));
     // Made by somebody in this very moment.

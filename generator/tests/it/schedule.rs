@@ -1,12 +1,12 @@
 //! The schedule fires by itself: nobody invokes anything, and a run is in every store. Kept apart, since the emulator's
 //! schedules take up to a minute.
 
-use crate::harness::live;
+use crate::harness::deployed_pipeline;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use live::Live;
+use deployed_pipeline::DeployedPipeline;
 use serde_json::Value;
 
 /// A minute until it fires, the start of two functions, and a busy machine.
@@ -46,7 +46,7 @@ table = "sentiment"
 
 #[test]
 fn the_schedule_fires_and_a_run_is_in_every_store() {
-    let live = Live::new(PIPELINE, &[], "fires", "dev");
+    let live = DeployedPipeline::new(PIPELINE, &[], "fires", "dev");
     let begin = Instant::now();
     let (objects, rows) = loop {
         let (objects, rows) = (live.objects("ArchiveBucket"), live.rows("SentimentTable"));

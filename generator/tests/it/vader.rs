@@ -3,14 +3,14 @@
 //! `UPDATE_SNAPSHOTS=1 cargo test -p fanggen --test it vader` writes the lists anew, from the package on PyPI.
 //! `FANGGEN_SWEEP=full` compares a million made texts instead of 30,000.
 
-use crate::harness::dice;
+use crate::harness::random;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use dice::Dice;
 use fanggen_runtime::engines::vader::polarity;
+use random::Random;
 use serde_json::Value;
 
 /// The version whose answers count.
@@ -122,7 +122,7 @@ fn texts_thrown_together_from_all_that_matters_have_the_authors_scores() {
         emoji: keys("emoji.tsv"),
         turns: authors("turns").lines().map(str::to_owned).collect(),
     };
-    let mut dice = Dice::new(20_140_601);
+    let mut dice = Random::new(20_140_601);
     agree_on(&(0..count).map(|_| lists.text(&mut dice)).collect::<Vec<_>>());
 }
 
@@ -142,7 +142,7 @@ const BLANKS: [&str; 8] = ["  ", "\t", "\n", "\u{a0}", "\u{3000}", "\u{1e}", "\u
 const ENDS: [&str; 14] = ["!", "?", "??", "!!!", "!!!!!!", ".", ",", "...", "'", "\"", ")", ":)", "?!?!", ":"];
 
 impl Lists {
-    fn text(&self, dice: &mut Dice) -> String {
+    fn text(&self, dice: &mut Random) -> String {
         let most = if dice.one_in(50) { 80 } else { 14 };
         let mut text = String::new();
         for _ in 0..dice.below(most) {
@@ -167,8 +167,8 @@ impl Lists {
         text
     }
 
-    fn word(&self, dice: &mut Dice) -> String {
-        let of = |dice: &mut Dice, list: &str| (*dice.any(&list.split_whitespace().collect::<Vec<_>>())).to_owned();
+    fn word(&self, dice: &mut Random) -> String {
+        let of = |dice: &mut Random, list: &str| (*dice.any(&list.split_whitespace().collect::<Vec<_>>())).to_owned();
         match dice.below(20) {
             0..7 => dice.any(&self.words).clone(),
             7..10 => dice.any(&self.turns).clone(),

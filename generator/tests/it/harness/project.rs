@@ -7,23 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use serde_json::Value;
+use fanggen_runtime::testing::process::ProcessOutput;
 use tempfile::TempDir;
-
-/// What a command did.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ran {
-    /// What it printed, as JSON.
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON: {error}\n{self:?}"))
-    }
-}
 
 /// A project in a folder of its own, which goes when this is dropped.
 pub struct Project {
@@ -92,18 +77,13 @@ impl Project {
     }
 
     /// Runs `fanggen` here, with nothing of this machine's environment but the path.
-    pub fn fanggen(&self, arguments: &[&str]) -> Ran {
+    pub fn fanggen(&self, arguments: &[&str]) -> ProcessOutput {
         self.run(Command::new(env!("CARGO_BIN_EXE_fanggen")).args(arguments))
     }
 
-    pub fn run(&self, command: &mut Command) -> Ran {
+    pub fn run(&self, command: &mut Command) -> ProcessOutput {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let out = command.current_dir(self.path()).env_clear().env("PATH", path).output().expect("started");
-        Ran {
-            code: out.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(out.stdout).expect("UTF-8"),
-            stderr: String::from_utf8(out.stderr).expect("UTF-8"),
-        }
+        command.current_dir(self.path()).env_clear().env("PATH", path).output().expect("started").into()
     }
 }
 

@@ -6,9 +6,9 @@ use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use serde_json::{Value, json};
 
 use crate::harness::aws::emulator::block_on;
+use crate::harness::aws::target_account::target_account;
 use crate::harness::aws::template;
-use crate::harness::aws::world::world;
-use crate::harness::live::Live;
+use crate::harness::deployed_pipeline::DeployedPipeline;
 
 /// One action on one resource, both as the deployed policy has them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ impl Grant {
 
 /// The roles, by their names in the template, with what they may do as deployed.
 pub struct Roles<'a> {
-    live: &'a Live,
+    live: &'a DeployedPipeline,
     client: aws_sdk_iam::Client,
     pub all: BTreeMap<String, BTreeSet<Grant>>,
     whole: BTreeMap<String, Value>,
@@ -44,12 +44,12 @@ pub struct Roles<'a> {
 
 impl<'a> Roles<'a> {
     /// Reads the policies of all roles from the account.
-    pub fn of(live: &'a Live) -> Self {
+    pub fn of(live: &'a DeployedPipeline) -> Self {
         let names = template::names(&live.deployed.plan(live.environment));
         let roles = names.keys().filter(|id| id.ends_with("Role"));
         let whole: BTreeMap<String, Value> = roles.map(|id| (id.clone(), live.policy(id))).collect();
         let all = whole.iter().map(|(id, policy)| (id.clone(), grants(policy, &names))).collect();
-        Self { live, client: aws_sdk_iam::Client::new(&world().sdk), all, whole }
+        Self { live, client: aws_sdk_iam::Client::new(&target_account().sdk), all, whole }
     }
 
     /// The one permission of a role by these names.
@@ -80,7 +80,7 @@ impl<'a> Roles<'a> {
 
     /// Which of these actions the account says that a role may do to a resource.
     pub fn may(&self, role: &str, actions: &BTreeSet<String>, place: &str) -> BTreeSet<String> {
-        let arn = format!("arn:aws:iam::{}:role/{}", world().account, self.live.name(role));
+        let arn = format!("arn:aws:iam::{}:role/{}", target_account().account, self.live.name(role));
         let ask = self.client.simulate_principal_policy().policy_source_arn(arn).resource_arns(place);
         let ask = ask.set_action_names(Some(actions.iter().cloned().collect()));
         let answer = block_on(ask.send()).unwrap_or_else(|error| panic!("no simulation: {error:?}"));

@@ -9,9 +9,10 @@ use aws_sdk_sts::config::Credentials;
 use serde_json::Value;
 
 use super::deployer;
-use super::world::world;
+use super::target_account::target_account;
 use crate::harness::elf;
-use crate::harness::project::{Project, Ran};
+use crate::harness::project::Project;
+use fanggen_runtime::testing::process::ProcessOutput;
 
 /// The program that the functions run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +54,7 @@ impl Deployed {
         let mut deployed = Self { project, name: name.to_owned(), key: None };
         deployed.render();
         deployed.give(program);
-        if let Some(emulator) = world().emulator {
+        if let Some(emulator) = target_account().emulator {
             deployed.key = Some(deployer::key(emulator, name, &deployed.policies()));
         }
         deployed
@@ -89,7 +90,7 @@ impl Deployed {
 
     /// Gives the deployer what is needed for the file as it is now, instead of what was given before.
     pub fn renew(&self) {
-        if let Some(emulator) = world().emulator {
+        if let Some(emulator) = target_account().emulator {
             deployer::renew(emulator, &self.name, &self.policies());
         }
     }
@@ -118,18 +119,18 @@ impl Deployed {
     }
 
     /// Runs `fanggen` as the deployer.
-    pub fn fanggen(&self, arguments: &[&str]) -> Ran {
-        self.through(&world().endpoint(), arguments)
+    pub fn fanggen(&self, arguments: &[&str]) -> ProcessOutput {
+        self.through(&target_account().endpoint(), arguments)
     }
 
     /// Runs `fanggen` as the deployer, to whom AWS is at this address: that of a proxy, say.
-    pub fn through(&self, endpoint: &str, arguments: &[&str]) -> Ran {
+    pub fn through(&self, endpoint: &str, arguments: &[&str]) -> ProcessOutput {
         ran(&mut self.command(endpoint, arguments))
     }
 
     /// Runs `fanggen` as the deployer, which has to work; gives what it printed.
     #[track_caller]
-    pub fn good(&self, arguments: &[&str]) -> Ran {
+    pub fn good(&self, arguments: &[&str]) -> ProcessOutput {
         let ran = self.fanggen(arguments);
         assert_eq!(ran.code, 0, "{arguments:?}\n{}\n{}", ran.stdout, ran.stderr);
         ran
@@ -144,8 +145,8 @@ impl Deployed {
 
     /// What a program needs in its environment to act as the deployer.
     pub fn environment(&self, endpoint: &str) -> Vec<(&'static str, String)> {
-        let mut all = world().environment(endpoint, self.key.as_ref());
-        if world().emulator.is_some() {
+        let mut all = target_account().environment(endpoint, self.key.as_ref());
+        if target_account().emulator.is_some() {
             all.push(("HOME", self.path().join("home").display().to_string()));
         }
         all
@@ -153,13 +154,8 @@ impl Deployed {
 }
 
 /// Runs a command to its end.
-pub fn ran(command: &mut Command) -> Ran {
-    let out = command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
-    Ran {
-        code: out.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(out.stdout).expect("UTF-8"),
-        stderr: String::from_utf8(out.stderr).expect("UTF-8"),
-    }
+pub fn ran(command: &mut Command) -> ProcessOutput {
+    command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}")).into()
 }
 
 /// A pipeline's file under another name, for x86_64, the account at hand and a boundary.
@@ -172,9 +168,9 @@ fn overridden(toml: &str, name: &str) -> String {
         Some(at) => toml.insert_str(at + section.len() + 1, &line),
         None => toml.push_str(&format!("\n{section}\n{line}")),
     };
-    add("[aws]", format!("account = \"{}\"\nregion = \"{}\"\n", world().account, world().region));
+    add("[aws]", format!("account = \"{}\"\nregion = \"{}\"\n", target_account().account, target_account().region));
     add("[functions]", "architecture = \"x86_64\"\n".to_owned());
-    if let Some(boundary) = &world().boundary {
+    if let Some(boundary) = &target_account().boundary {
         add("[iam]", format!("permissions_boundary = \"{boundary}\"\n"));
     }
     toml

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::catalog;
 use super::emulator::block_on;
+use super::target_account::target_account;
 use super::template::{Asked, plain};
-use super::world::world;
 
 /// What a service answers about something that is not there.
 const ABSENT: [&str; 9] = [
@@ -68,7 +68,7 @@ fn find(asked: &Asked) -> Option<Value> {
 }
 
 fn table(name: &str) -> Option<Value> {
-    let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let table = got(block_on(client.describe_table().table_name(name).send()))?.table?;
     let key = |one: &aws_sdk_dynamodb::types::KeySchemaElement| json!({ "AttributeName": one.attribute_name(), "KeyType": one.key_type().as_str() });
     let attribute = |one: &aws_sdk_dynamodb::types::AttributeDefinition| json!({ "AttributeName": one.attribute_name(), "AttributeType": one.attribute_type().as_str() });
@@ -82,7 +82,7 @@ fn table(name: &str) -> Option<Value> {
 
 /// All rows of a table, which all are texts here.
 pub fn rows(name: &str) -> Vec<BTreeMap<String, String>> {
-    let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let scan = client.scan().table_name(name).consistent_read(true).into_paginator().items().send();
     let all = block_on(scan.collect::<Result<Vec<_>, _>>()).unwrap_or_else(|error| panic!("no rows: {error:?}"));
     let mut rows: Vec<BTreeMap<String, String>> = all
@@ -100,7 +100,7 @@ fn document(text: &str) -> Value {
 }
 
 fn role(name: &str) -> Option<Value> {
-    let client = aws_sdk_iam::Client::new(&world().sdk);
+    let client = aws_sdk_iam::Client::new(&target_account().sdk);
     let role = got(block_on(client.get_role().role_name(name).send()))?.role?;
     let names = block_on(client.list_role_policies().role_name(name).send()).expect("names").policy_names;
     let policies: Vec<Value> = names
@@ -122,7 +122,7 @@ fn role(name: &str) -> Option<Value> {
 }
 
 fn function(name: &str) -> Option<Value> {
-    let client = aws_sdk_lambda::Client::new(&world().sdk);
+    let client = aws_sdk_lambda::Client::new(&target_account().sdk);
     let found = got(block_on(client.get_function().function_name(name).send()))?.configuration?;
     let environment = found.environment.and_then(|environment| environment.variables).unwrap_or_default();
     let logging = found.logging_config.as_ref();
@@ -144,7 +144,7 @@ fn function(name: &str) -> Option<Value> {
 }
 
 fn invoke(function: &str) -> Option<Value> {
-    let client = aws_sdk_lambda::Client::new(&world().sdk);
+    let client = aws_sdk_lambda::Client::new(&target_account().sdk);
     let ask = client.get_function_event_invoke_config().function_name(function).qualifier("$LATEST");
     let found = got(block_on(ask.send()))?;
     let failure = found.destination_config().and_then(|all| all.on_failure()).and_then(|one| one.destination());
@@ -155,7 +155,7 @@ fn invoke(function: &str) -> Option<Value> {
 }
 
 fn mapping(function: &str) -> Option<Value> {
-    let client = aws_sdk_lambda::Client::new(&world().sdk);
+    let client = aws_sdk_lambda::Client::new(&target_account().sdk);
     let found = got(block_on(client.list_event_source_mappings().function_name(function).send()))?;
     let all = found.event_source_mappings();
     assert!(all.len() < 2, "{function} has {} mappings", all.len());
@@ -169,14 +169,14 @@ fn mapping(function: &str) -> Option<Value> {
 }
 
 fn logs(name: &str) -> Option<Value> {
-    let client = aws_sdk_cloudwatchlogs::Client::new(&world().sdk);
+    let client = aws_sdk_cloudwatchlogs::Client::new(&target_account().sdk);
     let found = got(block_on(client.describe_log_groups().log_group_name_prefix(name).send()))?;
     let group = found.log_groups().iter().find(|group| group.log_group_name() == Some(name))?;
     Some(json!({ "RetentionInDays": group.retention_in_days() }))
 }
 
 fn bucket(name: &str) -> Option<Value> {
-    let client = aws_sdk_s3::Client::new(&world().sdk);
+    let client = aws_sdk_s3::Client::new(&target_account().sdk);
     let versioning = got(block_on(client.get_bucket_versioning().bucket(name).send()))?;
     let block = got(block_on(client.get_public_access_block().bucket(name).send()));
     let block = block.and_then(|block| block.public_access_block_configuration);
@@ -200,14 +200,14 @@ fn bucket(name: &str) -> Option<Value> {
 }
 
 fn bucket_policy(bucket: &str) -> Option<Value> {
-    let client = aws_sdk_s3::Client::new(&world().sdk);
+    let client = aws_sdk_s3::Client::new(&target_account().sdk);
     let found = got(block_on(client.get_bucket_policy().bucket(bucket).send()))?;
     Some(json!({ "PolicyDocument": document(found.policy()?) }))
 }
 
 /// All attributes of a queue.
 fn attributes(name: &str) -> Option<BTreeMap<String, String>> {
-    let client = aws_sdk_sqs::Client::new(&world().sdk);
+    let client = aws_sdk_sqs::Client::new(&target_account().sdk);
     let address = got(block_on(client.get_queue_url().queue_name(name).send()))?.queue_url?;
     let ask = client.get_queue_attributes().queue_url(address);
     let found = got(block_on(ask.attribute_names(aws_sdk_sqs::types::QueueAttributeName::All).send()))?;
@@ -233,12 +233,12 @@ fn queue_policy(queue: &str) -> Option<Value> {
 }
 
 fn topic_arn(name: &str) -> String {
-    format!("arn:aws:sns:{}:{}:{name}", world().region, world().account)
+    format!("arn:aws:sns:{}:{}:{name}", target_account().region, target_account().account)
 }
 
 /// What SNS says of a topic.
 fn topic_attributes(name: &str) -> Option<std::collections::HashMap<String, String>> {
-    let client = aws_sdk_sns::Client::new(&world().sdk);
+    let client = aws_sdk_sns::Client::new(&target_account().sdk);
     got(block_on(client.get_topic_attributes().topic_arn(topic_arn(name)).send()))?.attributes
 }
 
@@ -253,20 +253,20 @@ fn topic_policy(topic: &str) -> Option<Value> {
 }
 
 fn subscription(topic: &str) -> Option<Value> {
-    let client = aws_sdk_sns::Client::new(&world().sdk);
+    let client = aws_sdk_sns::Client::new(&target_account().sdk);
     let found = got(block_on(client.list_subscriptions_by_topic().topic_arn(topic_arn(topic)).send()))?;
     let one = found.subscriptions().first()?;
     Some(json!({ "TopicArn": one.topic_arn(), "Protocol": one.protocol(), "Endpoint": one.endpoint() }))
 }
 
 fn database(name: &str) -> Option<Value> {
-    let found = block_on(catalog::database(&world().sdk, name))?;
+    let found = block_on(catalog::database(&target_account().sdk, name))?;
     let input = json!({ "Name": found["Name"], "Description": found["Description"] });
     Some(json!({ "CatalogId": found["CatalogId"], "DatabaseInput": input }))
 }
 
 fn catalog_table(name: &str) -> Option<Value> {
-    let found = block_on(catalog::table(&world().sdk, name))?;
+    let found = block_on(catalog::table(&target_account().sdk, name))?;
     let mut input = Map::new();
     for name in ["Name", "TableType", "Parameters", "PartitionKeys"] {
         input.insert(name.into(), found[name].clone());
@@ -280,7 +280,7 @@ fn catalog_table(name: &str) -> Option<Value> {
 }
 
 fn schedule(name: &str) -> Option<Value> {
-    let client = aws_sdk_scheduler::Client::new(&world().sdk);
+    let client = aws_sdk_scheduler::Client::new(&target_account().sdk);
     let found = got(block_on(client.get_schedule().name(name).send()))?;
     let target = found.target()?;
     let mut kept = json!({
@@ -298,7 +298,7 @@ fn schedule(name: &str) -> Option<Value> {
             "RoleArn": target.role_arn(),
         },
     });
-    if world().emulator.is_none() {
+    if target_account().emulator.is_none() {
         kept["ScheduleExpressionTimezone"] = found.schedule_expression_timezone().into();
     }
     Some(kept)

@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 use super::emulator::Emulator;
-use super::world::World;
+use super::target_account::TargetAccount;
 
 /// What the tests of a module share.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub struct Shared {
     /// Threads of tests that are running and have asked for it.
     users: AtomicUsize,
     emulator: OnceLock<Emulator>,
-    pub world: OnceLock<World>,
+    pub world: OnceLock<TargetAccount>,
 }
 
 impl Shared {

@@ -3,10 +3,10 @@
 use aws_sdk_sts::error::ProvideErrorMetadata as _;
 
 use super::emulator::block_on;
-use super::world::world;
+use super::target_account::target_account;
 
 fn described(stack: &str) -> Option<aws_sdk_cloudformation::types::Stack> {
-    let client = aws_sdk_cloudformation::Client::new(&world().sdk);
+    let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
     match block_on(client.describe_stacks().stack_name(stack).send()) {
         Ok(found) => found.stacks?.pop(),
         Err(error) if error.message().is_some_and(|text| text.ends_with("does not exist")) => None,
@@ -26,7 +26,7 @@ pub fn protected(stack: &str) -> bool {
 
 /// The change sets of a stack that could still be carried out.
 pub fn change_sets(stack: &str) -> Vec<String> {
-    let client = aws_sdk_cloudformation::Client::new(&world().sdk);
+    let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
     let all = block_on(client.list_change_sets().stack_name(stack).send());
     let all = all.unwrap_or_else(|error| panic!("no change sets: {error:?}")).summaries.unwrap_or_default();
     let open = all.into_iter().filter(|set| set.execution_status().is_some_and(|it| it.as_str() == "AVAILABLE"));
@@ -35,12 +35,12 @@ pub fn change_sets(stack: &str) -> Vec<String> {
 
 /// The name of the artifact bucket.
 pub fn artifacts() -> String {
-    format!("fanggen-artifacts-{}-{}", world().account, world().region)
+    format!("fanggen-artifacts-{}-{}", target_account().account, target_account().region)
 }
 
 /// The keys in the artifact bucket below a prefix.
 pub fn keys(prefix: &str) -> Vec<String> {
-    let client = aws_sdk_s3::Client::new(&world().sdk);
+    let client = aws_sdk_s3::Client::new(&target_account().sdk);
     let all = block_on(client.list_objects_v2().bucket(artifacts()).prefix(prefix).send());
     let all = all.unwrap_or_else(|error| panic!("no keys: {error:?}"));
     all.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()

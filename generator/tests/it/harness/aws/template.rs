@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::deployed::Deployed;
-use super::world::world;
+use super::target_account::target_account;
 
 #[path = "../yaml.rs"]
 mod yaml;
@@ -85,7 +85,7 @@ pub fn asked(deployed: &Deployed, environment: &str) -> BTreeMap<String, Asked> 
             table.insert("CodeSha256".to_owned(), hash(deployed).into());
         }
         LEFT_OUT.iter().for_each(|name| drop(table.remove(*name)));
-        if world().emulator.is_some() {
+        if target_account().emulator.is_some() {
             // It forgets the boundary of a role that CloudFormation made, and the time zone of a schedule.
             ["PermissionsBoundary", "ScheduleExpressionTimezone"].iter().for_each(|name| drop(table.remove(*name)));
         }
@@ -114,7 +114,9 @@ pub fn names(plan: &Value) -> BTreeMap<String, String> {
 }
 
 fn substituted(text: &str) -> String {
-    let text = text.replace("${AWS::AccountId}", &world().account).replace("${AWS::Region}", &world().region);
+    let text = text
+        .replace("${AWS::AccountId}", &target_account().account)
+        .replace("${AWS::Region}", &target_account().region);
     text.replace("${AWS::Partition}", "aws")
 }
 
@@ -159,18 +161,18 @@ impl Places<'_> {
 
     fn reference(&self, id: &str) -> String {
         if id == "AWS::AccountId" {
-            return world().account.clone();
+            return target_account().account.clone();
         }
         // What is no resource is one of the two parameters, which are compared by the hash of the code.
         let Some(resource) = self.all.get(id) else { return id.to_owned() };
         let name = self.names.get(id).unwrap_or_else(|| panic!("{id} has no name"));
-        let (account, region) = (&world().account, &world().region);
+        let (account, region) = (&target_account().account, &target_account().region);
         match resource["Type"].as_str() {
             Some("AWS::SQS::Queue") => {}
             Some("AWS::SNS::Topic") => return format!("arn:aws:sns:{region}:{account}:{name}"),
             _ => return name.clone(),
         }
-        match world().emulator {
+        match target_account().emulator {
             Some(emulator) => format!("{}/{account}/{name}", emulator.endpoint()),
             None => format!("https://sqs.{region}.amazonaws.com/{account}/{name}"),
         }
@@ -179,7 +181,7 @@ impl Places<'_> {
     fn attribute(&self, path: &str) -> String {
         let (id, attribute) = path.split_once('.').expect("an attribute");
         assert_eq!(attribute, "Arn", "{path}");
-        let (name, account, region) = (&self.names[id], &world().account, &world().region);
+        let (name, account, region) = (&self.names[id], &target_account().account, &target_account().region);
         match self.all[id]["Type"].as_str().expect("a type") {
             "AWS::S3::Bucket" => format!("arn:aws:s3:::{name}"),
             "AWS::SQS::Queue" => format!("arn:aws:sqs:{region}:{account}:{name}"),

@@ -1,19 +1,19 @@
 //! Sinks that tell others, deployed and at work on the emulator: a queue, topics, a webhook that is signed, and a sheet.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
-use crate::harness::{aws, live};
+use crate::harness::{aws, deployed_pipeline};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use aws::emulator::block_on;
-use aws::world::world;
+use aws::target_account::target_account;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use aws_smithy_types::base64;
+use deployed_pipeline::{DeployedPipeline, PATIENCE, drained};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
-use live::{Live, PATIENCE, drained};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -89,7 +89,7 @@ fn secret() -> String {
     } });
     let arn = json!({ "Fn::GetAtt": ["Hook", "Id"] });
     let template = json!({ "Resources": { "Hook": resource }, "Outputs": { "Hook": { "Value": arn } } });
-    let client = aws_sdk_cloudformation::Client::new(&world().sdk);
+    let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
     block_on(client.create_stack().stack_name("told").template_body(template.to_string()).send()).expect("a stack");
     let begin = Instant::now();
     loop {
@@ -106,18 +106,20 @@ fn secret() -> String {
 }
 
 /// A queue that listens to a topic, by its URL.
-fn listener(live: &Live, topic: &str) -> String {
-    let sqs = aws_sdk_sqs::Client::new(&world().sdk);
+fn listener(live: &DeployedPipeline, topic: &str) -> String {
+    let sqs = aws_sdk_sqs::Client::new(&target_account().sdk);
     let name = format!("listener-{topic}");
     let url = block_on(sqs.create_queue().queue_name(&name).send()).expect("a queue").queue_url.expect("a URL");
-    let arn = |service: &str, name: &str| format!("arn:aws:{service}:{}:{}:{name}", world().region, world().account);
+    let arn = |service: &str, name: &str| {
+        format!("arn:aws:{service}:{}:{}:{name}", target_account().region, target_account().account)
+    };
     let policy = json!({ "Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage",
         "Resource": arn("sqs", &name), "Condition": { "ArnEquals": { "aws:SourceArn": arn("sns", &live.name(topic)) } },
     }] });
     let set = sqs.set_queue_attributes().queue_url(&url).attributes(QueueAttributeName::Policy, policy.to_string());
     block_on(set.send()).expect("a policy");
-    let sns = aws_sdk_sns::Client::new(&world().sdk);
+    let sns = aws_sdk_sns::Client::new(&target_account().sdk);
     let subscribe = sns.subscribe().topic_arn(arn("sns", &live.name(topic))).protocol("sqs");
     block_on(subscribe.endpoint(arn("sqs", &name)).send()).expect("a subscription");
     url
@@ -156,7 +158,7 @@ fn digests(listener: &str) -> Vec<(String, String)> {
 }
 
 /// A run, until nothing of it is under way: all that it wrote and told is there then.
-fn run(live: &Live, hour: usize) -> String {
+fn run(live: &DeployedPipeline, hour: usize) -> String {
     let produced = live.fire(&format!("2026-11-22T{hour}:00:00Z")).expect("produced");
     assert_eq!(produced, json!({ "items": ITEMS, "chunks": 3 }));
     let run = format!("20261122T{hour}0000Z");
@@ -166,7 +168,7 @@ fn run(live: &Live, hour: usize) -> String {
 }
 
 /// The messages of a run in the sink's queue: each item at least once, each under the key of its record.
-fn check_messages(live: &Live, run: &str) {
+fn check_messages(live: &DeployedPipeline, run: &str) {
     let messages = live.messages("EventsQueue");
     let mut keys = BTreeSet::new();
     for message in &messages {
@@ -191,7 +193,7 @@ fn check_posts(hook: &HttpServer, run: &str) {
 }
 
 /// The sheets of a run: three objects, and a row an item with its label.
-fn check_sheets(live: &Live, run: &str) {
+fn check_sheets(live: &DeployedPipeline, run: &str) {
     let start = format!("sheet/dt=2026-11-22/{run}-");
     let objects = live.packed("SheetBucket").into_iter().filter(|(key, _)| key.starts_with(&start));
     let objects: BTreeMap<String, Vec<u8>> = objects.collect();
@@ -216,7 +218,7 @@ fn check_sheets(live: &Live, run: &str) {
 #[test]
 fn a_run_is_told_in_messages_posts_and_one_digest_and_an_unchanged_one_is_no_news() {
     let hook = HttpServer::start(|_| CannedResponse::text(204, ""));
-    let live = Live::new(&pipeline(&hook, &secret()), &[], "told", "dev");
+    let live = DeployedPipeline::new(&pipeline(&hook, &secret()), &[], "told", "dev");
     live.put("CompaniesTable", (0..ITEMS).map(company));
     let [alert, news] = ["AlertTopic", "NewsTopic"].map(|topic| listener(&live, topic));
     let bad = (0..ITEMS).filter(|number| mood(&company(*number)) == "NEGATIVE").count();
@@ -241,7 +243,7 @@ fn a_run_is_told_in_messages_posts_and_one_digest_and_an_unchanged_one_is_no_new
     }
 
     // Some are looked up under another title, whose page is of another mood.
-    let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     for number in [0, 1, 2, 150, 299] {
         let title = AttributeValue::S(format!("{}x", company(number)));
         let set = client.update_item().table_name(live.name("CompaniesTable"));

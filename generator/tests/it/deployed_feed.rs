@@ -1,13 +1,13 @@
 //! A deployed pipeline that reads a feed, on the emulator: each entry is in the bucket once ever, whatever is delivered how
 //! often.
 
-use crate::harness::live;
+use crate::harness::deployed_pipeline;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use deployed_pipeline::DeployedPipeline;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
-use live::Live;
 use serde_json::{Value, json};
 
 /// A feed whose entries are counted from one; the newest is the first.
@@ -40,7 +40,7 @@ fn each_entry_of_a_growing_feed_is_in_the_bucket_once_ever() {
     let server = HttpServer::start(move |_: &ReceivedRequest| {
         CannedResponse::text(200, &feed(*there.lock().expect("no panic")))
     });
-    let live = Live::new(
+    let live = DeployedPipeline::new(
         &format!(
             "[pipeline]\nname = \"x\"\ncontact = \"me@example.com\"\n[functions]\ntimeout_s = 10\n\
              [sources.companies]\ntype = \"file\"\npath = \"items.csv\"\n\

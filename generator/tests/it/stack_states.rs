@@ -4,9 +4,9 @@ use crate::harness::aws;
 
 use aws::emulator::Emulator;
 use aws::proxy::Proxy;
-use aws::scripted::Story;
-use aws::scripted::steps::{GONE, NO_CHANGES, NO_UPDATES, Outcome, step};
-use aws::site::{Said, Site};
+use aws::scripted_cloudformation::Story;
+use aws::scripted_cloudformation::steps::{GONE, NO_CHANGES, NO_UPDATES, Outcome, step};
+use aws::small_pipeline::{Said, SmallPipeline};
 
 const TABLE: &str = "AWS::DynamoDB::Table";
 const ROLE: &str = "AWS::IAM::Role";
@@ -26,26 +26,26 @@ const CARRIED_OUT: [&str; 6] = [
 ];
 
 struct Told {
-    site: Site,
+    site: SmallPipeline,
     proxy: Proxy,
 }
 
 impl Told {
     /// A pipeline whose stack of `dev` is told.
     fn new(name: &str, story: impl FnOnce(Story) -> Story) -> Self {
-        Self::of(Site::new(name), |_, told| story(told))
+        Self::of(SmallPipeline::new(name), |_, told| story(told))
     }
 
     /// One whose stack is there, ours, and in a state.
     fn at(name: &str, state: &str, story: impl FnOnce(Story) -> Story) -> Self {
-        Self::of(Site::new(name), |site, told| {
+        Self::of(SmallPipeline::new(name), |site, told| {
             let template = site.deployed.project.read("generated/dev/template.yaml");
             let told = told.at(state).template(&template).tag("fanggen:environment", "dev");
             story(told.tag("fanggen:pipeline", &site.deployed.name))
         })
     }
 
-    fn of(site: Site, story: impl FnOnce(&Site, Story) -> Story) -> Self {
+    fn of(site: SmallPipeline, story: impl FnOnce(&SmallPipeline, Story) -> Story) -> Self {
         let told = story(&site, Story::of(&format!("{}-dev", site.deployed.name)));
         let proxy = Proxy::with(Emulator::shared(), told.stand_in());
         Self { site: site.through(&proxy), proxy }

@@ -1,11 +1,11 @@
 //! The deployed pipeline at work on the emulator: what it writes, what it sets aside, and what it does not do twice.
 //! Comprehend is stood in for by a server of the harness.
 
-use crate::harness::live;
+use crate::harness::deployed_pipeline;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use live::Live;
+use deployed_pipeline::DeployedPipeline;
 use serde_json::{Value, json};
 
 const NOON: &str = "2026-11-22T12:00:00Z";
@@ -21,7 +21,7 @@ fn word<'a>(
 #[test]
 fn a_run_of_the_root_pipeline_is_right_in_every_store() {
     // Under a customer key: what the emulator checks of it is the functions' own permissions, and who may assume a role.
-    let live = Live::locked("life", "prod");
+    let live = DeployedPipeline::locked("life", "prod");
     live.put("CompaniesTable", ["Unknown Industries".to_owned()]);
     let produced = live.fire(NOON).expect("produced");
     assert_eq!(produced, json!({ "items": 6, "chunks": 1 }));
@@ -66,7 +66,7 @@ fn a_run_of_the_root_pipeline_is_right_in_every_store() {
 
 #[test]
 fn poison_is_set_aside_with_its_reason_and_the_next_message_is_not() {
-    let live = Live::root("poison", "dev");
+    let live = DeployedPipeline::root("poison", "dev");
     let record = json!({ "run": "20261122T120000Z", "source": "companies", "item": { "key": "Apple" } });
     let good = json!({
         "version": 1, "chunk": { "run": "20261122T120000Z", "id": "0123456789abcdef", "number": 0 },
@@ -109,7 +109,7 @@ fn poison_is_set_aside_with_its_reason_and_the_next_message_is_not() {
 #[test]
 fn more_items_than_a_page_of_the_table_holds_are_all_read() {
     // The original read one page of its table, and left the rest.
-    let live = Live::root("pages", "dev");
+    let live = DeployedPipeline::root("pages", "dev");
     // Keys of a kilobyte: a page of DynamoDB is a megabyte.
     let keys: Vec<String> = (0..1_500).map(|number| format!("Unknown {number:04} {}", "x".repeat(900))).collect();
     live.put("CompaniesTable", keys.clone());
@@ -125,7 +125,7 @@ fn more_items_than_a_page_of_the_table_holds_are_all_read() {
 #[test]
 fn two_functions_and_a_file_of_items_do_the_same_work() {
     let items: String = (0..250).map(|number| format!("Company {number:03}\n")).collect();
-    let live = Live::new(
+    let live = DeployedPipeline::new(
         r#"
 [pipeline]
 name = "x"

@@ -12,35 +12,35 @@ use crate::harness::aws::comprehend::Comprehend;
 use crate::harness::aws::deployed::bootstrap;
 use crate::harness::aws::emulator::block_on;
 use crate::harness::aws::proxy::Proxy;
-use crate::harness::aws::world::world;
-use crate::harness::live::{Live, PATIENCE};
+use crate::harness::aws::target_account::target_account;
+use crate::harness::deployed_pipeline::{DeployedPipeline, PATIENCE};
 use fanggen_runtime::testing::lambda_api::{LambdaCommand, LambdaProcess};
 
 /// A deployed pipeline, whose queue nobody but the harness reads.
-pub struct Ground {
-    pub live: Live,
+pub struct LocalLambda {
+    pub live: DeployedPipeline,
     pub proxy: Proxy,
     pub comprehend: Comprehend,
 }
 
-impl Ground {
-    pub fn of(live: Live) -> Self {
-        let lambda = aws_sdk_lambda::Client::new(&world().sdk);
+impl LocalLambda {
+    pub fn of(live: DeployedPipeline) -> Self {
+        let lambda = aws_sdk_lambda::Client::new(&target_account().sdk);
         let mappings = block_on(lambda.list_event_source_mappings().function_name(live.name("WorkerFunction")).send());
         for mapping in mappings.expect("mappings").event_source_mappings.unwrap_or_default() {
             let off = lambda.update_event_source_mapping().uuid(mapping.uuid.unwrap_or_default()).enabled(false);
             block_on(off.send()).expect("switched off");
         }
-        let proxy = Proxy::before(world().emulator.expect("an emulator"));
+        let proxy = Proxy::before(target_account().emulator.expect("an emulator"));
         Self { live, proxy, comprehend: Comprehend::start() }
     }
 
     /// A function as it is deployed, but for where it finds AWS.
     pub fn start(&self, id: &str) -> LambdaProcess {
-        let lambda = aws_sdk_lambda::Client::new(&world().sdk);
+        let lambda = aws_sdk_lambda::Client::new(&target_account().sdk);
         let told = block_on(lambda.get_function_configuration().function_name(self.live.name(id)).send());
         let own = told.expect("a function").environment.and_then(|it| it.variables).unwrap_or_default();
-        let emulator = world().emulator.expect("an emulator");
+        let emulator = target_account().emulator.expect("an emulator");
         let mut all: BTreeMap<String, String> = own.into_iter().collect();
         let way = emulator.environment_of(&self.proxy.endpoint(), &emulator.root());
         all.extend(way.into_iter().map(|(name, value)| (name.to_owned(), value)));
@@ -52,7 +52,7 @@ impl Ground {
     /// Takes a message from the worker's queue, which shows it again after so many seconds unless it is deleted.
     pub fn receive(&self, seconds: i32) -> Option<Message> {
         let receive =
-            aws_sdk_sqs::Client::new(&world().sdk).receive_message().queue_url(self.live.queue("WorkerQueue"));
+            aws_sdk_sqs::Client::new(&target_account().sdk).receive_message().queue_url(self.live.queue("WorkerQueue"));
         let receive = receive.max_number_of_messages(1).visibility_timeout(seconds);
         let got = block_on(receive.message_system_attribute_names(MessageSystemAttributeName::All).send());
         got.expect("received").messages.unwrap_or_default().into_iter().next()
@@ -60,7 +60,8 @@ impl Ground {
 
     /// The message is dealt with.
     pub fn delete(&self, message: Message) {
-        let delete = aws_sdk_sqs::Client::new(&world().sdk).delete_message().queue_url(self.live.queue("WorkerQueue"));
+        let delete =
+            aws_sdk_sqs::Client::new(&target_account().sdk).delete_message().queue_url(self.live.queue("WorkerQueue"));
         // A receipt that is too old is no fault: somebody else has the message.
         let _ = block_on(delete.receipt_handle(message.receipt_handle.unwrap_or_default()).send());
     }

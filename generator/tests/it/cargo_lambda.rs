@@ -1,17 +1,17 @@
 //! The real `bootstrap` under `cargo lambda watch`: every recorded event has its answer, and the process works on.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
-use crate::harness::{aws, live, watched};
+use crate::harness::{aws, cargo_lambda, deployed_pipeline};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use aws::emulator::block_on;
-use aws::world::world;
+use aws::target_account::target_account;
 use aws_sdk_dynamodb::types::AttributeValue;
-use live::Live;
+use cargo_lambda::CargoLambda;
+use deployed_pipeline::DeployedPipeline;
 use serde_json::{Value, json};
-use watched::Watched;
 
 const PIPELINE: &str = r#"
 [pipeline]
@@ -104,8 +104,8 @@ fn unreadable(name: &str, answer: Result<Value, Value>) {
 #[test]
 fn a_worker_sets_recorded_poison_aside_refuses_what_is_not_for_it_and_works_on() {
     let Some(events) = recorded() else { return };
-    let live = Live::new(PIPELINE, &[], "watched", "dev");
-    let mut worker = Watched::of(&live, "WorkerFunction");
+    let live = DeployedPipeline::new(PIPELINE, &[], "watched", "dev");
+    let mut worker = CargoLambda::of(&live, "WorkerFunction");
     let mut poison = BTreeMap::new();
     for (name, event) in &events {
         let answer = worker.invoke(event);
@@ -157,8 +157,8 @@ fn message(number: u64, record: &Value, receives: u64) -> Value {
 
 #[test]
 fn a_message_of_older_settings_is_worked_by_newer_ones() {
-    let live = Live::new(PIPELINE, &[], "older", "dev");
-    let worker = Watched::of(&live, "WorkerFunction");
+    let live = DeployedPipeline::new(PIPELINE, &[], "older", "dev");
+    let worker = CargoLambda::of(&live, "WorkerFunction");
     // A stage and an attribute that there were once, and what the newer function knows beyond them is not there yet.
     let finding = json!({ "stage": "gone", "engine": "lexicon", "label": "NEGATIVE", "score": -0.4, "coverage": 1.0 });
     let record = json!({
@@ -175,9 +175,13 @@ fn a_message_of_older_settings_is_worked_by_newer_ones() {
 
 #[test]
 fn a_message_that_comes_again_on_another_day_is_written_under_the_day_of_its_run() {
-    let live =
-        Live::new(&format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\nttl_days = 9\n"), &[], "midnight", "dev");
-    let worker = Watched::of(&live, "WorkerFunction");
+    let live = DeployedPipeline::new(
+        &format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\nttl_days = 9\n"),
+        &[],
+        "midnight",
+        "dev",
+    );
+    let worker = CargoLambda::of(&live, "WorkerFunction");
     // Half a minute before a midnight that is long over.
     let run = "20251231T235930Z";
     let mut event = message(7, &json!({ "run": run, "source": "companies", "item": { "key": "Apple" } }), 1);
@@ -198,9 +202,10 @@ fn a_message_that_comes_again_on_another_day_is_written_under_the_day_of_its_run
 
 #[test]
 fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the_last_time() {
-    let live = Live::new(&format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\n"), &[], "untaken", "dev");
-    let worker = Watched::of(&live, "WorkerFunction");
-    let s3 = aws_sdk_s3::Client::new(&world().sdk);
+    let live =
+        DeployedPipeline::new(&format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\n"), &[], "untaken", "dev");
+    let worker = CargoLambda::of(&live, "WorkerFunction");
+    let s3 = aws_sdk_s3::Client::new(&target_account().sdk);
     block_on(s3.delete_bucket().bucket(live.name("ArchiveBucket")).send()).expect("no bucket any more");
     let record = json!({ "run": "20261122T120000Z", "source": "companies", "item": { "key": "Apple" } });
     for receives in [1, 9] {
@@ -221,7 +226,7 @@ fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the
 
     // Played again, it is written where it is missing: the table has had its row, which somebody took away meanwhile.
     assert_eq!(live.rows("LatestTable").len(), 1);
-    let dynamodb = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let dynamodb = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let row = [("item", "Apple"), ("run", "20261122T120000Z")];
     let key = row.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.into()))).into();
     let delete = dynamodb.delete_item().table_name(live.name("LatestTable")).set_key(Some(key));
@@ -237,8 +242,8 @@ fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the
 #[test]
 fn a_producer_takes_the_time_of_a_scheduled_rule_refuses_what_else_happened_and_works_on() {
     let Some(events) = recorded() else { return };
-    let live = Live::new(PIPELINE, &[], "fired", "dev");
-    let mut producer = Watched::of(&live, "ProducerFunction");
+    let live = DeployedPipeline::new(PIPELINE, &[], "fired", "dev");
+    let mut producer = CargoLambda::of(&live, "ProducerFunction");
     let mut runs = BTreeSet::new();
     for (name, event) in &events {
         let answer = producer.invoke(event);

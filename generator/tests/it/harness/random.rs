@@ -1,9 +1,9 @@
 //! Chance from a seed: the same seed, the same throws, on every machine.
 
 /// SplitMix64, which needs no crate (<https://prng.di.unimi.it/splitmix64.c>).
-pub struct Dice(u64);
+pub struct Random(u64);
 
-impl Dice {
+impl Random {
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -103,7 +103,7 @@ impl Ended {
 }
 
 /// An emulator with a proxy before it; what would be sent to functions is noted.
-pub struct Scene {
+pub struct FreshAccount {
     pub emulator: Emulator,
     pub proxy: Proxy,
     invoked: Arc<Mutex<Vec<String>>>,
@@ -122,7 +122,7 @@ impl Place {
     }
 }
 
-impl Scene {
+impl FreshAccount {
     pub fn new() -> Self {
         let emulator = Emulator::start();
         let invoked = Arc::new(Mutex::new(Vec::new()));
@@ -254,12 +254,12 @@ pub fn ended_with(command: &mut Command, begun: &mpsc::Sender<(Pid, PathBuf)>) -
 }
 
 /// All work in some threads, each with a scene of its own.
-pub fn parallel<T: Send, R: Send>(threads: usize, work: Vec<T>, does: impl Fn(&Scene, T) -> R + Sync) -> Vec<R> {
+pub fn parallel<T: Send, R: Send>(threads: usize, work: Vec<T>, does: impl Fn(&FreshAccount, T) -> R + Sync) -> Vec<R> {
     let (work, done) = (Mutex::new(work.into_iter()), Mutex::new(Vec::new()));
     thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
-                let scene = Scene::new();
+                let scene = FreshAccount::new();
                 loop {
                     let next = work.lock().unwrap_or_else(PoisonError::into_inner).next();
                     let Some(next) = next else { break };

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::harness::aws::deployed::{Deployed, Program};
 use crate::harness::aws::emulator::block_on;
+use crate::harness::aws::target_account::target_account;
 use crate::harness::aws::template;
-use crate::harness::aws::world::world;
 use crate::harness::project::Project;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 
@@ -21,7 +21,7 @@ use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, Received
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A deployed pipeline, and the encyclopedia that it reads.
-pub struct Live {
+pub struct DeployedPipeline {
     pub deployed: Deployed,
     pub environment: &'static str,
     pub wiki: HttpServer,
@@ -45,7 +45,7 @@ fn pages(asked: &ReceivedRequest) -> CannedResponse {
     CannedResponse::json(&json!({ "batchcomplete": true, "query": { "pages": pages } }))
 }
 
-impl Live {
+impl DeployedPipeline {
     /// A pipeline of this file with others beside it, deployed without a first run; its stage of type `wikipedia` asks an
     /// encyclopedia of ours.
     pub fn new(toml: &str, files: &[(&str, &str)], name: &str, environment: &'static str) -> Self {
@@ -103,7 +103,7 @@ impl Live {
 
     /// The same for one role, which has this policy.
     pub fn batches_of(&self, role: &str, policy: &Value) {
-        if world().emulator.is_none() {
+        if target_account().emulator.is_none() {
             return;
         }
         let may = |statement: &&Value| {
@@ -114,7 +114,7 @@ impl Live {
         let queues: Vec<&Value> = statements.map(|statement| &statement["Resource"]).collect();
         let batch = |queue| json!({ "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue });
         let statements: Vec<Value> = queues.into_iter().map(batch).collect();
-        let client = aws_sdk_iam::Client::new(&world().sdk);
+        let client = aws_sdk_iam::Client::new(&target_account().sdk);
         let put = client.put_role_policy().role_name(self.name(role)).policy_name("batches");
         let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
         block_on(put.policy_document(document).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
@@ -122,7 +122,7 @@ impl Live {
 
     /// The policy of a role, as it was deployed or changed since.
     pub fn policy(&self, role: &str) -> Value {
-        let client = aws_sdk_iam::Client::new(&world().sdk);
+        let client = aws_sdk_iam::Client::new(&target_account().sdk);
         let got = client.get_role_policy().role_name(self.name(role)).policy_name("derived");
         let text = block_on(got.send()).unwrap_or_else(|error| panic!("no policy: {error:?}")).policy_document;
         let text = url::form_urlencoded::parse(format!("d={}", text.replace('+', "%2B")).as_bytes())
@@ -140,7 +140,7 @@ impl Live {
 
     /// The URL of a queue.
     pub fn queue(&self, id: &str) -> String {
-        format!("{}/{}/{}", world().endpoint(), world().account, self.name(id))
+        format!("{}/{}/{}", target_account().endpoint(), target_account().account, self.name(id))
     }
 
     /// Fires the schedule's time by hand, and waits for what the producer says.
@@ -150,7 +150,7 @@ impl Live {
 
     /// Invokes a function and waits for its answer, or for what it says went wrong.
     pub fn invoke(&self, id: &str, event: &Value) -> Result<Value, Value> {
-        let client = aws_sdk_lambda::Client::new(&world().sdk);
+        let client = aws_sdk_lambda::Client::new(&target_account().sdk);
         let call = client.invoke().function_name(self.name(id)).payload(Blob::new(event.to_string()));
         let answer = block_on(call.send()).unwrap_or_else(|error| panic!("not invoked: {error:?}"));
         let said = answer.payload().map(|payload| serde_json::from_slice(payload.as_ref()).expect("JSON"));
@@ -192,7 +192,7 @@ impl Live {
 
     /// All objects of a bucket as they are, by key.
     pub fn packed(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
-        let client = aws_sdk_s3::Client::new(&world().sdk);
+        let client = aws_sdk_s3::Client::new(&target_account().sdk);
         let name = self.name(bucket);
         let listed = block_on(client.list_objects_v2().bucket(&name).into_paginator().send().collect::<Vec<_>>());
         let keys = listed.into_iter().flat_map(|page| page.expect("a list").contents.unwrap_or_default());
@@ -209,14 +209,14 @@ impl Live {
 
     /// All rows of a table, as they are.
     pub fn rows(&self, table: &str) -> Vec<std::collections::HashMap<String, AttributeValue>> {
-        let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+        let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
         let scan = client.scan().table_name(self.name(table)).consistent_read(true).into_paginator().items().send();
         block_on(scan.collect::<Result<Vec<_>, _>>()).unwrap_or_else(|error| panic!("no rows: {error:?}"))
     }
 
     /// Puts items into the source's table.
     pub fn put(&self, table: &str, keys: impl IntoIterator<Item = String>) {
-        let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+        let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
         let name = self.name(table);
         let keys: Vec<String> = keys.into_iter().collect();
         for part in keys.chunks(25) {
@@ -238,7 +238,7 @@ impl Live {
     /// Messages that wait in a queue, those that are being worked on included.
     pub fn waiting(&self, queue: &str) -> usize {
         use aws_sdk_sqs::types::QueueAttributeName as Name;
-        let client = aws_sdk_sqs::Client::new(&world().sdk);
+        let client = aws_sdk_sqs::Client::new(&target_account().sdk);
         let names = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
         let ask = client.get_queue_attributes().queue_url(self.queue(queue)).set_attribute_names(Some(names.to_vec()));
         let told = block_on(ask.send()).unwrap_or_else(|error| panic!("no attributes: {error:?}"));
@@ -248,14 +248,14 @@ impl Live {
 
     /// Sends a message to a queue.
     pub fn send(&self, queue: &str, body: &str) {
-        let client = aws_sdk_sqs::Client::new(&world().sdk);
+        let client = aws_sdk_sqs::Client::new(&target_account().sdk);
         let sent = client.send_message().queue_url(self.queue(queue)).message_body(body).send();
         block_on(sent).unwrap_or_else(|error| panic!("not sent: {error:?}"));
     }
 
     /// What all functions have logged.
     pub fn logs(&self) -> String {
-        let client = aws_sdk_cloudwatchlogs::Client::new(&world().sdk);
+        let client = aws_sdk_cloudwatchlogs::Client::new(&target_account().sdk);
         let mut all = String::new();
         for (_, name) in template::names(&self.plan).into_iter().filter(|(id, _)| id.ends_with("Logs")) {
             let Ok(told) = block_on(client.filter_log_events().log_group_name(name).send()) else { continue };
@@ -270,7 +270,7 @@ impl Live {
 
 /// Messages of the queue at this address with their attributes, taken out of it.
 pub fn drained(url: &str) -> Vec<aws_sdk_sqs::types::Message> {
-    let client = aws_sdk_sqs::Client::new(&world().sdk);
+    let client = aws_sdk_sqs::Client::new(&target_account().sdk);
     let mut all = Vec::new();
     loop {
         let receive = client.receive_message().queue_url(url).max_number_of_messages(10);

@@ -9,7 +9,7 @@ use super::emulator::{ACCOUNT, Emulator, REGION, block_on};
 const REAL: &str = "FANGGEN_E2E_AWS";
 
 /// Where the tests deploy to.
-pub struct World {
+pub struct TargetAccount {
     /// None in a real account.
     pub emulator: Option<&'static Emulator>,
     pub account: String,
@@ -21,22 +21,22 @@ pub struct World {
 }
 
 /// The one of this test's module.
-pub fn world() -> &'static World {
+pub fn target_account() -> &'static TargetAccount {
     let shared = super::shared::of_this_module();
     let is_real = std::env::var(REAL).is_ok_and(|set| set == "1");
     shared.world.get_or_init(|| if is_real { real() } else { emulated(shared.emulator()) })
 }
 
-fn emulated(emulator: &'static Emulator) -> World {
+fn emulated(emulator: &'static Emulator) -> TargetAccount {
     let sdk = emulator.sdk(&emulator.endpoint(), &emulator.root());
     let all = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     let made = aws_sdk_iam::Client::new(&sdk).create_policy().policy_name("boundary").policy_document(all);
     let made = block_on(made.send()).unwrap_or_else(|error| panic!("no boundary: {error:?}"));
     let boundary = made.policy().and_then(|policy| policy.arn()).map(str::to_owned);
-    World { emulator: Some(emulator), account: ACCOUNT.into(), region: REGION.into(), boundary, sdk }
+    TargetAccount { emulator: Some(emulator), account: ACCOUNT.into(), region: REGION.into(), boundary, sdk }
 }
 
-fn real() -> World {
+fn real() -> TargetAccount {
     let provider =
         aws_smithy_http_client::tls::Provider::Rustls(aws_smithy_http_client::tls::rustls_provider::CryptoMode::Ring);
     let http = aws_smithy_http_client::Builder::new().tls_provider(provider).build_https();
@@ -44,10 +44,10 @@ fn real() -> World {
     let asked = block_on(aws_sdk_sts::Client::new(&sdk).get_caller_identity().send());
     let account = asked.unwrap_or_else(|error| panic!("no credentials: {error:?}")).account.expect("an account");
     let region = sdk.region().unwrap_or_else(|| panic!("no region: set `AWS_REGION`")).to_string();
-    World { emulator: None, account, region, boundary: None, sdk }
+    TargetAccount { emulator: None, account, region, boundary: None, sdk }
 }
 
-impl World {
+impl TargetAccount {
     /// Where AWS is; nothing in a real account.
     pub fn endpoint(&self) -> String {
         self.emulator.map(Emulator::endpoint).unwrap_or_default()

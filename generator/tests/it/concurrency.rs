@@ -8,9 +8,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws::emulator::{REGION, block_on};
+use aws::fresh_account::{Ended, FreshAccount, LIMIT, Pipelines, ended};
 use aws::inventory::difference;
 use aws::proxy::{Cut, Proxy};
-use aws::scene::{Ended, LIMIT, Pipelines, Scene, ended};
 use fanggen::deploy::aws::account::{Account, CallerIdentity};
 use fanggen::deploy::aws::s3::artifacts::ArtifactBucket;
 use fanggen::deploy::lock::{DeployLock, LockError, LockHolder, LockTiming, key};
@@ -27,7 +27,7 @@ fn pipelines() -> &'static Pipelines {
 }
 
 /// The place of the first call of an operation in a whole run of a command, which is then undone.
-fn place(scene: &Scene, before: &[&[&str]], arguments: &[&str], operation: &str) -> usize {
+fn place(scene: &FreshAccount, before: &[&[&str]], arguments: &[&str], operation: &str) -> usize {
     prepare(scene, before);
     let done = scene.run(pipelines().before(), arguments);
     assert_eq!(done.code, Some(0), "{}", done.stderr);
@@ -37,7 +37,7 @@ fn place(scene: &Scene, before: &[&[&str]], arguments: &[&str], operation: &str)
     place
 }
 
-fn prepare(scene: &Scene, before: &[&[&str]]) {
+fn prepare(scene: &FreshAccount, before: &[&[&str]]) {
     scene.reset();
     for arguments in before {
         let done = scene.run(pipelines().before(), arguments);
@@ -47,14 +47,14 @@ fn prepare(scene: &Scene, before: &[&[&str]]) {
 }
 
 /// Times and accounts are not the same each time.
-fn plain(scene: &Scene, ended: &Ended) -> String {
+fn plain(scene: &FreshAccount, ended: &Ended) -> String {
     let times = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").expect("a pattern");
     let said = times.replace_all(&ended.stderr, "TIME").replace(&scene.account(), "ACCOUNT");
     said.lines().filter(|line| !line.starts_with("note")).map(|line| format!("{line}\n")).collect()
 }
 
 /// Runs one command up to a call, another one meanwhile, and then the first one to its end.
-fn meanwhile(scene: &Scene, at: usize, one: &[&str], other: &[&str], machine: &Path) -> (Ended, Ended) {
+fn meanwhile(scene: &FreshAccount, at: usize, one: &[&str], other: &[&str], machine: &Path) -> (Ended, Ended) {
     let way = Proxy::before(&scene.emulator);
     scene.proxy.cut(Cut::Before(at));
     std::thread::scope(|scope| {
@@ -70,7 +70,7 @@ fn meanwhile(scene: &Scene, at: usize, one: &[&str], other: &[&str], machine: &P
 
 #[test]
 fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
-    let scene = Scene::new();
+    let scene = FreshAccount::new();
     let elsewhere = tempfile::tempdir().expect("a folder");
     let held = |what: &str| {
         format!(
@@ -119,7 +119,7 @@ fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
     assert!(left.iter().all(|line| line.contains("fanggen-artifacts-")), "{left:?}");
 }
 
-fn bucket(scene: &Scene) -> ArtifactBucket {
+fn bucket(scene: &FreshAccount) -> ArtifactBucket {
     let account = Account::of(scene.sdk(), REGION);
     let arn = format!("arn:aws:iam::{}:root", scene.account());
     ArtifactBucket::new(&account, &CallerIdentity { account: scene.account(), arn })
@@ -127,7 +127,7 @@ fn bucket(scene: &Scene) -> ArtifactBucket {
 
 #[test]
 fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named() {
-    let scene = Scene::new();
+    let scene = FreshAccount::new();
     scene.reset();
     let bucket = bucket(&scene);
     let write = |text: &str| {
@@ -181,7 +181,7 @@ fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named
 
 #[test]
 fn a_lock_is_renewed_as_long_as_its_holder_lives_and_no_longer() {
-    let scene = Scene::new();
+    let scene = FreshAccount::new();
     scene.reset();
     let bucket = bucket(&scene);
     let (one, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));

@@ -12,15 +12,15 @@ use tempfile::TempDir;
 
 use crate::harness::aws::deployed::bootstrap;
 use crate::harness::aws::emulator::block_on;
-use crate::harness::aws::world::world;
-use crate::harness::live::Live;
+use crate::harness::aws::target_account::target_account;
+use crate::harness::deployed_pipeline::DeployedPipeline;
 use crate::harness::project::workspace;
 
 /// It reads the workspace before it listens, and the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The function and its Lambda, which end when this goes.
-pub struct Watched {
+pub struct CargoLambda {
     lambda: Child,
     function: Child,
     port: u16,
@@ -28,7 +28,7 @@ pub struct Watched {
     _folder: TempDir,
 }
 
-impl Drop for Watched {
+impl Drop for CargoLambda {
     fn drop(&mut self) {
         for child in [&mut self.function, &mut self.lambda] {
             let _ = child.kill();
@@ -37,16 +37,16 @@ impl Drop for Watched {
     }
 }
 
-impl Watched {
+impl CargoLambda {
     /// A function as it is deployed, with AWS where the emulator is.
-    pub fn of(live: &Live, id: &str) -> Self {
+    pub fn of(live: &DeployedPipeline, id: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|it| it.local_addr()).expect("a port").port();
         let lambda = lambda(port, &File::create(folder.path().join("lambda")).expect("a log"));
-        let client = aws_sdk_lambda::Client::new(&world().sdk);
+        let client = aws_sdk_lambda::Client::new(&target_account().sdk);
         let told = block_on(client.get_function_configuration().function_name(live.name(id)).send());
         let own = told.expect("a function").environment.and_then(|it| it.variables).unwrap_or_default();
-        let emulator = world().emulator.expect("an emulator");
+        let emulator = target_account().emulator.expect("an emulator");
         let log = folder.path().join("function");
         let said = File::create(&log).expect("a log");
         let mut command = Command::new(bootstrap());
@@ -68,7 +68,7 @@ impl Watched {
     /// Sends an event and gives the answer, or the error that was reported.
     pub fn invoke(&self, event: &Value) -> Result<Value, Value> {
         let url = format!("http://127.0.0.1:{}/2015-03-31/functions/_/invocations", self.port);
-        let client = world().emulator.expect("an emulator").client();
+        let client = target_account().emulator.expect("an emulator").client();
         let sent = client.post(url).body(event.to_string()).timeout(PATIENCE);
         let (good, text) = block_on(async {
             let answer = sent.send().await.unwrap_or_else(|error| panic!("no answer: {error:?}\n{}", self.log()));

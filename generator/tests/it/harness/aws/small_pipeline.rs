@@ -63,14 +63,14 @@ impl Said {
     }
 }
 
-pub struct Site {
+pub struct SmallPipeline {
     pub deployed: Deployed,
     endpoint: String,
     /// Another key than the deployer's.
     key: Option<Credentials>,
 }
 
-impl Site {
+impl SmallPipeline {
     pub fn new(name: &str) -> Self {
         Self { deployed: Deployed::of(PIPELINE, name), endpoint: Emulator::shared().endpoint(), key: None }
     }

@@ -1,12 +1,12 @@
 //! What a run of a thousand companies asks of others, call by call: the counts are the bill.
 
-use crate::harness::{ground, live};
+use crate::harness::{deployed_pipeline, local_lambda};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use ground::{Ground, event};
-use live::Live;
+use deployed_pipeline::DeployedPipeline;
+use local_lambda::{LocalLambda, event};
 use serde_json::json;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -17,9 +17,9 @@ fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
 
 #[test]
 fn a_thousand_companies_are_few_calls_and_unchanged_texts_are_fewer() {
-    let live = Live::root("calls", "prod");
+    let live = DeployedPipeline::root("calls", "prod");
     live.put("CompaniesTable", (0..995).map(|number| format!("Company {number:03}")));
-    let ground = Ground::of(live);
+    let ground = LocalLambda::of(live);
     let worker = ground.start("WorkerFunction");
     for (hour, comprehend, remembered) in [("12", 40, 40), ("13", 0, 0)] {
         ground.proxy.clear();

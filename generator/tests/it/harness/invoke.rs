@@ -13,9 +13,9 @@ use fanggen_runtime::model::message::Message;
 use serde_json::{Value, json};
 
 use crate::harness::aws::emulator::block_on;
+use crate::harness::aws::target_account::target_account;
 use crate::harness::aws::template;
-use crate::harness::aws::world::world;
-use crate::harness::live::Live;
+use crate::harness::deployed_pipeline::DeployedPipeline;
 use crate::harness::roles::Grant;
 use crate::privileges::Others;
 
@@ -88,7 +88,7 @@ pub fn others() -> Others {
         "Resources": { "One": secret("least"), "Other": secret("of-others") },
         "Outputs": { "One": { "Value": { "Fn::GetAtt": ["One", "Id"] } }, "Other": { "Value": { "Fn::GetAtt": ["Other", "Id"] } } },
     });
-    let sdk = &world().sdk;
+    let sdk = &target_account().sdk;
     let client = aws_sdk_cloudformation::Client::new(sdk);
     let made = client.create_stack().stack_name("others").template_body(template.to_string());
     block_on(made.send()).expect("a stack");
@@ -117,18 +117,18 @@ pub fn others() -> Others {
 }
 
 /// A pipeline whose functions are invoked by hand.
-pub struct Hand<'a> {
-    pub live: &'a Live,
+pub struct Invoker<'a> {
+    pub live: &'a DeployedPipeline,
     lambda: aws_sdk_lambda::Client,
     dynamodb: aws_sdk_dynamodb::Client,
     /// The messages that were received, by queue, run and chunk.
     events: RefCell<BTreeMap<(String, String, u64), Value>>,
 }
 
-impl<'a> Hand<'a> {
+impl<'a> Invoker<'a> {
     /// Nobody else reads the queues from now on.
-    pub fn of(live: &'a Live) -> Self {
-        let sdk = &world().sdk;
+    pub fn of(live: &'a DeployedPipeline) -> Self {
+        let sdk = &target_account().sdk;
         let (lambda, dynamodb) = (aws_sdk_lambda::Client::new(sdk), aws_sdk_dynamodb::Client::new(sdk));
         let hand = Self { live, lambda, dynamodb, events: RefCell::default() };
         hand.let_lambda_poll(false);
@@ -172,7 +172,7 @@ impl<'a> Hand<'a> {
     }
 
     fn receive(&self, queue: &str) {
-        let client = aws_sdk_sqs::Client::new(&world().sdk);
+        let client = aws_sdk_sqs::Client::new(&target_account().sdk);
         loop {
             let receive = client.receive_message().queue_url(self.live.queue(queue)).max_number_of_messages(10);
             let receive = receive.visibility_timeout(900);
@@ -187,7 +187,7 @@ impl<'a> Hand<'a> {
                 let event = json!({ "Records": [{
                     "messageId": message.message_id, "receiptHandle": message.receipt_handle, "body": body,
                     "attributes": { "ApproximateReceiveCount": "1" }, "eventSource": "aws:sqs",
-                    "awsRegion": world().region,
+                    "awsRegion": target_account().region,
                 }] });
                 let key = (queue.to_owned(), chunk.run.to_string(), chunk.number);
                 self.events.borrow_mut().entry(key).or_insert(event);
@@ -258,7 +258,7 @@ impl<'a> Hand<'a> {
 
     /// The ARNs of everything in the stack that has one.
     pub fn everything(&self) -> BTreeSet<String> {
-        let (region, account) = (&world().region, &world().account);
+        let (region, account) = (&target_account().region, &target_account().account);
         let arn = |(id, name): (String, String)| {
             let kinds = ["Bucket", "Table", "Queue", "Topic", "Function", "Role"];
             Some(match kinds.into_iter().find(|kind| id.ends_with(kind))? {
@@ -275,7 +275,7 @@ impl<'a> Hand<'a> {
 
     /// How many objects and rows there are in what is no part of the pipeline.
     pub fn left_in(&self, others: &Others) -> usize {
-        let listed = aws_sdk_s3::Client::new(&world().sdk).list_objects_v2().bucket(&others.bucket).send();
+        let listed = aws_sdk_s3::Client::new(&target_account().sdk).list_objects_v2().bucket(&others.bucket).send();
         let objects = block_on(listed).expect("a list").contents.unwrap_or_default().len();
         let rows = block_on(self.dynamodb.scan().table_name(&others.table).send()).expect("rows");
         objects + rows.items.unwrap_or_default().len()

@@ -1,15 +1,15 @@
 //! What the original project did wrong in the cloud, tried on the emulator with the real binary.
 
-use crate::harness::{aws, ground, live};
+use crate::harness::{aws, deployed_pipeline, local_lambda};
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws::emulator::block_on;
-use aws::world::world;
+use aws::target_account::target_account;
 use aws_sdk_dynamodb::types::AttributeValue;
-use ground::{Ground, event};
-use live::Live;
+use deployed_pipeline::DeployedPipeline;
+use local_lambda::{LocalLambda, event};
 use serde_json::{Value, json};
 
 const NOON: &str = "2026-11-22T12:00:00Z";
@@ -59,8 +59,8 @@ fn outcomes(objects: &BTreeMap<String, Vec<Value>>) -> BTreeMap<String, String> 
 fn of_ten_items_with_names_of_a_kilobyte_one_is_bad_and_fails_alone() {
     // The original deleted the first message of a batch before any work, let one bad name fail all of them (one lost, nine
     // left), and made the key of an object of all their names: S3 admits 1,024 bytes.
-    let live = Live::new(TEXTS, &[], "ten", "dev");
-    let client = aws_sdk_dynamodb::Client::new(&world().sdk);
+    let live = DeployedPipeline::new(TEXTS, &[], "ten", "dev");
+    let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let name = |number: usize| format!("{number:04}{}", "n".repeat(1_020));
     for number in 0..10 {
         let put = client.put_item().table_name(live.name("CompaniesTable"));
@@ -84,7 +84,7 @@ fn of_ten_items_with_names_of_a_kilobyte_one_is_bad_and_fails_alone() {
 #[test]
 fn an_item_that_is_removed_takes_no_result_with_it() {
     // In the original, removing one company wiped all results.
-    let live = Live::root("removed", "dev");
+    let live = DeployedPipeline::root("removed", "dev");
     live.fire(NOON).expect("produced");
     let stores = || (live.objects("ArchiveBucket"), by_name(live.rows("SentimentTable")));
     live.written("ArchiveBucket", 5);
@@ -113,11 +113,11 @@ fn by_name(rows: Vec<Row>) -> BTreeMap<(String, String), Row> {
 #[test]
 fn a_run_of_a_thousand_companies_logs_less_than_300_bytes_an_item() {
     // The original logged 69 KB a company. All that the real binary writes counts, of both functions, failures among it.
-    let live = Live::root("logged", "dev");
+    let live = DeployedPipeline::root("logged", "dev");
     let company =
         |number: usize| format!("{} {number:03}", if number.is_multiple_of(20) { "Unknown" } else { "Company" });
     live.put("CompaniesTable", (0..995).map(company));
-    let ground = Ground::of(live);
+    let ground = LocalLambda::of(live);
     let producer = ground.start("ProducerFunction");
     let produced = producer.invoke_as("firing", MINUTE, &json!({ "scheduled_time": NOON })).expect("produced");
     assert_eq!(produced, json!({ "items": 1_000, "chunks": 10 }));

@@ -5,12 +5,12 @@ use crate::harness::aws;
 use std::collections::BTreeSet;
 
 use aws::emulator::{Emulator, block_on};
-use aws::site::Site;
+use aws::small_pipeline::SmallPipeline;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 #[test]
 fn what_outlived_its_stack_is_taken_over_with_its_rows() {
-    let site = Site::new("earlier");
+    let site = SmallPipeline::new("earlier");
     let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
     let (cloud, tables) = (aws_sdk_cloudformation::Client::new(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
     let apply = ["apply", "--env", "prod", "--yes", "--no-run"];
@@ -66,7 +66,7 @@ fn what_outlived_its_stack_is_taken_over_with_its_rows() {
 
 #[test]
 fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
-    let site = Site::new("in-the-way");
+    let site = SmallPipeline::new("in-the-way");
     let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
     let tables = aws_sdk_dynamodb::Client::new(&sdk);
     let table = "in-the-way-dev-companies-182da4";
