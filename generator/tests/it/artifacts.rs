@@ -1,6 +1,6 @@
 //! The bucket of artifacts: made once with all that guards it, and removed when no stack uses it any more.
 
-use crate::harness::{aws, project};
+use crate::harness::aws;
 
 use std::process::Command;
 
