@@ -6,7 +6,7 @@
 //! the emulator themselves, over TLS. The two pipelines differ in their name only, so they are never in each other's way.
 #![allow(clippy::panic, reason = "a bench that cannot go on has nothing to say")]
 
-#[allow(dead_code, reason = "a bench needs less of it than the tests")]
+#[allow(dead_code, unused_imports, reason = "a bench needs less of it than the tests")]
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
 mod material;
@@ -19,7 +19,6 @@ use std::process::{Command, Stdio};
 use harness::aws;
 use harness::aws::emulator::{Emulator, REGION, block_on};
 use harness::aws::proxy::Proxy;
-use harness::tools;
 use material::measure::{Measured, machine, ms};
 use material::root;
 
@@ -252,7 +251,7 @@ fn for_sam(template: &str) -> String {
 
 /// What is uploaded: of the size of the real program, and nothing that could run, for no function is called here.
 fn runtime(folder: &Path) -> PathBuf {
-    let mut program = elf::elf(elf::X86_64, elf::LOADER, "GLIBC_2.34");
+    let mut program = harness::elf::elf(harness::elf::X86_64, harness::elf::LOADER, "GLIBC_2.34");
     // Noise does not get smaller in the zip.
     let mut state = 1_u64;
     program.resize_with(RUNTIME_BYTES, || {

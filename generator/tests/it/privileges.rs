@@ -9,20 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::emulator::Emulator;
 use aws::target_account::target_account;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
-use invoke::{Invoker, again};
+use invoke::{Invoker, Others, again};
 use privileges::{Proof, Proofs};
 use roles::{Grant, Roles};
 use serde_json::{Value, json};
 
 const STATE: &str = "StateTable";
-
-/// What was made for the test outside of the pipeline.
-pub struct Others {
-    pub secret: String,
-    pub secret_of_others: String,
-    pub bucket: String,
-    pub table: String,
-}
 
 fn pipeline(secret: &str, hook: &HttpServer) -> String {
     format!(

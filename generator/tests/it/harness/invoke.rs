@@ -17,7 +17,14 @@ use crate::harness::aws::target_account::target_account;
 use crate::harness::aws::template;
 use crate::harness::deployed_pipeline::DeployedPipeline;
 use crate::harness::roles::Grant;
-use crate::privileges::Others;
+
+/// What was made for the test outside of the pipeline.
+pub struct Others {
+    pub secret: String,
+    pub secret_of_others: String,
+    pub bucket: String,
+    pub table: String,
+}
 
 /// What stands around every refusal in a log.
 const MAY_NOT: &str = "the function's role may not `";
