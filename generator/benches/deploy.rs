@@ -7,6 +7,7 @@
 #![allow(clippy::panic, reason = "a bench that cannot go on has nothing to say")]
 
 #[allow(dead_code, unused_imports, reason = "a bench needs less of it than the tests")]
+// A bench has no other way to the harness of the tests.
 #[path = "../tests/it/harness/mod.rs"]
 mod harness;
 mod material;

@@ -5,7 +5,7 @@ mod material;
 use criterion::{Criterion, criterion_group, criterion_main};
 use fanggen::config::Config;
 use fanggen::plan::Plan;
-use fanggen::render::{Names, render};
+use fanggen::render::{RenderPaths, render};
 use material::{ITEMS, STAGES, large, root};
 
 /// Everything that `fanggen render` does between its file and the disk.
@@ -13,8 +13,8 @@ fn rendered(text: &str) -> usize {
     let mut config = Config::read("pipeline.toml", text);
     let plans = Plan::all(&mut config);
     assert!(!config.broken(), "{}", config.source.report(&config.mistakes, false));
-    let artifacts =
-        render(&plans, &Names { file: "pipeline.toml", folder: "generated", root: Some("..") }).expect("rendered");
+    let artifacts = render(&plans, &RenderPaths { file: "pipeline.toml", folder: "generated", root: Some("..") })
+        .expect("rendered");
     artifacts.iter().map(|artifact| artifact.text.len()).sum()
 }
 
@@ -37,7 +37,7 @@ fn bench(c: &mut Criterion) {
     let config = Config::read("pipeline.toml", &text);
     group.bench_function("plan", |b| b.iter(|| config.pipelines.values().map(Plan::of).filter(Result::is_ok).count()));
     let plans = Plan::all(&mut config.clone());
-    let names = Names { file: "pipeline.toml", folder: "generated", root: Some("..") };
+    let names = RenderPaths { file: "pipeline.toml", folder: "generated", root: Some("..") };
     group.bench_function("fill", |b| b.iter(|| render(&plans, &names).expect("rendered").len()));
     group.bench_function("schema", |b| b.iter(fanggen::config::schema::schema));
     group.finish();

@@ -52,10 +52,8 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         for (key, _) in lists.into_iter().filter(|(_, empty)| *empty) {
             let span = super::entry(tree, &[key]).map_or(&tree.span, |entry| &entry.tree.span);
             let title = format!("a permission without {key} permits nothing, and IAM rejects it");
-            mistakes.push(
-                Mistake::new(MistakeCode::EmptyScope, span, title, format!("no {key}"))
-                    .allowed(format!("at least one")),
-            );
+            mistakes
+                .push(Mistake::new(MistakeCode::EmptyScope, span, title, format!("no {key}")).allowed("at least one"));
         }
         everything(scope, tree, mistakes);
         let conditions = super::entry(tree, &["conditions"]).and_then(|entry| entry.tree.table());

@@ -18,6 +18,9 @@ pub struct SharedQuota<'a> {
     pub shares: f64,
 }
 
+/// A stage that uses a quota: its environment, its name, and its share.
+type QuotaUse<'a> = (&'a Pipeline, &'a str, f64);
+
 /// Whose quota an environment uses: its account and region, or none where the service counts by client.
 type Reach<'a> = Option<(Option<&'a str>, &'a str)>;
 
@@ -36,7 +39,7 @@ fn within(own: Reach<'_>, whole: Reach<'_>) -> bool {
 
 /// All quotas with the environments that use them at the same time: one that is paused asks for nothing.
 pub fn shared_quotas(config: &Config) -> Vec<SharedQuota<'_>> {
-    let mut asked: BTreeMap<(&'static str, bool), Vec<(&Pipeline, &str, f64)>> = BTreeMap::new();
+    let mut asked: BTreeMap<(&'static str, bool), Vec<QuotaUse<'_>>> = BTreeMap::new();
     for pipeline in config.pipelines.values().filter(|pipeline| pipeline.schedule.enabled) {
         for stage in &pipeline.stages {
             if let Some(quota) = stage.settings.quota() {

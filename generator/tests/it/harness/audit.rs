@@ -5,7 +5,6 @@ use serde_json::{Map, Value};
 
 use super::yaml;
 
-#[path = "audit/rules.rs"]
 mod rules;
 
 pub use rules::RULES;

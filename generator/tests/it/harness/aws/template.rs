@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::super::yaml;
 use super::deployed::Deployed;
 use super::target_account::target_account;
-
-#[path = "../yaml.rs"]
-mod yaml;
 
 /// Properties that are not compared: the emulator keeps none of the first four, and answers to nobody about tags in one
 /// way; code is compared by its hash; and by the rest the resource was asked for.
