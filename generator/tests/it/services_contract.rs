@@ -1,9 +1,10 @@
-//! The Lambda's doors against the emulator: what is remembered, scanned, put, sent and read, with and without faults.
+//! The AWS implementation of our services on the emulator: the contracts of `State` and `Services`, and what AWS adds.
 
 use crate::harness::aws;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws::deployer;
@@ -15,25 +16,27 @@ use aws_sdk_dynamodb::types::{
 };
 use fanggen_runtime::aws::Cloud;
 use fanggen_runtime::component::services::{OutboundMessage, Services, TableRow, TableScan};
-use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Standing, State};
+use fanggen_runtime::component::state::{Begun, Counts, State};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Item, Record};
 use fanggen_runtime::model::run::{Chunk, RunId};
+use fanggen_runtime::testing::contracts;
+use fanggen_runtime::testing::contracts::state::{self as contract, chunk, progress, run};
 use serde_json::{Value, json};
 
-/// The doors of whoever has this key, behind this endpoint.
+/// The services by this key at this endpoint.
 fn cloud(endpoint: &str, key: &aws_sdk_sts::config::Credentials) -> Cloud {
     let variables = Emulator::shared().environment_of(endpoint, key);
     Cloud::of(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn doors() -> Cloud {
+fn services() -> Cloud {
     let emulator = Emulator::shared();
     cloud(&emulator.endpoint(), &emulator.root())
 }
 
-/// The doors behind a proxy that makes every third call go wrong.
+/// The services behind a proxy that makes every third call go wrong.
 fn shaken(kinds: &[Fault]) -> (Proxy, Cloud) {
     let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator);
@@ -71,17 +74,21 @@ fn queue(name: &str) -> String {
 
 /// All messages of a queue: bodies, with their attributes.
 fn received(url: &str) -> Vec<(String, BTreeMap<String, String>)> {
+    block_on(receive_all(url))
+}
+
+async fn receive_all(url: &str) -> Vec<(String, BTreeMap<String, String>)> {
     let client = aws_sdk_sqs::Client::new(&sdk());
     let mut all = Vec::new();
     loop {
         let call = client.receive_message().queue_url(url).max_number_of_messages(10).message_attribute_names("All");
-        let messages = block_on(call.send()).expect("an answer").messages.unwrap_or_default();
+        let messages = call.send().await.expect("an answer").messages.unwrap_or_default();
         if messages.is_empty() {
             return all;
         }
         for message in messages {
             let gone = client.delete_message().queue_url(url).set_receipt_handle(message.receipt_handle);
-            block_on(gone.send()).expect("deleted");
+            gone.send().await.expect("deleted");
             let attributes = message.message_attributes.unwrap_or_default();
             let attributes = attributes.into_iter().map(|(name, value)| (name, value.string_value.unwrap_or_default()));
             all.push((message.body.unwrap_or_default(), attributes.collect()));
@@ -89,205 +96,96 @@ fn received(url: &str) -> Vec<(String, BTreeMap<String, String>)> {
     }
 }
 
-fn run(hour: u32) -> RunId {
-    RunId::scheduled(&format!("2026-11-22T{hour:02}:00:00Z")).expect("a time")
+/// The implementation of `State` on a table of this name.
+fn state(name: &str) -> Arc<dyn State> {
+    services().state(&table(name, &["pk", "sk"])).expect("a state table")
 }
 
-fn chunk(run: &RunId, number: u64) -> Chunk {
-    Chunk::of(run, number, &[Record::new(run.as_str(), "s", Item::named(number.to_string()))])
-}
-
-/// Numbers in an order that is none, each twice.
-fn shuffled(count: u64) -> Vec<u64> {
-    let mut all: Vec<u64> = (0..count).chain(0..count).collect();
-    let mut state = count;
-    for place in (1..all.len()).rev() {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        all.swap(place, (state >> 33) as usize % (place + 1));
-    }
-    all
-}
-
-fn progress(chunks: u64, ended: bool) -> Progress {
-    Progress { chunks, items: chunks * 100, cursor: Some("behind".into()), ended, ..Progress::default() }
+/// Ends the lease of a run's producer.
+async fn expire_lease(table: &str, run: &RunId) {
+    let update = dynamodb().update_item().table_name(table).update_expression("SET #until = :past");
+    let update =
+        update.key("pk", AttributeValue::S(format!("run#{run}"))).key("sk", AttributeValue::S("producer".into()));
+    let update = update.expression_attribute_names("#until", "until");
+    update.expression_attribute_values(":past", AttributeValue::N("1".into())).send().await.expect("updated");
 }
 
 #[test]
-fn of_two_producers_one_is_at_work_and_the_other_goes_on_when_it_is_gone() {
-    let name = table("doors-lease", &["pk", "sk"]);
-    let state = doors().state(&name).expect("a door");
+fn a_lease_has_one_owner() {
+    let state = state("contract-lease");
+    block_on(contract::a_lease_has_one_owner(state.as_ref(), async |run| expire_lease("contract-lease", run).await));
+}
+
+#[test]
+fn a_lease_lasts_45_seconds_and_its_loss_is_explained() {
+    let state = state("contract-lease-time");
     let run = run(9);
-    let both = block_on(async { tokio::join!(state.begin(&run, "one"), state.begin(&run, "two")) });
-    let both = [both.0.expect("an answer"), both.1.expect("an answer")];
-    let (first, second) = if both[0] == Begun::Fresh { ("one", "two") } else { ("two", "one") };
-    assert!(both.contains(&Begun::Fresh), "{both:?}");
-    let held = |begun: &Begun| matches!(begun, Begun::Held(wait) if (40_000..=45_000).contains(wait));
-    assert!(both.iter().any(held), "{both:?}");
-
     block_on(async {
-        // The same producer again, before it wrote anything and after.
-        assert_eq!(state.begin(&run, first).await, Ok(Begun::Fresh));
-        state.note(&run, first, &progress(1, false), None).await.expect("its own lease");
-        assert_eq!(state.begin(&run, first).await, Ok(Begun::GoOn(progress(1, false))));
-        let begun = state.begin(&run, second).await.expect("an answer");
-        assert!(held(&begun), "{begun:?}");
-
-        // Its time is over.
-        let over = dynamodb().update_item().table_name(&name).update_expression("SET #until = :past");
-        let over =
-            over.key("pk", AttributeValue::S(format!("run#{run}"))).key("sk", AttributeValue::S("producer".into()));
-        let over = over.expression_attribute_names("#until", "until");
-        over.expression_attribute_values(":past", AttributeValue::N("1".into())).send().await.expect("set");
-        assert_eq!(state.begin(&run, second).await, Ok(Begun::GoOn(progress(1, false))));
-        for expected in [None, Some(2), Some(250)] {
-            let error = state.note(&run, first, &progress(2, false), expected).await.expect_err("taken over");
-            let words = "another producer has taken run 20261122T090000Z over, and goes on with it";
-            assert_eq!(error, Error::permanent("lease_lost", words));
-        }
-        state.note(&run, second, &progress(2, true), Some(2)).await.expect("its lease");
-        // An end is an end for everybody, whoever has the lease.
-        assert_eq!(state.begin(&run, first).await, Ok(Begun::Ended(progress(2, true))));
-        assert_eq!(state.begin(&run, second).await, Ok(Begun::Ended(progress(2, true))));
-    });
-}
-
-/// Tells of all chunks of a run, and says how often it was complete, and with what.
-async fn told(state: &dyn State, run: &RunId, expected: u64) -> Vec<Counts> {
-    let mut complete = Vec::new();
-    let mut seen = BTreeSet::new();
-    for number in shuffled(expected) {
-        seen.insert(number);
-        let counts = Counts { items: number + 1, records: number, failed: 1, reused: 2 };
-        let standing = state.done(&chunk(run, number), counts).await.expect("told");
-        assert!(!standing.told);
-        if let Some(counts) = standing.complete {
-            assert_eq!(seen.len() as u64, expected, "complete too early");
-            complete.push(counts);
-        }
-    }
-    complete
-}
-
-#[test]
-fn a_run_is_complete_with_its_last_chunk_in_whatever_order_and_however_often_they_are_told() {
-    let name = table("doors-chunks", &["pk", "sk"]);
-    let state = doors().state(&name).expect("a door");
-    for (hour, expected) in [(1, 1), (2, 3), (3, 100), (4, 101), (5, 200), (6, 250)] {
-        let run = run(hour);
-        block_on(async {
-            assert_eq!(state.begin(&run, "me").await, Ok(Begun::Fresh));
-            state.note(&run, "me", &progress(expected, false), Some(expected)).await.expect("its lease");
-            assert_eq!(state.before(&chunk(&run, 0)).await, Ok(Before::default()));
-            let all = told(state.as_ref(), &run, expected).await;
-            let sum = expected * (expected - 1) / 2;
-            let whole = Counts { items: sum + expected, records: sum, failed: expected, reused: 2 * expected };
-            assert!(!all.is_empty() && all.iter().all(|counts| *counts == whole), "{expected}: {all:?}");
-            let last = Counts { items: expected, records: expected - 1, failed: 1, reused: 2 };
-            let before = Before { done: Some(last), ..Before::default() };
-            assert_eq!(state.before(&chunk(&run, expected - 1)).await, Ok(before));
-            state.told(&run).await.expect("told");
-            let standing = state.done(&chunk(&run, expected - 1), last).await;
-            assert_eq!(standing, Ok(Standing { complete: Some(whole), told: true }));
-        });
-    }
-}
-
-#[test]
-fn nothing_is_complete_before_it_is_known_how_many_chunks_there_are() {
-    let name = table("doors-unknown", &["pk", "sk"]);
-    let state = doors().state(&name).expect("a door");
-    let run = run(7);
-    let one = Counts { items: 1, records: 1, ..Counts::default() };
-    block_on(async {
-        state.begin(&run, "me").await.expect("begun");
-        for number in 0..149 {
-            assert_eq!(state.done(&chunk(&run, number), one).await, Ok(Standing::default()));
-        }
-        state.note(&run, "me", &progress(140, false), Some(150)).await.expect("its lease");
-        let whole = Counts { items: 150, records: 150, ..Counts::default() };
-        assert_eq!(state.done(&chunk(&run, 149), one).await, Ok(Standing { complete: Some(whole), told: false }));
+        assert_eq!(state.begin(&run, "one").await, Ok(Begun::Fresh));
+        let begun = state.begin(&run, "two").await.expect("an answer");
+        assert!(matches!(begun, Begun::Held(wait) if (40_000..=45_000).contains(&wait)), "{begun:?}");
+        state.note(&run, "one", &progress(1, false), None).await.expect("its own lease");
+        expire_lease("contract-lease-time", &run).await;
+        assert_eq!(state.begin(&run, "two").await, Ok(Begun::GoOn(progress(1, false))));
+        let error = state.note(&run, "one", &progress(2, false), None).await.expect_err("taken over");
+        let message = "another producer has taken run 20261122T090000Z over, and goes on with it";
+        assert_eq!(error, Error::permanent("lease_lost", message));
     });
 }
 
 #[test]
-fn sinks_that_took_a_chunk_are_known_whoever_tells_of_them() {
-    let name = table("doors-took", &["pk", "sk"]);
-    let state = doors().state(&name).expect("a door");
-    let (run, names) = (run(8), |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
+fn a_run_is_complete_with_its_last_chunk() {
+    block_on(contract::a_run_is_complete_with_its_last_chunk(state("contract-chunks").as_ref()));
+}
+
+#[test]
+fn no_run_is_complete_before_its_chunks_are_counted() {
+    block_on(contract::no_run_is_complete_before_its_chunks_are_counted(state("contract-unknown").as_ref()));
+}
+
+#[test]
+fn sinks_that_took_a_chunk_add_up() {
+    block_on(contract::sinks_that_took_a_chunk_add_up(state("contract-sinks").as_ref()));
+}
+
+#[test]
+fn compare_and_set_has_one_winner() {
+    block_on(contract::compare_and_set_has_one_winner(state("contract-compare").as_ref()));
+}
+
+#[test]
+fn values_are_found_again() {
+    block_on(contract::values_are_found_again(state("contract-values").as_ref()));
+}
+
+#[test]
+fn notes_are_read_in_the_order_of_chunks() {
+    block_on(contract::notes_are_read_in_the_order_of_chunks(state("contract-notes").as_ref()));
+}
+
+#[test]
+fn a_value_that_fits_no_row_is_left_out() {
+    let state = state("contract-long");
     block_on(async {
-        let (one, other) = (chunk(&run, 5), chunk(&run, 6));
-        state.took(&one, &names(&["archive"])).await.expect("written");
-        state.took(&one, &names(&["latest", "archive"])).await.expect("written");
-        state.took(&other, &names(&["news"])).await.expect("written");
-        let before = |sinks| Before { done: None, took: names(sinks) };
-        assert_eq!(state.before(&one).await, Ok(before(&["archive", "latest"])));
-        assert_eq!(state.before(&other).await, Ok(before(&["news"])));
-        let counts = Counts { items: 1, ..Counts::default() };
-        assert_eq!(state.done(&one, counts).await, Ok(Standing::default()));
-        assert_eq!(state.before(&one).await.map(|before| before.done), Ok(Some(counts)));
+        let values = vec![("short".to_owned(), "value".to_owned()), ("long".to_owned(), "x".repeat(500_000))];
+        state.remember(values, 90).await.expect("written");
+        // The same key twice in one request is one row of the answer.
+        let keys = ["short", "long", "short"].map(str::to_owned);
+        assert_eq!(state.recall(&keys).await, Ok(BTreeMap::from([("short".to_owned(), "value".to_owned())])));
     });
 }
 
 #[test]
-fn of_many_who_want_a_value_one_gets_it_and_the_others_see_whose_it_is() {
-    let name = table("doors-exchange", &["pk", "sk"]);
-    let state = doors().state(&name).expect("a door");
+fn values_and_notes_expire() {
+    let name = "contract-expiry";
+    let state = state(name);
     block_on(async {
-        assert_eq!(state.exchange("feed#1", None, "one", 35).await, Ok(None));
-        assert_eq!(state.exchange("feed#1", None, "one", 35).await, Ok(None), "the answer was lost, and it came again");
-        assert_eq!(state.exchange("feed#1", None, "two", 35).await, Ok(Some("one".into())));
-        assert_eq!(state.exchange("feed#1", Some("zero"), "two", 35).await, Ok(Some("one".into())));
-        assert_eq!(state.exchange("feed#1", Some("one"), "two", 35).await, Ok(None));
-        assert_eq!(state.exchange("feed#2", Some("gone"), "two", 35).await, Ok(None));
-        let known = state.recall(&["feed#1".into(), "feed#2".into()]).await.expect("read");
-        assert_eq!(known.into_values().collect::<Vec<_>>(), ["two", "two"]);
-    });
-}
-
-async fn jotted(state: &dyn State, run: &RunId, sink: &str) -> Vec<String> {
-    let mut notes = Vec::new();
-    let mut each = |note| {
-        notes.push(note);
-        Ok(())
-    };
-    state.jotted(run, sink, &mut each).await.expect("all notes");
-    notes
-}
-
-#[test]
-fn values_and_notes_are_kept_and_found_again() {
-    let name = table("doors-values", &["pk", "sk"]);
-    let state = doors().state(&name).expect("a door");
-    block_on(async {
-        let key = |number: usize| format!("finding#{number:03}");
-        let values: Vec<_> = (0..130).map(|number| (key(number), format!("value {number}"))).collect();
-        let long = (key(999), "x".repeat(500_000));
-        state.remember(values.iter().cloned().chain([values[0].clone(), long]).collect(), 90).await.expect("kept");
-        let asked: Vec<String> = (0..250).map(key).chain([key(0), key(999)]).collect();
-        assert_eq!(state.recall(&asked).await, Ok(values.into_iter().collect()));
-        assert_eq!(state.recall(&[]).await, Ok(BTreeMap::new()));
-        state.remember(vec![], 1).await.expect("nothing");
-
-        let (one, other) = (run(1), run(2));
-        for number in [11, 2, 100] {
-            for text in ["first", "again"] {
-                state.jot(&chunk(&one, number), "digest", format!("{text} {number}")).await.expect("kept");
-            }
-        }
-        state.jot(&chunk(&one, 1), "digest-2", "another sink's".into()).await.expect("kept");
-        state.jot(&chunk(&other, 1), "digest", "another run's".into()).await.expect("kept");
-        assert_eq!(jotted(state.as_ref(), &one, "digest").await, ["again 2", "again 11", "again 100"]);
-        let big = "x".repeat(300_000);
-        for number in 0..9 {
-            state.jot(&chunk(&other, number), "big", big.clone()).await.expect("kept");
-        }
-        assert_eq!(jotted(state.as_ref(), &other, "big").await.len(), 9, "all pages");
-        let refused = state.jotted(&other, "big", &mut |_| Err(Error::permanent("odd", "not this one"))).await;
-        assert_eq!(refused, Err(Error::permanent("odd", "not this one")));
+        state.remember(vec![("finding#001".to_owned(), "value".to_owned())], 90).await.expect("written");
+        state.jot(&chunk(&run(1), 2), "digest", "a note".into()).await.expect("written");
     });
     let row = |pk: &str, sk: &str| {
-        let call = dynamodb().get_item().table_name(&name).key("pk", AttributeValue::S(pk.into()));
-        block_on(call.key("sk", AttributeValue::S(sk.into())).send()).expect("asked").item.expect("a row")
+        let call = dynamodb().get_item().table_name(name).key("pk", AttributeValue::S(pk.into()));
+        block_on(call.key("sk", AttributeValue::S(sk.into())).send()).expect("an answer").item.expect("a row")
     };
     let days = |row: &std::collections::HashMap<String, AttributeValue>| {
         let end: i64 = row["expires"].as_n().expect("a number").parse().expect("a number");
@@ -302,8 +200,8 @@ fn object(value: Value) -> TableRow {
 }
 
 /// All items of a scan in so many segments, each with the place behind it.
-async fn scanned(doors: &Cloud, table: &str, segments: u64, from: Option<(u64, &str)>) -> Vec<(u64, Item, String)> {
-    let rows = doors.table(table).expect("a door");
+async fn scanned(services: &Cloud, table: &str, segments: u64, from: Option<(u64, &str)>) -> Vec<(u64, Item, String)> {
+    let rows = services.table(table).expect("a client");
     let mut all = Vec::new();
     let first = from.map_or(0, |(segment, _)| segment);
     for segment in first..segments {
@@ -322,34 +220,46 @@ async fn scanned(doors: &Cloud, table: &str, segments: u64, from: Option<(u64, &
 }
 
 #[test]
-fn a_scan_goes_on_behind_any_item() {
-    let name = table("doors-scan", &["name"]);
-    let doors = doors();
-    // Pages are a megabyte: some of these are longer than others.
-    let rows: Vec<TableRow> = (0..60)
-        .map(|number| object(json!({ "name": format!("Item {number:02}"), "text": "x".repeat(number * 1_500) })))
-        .collect();
+fn a_scan_resumes_after_any_item() {
+    let name = table("contract-scan", &["name"]);
+    let keys: BTreeSet<String> = (0..40).map(|number| format!("Item {number:02}")).collect();
+    let rows = keys.iter().map(|key| object(json!({ "name": key, "text": "x".repeat(60_000) }))).collect();
+    let table = services().table(&name).expect("a table");
     block_on(async {
-        doors.table(&name).expect("a door").put(rows).await.expect("put");
-        for segments in [1, 3] {
-            let all = scanned(&doors, &name, segments, None).await;
-            let keys: BTreeSet<&str> = all.iter().map(|(_, item, _)| item.key.as_str()).collect();
-            assert_eq!((all.len(), keys.len()), (60, 60));
-            for (at, (segment, _, place)) in all.iter().enumerate().step_by(7) {
-                let rest = scanned(&doors, &name, segments, Some((*segment, place))).await;
-                let left: Vec<_> = rest.iter().map(|(_, item, _)| &item.key).collect();
-                assert_eq!(left, all[at + 1..].iter().map(|(_, item, _)| &item.key).collect::<Vec<_>>(), "{place}");
-            }
-        }
+        table.put(rows).await.expect("put");
+        contracts::services::a_scan_resumes_after_any_item(table.as_ref(), "name", &keys).await;
     });
 }
 
 #[test]
+fn a_bucket_stores_objects_by_key() {
+    let client = aws_sdk_s3::Client::new(&sdk());
+    block_on(client.create_bucket().bucket("contract-objects").send()).expect("a bucket");
+    let bucket = services().bucket("contract-objects").expect("a bucket");
+    let read = async |key: &str| {
+        let object = client.get_object().bucket("contract-objects").key(key).send().await.ok()?;
+        Some(object.body.collect().await.expect("a body").to_vec())
+    };
+    block_on(contracts::services::a_bucket_stores_objects_by_key(bucket.as_ref(), read));
+}
+
+#[test]
+fn an_outbox_delivers_every_post() {
+    let url = queue("contract-outbox");
+    let outbox = services().queue_publisher(&url).expect("a queue");
+    let arrived = async || {
+        let own = |(body, attributes): (String, BTreeMap<String, String>)| (body, attributes.into_iter().collect());
+        receive_all(&url).await.into_iter().map(own).collect()
+    };
+    block_on(contracts::services::an_outbox_delivers_every_post(outbox.as_ref(), arrived));
+}
+
+#[test]
 fn a_scan_reads_what_is_asked_for_and_a_row_that_cannot_be_read_fails_alone() {
-    let name = table("doors-read", &["name"]);
-    let doors = doors();
+    let name = table("services-read", &["name"]);
+    let services = services();
     block_on(async {
-        let rows = doors.table(&name).expect("a door");
+        let rows = services.table(&name).expect("a client");
         let put = rows.put(vec![
             // `status` and `language` are words of DynamoDB's own.
             object(json!({ "name": "Apple", "language": "en", "status": "new", "employees": 164_000, "text": "good" })),
@@ -373,7 +283,7 @@ fn a_scan_reads_what_is_asked_for_and_a_row_that_cannot_be_read_fails_alone() {
 
         let scan = TableScan { after: Some("nowhere"), ..scan };
         assert_eq!(rows.scan(scan).await.expect_err("no place").code, "cursor_unreadable");
-        let all = scanned(&doors, &name, 1, None).await;
+        let all = scanned(&services, &name, 1, None).await;
         let apple = &all.iter().find(|(_, item, _)| item.key == "Apple").expect("it").1;
         assert_eq!((apple.text.as_deref(), apple.labels["employees"].as_str()), (Some("good"), "164000"));
     });
@@ -381,8 +291,8 @@ fn a_scan_reads_what_is_asked_for_and_a_row_that_cannot_be_read_fails_alone() {
 
 #[test]
 fn many_rows_are_put_and_one_that_is_too_long_says_what_it_lost() {
-    let name = table("doors-rows", &["item", "run"]);
-    let rows = doors().table(&name).expect("a door");
+    let name = table("services-rows", &["item", "run"]);
+    let rows = services().table(&name).expect("a client");
     let row = |number: usize, findings: usize| {
         let entity = json!({ "text": "Apple", "type": "ORGANIZATION", "score": 0.99 });
         object(json!({ "item": number.to_string(), "run": "r", "score": -0.5, "findings": vec![entity; findings] }))
@@ -418,9 +328,9 @@ fn message(number: u64, bytes: usize) -> Message {
 #[test]
 fn messages_arrive_as_they_were_sent_however_long() {
     let emulator = Emulator::shared();
-    let url = queue("doors-chunks");
+    let url = queue("services-chunks");
     let proxy = Proxy::before(emulator);
-    let queue = cloud(&proxy.endpoint(), &emulator.root()).queue(&url).expect("a door");
+    let queue = cloud(&proxy.endpoint(), &emulator.root()).queue(&url).expect("a client");
     let sent: Vec<Message> =
         (0..23).map(|number| message(number, if number % 5 == 0 { 900_000 } else { 200_000 })).collect();
     block_on(queue.send(sent.clone())).expect("sent");
@@ -434,8 +344,8 @@ fn messages_arrive_as_they_were_sent_however_long() {
 
 #[test]
 fn a_message_that_is_hidden_comes_again_when_it_should() {
-    let url = queue("doors-hide");
-    let queue = doors().queue(&url).expect("a door");
+    let url = queue("services-hide");
+    let queue = services().queue(&url).expect("a client");
     block_on(queue.send(vec![message(0, 100)])).expect("sent");
     let client = aws_sdk_sqs::Client::new(&sdk());
     let receive = || {
@@ -454,8 +364,8 @@ fn a_message_that_is_hidden_comes_again_when_it_should() {
 
 #[test]
 fn poison_is_posted_with_its_reason() {
-    let url = queue("doors-dead");
-    let outbox = doors().queue_publisher(&url).expect("a door");
+    let url = queue("services-dead");
+    let outbox = services().queue_publisher(&url).expect("a client");
     let post = |body: &str, key: &str| OutboundMessage {
         key: key.into(),
         subject: None,
@@ -480,11 +390,11 @@ fn poison_is_posted_with_its_reason() {
 
 #[test]
 fn an_object_is_put_with_its_kind_and_a_file_is_read_from_memory_or_disk() {
-    let name = "doors-objects";
+    let name = "services-objects";
     let client = aws_sdk_s3::Client::new(&sdk());
     block_on(client.create_bucket().bucket(name).send()).expect("a bucket");
-    let doors = doors();
-    let bucket = doors.bucket(name).expect("a door");
+    let services = services();
+    let bucket = services.bucket(name).expect("a client");
     let key = "archive/dt=2026-11-22/20261122T090000Z-0123456789abcdef.jsonl.gz";
     for body in ["first", "again"] {
         let place = block_on(bucket.put(key, body.into()));
@@ -497,7 +407,7 @@ fn an_object_is_put_with_its_kind_and_a_file_is_read_from_memory_or_disk() {
     for megabytes in [1, 20] {
         let body: Vec<u8> = (0..megabytes << 20).map(|place: u32| (place % 251) as u8).collect();
         block_on(bucket.put("items/all.csv", body.clone())).expect("put");
-        let document = doors.file(Some(name), "items/all.csv").expect("a door");
+        let document = services.file(Some(name), "items/all.csv").expect("a client");
         // Twice: each opening starts at the start.
         for _ in 0..2 {
             let mut read = Vec::new();
@@ -505,7 +415,7 @@ fn an_object_is_put_with_its_kind_and_a_file_is_read_from_memory_or_disk() {
             assert!(read == body, "{megabytes} MiB differ");
         }
     }
-    let error = block_on(doors.file(Some(name), "none.csv").expect("a door").open()).err().expect("no file");
+    let error = block_on(services.file(Some(name), "none.csv").expect("a client").open()).err().expect("no file");
     assert_eq!((error.code.as_str(), error.transient), ("not_found", false), "{error}");
 }
 
@@ -513,8 +423,8 @@ fn an_object_is_put_with_its_kind_and_a_file_is_read_from_memory_or_disk() {
 fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
     let template = json!({
         "Resources": {
-            "Queue": { "Type": "AWS::SQS::Queue", "Properties": { "QueueName": "doors-told" } },
-            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": "doors-digest" } },
+            "Queue": { "Type": "AWS::SQS::Queue", "Properties": { "QueueName": "services-told" } },
+            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": "services-digest" } },
             "Subscription": { "Type": "AWS::SNS::Subscription", "Properties": {
                 "TopicArn": { "Ref": "Topic" }, "Protocol": "sqs", "Endpoint": { "Fn::GetAtt": ["Queue", "Arn"] },
             } },
@@ -525,7 +435,7 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
                     "Resource": { "Fn::GetAtt": ["Queue", "Arn"] },
                 }] },
             } },
-            "Secret": { "Type": "AWS::SecretsManager::Secret", "Properties": { "Name": "doors", "SecretString": "s3cr3t" } },
+            "Secret": { "Type": "AWS::SecretsManager::Secret", "Properties": { "Name": "services", "SecretString": "s3cr3t" } },
         },
         "Outputs": {
             "Queue": { "Value": { "Ref": "Queue" } },
@@ -534,11 +444,11 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
         },
     });
     let client = aws_sdk_cloudformation::Client::new(&sdk());
-    let made = client.create_stack().stack_name("doors").template_body(template.to_string());
+    let made = client.create_stack().stack_name("services").template_body(template.to_string());
     block_on(made.send()).expect("a stack");
     let begin = Instant::now();
     let outputs: BTreeMap<String, String> = loop {
-        let answer = block_on(client.describe_stacks().stack_name("doors").send()).expect("an answer");
+        let answer = block_on(client.describe_stacks().stack_name("services").send()).expect("an answer");
         let stack = answer.stacks().first().expect("the stack");
         if stack.stack_status().is_some_and(|status| status.as_str() == "CREATE_COMPLETE") {
             let pair = |one: &aws_sdk_cloudformation::types::Output| {
@@ -549,8 +459,8 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
         assert!(begin.elapsed() < Duration::from_secs(30), "{stack:?}");
         std::thread::sleep(Duration::from_millis(100));
     };
-    let doors = doors();
-    let topic = doors.topic_publisher(&outputs["Topic"]).expect("a door");
+    let services = services();
+    let topic = services.topic_publisher(&outputs["Topic"]).expect("a client");
     let post = OutboundMessage {
         key: "k-1".into(),
         subject: Some("5 of 5 \u{fc}ber\nhere".into()),
@@ -570,9 +480,9 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
         block_on(topic.publish(vec![OutboundMessage { body: "x".repeat(300_000), ..post }])).expect_err("too long");
     assert_eq!(error.code, "message_too_long");
 
-    assert_eq!(block_on(doors.secret(&outputs["Secret"]).expect("a door").read()), Ok("s3cr3t".to_owned()));
+    assert_eq!(block_on(services.secret(&outputs["Secret"]).expect("a client").read()), Ok("s3cr3t".to_owned()));
     let absent = format!("{}x", outputs["Secret"]);
-    let error = block_on(doors.secret(&absent).expect("a door").read()).expect_err("no such secret");
+    let error = block_on(services.secret(&absent).expect("a client").read()).expect_err("no such secret");
     assert_eq!((error.code.as_str(), error.transient), ("not_found", false), "{error}");
 }
 
@@ -581,23 +491,23 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
     let emulator = Emulator::shared();
     let nobody = deployer::key(
         emulator,
-        "doors-nobody",
+        "services-nobody",
         &[r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:GetUser","Resource":"*"}]}"#
             .to_owned()],
     );
-    let there = table("doors-there", &["pk", "sk"]);
-    let url = queue("doors-there");
-    let (doors, nobody) = (doors(), cloud(&emulator.endpoint(), &nobody));
+    let there = table("services-there", &["pk", "sk"]);
+    let url = queue("services-there");
+    let (services, nobody) = (services(), cloud(&emulator.endpoint(), &nobody));
     let scan = TableScan { key: "name", attributes: &[], segment: 0, segments: 1, after: None };
     let row = || vec![object(json!({ "pk": "a", "sk": "b" }))];
     block_on(async {
         for (code, cloud, table, url) in [
-            ("not_found", &doors, "doors-absent", url.replace("doors-there", "doors-absent")),
+            ("not_found", &services, "services-absent", url.replace("services-there", "services-absent")),
             ("access_denied", &nobody, there.as_str(), url.clone()),
         ] {
-            let rows = cloud.table(table).expect("a door");
-            let state = cloud.state(table).expect("a door");
-            let bucket = if code == "not_found" { "doors-no-bucket" } else { "doors-objects" };
+            let rows = cloud.table(table).expect("a client");
+            let state = cloud.state(table).expect("a client");
+            let bucket = if code == "not_found" { "services-no-bucket" } else { "services-objects" };
             let errors = [
                 rows.put(row()).await.err(),
                 rows.scan(scan).await.err(),
@@ -612,36 +522,36 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
                 state.exchange("k", None, "v", 1).await.err(),
                 state.jot(&chunk(&run(1), 0), "s", String::new()).await.err(),
                 state.jotted(&run(1), "s", &mut |_| Ok(())).await.err(),
-                cloud.queue(&url).expect("a door").send(vec![message(0, 10)]).await.err(),
-                cloud.bucket(bucket).expect("a door").put("k", vec![1]).await.err(),
+                cloud.queue(&url).expect("a client").send(vec![message(0, 10)]).await.err(),
+                cloud.bucket(bucket).expect("a client").put("k", vec![1]).await.err(),
             ];
             for (place, error) in errors.into_iter().enumerate() {
                 let error = error.unwrap_or_else(|| panic!("call {place} should be {code}"));
                 assert_eq!((error.code.as_str(), error.transient), (code, false), "call {place}: {error}");
             }
         }
-        let said = nobody.queue(&url).expect("a door").send(vec![message(0, 10)]).await.expect_err("denied").message;
+        let said = nobody.queue(&url).expect("a client").send(vec![message(0, 10)]).await.expect_err("denied").message;
         assert!(
-            said.starts_with("the function's role may not `sqs:SendMessage` on `doors-there` (AccessDenied"),
+            said.starts_with("the function's role may not `sqs:SendMessage` on `services-there` (AccessDenied"),
             "{said}"
         );
     });
     let closed = cloud("http://127.0.0.1:1", &emulator.root());
-    let error = block_on(closed.table("t").expect("a door").scan(scan)).expect_err("nobody there");
+    let error = block_on(closed.table("t").expect("a client").scan(scan)).expect_err("nobody there");
     assert_eq!((error.code.as_str(), error.transient), ("unreachable", true), "{error}");
 }
 
 #[test]
 fn what_goes_wrong_on_the_way_changes_nothing() {
-    let name = table("doors-faults", &["pk", "sk"]);
-    let url = queue("doors-faults");
-    let (proxy, doors) = shaken(&[Fault::Throttled, Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard]);
-    let state = doors.state(&name).expect("a door");
+    let name = table("services-faults", &["pk", "sk"]);
+    let url = queue("services-faults");
+    let (proxy, services) = shaken(&[Fault::Throttled, Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard]);
+    let state = services.state(&name).expect("a client");
     let run = run(8);
     block_on(async {
         assert_eq!(state.begin(&run, "me").await, Ok(Begun::Fresh));
         state.note(&run, "me", &progress(0, false), Some(101)).await.expect("its lease");
-        let all = told(state.as_ref(), &run, 101).await;
+        let all = contract::finish_chunks(state.as_ref(), &run, 101).await;
         assert!(!all.is_empty() && all.iter().all(|counts| counts.records == 5_050), "{all:?}");
         state.note(&run, "me", &progress(101, true), Some(101)).await.expect("its lease");
         assert_eq!(state.begin(&run, "other").await, Ok(Begun::Ended(progress(101, true))));
@@ -649,7 +559,7 @@ fn what_goes_wrong_on_the_way_changes_nothing() {
         state.remember(values.clone().into_iter().collect(), 1).await.expect("kept");
         assert_eq!(state.recall(&values.keys().cloned().collect::<Vec<_>>()).await, Ok(values));
         for number in 0..30 {
-            doors.queue(&url).expect("a door").send(vec![message(number, 100)]).await.expect("sent");
+            services.queue(&url).expect("a client").send(vec![message(number, 100)]).await.expect("sent");
         }
     });
     // A message that SQS took without our hearing of it is sent again: at least once.
@@ -658,5 +568,5 @@ fn what_goes_wrong_on_the_way_changes_nothing() {
     assert_eq!(read, (0..30).collect());
     let throttled = proxy.seen().iter().filter(|seen| seen.fault == Some(Fault::Throttled)).count() as u64;
     assert!(throttled > 20, "{throttled}");
-    assert_eq!(doors.meter().take().throttled, throttled);
+    assert_eq!(services.meter().take().throttled, throttled);
 }
