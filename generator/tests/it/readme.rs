@@ -1,4 +1,4 @@
-//! Everything in the README is true: its commands are run, its outputs compared, its table made from the kinds.
+//! The README, the guide and the examples are true: their commands are run, and the output is compared.
 
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
@@ -15,16 +15,17 @@ use fanggen_runtime::function::registry;
 use project::{Project, workspace};
 use readme::{blocks, run_again};
 
-/// Every folder with a README whose commands are run there: the root, and each example.
-fn folders() -> Vec<String> {
+/// The documents whose commands are run, each with the folder where they run.
+fn documents() -> Vec<(String, String)> {
     let entries = fs::read_dir(workspace().join("examples")).expect("the examples");
     let folders = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_dir());
     let mut folders: Vec<_> =
         folders.map(|entry| format!("examples/{}", entry.file_name().to_string_lossy())).collect();
     folders.sort();
     assert!(folders.len() >= 3, "{folders:?}");
-    folders.insert(0, String::new());
-    folders
+    let examples = folders.into_iter().map(|folder| (format!("{folder}/README.md"), folder));
+    let root = ["README.md", "docs/guide.md"].map(|document| (document.to_owned(), String::new()));
+    root.into_iter().chain(examples).collect()
 }
 
 /// Accepts what is printed now: run with this set to 1.
@@ -35,14 +36,14 @@ fn accepts() -> bool {
 }
 
 #[test]
-fn the_commands_print_what_the_readmes_show_and_the_table_is_that_of_the_kinds() {
-    for folder in folders() {
+fn the_commands_of_the_documents_print_what_they_show() {
+    for (document, folder) in documents() {
         let folder = folder.as_str();
-        let file = workspace().join(folder).join("README.md");
+        let file = workspace().join(&document);
         let path = file.display();
         let readme = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
         let project = Project::root();
-        let environment = if folder.is_empty() { account(&project) } else { Vec::new() };
+        let environment = if folder.is_empty() { account(&project, &document) } else { Vec::new() };
         let mut now = readme.clone();
         let consoles: Vec<_> = blocks(&readme).into_iter().filter(|(language, ..)| language == "console").collect();
         assert!(!consoles.is_empty(), "{path} shows no command");
@@ -54,7 +55,7 @@ fn the_commands_print_what_the_readmes_show_and_the_table_is_that_of_the_kinds()
         for (text, place) in printed.into_iter().rev() {
             now.replace_range(place, &text);
         }
-        if folder.is_empty() {
+        if document == "README.md" {
             now = with_table(&now);
         }
         compare(&file, &readme, &now);
@@ -64,7 +65,7 @@ fn the_commands_print_what_the_readmes_show_and_the_table_is_that_of_the_kinds()
 /// What the commands need to find an account: an emulator, and in it a deployer with exactly the policy that the README
 /// tells how to get. The runtime is none that could run: what the functions do is not looked at here.
 #[cfg(feature = "aws")]
-fn account(project: &Project) -> Vec<(&'static str, String)> {
+fn account(project: &Project, document: &str) -> Vec<(&'static str, String)> {
     use aws::emulator::{ACCOUNT, Emulator};
     let program = elf::elf(elf::ARM64, elf::LOADER_ARM64, "GLIBC_2.34");
     fs::write(project.path().join("program"), program).expect("written");
@@ -75,14 +76,14 @@ fn account(project: &Project) -> Vec<(&'static str, String)> {
     let statements = documents.flat_map(|document| document["policy"]["Statement"].as_array().expect("statements"));
     let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() });
     let emulator = Emulator::shared();
-    let key = aws::deployer::deployer(emulator, "reader", &policy.to_string());
+    let key = aws::deployer::deployer(emulator, &document.replace('/', "-"), &policy.to_string());
     let mut environment = emulator.environment_of(&emulator.endpoint(), &key);
     environment.push(("XDG_CACHE_HOME", project.path().join(".cache").display().to_string()));
     environment
 }
 
 #[cfg(not(feature = "aws"))]
-fn account(_: &Project) -> Vec<(&'static str, String)> {
+fn account(_: &Project, _: &str) -> Vec<(&'static str, String)> {
     Vec::new()
 }
 
@@ -123,13 +124,14 @@ fn with_table(readme: &str) -> String {
 /// Every file that a README links to is there.
 #[test]
 fn links_lead_somewhere() {
-    for folder in folders() {
-        let path = workspace().join(&folder).join("README.md");
+    for (document, _) in documents() {
+        let path = workspace().join(&document);
+        let folder = path.parent().expect("a folder");
         let readme = fs::read_to_string(&path).expect("a README");
         let link = regex_lite::Regex::new(r"\]\(([^)#]+)[^)]*\)").expect("a pattern");
         for target in link.captures_iter(&readme).map(|found| found[1].to_owned()) {
             if !target.starts_with("http") {
-                assert!(workspace().join(&folder).join(&target).exists(), "{} links to {target}", path.display());
+                assert!(folder.join(&target).exists(), "{} links to {target}", path.display());
             }
         }
     }
