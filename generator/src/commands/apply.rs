@@ -12,7 +12,7 @@ use super::build::compile;
 use super::desired_items;
 use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::artifact;
 use crate::config::mistake::Severity;
@@ -84,7 +84,7 @@ enum ApplyPart {
 
 impl ApplyArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Warning)?;
+        let file = LoadedPipeline::load(global, Severity::Warning)?;
         let environment = file.environment(self.env.as_deref())?.to_owned();
         let rendered = Rendered::of(&file, global, self.out.clone())?;
         if rendered.is_stale(&environment) {
@@ -103,7 +103,7 @@ impl ApplyArgs {
 
     async fn apply(
         &self,
-        file: &PipelineFile,
+        file: &LoadedPipeline,
         environment: &str,
         rendered: &Rendered,
         global: &GlobalArgs,
@@ -131,7 +131,7 @@ impl ApplyArgs {
     async fn all(
         &self,
         deployment: &Deployment<'_>,
-        file: &PipelineFile,
+        file: &LoadedPipeline,
         seed_options: &SeedOptions,
     ) -> Result<(AppliedStack, Option<SeedResult>), DeployError> {
         let manifest = &deployment.generated.manifest;
@@ -219,7 +219,7 @@ impl ApplyArgs {
 /// # Errors
 /// A runtime that Lambda could not run.
 pub fn runtime_to_deploy(
-    file: &PipelineFile,
+    file: &LoadedPipeline,
     deployment: &Deployment<'_>,
     found: Option<&StackDescription>,
     build: bool,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::CommandError;
 use super::output::{Style, message};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use super::terminal::TerminalUi;
 use crate::deploy::aws::account::{Account, CallerIdentity};
@@ -30,7 +30,7 @@ impl AwsSession {
     ///
     /// # Errors
     /// Credentials that do not work.
-    pub async fn open(file: &PipelineFile, environment: &str, rendered: &Rendered) -> Result<Self, CommandError> {
+    pub async fn open(file: &LoadedPipeline, environment: &str, rendered: &Rendered) -> Result<Self, CommandError> {
         let pipeline = file.pipeline(environment)?;
         let text = |name: &str| rendered.text(environment, name);
         let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
@@ -80,7 +80,7 @@ fn lock_folder() -> PathBuf {
 }
 
 /// Adds to a failure where in the pipeline's file its resource was asked for.
-pub fn with_location(error: DeployError, file: &PipelineFile, environment: &str) -> CommandError {
+pub fn with_location(error: DeployError, file: &LoadedPipeline, environment: &str) -> CommandError {
     let mut error = error;
     if let DeployError::Failed(failed) = &mut error
         && let Some(path) = &failed.path

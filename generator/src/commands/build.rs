@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::GlobalArgs;
 use super::error::CommandResult;
 use super::output::{Style, message, print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use crate::artifact::{self, BuildError, BuildResult, OWN_BYTES, ZIP_BYTES};
 use crate::config::mistake::Severity;
 use crate::config::sections::Architecture;
@@ -43,7 +43,7 @@ pub struct BuildArgs {
 
 impl BuildArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Error)?;
+        let file = LoadedPipeline::load(global, Severity::Error)?;
         let environment = file.environment(self.env.as_deref())?;
         let architecture = file.pipeline(environment)?.functions.architecture;
         let built = match &self.runtime {
@@ -67,7 +67,7 @@ impl BuildArgs {
 
 /// Compiles fanggen's runtime, and keeps it as the artifact.
 pub fn compile(
-    file: &PipelineFile,
+    file: &LoadedPipeline,
     architecture: Architecture,
     source: Option<&Path>,
     tools: Option<PathBuf>,

@@ -3,7 +3,7 @@
 use fanggen_runtime::component::Store;
 
 use super::error::CommandError;
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::items::WantedRows;
@@ -16,7 +16,7 @@ use crate::resources;
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<SourceFiles, CommandError> {
+pub fn files(file: &LoadedPipeline, deployment: &Deployment<'_>) -> Result<SourceFiles, CommandError> {
     let mut files = SourceFiles::new();
     let manifest = &deployment.generated.manifest;
     for source in &file.pipeline(deployment.environment())?.sources {
@@ -42,7 +42,7 @@ pub fn files(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<SourceF
 ///
 /// # Errors
 /// A file of items that cannot be read, and items that cannot be rows: all of them, before anything is changed.
-pub async fn rows(file: &PipelineFile, deployment: &Deployment<'_>) -> Result<WantedTables, CommandError> {
+pub async fn rows(file: &LoadedPipeline, deployment: &Deployment<'_>) -> Result<WantedTables, CommandError> {
     let mut tables = WantedTables::new();
     let manifest = &deployment.generated.manifest;
     for source in &file.pipeline(deployment.environment())?.sources {

@@ -8,7 +8,7 @@ use super::aws_session::{AwsSession, with_location};
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::deploy::aws::s3::artifacts::BucketStatus;
@@ -39,7 +39,7 @@ pub struct DestroyArgs {
 
 impl DestroyArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Error)?;
+        let file = LoadedPipeline::load(global, Severity::Error)?;
         let environment = file.environment(self.env.as_deref())?.to_owned();
         let rendered = Rendered::of(&file, global, None)?;
         let value = block_on(self.destroy(&file, &environment, &rendered, global))??;
@@ -51,7 +51,7 @@ impl DestroyArgs {
 
     async fn destroy(
         &self,
-        file: &PipelineFile,
+        file: &LoadedPipeline,
         environment: &str,
         rendered: &Rendered,
         global: &GlobalArgs,

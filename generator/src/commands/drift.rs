@@ -11,7 +11,7 @@ use super::aws_session::AwsSession;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, plural, print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::deploy::aws::cloudformation::Drift;
@@ -48,7 +48,7 @@ struct DriftReport {
 
 impl DriftArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Error)?;
+        let file = LoadedPipeline::load(global, Severity::Error)?;
         let environment = file.environment(self.env.as_deref())?.to_owned();
         let rendered = Rendered::of(&file, global, None)?;
         let report = block_on(detect(&file, &environment, &rendered, global))??;
@@ -93,7 +93,7 @@ impl DriftArgs {
 
 /// Runs CloudFormation's drift detection.
 async fn detect(
-    file: &PipelineFile,
+    file: &LoadedPipeline,
     environment: &str,
     rendered: &Rendered,
     global: &GlobalArgs,
@@ -137,7 +137,7 @@ async fn detect(
     Ok(report)
 }
 
-fn show(report: &DriftReport, file: &PipelineFile) {
+fn show(report: &DriftReport, file: &LoadedPipeline) {
     let path = |id: &str| {
         let plans = file.plans.values();
         let found = plans.flat_map(|plan| plan.resources()).find(|resource| resource.id.as_str() == id);

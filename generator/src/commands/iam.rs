@@ -5,7 +5,7 @@ use clap::Args;
 use super::args::GlobalArgs;
 use super::error::{CommandError, CommandResult};
 use super::output::{message, print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::deploy::aws::account::CallerIdentity;
@@ -40,7 +40,7 @@ fn digits(text: &str) -> Result<String, String> {
 
 impl IamArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Error)?;
+        let file = LoadedPipeline::load(global, Severity::Error)?;
         let rendered = Rendered::of(&file, global, None)?;
         let environments = file.environments(self.env.as_deref())?;
         let mut ready = Vec::new();

@@ -7,7 +7,7 @@ use super::aws_session::AwsSession;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::deploy::stack_state::StackDescription;
@@ -25,7 +25,7 @@ pub struct OutputsArgs {
 
 impl OutputsArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Error)?;
+        let file = LoadedPipeline::load(global, Severity::Error)?;
         let environment = file.environment(self.env.as_deref())?.to_owned();
         let rendered = Rendered::of(&file, global, None)?;
         let work = async {

@@ -15,14 +15,14 @@ use crate::config::{Config, default_environment, mistake};
 use crate::plan::Plan;
 
 /// A pipeline's file without errors.
-pub struct PipelineFile {
+pub struct LoadedPipeline {
     pub config: Config,
     pub plans: BTreeMap<String, Plan>,
     /// The folder of the file.
     pub root: PathBuf,
 }
 
-impl PipelineFile {
+impl LoadedPipeline {
     /// Reads the file, plans it, and checks that the files it names exist. Prints its mistakes: the errors, and the
     /// warnings too where `least` is [`Severity::Warning`].
     pub fn load(global: &GlobalArgs, least: Severity) -> Result<Self, CommandError> {

@@ -16,7 +16,7 @@ use super::error::{CommandError, CommandResult};
 #[cfg(feature = "aws")]
 use super::output::{Style, message};
 use super::output::{print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 #[cfg(feature = "aws")]
 use super::{apply, desired_items, rendered::Rendered};
 use crate::config::mistake::Severity;
@@ -57,7 +57,7 @@ pub struct PlanArgs {
 
 impl PlanArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Warning)?;
+        let file = LoadedPipeline::load(global, Severity::Warning)?;
         let environment = file.environment(self.env.as_deref())?;
         if !self.offline {
             #[cfg(feature = "aws")]
@@ -82,7 +82,7 @@ struct Planned {
 #[cfg(feature = "aws")]
 impl PlanArgs {
     /// Compares with what is deployed. Exit code 2 where an apply would change something.
-    fn deployed(&self, file: &PipelineFile, environment: &str, global: &GlobalArgs) -> CommandResult {
+    fn deployed(&self, file: &LoadedPipeline, environment: &str, global: &GlobalArgs) -> CommandResult {
         let rendered = Rendered::of(file, global, self.out.clone())?;
         let stale = rendered.is_stale(environment);
         if stale {
@@ -138,7 +138,7 @@ impl PlanArgs {
 
     async fn compare(
         &self,
-        file: &PipelineFile,
+        file: &LoadedPipeline,
         environment: &str,
         rendered: &Rendered,
         global: &GlobalArgs,

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::args::GlobalArgs;
 use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, plural, print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::render::{RenderedFile, ci, disk};
@@ -48,7 +48,7 @@ enum CiService {
 
 impl RenderArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Warning)?;
+        let file = LoadedPipeline::load(global, Severity::Warning)?;
         let workflow = self.ci.map(|CiService::Github| workflow(&file, &global.file)).transpose()?;
         let Rendered { folder, artifacts, mut changes } = Rendered::of(&file, global, self.out)?;
         let mut shown = folder.display().to_string();
@@ -97,7 +97,7 @@ impl RenderArgs {
 }
 
 /// The workflow, and the folder that it belongs to.
-fn workflow(file: &PipelineFile, path: &Path) -> Result<(PathBuf, RenderedFile), CommandError> {
+fn workflow(file: &LoadedPipeline, path: &Path) -> Result<(PathBuf, RenderedFile), CommandError> {
     let beside = Path::new(".").join(&file.root);
     let fail = |error| CommandError::System("the folder of the pipeline's file cannot be found", error);
     let root = std::fs::canonicalize(&beside).map_err(fail)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::GlobalArgs;
 use super::error::CommandError;
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use crate::render::disk::{self, FileChange};
 use crate::render::{RenderPaths, RenderedFile, render};
 
@@ -23,7 +23,7 @@ pub struct Rendered {
 
 impl Rendered {
     /// Renders, and compares with the folder: `generated` beside the file, unless `out` names another.
-    pub fn of(file: &PipelineFile, global: &GlobalArgs, out: Option<PathBuf>) -> Result<Self, CommandError> {
+    pub fn of(file: &LoadedPipeline, global: &GlobalArgs, out: Option<PathBuf>) -> Result<Self, CommandError> {
         let folder = out.unwrap_or_else(|| file.root.join(GENERATED));
         // In a folder beside the file, the Makefile works from any current folder.
         let last = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();

@@ -14,7 +14,7 @@ use super::args::GlobalArgs;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, plural, print, stderr_is_terminal, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use crate::config::mistake::{Severity, tidy};
 use crate::local::{self, RunOptions, RunProgress, Summary};
 
@@ -50,7 +50,7 @@ const ROWS: usize = 40;
 impl RunArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
         // Errors only: warnings are about deployments.
-        let file = PipelineFile::load(global, Severity::Error)?;
+        let file = LoadedPipeline::load(global, Severity::Error)?;
         let pipeline = file.pipeline(file.environment(self.env.as_deref())?)?;
         let options = RunOptions { root: file.root.clone(), live: self.live, time: Timestamp::now() };
         let bar = ItemsBar::new();

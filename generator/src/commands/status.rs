@@ -8,7 +8,7 @@ use super::aws_session::AwsSession;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{Style, print, to_json};
-use super::pipeline_file::PipelineFile;
+use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::deploy::artifacts::is_up_to_date;
@@ -42,7 +42,7 @@ struct EnvironmentStatus {
 
 impl StatusArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Error)?;
+        let file = LoadedPipeline::load(global, Severity::Error)?;
         let rendered = Rendered::of(&file, global, None)?;
         let environments = file.environments(self.env.as_deref())?;
         let work = async {
@@ -63,7 +63,7 @@ impl StatusArgs {
 }
 
 async fn status_of(
-    file: &PipelineFile,
+    file: &LoadedPipeline,
     environment: String,
     rendered: &Rendered,
     global: &GlobalArgs,

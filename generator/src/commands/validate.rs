@@ -6,7 +6,7 @@ use serde_json::json;
 use super::args::GlobalArgs;
 use super::error::CommandResult;
 use super::output::{Style, message, print, to_json};
-use super::pipeline_file::{PipelineFile, mistakes_json};
+use super::pipeline_file::{LoadedPipeline, mistakes_json};
 use crate::config::mistake::Severity;
 use crate::show::explain::Explanation;
 
@@ -27,7 +27,7 @@ pub struct ValidateArgs {
 
 impl ValidateArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
-        let file = PipelineFile::load(global, Severity::Warning)?;
+        let file = LoadedPipeline::load(global, Severity::Warning)?;
         let environments: Vec<&str> = match &self.env {
             Some(asked) => vec![file.environment(Some(asked))?],
             None => file.config.environments.iter().map(String::as_str).collect(),
@@ -54,7 +54,7 @@ impl ValidateArgs {
 }
 
 /// The pipeline in one line: its name, environments and components.
-fn summary(file: &PipelineFile) -> String {
+fn summary(file: &LoadedPipeline) -> String {
     let names = file.config.environments.join(", ");
     let Some(pipeline) = file.config.pipelines.values().next() else { return names };
     let flow = [&pipeline.sources, &pipeline.stages, &pipeline.sinks]

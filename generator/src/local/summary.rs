@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fanggen_runtime::function::Worked;
+use fanggen_runtime::function::ChunkOutcome;
 use fanggen_runtime::model::record::{Label, Record};
 use serde::Serialize;
 
@@ -119,7 +119,7 @@ impl SummaryBuilder {
     }
 
     /// Adds the outcome of a chunk.
-    pub fn add(&self, worked: Worked) {
+    pub fn add(&self, worked: ChunkOutcome) {
         let mut summary = self.open();
         self.watch.done(usize::try_from(worked.counts.items).unwrap_or(usize::MAX));
         for record in &worked.records {

@@ -11,7 +11,7 @@ use aws::comprehend::{Comprehend, Marked};
 use aws::faults::{Fault, Faults};
 use fanggen_runtime::component::RateLimit;
 use fanggen_runtime::component::services::Services as _;
-use fanggen_runtime::function::{Delivery, Running, Worked};
+use fanggen_runtime::function::{ChunkOutcome, Delivery, Running};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Label, Record};
 use fanggen_runtime::model::run::{Chunk, RunId};
@@ -182,7 +182,7 @@ async fn an_answer_that_came_is_not_paid_for_again_while_another_is_open() {
 }
 
 /// A worker takes a chunk through.
-async fn work(running: &Running, run: &str, records: Vec<Record>) -> Worked {
+async fn work(running: &Running, run: &str, records: Vec<Record>) -> ChunkOutcome {
     let run = RunId::scheduled(run).expect("a run");
     let chunk = Chunk::of(&run, 0, &records);
     let deadline = Instant::now() + Duration::from_secs(60);
@@ -216,7 +216,7 @@ async fn unchanged_texts_are_not_paid_for_twice_and_changed_ones_are() {
     let again = json!({ "detect": ["dominant_language", "sentiment"] });
     let second = work(&open(again), "2026-11-23T09:00:00Z", texts("It is bad.")).await;
     assert_eq!((comprehend.asked().len(), second.counts.reused), (0, 4));
-    let told = |worked: &Worked| -> Vec<_> {
+    let told = |worked: &ChunkOutcome| -> Vec<_> {
         worked.records.iter().map(|record| (found(record).clone(), record.text.clone())).collect()
     };
     assert_eq!(told(&second), told(&first), "findings and languages");

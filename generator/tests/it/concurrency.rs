@@ -56,7 +56,7 @@ fn plain(scene: &FreshAccount, ended: &Ended) -> String {
 /// Runs one command up to a call, another one meanwhile, and then the first one to its end.
 fn meanwhile(scene: &FreshAccount, at: usize, one: &[&str], other: &[&str], machine: &Path) -> (Ended, Ended) {
     let way = Proxy::before(&scene.emulator);
-    scene.proxy.cut(Cut::Before(at));
+    scene.proxy.cut(Cut::ChunkStatus(at));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| ended(&mut scene.command(pipelines().before(), one)));
         assert!(scene.proxy.has_stopped(LIMIT), "{one:?} comes to call {at}");

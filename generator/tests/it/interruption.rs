@@ -37,7 +37,7 @@ struct Scenario {
 
 #[derive(Clone, Copy)]
 enum Version {
-    Before,
+    ChunkStatus,
     After,
 }
 
@@ -45,7 +45,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "first apply",
         before: &[],
-        version: Version::Before,
+        version: Version::ChunkStatus,
         arguments: &["apply", "--env", "prod", "--yes"],
         code: 0,
         runs: 1,
@@ -53,7 +53,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "changing apply",
-        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
+        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
         version: Version::After,
         arguments: &["apply", "--env", "dev", "--yes", "--prune"],
         code: 0,
@@ -63,7 +63,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "plan of all",
         before: &[],
-        version: Version::Before,
+        version: Version::ChunkStatus,
         arguments: &["plan", "--env", "dev"],
         code: 2,
         runs: 0,
@@ -71,7 +71,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "plan of a change",
-        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
+        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
         version: Version::After,
         arguments: &["plan", "--env", "dev"],
         code: 2,
@@ -80,8 +80,8 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "destroy",
-        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
-        version: Version::Before,
+        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
+        version: Version::ChunkStatus,
         arguments: &["destroy", "--env", "dev", "--yes"],
         code: 0,
         runs: 1,
@@ -89,8 +89,8 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "destroy of all data",
-        before: &[(Version::Before, &["apply", "--env", "prod", "--yes"])],
-        version: Version::Before,
+        before: &[(Version::ChunkStatus, &["apply", "--env", "prod", "--yes"])],
+        version: Version::ChunkStatus,
         arguments: &["destroy", "--env", "prod", "--yes", "--delete-data", "--artifacts"],
         code: 0,
         runs: 1,
@@ -127,7 +127,7 @@ impl Scenario {
 
 fn folder(version: Version, pipelines: &Pipelines) -> &Path {
     match version {
-        Version::Before => pipelines.before(),
+        Version::ChunkStatus => pipelines.before(),
         Version::After => pipelines.after(),
     }
 }
@@ -147,7 +147,7 @@ struct Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (side, number) = match self.cut {
-            Cut::Before(number) => ("before", number),
+            Cut::ChunkStatus(number) => ("before", number),
             Cut::After(number) => ("after", number),
         };
         let (name, code) = (SCENARIOS[self.scenario].name, self.again.code.unwrap_or(-1));
@@ -215,7 +215,7 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     let mut cuts = Vec::new();
     for (scenario, (operations, _)) in &references {
         tell(&format!("{}: {} calls: {}", SCENARIOS[*scenario].name, operations.len(), operations.join(" ")));
-        let all = (1..=operations.len()).flat_map(|number| [Cut::Before(number), Cut::After(number)]);
+        let all = (1..=operations.len()).flat_map(|number| [Cut::ChunkStatus(number), Cut::After(number)]);
         let share = if sweep::full() { 1 } else { SCENARIOS[*scenario].share };
         // The seed of the sample: a day's checks begin at other calls than the next day's would, if it were a clock's.
         cuts.extend(all.skip(scenario % share).step_by(share).map(|cut| (*scenario, cut)));
@@ -236,7 +236,7 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     assert_eq!(killed.len(), SCENARIOS.len(), "every command was killed at least once: {killed:?}");
     assert!(points.len() >= 25, "{} cut points are too few", points.len());
     points.sort_by_key(|point| {
-        let (Cut::Before(number) | Cut::After(number)) = point.cut;
+        let (Cut::ChunkStatus(number) | Cut::After(number)) = point.cut;
         (point.scenario, number, matches!(point.cut, Cut::After(_)))
     });
     let wrong: Vec<String> = points
@@ -323,7 +323,7 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
         let (_, (operations, state)) = wholes.iter().find(|(of, _)| *of == scenario).expect("a whole run");
         let mut places = (1..).zip(operations).filter(|(_, one)| one == operation).map(|(place, _)| place);
         let place = places.nth(nth - 1).expect("a call");
-        let ended = interrupted(scene, &pipelines, case, Cut::Before(place));
+        let ended = interrupted(scene, &pipelines, case, Cut::ChunkStatus(place));
         let mut wrong = Vec::new();
         let said = ended.stderr.find("error: ").map_or("", |at| &ended.stderr[at..]);
         if ended.code != Some(1) || !said.starts_with("error: interrupted: ") {

@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::types::{
 };
 use fanggen_runtime::aws::Cloud;
 use fanggen_runtime::component::services::{OutboundMessage, Services, TableRow, TableScan};
-use fanggen_runtime::component::state::{Begun, Counts, State};
+use fanggen_runtime::component::state::{Claim, Counts, State};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Item, Record};
@@ -121,13 +121,13 @@ fn a_lease_lasts_45_seconds_and_its_loss_is_explained() {
     let state = state("contract-lease-time");
     let run = run(9);
     block_on(async {
-        assert_eq!(state.begin(&run, "one").await, Ok(Begun::Fresh));
-        let begun = state.begin(&run, "two").await.expect("an answer");
-        assert!(matches!(begun, Begun::Held(wait) if (40_000..=45_000).contains(&wait)), "{begun:?}");
-        state.note(&run, "one", &progress(1, false), None).await.expect("its own lease");
+        assert_eq!(state.claim_run(&run, "one").await, Ok(Claim::Fresh));
+        let begun = state.claim_run(&run, "two").await.expect("an answer");
+        assert!(matches!(begun, Claim::Held(wait) if (40_000..=45_000).contains(&wait)), "{begun:?}");
+        state.save_progress(&run, "one", &progress(1, false), None).await.expect("its own lease");
         expire_lease("contract-lease-time", &run).await;
-        assert_eq!(state.begin(&run, "two").await, Ok(Begun::GoOn(progress(1, false))));
-        let error = state.note(&run, "one", &progress(2, false), None).await.expect_err("taken over");
+        assert_eq!(state.claim_run(&run, "two").await, Ok(Claim::GoOn(progress(1, false))));
+        let error = state.save_progress(&run, "one", &progress(2, false), None).await.expect_err("taken over");
         let message = "another producer has taken run 20261122T090000Z over, and goes on with it";
         assert_eq!(error, Error::permanent("lease_lost", message));
     });
@@ -168,10 +168,10 @@ fn a_value_that_fits_no_row_is_left_out() {
     let state = state("contract-long");
     block_on(async {
         let values = vec![("short".to_owned(), "value".to_owned()), ("long".to_owned(), "x".repeat(500_000))];
-        state.remember(values, 90).await.expect("written");
+        state.put_cached(values, 90).await.expect("written");
         // The same key twice in one request is one row of the answer.
         let keys = ["short", "long", "short"].map(str::to_owned);
-        assert_eq!(state.recall(&keys).await, Ok(BTreeMap::from([("short".to_owned(), "value".to_owned())])));
+        assert_eq!(state.get_cached(&keys).await, Ok(BTreeMap::from([("short".to_owned(), "value".to_owned())])));
     });
 }
 
@@ -180,8 +180,8 @@ fn values_and_notes_expire() {
     let name = "contract-expiry";
     let state = state(name);
     block_on(async {
-        state.remember(vec![("finding#001".to_owned(), "value".to_owned())], 90).await.expect("written");
-        state.jot(&chunk(&run(1), 2), "digest", "a note".into()).await.expect("written");
+        state.put_cached(vec![("finding#001".to_owned(), "value".to_owned())], 90).await.expect("written");
+        state.add_note(&chunk(&run(1), 2), "digest", "a note".into()).await.expect("written");
     });
     let row = |pk: &str, sk: &str| {
         let call = dynamodb().get_item().table_name(name).key("pk", AttributeValue::S(pk.into()));
@@ -511,17 +511,17 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
             let errors = [
                 rows.put(row()).await.err(),
                 rows.scan(scan).await.err(),
-                state.begin(&run(1), "me").await.err(),
-                state.note(&run(1), "me", &progress(1, false), None).await.err(),
-                state.note(&run(1), "me", &progress(1, false), Some(150)).await.err(),
-                state.done(&chunk(&run(1), 0), Counts::default()).await.err(),
-                state.before(&chunk(&run(1), 0)).await.err(),
-                state.took(&chunk(&run(1), 0), &BTreeSet::from(["s".into()])).await.err(),
-                state.recall(&["k".into()]).await.err(),
-                state.remember(vec![("k".into(), "v".into())], 1).await.err(),
-                state.exchange("k", None, "v", 1).await.err(),
-                state.jot(&chunk(&run(1), 0), "s", String::new()).await.err(),
-                state.jotted(&run(1), "s", &mut |_| Ok(())).await.err(),
+                state.claim_run(&run(1), "me").await.err(),
+                state.save_progress(&run(1), "me", &progress(1, false), None).await.err(),
+                state.save_progress(&run(1), "me", &progress(1, false), Some(150)).await.err(),
+                state.complete_chunk(&chunk(&run(1), 0), Counts::default()).await.err(),
+                state.chunk_status(&chunk(&run(1), 0)).await.err(),
+                state.record_sinks(&chunk(&run(1), 0), &BTreeSet::from(["s".into()])).await.err(),
+                state.get_cached(&["k".into()]).await.err(),
+                state.put_cached(vec![("k".into(), "v".into())], 1).await.err(),
+                state.compare_and_set("k", None, "v", 1).await.err(),
+                state.add_note(&chunk(&run(1), 0), "s", String::new()).await.err(),
+                state.for_each_note(&run(1), "s", &mut |_| Ok(())).await.err(),
                 cloud.queue(&url).expect("a client").send(vec![message(0, 10)]).await.err(),
                 cloud.bucket(bucket).expect("a client").put("k", vec![1]).await.err(),
             ];
@@ -549,15 +549,15 @@ fn what_goes_wrong_on_the_way_changes_nothing() {
     let state = services.state(&name).expect("a client");
     let run = run(8);
     block_on(async {
-        assert_eq!(state.begin(&run, "me").await, Ok(Begun::Fresh));
-        state.note(&run, "me", &progress(0, false), Some(101)).await.expect("its lease");
+        assert_eq!(state.claim_run(&run, "me").await, Ok(Claim::Fresh));
+        state.save_progress(&run, "me", &progress(0, false), Some(101)).await.expect("its lease");
         let all = contract::finish_chunks(state.as_ref(), &run, 101).await;
         assert!(!all.is_empty() && all.iter().all(|counts| counts.records == 5_050), "{all:?}");
-        state.note(&run, "me", &progress(101, true), Some(101)).await.expect("its lease");
-        assert_eq!(state.begin(&run, "other").await, Ok(Begun::Ended(progress(101, true))));
+        state.save_progress(&run, "me", &progress(101, true), Some(101)).await.expect("its lease");
+        assert_eq!(state.claim_run(&run, "other").await, Ok(Claim::Ended(progress(101, true))));
         let values: BTreeMap<_, _> = (0..250).map(|number| (number.to_string(), "v".to_owned())).collect();
-        state.remember(values.clone().into_iter().collect(), 1).await.expect("kept");
-        assert_eq!(state.recall(&values.keys().cloned().collect::<Vec<_>>()).await, Ok(values));
+        state.put_cached(values.clone().into_iter().collect(), 1).await.expect("kept");
+        assert_eq!(state.get_cached(&values.keys().cloned().collect::<Vec<_>>()).await, Ok(values));
         for number in 0..30 {
             services.queue(&url).expect("a client").send(vec![message(number, 100)]).await.expect("sent");
         }

@@ -30,11 +30,11 @@ use batch::Batches;
 use clients::Clients;
 use comprehend::Comprehend;
 use s3::{Object, S3};
-use secrets::Kept;
+use secrets::CachedSecret;
 use sns::Topic;
 use sqs::Sqs;
 use state::Memory;
-use table::Table;
+use table::DynamodbTable;
 
 /// The doors of a function in AWS.
 pub struct Cloud {
@@ -70,7 +70,7 @@ impl Services for Cloud {
     }
 
     fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error> {
-        Ok(Arc::new(Table(self.batches(name)?)))
+        Ok(Arc::new(DynamodbTable(self.batches(name)?)))
     }
 
     fn queue(&self, url: &str) -> Result<Arc<dyn MessageQueue>, Error> {
@@ -94,7 +94,7 @@ impl Services for Cloud {
     }
 
     fn secret(&self, arn: &str) -> Result<Arc<dyn Secret>, Error> {
-        Ok(Arc::new(Kept { client: self.clients.secrets()?, arn: arn.to_owned() }))
+        Ok(Arc::new(CachedSecret { client: self.clients.secrets()?, arn: arn.to_owned() }))
     }
 
     fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {

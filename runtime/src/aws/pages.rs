@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use super::cells::Attributes;
-use crate::component::state::{Counts, Standing};
+use crate::component::state::{Counts, RunStatus};
 
 /// Chunks of a row.
 pub const CHUNKS: u64 = 100;
@@ -99,7 +99,7 @@ impl Page {
     }
 
     /// Where the run stands, as the first row knows it.
-    pub fn standing(&self) -> Standing {
+    pub fn standing(&self) -> RunStatus {
         let complete = self.expected.and_then(|expected| {
             let own = expected.min(CHUNKS);
             let (last, _) = last(expected);
@@ -108,7 +108,7 @@ impl Page {
             let whole = chunks.len() as u64 == own && totals.len() as u64 == last;
             whole.then(|| sum(chunks.into_iter().chain(totals)))
         });
-        Standing { complete, told: self.told }
+        RunStatus { complete, told: self.told }
     }
 }
 
@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(first(250, &all, &[2]).standing().complete, None);
         assert_eq!(first(250, &all[1..], &[1, 2]).standing().complete, None);
         assert_eq!(first(250, &all, &[1, 2]).standing().complete.map(|counts| counts.items), Some(306));
-        assert_eq!(Page::read(&Attributes::from([(chunk(0), text(word(ONE)))])).standing(), Standing::default());
+        assert_eq!(Page::read(&Attributes::from([(chunk(0), text(word(ONE)))])).standing(), RunStatus::default());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::component::services::Secret;
 use crate::model::error::Error;
 
 /// A secret, by its ARN.
-pub struct Kept {
+pub struct CachedSecret {
     /// The client.
     pub client: Client,
     /// The ARN.
@@ -16,7 +16,7 @@ pub struct Kept {
 }
 
 #[async_trait]
-impl Secret for Kept {
+impl Secret for CachedSecret {
     async fn read(&self) -> Result<String, Error> {
         let answer = self.client.get_secret_value().secret_id(&self.arn).send().await;
         let answer = answer.map_err(|error| failed("secretsmanager:GetSecretValue", &self.arn, error))?;

@@ -19,7 +19,7 @@ use super::call::failed;
 use super::cells::{Attributes, ROW_BYTES, length, number, text};
 use super::pages::{self, Page};
 use super::tries::Tries;
-use crate::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
+use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
 
@@ -169,14 +169,14 @@ fn lost(run: &RunId) -> Error {
 }
 
 /// What a producer's row says.
-fn begun(row: &Attributes) -> Result<Begun, Error> {
-    let Some(progress) = row.get(PROGRESS).and_then(|value| value.as_s().ok()) else { return Ok(Begun::Fresh) };
+fn begun(row: &Attributes) -> Result<Claim, Error> {
+    let Some(progress) = row.get(PROGRESS).and_then(|value| value.as_s().ok()) else { return Ok(Claim::Fresh) };
     let progress: Progress = serde_json::from_str(progress).map_err(|_| {
         let words =
             "what is known of the run was written by another version: start it again when this one is everywhere";
         Error::permanent("state_unreadable", words)
     })?;
-    Ok(if progress.ended { Begun::Ended(progress) } else { Begun::GoOn(progress) })
+    Ok(if progress.ended { Claim::Ended(progress) } else { Claim::GoOn(progress) })
 }
 
 /// For how many milliseconds the lease of a producer's row still holds.
@@ -188,7 +188,7 @@ fn held(row: &Attributes) -> u64 {
 
 #[async_trait]
 impl State for Memory {
-    async fn begin(&self, run: &RunId, owner: &str) -> Result<Begun, Error> {
+    async fn claim_run(&self, run: &RunId, owner: &str) -> Result<Claim, Error> {
         let call = self
             .update(run, "producer", ", #owner = :me, #until = :until")
             .condition_expression("attribute_not_exists(#pk) OR #owner = :me OR #until < :now")
@@ -206,14 +206,20 @@ impl State for Memory {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     let row = refused.item().cloned().unwrap_or_default();
                     let begun = begun(&row)?;
-                    Ok(if matches!(begun, Begun::Ended(_)) { begun } else { Begun::Held(held(&row)) })
+                    Ok(if matches!(begun, Claim::Ended(_)) { begun } else { Claim::Held(held(&row)) })
                 }
                 _ => Err(failed(UPDATE, self.name(), error)),
             },
         }
     }
 
-    async fn note(&self, run: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error> {
+    async fn save_progress(
+        &self,
+        run: &RunId,
+        owner: &str,
+        progress: &Progress,
+        expected: Option<u64>,
+    ) -> Result<(), Error> {
         let unwritable = |error| Error::permanent("state_unwritable", format!("the run's progress: {error}"));
         let progress = serde_json::to_string(progress).map_err(unwritable)?;
         let counted = expected.map(|expected| (run.clone(), expected));
@@ -240,7 +246,7 @@ impl State for Memory {
         })
     }
 
-    async fn before(&self, chunk: &Chunk) -> Result<Before, Error> {
+    async fn chunk_status(&self, chunk: &Chunk) -> Result<ChunkStatus, Error> {
         let sk = pages::sort(pages::of(chunk.number));
         let call = self.table.client.get_item().table_name(self.name()).set_key(Some(key(run_key(&chunk.run), sk)));
         let (done, took) = (pages::chunk(chunk.number), pages::sinks(chunk.number));
@@ -252,10 +258,10 @@ impl State for Memory {
         let answer = call.send().await.map_err(|error| failed("dynamodb:GetItem", self.name(), error))?;
         let row = answer.item.unwrap_or_default();
         let names = row.get(&took).and_then(|names| names.as_ss().ok()).cloned().unwrap_or_default();
-        Ok(Before { done: row.get(&done).and_then(pages::counts), took: names.into_iter().collect() })
+        Ok(ChunkStatus { done: row.get(&done).and_then(pages::counts), took: names.into_iter().collect() })
     }
 
-    async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
+    async fn record_sinks(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
         // Two deliveries at once may each have come so far with other sinks: what one adds, the other does not undo.
         let call = self
             .update(&chunk.run, &pages::sort(pages::of(chunk.number)), " ADD #took :sinks")
@@ -264,7 +270,7 @@ impl State for Memory {
         self.page(call).await.map(|_| ())
     }
 
-    async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error> {
+    async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error> {
         let set = |page: u64, name: String, counts: Counts| {
             self.update(&chunk.run, &pages::sort(page), ", #name = :counts")
                 .expression_attribute_names("#name", name)
@@ -277,23 +283,23 @@ impl State for Memory {
         }
         match page.whole() {
             Some(whole) => Ok(self.page(set(0, pages::total(place), whole)).await?.standing()),
-            None => Ok(Standing::default()),
+            None => Ok(RunStatus::default()),
         }
     }
 
-    async fn told(&self, run: &RunId) -> Result<(), Error> {
+    async fn mark_notified(&self, run: &RunId) -> Result<(), Error> {
         let call = self.update(run, &pages::sort(0), ", #told = :yes").expression_attribute_names("#told", pages::TOLD);
         self.page(call.expression_attribute_values(":yes", number(1))).await.map(|_| ())
     }
 
-    async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
+    async fn get_cached(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
         let keys: BTreeSet<&String> = keys.iter().collect();
         let rows = self.table.read(keys.into_iter().map(|pk| key(pk, "-")).collect()).await?;
         let value = |row: Attributes| Some((row.get(PK)?.as_s().ok()?.clone(), row.get(VALUE)?.as_s().ok()?.clone()));
         Ok(rows.into_iter().filter_map(value).collect())
     }
 
-    async fn remember(&self, values: Vec<(String, String)>, days: u64) -> Result<(), Error> {
+    async fn put_cached(&self, values: Vec<(String, String)>, days: u64) -> Result<(), Error> {
         let expires = number(expires(days));
         let row = |(pk, value): (String, String)| {
             let mut row = key(pk, "-");
@@ -305,7 +311,13 @@ impl State for Memory {
         self.table.write(values.into_iter().map(row).filter(|row| length(row) <= ROW_BYTES).collect()).await
     }
 
-    async fn exchange(&self, key: &str, known: Option<&str>, value: &str, days: u64) -> Result<Option<String>, Error> {
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        known: Option<&str>,
+        value: &str,
+        days: u64,
+    ) -> Result<Option<String>, Error> {
         const ACTION: &str = "dynamodb:PutItem";
         let mut row = self::key(key, "-");
         row.extend([(VALUE.to_owned(), text(value)), (EXPIRES.to_owned(), number(expires(days)))]);
@@ -328,7 +340,7 @@ impl State for Memory {
         Ok(Some(there).filter(|there| there != value))
     }
 
-    async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
+    async fn add_note(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
         let sk = format!("note#{sink}#{:06}", chunk.number);
         let mut row = key(run_key(&chunk.run), sk);
         row.extend([(VALUE.to_owned(), text(note)), (EXPIRES.to_owned(), number(expires(RUN_DAYS)))]);
@@ -336,7 +348,7 @@ impl State for Memory {
         call.send().await.map(|_| ()).map_err(|error| failed("dynamodb:PutItem", self.name(), error))
     }
 
-    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
+    async fn for_each_note(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
         // Consistent: the note of the chunk before the last one may be a moment old.
         let call = self.table.client.query().table_name(self.name()).consistent_read(true);
         let mut pages = call

@@ -20,10 +20,10 @@ use crate::model::record::Item;
 const PAGE: u64 = 4_000;
 
 /// A table, by name or ARN.
-pub struct Table(pub Batches);
+pub struct DynamodbTable(pub Batches);
 
 #[async_trait]
-impl TableStore for Table {
+impl TableStore for DynamodbTable {
     async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
         self.0.write(rows.into_iter().map(cells::row).collect()).await?;
         Ok(self.0.table.clone())

@@ -34,7 +34,7 @@ pub struct Progress {
 
 /// What a producer finds when it wants to begin a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub enum Claim {
     /// Nobody has begun it.
     Fresh,
     /// Somebody had come so far, and is gone.
@@ -69,7 +69,7 @@ impl std::ops::AddAssign for Counts {
 
 /// What was done of a chunk in earlier deliveries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Before {
+pub struct ChunkStatus {
     /// What came of it, where it is done.
     pub done: Option<Counts>,
     /// The sinks that took it, where others did not.
@@ -78,7 +78,7 @@ pub struct Before {
 
 /// Where a run stands after a chunk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct RunStatus {
     /// What came of all chunks, where the run is complete.
     pub complete: Option<Counts>,
     /// Whether the sinks have been told so.
@@ -95,66 +95,78 @@ pub trait State: Send + Sync {
     ///
     /// # Errors
     /// What kept it from being read or written.
-    async fn begin(&self, run: &RunId, owner: &str) -> Result<Begun, Error>;
+    async fn claim_run(&self, run: &RunId, owner: &str) -> Result<Claim, Error>;
 
     /// Writes progress down and renews the lease; `expected` is how many chunks the run has, once that is known.
     ///
     /// # Errors
     /// `lease_lost` where another producer has taken over.
-    async fn note(&self, run: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error>;
+    async fn save_progress(
+        &self,
+        run: &RunId,
+        owner: &str,
+        progress: &Progress,
+        expected: Option<u64>,
+    ) -> Result<(), Error>;
 
     /// What was done of a chunk in earlier deliveries.
     ///
     /// # Errors
     /// What kept it from being read.
-    async fn before(&self, chunk: &Chunk) -> Result<Before, Error>;
+    async fn chunk_status(&self, chunk: &Chunk) -> Result<ChunkStatus, Error>;
 
     /// These sinks took a chunk, and others did not: it comes again for them.
     ///
     /// # Errors
     /// What kept it from being written.
-    async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error>;
+    async fn record_sinks(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error>;
 
     /// A chunk is done.
     ///
     /// # Errors
     /// What kept it from being written.
-    async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error>;
+    async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error>;
 
     /// The sinks know that the run is complete.
     ///
     /// # Errors
     /// What kept it from being written.
-    async fn told(&self, run: &RunId) -> Result<(), Error>;
+    async fn mark_notified(&self, run: &RunId) -> Result<(), Error>;
 
     /// The values of these keys, as far as they are known.
     ///
     /// # Errors
     /// What kept them from being read.
-    async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error>;
+    async fn get_cached(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error>;
 
     /// Keeps values for some days from now.
     ///
     /// # Errors
     /// What kept them from being written.
-    async fn remember(&self, values: Vec<(String, String)>, days: u64) -> Result<(), Error>;
+    async fn put_cached(&self, values: Vec<(String, String)>, days: u64) -> Result<(), Error>;
 
     /// Keeps a value for some days where its key has none, or still the one that is known; or else says which it has. Of
     /// many who try at once one succeeds.
     ///
     /// # Errors
     /// What kept it from being written.
-    async fn exchange(&self, key: &str, known: Option<&str>, value: &str, days: u64) -> Result<Option<String>, Error>;
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        known: Option<&str>,
+        value: &str,
+        days: u64,
+    ) -> Result<Option<String>, Error>;
 
     /// Keeps what a sink has to say of a chunk until its run is complete.
     ///
     /// # Errors
     /// What kept it from being written.
-    async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error>;
+    async fn add_note(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error>;
 
     /// Gives `each` what a sink has jotted down of a run, in the order of the chunks, and never all of it at once.
     ///
     /// # Errors
     /// What kept it from being read, and what `each` has against a note.
-    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error>;
+    async fn for_each_note(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error>;
 }

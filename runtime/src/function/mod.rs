@@ -12,4 +12,4 @@ mod working;
 pub use producing::Produced;
 pub use running::*;
 pub use settings::*;
-pub use working::{Delivery, Worked};
+pub use working::{ChunkOutcome, Delivery};

@@ -8,7 +8,7 @@ use tokio::time::{Instant, sleep};
 use super::{Out, Running};
 use crate::component::SourceItem;
 use crate::component::services::MessageQueue;
-use crate::component::state::{Begun, Progress};
+use crate::component::state::{Claim, Progress};
 use crate::model::error::Error;
 use crate::model::message::Message;
 use crate::model::record::{Item, Record};
@@ -96,10 +96,10 @@ impl Running {
     /// items are, and `run_held` where another producer is at it: the same run again goes on.
     pub async fn produce(&mut self, run: &RunId, owner: &str, deadline: Instant) -> Result<Produced, Error> {
         let stop = deadline.checked_sub(MARGIN).unwrap_or(deadline);
-        let mut progress = match self.begin(run, owner, stop).await? {
-            Begun::Ended(progress) => return Ok(Produced { before: true, ..Produced::of(&progress) }),
-            Begun::GoOn(progress) => self.go_on(run, progress).await?,
-            Begun::Fresh | Begun::Held(_) => Progress::default(),
+        let mut progress = match self.claim_run(run, owner, stop).await? {
+            Claim::Ended(progress) => return Ok(Produced { before: true, ..Produced::of(&progress) }),
+            Claim::GoOn(progress) => self.go_on(run, progress).await?,
+            Claim::Fresh | Claim::Held(_) => Progress::default(),
         };
         let mut batch = Batch::of(self.chunk_items);
         loop {
@@ -125,11 +125,11 @@ impl Running {
     }
 
     /// Begins a run, waiting for whoever is at it.
-    async fn begin(&self, run: &RunId, owner: &str, stop: Instant) -> Result<Begun, Error> {
-        let Some(state) = &self.state else { return Ok(Begun::Fresh) };
+    async fn claim_run(&self, run: &RunId, owner: &str, stop: Instant) -> Result<Claim, Error> {
+        let Some(state) = &self.state else { return Ok(Claim::Fresh) };
         loop {
-            match state.begin(run, owner).await? {
-                Begun::Held(wait) => {
+            match state.claim_run(run, owner).await? {
+                Claim::Held(wait) => {
                     let wait = Duration::from_millis(wait.max(100));
                     if Instant::now() + wait >= stop {
                         let words = format!("another producer is at run {run}, and goes on with it");
@@ -178,12 +178,12 @@ impl Running {
             }
             progress.pending = batch.chunks.iter().map(keys).collect();
             progress.after = Some(batch.after);
-            self.note(run, owner, progress, expected).await?;
+            self.save_progress(run, owner, progress, expected).await?;
             self.send(run, progress, batch.chunks).await?;
         }
         if ended {
             progress.ended = true;
-            self.note(run, owner, progress, expected).await?;
+            self.save_progress(run, owner, progress, expected).await?;
         }
         Ok(())
     }
@@ -249,7 +249,7 @@ impl Running {
 
     /// The time is over: writes down where, and says so.
     async fn incomplete(&self, run: &RunId, owner: &str, progress: &Progress) -> Error {
-        if let Err(error) = self.note(run, owner, progress, None).await {
+        if let Err(error) = self.save_progress(run, owner, progress, None).await {
             return error;
         }
         let words = format!(
@@ -260,9 +260,15 @@ impl Running {
         Error::transient("run_incomplete", words)
     }
 
-    async fn note(&self, run: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error> {
+    async fn save_progress(
+        &self,
+        run: &RunId,
+        owner: &str,
+        progress: &Progress,
+        expected: Option<u64>,
+    ) -> Result<(), Error> {
         match &self.state {
-            Some(state) => state.note(run, owner, progress, expected).await,
+            Some(state) => state.save_progress(run, owner, progress, expected).await,
             None => Ok(()),
         }
     }

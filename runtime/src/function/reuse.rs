@@ -15,7 +15,7 @@ pub(super) const DAYS: u64 = 90;
 
 /// What is remembered of a text.
 #[derive(Clone, Serialize, Deserialize)]
-struct Kept {
+struct CachedFinding {
     finding: Finding,
     /// The language that the stage found, where nobody had said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -37,7 +37,7 @@ impl<'a> Known<'a> {
     ///
     /// # Errors
     /// What keeps the memory from being read.
-    pub(super) async fn recall(
+    pub(super) async fn get_cached(
         state: &dyn State,
         stage: &'a str,
         paid: &str,
@@ -48,7 +48,7 @@ impl<'a> Known<'a> {
         let mut asked: Vec<String> = keys.values().cloned().collect();
         asked.sort_unstable();
         asked.dedup();
-        let kept = if asked.is_empty() { BTreeMap::new() } else { state.recall(&asked).await? };
+        let kept = if asked.is_empty() { BTreeMap::new() } else { state.get_cached(&asked).await? };
         Ok(Self { stage, keys, kept, same: HashMap::new() })
     }
 
@@ -57,7 +57,7 @@ impl<'a> Known<'a> {
         let (mut all, mut ask) = (Vec::new(), Vec::new());
         for mut record in records {
             let key = self.keys.get(&record.identity()).cloned();
-            let kept = key.as_ref().and_then(|key| serde_json::from_str::<Kept>(self.kept.get(key)?).ok());
+            let kept = key.as_ref().and_then(|key| serde_json::from_str::<CachedFinding>(self.kept.get(key)?).ok());
             match (kept, key) {
                 (Some(kept), _) => {
                     kept.give(self.stage, &mut record);
@@ -106,13 +106,13 @@ impl<'a> Known<'a> {
         values.into_iter().collect()
     }
 
-    fn of(&self, record: &Record) -> Option<Kept> {
+    fn of(&self, record: &Record) -> Option<CachedFinding> {
         let finding = record.findings.iter().rev().find(|finding| finding.stage == self.stage)?.clone();
-        Some(Kept { finding, language: record.text.as_ref()?.language.clone() })
+        Some(CachedFinding { finding, language: record.text.as_ref()?.language.clone() })
     }
 }
 
-impl Kept {
+impl CachedFinding {
     fn give(&self, stage: &str, record: &mut Record) {
         record.findings.push(Finding { stage: stage.into(), ..self.finding.clone() });
         if let Some(text) = &mut record.text

@@ -14,7 +14,7 @@ use crate::model::record::Item;
 
 /// How long a part of a function's work took.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct PartTiming {
     /// The stage or sink, by its name in the pipeline.
     pub name: String,
     /// When it began.

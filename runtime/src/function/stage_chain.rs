@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Span, reuse};
+use super::{PartTiming, reuse};
 use crate::component::Stage;
 use crate::component::state::State;
 use crate::model::error::Error;
@@ -22,7 +22,7 @@ const GRACE: Duration = Duration::from_secs(1);
 pub(super) type Saving = JoinSet<Result<(), Error>>;
 
 /// Records on their way.
-pub(super) struct Passage<'a> {
+pub(super) struct StageChain<'a> {
     stages: &'a [Box<dyn Stage>],
     state: Option<&'a Arc<dyn State>>,
     /// Where each one stood when it came, or its item did of which a stage made it.
@@ -39,11 +39,11 @@ pub(super) struct Passage<'a> {
     done: Vec<((usize, usize), Record)>,
     reused: u64,
     saving: Saving,
-    spans: Vec<Span>,
+    spans: Vec<PartTiming>,
 }
 
 /// What came of a passage.
-pub(super) struct Passed {
+pub(super) struct ChainOutcome {
     /// The records, in the order in which they came.
     pub records: Vec<Record>,
     /// Findings that were known before.
@@ -51,14 +51,14 @@ pub(super) struct Passed {
     /// What is still being remembered.
     pub saving: Saving,
     /// How long each stage took.
-    pub spans: Vec<Span>,
+    pub spans: Vec<PartTiming>,
     /// What each stage made of others, whatever became of it.
     pub made: Vec<Vec<Identity>>,
     /// How many records each stage let go no further, for those that did.
     pub ended: Vec<(String, u64)>,
 }
 
-impl<'a> Passage<'a> {
+impl<'a> StageChain<'a> {
     /// Records before the first stage.
     pub(super) fn new(stages: &'a [Box<dyn Stage>], state: Option<&'a Arc<dyn State>>, records: Vec<Record>) -> Self {
         let (mut places, mut items) = (HashMap::new(), HashMap::new());
@@ -95,7 +95,7 @@ impl<'a> Passage<'a> {
             self.ended[place] += ended(&came, &records);
             let took = start.elapsed().unwrap_or_default();
             let failed = records.iter().any(|record| record.failure.is_some());
-            self.spans.push(Span { name: stage.name().to_owned(), start, took, failed });
+            self.spans.push(PartTiming { name: stage.name().to_owned(), start, took, failed });
             let mut out = HashSet::new();
             for mut record in records {
                 let mut stood = self.place(&record, place);
@@ -151,13 +151,13 @@ impl<'a> Passage<'a> {
     }
 
     /// The end of it.
-    pub(super) fn end(mut self) -> Passed {
+    pub(super) fn end(mut self) -> ChainOutcome {
         // Stable: two of the same name keep their order.
         self.done.sort_by_key(|(place, _)| *place);
         let records = self.done.into_iter().map(|(_, record)| record).collect();
         let ended = self.stages.iter().zip(self.ended).filter(|(_, ended)| *ended > 0);
         let ended = ended.map(|(stage, ended)| (stage.name().to_owned(), ended)).collect();
-        Passed { records, reused: self.reused, saving: self.saving, spans: self.spans, made: self.made, ended }
+        ChainOutcome { records, reused: self.reused, saving: self.saving, spans: self.spans, made: self.made, ended }
     }
 
     /// What a stage makes of these records, without paying twice for any.
@@ -165,7 +165,7 @@ impl<'a> Passage<'a> {
         let (Some(state), Some(paid)) = (self.state, stage.cache_key()) else {
             return careful(stage, records, deadline).await;
         };
-        let mut known = match reuse::Known::recall(state.as_ref(), stage.name(), &paid, &records).await {
+        let mut known = match reuse::Known::get_cached(state.as_ref(), stage.name(), &paid, &records).await {
             Ok(known) => known,
             Err(error) => {
                 // Whatever it is: these records wait for our own table, and are not to be written without it.
@@ -184,7 +184,7 @@ impl<'a> Passage<'a> {
             let values = known.fresh(&all);
             if !values.is_empty() {
                 let state = Arc::clone(state);
-                self.saving.spawn(async move { state.remember(values, reuse::DAYS).await });
+                self.saving.spawn(async move { state.put_cached(values, reuse::DAYS).await });
             }
         }
         all
@@ -251,7 +251,7 @@ mod tests {
     }
 
     async fn through(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
-        let mut passage = Passage::new(stages, None, records);
+        let mut passage = StageChain::new(stages, None, records);
         passage.go(Instant::now()).await;
         passage.end().records
     }
@@ -308,9 +308,9 @@ mod tests {
     #[tokio::test]
     async fn what_a_stage_makes_of_a_record_stands_where_that_one_stood_and_is_known_to_be_its_work() {
         let stages: [Box<dyn Stage>; 3] = [Box::new(Double), Box::new(Odd), Box::new(Double)];
-        let mut passage = Passage::new(&stages, None, records(&["A", "none", "bad", "B"]));
+        let mut passage = StageChain::new(&stages, None, records(&["A", "none", "bad", "B"]));
         passage.go(Instant::now()).await;
-        let Passed { records, made, ended, .. } = passage.end();
+        let ChainOutcome { records, made, ended, .. } = passage.end();
         assert_eq!(ended, [("double".to_owned(), 1)], "of `none` nothing was made");
         let entries: Vec<_> = records
             .iter()

@@ -8,10 +8,10 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::stage_chain::{Passage, Passed, Saving};
-use super::{Named, Out, Running, Span, forward};
+use super::stage_chain::{ChainOutcome, Saving, StageChain};
+use super::{Named, Out, PartTiming, Running, forward};
 use crate::component::Sink;
-use crate::component::state::{Counts, Standing};
+use crate::component::state::{Counts, RunStatus};
 use crate::model::error::Error;
 use crate::model::message::Message;
 use crate::model::record::{Failure, Identity, Record};
@@ -54,7 +54,7 @@ impl Delivery {
 
 /// What a worker did with a chunk.
 #[derive(Clone, Debug, Default)]
-pub struct Worked {
+pub struct ChunkOutcome {
     /// The records as they left.
     pub records: Vec<Record>,
     /// Where the sinks wrote them.
@@ -72,12 +72,12 @@ pub struct Worked {
     /// How many records each stage let go no further, for those that did: what a filter left out, feeds without news.
     pub ended: Vec<(String, u64)>,
     /// How long its parts took.
-    pub spans: Vec<Span>,
+    pub spans: Vec<PartTiming>,
     /// Why some findings could not be remembered: they are only paid for again.
     pub forgotten: Option<Error>,
 }
 
-impl Worked {
+impl ChunkOutcome {
     fn fail(&mut self, stage: &str, error: Error) {
         self.wait = self.wait.max(error.retry_after_s.map(Duration::from_secs));
         self.failures.push(Failure { stage: stage.into(), error });
@@ -87,8 +87,8 @@ impl Worked {
 impl Running {
     /// Takes a chunk through the stages and into the outlets. One record's failure never stops the others; what may still
     /// succeed is tried again while there is time, and then the chunk as a whole is to come again.
-    pub async fn work(&self, message: Message, delivery: Delivery) -> Worked {
-        let mut worked = Worked::default();
+    pub async fn work(&self, message: Message, delivery: Delivery) -> ChunkOutcome {
+        let mut worked = ChunkOutcome::default();
         let left = delivery.deadline.saturating_duration_since(Instant::now());
         let end = delivery.deadline.checked_sub((left / 10).min(SAYING)).unwrap_or(delivery.deadline);
         match timeout_at(end, self.try_work(message, delivery, &mut worked)).await {
@@ -101,22 +101,22 @@ impl Running {
         worked
     }
 
-    async fn try_work(&self, message: Message, delivery: Delivery, worked: &mut Worked) -> Result<(), Error> {
+    async fn try_work(&self, message: Message, delivery: Delivery, worked: &mut ChunkOutcome) -> Result<(), Error> {
         let items = message.items();
         let chunk = message.chunk;
         let mut took = BTreeSet::new();
         if let (Some(state), Out::Sinks(sinks), true) = (&self.state, &self.out, delivery.again) {
-            let before = state.before(&chunk).await?;
+            let before = state.chunk_status(&chunk).await?;
             if let Some(counts) = before.done {
                 (worked.before, worked.counts) = (true, counts);
-                let standing = state.done(&chunk, counts).await?;
+                let standing = state.complete_chunk(&chunk, counts).await?;
                 return self.end(&chunk, standing, sinks, worked).await;
             }
             took = before.took;
         }
-        let mut passage = Passage::new(&self.stages, self.state.as_ref(), message.records);
+        let mut passage = StageChain::new(&self.stages, self.state.as_ref(), message.records);
         self.settle(&mut passage, &delivery).await;
-        let Passed { records, reused, saving, spans, made, ended } = passage.end();
+        let ChainOutcome { records, reused, saving, spans, made, ended } = passage.end();
         (worked.spans, worked.ended) = (spans, ended);
         let unsettled = |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
         if !delivery.last
@@ -163,7 +163,7 @@ impl Running {
             Some(state) if worked.failures.is_empty() => {
                 let done = async {
                     self.settled(&chunk.run, &made).await?;
-                    state.done(&chunk, worked.counts).await
+                    state.complete_chunk(&chunk, worked.counts).await
                 };
                 match done.await {
                     Ok(standing) => self.end(&chunk, standing, sinks, worked).await,
@@ -171,12 +171,12 @@ impl Running {
                         // The chunk comes again; whoever took it need not hear it again. Where that cannot be written
                         // either, they do.
                         let all = took.iter().cloned().chain(now).collect();
-                        let _ = state.took(&chunk, &all).await;
+                        let _ = state.record_sinks(&chunk, &all).await;
                         Err(error)
                     }
                 }
             }
-            Some(state) if !now.is_empty() => state.took(&chunk, &now).await,
+            Some(state) if !now.is_empty() => state.record_sinks(&chunk, &now).await,
             _ => Ok(()),
         }
     }
@@ -190,7 +190,7 @@ impl Running {
     }
 
     /// Takes records through the stages until each is settled, or the time is over.
-    async fn settle(&self, passage: &mut Passage<'_>, delivery: &Delivery) {
+    async fn settle(&self, passage: &mut StageChain<'_>, delivery: &Delivery) {
         let deadline = delivery.reading();
         for round in 1..=ROUNDS {
             passage.go(deadline).await;
@@ -209,9 +209,9 @@ impl Running {
     async fn end(
         &self,
         chunk: &Chunk,
-        standing: Standing,
+        standing: RunStatus,
         sinks: &Named<dyn Sink>,
-        worked: &mut Worked,
+        worked: &mut ChunkOutcome,
     ) -> Result<(), Error> {
         let Some(counts) = standing.complete else { return Ok(()) };
         worked.complete = Some(counts);
@@ -226,7 +226,7 @@ impl Running {
             }
         }
         match &self.state {
-            Some(state) if told && worked.failures.is_empty() => state.told(&chunk.run).await,
+            Some(state) if told && worked.failures.is_empty() => state.mark_notified(&chunk.run).await,
             _ => Ok(()),
         }
     }
@@ -243,7 +243,7 @@ async fn write<'a>(
     chunk: &Chunk,
     records: &[Record],
     deadline: Instant,
-) -> Vec<(Span, Result<String, Error>)> {
+) -> Vec<(PartTiming, Result<String, Error>)> {
     let writes = sinks.map(|(name, sink)| async move {
         let start = SystemTime::now();
         let write = AssertUnwindSafe(sink.write(chunk, records)).catch_unwind();
@@ -257,7 +257,7 @@ async fn write<'a>(
             Err(_) => Err(Error::transient("timed_out", "the sink was not done within the function's time")),
         };
         let took = start.elapsed().unwrap_or_default();
-        (Span { name: name.clone(), start, took, failed: told.is_err() }, told)
+        (PartTiming { name: name.clone(), start, took, failed: told.is_err() }, told)
     });
     join_all(writes).await
 }

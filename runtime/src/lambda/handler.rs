@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::component::services::Services;
-use crate::function::{self, Running, Worked};
+use crate::function::{self, ChunkOutcome, Running};
 use crate::function::{Function, Inlet, Intake};
 use crate::lambda::log::Log;
 use crate::lambda::redelivery::{self, Back};
@@ -74,7 +74,7 @@ impl Given {
 
 /// What an event source mapping sends.
 #[derive(Debug, Deserialize)]
-struct Delivery {
+struct SqsEvent {
     #[serde(rename = "Records")]
     records: Vec<Delivered>,
 }
@@ -127,7 +127,7 @@ impl<D: Services> Answering<D> {
         match &self.function.inlet {
             Inlet::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
             Inlet::Queue(intake) => {
-                let delivery: Delivery = serde_json::from_value(event).map_err(unreadable)?;
+                let delivery: SqsEvent = serde_json::from_value(event).map_err(unreadable)?;
                 let open = || async { self.function.open(&self.services, &BTreeMap::new()) };
                 let worker = self.worker.get_or_try_init(open).await.inspect_err(|error| {
                     // Every event meets the same reason: the log has it once.
@@ -198,7 +198,7 @@ impl<D: Services> Answering<D> {
             last: own.receives.is_some_and(|most| receives + 1 >= most),
             again: receives > 1 || delivered.message_attributes.contains_key("reason"),
         };
-        let worked: Worked = worker.work(message, delivery).await;
+        let worked: ChunkOutcome = worker.work(message, delivery).await;
         for failure in &worked.failures {
             self.log.error(&failure.error, Some(&chunk), Some(&delivered.message_id));
         }

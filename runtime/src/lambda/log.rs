@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::component::meter::MeterReading;
 use crate::function::Function;
-use crate::function::{Produced, Worked};
+use crate::function::{ChunkOutcome, Produced};
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
 
@@ -90,11 +90,11 @@ impl Log {
     }
 
     /// A chunk was worked on.
-    pub fn worked(&self, chunk: &Chunk, worked: &Worked, reading: MeterReading) {
+    pub fn worked(&self, chunk: &Chunk, worked: &ChunkOutcome, reading: MeterReading) {
         println!("{}", Value::Object(self.chunk(Timestamp::now(), chunk, worked, reading)));
     }
 
-    fn chunk(&self, now: Timestamp, chunk: &Chunk, worked: &Worked, reading: MeterReading) -> Map<String, Value> {
+    fn chunk(&self, now: Timestamp, chunk: &Chunk, worked: &ChunkOutcome, reading: MeterReading) -> Map<String, Value> {
         let done = worked.failures.is_empty();
         let said = if done { "chunk done" } else { "chunk to come again" };
         let mut line = self.metrics(now, said, &chunk.run, 0, reading);
@@ -199,7 +199,7 @@ pub fn panicked(info: &PanicHookInfo<'_>) {
 mod tests {
     use super::*;
     use crate::component::state::Counts;
-    use crate::function::Span;
+    use crate::function::PartTiming;
     use std::time::{Duration, SystemTime};
 
     fn log() -> Log {
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_chunk_is_one_line_with_its_metrics_and_the_first_one_says_that_the_start_was_cold() {
         let log = log();
-        let span = Span {
+        let span = PartTiming {
             name: "summary".into(),
             start: SystemTime::UNIX_EPOCH,
             took: Duration::from_millis(120),
@@ -237,7 +237,8 @@ mod tests {
         };
         let counts = Counts { items: 100, records: 97, failed: 3, reused: 40 };
         let ended = vec![("bad".to_owned(), 12)];
-        let worked = Worked { counts, complete: Some(counts), ended, spans: vec![span], ..Worked::default() };
+        let worked =
+            ChunkOutcome { counts, complete: Some(counts), ended, spans: vec![span], ..ChunkOutcome::default() };
         let reading = MeterReading { throttled: 0, comprehend_units: 900 };
         let metrics = ["ComprehendUnits", "Records", "Failed", "Reused", "Age", "RunComplete"];
         let named =
@@ -254,13 +255,16 @@ mod tests {
                 "ComprehendUnits": 900, "Records": 97, "Failed": 3, "Reused": 40, "Age": 7, "RunComplete": 1,
             })
         );
-        let again = log.chunk(now(), &chunk(), &Worked { before: true, ..worked }, MeterReading::default());
+        let again = log.chunk(now(), &chunk(), &ChunkOutcome { before: true, ..worked }, MeterReading::default());
         assert!(!again.contains_key("cold_start") && !again.contains_key("Records"), "{again:?}");
     }
 
     #[test]
     fn a_hundred_items_take_less_than_a_tenth_of_what_the_original_logged_for_one() {
-        let worked = Worked { counts: Counts { items: 100, records: 100, ..Counts::default() }, ..Worked::default() };
+        let worked = ChunkOutcome {
+            counts: Counts { items: 100, records: 100, ..Counts::default() },
+            ..ChunkOutcome::default()
+        };
         let line = Value::Object(log().chunk(now(), &chunk(), &worked, MeterReading::default())).to_string();
         assert!(line.len() < 1_000, "{} bytes", line.len());
     }

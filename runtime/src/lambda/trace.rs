@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::function::Span;
+use crate::function::PartTiming;
 
 /// The trace of one invocation.
 pub struct Trace {
@@ -28,7 +28,7 @@ impl Trace {
 
     /// Tells the daemon of these spans. It is a datagram each, and nobody waits for an answer: what is lost is only a
     /// trace.
-    pub fn tell(&self, spans: &[Span]) {
+    pub fn tell(&self, spans: &[PartTiming]) {
         let Ok(socket) = UdpSocket::bind("0.0.0.0:0") else { return };
         for span in spans {
             let body = format!("{{\"format\": \"json\", \"version\": 1}}\n{}", self.segment(span));
@@ -38,7 +38,7 @@ impl Trace {
 
     /// The document of a span
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>).
-    fn segment(&self, span: &Span) -> Value {
+    fn segment(&self, span: &PartTiming) -> Value {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let mut segment = json!({
             "name": span.name, "id": format!("{:016x}", RandomState::new().hash_one(&span.name)),
@@ -72,7 +72,7 @@ mod tests {
         let daemon = UdpSocket::bind("127.0.0.1:0").expect("a port");
         daemon.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
         let address = daemon.local_addr().expect("an address").to_string();
-        let span = Span {
+        let span = PartTiming {
             name: "sentiment".into(),
             start: UNIX_EPOCH + Duration::from_secs(10),
             took: Duration::from_millis(250),

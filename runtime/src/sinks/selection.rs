@@ -101,7 +101,7 @@ impl RecordSelector {
     /// The error of the state table.
     pub(super) async fn store(&self, selection: Selection<'_>) -> Result<(), Error> {
         match &self.last_findings {
-            Some(last) if !selection.rows.is_empty() => last.state.remember(selection.rows, RETENTION_DAYS).await,
+            Some(last) if !selection.rows.is_empty() => last.state.put_cached(selection.rows, RETENTION_DAYS).await,
             _ => Ok(()),
         }
     }
@@ -114,7 +114,7 @@ impl LastFindings {
         let mut distinct = keys.clone();
         distinct.sort_unstable();
         distinct.dedup();
-        let stored = self.state.recall(&distinct).await?;
+        let stored = self.state.get_cached(&distinct).await?;
         let mut labels = Vec::with_capacity(records.len());
         let mut rows = BTreeMap::new();
         for (record, key) in records.iter().zip(keys) {

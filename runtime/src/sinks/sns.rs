@@ -125,7 +125,7 @@ impl Sink for SnsSink {
         let selection = self.selector.select(records).await?;
         if !selection.records.is_empty() {
             let digest = Digest::new(&selection.records);
-            self.state.jot(chunk, &self.header.sink, digest.note()?).await?;
+            self.state.add_note(chunk, &self.header.sink, digest.note()?).await?;
         }
         self.selector.store(selection).await?;
         Ok(self.topic.clone())
@@ -133,7 +133,7 @@ impl Sink for SnsSink {
 
     async fn complete(&self, run: &RunId, counts: Counts) -> Result<bool, Error> {
         let mut digest = Digest::default();
-        self.state.jotted(run, &self.header.sink, &mut |note| digest.add(&note)).await?;
+        self.state.for_each_note(run, &self.header.sink, &mut |note| digest.add(&note)).await?;
         if digest.matched == 0 {
             return Ok(false);
         }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use crate::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
+use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
 
@@ -103,25 +103,31 @@ impl MemoryStateInner {
 
 #[async_trait]
 impl State for MemoryState {
-    async fn begin(&self, run: &RunId, owner: &str) -> Result<Begun, Error> {
-        self.call("begin", |inner| {
+    async fn claim_run(&self, run: &RunId, owner: &str) -> Result<Claim, Error> {
+        self.call("claim_run", |inner| {
             inner.stolen_after = inner.stolen_after.filter(|left| *left > 0);
             let hold = inner.hold_leases;
             let run = inner.run(run);
             if let Some(progress) = run.progress.as_ref().filter(|progress| progress.ended) {
-                return Ok(Begun::Ended(progress.clone()));
+                return Ok(Claim::Ended(progress.clone()));
             }
             if run.held && run.owner.as_deref().is_some_and(|other| other != owner) {
-                return Ok(Begun::Held(1));
+                return Ok(Claim::Held(1));
             }
             run.owner = Some(owner.to_owned());
             run.held |= hold;
-            Ok(run.progress.clone().map_or(Begun::Fresh, Begun::GoOn))
+            Ok(run.progress.clone().map_or(Claim::Fresh, Claim::GoOn))
         })
     }
 
-    async fn note(&self, run: &RunId, owner: &str, progress: &Progress, expected: Option<u64>) -> Result<(), Error> {
-        self.call("note", |inner| {
+    async fn save_progress(
+        &self,
+        run: &RunId,
+        owner: &str,
+        progress: &Progress,
+        expected: Option<u64>,
+    ) -> Result<(), Error> {
+        self.call("save_progress", |inner| {
             let stolen = inner.stolen_after == Some(0);
             inner.stolen_after = inner.stolen_after.map(|left| left.saturating_sub(1));
             let run = inner.run(run);
@@ -137,56 +143,62 @@ impl State for MemoryState {
         })
     }
 
-    async fn before(&self, chunk: &Chunk) -> Result<Before, Error> {
-        self.call("before", |inner| {
+    async fn chunk_status(&self, chunk: &Chunk) -> Result<ChunkStatus, Error> {
+        self.call("chunk_status", |inner| {
             let run = inner.run(&chunk.run);
             let took = run.took.get(&chunk.number).cloned().unwrap_or_default();
-            Ok(Before { done: run.done.get(&chunk.number).copied(), took })
+            Ok(ChunkStatus { done: run.done.get(&chunk.number).copied(), took })
         })
     }
 
-    async fn took(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
-        self.call("took", |inner| {
+    async fn record_sinks(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
+        self.call("record_sinks", |inner| {
             inner.run(&chunk.run).took.entry(chunk.number).or_default().extend(sinks.iter().cloned());
             Ok(())
         })
     }
 
-    async fn done(&self, chunk: &Chunk, counts: Counts) -> Result<Standing, Error> {
-        self.call("done", |inner| {
+    async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error> {
+        self.call("complete_chunk", |inner| {
             let run = inner.run(&chunk.run);
             run.done.insert(chunk.number, counts);
             let complete = run.expected.is_some_and(|expected| run.done.len() as u64 == expected);
             let mut all = Counts::default();
             run.done.values().for_each(|counts| all += *counts);
-            Ok(Standing { complete: complete.then_some(all), told: run.told })
+            Ok(RunStatus { complete: complete.then_some(all), told: run.told })
         })
     }
 
-    async fn told(&self, run: &RunId) -> Result<(), Error> {
-        self.call("told", |inner| {
+    async fn mark_notified(&self, run: &RunId) -> Result<(), Error> {
+        self.call("mark_notified", |inner| {
             inner.run(run).told = true;
             Ok(())
         })
     }
 
-    async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
+    async fn get_cached(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "each key is requested once");
-        self.call("recall", |inner| {
+        self.call("get_cached", |inner| {
             let seen = |key: &&String| !inner.stale && inner.values.contains_key(*key);
             Ok(keys.iter().filter(seen).map(|key| (key.clone(), inner.values[key].clone())).collect())
         })
     }
 
-    async fn remember(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
-        self.call("remember", |inner| {
+    async fn put_cached(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
+        self.call("put_cached", |inner| {
             inner.values.extend(values);
             Ok(())
         })
     }
 
-    async fn exchange(&self, key: &str, known: Option<&str>, value: &str, _: u64) -> Result<Option<String>, Error> {
-        self.call("exchange", |inner| {
+    async fn compare_and_set(
+        &self,
+        key: &str,
+        known: Option<&str>,
+        value: &str,
+        _: u64,
+    ) -> Result<Option<String>, Error> {
+        self.call("compare_and_set", |inner| {
             let there = inner.values.get(key).cloned();
             if there.as_deref().is_none_or(|there| Some(there) == known || there == value) {
                 inner.values.insert(key.to_owned(), value.to_owned());
@@ -196,15 +208,15 @@ impl State for MemoryState {
         })
     }
 
-    async fn jot(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
-        self.call("jot", |inner| {
+    async fn add_note(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error> {
+        self.call("add_note", |inner| {
             inner.run(&chunk.run).notes.insert((sink.to_owned(), chunk.number), note);
             Ok(())
         })
     }
 
-    async fn jotted(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
-        self.call("jotted", |inner| {
+    async fn for_each_note(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
+        self.call("for_each_note", |inner| {
             inner.run(run).notes.iter().filter(|((of, _), _)| of == sink).try_for_each(|(_, note)| each(note.clone()))
         })
     }

@@ -305,7 +305,7 @@ async fn an_entry_that_stays_in_its_feed_for_years_never_comes_twice() {
 async fn nothing_flows_while_the_memory_cannot_be_asked() {
     let scene = Scene::new(json!({}));
     scene.has(&["1:one"]);
-    for (left, calls) in [(0, "recall"), (1, "remember")] {
+    for (left, calls) in [(0, "get_cached"), (1, "put_cached")] {
         scene.memory.inner().left = Some(left + 1);
         if left == 0 {
             scene.memory.inner().left = Some(0);

@@ -146,7 +146,7 @@ async fn a_thousand_items_are_one_send_and_three_calls_to_the_memory() {
     let world = World::of(&[1_000]);
     let produced = world.produce("a", LONG).await.expect("a run");
     assert_eq!(produced, Produced { items: 1_000, chunks: 10, before: false });
-    assert_eq!(world.memory.inner().calls, ["begin", "note", "send", "note"]);
+    assert_eq!(world.memory.inner().calls, ["claim_run", "save_progress", "send", "save_progress"]);
     world.is_exact("whole");
 }
 

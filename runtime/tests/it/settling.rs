@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fanggen_runtime::component::state::Counts;
 use fanggen_runtime::component::{Sink, Stage};
-use fanggen_runtime::function::{Delivery, Out, Running, Worked};
+use fanggen_runtime::function::{ChunkOutcome, Delivery, Out, Running};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Finding, Identity, Item, Label, Record, Text};
@@ -145,7 +145,7 @@ impl World {
         Self { texts, judge, shelves, memory, running }
     }
 
-    async fn work(&self, number: u64, keys: &[&str], last: bool, again: bool) -> Worked {
+    async fn work(&self, number: u64, keys: &[&str], last: bool, again: bool) -> ChunkOutcome {
         let run = run();
         let records: Vec<_> = keys.iter().map(|key| Record::new(run.as_str(), "s", Item::named(*key))).collect();
         let message = Message::new(Chunk::of(&run, number, &records), records);
@@ -349,7 +349,10 @@ async fn the_last_chunk_tells_the_sinks_that_the_run_is_complete_until_they_know
     // It breaks off when the sinks have heard it, and before that is written down.
     world.memory.inner().left = Some(3 + 1);
     let worked = world.work(0, &["a", "bad"], false, false).await;
-    assert_eq!(world.memory.inner().calls, ["recall", "remember", "done", "recall", "remember", "done", "told"]);
+    assert_eq!(
+        world.memory.inner().calls,
+        ["get_cached", "put_cached", "complete_chunk", "get_cached", "put_cached", "complete_chunk", "mark_notified"]
+    );
     assert_eq!(worked.failures.len(), 1, "the chunk comes again");
     let ends = || world.shelves[0].ends.lock().expect("no panic").clone();
     let all = Counts { items: 3, records: 2, failed: 1, reused: 0 };

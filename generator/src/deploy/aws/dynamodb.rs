@@ -12,7 +12,7 @@ use super::account::Account;
 use super::api_call::ApiCall;
 use super::call_error::CallError;
 use crate::deploy::count::Count;
-use crate::deploy::items::{RowHash, RowHashes, TableChanges, TableRow};
+use crate::deploy::items::{ItemRow, RowHash, RowHashes, TableChanges};
 use crate::resources::{self, Target};
 
 /// Rows of one BatchWriteItem
@@ -137,7 +137,7 @@ impl DynamoDbClient {
         progress: &mut (dyn FnMut(usize) + Send),
     ) -> Result<(), CallError> {
         const ACTION: &str = "dynamodb:BatchWriteItem";
-        let put = |row: &TableRow| {
+        let put = |row: &ItemRow| {
             let item = row.iter().map(|(name, cell)| (name.clone(), AttributeValue::S(cell.clone()))).collect();
             PutRequest::builder()
                 .set_item(Some(item))
@@ -253,7 +253,7 @@ fn unsent(action: &'static str, error: &dyn std::error::Error) -> CallError {
 }
 
 /// The attributes of a row as strings, as the source `dynamodb` reads them: other types become JSON.
-fn cells(row: HashMap<String, AttributeValue>) -> TableRow {
+fn cells(row: HashMap<String, AttributeValue>) -> ItemRow {
     let cell = |value: Value| match value {
         Value::Null => None,
         Value::String(text) => Some(text),

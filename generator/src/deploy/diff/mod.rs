@@ -275,6 +275,6 @@ impl Changes {
     /// All of it for people, with colours, which anstream removes if there is no terminal.
     #[must_use]
     pub fn text(&self) -> impl std::fmt::Display {
-        text::Text(self)
+        text::ChangesText(self)
     }
 }

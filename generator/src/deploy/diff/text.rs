@@ -15,9 +15,9 @@ const DIM: &str = "\x1b[2m";
 const END: &str = "\x1b[0m";
 
 /// Changes as they are printed.
-pub struct Text<'a>(pub &'a Changes);
+pub struct ChangesText<'a>(pub &'a Changes);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for ChangesText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let changes = self.0;
         head(f, changes)?;

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 pub(super) const ROW_BYTES: usize = 400 * 1024;
 
 /// A row of the table: its attributes as strings, including the key, as the source `dynamodb` reads them.
-pub type TableRow = Cells;
+pub type ItemRow = Cells;
 
 /// The hash of each row of a table, by key.
 pub type RowHashes = BTreeMap<String, RowHash>;
@@ -25,7 +25,7 @@ pub struct RowHash(String);
 impl RowHash {
     /// The hash of a row.
     #[must_use]
-    pub fn of(row: &TableRow) -> Self {
+    pub fn of(row: &ItemRow) -> Self {
         let mut hash = Sha256::new();
         for (name, cell) in row.iter().filter(|(_, cell)| !cell.trim().is_empty()) {
             feed(&mut hash, name);
@@ -50,7 +50,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WantedRows {
     key: String,
-    rows: BTreeMap<String, TableRow>,
+    rows: BTreeMap<String, ItemRow>,
 }
 
 /// Why the items of a file cannot be rows of a table.
@@ -101,7 +101,7 @@ impl WantedRows {
 
     /// The rows, by key.
     #[must_use]
-    pub const fn rows(&self) -> &BTreeMap<String, TableRow> {
+    pub const fn rows(&self) -> &BTreeMap<String, ItemRow> {
         &self.rows
     }
 
@@ -119,8 +119,8 @@ impl WantedRows {
 }
 
 /// The row of an item, with attributes and labels as the source reads them.
-fn row(key: &str, item: &Item) -> Result<TableRow, ItemsError> {
-    let mut row = TableRow::from([(key.to_owned(), item.key.clone())]);
+fn row(key: &str, item: &Item) -> Result<ItemRow, ItemsError> {
+    let mut row = ItemRow::from([(key.to_owned(), item.key.clone())]);
     let attributes = [
         ("title", &item.title),
         ("feed", &item.feed),

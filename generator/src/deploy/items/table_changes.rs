@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{AppliedTable, RowHash, RowHashes, TableRow, WantedRows};
+use super::{AppliedTable, ItemRow, RowHash, RowHashes, WantedRows};
 
 /// Lines of one kind that are printed before the rest is counted.
 const SHOWN: usize = 20;
@@ -33,7 +33,7 @@ pub struct TableChanges {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RowWrite {
     /// The row.
-    pub row: TableRow,
+    pub row: ItemRow,
     /// Why it is put.
     pub why: WriteReason,
 }
@@ -97,7 +97,7 @@ impl TableChanges {
     }
 
     /// A row of the file.
-    fn in_file(&mut self, key: &str, row: &TableRow, hash: &RowHash, last: Option<&RowHash>, there: Option<&RowHash>) {
+    fn in_file(&mut self, key: &str, row: &ItemRow, hash: &RowHash, last: Option<&RowHash>, there: Option<&RowHash>) {
         let why = match (last, there) {
             (_, Some(there)) if there == hash => {
                 self.same += 1;

@@ -10,8 +10,8 @@ use super::rows::ROW_BYTES;
 use super::*;
 
 /// A row that differs by its title alone.
-fn row_of(key: &str, title: char) -> TableRow {
-    TableRow::from([("name".to_owned(), key.to_owned()), ("title".to_owned(), title.to_string())])
+fn row_of(key: &str, title: char) -> ItemRow {
+    ItemRow::from([("name".to_owned(), key.to_owned()), ("title".to_owned(), title.to_string())])
 }
 
 type TableState = BTreeMap<String, char>;

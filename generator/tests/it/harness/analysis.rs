@@ -12,7 +12,7 @@ use fanggen_runtime::aws::Cloud;
 use fanggen_runtime::component::analysis::TextAnalyzer;
 use fanggen_runtime::component::meter::Meter;
 use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
-use fanggen_runtime::component::state::{Before, Begun, Counts, Progress, Reader, Standing, State};
+use fanggen_runtime::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
 use fanggen_runtime::component::{Binding, ComponentRole, Instance, RateLimit, Stage};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
@@ -138,49 +138,49 @@ pub struct Memory(Mutex<BTreeMap<String, String>>);
 
 #[async_trait]
 impl State for Memory {
-    async fn begin(&self, _: &RunId, _: &str) -> Result<Begun, Error> {
-        Ok(Begun::Fresh)
+    async fn claim_run(&self, _: &RunId, _: &str) -> Result<Claim, Error> {
+        Ok(Claim::Fresh)
     }
 
-    async fn note(&self, _: &RunId, _: &str, _: &Progress, _: Option<u64>) -> Result<(), Error> {
+    async fn save_progress(&self, _: &RunId, _: &str, _: &Progress, _: Option<u64>) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn before(&self, _: &Chunk) -> Result<Before, Error> {
-        Ok(Before::default())
+    async fn chunk_status(&self, _: &Chunk) -> Result<ChunkStatus, Error> {
+        Ok(ChunkStatus::default())
     }
 
-    async fn took(&self, _: &Chunk, _: &BTreeSet<String>) -> Result<(), Error> {
+    async fn record_sinks(&self, _: &Chunk, _: &BTreeSet<String>) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn done(&self, _: &Chunk, _: Counts) -> Result<Standing, Error> {
-        Ok(Standing::default())
+    async fn complete_chunk(&self, _: &Chunk, _: Counts) -> Result<RunStatus, Error> {
+        Ok(RunStatus::default())
     }
 
-    async fn told(&self, _: &RunId) -> Result<(), Error> {
+    async fn mark_notified(&self, _: &RunId) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn recall(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
+    async fn get_cached(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
         let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(keys.iter().filter_map(|key| Some((key.clone(), kept.get(key)?.clone()))).collect())
     }
 
-    async fn remember(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
+    async fn put_cached(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(values);
         Ok(())
     }
 
-    async fn exchange(&self, _: &str, _: Option<&str>, _: &str, _: u64) -> Result<Option<String>, Error> {
+    async fn compare_and_set(&self, _: &str, _: Option<&str>, _: &str, _: u64) -> Result<Option<String>, Error> {
         Ok(None)
     }
 
-    async fn jot(&self, _: &Chunk, _: &str, _: String) -> Result<(), Error> {
+    async fn add_note(&self, _: &Chunk, _: &str, _: String) -> Result<(), Error> {
         Ok(())
     }
 
-    async fn jotted(&self, _: &RunId, _: &str, _: &mut Reader<'_>) -> Result<(), Error> {
+    async fn for_each_note(&self, _: &RunId, _: &str, _: &mut Reader<'_>) -> Result<(), Error> {
         Ok(())
     }
 }

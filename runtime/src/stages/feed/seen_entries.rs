@@ -125,7 +125,7 @@ impl SeenEntries {
     async fn read_rows(&self, mut keys: Vec<String>) -> Result<BTreeMap<String, String>, Error> {
         keys.sort_unstable();
         keys.dedup();
-        self.state.recall(&keys).await
+        self.state.get_cached(&keys).await
     }
 
     /// The entries of a feed that this run claimed at its first delivery.
@@ -207,7 +207,7 @@ impl SeenEntries {
     ) -> Result<bool, Error> {
         let Some(list) = selection.list.take() else { return Ok(true) };
         let key = self.list_key(record);
-        match self.state.exchange(&key, None, &list, CLAIM_DAYS).await? {
+        match self.state.compare_and_set(&key, None, &list, CLAIM_DAYS).await? {
             None => Ok(true),
             Some(other) => {
                 rows.insert(key, other);
@@ -246,7 +246,7 @@ impl SeenEntries {
         rows: &BTreeMap<String, String>,
     ) -> Result<bool, Error> {
         let key = self.key(&record.source, &record.item.key, id);
-        let other = self.state.exchange(&key, rows.get(&key).map(String::as_str), row, CLAIM_DAYS).await?;
+        let other = self.state.compare_and_set(&key, rows.get(&key).map(String::as_str), row, CLAIM_DAYS).await?;
         let by_another_run =
             |other: String| serde_json::from_str::<SeenEntry>(&other).is_ok_and(|other| other.run != record.run);
         Ok(!other.is_some_and(by_another_run))
@@ -258,7 +258,7 @@ impl SeenEntries {
     /// The error of the state table.
     pub async fn refresh(&self, selections: &mut [EntrySelection]) -> Result<(), Error> {
         let rows: Vec<_> = selections.iter_mut().flat_map(|selection| std::mem::take(&mut selection.refresh)).collect();
-        if rows.is_empty() { Ok(()) } else { self.state.remember(rows, RETENTION_DAYS).await }
+        if rows.is_empty() { Ok(()) } else { self.state.put_cached(rows, RETENTION_DAYS).await }
     }
 
     /// Notes an entry whose record is about to be written.
@@ -279,7 +279,7 @@ impl SeenEntries {
         };
         let rows: Vec<_> = made.iter().filter_map(row).collect();
         if !rows.is_empty() {
-            self.state.remember(rows, RETENTION_DAYS).await?;
+            self.state.put_cached(rows, RETENTION_DAYS).await?;
         }
         self.pending().clear();
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::component::state::{Before, Begun, Counts, Progress, Standing, State};
+use crate::component::state::{ChunkStatus, Claim, Counts, Progress, RunStatus, State};
 use crate::model::error::Error;
 use crate::model::record::{Item, Record};
 use crate::model::run::{Chunk, RunId};
@@ -36,29 +36,29 @@ fn shuffled(count: u64) -> Vec<u64> {
 /// Of two producers one gets the lease of the run at 9:00, and the other continues when it has expired.
 pub async fn a_lease_has_one_owner(state: &dyn State, expire_lease: impl AsyncFnOnce(&RunId)) {
     let run = run(9);
-    let (one, two) = tokio::join!(state.begin(&run, "one"), state.begin(&run, "two"));
+    let (one, two) = tokio::join!(state.claim_run(&run, "one"), state.claim_run(&run, "two"));
     let both = [one.expect("an answer"), two.expect("an answer")];
-    let (first, second) = if both[0] == Begun::Fresh { ("one", "two") } else { ("two", "one") };
-    let held = |begun: &Begun| matches!(begun, Begun::Held(wait) if (1..=45_000).contains(wait));
-    assert!(both.contains(&Begun::Fresh) && both.iter().any(held), "{both:?}");
+    let (first, second) = if both[0] == Claim::Fresh { ("one", "two") } else { ("two", "one") };
+    let held = |begun: &Claim| matches!(begun, Claim::Held(wait) if (1..=45_000).contains(wait));
+    assert!(both.contains(&Claim::Fresh) && both.iter().any(held), "{both:?}");
 
     // The same producer again, before its first update and after.
-    assert_eq!(state.begin(&run, first).await, Ok(Begun::Fresh));
-    state.note(&run, first, &progress(1, false), None).await.expect("its own lease");
-    assert_eq!(state.begin(&run, first).await, Ok(Begun::GoOn(progress(1, false))));
-    let begun = state.begin(&run, second).await.expect("an answer");
+    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::Fresh));
+    state.save_progress(&run, first, &progress(1, false), None).await.expect("its own lease");
+    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::GoOn(progress(1, false))));
+    let begun = state.claim_run(&run, second).await.expect("an answer");
     assert!(held(&begun), "{begun:?}");
 
     expire_lease(&run).await;
-    assert_eq!(state.begin(&run, second).await, Ok(Begun::GoOn(progress(1, false))));
+    assert_eq!(state.claim_run(&run, second).await, Ok(Claim::GoOn(progress(1, false))));
     for expected in [None, Some(2), Some(250)] {
-        let error = state.note(&run, first, &progress(2, false), expected).await.expect_err("taken over");
+        let error = state.save_progress(&run, first, &progress(2, false), expected).await.expect_err("taken over");
         assert_eq!((error.code.as_str(), error.transient), ("lease_lost", false), "{error}");
     }
-    state.note(&run, second, &progress(2, true), Some(2)).await.expect("its lease");
+    state.save_progress(&run, second, &progress(2, true), Some(2)).await.expect("its lease");
     // The end is final for everyone, whoever holds the lease.
-    assert_eq!(state.begin(&run, first).await, Ok(Begun::Ended(progress(2, true))));
-    assert_eq!(state.begin(&run, second).await, Ok(Begun::Ended(progress(2, true))));
+    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::Ended(progress(2, true))));
+    assert_eq!(state.claim_run(&run, second).await, Ok(Claim::Ended(progress(2, true))));
 }
 
 /// Finishes all chunks of a run twice in a shuffled order, and returns the counts each time that the run was complete.
@@ -68,7 +68,7 @@ pub async fn finish_chunks(state: &dyn State, run: &RunId, expected: u64) -> Vec
     for number in shuffled(expected) {
         seen.insert(number);
         let counts = Counts { items: number + 1, records: number, failed: 1, reused: 2 };
-        let standing = state.done(&chunk(run, number), counts).await.expect("written");
+        let standing = state.complete_chunk(&chunk(run, number), counts).await.expect("written");
         assert!(!standing.told);
         if let Some(counts) = standing.complete {
             assert_eq!(seen.len() as u64, expected, "complete too early");
@@ -82,19 +82,19 @@ pub async fn finish_chunks(state: &dyn State, run: &RunId, expected: u64) -> Vec
 pub async fn a_run_is_complete_with_its_last_chunk(state: &dyn State) {
     for (hour, expected) in [(1, 1), (2, 3), (3, 100), (4, 101), (5, 200), (6, 250)] {
         let run = run(hour);
-        assert_eq!(state.begin(&run, "me").await, Ok(Begun::Fresh));
-        state.note(&run, "me", &progress(expected, false), Some(expected)).await.expect("its lease");
-        assert_eq!(state.before(&chunk(&run, 0)).await, Ok(Before::default()));
+        assert_eq!(state.claim_run(&run, "me").await, Ok(Claim::Fresh));
+        state.save_progress(&run, "me", &progress(expected, false), Some(expected)).await.expect("its lease");
+        assert_eq!(state.chunk_status(&chunk(&run, 0)).await, Ok(ChunkStatus::default()));
         let all = finish_chunks(state, &run, expected).await;
         let sum = expected * (expected - 1) / 2;
         let whole = Counts { items: sum + expected, records: sum, failed: expected, reused: 2 * expected };
         assert!(!all.is_empty() && all.iter().all(|counts| *counts == whole), "{expected}: {all:?}");
         let last = Counts { items: expected, records: expected - 1, failed: 1, reused: 2 };
-        let before = Before { done: Some(last), ..Before::default() };
-        assert_eq!(state.before(&chunk(&run, expected - 1)).await, Ok(before));
-        state.told(&run).await.expect("written");
-        let standing = state.done(&chunk(&run, expected - 1), last).await;
-        assert_eq!(standing, Ok(Standing { complete: Some(whole), told: true }));
+        let before = ChunkStatus { done: Some(last), ..ChunkStatus::default() };
+        assert_eq!(state.chunk_status(&chunk(&run, expected - 1)).await, Ok(before));
+        state.mark_notified(&run).await.expect("written");
+        let standing = state.complete_chunk(&chunk(&run, expected - 1), last).await;
+        assert_eq!(standing, Ok(RunStatus { complete: Some(whole), told: true }));
     }
 }
 
@@ -102,43 +102,46 @@ pub async fn a_run_is_complete_with_its_last_chunk(state: &dyn State) {
 pub async fn no_run_is_complete_before_its_chunks_are_counted(state: &dyn State) {
     let run = run(7);
     let one = Counts { items: 1, records: 1, ..Counts::default() };
-    state.begin(&run, "me").await.expect("begun");
+    state.claim_run(&run, "me").await.expect("begun");
     for number in 0..149 {
-        assert_eq!(state.done(&chunk(&run, number), one).await, Ok(Standing::default()));
+        assert_eq!(state.complete_chunk(&chunk(&run, number), one).await, Ok(RunStatus::default()));
     }
-    state.note(&run, "me", &progress(140, false), Some(150)).await.expect("its lease");
+    state.save_progress(&run, "me", &progress(140, false), Some(150)).await.expect("its lease");
     let whole = Counts { items: 150, records: 150, ..Counts::default() };
-    assert_eq!(state.done(&chunk(&run, 149), one).await, Ok(Standing { complete: Some(whole), told: false }));
+    assert_eq!(
+        state.complete_chunk(&chunk(&run, 149), one).await,
+        Ok(RunStatus { complete: Some(whole), told: false })
+    );
 }
 
 /// Deliveries of a chunk of the run at 8:00 add the sinks that took it, and none removes one.
 pub async fn sinks_that_took_a_chunk_add_up(state: &dyn State) {
     let (run, names) = (run(8), |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
     let (one, other) = (chunk(&run, 5), chunk(&run, 6));
-    state.took(&one, &names(&["archive"])).await.expect("written");
-    state.took(&one, &names(&["latest", "archive"])).await.expect("written");
-    state.took(&other, &names(&["news"])).await.expect("written");
-    let before = |sinks| Before { done: None, took: names(sinks) };
-    assert_eq!(state.before(&one).await, Ok(before(&["archive", "latest"])));
-    assert_eq!(state.before(&other).await, Ok(before(&["news"])));
+    state.record_sinks(&one, &names(&["archive"])).await.expect("written");
+    state.record_sinks(&one, &names(&["latest", "archive"])).await.expect("written");
+    state.record_sinks(&other, &names(&["news"])).await.expect("written");
+    let before = |sinks| ChunkStatus { done: None, took: names(sinks) };
+    assert_eq!(state.chunk_status(&one).await, Ok(before(&["archive", "latest"])));
+    assert_eq!(state.chunk_status(&other).await, Ok(before(&["news"])));
     let counts = Counts { items: 1, ..Counts::default() };
-    assert_eq!(state.done(&one, counts).await, Ok(Standing::default()));
-    assert_eq!(state.before(&one).await.map(|before| before.done), Ok(Some(counts)));
+    assert_eq!(state.complete_chunk(&one, counts).await, Ok(RunStatus::default()));
+    assert_eq!(state.chunk_status(&one).await.map(|before| before.done), Ok(Some(counts)));
 }
 
 /// A value is replaced only by a caller that knows it, and the others get the current one.
 pub async fn compare_and_set_has_one_winner(state: &dyn State) {
-    assert_eq!(state.exchange("feed#1", None, "one", 35).await, Ok(None));
-    assert_eq!(state.exchange("feed#1", None, "one", 35).await, Ok(None), "a retry after a lost response");
-    assert_eq!(state.exchange("feed#1", None, "two", 35).await, Ok(Some("one".into())));
-    assert_eq!(state.exchange("feed#1", Some("zero"), "two", 35).await, Ok(Some("one".into())));
-    assert_eq!(state.exchange("feed#1", Some("one"), "two", 35).await, Ok(None));
-    assert_eq!(state.exchange("feed#2", Some("gone"), "two", 35).await, Ok(None));
-    let known = state.recall(&["feed#1".into(), "feed#2".into()]).await.expect("read");
+    assert_eq!(state.compare_and_set("feed#1", None, "one", 35).await, Ok(None));
+    assert_eq!(state.compare_and_set("feed#1", None, "one", 35).await, Ok(None), "a retry after a lost response");
+    assert_eq!(state.compare_and_set("feed#1", None, "two", 35).await, Ok(Some("one".into())));
+    assert_eq!(state.compare_and_set("feed#1", Some("zero"), "two", 35).await, Ok(Some("one".into())));
+    assert_eq!(state.compare_and_set("feed#1", Some("one"), "two", 35).await, Ok(None));
+    assert_eq!(state.compare_and_set("feed#2", Some("gone"), "two", 35).await, Ok(None));
+    let known = state.get_cached(&["feed#1".into(), "feed#2".into()]).await.expect("read");
     assert_eq!(known.into_values().collect::<Vec<_>>(), ["two", "two"]);
     let all = futures_util::future::join_all((0..8).map(|number| async move {
         let value = number.to_string();
-        (value.clone(), state.exchange("feed#3", None, &value, 35).await.expect("an answer"))
+        (value.clone(), state.compare_and_set("feed#3", None, &value, 35).await.expect("an answer"))
     }));
     let all = all.await;
     let winners: Vec<_> = all.iter().filter(|(_, other)| other.is_none()).map(|(value, _)| value.clone()).collect();
@@ -153,7 +156,7 @@ pub async fn notes(state: &dyn State, run: &RunId, sink: &str) -> Vec<String> {
         notes.push(note);
         Ok(())
     };
-    state.jotted(run, sink, &mut each).await.expect("all notes");
+    state.for_each_note(run, sink, &mut each).await.expect("all notes");
     notes
 }
 
@@ -161,11 +164,11 @@ pub async fn notes(state: &dyn State, run: &RunId, sink: &str) -> Vec<String> {
 pub async fn values_are_found_again(state: &dyn State) {
     let key = |number: usize| format!("finding#{number:03}");
     let values: Vec<_> = (0..130).map(|number| (key(number), format!("value {number}"))).collect();
-    state.remember(values.iter().cloned().chain([values[0].clone()]).collect(), 90).await.expect("written");
+    state.put_cached(values.iter().cloned().chain([values[0].clone()]).collect(), 90).await.expect("written");
     let requested: Vec<String> = (0..250).map(key).collect();
-    assert_eq!(state.recall(&requested).await, Ok(values.into_iter().collect()));
-    assert_eq!(state.recall(&[]).await, Ok(BTreeMap::new()));
-    state.remember(vec![], 1).await.expect("nothing");
+    assert_eq!(state.get_cached(&requested).await, Ok(values.into_iter().collect()));
+    assert_eq!(state.get_cached(&[]).await, Ok(BTreeMap::new()));
+    state.put_cached(vec![], 1).await.expect("nothing");
 }
 
 /// Notes about the runs at 10:00 and 11:00 are read by run and sink, in the order of chunks; the last one of a chunk
@@ -174,17 +177,17 @@ pub async fn notes_are_read_in_the_order_of_chunks(state: &dyn State) {
     let (one, other) = (run(10), run(11));
     for number in [11, 2, 100] {
         for text in ["first", "again"] {
-            state.jot(&chunk(&one, number), "digest", format!("{text} {number}")).await.expect("written");
+            state.add_note(&chunk(&one, number), "digest", format!("{text} {number}")).await.expect("written");
         }
     }
-    state.jot(&chunk(&one, 1), "digest-2", "of another sink".into()).await.expect("written");
-    state.jot(&chunk(&other, 1), "digest", "of another run".into()).await.expect("written");
+    state.add_note(&chunk(&one, 1), "digest-2", "of another sink".into()).await.expect("written");
+    state.add_note(&chunk(&other, 1), "digest", "of another run".into()).await.expect("written");
     assert_eq!(notes(state, &one, "digest").await, ["again 2", "again 11", "again 100"]);
     let big = "x".repeat(300_000);
     for number in 0..9 {
-        state.jot(&chunk(&other, number), "big", big.clone()).await.expect("written");
+        state.add_note(&chunk(&other, number), "big", big.clone()).await.expect("written");
     }
     assert_eq!(notes(state, &other, "big").await.len(), 9, "all pages");
-    let refused = state.jotted(&other, "big", &mut |_| Err(Error::permanent("odd", "not this one"))).await;
+    let refused = state.for_each_note(&other, "big", &mut |_| Err(Error::permanent("odd", "not this one"))).await;
     assert_eq!(refused, Err(Error::permanent("odd", "not this one")));
 }

@@ -26,7 +26,7 @@ pub type StandIn = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// The call never reaches AWS.
-    Before(usize),
+    ChunkStatus(usize),
     /// AWS does what the call asks, and nobody hears of it.
     After(usize),
 }
@@ -172,7 +172,7 @@ impl Proxy {
         // It hangs in the call of the cut, so there is no race: it cannot have gone on.
         let _ = child.kill();
         child.wait().expect("ended");
-        let (Cut::Before(number) | Cut::After(number)) = cut;
+        let (Cut::ChunkStatus(number) | Cut::After(number)) = cut;
         let operation = stopped.then(|| self.operations()[number - 1].clone());
         self.clear();
         operation
@@ -196,7 +196,7 @@ async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Answer, S
     let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
     let call = Call::new(head, body);
     let (number, fault, cut) = shared.note(&call);
-    shared.stop(cut == Some(Cut::Before(number))).await;
+    shared.stop(cut == Some(Cut::ChunkStatus(number))).await;
     match fault {
         Some(Fault::Throttled) => return Ok(call.throttled()),
         Some(Fault::Broken) => return Ok(call.broken()),
