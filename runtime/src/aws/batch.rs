@@ -7,9 +7,9 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, PutRequest, WriteRequest};
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 
+use super::attributes::Attributes;
 use super::call::failed;
-use super::cells::Attributes;
-use super::tries::Tries;
+use super::retry::Retry;
 use crate::component::meter::Meter;
 use crate::model::error::Error;
 
@@ -54,7 +54,7 @@ impl Batches {
 
     async fn write_some(&self, mut waiting: Vec<WriteRequest>) -> Result<(), Error> {
         const ACTION: &str = "dynamodb:BatchWriteItem";
-        let mut tries = Tries::default();
+        let mut tries = Retry::default();
         loop {
             let before = waiting.len();
             let answer = self.client.batch_write_item().request_items(&self.table, waiting).send().await;
@@ -83,7 +83,7 @@ impl Batches {
         let unmade = |error| Error::permanent("aws_refused", format!("`{ACTION}`: {error}"));
         let asked = KeysAndAttributes::builder().set_keys(Some(keys)).build().map_err(unmade)?;
         let mut waiting = HashMap::from([(self.table.clone(), asked)]);
-        let (mut rows, mut tries) = (Vec::new(), Tries::default());
+        let (mut rows, mut tries) = (Vec::new(), Retry::default());
         loop {
             let answer = self.client.batch_get_item().set_request_items(Some(waiting)).send().await;
             let answer = answer.map_err(|error| failed(ACTION, &self.table, error))?;
@@ -99,7 +99,7 @@ impl Batches {
         }
     }
 
-    async fn again(&self, action: &str, tries: &mut Tries, further: bool) -> Result<(), Error> {
+    async fn again(&self, action: &str, tries: &mut Retry, further: bool) -> Result<(), Error> {
         self.meter.add_throttled();
         if tries.next(further).await {
             return Ok(());

@@ -87,7 +87,7 @@ pub fn refused(action: &str, on: &str, status: u16, code: Option<&str>, words: O
         return Error::transient("conflict", format!("`{action}` on `{on}`: somebody else was at it ({code})"));
     }
     if status >= 500 {
-        let words = format!("`{action}` on `{on}`: AWS is not well (HTTP status {status}, {code})");
+        let words = format!("`{action}` on `{on}`: AWS is having problems (HTTP status {status}, {code})");
         return Error::transient("aws_unavailable", words);
     }
     if is_absent(status, code) {

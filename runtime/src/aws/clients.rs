@@ -15,7 +15,7 @@ use aws_types::region::Region;
 
 use super::http::Http;
 use super::throttle::Throttle;
-use super::trust;
+use super::tls_roots;
 use crate::component::meter::Meter;
 use crate::model::error::Error;
 
@@ -111,7 +111,7 @@ impl Clients {
         let token = self.variable("AWS_SESSION_TOKEN").map(str::to_owned);
         let (id, key) = (must("AWS_ACCESS_KEY_ID")?, must("AWS_SECRET_ACCESS_KEY")?);
         let credentials = Credentials::new(id, key, token, None, "environment");
-        let http = Http::trusting(trust::roots(&self.variables, region)?);
+        let http = Http::trusting(tls_roots::roots(&self.variables, region)?);
         let retries = RetryConfig::standard()
             .with_max_attempts(ATTEMPTS)
             .with_initial_backoff(FIRST_BACKOFF)

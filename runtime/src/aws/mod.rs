@@ -1,12 +1,13 @@
 //! The doors of a function in AWS: each is opened when a component asks for it, and no sooner.
 
+mod attributes;
 mod batch;
 mod call;
-mod cells;
 mod clients;
 mod comprehend;
 mod http;
 mod pages;
+mod retry;
 mod s3;
 mod secrets;
 mod sns;
@@ -14,8 +15,7 @@ mod sqs;
 mod state;
 mod table;
 mod throttle;
-mod tries;
-mod trust;
+mod tls_roots;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

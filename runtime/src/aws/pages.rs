@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::cells::Attributes;
+use super::attributes::Attributes;
 use crate::component::state::{Counts, RunStatus};
 
 /// Chunks of a row.
@@ -122,7 +122,7 @@ fn sum<'a>(all: impl IntoIterator<Item = &'a Counts>) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::cells::{number, text};
+    use crate::aws::attributes::{number, text};
 
     const ONE: Counts = Counts { items: 3, records: 2, failed: 1, reused: 0 };
 

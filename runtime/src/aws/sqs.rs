@@ -7,7 +7,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry as Entry};
 
 use super::call::{failed, refused};
-use super::tries::Tries;
+use super::retry::Retry;
 use crate::component::services::{MessageQueue, OutboundMessage, Publisher};
 use crate::model::error::Error;
 use crate::model::message::{MESSAGE_BYTES, Message};
@@ -96,7 +96,7 @@ impl Sqs {
 
     /// Sends one batch. What SQS takes no blame for is its own trouble, and passes.
     async fn send_some(&self, messages: Vec<Sending>) -> Result<(), Error> {
-        let (mut waiting, mut tries): (Vec<usize>, _) = ((0..messages.len()).collect(), Tries::default());
+        let (mut waiting, mut tries): (Vec<usize>, _) = ((0..messages.len()).collect(), Retry::default());
         loop {
             let entries = waiting.iter().map(|place| messages[*place].entry(*place)).collect::<Result<_, _>>()?;
             let call = self.client.send_message_batch().queue_url(&self.url).set_entries(Some(entries));

@@ -14,11 +14,11 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 
+use super::attributes::{Attributes, ROW_BYTES, length, number, text};
 use super::batch::Batches;
 use super::call::failed;
-use super::cells::{Attributes, ROW_BYTES, length, number, text};
 use super::pages::{self, Page};
-use super::tries::Tries;
+use super::retry::Retry;
 use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
@@ -87,7 +87,7 @@ impl Memory {
     /// An update of a row with chunks, and how it is then. A producer that says how many there are may be at the same
     /// row, which DynamoDB then refuses.
     async fn page(&self, call: UpdateItemFluentBuilder) -> Result<Page, Error> {
-        let mut tries = Tries::default();
+        let mut tries = Retry::default();
         loop {
             let error = match call.clone().return_values(ReturnValue::AllNew).send().await {
                 Ok(answer) => return Ok(Page::read(&answer.attributes.unwrap_or_default())),
@@ -138,7 +138,7 @@ impl Memory {
         }
         let items: Vec<_> =
             updates.into_iter().map(|update| TransactWriteItem::builder().update(update).build()).collect();
-        let mut tries = Tries::default();
+        let mut tries = Retry::default();
         loop {
             let call = self.table.client.transact_write_items().set_transact_items(Some(items.clone()));
             let Err(error) = call.send().await else { return Ok(()) };

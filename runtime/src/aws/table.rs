@@ -8,9 +8,9 @@ use aws_sdk_dynamodb::operation::scan::builders::ScanFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use sha2::{Digest as _, Sha256};
 
+use super::attributes::{self, Attributes};
 use super::batch::Batches;
 use super::call::failed;
-use super::cells::{self, Attributes};
 use crate::component::services::{ScanPage, ScannedItem, TableRow, TableScan, TableStore};
 use crate::model::error::Error;
 use crate::model::items::{self, Columns, key_fault};
@@ -25,7 +25,7 @@ pub struct DynamodbTable(pub Batches);
 #[async_trait]
 impl TableStore for DynamodbTable {
     async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
-        self.0.write(rows.into_iter().map(cells::row).collect()).await?;
+        self.0.write(rows.into_iter().map(attributes::row).collect()).await?;
         Ok(self.0.table.clone())
     }
 
@@ -42,7 +42,7 @@ impl TableStore for DynamodbTable {
         if let Some(after) = scan.after {
             let unreadable =
                 || Error::permanent("cursor_unreadable", format!("`{after}` is not a place in the table `{table}`"));
-            call = call.set_exclusive_start_key(Some(cells::placed(after).ok_or_else(unreadable)?));
+            call = call.set_exclusive_start_key(Some(attributes::placed(after).ok_or_else(unreadable)?));
         }
         let page = projected(call, &scan).send().await.map_err(|error| failed(ACTION, table, error))?;
         let last = page.last_evaluated_key.filter(|key| !key.is_empty());
@@ -51,12 +51,12 @@ impl TableStore for DynamodbTable {
             Some(key) => key.keys().cloned().collect(),
             None => scan
                 .after
-                .and_then(cells::placed)
+                .and_then(attributes::placed)
                 .map_or_else(|| vec![scan.key.to_owned()], |key| key.into_keys().collect()),
         };
         let start = scan.after.unwrap_or_default();
         let items = page.items.unwrap_or_default().into_iter().map(|row| found(row, scan.key, &names, start)).collect();
-        Ok(ScanPage { items, next: last.as_ref().and_then(cells::place) })
+        Ok(ScanPage { items, next: last.as_ref().and_then(attributes::place) })
     }
 }
 
@@ -78,12 +78,12 @@ fn projected(call: ScanFluentBuilder, scan: &TableScan<'_>) -> ScanFluentBuilder
 /// for all of them, it is the place before its page: what comes twice then is known by its name.
 fn found(row: Attributes, key: &str, names: &[String], start: &str) -> ScannedItem {
     let own: Option<Attributes> = names.iter().map(|name| Some((name.clone(), row.get(name)?.clone()))).collect();
-    let place = own.as_ref().and_then(cells::place).unwrap_or_else(|| start.to_owned());
+    let place = own.as_ref().and_then(attributes::place).unwrap_or_else(|| start.to_owned());
     let written = match row.get(key) {
         Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
         _ => String::new(),
     };
-    match items::from_json(cells::json_of(row), key, &Columns::default()) {
+    match items::from_json(attributes::json_of(row), key, &Columns::default()) {
         Ok(item) => ScannedItem { item, error: None, cursor: place },
         Err(error) => ScannedItem { item: Item::named(name(&written, &place)), error: Some(error), cursor: place },
     }
@@ -114,14 +114,15 @@ mod tests {
     #[test]
     fn a_row_that_cannot_be_read_is_an_item_all_the_same() {
         let names = ["name".to_owned()];
-        let good = found(row(&[("name", cells::text("Apple")), ("text", cells::text("good"))]), "name", &names, "");
+        let good =
+            found(row(&[("name", attributes::text("Apple")), ("text", attributes::text("good"))]), "name", &names, "");
         assert_eq!((good.item.text.as_deref(), good.error), (Some("good"), None));
         assert_eq!(good.cursor, r#"{"name":{"S":"Apple"}}"#);
-        let odd = found(row(&[("name", cells::text("a\nb"))]), "name", &names, "");
+        let odd = found(row(&[("name", attributes::text("a\nb"))]), "name", &names, "");
         assert_eq!(odd.error.expect("a reason").code, "key_unfit");
         let hash = odd.item.key.strip_prefix("a\u{fffd}b row ").expect("its key, as far as it can be stored");
         assert!(hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
-        let wrong = row(&[("name", cells::text("Apple")), ("url", AttributeValue::L(Vec::new()))]);
+        let wrong = row(&[("name", attributes::text("Apple")), ("url", AttributeValue::L(Vec::new()))]);
         let wrong = found(wrong, "name", &names, "");
         assert_eq!(
             (wrong.item.key.as_str(), wrong.error.expect("a reason").code.as_str()),
@@ -132,9 +133,13 @@ mod tests {
     #[test]
     fn a_place_is_the_whole_key_or_the_start_of_the_page() {
         let names = ["name".to_owned(), "when".to_owned()];
-        let both = row(&[("name", cells::text("Apple")), ("when", cells::number(1)), ("text", cells::text("x"))]);
+        let both = row(&[
+            ("name", attributes::text("Apple")),
+            ("when", attributes::number(1)),
+            ("text", attributes::text("x")),
+        ]);
         assert_eq!(found(both, "name", &names, "").cursor, r#"{"name":{"S":"Apple"},"when":{"N":"1"}}"#);
-        let one = row(&[("name", cells::text("Apple"))]);
+        let one = row(&[("name", attributes::text("Apple"))]);
         assert_eq!(found(one, "name", &names, "the start").cursor, "the start");
     }
 }

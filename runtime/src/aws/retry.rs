@@ -9,9 +9,9 @@ const TRIES: u32 = 8;
 
 /// The tries of one thing that is done in parts.
 #[derive(Default)]
-pub struct Tries(u32);
+pub struct Retry(u32);
 
-impl Tries {
+impl Retry {
     /// Waits for the next try, and says whether there is one: `further` is whether the last one brought anything forward.
     pub async fn next(&mut self, further: bool) -> bool {
         self.0 = if further { 1 } else { self.0 + 1 };
