@@ -41,7 +41,7 @@ pub fn settings(pipeline: &Pipeline) -> BTreeMap<String, Value> {
         ("data", json!(pipeline.data)),
         ("iam", json!({ "permissions_boundary": pipeline.iam.permissions_boundary })),
     ]);
-    settings.values_mut().for_each(drop_nulls);
+    settings.values_mut().for_each(for_metadata);
     settings.into_iter().map(|(section, settings)| (section.to_owned(), settings)).collect()
 }
 
@@ -68,14 +68,16 @@ fn component(component: &ComponentConfig) -> Map<String, Value> {
     settings
 }
 
-/// A setting without a value is not set; the linter takes no nulls in metadata.
-fn drop_nulls(value: &mut Value) {
+/// CloudFormation's metadata has no nulls and no fractions: a setting without a value is left out, and a fraction is a
+/// string.
+fn for_metadata(value: &mut Value) {
     match value {
         Value::Object(map) => {
             map.retain(|_, inner| !inner.is_null());
-            map.values_mut().for_each(drop_nulls);
+            map.values_mut().for_each(for_metadata);
         }
-        Value::Array(list) => list.iter_mut().for_each(drop_nulls),
+        Value::Array(list) => list.iter_mut().for_each(for_metadata),
+        Value::Number(number) if number.is_f64() => *value = Value::String(number.to_string()),
         _ => {}
     }
 }
@@ -177,7 +179,9 @@ impl Plan {
             if place == rules.len() {
                 rules.push(DerivedRule { what: it.what.clone(), why: it.why.clone(), values: BTreeMap::new() });
             }
-            let value = it.value.parse::<i64>().map_or_else(|_| json!(it.value), Value::from);
+            // Nothing is substituted in metadata, and the linter takes a placeholder there for a mistake.
+            let text = it.value.replace("${AWS::", "{AWS::");
+            let value = text.parse::<i64>().map_or_else(|_| json!(text), Value::from);
             rules[place].values.insert(it.of.clone(), value);
         }
         rules

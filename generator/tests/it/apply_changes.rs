@@ -129,7 +129,7 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
     let line = ran.stderr.lines().find(|line| line.starts_with(started)).unwrap_or_else(|| panic!("{}", ran.stderr));
     assert!(
         line.ends_with(
-            ": function `started-dev-producer`: follow it in the log group `/aws/lambda/started-dev-producer`"
+            ", with function `started-dev-producer`: follow it in the log group `/aws/lambda/started-dev-producer`"
         ),
         "{line}"
     );

@@ -196,7 +196,7 @@ fn a_service_that_is_paid_for_is_not_asked_without_a_yes() {
     if cfg!(feature = "aws") {
         let words =
             "`comprehend` costs money: 3 units for 1 text, less than $0.01 (prices of us-east-1 in November 2026)
-error: nobody agreed to pay: say `--yes`, or leave `comprehend` out of `--engines`\n";
+error: `comprehend` costs money: pass `--yes` to agree, or leave it out of `--engines`\n";
         assert_eq!(ran.stderr, words);
     } else {
         let words = "error: `comprehend` is an AWS service, and this build has no AWS support: install one that has (`cargo install --path generator`), or leave `comprehend` out\n";

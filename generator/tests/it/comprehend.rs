@@ -97,8 +97,8 @@ async fn a_language_that_a_question_does_not_know_costs_no_call() {
     assert_eq!((error.code.as_str(), error.transient), ("language_unknown", false));
     assert_eq!(
         error.message,
-        "nobody said which language the text is in: give the item or the stage that fetches it a `language`, or let the \
-         stage `detect` its `dominant_language`"
+        "the language of the text is unknown: set `language` on the item or on the stage that fetches it, or add \
+         `dominant_language` to `detect`"
     );
     assert_eq!(failed(&told[1]).code, "text_empty");
     assert_eq!(comprehend.asked(), []);

@@ -95,7 +95,9 @@ fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
         (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
     };
     let said = destroy();
-    let left = format!("note: table {table} (sources.companies) is not of this environment, as its tags say");
+    let left = format!(
+        "note: table {table} (sources.companies) is kept: its tags say that it does not belong to this environment"
+    );
     assert!(said.0 == Some(0) && said.1.contains(&left), "what nobody marked as ours is not deleted: {said:?}");
     let arn =
         block_on(tables.describe_table().table_name(table).send()).expect("there").table.and_then(|it| it.table_arn);

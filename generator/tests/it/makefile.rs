@@ -168,7 +168,7 @@ fn lint_says_what_is_stale_and_what_is_missing() {
     stdout(&linted);
     let without = make(project.path(), &["-C", "generated", "lint"]);
     assert_eq!(without.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&without.stderr).contains("the linter is not there: run `make setup`"));
+    assert!(String::from_utf8_lossy(&without.stderr).contains("the linter is not installed: run `make setup`"));
     let template = project.path().join("generated/dev/template.yaml");
     std::fs::write(&template, project.read("generated/dev/template.yaml") + "#\n").expect("a file");
     let stale = make(project.path(), &["-C", "generated", "lint", &format!("TOOLS={tools}")]);

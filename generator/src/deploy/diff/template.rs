@@ -107,7 +107,8 @@ impl Template {
         let mut tree = tree(side.template).map_err(|words| TemplateError::Syntax(which, words))?;
         // Settings keep their types: `3` is not `"3"` in them. Metadata of an unknown shape is a future version's.
         let metadata = tree.pointer_mut("/Metadata/fanggen").map(Value::take);
-        let metadata = metadata.and_then(|metadata| serde_json::from_value(metadata).ok());
+        let mut metadata: Option<TemplateMetadata> = metadata.and_then(|it| serde_json::from_value(it).ok());
+        metadata.iter_mut().flat_map(|it| it.settings.values_mut()).for_each(restore_fractions);
         let Value::Object(mut tree) = plain(tree) else {
             return Err(TemplateError::Shape(which, "it is not a table"));
         };
@@ -264,6 +265,20 @@ fn mentioned(value: &Value, names: &mut BTreeSet<String>) {
                 names.extend(text.split("${").skip(1).filter_map(name));
             }
             map.values().for_each(|inner| mentioned(inner, names));
+        }
+        _ => {}
+    }
+}
+
+/// Metadata has no fractions, so they are written as strings.
+fn restore_fractions(value: &mut Value) {
+    match value {
+        Value::Object(map) => map.values_mut().for_each(restore_fractions),
+        Value::Array(list) => list.iter_mut().for_each(restore_fractions),
+        Value::String(text) if text.contains('.') => {
+            if let Some(number) = text.parse().ok().and_then(serde_json::Number::from_f64) {
+                *value = Value::Number(number);
+            }
         }
         _ => {}
     }

@@ -65,7 +65,7 @@ pub const RULES: &[Rule] = &[
                     .filter(|line| !line.contains("Comprehend's Detect calls have no resource level"));
                 template.text = said.map(|line| format!("{line}\n")).collect();
             },
-            |template| template.text = template.text.replace("# Without it nobody", ""),
+            |template| template.text = template.text.replace("# Without this statement nobody", ""),
             |template| {
                 let statement = &mut template.first(ROLE)["Policies"][0]["PolicyDocument"]["Statement"][0];
                 (statement["Resource"], statement["Sid"]) = (json!("*"), json!("Unheard"));
