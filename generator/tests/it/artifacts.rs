@@ -91,6 +91,10 @@ fn makes(deployed: &Deployed) {
     assert!(said.contains("updated: stack `make-dev`") && said.contains("started the first run"), "{said}");
     let all = asked(deployed, "dev");
     assert_eq!(look(&all), wanted(&all));
-    make("teardown");
-    assert!(there(&all).is_empty() && status("make-dev").is_none());
+    // A function that was still running may have written to its log after that: the same command deletes it, too.
+    let gone = |_| {
+        make("teardown");
+        there(&all).is_empty() && status("make-dev").is_none()
+    };
+    assert!((0..3).any(gone), "{:?}", there(&all));
 }

@@ -118,7 +118,7 @@ async fn nothing_that_matters_is_no_message() {
     write(&*sink, &run(9), 0, &[("Apple", BAD)]).await;
     assert!(!sink.complete(&run(9), of(1)).await.expect("nothing to tell"));
     // The end of the run reads the notes; nothing was written.
-    assert_eq!((services.posts(), &*services.0.state.inner().calls), (vec![], &["jotted"][..]));
+    assert_eq!((services.posts(), &*services.0.state.inner().calls), (vec![], &["for_each_note"][..]));
 }
 
 #[tokio::test]
