@@ -43,14 +43,15 @@ fn the_commands_of_the_documents_print_what_they_show() {
         let path = file.display();
         let readme = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{path}: {error}"));
         let project = Project::root();
-        let environment = if folder.is_empty() { account(&project, &document) } else { Vec::new() };
+        let account = if folder.is_empty() { Account::of(&project, &document) } else { Account::default() };
+        let environment = &account.environment;
         let mut now = readme.clone();
         let consoles: Vec<_> = blocks(&readme).into_iter().filter(|(language, ..)| language == "console").collect();
         assert!(!consoles.is_empty(), "{path} shows no command");
         // In the order of the text, as a reader would; put in from the last, so that places stay true.
         let printed: Vec<_> = consoles
             .iter()
-            .map(|(_, text, place)| (run_again(&project, folder, &environment, text), place.clone()))
+            .map(|(_, text, place)| (run_again(&project, folder, environment, text), place.clone()))
             .collect();
         for (text, place) in printed.into_iter().rev() {
             now.replace_range(place, &text);
@@ -62,29 +63,42 @@ fn the_commands_of_the_documents_print_what_they_show() {
     }
 }
 
-/// What the commands need to find an account: an emulator, and in it a deployer with exactly the policy that the README
-/// tells how to get. The runtime is none that could run: what the functions do is not looked at here.
-#[cfg(feature = "aws")]
-fn account(project: &Project, document: &str) -> Vec<(&'static str, String)> {
-    use aws::emulator::{ACCOUNT, Emulator};
-    let program = elf::elf(elf::ARM64, elf::LOADER_ARM64, "GLIBC_2.34");
-    fs::write(project.path().join("program"), program).expect("written");
-    let built = project.fanggen(&["build", "--runtime", "program"]);
-    assert_eq!(built.code, 0, "{built:?}");
-    let asked = project.fanggen(&["iam", "--deployer", "--account", ACCOUNT]).json();
-    let documents = asked.as_array().expect("documents").iter();
-    let statements = documents.flat_map(|document| document["policy"]["Statement"].as_array().expect("statements"));
-    let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() });
-    let emulator = Emulator::shared();
-    let key = aws::deployer::deployer(emulator, &document.replace('/', "-"), &policy.to_string());
-    let mut environment = emulator.environment_of(&emulator.endpoint(), &key);
-    environment.push(("XDG_CACHE_HOME", project.path().join(".cache").display().to_string()));
-    environment
+/// The account of one document, and the variables with which its commands find it.
+///
+/// Each document has an emulator of its own: a function's late invocation writes its log group anew after `destroy`,
+/// and the next document deploys under the same name.
+#[derive(Default)]
+struct Account {
+    environment: Vec<(&'static str, String)>,
+    #[cfg(feature = "aws")]
+    _emulator: Option<aws::emulator::Emulator>,
 }
 
-#[cfg(not(feature = "aws"))]
-fn account(_: &Project, _: &str) -> Vec<(&'static str, String)> {
-    Vec::new()
+impl Account {
+    /// An account with a deployer who has exactly the policy that the guide tells how to get. The runtime is none that
+    /// could run: what the functions do is not looked at here.
+    #[cfg(feature = "aws")]
+    fn of(project: &Project, document: &str) -> Self {
+        use aws::emulator::{ACCOUNT, Emulator};
+        let program = elf::elf(elf::ARM64, elf::LOADER_ARM64, "GLIBC_2.34");
+        fs::write(project.path().join("program"), program).expect("written");
+        let built = project.fanggen(&["build", "--runtime", "program"]);
+        assert_eq!(built.code, 0, "{built:?}");
+        let asked = project.fanggen(&["iam", "--deployer", "--account", ACCOUNT]).json();
+        let documents = asked.as_array().expect("documents").iter();
+        let statements = documents.flat_map(|document| document["policy"]["Statement"].as_array().expect("statements"));
+        let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() });
+        let emulator = Emulator::start();
+        let key = aws::deployer::deployer(&emulator, &document.replace('/', "-"), &policy.to_string());
+        let mut environment = emulator.environment_of(&emulator.endpoint(), &key);
+        environment.push(("XDG_CACHE_HOME", project.path().join(".cache").display().to_string()));
+        Self { environment, _emulator: Some(emulator) }
+    }
+
+    #[cfg(not(feature = "aws"))]
+    fn of(_: &Project, _: &str) -> Self {
+        Self::default()
+    }
 }
 
 #[test]
