@@ -55,5 +55,5 @@ fn invocation(context: &Context) -> Invocation {
 }
 
 fn diagnostic(error: Error) -> Diagnostic {
-    Diagnostic { error_type: error.code, error_message: error.message }
+    Diagnostic { error_type: error.code.to_string(), error_message: error.message }
 }

@@ -13,6 +13,7 @@ impl Style {
     pub const ERROR: &str = "\x1b[1;31m";
     pub const WARNING: &str = "\x1b[1;33m";
     pub const SUCCESS: &str = "\x1b[1;32m";
+    #[cfg(feature = "aws")]
     pub const DIM: &str = "\x1b[2m";
     pub const END: &str = "\x1b[0m";
 }

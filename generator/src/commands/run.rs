@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
@@ -142,7 +142,7 @@ fn show(summary: &Summary, took: Duration, most: usize, json: bool) {
     if summary.items.is_empty() && summary.ended.is_empty() {
         message("the sources have no items: nothing to do");
     }
-    if summary.failed.iter().any(|failed| failed.code == "unreachable") {
+    if summary.failed.iter().any(|failed| failed.code == ErrorCode::Unreachable) {
         message("to run without a network, use your own texts: `[local] texts = \"texts.jsonl\"`");
     }
     for (sink, places) in &summary.results {
@@ -169,7 +169,7 @@ fn table(summary: &Summary, most: usize) -> String {
         let label = row.label.map(|label| label.word().to_owned());
         table.add_row([
             one_line(&row.item),
-            label.or_else(|| row.failed.clone()).unwrap_or_default(),
+            label.or_else(|| row.failed.map(|code| code.to_string())).unwrap_or_default(),
             row.score.map(|score| format!("{score:+.3}")).unwrap_or_default(),
             row.engine.clone().unwrap_or_default(),
             one_line(row.text_source.as_deref().unwrap_or_default()),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use fanggen_runtime::component::services::Services;
 use fanggen_runtime::component::{Binding, Component, ComponentKind, ComponentRole, Instance};
 use fanggen_runtime::function::registry;
+use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::record::{Item, Label, Record, Text};
 use fanggen_runtime::model::run::CHUNK_ITEMS;
 use fanggen_runtime::model::tree::{Tree, listed};
@@ -17,7 +18,7 @@ use crate::config::mistake::did_you_mean;
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// The answer of an engine: label and score, or the code of the failure.
-pub type EngineAnswer = Result<(Label, f64), String>;
+pub type EngineAnswer = Result<(Label, f64), ErrorCode>;
 
 /// An engine, which is a type of stage.
 pub struct Engine {
@@ -113,8 +114,8 @@ fn record(given: &Sample, language: &str) -> Record {
 
 fn answer(record: &Record) -> EngineAnswer {
     if let Some(failure) = &record.failure {
-        return Err(failure.error.code.clone());
+        return Err(failure.error.code);
     }
     let finding = record.finding().and_then(|finding| Some((finding.label?, finding.score?)));
-    finding.ok_or_else(|| "no_answer".into())
+    finding.ok_or(ErrorCode::NoAnswer)
 }

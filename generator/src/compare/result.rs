@@ -39,7 +39,7 @@ pub struct EngineReport {
     /// Number of texts with an answer.
     pub answered: usize,
     /// Number of failures by code.
-    pub failed: BTreeMap<String, usize>,
+    pub failed: BTreeMap<&'static str, usize>,
     /// Number of texts by label.
     pub labels: BTreeMap<&'static str, usize>,
     /// Metrics against the gold labels, if there are any.
@@ -137,7 +137,7 @@ impl EngineReport {
                     one.answered += 1;
                     *one.labels.entry(word(Some(*label))).or_default() += 1;
                 }
-                Err(code) => *one.failed.entry(code.clone()).or_default() += 1,
+                Err(code) => *one.failed.entry(code.as_str()).or_default() += 1,
             }
         }
         let labelled = texts.iter().zip(answers).filter(|(text, _)| text.gold.is_some());

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 
 /// Services that always fail to open.
 pub struct UnavailableServices;
 
 fn shut(what: &str) -> Error {
-    Error::permanent("not_here", format!("a comparison has no {what}"))
+    Error::permanent(ErrorCode::NotHere, format!("a comparison has no {what}"))
 }
 
 impl Services for UnavailableServices {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use fanggen_runtime::function::{Delivery, Produced, Running};
 use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
@@ -82,7 +82,7 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
     tally.expected(produced.as_ref().map_or(0, |produced| produced.items));
     let mut trouble = produced.as_ref().err().cloned();
     while let Some(ended) = workers.join_next().await {
-        let broken = |error| Error::permanent("worker_ended", format!("a worker ended early: {error}"));
+        let broken = |error| Error::permanent(ErrorCode::WorkerEnded, format!("a worker ended early: {error}"));
         trouble = trouble.or(ended.map_err(broken).and_then(|worked| worked).err());
     }
     let summary = Summary {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::services::MessageQueue;
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use tokio::sync::mpsc;
 
@@ -28,7 +28,7 @@ impl MemoryQueue {
 impl MessageQueue for MemoryQueue {
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
         for message in messages {
-            let gone = |_| Error::permanent("worker_ended", "the worker of this queue has ended");
+            let gone = |_| Error::permanent(ErrorCode::WorkerEnded, "the worker of this queue has ended");
             self.sender.send(message).await.map_err(gone)?;
         }
         Ok(())

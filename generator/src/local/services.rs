@@ -12,7 +12,7 @@ use fanggen_runtime::component::services::{
     MessageQueue, ObjectStore, OpenFile, PipelineFile, ScanPage, ScannedItem, Services, TableRow, TableScan, TableStore,
 };
 use fanggen_runtime::component::{Instance, SeedItems, Store};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
 use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId};
@@ -81,7 +81,7 @@ impl LocalServices {
         }
         if let Some(path) = seed.file {
             let opened = sources::items_in_file(path, seed.key, self)?;
-            let not_a_source = || Error::permanent("items_unreadable", "a file of items is read by a source");
+            let not_a_source = || Error::permanent(ErrorCode::ItemsUnreadable, "a file of items is read by a source");
             let Instance::Source(mut rows) = opened else { return Err(not_a_source()) };
             while let Some(given) = rows.next().await? {
                 items.push(given);
@@ -100,7 +100,7 @@ impl LocalServices {
                 ),
                 _ => format!("source `{}` has no items: add `items`", source.name),
             };
-            return Err(Error::permanent("items_missing", words));
+            return Err(Error::permanent(ErrorCode::ItemsMissing, words));
         }
         Ok(items)
     }
@@ -133,7 +133,7 @@ impl LocalServices {
         let top = self.root.join(super::RESULTS);
         if top.is_symlink() {
             let words = format!("`{}` is a link: results are only written below the folder of the file", top.display());
-            return Err(Error::permanent("file_unwritable", words));
+            return Err(Error::permanent(ErrorCode::FileUnwritable, words));
         }
         let folder = self.results.join("runs");
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
@@ -167,7 +167,7 @@ impl LocalServices {
 }
 
 fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::permanent("file_unwritable", format!("`{}`: {error}", path.display()))
+    Error::permanent(ErrorCode::FileUnwritable, format!("`{}`: {error}", path.display()))
 }
 
 /// The name of a component, from its path.
@@ -190,7 +190,8 @@ impl Services for LocalServices {
     fn queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
         // Moved out, not shared: the queue closes when the one function that sends to it ends.
         let queue = self.queues.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        let unknown = || Error::permanent("queue_unknown", format!("there is no queue `{name}` on this machine"));
+        let unknown =
+            || Error::permanent(ErrorCode::QueueUnknown, format!("there is no queue `{name}` on this machine"));
         Ok(Arc::new(queue.ok_or_else(unknown)?))
     }
 
@@ -213,7 +214,7 @@ struct LocalFile {
 impl PipelineFile for LocalFile {
     async fn open(&self) -> Result<OpenFile, Error> {
         let file = File::open(self.root.join(&self.path))
-            .map_err(|error| Error::permanent("file_unreadable", format!("`{}`: {error}", self.path)))?;
+            .map_err(|error| Error::permanent(ErrorCode::FileUnreadable, format!("`{}`: {error}", self.path)))?;
         Ok(OpenFile { reader: Box::new(std::io::BufReader::new(file)), version: String::new() })
     }
 }
@@ -259,7 +260,7 @@ impl TableStore for RowsFile {
     }
 
     async fn scan(&self, _: TableScan<'_>) -> Result<ScanPage, Error> {
-        Err(Error::permanent("table_unreadable", "a table of results is not read on this machine"))
+        Err(Error::permanent(ErrorCode::TableUnreadable, "a table of results is not read on this machine"))
     }
 }
 
@@ -271,7 +272,7 @@ struct SeededTable {
 #[async_trait]
 impl TableStore for SeededTable {
     async fn put(&self, _: Vec<TableRow>) -> Result<String, Error> {
-        Err(Error::permanent("table_unwritable", "a table of items is not written on this machine"))
+        Err(Error::permanent(ErrorCode::TableUnwritable, "a table of items is not written on this machine"))
     }
 
     async fn scan(&self, scan: TableScan<'_>) -> Result<ScanPage, Error> {

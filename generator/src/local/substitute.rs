@@ -7,7 +7,7 @@ use fanggen_runtime::component::services::Services;
 use fanggen_runtime::component::{Binding, Card, ComponentKind, ComponentRole, Instance, Stage};
 use fanggen_runtime::function::Part;
 use fanggen_runtime::function::registry;
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::Record;
 use fanggen_runtime::model::tree::Tree;
 use tokio::time::Instant;
@@ -114,7 +114,7 @@ impl Substitute {
     fn open(&self, binding: Binding, doors: &dyn Services) -> Result<Option<Box<dyn Stage>>, Error> {
         match self.settings.open(binding, doors)? {
             Instance::Stage(stage) => Ok(Some(stage)),
-            _ => Err(Error::permanent("card_wrong", format!("`{}` is not a stage", self.kind.card.name))),
+            _ => Err(Error::permanent(ErrorCode::CardWrong, format!("`{}` is not a stage", self.kind.card.name))),
         }
     }
 }

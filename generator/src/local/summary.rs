@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fanggen_runtime::function::ChunkOutcome;
+use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::record::{Label, Record};
 use serde::Serialize;
 
@@ -31,7 +32,7 @@ pub struct ResultRow {
     pub text_source: Option<String>,
     /// Error code, if it failed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failed: Option<String>,
+    pub failed: Option<ErrorCode>,
 }
 
 /// A failure of an item or of a sink.
@@ -42,8 +43,8 @@ pub struct RunFailure {
     pub item: Option<String>,
     /// The source, stage or sink.
     pub at: String,
-    /// The stable code.
-    pub code: String,
+    /// The code.
+    pub code: ErrorCode,
     /// What happened.
     pub message: String,
 }
@@ -128,7 +129,7 @@ impl SummaryBuilder {
                 Some(failure) => summary.failed.push(RunFailure {
                     item: Some(record.item.key.clone()),
                     at: failure.stage.clone(),
-                    code: failure.error.code.clone(),
+                    code: failure.error.code,
                     message: failure.error.message.clone(),
                 }),
             }
@@ -171,6 +172,6 @@ fn row(record: &Record) -> ResultRow {
             None => finding.engine.clone(),
         }),
         text_source: source,
-        failed: record.failure.as_ref().map(|failure| failure.error.code.clone()),
+        failed: record.failure.as_ref().map(|failure| failure.error.code),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::Stage;
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::{Record, Text};
 use serde::Deserialize;
 use tokio::time::Instant;
@@ -46,7 +46,7 @@ impl Texts {
     /// # Errors
     /// `texts_unreadable`, with file and line.
     pub fn read(root: &Path, path: &str) -> Result<Self, Error> {
-        let wrong = |words: String| Error::permanent("texts_unreadable", words);
+        let wrong = |words: String| Error::permanent(ErrorCode::TextsUnreadable, words);
         let body = std::fs::read_to_string(root.join(path)).map_err(|error| {
             wrong(format!("cannot read the local texts `{path}`: {error}; correct `[local] texts`, or use --live"))
         })?;
@@ -102,7 +102,7 @@ impl LocalTexts {
         let Some(texts) = self.texts.by_item.get(&record.item.key) else {
             let words =
                 format!("`{}` has no text in `{}`: add one, or fetch with --live", record.item.key, self.texts.path);
-            record.fail(&self.stage, Error::permanent("text_missing", words));
+            record.fail(&self.stage, Error::permanent(ErrorCode::TextMissing, words));
             return vec![record];
         };
         let with = |(entry, text): &(Option<String>, Text)| {

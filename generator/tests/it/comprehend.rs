@@ -12,6 +12,7 @@ use analysis::{Place, failed, far, found, record};
 use aws::comprehend::{Asked, Comprehend};
 use fanggen_runtime::component::analysis::{Analysis, AnalysisOutput};
 use fanggen_runtime::component::services::Services as _;
+use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::record::{Label, Record};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -100,7 +101,7 @@ async fn a_language_that_a_question_does_not_know_costs_no_call() {
         "the language of the text is unknown: set `language` on the item or on the stage that fetches it, or add \
          `dominant_language` to `detect`"
     );
-    assert_eq!(failed(&told[1]).code, "text_empty");
+    assert_eq!(failed(&told[1]).code, ErrorCode::TextEmpty);
     assert_eq!(comprehend.asked(), []);
     assert_eq!(place.cloud.meter().take().comprehend_units, 0);
 }

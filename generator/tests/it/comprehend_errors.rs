@@ -12,6 +12,7 @@ use aws::faults::{Fault, Faults};
 use fanggen_runtime::component::RateLimit;
 use fanggen_runtime::component::services::Services as _;
 use fanggen_runtime::function::{ChunkOutcome, Delivery, Running};
+use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Label, Record};
 use fanggen_runtime::model::run::{Chunk, RunId};
@@ -27,7 +28,7 @@ fn codes(records: &[Record]) -> Vec<Option<(&str, bool)>> {
     fn code(record: &Record) -> Option<(&str, bool)> {
         record.failure.as_ref()?;
         let error = failed(record);
-        Some((&error.code, error.transient))
+        Some((error.code.as_str(), error.transient))
     }
     records.iter().map(code).collect()
 }
@@ -169,7 +170,7 @@ async fn an_answer_that_came_is_not_paid_for_again_while_another_is_open() {
     comprehend.wrong("BatchDetectEntities", Fault::Throttled);
     let open = || vec![record("a", "This is the best of the Press.", None)];
     let told = stage.apply(open(), far()).await;
-    assert_eq!(failed(&told[0]).code, "throttled");
+    assert_eq!(failed(&told[0]).code, ErrorCode::Throttled);
     assert_eq!(told[0].text.as_ref().expect("a text").language, None, "it comes again as it was");
     comprehend.clear();
     let told = stage.apply(open(), far()).await;

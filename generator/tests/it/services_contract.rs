@@ -17,7 +17,7 @@ use aws_sdk_dynamodb::types::{
 use fanggen_runtime::aws::Cloud;
 use fanggen_runtime::component::services::{OutboundMessage, Services, TableRow, TableScan};
 use fanggen_runtime::component::state::{Claim, Counts, State};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Item, Record};
 use fanggen_runtime::model::run::{Chunk, RunId};
@@ -129,7 +129,7 @@ fn a_lease_lasts_45_seconds_and_its_loss_is_explained() {
         assert_eq!(state.claim_run(&run, "two").await, Ok(Claim::GoOn(progress(1, false))));
         let error = state.save_progress(&run, "one", &progress(2, false), None).await.expect_err("taken over");
         let message = "another producer has taken run 20261122T090000Z over, and goes on with it";
-        assert_eq!(error, Error::permanent("lease_lost", message));
+        assert_eq!(error, Error::permanent(ErrorCode::LeaseLost, message));
     });
 }
 
@@ -282,7 +282,7 @@ fn a_scan_reads_what_is_asked_for_and_a_row_that_cannot_be_read_fails_alone() {
         assert_eq!(items[2].0, Item::named("Wrong"));
 
         let scan = TableScan { after: Some("nowhere"), ..scan };
-        assert_eq!(rows.scan(scan).await.expect_err("no place").code, "cursor_unreadable");
+        assert_eq!(rows.scan(scan).await.expect_err("no place").code, ErrorCode::CursorUnreadable);
         let all = scanned(&services, &name, 1, None).await;
         let apple = &all.iter().find(|(_, item, _)| item.key == "Apple").expect("it").1;
         assert_eq!((apple.text.as_deref(), apple.labels["employees"].as_str()), (Some("good"), "164000"));
@@ -478,7 +478,7 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
     assert_eq!(told[0]["MessageAttributes"], json!({ "key": string("k-1"), "run": string("r") }));
     let error =
         block_on(topic.publish(vec![OutboundMessage { body: "x".repeat(300_000), ..post }])).expect_err("too long");
-    assert_eq!(error.code, "message_too_long");
+    assert_eq!(error.code, ErrorCode::MessageTooLong);
 
     assert_eq!(block_on(services.secret(&outputs["Secret"]).expect("a client").read()), Ok("s3cr3t".to_owned()));
     let absent = format!("{}x", outputs["Secret"]);

@@ -11,7 +11,7 @@ use super::attributes::Attributes;
 use super::call::failed;
 use super::retry::Retry;
 use crate::component::meter::Meter;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// Rows of one BatchWriteItem, and keys of one BatchGetItem
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
@@ -37,7 +37,7 @@ impl Batches {
     /// # Errors
     /// What kept one of them from being written; others may have been.
     pub async fn write(&self, rows: Vec<Attributes>) -> Result<(), Error> {
-        let unmade = |error: &dyn std::fmt::Display| Error::permanent("aws_refused", format!("a row: {error}"));
+        let unmade = |error: &dyn std::fmt::Display| Error::permanent(ErrorCode::AwsRefused, format!("a row: {error}"));
         let put = |row| {
             let put = PutRequest::builder().set_item(Some(row)).build().map_err(|error| unmade(&error))?;
             Ok(WriteRequest::builder().put_request(put).build())
@@ -80,7 +80,7 @@ impl Batches {
 
     async fn read_some(&self, keys: Vec<Attributes>) -> Result<Vec<Attributes>, Error> {
         const ACTION: &str = "dynamodb:BatchGetItem";
-        let unmade = |error| Error::permanent("aws_refused", format!("`{ACTION}`: {error}"));
+        let unmade = |error| Error::permanent(ErrorCode::AwsRefused, format!("`{ACTION}`: {error}"));
         let asked = KeysAndAttributes::builder().set_keys(Some(keys)).build().map_err(unmade)?;
         let mut waiting = HashMap::from([(self.table.clone(), asked)]);
         let (mut rows, mut tries) = (Vec::new(), Retry::default());
@@ -105,6 +105,6 @@ impl Batches {
             return Ok(());
         }
         let words = format!("`{action}` on `{}`: DynamoDB left rows undone again and again", self.table);
-        Err(Error::transient("throttled", words))
+        Err(Error::transient(ErrorCode::Throttled, words))
     }
 }

@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use jiff::Timestamp;
 
 use super::throttle::is_throttling;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::retry_after;
 
 /// Codes by which a service says no.
@@ -38,21 +38,24 @@ where
     let wait = error.raw_response().and_then(patience);
     match &error {
         SdkError::TimeoutError(_) => {
-            Error::transient("timed_out", format!("`{action}` on `{on}`: no answer within its time"))
+            Error::transient(ErrorCode::TimedOut, format!("`{action}` on `{on}`: no answer within its time"))
         }
         SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            Error::transient("timed_out", format!("`{action}` on `{on}`: no answer within its time"))
+            Error::transient(ErrorCode::TimedOut, format!("`{action}` on `{on}`: no answer within its time"))
         }
         SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
             let words = format!("`{action}` on `{on}`: no whole answer ({})", innermost(&error));
-            Error::transient("unreachable", words)
+            Error::transient(ErrorCode::Unreachable, words)
         }
         SdkError::ServiceError(answer) => {
             let (code, words) = (answer.err().code(), answer.err().message());
             refused(action, on, answer.raw().status().as_u16(), code, words).retry_after(wait)
         }
         // The request could not be made at all: a name or a value that the SDK itself refuses.
-        _ => Error::permanent("aws_refused", format!("`{action}` on `{on}` cannot be asked: {}", innermost(&error))),
+        _ => Error::permanent(
+            ErrorCode::AwsRefused,
+            format!("`{action}` on `{on}` cannot be asked: {}", innermost(&error)),
+        ),
     }
 }
 
@@ -68,33 +71,36 @@ pub fn refused(action: &str, on: &str, status: u16, code: Option<&str>, words: O
     let colon = if said.is_empty() { "" } else { ": " };
     if is_throttling(code) || status == 429 {
         let words = format!("`{action}` on `{on}` is asked for too often ({code})");
-        return Error::transient("throttled", words);
+        return Error::transient(ErrorCode::Throttled, words);
     }
     if UNKNOWN.contains(&code) {
         // Lambda gives a new process new ones.
         let words =
             format!("`{action}` on `{on}`: AWS does not know the function's credentials, or no longer ({code})");
-        return Error::transient("credentials_unknown", words);
+        return Error::transient(ErrorCode::CredentialsUnknown, words);
     }
     if DENIED.contains(&code) || status == 403 {
         let words = format!(
             "the function's role may not `{action}` on `{on}` ({code}{colon}{said}); `fanggen plan` shows its permissions, \
              `[[iam.scopes]]` adds one"
         );
-        return Error::permanent("access_denied", words);
+        return Error::permanent(ErrorCode::AccessDenied, words);
     }
     if code.contains("Conflict") {
-        return Error::transient("conflict", format!("`{action}` on `{on}`: somebody else was at it ({code})"));
+        return Error::transient(
+            ErrorCode::Conflict,
+            format!("`{action}` on `{on}`: somebody else was at it ({code})"),
+        );
     }
     if status >= 500 {
         let words = format!("`{action}` on `{on}`: AWS is having problems (HTTP status {status}, {code})");
-        return Error::transient("aws_unavailable", words);
+        return Error::transient(ErrorCode::AwsUnavailable, words);
     }
     if is_absent(status, code) {
         let words = format!("`{action}`: there is no `{on}` ({code}); was it deleted, or is it in another region?");
-        return Error::permanent("not_found", words);
+        return Error::permanent(ErrorCode::NotFound, words);
     }
-    Error::permanent("aws_refused", format!("`{action}` on `{on}` was refused ({code}{colon}{said})"))
+    Error::permanent(ErrorCode::AwsRefused, format!("`{action}` on `{on}` was refused ({code}{colon}{said})"))
 }
 
 /// Whether a code says that what was asked for is not there.

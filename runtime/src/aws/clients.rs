@@ -17,7 +17,7 @@ use super::http::Http;
 use super::throttle::Throttle;
 use super::tls_roots;
 use crate::component::meter::Meter;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// How often a call is tried: with a third of all calls failing, one in 700 fails for good, and its chunk comes again.
 const ATTEMPTS: u32 = 6;
@@ -104,7 +104,7 @@ impl Clients {
         let must = |name: &str| {
             self.variable(name).ok_or_else(|| {
                 let words = format!("`{name}` is not set in the environment: Lambda sets it for every function");
-                Error::permanent("settings_unreadable", words)
+                Error::permanent(ErrorCode::SettingsUnreadable, words)
             })
         };
         let region = must("AWS_REGION")?;

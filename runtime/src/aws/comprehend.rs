@@ -13,8 +13,8 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use super::call::{failed, refused};
-use crate::component::analysis::{Analysis, AnalysisOutput, TEXT_REFUSED, TextAnalyzer};
-use crate::model::error::Error;
+use crate::component::analysis::{Analysis, AnalysisOutput, TextAnalyzer};
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Entity, Label, Phrase, Scores};
 
 /// What a call is about, in the words of an error: texts are never part of one.
@@ -107,8 +107,8 @@ where
     let code = error.code().unwrap_or_default().to_owned();
     let error = failed(action, ON, error);
     match code.as_str() {
-        code if FOR_A_TEXT.contains(&code) => Error { code: TEXT_REFUSED.into(), ..error },
-        "UnsupportedLanguageException" => Error { code: "language_unsupported".into(), ..error },
+        code if FOR_A_TEXT.contains(&code) => Error { code: ErrorCode::TextRefused, ..error },
+        "UnsupportedLanguageException" => Error { code: ErrorCode::LanguageUnsupported, ..error },
         _ => error,
     }
 }
@@ -149,7 +149,7 @@ fn entry(action: &str, error: &BatchItemError) -> Error {
 
 fn unreadable(action: &str) -> Error {
     let words = format!("the answer to `{action}` does not fit the texts that were asked about");
-    Error::transient("answer_unreadable", words)
+    Error::transient(ErrorCode::AnswerUnreadable, words)
 }
 
 /// All of them, or none where one cannot be read.

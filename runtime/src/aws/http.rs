@@ -15,7 +15,7 @@ use reqwest::{Body, Client, Request, redirect};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// A connection that nobody used for so long is not used again: a Lambda may have slept meanwhile.
 const IDLE: Duration = Duration::from_secs(20);
@@ -36,7 +36,7 @@ impl Http {
 
     fn client(&self, settings: &HttpConnectorSettings) -> Result<Client, Error> {
         let failed = |error: &dyn std::fmt::Display| {
-            Error::permanent("tls_failed", format!("the HTTP client cannot be built: {error}"))
+            Error::permanent(ErrorCode::TlsFailed, format!("the HTTP client cannot be built: {error}"))
         };
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()

@@ -25,7 +25,7 @@ use crate::component::analysis::TextAnalyzer;
 use crate::component::meter::Meter;
 use crate::component::services::{MessageQueue, ObjectStore, PipelineFile, Publisher, Secret, Services, TableStore};
 use crate::component::state::State;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use batch::Batches;
 use clients::Clients;
 use comprehend::Comprehend;
@@ -99,13 +99,19 @@ impl Services for Cloud {
 
     fn file(&self, store: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
         let bucket = store.ok_or_else(|| {
-            Error::permanent("settings_unreadable", format!("nothing says which bucket `{path}` was uploaded to"))
+            Error::permanent(
+                ErrorCode::SettingsUnreadable,
+                format!("nothing says which bucket `{path}` was uploaded to"),
+            )
         })?;
         Ok(Arc::new(Object { store: self.s3(bucket)?, key: path.to_owned() }))
     }
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
-        Err(Error::permanent("no_disk", format!("`{sink}` writes files, and a Lambda keeps none: use `type = \"s3\"`")))
+        Err(Error::permanent(
+            ErrorCode::NoDisk,
+            format!("`{sink}` writes files, and a Lambda keeps none: use `type = \"s3\"`"),
+        ))
     }
 
     fn meter(&self) -> Arc<Meter> {

@@ -11,7 +11,7 @@ use aws_sdk_s3::primitives::ByteStream;
 
 use super::call::failed;
 use crate::component::services::{ObjectStore, OpenFile, PipelineFile};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// Above so many bytes a file is read from the disk and not from memory.
 const IN_MEMORY: u64 = 8 * 1024 * 1024;
@@ -71,7 +71,7 @@ impl PipelineFile for Object {
         let call = self.store.client.get_object().bucket(&self.store.bucket).key(&self.key);
         let answer = call.send().await.map_err(|error| {
             let mut error = failed(ACTION, &place, error);
-            if error.code == "access_denied" {
+            if error.code == ErrorCode::AccessDenied {
                 // To whom the bucket may not be listed, S3 does not say that there is no such object
                 // (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>).
                 error
@@ -86,13 +86,16 @@ impl PipelineFile for Object {
             let words = format!(
                 "`{place}` has {length} bytes, and a function reads {ON_DISK} at most: split it into several sources"
             );
-            return Err(Error::permanent("file_too_long", words));
+            return Err(Error::permanent(ErrorCode::FileTooLong, words));
         }
         let broken = |error: &dyn std::fmt::Display| {
-            Error::transient("unreachable", format!("`{ACTION}` on `{place}`: the answer broke off ({error})"))
+            Error::transient(ErrorCode::Unreachable, format!("`{ACTION}` on `{place}`: the answer broke off ({error})"))
         };
         let full = |error: std::io::Error| {
-            Error::transient("disk_unwritable", format!("`{place}` cannot be kept on the function's disk: {error}"))
+            Error::transient(
+                ErrorCode::DiskUnwritable,
+                format!("`{place}` cannot be kept on the function's disk: {error}"),
+            )
         };
         let mut body = answer.body;
         if length <= IN_MEMORY {

@@ -5,7 +5,7 @@ use aws_sdk_secretsmanager::Client;
 
 use super::call::failed;
 use crate::component::services::Secret;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// A secret, by its ARN.
 pub struct CachedSecret {
@@ -21,10 +21,8 @@ impl Secret for CachedSecret {
         let answer = self.client.get_secret_value().secret_id(&self.arn).send().await;
         let answer = answer.map_err(|error| failed("secretsmanager:GetSecretValue", &self.arn, error))?;
         let bytes = || String::from_utf8(answer.secret_binary.map(Vec::from).unwrap_or_default()).ok();
-        answer
-            .secret_string
-            .or_else(bytes)
-            .filter(|secret| !secret.is_empty())
-            .ok_or_else(|| Error::permanent("secret_unreadable", format!("the secret `{}` holds no text", self.arn)))
+        answer.secret_string.or_else(bytes).filter(|secret| !secret.is_empty()).ok_or_else(|| {
+            Error::permanent(ErrorCode::SecretUnreadable, format!("the secret `{}` holds no text", self.arn))
+        })
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_sns::types::MessageAttributeValue;
 
 use super::call::failed;
 use crate::component::services::{OutboundMessage, Publisher};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 const PUBLISH: &str = "sns:Publish";
 
@@ -44,14 +44,14 @@ impl Publisher for Topic {
         for post in posts {
             if post.body.len() > BYTES {
                 let words = format!("a notification takes {} bytes, and SNS takes {BYTES} at most", post.body.len());
-                return Err(Error::permanent("message_too_long", words));
+                return Err(Error::permanent(ErrorCode::MessageTooLong, words));
             }
             let mut call = self.client.publish().topic_arn(&self.arn).message(post.body);
             call = call.set_subject(post.subject.as_deref().and_then(subject));
             let key = ("key", post.key);
             for (name, value) in post.attributes.into_iter().chain([key]).filter(|(_, value)| !value.is_empty()) {
                 let value = MessageAttributeValue::builder().data_type("String").string_value(value).build();
-                let unmade = |error| Error::permanent("aws_refused", format!("`{PUBLISH}`: {error}"));
+                let unmade = |error| Error::permanent(ErrorCode::AwsRefused, format!("`{PUBLISH}`: {error}"));
                 call = call.message_attributes(name, value.map_err(unmade)?);
             }
             call.send().await.map_err(|error| failed(PUBLISH, &self.arn, error))?;

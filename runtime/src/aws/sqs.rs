@@ -9,7 +9,7 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry as 
 use super::call::{failed, refused};
 use super::retry::Retry;
 use crate::component::services::{MessageQueue, OutboundMessage, Publisher};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::message::{MESSAGE_BYTES, Message};
 use crate::model::run::SEND_MESSAGES;
 
@@ -42,13 +42,14 @@ impl Sending {
         if bytes > MESSAGE_BYTES {
             let words =
                 format!("a message takes {bytes} bytes with its attributes, and SQS takes {MESSAGE_BYTES} at most");
-            return Err(Error::permanent("message_too_long", words));
+            return Err(Error::permanent(ErrorCode::MessageTooLong, words));
         }
         Ok(Self { body, attributes, bytes })
     }
 
     fn entry(&self, id: usize) -> Result<Entry, Error> {
-        let unmade = |error: &dyn std::fmt::Display| Error::permanent("aws_refused", format!("`{SEND}`: {error}"));
+        let unmade =
+            |error: &dyn std::fmt::Display| Error::permanent(ErrorCode::AwsRefused, format!("`{SEND}`: {error}"));
         let mut entry = Entry::builder().id(id.to_string()).message_body(&self.body);
         for (name, value) in &self.attributes {
             let value = MessageAttributeValue::builder().data_type("String").string_value(fit(value));

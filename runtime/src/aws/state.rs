@@ -20,7 +20,7 @@ use super::call::failed;
 use super::pages::{self, Page};
 use super::retry::Retry;
 use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
 /// The keys of the table.
@@ -105,7 +105,7 @@ impl Memory {
     async fn count_out(&self, run: &RunId, owner: &str, progress: &str, expected: u64) -> Result<(), Error> {
         // IAM knows the updates of a transaction, and not the transaction.
         const ACTION: &str = UPDATE;
-        let unmade = |error| Error::permanent("aws_refused", format!("`{ACTION}`: {error}"));
+        let unmade = |error| Error::permanent(ErrorCode::AwsRefused, format!("`{ACTION}`: {error}"));
         let set = |sk: &str, name: &str, value: u64| {
             Update::builder()
                 .table_name(self.name())
@@ -165,7 +165,7 @@ impl Memory {
 
 fn lost(run: &RunId) -> Error {
     let words = format!("another producer has taken run {run} over, and goes on with it");
-    Error::permanent("lease_lost", words)
+    Error::permanent(ErrorCode::LeaseLost, words)
 }
 
 /// What a producer's row says.
@@ -174,7 +174,7 @@ fn begun(row: &Attributes) -> Result<Claim, Error> {
     let progress: Progress = serde_json::from_str(progress).map_err(|_| {
         let words =
             "what is known of the run was written by another version: start it again when this one is everywhere";
-        Error::permanent("state_unreadable", words)
+        Error::permanent(ErrorCode::StateUnreadable, words)
     })?;
     Ok(if progress.ended { Claim::Ended(progress) } else { Claim::GoOn(progress) })
 }
@@ -220,7 +220,7 @@ impl State for Memory {
         progress: &Progress,
         expected: Option<u64>,
     ) -> Result<(), Error> {
-        let unwritable = |error| Error::permanent("state_unwritable", format!("the run's progress: {error}"));
+        let unwritable = |error| Error::permanent(ErrorCode::StateUnwritable, format!("the run's progress: {error}"));
         let progress = serde_json::to_string(progress).map_err(unwritable)?;
         let counted = expected.map(|expected| (run.clone(), expected));
         let known = self.counted.lock().unwrap_or_else(PoisonError::into_inner).clone();

@@ -12,7 +12,7 @@ use super::attributes::{self, Attributes};
 use super::batch::Batches;
 use super::call::failed;
 use crate::component::services::{ScanPage, ScannedItem, TableRow, TableScan, TableStore};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::items::{self, Columns, key_fault};
 use crate::model::record::Item;
 
@@ -40,8 +40,12 @@ impl TableStore for DynamodbTable {
             call = call.segment(part(scan.segment)).total_segments(part(scan.segments));
         }
         if let Some(after) = scan.after {
-            let unreadable =
-                || Error::permanent("cursor_unreadable", format!("`{after}` is not a place in the table `{table}`"));
+            let unreadable = || {
+                Error::permanent(
+                    ErrorCode::CursorUnreadable,
+                    format!("`{after}` is not a place in the table `{table}`"),
+                )
+            };
             call = call.set_exclusive_start_key(Some(attributes::placed(after).ok_or_else(unreadable)?));
         }
         let page = projected(call, &scan).send().await.map_err(|error| failed(ACTION, table, error))?;
@@ -119,7 +123,7 @@ mod tests {
         assert_eq!((good.item.text.as_deref(), good.error), (Some("good"), None));
         assert_eq!(good.cursor, r#"{"name":{"S":"Apple"}}"#);
         let odd = found(row(&[("name", attributes::text("a\nb"))]), "name", &names, "");
-        assert_eq!(odd.error.expect("a reason").code, "key_unfit");
+        assert_eq!(odd.error.expect("a reason").code, ErrorCode::KeyUnfit);
         let hash = odd.item.key.strip_prefix("a\u{fffd}b row ").expect("its key, as far as it can be stored");
         assert!(hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()), "{hash}");
         let wrong = row(&[("name", attributes::text("Apple")), ("url", AttributeValue::L(Vec::new()))]);

@@ -8,7 +8,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// The roots that sign the public endpoints of AWS. To load all that the system has takes more than half of a Lambda's
 /// start (measured: 9.7 against 4.1 ms, and far more on the CPU share of a small one).
@@ -34,14 +34,14 @@ pub fn roots(variables: &BTreeMap<String, String>, region: &str) -> Result<RootC
     let set = |name: &str| variables.get(name).filter(|value| !value.is_empty());
     if let Some((name, path)) = BUNDLES.iter().chain([&FOLDER]).find_map(|name| Some((name, set(name)?))) {
         return all(Path::new(path)).map_err(|words| {
-            Error::permanent("trust_unreadable", format!("`{name}` names `{path}` for certificates: {words}"))
+            Error::permanent(ErrorCode::TrustUnreadable, format!("`{name}` names `{path}` for certificates: {words}"))
         });
     }
     if ELSEWHERE.iter().any(|start| region.starts_with(start)) {
         let system = SYSTEM.iter().find_map(|path| all(Path::new(path)).ok());
         return system.ok_or_else(|| {
             let words = format!("`{region}` needs the system's certificates, and there are none: set `AWS_CA_BUNDLE`");
-            Error::permanent("trust_unreadable", words)
+            Error::permanent(ErrorCode::TrustUnreadable, words)
         });
     }
     Ok(read(AMAZON))
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(count(&[("SSL_CERT_FILE", &bad), ("AWS_CA_BUNDLE", &good)], "us-east-1"), Ok(1));
         assert_eq!(count(&[("SSL_CERT_DIR", &folder.display().to_string())], "us-east-1"), Ok(1));
         let error = count(&[("SSL_CERT_FILE", &bad)], "us-east-1").expect_err("no certificate");
-        assert_eq!(error.code, "trust_unreadable");
+        assert_eq!(error.code, ErrorCode::TrustUnreadable);
         assert_eq!(error.message, format!("`SSL_CERT_FILE` names `{bad}` for certificates: there is none in it"));
         fs::remove_dir_all(folder).expect("removed");
     }

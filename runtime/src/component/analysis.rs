@@ -53,12 +53,6 @@ pub enum AnalysisOutput {
     Languages(Vec<(String, f64)>),
 }
 
-/// The code of a call that the service throttled.
-pub const THROTTLED: &str = "throttled";
-
-/// The code of a call that the service refused because of one of its texts; it may accept the others on their own.
-pub const TEXT_REFUSED: &str = "text_refused";
-
 /// A service that analyzes texts.
 #[async_trait]
 pub trait TextAnalyzer: Send + Sync {
@@ -66,8 +60,8 @@ pub trait TextAnalyzer: Send + Sync {
     /// Returns a result or an error for each text, in the order of the texts.
     ///
     /// # Errors
-    /// Why the call as a whole failed; it may be transient. [`THROTTLED`] and [`TEXT_REFUSED`] are recognised by their
-    /// codes.
+    /// Why the call as a whole failed. `Throttled` pauses all calls; after `TextRefused`, which is about one of the texts,
+    /// each is sent alone.
     async fn analyze(
         &self,
         analysis: Analysis,

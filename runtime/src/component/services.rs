@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::component::analysis::TextAnalyzer;
 use crate::component::meter::Meter;
 use crate::component::state::State;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::Item;
 
@@ -225,5 +225,5 @@ pub trait Services: Send + Sync {
 }
 
 fn unavailable(what: &str) -> Error {
-    Error::permanent("not_here", format!("there is no {what} here"))
+    Error::permanent(ErrorCode::NotHere, format!("there is no {what} here"))
 }

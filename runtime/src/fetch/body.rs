@@ -7,7 +7,7 @@ use reqwest::Response;
 use url::Url;
 
 use super::{client, guard};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// The decompressed body; reading stops at the limit, so memory is bounded.
 pub async fn read(
@@ -17,14 +17,18 @@ pub async fn read(
     max_bytes: usize,
 ) -> Result<Vec<u8>, Error> {
     let origin = guard::origin(url);
-    let too_large =
-        || Error::permanent("too_large", format!("the response of `{origin}` exceeds the limit of {max_bytes} bytes"));
+    let too_large = || {
+        Error::permanent(
+            ErrorCode::TooLarge,
+            format!("the response of `{origin}` exceeds the limit of {max_bytes} bytes"),
+        )
+    };
     let gzip = match encoding.as_deref().unwrap_or("identity") {
         coding if coding.eq_ignore_ascii_case("identity") || coding.is_empty() => false,
         coding if coding.eq_ignore_ascii_case("gzip") || coding.eq_ignore_ascii_case("x-gzip") => true,
         coding => {
             let message = format!("`{origin}` sent the encoding `{coding}`, although only gzip was accepted");
-            return Err(Error::permanent("answer_unreadable", message));
+            return Err(Error::permanent(ErrorCode::AnswerUnreadable, message));
         }
     };
     let max_length = u64::try_from(max_bytes).unwrap_or(u64::MAX);
@@ -39,7 +43,7 @@ pub async fn read(
     };
     let write_error = |error: &io::Error| match error.kind() {
         io::ErrorKind::FileTooLarge => too_large(),
-        _ => Error::transient("answer_unreadable", format!("`{origin}` sent invalid gzip: {error}")),
+        _ => Error::transient(ErrorCode::AnswerUnreadable, format!("`{origin}` sent invalid gzip: {error}")),
     };
     while let Some(part) = response.chunk().await.map_err(|error| client::request_error(url, &error))? {
         // Empty gzip blocks decompress to nothing, so the limit on decompressed bytes would never stop them.

@@ -12,7 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::guard;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// Timeout for DNS, TCP connect and the TLS handshake together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,7 +33,7 @@ pub fn build(user_agent: HeaderValue, port: u16, allow: Vec<SocketAddr>) -> Resu
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
         .build()
-        .map_err(|error| Error::permanent("tls_failed", format!("cannot build the HTTP client: {error}")))
+        .map_err(|error| Error::permanent(ErrorCode::TlsFailed, format!("cannot build the HTTP client: {error}")))
 }
 
 /// Mozilla's root certificates with ring, built once per process at the first fetch.
@@ -45,7 +45,7 @@ fn tls_config() -> Result<ClientConfig, Error> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::permanent("tls_failed", format!("cannot set up TLS: {error}")))?
+        .map_err(|error| Error::permanent(ErrorCode::TlsFailed, format!("cannot set up TLS: {error}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(CONFIG.get_or_init(|| config).clone())
@@ -83,7 +83,7 @@ pub fn request_error(url: &Url, error: &reqwest::Error) -> Error {
             return refused.clone();
         }
         if let Some(tls) = innermost.downcast_ref::<rustls::Error>() {
-            let code = "tls_failed";
+            let code = ErrorCode::TlsFailed;
             let message = format!("cannot connect to `{origin}` with TLS: {tls}");
             // An invalid certificate stays invalid; a failed handshake may be a network problem.
             return match tls {
@@ -93,9 +93,9 @@ pub fn request_error(url: &Url, error: &reqwest::Error) -> Error {
         }
     }
     if error.is_timeout() {
-        return Error::transient("timed_out", format!("`{origin}` did not answer within {CONNECT_TIMEOUT:?}"));
+        return Error::transient(ErrorCode::TimedOut, format!("`{origin}` did not answer within {CONNECT_TIMEOUT:?}"));
     }
-    Error::transient("unreachable", format!("cannot reach `{origin}`: {innermost}"))
+    Error::transient(ErrorCode::Unreachable, format!("cannot reach `{origin}`: {innermost}"))
 }
 
 /// The source of an error. An I/O error does not return the error that it wraps from its own `source`.

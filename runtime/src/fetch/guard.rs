@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use url::{Host, Url};
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// IPv4 blocks that are not public (IANA IPv4 Special-Purpose Address Registry, RFC 6890 and its successors).
 const NON_PUBLIC_V4: [([u8; 4], u32, &str); 15] = [
@@ -67,7 +67,8 @@ fn non_public_v6(address: Ipv6Addr) -> Option<&'static str> {
 /// # Errors
 /// `url_unreadable` if it is not an http(s) URL, `address_refused` if it contains credentials.
 pub fn parse(url: &str) -> Result<Url, Error> {
-    let url = Url::parse(url).map_err(|error| Error::permanent("url_unreadable", format!("invalid URL: {error}")))?;
+    let url =
+        Url::parse(url).map_err(|error| Error::permanent(ErrorCode::UrlUnreadable, format!("invalid URL: {error}")))?;
     check(&url)?;
     Ok(url)
 }
@@ -76,13 +77,13 @@ pub fn parse(url: &str) -> Result<Url, Error> {
 pub fn check(url: &Url) -> Result<(), Error> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(Error::permanent(
-            "url_unreadable",
+            ErrorCode::UrlUnreadable,
             format!("`{}:` URLs cannot be fetched, only `http:` and `https:`", url.scheme()),
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Error::permanent(
-            "address_refused",
+            ErrorCode::AddressRefused,
             format!("the URL of `{}` contains a user name or a password: remove them", origin(url)),
         ));
     }
@@ -133,7 +134,7 @@ pub fn resolved(
     match refusal {
         _ if !permitted.is_empty() => Ok(permitted),
         Some((target, kind)) => Err(refused(name, target, kind)),
-        None => Err(Error::transient("unreachable", format!("`{name}` has no address"))),
+        None => Err(Error::transient(ErrorCode::Unreachable, format!("`{name}` has no address"))),
     }
 }
 
@@ -141,7 +142,7 @@ fn refused(from: &str, target: SocketAddr, kind: &str) -> Error {
     // Port zero: the resolver knows only names.
     let target = if target.port() == 0 { target.ip().to_string() } else { target.to_string() };
     Error::permanent(
-        "address_refused",
+        ErrorCode::AddressRefused,
         format!("`{from}` resolves to `{target}`, {kind}: add it to `allow` if it should be reached"),
     )
 }
@@ -187,7 +188,7 @@ mod tests {
         169.254.169.254 [fd00:ec2::254] 3232235777 0300.0250.1.1";
 
     fn check_url(url: &str, allow: &[SocketAddr]) -> Result<(), String> {
-        parse(url).and_then(|url| check_literal(&url, allow)).map_err(|error| error.code)
+        parse(url).and_then(|url| check_literal(&url, allow)).map_err(|error| error.code.to_string())
     }
 
     #[test]
@@ -218,7 +219,7 @@ mod tests {
         }
         for url in ["http://me@example.com/", "https://me:secret@example.com/", "http://:secret@example.com/"] {
             let error = parse(url).expect_err("refused");
-            assert_eq!(error.code, "address_refused", "{url}");
+            assert_eq!(error.code, ErrorCode::AddressRefused, "{url}");
             assert!(!error.message.contains("secret"), "{}", error.message);
         }
     }
@@ -251,6 +252,6 @@ mod tests {
             refused.message,
             "`n` resolves to `127.0.0.1:8081`, a loopback address: add it to `allow` if it should be reached"
         );
-        assert_eq!(resolved("n", 80, [], &allow).expect_err("no address").code, "unreachable");
+        assert_eq!(resolved("n", 80, [], &allow).expect_err("no address").code, ErrorCode::Unreachable);
     }
 }

@@ -16,7 +16,7 @@ use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, header};
 use url::Url;
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::retry;
 use crate::model::values::HostPort;
 
@@ -76,7 +76,8 @@ impl Fetcher {
     /// # Errors
     /// `settings_unreadable` if the `User-Agent` is not visible ASCII or an address is invalid.
     pub fn new(user_agent: &str, allow: &[HostPort]) -> Result<Self, Error> {
-        let unreadable = |what: &str| Error::permanent("settings_unreadable", format!("invalid value `{what}`"));
+        let unreadable =
+            |what: &str| Error::permanent(ErrorCode::SettingsUnreadable, format!("invalid value `{what}`"));
         Ok(Self {
             user_agent: HeaderValue::from_str(user_agent).map_err(|_| unreadable(user_agent))?,
             allow: allow
@@ -97,7 +98,7 @@ impl Fetcher {
         let url = guard::parse(url)?;
         let first = guard::origin(&url);
         tokio::time::timeout(limits.time, self.follow(url, limits)).await.unwrap_or_else(|_| {
-            Err(Error::transient("timed_out", format!("`{first}` did not answer within {:.1?}", limits.time)))
+            Err(Error::transient(ErrorCode::TimedOut, format!("`{first}` did not answer within {:.1?}", limits.time)))
         })
     }
 
@@ -125,12 +126,12 @@ impl Fetcher {
             if (300..400).contains(&status) {
                 let message =
                     format!("`{origin}` redirects the POST (HTTP {status}): use the URL that it redirects to");
-                return Err(Error::permanent("redirect_refused", message));
+                return Err(Error::permanent(ErrorCode::RedirectRefused, message));
             }
             read_response(url.clone(), response, limits.bytes).await
         };
         tokio::time::timeout(limits.time, posting).await.unwrap_or_else(|_| {
-            Err(Error::transient("timed_out", format!("`{origin}` did not answer within {:.1?}", limits.time)))
+            Err(Error::transient(ErrorCode::TimedOut, format!("`{origin}` did not answer within {:.1?}", limits.time)))
         })
     }
 
@@ -145,7 +146,7 @@ impl Fetcher {
             }
         }
         Err(Error::permanent(
-            "too_many_redirects",
+            ErrorCode::TooManyRedirects,
             format!("`{}` redirects more than {} times", guard::origin(&url), limits.redirects),
         ))
     }
@@ -169,13 +170,13 @@ fn redirect_target(from: &Url, status: u16, headers: &HeaderMap) -> Result<Optio
         return Ok(None);
     };
     let unreadable =
-        || Error::permanent("url_unreadable", format!("`{}` redirects to an invalid URL", guard::origin(from)));
+        || Error::permanent(ErrorCode::UrlUnreadable, format!("`{}` redirects to an invalid URL", guard::origin(from)));
     let location = std::str::from_utf8(location.as_bytes()).map_err(|_| unreadable())?;
     let next = from.join(location).map_err(|_| unreadable())?;
     guard::check(&next)?;
     if from.scheme() == "https" && next.scheme() == "http" {
         return Err(Error::permanent(
-            "redirect_refused",
+            ErrorCode::RedirectRefused,
             format!("`{}` redirects to `{}`, which is not encrypted", guard::origin(from), guard::origin(&next)),
         ));
     }
@@ -205,7 +206,7 @@ mod tests {
         headers.insert(header::LOCATION, HeaderValue::from_str(to).expect("a header"));
         redirect_target(&Url::parse(from).expect("a URL"), status, &headers)
             .map(|next| next.map(Into::into))
-            .map_err(|error| error.code)
+            .map_err(|error| error.code.to_string())
     }
 
     #[test]
@@ -225,7 +226,7 @@ mod tests {
     async fn a_name_of_this_machine_is_refused_before_a_request_is_sent() {
         let fetcher = Fetcher::new("test", &[]).expect("a fetcher");
         let error = fetcher.get("http://localhost:9/", FetchLimits::default()).await.expect_err("refused");
-        assert_eq!(error.code, "address_refused", "{error}");
+        assert_eq!(error.code, ErrorCode::AddressRefused, "{error}");
         assert!(!error.transient);
     }
 

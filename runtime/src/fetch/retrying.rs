@@ -6,7 +6,7 @@ use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::{FetchLimits, FetchResponse, Fetcher, RateLimiter, guard};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::backoff;
 use crate::model::values::HostPort;
 
@@ -46,7 +46,7 @@ impl RetryingFetcher {
     pub async fn get(&self, url: &str, deadline: Instant) -> Result<FetchResponse, Error> {
         let too_late = |_| {
             let host = Url::parse(url).map(|url| guard::origin(&url)).unwrap_or_default();
-            Error::transient("timed_out", format!("no time was left in this chunk to request `{host}`"))
+            Error::transient(ErrorCode::TimedOut, format!("no time was left in this chunk to request `{host}`"))
         };
         let mut permit = self.limiter.acquire(deadline).await.map_err(too_late)?;
         let mut attempts = 0;
@@ -78,17 +78,17 @@ fn check_status(response: FetchResponse) -> Result<FetchResponse, Error> {
     let host = Url::parse(&response.url).map(|url| guard::origin(&url)).unwrap_or_default();
     Err(match status {
         200..=299 => return Ok(response),
-        404 => Error::permanent("page_missing", format!("`{host}` returned 404 Not Found: check the URL")),
-        410 => Error::permanent("page_missing", format!("`{host}` returned 410 Gone: check the URL")),
-        429 => Error::transient("rate_limited", format!("`{host}` throttled the request (HTTP 429)")),
+        404 => Error::permanent(ErrorCode::PageMissing, format!("`{host}` returned 404 Not Found: check the URL")),
+        410 => Error::permanent(ErrorCode::PageMissing, format!("`{host}` returned 410 Gone: check the URL")),
+        429 => Error::transient(ErrorCode::RateLimited, format!("`{host}` throttled the request (HTTP 429)")),
         503 if response.retry_after.is_some() => {
-            Error::transient("rate_limited", format!("`{host}` throttled the request (HTTP 503)"))
+            Error::transient(ErrorCode::RateLimited, format!("`{host}` throttled the request (HTTP 503)"))
         }
         408 | 425 | 500..=599 => {
-            Error::transient("unavailable", format!("`{host}` is having problems (HTTP {status})"))
+            Error::transient(ErrorCode::Unavailable, format!("`{host}` is having problems (HTTP {status})"))
         }
         _ => Error::permanent(
-            "access_refused",
+            ErrorCode::AccessRefused,
             format!("`{host}` refused the request (HTTP {status}): it may not serve this page to programs"),
         ),
     }

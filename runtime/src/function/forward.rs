@@ -1,7 +1,7 @@
 //! Chunks on their way to the next function: where one fits into no message, its longest records fail, and the others go on.
 
 use crate::component::services::MessageQueue;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::Record;
 use crate::model::run::Chunk;
@@ -22,7 +22,7 @@ pub(super) async fn send(
     while records.iter().map(weight).sum::<usize>() > SURE {
         let spare = records.clone();
         match queue.send(vec![message(records)]).await {
-            Err(error) if error.code == "message_too_long" => records = shorter(spare, last),
+            Err(error) if error.code == ErrorCode::MessageTooLong => records = shorter(spare, last),
             sent => return sent,
         }
     }
@@ -62,7 +62,7 @@ fn shorter(mut records: Vec<Record>, last: Option<&str>) -> Vec<Record> {
         (record.text, record.item.text) = (None, None);
         record.findings.clear();
         let stage = last.unwrap_or(&record.source).to_owned();
-        record.fail(&stage, Error::permanent("record_too_long", words));
+        record.fail(&stage, Error::permanent(ErrorCode::RecordTooLong, words));
         if weight >= spare {
             break;
         }

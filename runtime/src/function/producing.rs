@@ -9,7 +9,7 @@ use super::{Out, Running};
 use crate::component::SourceItem;
 use crate::component::services::MessageQueue;
 use crate::component::state::{Claim, Progress};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::{Item, Record};
 use crate::model::run::{CHUNK_BYTES, Chunk, PENDING_BYTES, RunId, SEND_BYTES, SEND_MESSAGES};
@@ -133,7 +133,7 @@ impl Running {
                     let wait = Duration::from_millis(wait.max(100));
                     if Instant::now() + wait >= stop {
                         let words = format!("another producer is at run {run}, and goes on with it");
-                        return Err(Error::transient("run_held", words));
+                        return Err(Error::transient(ErrorCode::RunHeld, words));
                     }
                     sleep(wait).await;
                 }
@@ -206,7 +206,8 @@ impl Running {
     /// Sends again what somebody was about to send who then broke off: the same items in the same chunks. An item that is
     /// gone meanwhile was in the run all the same, and fails alone.
     async fn go_on(&mut self, run: &RunId, mut progress: Progress) -> Result<Progress, Error> {
-        let unknown = || Error::permanent("settings_unreadable", "the run was begun with more sources than there are");
+        let unknown =
+            || Error::permanent(ErrorCode::SettingsUnreadable, "the run was begun with more sources than there are");
         let (name, source) = self.sources.get_mut(progress.source).ok_or_else(unknown)?;
         if let Some(cursor) = &progress.cursor {
             source.resume(cursor)?;
@@ -233,7 +234,7 @@ impl Running {
         let mut again = |key: &String| {
             let gone = || {
                 let words = format!("`{key}` was deleted while the run was being read");
-                (Item::named(key.clone()), Some(Error::permanent("item_gone", words)))
+                (Item::named(key.clone()), Some(Error::permanent(ErrorCode::ItemGone, words)))
             };
             let mut record = record(run, name, found.get_mut(key).and_then(VecDeque::pop_front).unwrap_or_else(gone));
             fitted(&mut record);
@@ -257,7 +258,7 @@ impl Running {
              goes on from there",
             progress.items, progress.chunks
         );
-        Error::transient("run_incomplete", words)
+        Error::transient(ErrorCode::RunIncomplete, words)
     }
 
     async fn save_progress(
@@ -276,7 +277,9 @@ impl Running {
     fn queue(&self) -> Result<&dyn MessageQueue, Error> {
         match &self.out {
             Out::Queue(queue) => Ok(queue.as_ref()),
-            Out::Sinks(_) => Err(Error::permanent("settings_unreadable", "a producer sends to a queue, and has none")),
+            Out::Sinks(_) => {
+                Err(Error::permanent(ErrorCode::SettingsUnreadable, "a producer sends to a queue, and has none"))
+            }
         }
     }
 }
@@ -300,7 +303,7 @@ fn fitted(record: &mut Record) -> usize {
     let key = &record.item.key;
     let words = format!("`{key}` takes {bytes} bytes, and {CHUNK_BYTES} at most fit into a message: shorten its text");
     record.item.text = None;
-    record.fail(&record.source.clone(), Error::permanent("row_too_long", words));
+    record.fail(&record.source.clone(), Error::permanent(ErrorCode::RowTooLong, words));
     if size(record) > CHUNK_BYTES {
         record.item = Item::named(std::mem::take(&mut record.item.key));
     }
@@ -375,7 +378,7 @@ mod tests {
         assert_eq!(produced, Produced { items: 4, chunks: sent.len(), before: false });
         assert!(sent.iter().all(|message| serde_json::to_vec(message).expect("JSON").len() < 1 << 20));
         let records: Vec<_> = sent.iter().flat_map(|message| &message.records).collect();
-        let code = |record: &Record| record.failure.as_ref().map(|failure| failure.error.code.clone());
+        let code = |record: &Record| record.failure.as_ref().map(|failure| failure.error.code.to_string());
         assert_eq!(
             records.iter().map(|record| (record.item.key.as_str(), code(record))).collect::<Vec<_>>(),
             [

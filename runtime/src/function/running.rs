@@ -9,7 +9,7 @@ use crate::component::services::{MessageQueue, Services};
 use crate::component::state::State;
 use crate::component::{Binding, Instance, Sink, Source, Stage};
 use crate::function::{Function, Inlet, Outlets, Part};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Item;
 
 /// How long a part of a function's work took.
@@ -81,7 +81,8 @@ impl Function {
                 .unwrap_or_else(|| part.settings.open(binding, services))
                 .map_err(|error| Error { message: format!("`{}`: {}", part.name, error.message), ..error })
         };
-        let odd = || Error::permanent("settings_unreadable", "a component opened as another role than its card says");
+        let odd =
+            || Error::permanent(ErrorCode::SettingsUnreadable, "a component opened as another role than its card says");
         let sources = match &self.inlet {
             Inlet::Queue(_) => Vec::new(),
             Inlet::Schedule(parts) => parts

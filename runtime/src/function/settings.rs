@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::component::{Binding, Component, ComponentKind, ComponentRole, RateLimit};
 use crate::function::registry;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::run::CHUNK_ITEMS;
 use crate::model::tree::Tree;
 
@@ -61,7 +61,7 @@ impl Part {
     }
 
     fn from_json(variable: &str, role: ComponentRole, text: &str, on: Option<String>) -> Result<Self, Error> {
-        let wrong = |words: String| Error::permanent("settings_unreadable", format!("`{variable}`: {words}"));
+        let wrong = |words: String| Error::permanent(ErrorCode::SettingsUnreadable, format!("`{variable}`: {words}"));
         let mut value: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
         let table = value.as_object_mut().ok_or_else(|| wrong("not a JSON object".into()))?;
         let mut word = |key: &str| match table.remove(key) {
@@ -218,7 +218,7 @@ impl Function {
         let required = |name: &str| {
             variables.get(name).cloned().ok_or_else(|| {
                 Error::permanent(
-                    "settings_missing",
+                    ErrorCode::SettingsMissing,
                     format!("the variable `{name}` is not set; `fanggen render` sets it"),
                 )
             })
@@ -236,7 +236,7 @@ impl Function {
             let text = variables.get(name)?;
             let number = text.parse().ok().filter(|number: &u64| *number > 0);
             let words = || format!("`{name}`: `{text}` is not a number of {of}");
-            Some(number.ok_or_else(|| Error::permanent("settings_unreadable", words())))
+            Some(number.ok_or_else(|| Error::permanent(ErrorCode::SettingsUnreadable, words())))
         };
         let chunk_items = number(CHUNK, "items").transpose()?;
         let intake = Intake {
@@ -334,7 +334,7 @@ mod tests {
         {
             let variables = BTreeMap::from([("FANG_STAGE_0".to_owned(), text.to_owned())]);
             let error = Function::from_env(&variables).expect_err("broken");
-            assert_eq!(error.code, "settings_unreadable", "{text}");
+            assert_eq!(error.code, ErrorCode::SettingsUnreadable, "{text}");
             assert!(error.message.contains("FANG_STAGE_0"), "{}", error.message);
         }
     }

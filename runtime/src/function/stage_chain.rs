@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 use super::{PartTiming, reuse};
 use crate::component::Stage;
 use crate::component::state::State;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Identity, Record};
 
 /// What a stage that minds its deadline may take beyond it, to say so itself.
@@ -70,7 +70,7 @@ impl<'a> StageChain<'a> {
             // another chunk has it too cannot be known here: its rows of the run would be the same or the later ones.
             if *places.entry(record.identity()).or_insert(place) != place && record.failure.is_none() {
                 let words = format!("`{}` is in the source twice; the first one counts", record.item.key);
-                record.fail(&record.source.clone(), Error::permanent("item_twice", words));
+                record.fail(&record.source.clone(), Error::permanent(ErrorCode::ItemTwice, words));
             }
             if record.failure.is_none() { ready.push((0, record)) } else { done.push((place, record)) }
         }
@@ -102,7 +102,7 @@ impl<'a> StageChain<'a> {
                 // Stores know a record by its name: of two that are called alike the second one says so.
                 if record.failure.is_none() && !out.insert(record.identity()) {
                     let words = format!("`{}` has this entry twice; the first one counts", record.item.key);
-                    record.fail(stage.name(), Error::permanent("entry_twice", words));
+                    record.fail(stage.name(), Error::permanent(ErrorCode::EntryTwice, words));
                     stood.1 = usize::MAX;
                 }
                 match record.failure {
@@ -210,10 +210,10 @@ async fn careful(stage: &dyn Stage, records: Vec<Record>, deadline: Instant) -> 
     let error = match timeout_at(deadline + GRACE, work).await {
         Ok(Ok(records)) => return records,
         Ok(Err(_)) => Error::permanent(
-            "stage_broken",
+            ErrorCode::StageBroken,
             "the stage broke off over this chunk: this is a mistake of ours, and its reason is in the log",
         ),
-        Err(_) => Error::transient("timed_out", "the stage was not done within the function's time"),
+        Err(_) => Error::transient(ErrorCode::TimedOut, "the stage was not done within the function's time"),
     };
     let failed = |mut record: Record| {
         record.fail(stage.name(), error.clone());
@@ -242,7 +242,7 @@ mod tests {
             for record in &mut records {
                 assert_ne!(record.item.key, "worse", "as the test wants it");
                 if record.item.key == "bad" {
-                    record.fail("odd", Error::permanent("bad", "bad"));
+                    record.fail("odd", Error::permanent(ErrorCode::NotHere, "bad"));
                 }
             }
             records.reverse();
@@ -276,7 +276,13 @@ mod tests {
         let told = through(&[Box::new(Odd), Box::new(Odd)], records(&["A", "B", "A", "bad", "A"])).await;
         assert_eq!(
             seen(&told),
-            [("A", "0", ""), ("B", "1", ""), ("A", "2", "item_twice"), ("bad", "3", "bad"), ("A", "4", "item_twice")]
+            [
+                ("A", "0", ""),
+                ("B", "1", ""),
+                ("A", "2", "item_twice"),
+                ("bad", "3", "not_here"),
+                ("A", "4", "item_twice")
+            ]
         );
         let failure = told[2].failure.as_ref().expect("a failure");
         assert_eq!(failure.stage, "s");

@@ -12,7 +12,7 @@ use super::stage_chain::{ChainOutcome, Saving, StageChain};
 use super::{Named, Out, PartTiming, Running, forward};
 use crate::component::Sink;
 use crate::component::state::{Counts, RunStatus};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::{Failure, Identity, Record};
 use crate::model::retry::backoff;
@@ -94,9 +94,10 @@ impl Running {
         match timeout_at(end, self.try_work(message, delivery, &mut worked)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => worked.fail("state", error),
-            Err(_) => {
-                worked.fail("state", Error::transient("timed_out", "the chunk was not done within the function's time"))
-            }
+            Err(_) => worked.fail(
+                "state",
+                Error::transient(ErrorCode::TimedOut, "the chunk was not done within the function's time"),
+            ),
         }
         worked
     }
@@ -252,9 +253,9 @@ async fn write<'a>(
             Ok(Err(_)) => {
                 let words =
                     "the sink broke off over this chunk: this is a mistake of ours, and its reason is in the log";
-                Err(Error::permanent("sink_broken", words))
+                Err(Error::permanent(ErrorCode::SinkBroken, words))
             }
-            Err(_) => Err(Error::transient("timed_out", "the sink was not done within the function's time")),
+            Err(_) => Err(Error::transient(ErrorCode::TimedOut, "the sink was not done within the function's time")),
         };
         let took = start.elapsed().unwrap_or_default();
         (PartTiming { name: name.clone(), start, took, failed: told.is_err() }, told)

@@ -16,7 +16,7 @@ use crate::function::{Function, Inlet, Intake};
 use crate::lambda::log::Log;
 use crate::lambda::redelivery::{self, Back};
 use crate::lambda::trace::Trace;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::items::Written;
 use crate::model::message::Message;
 use crate::model::record::Item;
@@ -123,7 +123,8 @@ impl<D: Services> Answering<D> {
     /// # Errors
     /// What kept the whole event from being dealt with; a single message that failed is named in the answer instead.
     pub async fn answer(&self, event: Value, invocation: &Invocation) -> Result<Value, Error> {
-        let unreadable = |error| Error::permanent("event_unreadable", format!("the event is not one of ours: {error}"));
+        let unreadable =
+            |error| Error::permanent(ErrorCode::EventUnreadable, format!("the event is not one of ours: {error}"));
         match &self.function.inlet {
             Inlet::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
             Inlet::Queue(intake) => {
@@ -146,11 +147,15 @@ impl<D: Services> Answering<D> {
 
     /// Produces the run of a firing.
     async fn fire(&self, firing: Firing, invocation: &Invocation) -> Result<Value, Error> {
-        let unsaid =
-            || Error::permanent("event_unreadable", "the event is not one of ours: missing field `scheduled_time`");
+        let unsaid = || {
+            Error::permanent(ErrorCode::EventUnreadable, "the event is not one of ours: missing field `scheduled_time`")
+        };
         let time = firing.time().ok_or_else(unsaid)?;
         let run = if time == PLACE {
-            self.log.warn("run_unnamed", "the schedule did not say its time, as an emulator does: the clock says it");
+            self.log.warn(
+                ErrorCode::RunUnnamed,
+                "the schedule did not say its time, as an emulator does: the clock says it",
+            );
             RunId::at(Timestamp::now())
         } else {
             RunId::scheduled(time)?
@@ -204,7 +209,7 @@ impl<D: Services> Answering<D> {
         }
         if let Some(error) = &worked.forgotten {
             let words = format!("findings could not be remembered, and will be paid for again: {}", error.message);
-            self.log.warn(&error.code, &words);
+            self.log.warn(error.code, &words);
         }
         if let Some(trace) = &invocation.trace {
             trace.tell(&worked.spans);

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::component::meter::MeterReading;
 use crate::function::Function;
 use crate::function::{ChunkOutcome, Produced};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
 /// Where the metrics are found in CloudWatch.
@@ -57,11 +57,11 @@ impl Log {
 
     /// Something that failed.
     pub fn error(&self, error: &Error, chunk: Option<&Chunk>, message: Option<&str>) {
-        eprintln!("{}", self.line("ERROR", &error.code, &error.message, chunk, message));
+        eprintln!("{}", self.line("ERROR", error.code, &error.message, chunk, message));
     }
 
     /// Something that somebody should know.
-    pub fn warn(&self, code: &str, words: &str) {
+    pub fn warn(&self, code: ErrorCode, words: &str) {
         eprintln!("{}", self.line("WARN", code, words, None, None));
     }
 
@@ -161,7 +161,7 @@ impl Log {
         line
     }
 
-    fn line(&self, level: &str, code: &str, words: &str, chunk: Option<&Chunk>, message: Option<&str>) -> Value {
+    fn line(&self, level: &str, code: ErrorCode, words: &str, chunk: Option<&Chunk>, message: Option<&str>) -> Value {
         let mut line = json!({ "level": level, "function": self.function, "code": code, "message": words });
         let known = [
             ("run", chunk.map(|chunk| chunk.run.as_str())),
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_failed_chunk_is_logged_by_its_names() {
         assert_eq!(
-            log().line("ERROR", "file_unwritable", "the disk is full", Some(&chunk()), Some("m-1")),
+            log().line("ERROR", ErrorCode::FileUnwritable, "the disk is full", Some(&chunk()), Some("m-1")),
             json!({
                 "level": "ERROR", "function": "worker", "code": "file_unwritable", "message": "the disk is full",
                 "run": "20261122T090000Z", "chunk": chunk().id, "message_id": "m-1",

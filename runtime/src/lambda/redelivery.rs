@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::component::services::{OutboundMessage, Services};
 use crate::function::Intake;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::spread;
 
 /// The longest that a message is hidden before it comes again: a quarter of an hour, so that whatever was mended
@@ -45,10 +45,10 @@ impl Back<'_> {
             key: String::new(),
             subject: None,
             body: body.to_owned(),
-            attributes: vec![("reason", reason.code.clone()), ("detail", reason.message.clone())],
+            attributes: vec![("reason", reason.code.to_string()), ("detail", reason.message.clone())],
         };
         match self.services.queue_publisher(dead)?.publish(vec![post]).await {
-            Err(error) if error.code == "message_too_long" => Ok(false),
+            Err(error) if error.code == ErrorCode::MessageTooLong => Ok(false),
             other => other.map(|()| true),
         }
     }

@@ -1,27 +1,27 @@
-//! What can go wrong while a pipeline runs: transient (worth another try) or permanent.
+//! A failure while a pipeline runs: transient (another attempt may succeed) or permanent.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The longest that is waited because somebody asked for it, in seconds: SQS hides a message for no longer
+pub use super::error_code::{ErrorCode, ErrorScope};
+
+/// The longest wait that is granted to a server, in seconds: the maximum visibility timeout of SQS
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>).
 const LONGEST_S: u64 = 12 * 3_600;
 
-/// A failure with a stable code, the sentence for a person, and whether another try may help.
-///
-/// Codes are words (`page_missing`, `language_unsupported`), so that results can be counted by them.
+/// A failure with a stable code, a message for people, and whether another attempt may help.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
-    /// Stable code, in snake case.
-    pub code: String,
+    /// By which results can be counted and filtered.
+    pub code: ErrorCode,
     /// What happened, and where it helps, what to do next.
     pub message: String,
     /// Whether the same call may succeed later.
     #[serde(default, skip_serializing_if = "is_false")]
     pub transient: bool,
-    /// What the other side asked to be waited for, in seconds (`Retry-After`).
+    /// How long the server asked to wait before the next attempt, in seconds (`Retry-After`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u64>,
 }
@@ -32,17 +32,17 @@ fn is_false(flag: &bool) -> bool {
 }
 
 impl Error {
-    /// A failure that another try would only repeat.
-    pub fn permanent(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.into(), message: message.into(), transient: false, retry_after_s: None }
+    /// A failure that another attempt would only repeat.
+    pub fn permanent(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), transient: false, retry_after_s: None }
     }
 
-    /// A failure that may pass.
-    pub fn transient(code: &str, message: impl Into<String>) -> Self {
+    /// A failure that another attempt may not meet.
+    pub fn transient(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { transient: true, ..Self::permanent(code, message) }
     }
 
-    /// The same failure, to be tried again no sooner than this, or than half a day: nothing here waits for longer.
+    /// The same failure, with the time to wait before the next attempt, which is limited to half a day.
     #[must_use]
     pub fn retry_after(mut self, wait: Option<Duration>) -> Self {
         self.retry_after_s = wait.map(|wait| wait.as_secs().clamp(1, LONGEST_S));

@@ -7,7 +7,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Item;
 
 /// The attributes of an item that stages know.
@@ -78,7 +78,9 @@ fn fit(key: String) -> Result<String, Error> {
     match key_fault(&key) {
         None => Ok(key),
         // The key itself stays out of the sentence: it may be a megabyte, or move a terminal's cursor.
-        Some(fault) => Err(Error::permanent("key_unfit", format!("{fault} cannot be stored: correct the item's key"))),
+        Some(fault) => {
+            Err(Error::permanent(ErrorCode::KeyUnfit, format!("{fault} cannot be stored: correct the item's key")))
+        }
     }
 }
 
@@ -90,7 +92,7 @@ pub fn from_cells(mut cells: Cells, key: &str, columns: &Columns) -> Result<Item
     cells.retain(|_, cell| !cell.trim().is_empty());
     let mut take = |column: &str| cells.remove(column);
     let Some(found) = take(key) else {
-        return Err(Error::permanent("key_missing", format!("the row has nothing in the column `{key}`")));
+        return Err(Error::permanent(ErrorCode::KeyMissing, format!("the row has nothing in the column `{key}`")));
     };
     let mut attribute = |named: &Option<String>, own: &str| take(named.as_deref().unwrap_or(own));
     Ok(Item {
@@ -111,7 +113,7 @@ pub fn from_cells(mut cells: Cells, key: &str, columns: &Columns) -> Result<Item
 /// `row_unreadable` where it is no object, or its key or an attribute is a list or a table; as [`from_cells`] else.
 pub fn from_json(row: Value, key: &str, columns: &Columns) -> Result<Item, Error> {
     let Value::Object(mut row) = row else {
-        return Err(Error::permanent("row_unreadable", "the row is not a JSON object"));
+        return Err(Error::permanent(ErrorCode::RowUnreadable, "the row is not a JSON object"));
     };
     let known = columns.known(key);
     let labels = match row.get_mut("labels") {
@@ -122,7 +124,7 @@ pub fn from_json(row: Value, key: &str, columns: &Columns) -> Result<Item, Error
         row.remove("labels");
     }
     if let Some((name, _)) = row.iter().find(|(name, value)| known.contains(&name.as_str()) && is_nested(value)) {
-        return Err(Error::permanent("row_unreadable", format!("`{name}` is neither text nor a number")));
+        return Err(Error::permanent(ErrorCode::RowUnreadable, format!("`{name}` is neither text nor a number")));
     }
     let mut item = from_cells(cells(row), key, columns)?;
     item.labels.extend(cells(labels).into_iter().filter(|(_, label)| !label.trim().is_empty()));
@@ -159,7 +161,9 @@ impl Written {
     /// `key_missing` where the row does not say what the item is called, `key_unfit` where it cannot be called so.
     pub fn item(&self, key: &str) -> Result<Item, Error> {
         match self {
-            Self::Key(name) if name.trim().is_empty() => Err(Error::permanent("key_missing", "the item has no name")),
+            Self::Key(name) if name.trim().is_empty() => {
+                Err(Error::permanent(ErrorCode::KeyMissing, "the item has no name"))
+            }
             Self::Key(name) => Ok(Item::named(fit(name.clone())?)),
             Self::Row(cells) => from_cells(cells.clone(), key, &Columns::default()),
         }
@@ -226,7 +230,7 @@ mod tests {
 
     fn read(row: Value) -> Result<Item, String> {
         let columns = Columns { text: Some("review".into()), ..Columns::default() };
-        from_json(row, "name", &columns).map_err(|error| error.code)
+        from_json(row, "name", &columns).map_err(|error| error.code.to_string())
     }
 
     #[test]
@@ -258,7 +262,7 @@ mod tests {
         for odd in [long.as_str(), "a\nb", "a\u{7f}"] {
             assert!(key_fault(odd).is_some());
             assert_eq!(read(json!({ "name": odd })), Err("key_unfit".into()));
-            let written = Written::Key(odd.into()).item("name").map_err(|error| error.code);
+            let written = Written::Key(odd.into()).item("name").map_err(|error| error.code.to_string());
             assert_eq!(written, Err("key_unfit".into()));
         }
         assert_eq!(key_fault(" ").as_deref(), Some("a blank key"));

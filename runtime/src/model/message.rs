@@ -12,7 +12,7 @@ use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::run::Chunk;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 
 /// Bytes of a message as it goes over the wire, at most: what SQS admits.
@@ -62,7 +62,7 @@ impl Message {
     /// `message_too_long` where it fits into no message of SQS even so.
     pub fn wire(&self) -> Result<String, Error> {
         let unwritable = |error: &dyn fmt::Display| {
-            Error::permanent("record_unwritable", format!("the chunk as a message: {error}"))
+            Error::permanent(ErrorCode::RecordUnwritable, format!("the chunk as a message: {error}"))
         };
         let body = admitted(serde_json::to_string(self).map_err(|error| unwritable(&error))?);
         if body.len() <= PLAIN_BYTES {
@@ -80,7 +80,7 @@ impl Message {
             let words = format!(
                 "{records} records take {bytes} bytes even when packed, and a message of SQS has {MESSAGE_BYTES} at most"
             );
-            return Err(Error::permanent("message_too_long", words));
+            return Err(Error::permanent(ErrorCode::MessageTooLong, words));
         }
         Ok(body)
     }
@@ -126,7 +126,7 @@ struct Packed {
 impl Packed {
     fn open(&self) -> Result<String, Error> {
         let unreadable =
-            |words| Error::permanent("message_unreadable", format!("the message is not one of ours: {words}"));
+            |words| Error::permanent(ErrorCode::MessageUnreadable, format!("the message is not one of ours: {words}"));
         let bytes = STANDARD.decode(&self.packed).map_err(|_| unreadable("what is packed is not Base64"))?;
         let mut body = String::new();
         let mut opened = GzDecoder::new(bytes.as_slice()).take(UNPACKED_BYTES + 1);
@@ -150,7 +150,7 @@ fn check(version: u32) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::permanent(
-        "message_version",
+        ErrorCode::MessageVersion,
         format!("the message has version {version}, this function reads up to {}", Message::VERSION),
     ))
 }
@@ -161,7 +161,7 @@ fn parse<'a, T: Deserialize<'a>>(body: &'a str) -> Result<T, Error> {
         let what = if error.is_data() { "it is JSON of another form" } else { "it is not whole JSON" };
         let (line, column) = (error.line(), error.column());
         let words = format!("the message is not one of ours: {what} (line {line}, column {column})");
-        Error::permanent("message_unreadable", words)
+        Error::permanent(ErrorCode::MessageUnreadable, words)
     })
 }
 
@@ -179,8 +179,8 @@ mod tests {
         let mut message = Message::new(Chunk::of(&run, 0, &[]), vec![]);
         message.version = 2;
         let body = serde_json::to_string(&message).expect("serializable");
-        assert_eq!(Message::read(&body).expect_err("newer").code, "message_version");
-        assert_eq!(Message::read("{").expect_err("poison").code, "message_unreadable");
+        assert_eq!(Message::read(&body).expect_err("newer").code, ErrorCode::MessageVersion);
+        assert_eq!(Message::read("{").expect_err("poison").code, ErrorCode::MessageUnreadable);
     }
 
     #[test]
@@ -195,10 +195,10 @@ mod tests {
         }
         for odd in ["", "../../etc", "20261122T090000", "2026112aT090000Z", "20261122T090000.2Z", "20261122T090000Z/x"]
         {
-            assert_eq!(Message::read(&body(odd, &id)).expect_err(odd).code, "message_unreadable");
+            assert_eq!(Message::read(&body(odd, &id)).expect_err(odd).code, ErrorCode::MessageUnreadable);
         }
         for odd in ["", "../x", "0123456789abcdeg", "0123456789ABCDEF", "0123456789abcdef0"] {
-            assert_eq!(Message::read(&body(run.as_str(), odd)).expect_err(odd).code, "message_unreadable");
+            assert_eq!(Message::read(&body(run.as_str(), odd)).expect_err(odd).code, ErrorCode::MessageUnreadable);
         }
     }
 
@@ -254,7 +254,7 @@ mod tests {
             );
         }
         let newer = r#"{"version":2,"packed":""}"#;
-        assert_eq!(Message::read(newer).expect_err("newer").code, "message_version");
+        assert_eq!(Message::read(newer).expect_err("newer").code, ErrorCode::MessageVersion);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What flows through a pipeline and how it is written: items, records, runs, errors, settings and checked values.
 
 pub mod error;
+mod error_code;
 pub mod items;
 pub mod message;
 mod number;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::values::primary_language;
 
 /// One thing that is watched.
@@ -80,11 +80,11 @@ impl Text {
         match self.language.as_deref() {
             Some(language) if primary_language(language).as_deref() == Some("en") => Ok(()),
             Some(other) => Err(Error::permanent(
-                "language_unsupported",
+                ErrorCode::LanguageUnsupported,
                 format!("{engine} knows English only, and the text is in `{other}`"),
             )),
             None => Err(Error::permanent(
-                "language_unknown",
+                ErrorCode::LanguageUnknown,
                 "nobody said which language the text is in: give the item or the stage that fetches it a `language`",
             )),
         }
@@ -267,8 +267,8 @@ impl Record {
     pub fn body(&self) -> Result<&Text, Error> {
         let failed = |code, words| Err(Error::permanent(code, format!("`{}` {words}", self.item.key)));
         match &self.text {
-            None => failed("text_missing", "has no text to analyse"),
-            Some(text) if is_blank(&text.body) => failed("text_empty", "has a text of nothing but blanks"),
+            None => failed(ErrorCode::TextMissing, "has no text to analyse"),
+            Some(text) if is_blank(&text.body) => failed(ErrorCode::TextEmpty, "has a text of nothing but blanks"),
             Some(text) => Ok(text),
         }
     }

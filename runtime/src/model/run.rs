@@ -7,7 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 
 /// Items in a chunk, at most (`design`: one SQS message, one invocation, one object).
@@ -75,7 +75,10 @@ impl RunId {
     /// `run_unreadable` where the time is not one of RFC 3339.
     pub fn scheduled(time: &str) -> Result<Self, Error> {
         time.parse().map(Self::at).map_err(|error| {
-            Error::permanent("run_unreadable", format!("`{time}` is not a time such as 2026-11-22T09:00:00Z: {error}"))
+            Error::permanent(
+                ErrorCode::RunUnreadable,
+                format!("`{time}` is not a time such as 2026-11-22T09:00:00Z: {error}"),
+            )
         })
     }
 
@@ -84,7 +87,7 @@ impl RunId {
     /// # Errors
     /// `run_unreadable`, which no run of ours can be.
     pub fn time(&self) -> Result<Timestamp, Error> {
-        self.0.parse().map_err(|error| Error::permanent("run_unreadable", format!("run `{}`: {error}", self.0)))
+        self.0.parse().map_err(|error| Error::permanent(ErrorCode::RunUnreadable, format!("run `{}`: {error}", self.0)))
     }
 
     /// The day of the run, as `2026-11-22`: the partition of its objects.
@@ -171,7 +174,7 @@ mod tests {
         assert_eq!(run.as_str(), "20261122T090000Z");
         assert_eq!(run.date(), "2026-11-22");
         assert_eq!(run.time().expect("a time").to_string(), "2026-11-22T09:00:00Z");
-        assert_eq!(RunId::scheduled("noon").expect_err("no time").code, "run_unreadable");
+        assert_eq!(RunId::scheduled("noon").expect_err("no time").code, ErrorCode::RunUnreadable);
     }
 
     #[test]

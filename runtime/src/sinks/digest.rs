@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 
 use crate::component::state::Counts;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Label, Record};
 use crate::model::run::RunId;
 use crate::model::values::printable;
@@ -68,7 +68,7 @@ impl Digest {
                 label: finding.and_then(|finding| finding.label),
                 score: finding.and_then(|finding| finding.score),
                 before: *before,
-                failure: record.failure.as_ref().map(|failure| sanitized(&failure.error.code)),
+                failure: record.failure.as_ref().map(|failure| failure.error.code.to_string()),
             }
         };
         Self { matched: records.len() as u64, items: records.iter().take(MAX_ITEMS).map(item).collect() }
@@ -79,7 +79,8 @@ impl Digest {
     /// # Errors
     /// `record_unwritable`, which should never happen.
     pub(super) fn note(&self) -> Result<String, Error> {
-        serde_json::to_string(self).map_err(|error| Error::permanent("record_unwritable", format!("a note: {error}")))
+        serde_json::to_string(self)
+            .map_err(|error| Error::permanent(ErrorCode::RecordUnwritable, format!("a note: {error}")))
     }
 
     /// Adds the note of another chunk: all records count, but only the first items are listed.
@@ -87,8 +88,9 @@ impl Digest {
     /// # Errors
     /// `note_unreadable` if another version wrote it.
     pub(super) fn add(&mut self, note: &str) -> Result<(), Error> {
-        let other: Self = serde_json::from_str(note)
-            .map_err(|_| Error::permanent("note_unreadable", "cannot parse the note of a chunk for the digest"))?;
+        let other: Self = serde_json::from_str(note).map_err(|_| {
+            Error::permanent(ErrorCode::NoteUnreadable, "cannot parse the note of a chunk for the digest")
+        })?;
         self.matched += other.matched;
         let room = MAX_ITEMS.saturating_sub(self.items.len());
         self.items.extend(other.items.into_iter().take(room));

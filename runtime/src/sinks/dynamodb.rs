@@ -14,7 +14,7 @@ use crate::component::{
     BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
     Sink, Store,
 };
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::run::Chunk;
 use crate::model::values::{Name, Within};
@@ -102,7 +102,8 @@ impl Sink for DynamodbSink {
 
 /// The row of a record, with the most used attributes at the top level.
 fn row(record: &Record, expires: Option<i64>) -> Result<TableRow, Error> {
-    let unwritable = |error| Error::permanent("record_unwritable", format!("cannot serialize the record: {error}"));
+    let unwritable =
+        |error| Error::permanent(ErrorCode::RecordUnwritable, format!("cannot serialize the record: {error}"));
     let mut row = TableRow::new();
     row.insert("item".into(), json!(record.item.key));
     // The entries of a run sort after one another, below the run's id.
@@ -162,7 +163,7 @@ mod tests {
     async fn no_two_rows_of_a_chunk_have_the_same_key() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let mut records = ["A", "B", "A"].map(|key| Record::new(run.as_str(), "s", Item::named(key)));
-        records[2].fail("s", Error::permanent("item_twice", "twice"));
+        records[2].fail("s", Error::permanent(ErrorCode::ItemTwice, "twice"));
         let stored = Arc::new(MemoryTable::default());
         let table = DynamodbSink { table: stored.clone(), ttl_days: None };
         table.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");

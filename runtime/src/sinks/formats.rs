@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use async_trait::async_trait;
 
 use crate::component::{Instance, Sink};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Finding, Record};
 use crate::model::run::Chunk;
 
@@ -121,7 +121,7 @@ fn row(record: &Record, finding: Option<&Finding>) -> [String; 15] {
         text.map(|text| text.source.clone()).unwrap_or_default(),
         text.and_then(|text| text.url.clone()).unwrap_or_default(),
         text.and_then(|text| text.published.clone()).unwrap_or_default(),
-        failure.map(|failure| failure.error.code.clone()).unwrap_or_default(),
+        failure.map(|failure| failure.error.code.to_string()).unwrap_or_default(),
         failure.map(|failure| failure.error.message.clone()).unwrap_or_default(),
     ]
 }
@@ -166,7 +166,7 @@ impl Sink for FileSink {
 /// `file_unwritable` with the error of the file system.
 pub fn write_atomically(path: &Path, body: &[u8]) -> Result<String, Error> {
     let place = path.display().to_string();
-    let unwritable = |error: std::io::Error| Error::permanent("file_unwritable", format!("`{place}`: {error}"));
+    let unwritable = |error: std::io::Error| Error::permanent(ErrorCode::FileUnwritable, format!("`{place}`: {error}"));
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(unwritable)?;
     }
@@ -180,7 +180,7 @@ pub fn write_atomically(path: &Path, body: &[u8]) -> Result<String, Error> {
 }
 
 fn unwritable(error: &dyn std::fmt::Display) -> Error {
-    Error::permanent("record_unwritable", format!("cannot serialize the record: {error}"))
+    Error::permanent(ErrorCode::RecordUnwritable, format!("cannot serialize the record: {error}"))
 }
 
 #[cfg(test)]
@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn a_name_cannot_become_a_formula() {
         let mut record = Record::new("r", "s", Item::named("=HYPERLINK(\"http://x\")"));
-        record.fail("x", Error::permanent("text_missing", "-1 is fine, `+a` is not"));
+        record.fail("x", Error::permanent(ErrorCode::TextMissing, "-1 is fine, `+a` is not"));
         let sheet = String::from_utf8(csv(&[record]).expect("written")).expect("UTF-8");
         assert!(sheet.contains("\"'=HYPERLINK(\"\"http://x\"\")\""), "{sheet}");
         assert_eq!(escape_formula("-0.5".into()), "-0.5");
@@ -299,7 +299,7 @@ mod tests {
             }],
             failure: Some(crate::model::record::Failure {
                 stage: text(),
-                error: Error { code: text(), message: text(), transient: true, retry_after_s: Some(1) },
+                error: Error { code: ErrorCode::TextMissing, message: text(), transient: true, retry_after_s: Some(1) },
             }),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::message::admitted;
 use crate::model::record::{Item, Record};
 
@@ -17,8 +17,9 @@ const MAX_MESSAGE_CHARS: usize = 500;
 pub(super) fn limited(record: &Record, max_bytes: usize) -> Result<(String, bool), Error> {
     let mut short = None;
     for step in 0.. {
-        let body = serde_json::to_string(short.as_ref().unwrap_or(record))
-            .map_err(|error| Error::permanent("record_unwritable", format!("cannot serialize the record: {error}")))?;
+        let body = serde_json::to_string(short.as_ref().unwrap_or(record)).map_err(|error| {
+            Error::permanent(ErrorCode::RecordUnwritable, format!("cannot serialize the record: {error}"))
+        })?;
         let body = admitted(body);
         if body.len() <= max_bytes {
             return Ok((body, step > 0));
@@ -54,7 +55,7 @@ pub(super) fn limited(record: &Record, max_bytes: usize) -> Result<(String, bool
     }
     // The message goes into logs, and the key may be what is too long: so it is not quoted.
     let message = format!("a record exceeds {max_bytes} bytes even without its texts");
-    Err(Error::permanent("record_too_long", message))
+    Err(Error::permanent(ErrorCode::RecordTooLong, message))
 }
 
 #[cfg(test)]

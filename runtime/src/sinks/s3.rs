@@ -14,7 +14,7 @@ use crate::component::{
     BilledUnit, Binding, Card, Catalog, CatalogFormat, Component, ComponentRole, Described, Instance, PermissionTarget,
     RequiredPermission, Sink, Store,
 };
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::run::Chunk;
 use crate::model::values::{Prefix, Within};
@@ -150,7 +150,7 @@ fn gzipped(body: &[u8]) -> Result<Vec<u8>, Error> {
     packed
         .write_all(body)
         .and_then(|()| packed.finish())
-        .map_err(|error| Error::permanent("record_unwritable", format!("gzip: {error}")))
+        .map_err(|error| Error::permanent(ErrorCode::RecordUnwritable, format!("gzip: {error}")))
 }
 
 /// The default level of zstd: smaller than gzip's level 6, in a fifth of the time.
@@ -163,5 +163,5 @@ const ZSTD_LEVEL: i32 = 3;
 /// with it zstd objects would be larger than gzip's.
 fn zstandard(body: &[u8]) -> Result<Vec<u8>, Error> {
     zstd::bulk::compress(body, ZSTD_LEVEL)
-        .map_err(|error| Error::permanent("record_unwritable", format!("zstd: {error}")))
+        .map_err(|error| Error::permanent(ErrorCode::RecordUnwritable, format!("zstd: {error}")))
 }

@@ -11,7 +11,7 @@ use crate::component::services::Services;
 use crate::component::state::State;
 use crate::component::{Binding, PermissionTarget, RequiredPermission};
 use crate::condition::Condition;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Label, Record};
 
 /// How many days the last finding of an item is kept: longer than the interval of any schedule.
@@ -74,7 +74,8 @@ impl RecordSelector {
             None => None,
             Some(when) => {
                 let words = format!("`{when}` needs the previous run, but there is no state table");
-                let table = binding.state_table.as_deref().ok_or_else(|| Error::permanent("state_missing", words))?;
+                let table =
+                    binding.state_table.as_deref().ok_or_else(|| Error::permanent(ErrorCode::StateMissing, words))?;
                 Some(LastFindings { state: services.state(table)?, sink: binding.name.clone() })
             }
         };
@@ -123,8 +124,9 @@ impl LastFindings {
             let (previous, row) = compare(record, last);
             labels.push(previous);
             if let Some(row) = row {
-                let text = serde_json::to_string(&row)
-                    .map_err(|error| Error::permanent("record_unwritable", format!("the last finding: {error}")))?;
+                let text = serde_json::to_string(&row).map_err(|error| {
+                    Error::permanent(ErrorCode::RecordUnwritable, format!("the last finding: {error}"))
+                })?;
                 rows.insert(key, text);
             }
         }

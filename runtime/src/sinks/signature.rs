@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::component::services::Secret;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// How long a secret is cached, so that a rotated one comes into use.
 const CACHE_TIME: Duration = Duration::from_secs(15 * 60);
@@ -77,7 +77,7 @@ fn key(text: &str) -> Result<Vec<u8>, Error> {
 }
 
 fn unusable(why: &str) -> Error {
-    Error::permanent("secret_unusable", format!("the webhook's secret {why}: store another value"))
+    Error::permanent(ErrorCode::SecretUnusable, format!("the webhook's secret {why}: store another value"))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::component::{
     Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission, Sink, Store,
 };
 use crate::condition::Condition;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::run::{Chunk, RunId};
 use crate::model::values::{Arn, Email};
@@ -96,7 +96,7 @@ impl Component for SnsSettings {
     fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let selector = RecordSelector::open(Some(&self.when), &binding, services)?;
         let words = "a digest is composed of all chunks of a run, but there is no state table";
-        let table = binding.state_table.as_deref().ok_or_else(|| Error::permanent("state_missing", words))?;
+        let table = binding.state_table.as_deref().ok_or_else(|| Error::permanent(ErrorCode::StateMissing, words))?;
         let state = services.state(table)?;
         let topic = self.topic.as_ref().map(ToString::to_string).or(binding.store).unwrap_or(binding.name.clone());
         let outbox = services.topic_publisher(&topic)?;

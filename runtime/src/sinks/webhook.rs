@@ -16,7 +16,7 @@ use crate::component::{
 };
 use crate::condition::Condition;
 use crate::fetch::{FetchLimits, FetchResponse, Fetcher, user_agent};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::run::Chunk;
 use crate::model::values::{Arn, HostPort, HttpUrl};
@@ -156,11 +156,11 @@ fn check_status(response: &FetchResponse) -> Result<(), Error> {
         200..=299 => Ok(()),
         408 | 425 | 429 | 500..=599 => {
             let words = format!("`{host}` did not accept the request (HTTP {status})");
-            Err(Error::transient("post_refused", words).retry_after(response.retry_after))
+            Err(Error::transient(ErrorCode::PostRefused, words).retry_after(response.retry_after))
         }
         _ => {
             let words = format!("`{host}` refused the request (HTTP {status}): check `url` and `secret`");
-            Err(Error::permanent("post_refused", words))
+            Err(Error::permanent(ErrorCode::PostRefused, words))
         }
     }
 }

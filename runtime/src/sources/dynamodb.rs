@@ -13,7 +13,7 @@ use crate::component::{
     BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
     SeedItems, Source, SourceItem, Store,
 };
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::items::{ATTRIBUTES, Written};
 use crate::model::values::{Arn, Attribute, RelativePath, Within};
 
@@ -233,7 +233,7 @@ impl Source for DynamodbSource {
     fn resume(&mut self, cursor: &str) -> Result<(), Error> {
         let unreadable = || {
             let words = format!("`{cursor}` is not a cursor of a table with {} segments", self.next.len());
-            Error::permanent("cursor_unreadable", words)
+            Error::permanent(ErrorCode::CursorUnreadable, words)
         };
         let places: Vec<Option<String>> = serde_json::from_str(cursor).map_err(|_| unreadable())?;
         if places.len() != self.next.len() {
@@ -258,7 +258,7 @@ mod tests {
     #[async_trait]
     impl TableStore for FakeTable {
         async fn put(&self, _: Vec<TableRow>) -> Result<String, Error> {
-            Err(Error::permanent("read_only", "this table is read-only"))
+            Err(Error::permanent(ErrorCode::ReadOnly, "this table is read-only"))
         }
 
         async fn scan(&self, scan: TableScan<'_>) -> Result<ScanPage, Error> {
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn a_cursor_of_another_format_is_refused() {
         for cursor in ["", "7", "[null]", "[1,2,3]", r#"["a","b"]"#] {
-            assert_eq!(pages(1).resume(cursor).expect_err(cursor).code, "cursor_unreadable");
+            assert_eq!(pages(1).resume(cursor).expect_err(cursor).code, ErrorCode::CursorUnreadable);
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::services::Services;
 use crate::component::{self, Binding, Card, Component, ComponentRole, Described, Instance, SeedItems, Source};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::items::Written;
 use crate::model::record::Item;
 use crate::model::values::Attribute;
@@ -48,7 +48,7 @@ impl Component for InlineSettings {
     fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
         if binding.items.is_empty() {
             let words = format!("the run contains no items for `{}`", binding.name);
-            return Err(Error::permanent("items_missing", words));
+            return Err(Error::permanent(ErrorCode::ItemsMissing, words));
         }
         Ok(Instance::Source(Box::new(Inline { items: binding.items, next: 0 })))
     }

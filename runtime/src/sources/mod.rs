@@ -6,7 +6,7 @@ mod inline;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Component, ComponentKind, Instance};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::tree::Tree;
 use crate::model::values::{Attribute, RelativePath};
 
@@ -34,7 +34,7 @@ fn extension(path: &str) -> String {
 /// What keeps the file from being read.
 pub fn items_in_file(path: &RelativePath, key: &str, services: &dyn Services) -> Result<Instance, Error> {
     let settings = Tree::from_json(serde_json::json!({ "path": path, "key": key })).read::<file::FileSettings>();
-    let settings = settings.map_err(|fault| Error::permanent("items_unreadable", fault.to_string()))?;
+    let settings = settings.map_err(|fault| Error::permanent(ErrorCode::ItemsUnreadable, fault.to_string()))?;
     settings.open(Binding::default(), services)
 }
 
@@ -49,6 +49,6 @@ fn offset(cursor: &str) -> Result<usize, Error> {
     cursor.parse().map_err(|_| {
         let message =
             "the cursor in this source was written by another version: the next run starts from the beginning";
-        Error::permanent("cursor_unreadable", message)
+        Error::permanent(ErrorCode::CursorUnreadable, message)
     })
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::engines::headlines::classify;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Finding, Label, Record, Scores};
 
 /// Classifies English company headlines as positive, neutral or negative for the company that is the item. It is free and
@@ -51,7 +51,7 @@ impl Headlines {
         // The title first: the press uses it for companies whose key is a number or a ticker.
         let names = [record.item.lookup(), &record.item.key];
         let probabilities = classify(&text.body, &names).ok_or_else(|| {
-            Error::permanent("weights_unreadable", "the embedded model is corrupt: rebuild the program")
+            Error::permanent(ErrorCode::WeightsUnreadable, "the embedded model is corrupt: rebuild the program")
         })?;
         let rounded = |probability: f32| (f64::from(probability) * 1e4).round() / 1e4;
         let [negative, neutral, positive] =
@@ -101,7 +101,7 @@ mod tests {
     fn finding(item: &str, body: &str, language: Option<&str>) -> Result<Finding, String> {
         let text = Text { body: body.into(), language: language.map(Into::into), ..Text::default() };
         let record = Record { text: Some(text), ..Record::new("r", "s", Item::named(item)) };
-        Headlines { name: "s".into() }.analyse(&record).map_err(|error| error.code)
+        Headlines { name: "s".into() }.analyse(&record).map_err(|error| error.code.to_string())
     }
 
     #[test]

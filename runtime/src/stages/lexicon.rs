@@ -94,7 +94,7 @@ mod tests {
         Lexicon { name: "s".into() }
             .analyse(&text)
             .map(|finding| finding.label.expect("a label"))
-            .map_err(|error| error.code)
+            .map_err(|error| error.code.to_string())
     }
 
     #[test]

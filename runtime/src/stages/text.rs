@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{self, Record};
 use crate::model::values::Language;
 
@@ -68,7 +68,7 @@ impl Stage for TextStage {
                 }
                 None => {
                     let message = format!("`{}` has no text", record.item.key);
-                    record.fail(&self.name, Error::permanent("text_missing", message));
+                    record.fail(&self.name, Error::permanent(ErrorCode::TextMissing, message));
                 }
             }
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
 use crate::component::{Binding, ComponentRole, Instance, RateLimit, Stage};
 use crate::function::registry;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Item, Record};
 use crate::model::tree::Tree;
 
@@ -73,22 +73,22 @@ pub struct NoServices;
 
 impl Services for NoServices {
     fn bucket(&self, _: &str) -> Result<Arc<dyn ObjectStore>, Error> {
-        Err(Error::permanent("not_here", "there is no bucket here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no bucket here"))
     }
 
     fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
-        Err(Error::permanent("not_here", "there is no table here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no table here"))
     }
 
     fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
-        Err(Error::permanent("not_here", "there is no queue here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no queue here"))
     }
 
     fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
-        Err(Error::permanent("not_here", "there is no file here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no file here"))
     }
 
     fn folder(&self, _: &str) -> Result<PathBuf, Error> {
-        Err(Error::permanent("not_here", "there is no folder here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no folder here"))
     }
 }

@@ -10,7 +10,7 @@ use crate::component::services::{
 use crate::component::state::State;
 use crate::component::{Binding, ComponentRole, Instance, Sink};
 use crate::function::registry;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::tree::Tree;
 use crate::testing::memory_state::MemoryState;
 use async_trait::async_trait;
@@ -72,7 +72,7 @@ impl Publisher for MemoryService {
         let mut refusals = self.0.refusals.lock().expect("no panic");
         if *refusals > 0 {
             *refusals -= 1;
-            return Err(Error::transient("throttled", "later"));
+            return Err(Error::transient(ErrorCode::Throttled, "later"));
         }
         let posts = posts.into_iter().map(|post| (self.1.clone(), post));
         self.0.posts.lock().expect("no panic").extend(posts);
@@ -101,11 +101,11 @@ impl Services for MemoryServices {
     }
 
     fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
-        Err(Error::permanent("not_here", "there is no table here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no table here"))
     }
 
     fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
-        Err(Error::permanent("not_here", "there is no queue here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no queue here"))
     }
 
     fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
@@ -126,10 +126,10 @@ impl Services for MemoryServices {
     }
 
     fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
-        Err(Error::permanent("not_here", "there is no file here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no file here"))
     }
 
     fn folder(&self, _: &str) -> Result<PathBuf, Error> {
-        Err(Error::permanent("not_here", "there is no folder here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no folder here"))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard};
 use async_trait::async_trait;
 
 use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
 /// State in memory.
@@ -83,7 +83,7 @@ impl MemoryStateInner {
     /// # Errors
     /// `cut` where it is to fail, and the errors of the call.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        let cut = || Err(Error::transient("cut", "the test cuts the connection here"));
+        let cut = || Err(Error::transient(ErrorCode::Unreachable, "the test cuts the connection here"));
         match self.left {
             Some(0) => return cut(),
             Some(1) if self.after => {
@@ -135,7 +135,7 @@ impl State for MemoryState {
                 run.owner = None;
             }
             if run.owner.as_deref() != Some(owner) {
-                return Err(Error::permanent("lease_lost", "another producer has taken over"));
+                return Err(Error::permanent(ErrorCode::LeaseLost, "another producer has taken over"));
             }
             run.progress = Some(progress.clone());
             run.expected = expected.or(run.expected);

@@ -1,7 +1,7 @@
 //! Conditions: every identifier, every operator, every message, and that no text breaks them.
 
 use fanggen_runtime::condition::{Condition, MAX_BYTES};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::{Entity, Finding, Item, Label, Record, Text};
 use proptest::prelude::*;
 
@@ -36,7 +36,7 @@ fn full() -> Record {
 
 fn failed() -> Record {
     let mut record = Record::new("20261122T090000Z", "companies", Item::named("Google"));
-    record.fail("summary", Error::permanent("page_missing", "no page"));
+    record.fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
     record
 }
 

@@ -7,7 +7,7 @@ use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFi
 use fanggen_runtime::component::state::State;
 use fanggen_runtime::component::{Binding, ComponentRole, Instance, Stage};
 use fanggen_runtime::function::registry;
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::{Identity, Item, Record};
 use fanggen_runtime::model::run::RunId;
 use fanggen_runtime::model::tree::Tree;
@@ -25,23 +25,23 @@ impl Services for Place {
     }
 
     fn bucket(&self, _: &str) -> Result<Arc<dyn ObjectStore>, Error> {
-        Err(Error::permanent("not_here", "there is no bucket here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no bucket here"))
     }
 
     fn table(&self, _: &str) -> Result<Arc<dyn TableStore>, Error> {
-        Err(Error::permanent("not_here", "there is no table here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no table here"))
     }
 
     fn queue(&self, _: &str) -> Result<Arc<dyn MessageQueue>, Error> {
-        Err(Error::permanent("not_here", "there is no queue here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no queue here"))
     }
 
     fn file(&self, _: Option<&str>, _: &str) -> Result<Arc<dyn PipelineFile>, Error> {
-        Err(Error::permanent("not_here", "there is no file here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no file here"))
     }
 
     fn folder(&self, _: &str) -> Result<PathBuf, Error> {
-        Err(Error::permanent("not_here", "there is no folder here"))
+        Err(Error::permanent(ErrorCode::NotHere, "there is no folder here"))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use fanggen_runtime::fetch::{FetchLimits, FetchResponse, Fetcher};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::values::HostPort;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use flate2::Compression;
@@ -22,7 +22,7 @@ async fn get(server: &HttpServer, path: &str) -> Result<FetchResponse, Error> {
 
 async fn code(server: &HttpServer, path: &str) -> (String, bool) {
     let error = get(server, path).await.expect_err("a failure");
-    (error.code, error.transient)
+    (error.code.to_string(), error.transient)
 }
 
 fn packed(body: &[u8]) -> Vec<u8> {
@@ -84,7 +84,7 @@ async fn only_the_allowed_port_of_this_machine_is_connected_to() {
         assert_eq!(code(&server, &format!("/{target}")).await, ("address_refused".into(), false), "{target}");
     }
     let error = fetcher(&server).get(&other.url("/"), FetchLimits::default()).await.expect_err("another port");
-    assert_eq!(error.code, "address_refused");
+    assert_eq!(error.code, ErrorCode::AddressRefused);
     assert_eq!(other.connections(), 0);
 
     // A name that leads to the allowed address is admitted with the allowed port only.
@@ -93,7 +93,10 @@ async fn only_the_allowed_port_of_this_machine_is_connected_to() {
     let nothing = Fetcher::new("fanggen/test", &[]).expect("a fetcher");
     let before = server.connections();
     for url in [by_name, server.url("/open")] {
-        assert_eq!(nothing.get(&url, FetchLimits::default()).await.expect_err("closed").code, "address_refused");
+        assert_eq!(
+            nothing.get(&url, FetchLimits::default()).await.expect_err("closed").code,
+            ErrorCode::AddressRefused
+        );
     }
     assert_eq!(server.connections(), before);
 }
@@ -184,7 +187,7 @@ async fn a_body_of_exactly_the_cap_is_read() {
         for (bytes, expected) in [(1_000, None), (999, Some("too_large".to_owned()))] {
             let limits = FetchLimits { bytes, ..FetchLimits::default() };
             let told = fetcher(&server).get(&server.url(path), limits).await;
-            assert_eq!(told.err().map(|error| error.code), expected, "{path} {bytes}");
+            assert_eq!(told.err().map(|error| error.code.to_string()), expected, "{path} {bytes}");
         }
     }
 }
@@ -241,5 +244,5 @@ async fn the_time_covers_the_whole_and_a_server_without_tls_is_no_safe_one() {
     assert!(start.elapsed() < Duration::from_secs(5));
     let tls = server.url("/").replace("http:", "https:");
     let error = fetcher(&server).get(&tls, FetchLimits::default()).await.expect_err("no TLS");
-    assert_eq!(error.code, "tls_failed", "{error}");
+    assert_eq!(error.code, ErrorCode::TlsFailed, "{error}");
 }

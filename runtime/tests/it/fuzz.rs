@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use fanggen_runtime::component::services::{MessageQueue, ObjectStore, OpenFile, PipelineFile, Services, TableStore};
 use fanggen_runtime::component::{Binding, ComponentRole, Instance, Source};
 use fanggen_runtime::function::registry;
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::tree::Tree;
 use fanggen_runtime::testing::corpus::replay;
 use fanggen_runtime::text::{feed, html};
@@ -27,7 +27,7 @@ impl PipelineFile for OneFile {
 }
 
 fn absent<T>() -> Result<T, Error> {
-    Err(Error::permanent("not_here", "there is one file here"))
+    Err(Error::permanent(ErrorCode::NotHere, "there is one file here"))
 }
 
 impl Services for OneFile {

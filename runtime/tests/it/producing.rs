@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use fanggen_runtime::component::services::MessageQueue;
 use fanggen_runtime::component::{Source, SourceItem};
 use fanggen_runtime::function::{Out, Produced, Running};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
 use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId, SEND_MESSAGES};
@@ -230,7 +230,7 @@ async fn who_lost_the_lease_sends_nothing_more() {
     let world = World::of(&[3_000]);
     world.memory.inner().stolen_after = Some(1);
     let error = world.produce("a", LONG).await.expect_err("lost");
-    assert_eq!(error.code, "lease_lost");
+    assert_eq!(error.code, ErrorCode::LeaseLost);
     assert_eq!(world.sent().0.len(), 1_000, "what was written down as its own");
     world.produce("b", LONG).await.expect("the other's");
     world.is_exact("after the other's");

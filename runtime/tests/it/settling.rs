@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use fanggen_runtime::component::state::Counts;
 use fanggen_runtime::component::{Sink, Stage};
 use fanggen_runtime::function::{ChunkOutcome, Delivery, Out, Running};
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Finding, Identity, Item, Label, Record, Text};
 use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
@@ -46,10 +46,10 @@ impl Stage for Shared<Texts> {
             let key = record.item.key.clone();
             self.asked.lock().expect("no panic").push(key.clone());
             if key.starts_with("bad") {
-                record.fail("texts", Error::permanent("page_missing", "no such page"));
+                record.fail("texts", Error::permanent(ErrorCode::PageMissing, "no such page"));
             } else if key.starts_with("slow") && self.slow.load(Ordering::Relaxed) > 0 {
                 self.slow.fetch_sub(1, Ordering::Relaxed);
-                record.fail("texts", Error::transient("throttled", "too fast").retry_after(self.wait));
+                record.fail("texts", Error::transient(ErrorCode::Throttled, "too fast").retry_after(self.wait));
             } else {
                 record.text = Some(Text { body: format!("about {key}"), ..Text::default() });
             }
@@ -161,7 +161,7 @@ impl World {
     fn kept(&self, place: usize) -> Vec<Vec<(String, Option<String>)>> {
         let kept = self.shelves[place].kept.lock().expect("no panic");
         let seen = |record: &Record| {
-            (record.item.key.clone(), record.failure.as_ref().map(|failure| failure.error.code.clone()))
+            (record.item.key.clone(), record.failure.as_ref().map(|failure| failure.error.code.to_string()))
         };
         kept.values().map(|records| records.iter().map(seen).collect()).collect()
     }
@@ -268,7 +268,7 @@ async fn a_chunk_that_is_done_is_not_done_again() {
 #[tokio::test]
 async fn a_chunk_half_of_whose_sinks_wrote_comes_again_and_is_in_each_once() {
     let world = World::new(0, None);
-    world.close(Some(Error::permanent("access_denied", "not allowed")));
+    world.close(Some(Error::permanent(ErrorCode::AccessDenied, "not allowed")));
     let worked = world.work(0, &["a", "b"], false, false).await;
     assert_eq!(worked.failures.len(), 1);
     assert_eq!((worked.failures[0].stage.as_str(), worked.failures[0].error.code.as_str()), ("two", "access_denied"));
@@ -285,7 +285,7 @@ async fn a_chunk_half_of_whose_sinks_wrote_comes_again_and_is_in_each_once() {
 #[tokio::test]
 async fn a_sink_that_took_a_chunk_keeps_it_when_the_texts_are_worse_by_then() {
     let world = World::new(0, None);
-    world.close(Some(Error::transient("throttled", "later")));
+    world.close(Some(Error::transient(ErrorCode::Throttled, "later")));
     world.work(0, &["slow"], false, false).await;
     world.texts.slow.store(1_000, Ordering::Relaxed);
     world.close(None);
@@ -328,11 +328,11 @@ async fn a_stage_hears_of_what_it_made_when_all_sinks_have_it_and_before_the_chu
     let halves = Arc::new(Halves::default());
     world.running.stages.insert(1, Box::new(Shared(Arc::clone(&halves))));
     let heard = || halves.settled.lock().expect("no panic").clone();
-    world.close(Some(Error::transient("throttled", "later")));
+    world.close(Some(Error::transient(ErrorCode::Throttled, "later")));
     world.work(0, &["a"], false, false).await;
     assert!(heard().is_empty(), "a sink has it not");
     world.close(None);
-    *halves.forgetful.lock().expect("no panic") = Some(Error::transient("throttled", "later"));
+    *halves.forgetful.lock().expect("no panic") = Some(Error::transient(ErrorCode::Throttled, "later"));
     assert_eq!(world.work(0, &["a"], false, true).await.failures.len(), 1);
     assert!(world.memory.inner().run(&run()).done.is_empty(), "what is not remembered would be made again");
     *halves.forgetful.lock().expect("no panic") = None;

@@ -2,7 +2,7 @@
 
 use fanggen_runtime::component::Sink;
 use fanggen_runtime::component::state::Counts;
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::{Finding, Item, Label, Record, Text};
 use fanggen_runtime::model::run::{Chunk, RunId};
 use fanggen_runtime::testing::memory_services::MemoryServices;
@@ -60,7 +60,7 @@ async fn a_queue_that_exists_is_known_by_its_address() {
     let sink = services.open_sink("sqs", "events", settings);
     let run = run(9);
     let mut records = [record(&run, "Apple", GOOD, 0.5), Record::new(run.as_str(), "companies", Item::named("Gone"))];
-    records[1].fail("summary", Error::permanent("page_missing", "no page"));
+    records[1].fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
     sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
     let posts = services.posts();
     let (queue, post) = posts.first().expect("a message");
@@ -90,7 +90,7 @@ async fn a_digest_reads_as_a_person_would_write_it() {
         record(&run, "Amazon", GOOD, 0.2),
         Record::new(run.as_str(), "companies", Item::named("Net\nflix")),
     ];
-    records[2].fail("summary", Error::permanent("page_missing", "no page"));
+    records[2].fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
     assert_eq!(sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written"), "on alerts");
     assert_eq!(services.posts(), []);
     let counts = Counts { items: 3, records: 2, failed: 1, reused: 1 };
@@ -168,7 +168,7 @@ async fn a_failure_between_two_findings_is_not_taken_for_one() {
     let sink = services.open_sink("sns", "news", json!({ "when": "changed" }));
     write(&*sink, &run(9), 0, &[("Apple", GOOD)]).await;
     let mut failed = Record::new(run(10).as_str(), "companies", Item::named("Apple"));
-    failed.fail("summary", Error::transient("unreachable", "no network"));
+    failed.fail("summary", Error::transient(ErrorCode::Unreachable, "no network"));
     sink.write(&Chunk::of(&run(10), 0, std::slice::from_ref(&failed)), &[failed]).await.expect("written");
     assert!(!sink.complete(&run(10), of(1)).await.expect("nothing"));
     write(&*sink, &run(11), 0, &[("Apple", BAD)]).await;
@@ -183,7 +183,7 @@ async fn a_change_that_could_not_be_posted_is_still_one_when_the_chunk_comes_aga
     let records = [record(&run(10), "Apple", BAD, -0.5)];
     let chunk = Chunk::of(&run(10), 0, &records);
     *services.0.refusals.lock().expect("no panic") = 1;
-    assert_eq!(sink.write(&chunk, &records).await.expect_err("refused").code, "throttled");
+    assert_eq!(sink.write(&chunk, &records).await.expect_err("refused").code, ErrorCode::Throttled);
     sink.write(&chunk, &records).await.expect("written");
     sink.write(&chunk, &records).await.expect("written");
     let keys: Vec<_> = services.posts().into_iter().map(|(_, post)| post.key).collect();

@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Cursor, Read, SeekFrom};
 
 use super::splitter::RecordSplitter;
 use super::{FileRow, MAX_ROW_BYTES, RowFormat};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::items::Cells;
 
 /// A file, and the names of its columns.
@@ -54,7 +54,7 @@ impl CsvReader {
                     header => format!("it has {}", crate::model::tree::listed(header)),
                 };
                 let words = format!("`{path}` has no column `{missing}`: {columns}; correct `key` or `columns`");
-                Err(Error::permanent("column_missing", words))
+                Err(Error::permanent(ErrorCode::ColumnMissing, words))
             }
         }
     }
@@ -147,7 +147,8 @@ mod tests {
     use super::*;
 
     fn codes(rows: &[FileRow]) -> Vec<(u64, &str)> {
-        let word = |row: &'_ FileRow| row.1.as_ref().map_or_else(|error| error.code.clone(), |item| item.key.clone());
+        let word =
+            |row: &'_ FileRow| row.1.as_ref().map_or_else(|error| error.code.to_string(), |item| item.key.clone());
         let known = ["row_unreadable", "row_too_long", "key_unfit", "key_missing", "Apple", "Google", "Lego"];
         let find = |row| known.iter().find(|known| **known == word(row)).copied().unwrap_or("another");
         rows.iter().map(|row| (row.0, find(row))).collect()
@@ -210,7 +211,7 @@ mod tests {
         let open = |text: &str, columns: Columns| {
             let format = RowFormat { path: "a.csv".into(), key: "name".into(), columns };
             let error = CsvReader::open(&format, Box::new(Cursor::new(text.as_bytes().to_vec()))).err();
-            error.map(|error| (error.code, error.message))
+            error.map(|error| (error.code.to_string(), error.message))
         };
         let missing = |message: &str| Some(("column_missing".to_owned(), message.to_owned()));
         let named = || Columns { text: Some("review".into()), ..Columns::default() };

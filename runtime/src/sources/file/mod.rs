@@ -16,7 +16,7 @@ use crate::component::{
     BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
     Source, SourceItem, Store,
 };
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::items::{self, Cells, Columns};
 use crate::model::record::Item;
 use crate::model::values::{Attribute, RelativePath, exact_key};
@@ -116,12 +116,12 @@ impl RowFormat {
     }
 
     fn unreadable(&self, error: &dyn std::fmt::Display) -> Error {
-        Error::permanent("row_unreadable", format!("`{}`: {error}", self.path))
+        Error::permanent(ErrorCode::RowUnreadable, format!("`{}`: {error}", self.path))
     }
 
     fn too_long(&self, line: u64) -> Error {
         let words = format!("`{}`: line {line} exceeds the limit of {MAX_ROW_BYTES} bytes", self.path);
-        Error::permanent("row_too_long", words)
+        Error::permanent(ErrorCode::RowTooLong, words)
     }
 }
 
@@ -140,7 +140,7 @@ impl FileRows {
             "csv" => Ok(Self::Csv(csv::CsvReader::open(format, file)?)),
             "jsonl" | "ndjson" => Ok(Self::Jsonl(jsonl::JsonlReader::open(file))),
             _ => Err(Error::permanent(
-                "file_kind_unknown",
+                ErrorCode::FileKindUnknown,
                 format!("`{}` is neither a `.csv` nor a `.jsonl` file", format.path),
             )),
         }
@@ -181,7 +181,7 @@ impl FileSource {
                 "`{}` was changed during the run: this run stays incomplete, and the next one reads it from the beginning",
                 self.format.path
             );
-            return Err(Error::permanent("source_changed", words));
+            return Err(Error::permanent(ErrorCode::SourceChanged, words));
         }
         self.edition = Some(content.version);
         FileRows::of(&self.format, content.reader)
@@ -261,7 +261,7 @@ mod tests {
     }
 
     async fn next(reader: &mut FileSource) -> Result<Option<String>, String> {
-        reader.next().await.map(|given| given.map(|(item, _)| item.key)).map_err(|error| error.code)
+        reader.next().await.map(|given| given.map(|(item, _)| item.key)).map_err(|error| error.code.to_string())
     }
 
     #[tokio::test]

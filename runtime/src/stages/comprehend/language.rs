@@ -1,7 +1,7 @@
 //! Language codes of Comprehend, and the languages that each question supports.
 
 use crate::component::analysis::Analysis;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Text;
 use crate::model::values::primary_language;
 
@@ -49,10 +49,10 @@ pub fn supported_code(tag: &str, questions: &[Analysis]) -> Result<&'static str,
         if !code.is_some_and(|code| supported.contains(&code)) {
             let (question, supported) = (question.as_str(), supported.join(", "));
             let message = format!("the text is in `{tag}`, but Comprehend's `{question}` supports only {supported}");
-            return Err(Error::permanent("language_unsupported", message));
+            return Err(Error::permanent(ErrorCode::LanguageUnsupported, message));
         }
     }
-    code.ok_or_else(|| Error::permanent("language_unsupported", format!("Comprehend does not support `{tag}`")))
+    code.ok_or_else(|| Error::permanent(ErrorCode::LanguageUnsupported, format!("Comprehend does not support `{tag}`")))
 }
 
 /// The declared language of a text.
@@ -62,7 +62,7 @@ pub fn supported_code(tag: &str, questions: &[Analysis]) -> Result<&'static str,
 pub fn declared(text: &Text) -> Result<&str, Error> {
     text.language.as_deref().ok_or_else(|| {
         Error::permanent(
-            "language_unknown",
+            ErrorCode::LanguageUnknown,
             "the language of the text is unknown: set `language` on the item or on the stage that fetches it, or add \
              `dominant_language` to `detect`",
         )
@@ -76,7 +76,7 @@ pub fn declared(text: &Text) -> Result<&str, Error> {
 pub fn strongest(found: &[(String, f64)]) -> Result<&str, Error> {
     found.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(tag, _)| tag.as_str()).ok_or_else(|| {
         Error::permanent(
-            "language_unknown",
+            ErrorCode::LanguageUnknown,
             "Comprehend detected no language: set `language` on the item or on the stage that fetches it",
         )
     })
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_most_likely_language_counts_and_none_is_invented() {
         let found = [("de".to_owned(), 0.2), ("fr".to_owned(), 0.7), ("en".to_owned(), 0.1)];
-        assert_eq!(strongest(&found).map_err(|error| error.code), Ok("fr"));
-        assert_eq!(strongest(&[]).map_err(|error| error.code), Err("language_unknown".into()));
+        assert_eq!(strongest(&found).map_err(|error| error.code.to_string()), Ok("fr"));
+        assert_eq!(strongest(&[]).map_err(|error| error.code.to_string()), Err("language_unknown".into()));
     }
 }

@@ -1,7 +1,7 @@
 //! Merges the replies about the pieces of a text into one finding.
 
 use crate::component::analysis::{Analysis, AnalysisOutput};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Entity, Finding, Label, Phrase, Scores};
 use crate::text::sentences::TextPiece;
 
@@ -72,7 +72,7 @@ impl FindingMerger {
 /// The error for a reply to another question.
 pub fn mismatched(question: Analysis) -> Error {
     let message = format!("the response of Comprehend is not about `{}`", question.as_str());
-    Error::transient("answer_unreadable", message)
+    Error::transient(ErrorCode::AnswerUnreadable, message)
 }
 
 fn shifted(entities: Vec<Entity>, piece: TextPiece<'_>) -> impl Iterator<Item = Entity> {

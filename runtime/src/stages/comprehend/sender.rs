@@ -9,10 +9,10 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, timeout_at};
 
 use super::batch::{AnalysisRequest, RequestBatch, batches};
-use crate::component::analysis::{AnalysisOutput, TEXT_REFUSED, THROTTLED, TextAnalyzer};
+use crate::component::analysis::{AnalysisOutput, TextAnalyzer};
 use crate::component::meter::Meter;
 use crate::fetch::RateLimiter;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::backoff;
 
 /// Maximum number of cached replies: those of a few chunks of short texts. Beyond that they are requested and paid again.
@@ -81,7 +81,7 @@ impl BatchSender {
     ) -> Vec<AnalysisResult> {
         match self.call_once(batch, requests, deadline).await {
             Ok(results) => results,
-            Err(error) if error.code == TEXT_REFUSED && batch.indexes.len() > 1 => {
+            Err(error) if error.code == ErrorCode::TextRefused && batch.indexes.len() > 1 => {
                 // Comprehend refused one of the texts without saying which: send each alone, so that the others do not fail.
                 let single = batch.indexes.iter().map(|index| RequestBatch { indexes: vec![*index], ..batch.clone() });
                 let calls = single.map(|batch| async move { self.call_once(&batch, requests, deadline).await });
@@ -103,7 +103,7 @@ impl BatchSender {
     ) -> Result<Vec<AnalysisResult>, Error> {
         let permit = self.limiter.acquire(deadline).await.map_err(|wait| {
             let message = "the rate limit leaves no time in this chunk to call Comprehend";
-            Error::transient("rate_limited", message).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
+            Error::transient(ErrorCode::RateLimited, message).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
         })?;
         // Copied only now, so that waiting calls take no memory.
         let texts: Vec<String> = batch.indexes.iter().map(|index| requests[*index].piece.text.to_owned()).collect();
@@ -111,7 +111,7 @@ impl BatchSender {
         drop(permit);
         let replies = replies.unwrap_or_else(|_| {
             let message = "Comprehend did not respond before the chunk's deadline";
-            Err(Error::transient("timed_out", message))
+            Err(Error::transient(ErrorCode::TimedOut, message))
         });
         match replies {
             Ok(replies) if replies.len() == texts.len() => {
@@ -120,7 +120,7 @@ impl BatchSender {
             }
             Ok(_) => Err(missing()),
             Err(error) => {
-                if error.code == THROTTLED {
+                if error.code == ErrorCode::Throttled {
                     let throttled = self.throttled.fetch_add(1, Ordering::Relaxed).saturating_add(1);
                     let retry_after = error.retry_after_s.map(Duration::from_secs).unwrap_or_default();
                     // Pause all calls: going on would only prolong the throttling.
@@ -133,5 +133,5 @@ impl BatchSender {
 }
 
 fn missing() -> Error {
-    Error::transient("answer_unreadable", "the response of Comprehend contains no result for this text")
+    Error::transient(ErrorCode::AnswerUnreadable, "the response of Comprehend contains no result for this text")
 }

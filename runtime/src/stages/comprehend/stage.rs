@@ -10,7 +10,7 @@ use super::sender::{AnalysisResult, BatchSender};
 use super::{language, questions};
 use crate::component::Stage;
 use crate::component::analysis::{Analysis, AnalysisOutput};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Finding, Record, Text, is_blank};
 use crate::text::sentences::{self, TextPiece};
 
@@ -80,7 +80,7 @@ impl ComprehendStage {
         let analysed = sentences::truncate(&text.body, self.max_bytes);
         if is_blank(analysed) {
             let message = format!("the first {} bytes of the text of `{}` are blank", analysed.len(), record.item.key);
-            return Err(Error::permanent("text_empty", message));
+            return Err(Error::permanent(ErrorCode::TextEmpty, message));
         }
         let code = match (&text.language, self.detects_language) {
             (None, true) => None,
@@ -170,7 +170,8 @@ fn update<'a>(
     index: usize,
     update: impl FnOnce(TextAnalysis<'a>) -> Result<TextAnalysis<'a>, Error>,
 ) {
-    let placeholder = Err(Error::permanent("stage_broken", "a bug in fanggen interrupted the analysis of this text"));
+    let placeholder =
+        Err(Error::permanent(ErrorCode::StageBroken, "a bug in fanggen interrupted the analysis of this text"));
     let analysis = std::mem::replace(&mut analyses[index], placeholder);
     analyses[index] = analysis.and_then(update);
 }

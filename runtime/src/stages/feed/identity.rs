@@ -105,7 +105,7 @@ fn begins_with(content: &str, summary: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::error::Error;
+    use crate::model::error::{Error, ErrorCode};
 
     fn entry(id: &str, title: &str) -> FeedEntry {
         let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
@@ -144,7 +144,10 @@ mod tests {
         let titles: Vec<_> = entries.iter().map(|one| (one.entry.title.as_deref().unwrap_or(""), one.shared)).collect();
         assert_eq!(titles, [("new", false), ("new", true), ("old", true)]);
         assert_ne!(entries[1].unique_id(), entries[2].unique_id());
-        let broken = |words: &str| FeedEntry { broken: Some(Error::permanent("x", words)), ..FeedEntry::default() };
+        let broken = |words: &str| FeedEntry {
+            broken: Some(Error::permanent(ErrorCode::NotHere, words)),
+            ..FeedEntry::default()
+        };
         assert_eq!(ids(vec![broken("1"), broken("2"), FeedEntry::default(), FeedEntry::default()]).len(), 3);
     }
 

@@ -14,7 +14,7 @@ use super::identity::{self, IdentifiedEntry};
 use super::seen_entries::{EntrySelection, PendingEntry, SeenEntries, assign_ids};
 use crate::component::Stage;
 use crate::fetch::RetryingFetcher;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Identity, Record, Text, is_blank};
 use crate::model::run::RunId;
 use crate::model::values::{ItemUrl, short};
@@ -92,7 +92,7 @@ impl Feed {
         let own = record.item.feed.as_deref().map(str::trim).filter(|feed| !feed.is_empty()).map(str::to_owned);
         own.or_else(|| self.url.as_ref().map(|url| url.of(&record.item.key))).ok_or_else(|| {
             let message = format!("`{}` has no feed: set `feed` on the item or `url` on the stage", record.item.key);
-            Error::permanent("feed_missing", message)
+            Error::permanent(ErrorCode::FeedMissing, message)
         })
     }
 
@@ -156,8 +156,8 @@ impl Feed {
         }
         for (id, pending) in selection.gone {
             let message = format!("the entry `{id}` left the feed of `{}` before it was processed", record.item.key);
-            let gone =
-                self.failed(Record { entry: Some(id), ..record.clone() }, Error::permanent("entry_gone", message));
+            let gone = self
+                .failed(Record { entry: Some(id), ..record.clone() }, Error::permanent(ErrorCode::EntryGone, message));
             made.push(self.with_pending(gone, pending));
         }
         if let Some(error) = &feed.broken {
@@ -168,12 +168,13 @@ impl Feed {
     /// Adds the records of a feed that failed. If this run had claimed entries of it, a retry may still find them: so the
     /// failure becomes transient, and each of the entries fails too, in case this was the last attempt.
     fn push_failures(&self, record: Record, error: Error, selection: EntrySelection, made: &mut Vec<Record>) {
-        let is_final = ["feed_missing", "url_unreadable", "address_refused"].contains(&error.code.as_str());
+        let is_final =
+            [ErrorCode::FeedMissing, ErrorCode::UrlUnreadable, ErrorCode::AddressRefused].contains(&error.code);
         let transient = error.transient || (!selection.gone.is_empty() && !is_final);
         let error = Error { transient, ..error };
         for (id, pending) in selection.gone {
             let message = format!("the entry `{id}` was not processed, since the feed of `{}` failed", record.item.key);
-            let gone = Error { code: "entry_gone".into(), message, ..error.clone() };
+            let gone = Error { code: ErrorCode::EntryGone, message, ..error.clone() };
             made.push(self.with_pending(self.failed(Record { entry: Some(id), ..record.clone() }, gone), pending));
         }
         made.push(self.failed(record, error));
@@ -199,7 +200,7 @@ impl Feed {
         let body = identity::text(entry, self.text);
         if is_blank(&body) {
             let message = format!("an entry in the feed of `{}` has no text", record.item.key);
-            made.fail(&self.name, Error::permanent("text_empty", message));
+            made.fail(&self.name, Error::permanent(ErrorCode::TextEmpty, message));
         }
         made.text = Some(Text {
             body,
@@ -229,5 +230,5 @@ fn select_all(entries: &[IdentifiedEntry<'_>]) -> EntrySelection {
 }
 
 fn broken() -> Error {
-    Error::permanent("stage_broken", "a bug in fanggen: the stage panicked over this feed")
+    Error::permanent(ErrorCode::StageBroken, "a bug in fanggen: the stage panicked over this feed")
 }

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::fetch::{FetchLimits, RetryingFetcher};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::values::{HostPort, ItemUrl, Language, Within};
 
@@ -153,7 +153,7 @@ impl HttpStage {
         let own = record.item.url.as_deref().map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned);
         own.or_else(|| self.url.as_ref().map(|url| url.of(&record.item.key))).ok_or_else(|| {
             let message = format!("`{}` has no URL: set `url` on the item or on the stage", record.item.key);
-            Error::permanent("url_missing", message)
+            Error::permanent(ErrorCode::UrlMissing, message)
         })
     }
 
@@ -193,5 +193,5 @@ impl HttpStage {
 }
 
 fn broken() -> Error {
-    Error::permanent("stage_broken", "a bug in fanggen: the stage panicked over this page")
+    Error::permanent(ErrorCode::StageBroken, "a bug in fanggen: the stage panicked over this page")
 }

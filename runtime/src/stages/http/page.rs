@@ -2,7 +2,7 @@
 
 use super::pointer;
 use crate::fetch::FetchResponse;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::is_blank;
 use crate::model::values::{short, tag};
 use crate::text::charset;
@@ -43,7 +43,7 @@ pub fn extract(response: FetchResponse, pointer: Option<&str>) -> Result<Fetched
         response.content_language.as_deref().and_then(|header| if header.contains(',') { None } else { tag(header) });
     let page = |title: Option<String>, language: Option<String>, text: String| {
         if is_blank(&text) {
-            return Err(Error::permanent("page_empty", format!("the page of `{host}` has no text")));
+            return Err(Error::permanent(ErrorCode::PageEmpty, format!("the page of `{host}` has no text")));
         }
         let title = title.map(|title| short(&title, MAX_TITLE_CHARS));
         let language = language.or(sent).filter(|tag| tag.len() <= MAX_LANGUAGE_BYTES);
@@ -59,7 +59,8 @@ pub fn extract(response: FetchResponse, pointer: Option<&str>) -> Result<Fetched
         let body = response.body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&response.body);
         return page(None, None, pointer::text(body, pointer, &host)?);
     }
-    let unreadable = |what: &str| Err(Error::permanent("answer_unreadable", format!("`{host}` returned {what}")));
+    let unreadable =
+        |what: &str| Err(Error::permanent(ErrorCode::AnswerUnreadable, format!("`{host}` returned {what}")));
     match kind.as_str() {
         kind if kind.ends_with("/json") || kind.ends_with("+json") => {
             unreadable(&format!("`{kind}`: set `pointer` to the place of the text"))
@@ -181,7 +182,7 @@ mod tests {
         }
         assert_eq!(at("/e"), Err("the page of `https://a.example` has no text".into()));
         let error = extract(response("application/json", "<html>"), Some("/a")).expect_err("no JSON");
-        assert_eq!(error.code, "not_json");
+        assert_eq!(error.code, ErrorCode::NotJson);
         assert!(
             error
                 .message
@@ -191,7 +192,7 @@ mod tests {
         assert_eq!(marked.text, "x");
         let deep = format!("{}{}", "{\"a\":[".repeat(1_000), "]}".repeat(1_000));
         let error = extract(response("", deep), Some(&"/a/0".repeat(75))).expect_err("too deep");
-        assert_eq!(error.code, "not_json");
+        assert_eq!(error.code, ErrorCode::NotJson);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// The value that a pointer points to.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ pub fn text(body: &[u8], pointer: &str, host: &str) -> Result<String, Error> {
     match target {
         Ok(PointerTarget::Text(text) | PointerTarget::List(text)) => Ok(text.trim().to_owned()),
         Ok(PointerTarget::Other(what)) => Err(Error::permanent(
-            "pointer_missing",
+            ErrorCode::PointerMissing,
             format!("in the JSON of `{host}`, `{pointer}` is {what}, not a text or a list of texts"),
         )),
         Err(error) => {
             let message = format!("`pointer` is set, but the response of `{host}` is not JSON: {error}");
-            Err(Error::permanent("not_json", message))
+            Err(Error::permanent(ErrorCode::NotJson, message))
         }
     }
 }

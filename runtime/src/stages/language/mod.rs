@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Finding, Record, is_blank};
 use crate::model::values::{Fraction, Language};
 
@@ -91,7 +91,7 @@ impl LanguageDetector {
                  fetches it",
                 record.item.key
             );
-            Error::permanent("language_unknown", message)
+            Error::permanent(ErrorCode::LanguageUnknown, message)
         };
         if is_blank(read) {
             return Err(unknown(format!("its first {MAX_CHARS} characters are blank")));
@@ -164,7 +164,7 @@ mod tests {
     async fn detected(stage: &dyn Stage, records: Vec<Record>) -> Vec<Result<Option<String>, String>> {
         let applied = stage.apply(records, Instant::now()).await;
         let of = |record: Record| match record.failure {
-            Some(failure) => Err(failure.error.code),
+            Some(failure) => Err(failure.error.code.to_string()),
             None => Ok(record.text.and_then(|text| text.language)),
         };
         applied.into_iter().map(of).collect()

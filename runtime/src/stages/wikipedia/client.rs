@@ -9,7 +9,7 @@ use url::Url;
 use super::request::{self, TitleBatch};
 use super::response::{ResponseError, WikipediaPages};
 use crate::fetch::{FetchLimits, FetchResponse, Fetcher, RateLimiter};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::backoff;
 use crate::model::values::HttpUrl;
 
@@ -59,7 +59,7 @@ impl WikipediaClient {
             }
         }
         let message = format!("`{}` did not finish its response within {MAX_PARTS} parts", host(&endpoint));
-        Err(Error::permanent("answer_endless", message))
+        Err(Error::permanent(ErrorCode::AnswerEndless, message))
     }
 
     async fn fetch_part(
@@ -72,7 +72,7 @@ impl WikipediaClient {
         loop {
             let permit = self.limiter.acquire(deadline).await.map_err(|wait| {
                 let message = format!("the rate limit leaves no time in this chunk to request `{}`", host(url));
-                Error::transient("rate_limited", message).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
+                Error::transient(ErrorCode::RateLimited, message).retry_after(Some(wait).filter(|wait| !wait.is_zero()))
             })?;
             let time = self.limits.time.min(deadline.saturating_duration_since(Instant::now()));
             let response = self.fetcher.get(url.as_str(), FetchLimits { time, ..self.limits }).await;
@@ -116,17 +116,17 @@ fn parse(
     let status = response.status;
     let throttled = |why: &str| {
         let message = format!("`{host}` throttled the request ({why})");
-        RequestFailure::Throttled(Error::transient("rate_limited", message), response.retry_after)
+        RequestFailure::Throttled(Error::transient(ErrorCode::RateLimited, message), response.retry_after)
     };
     let unavailable = |why: &str| {
         RequestFailure::Transient(Error::transient(
-            "wikipedia_unavailable",
+            ErrorCode::WikipediaUnavailable,
             format!("`{host}` is having problems ({why})"),
         ))
     };
     let refused = |why: &str| {
         RequestFailure::Permanent(Error::permanent(
-            "wikipedia_refused",
+            ErrorCode::WikipediaRefused,
             format!("`{host}` refused the request ({why})"),
         ))
     };
@@ -143,7 +143,7 @@ fn parse(
     pages.take(&response.body).map_err(|error| match error {
         ResponseError::Unreadable(why) => {
             let message = format!("cannot parse the response of `{host}`: {why}");
-            RequestFailure::Transient(Error::transient("answer_unreadable", message))
+            RequestFailure::Transient(Error::transient(ErrorCode::AnswerUnreadable, message))
         }
         ResponseError::Api { code, info } => match code.as_str() {
             "maxlag" | "ratelimited" => throttled(&format!("{code}: {info}")),

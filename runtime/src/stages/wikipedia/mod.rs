@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Quota, Stage, TextFlow};
 use crate::fetch::{FetchLimits, Fetcher, RateLimiter, user_agent};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::run::CHUNK_ITEMS;
 use crate::model::values::{HostPort, HttpUrl, Language, Within};
@@ -187,7 +187,7 @@ type BatchTexts = Vec<(usize, Result<Text, Error>)>;
 
 /// A panic in one batch fails its records, but not the function.
 fn panicked(indexes: Option<Vec<usize>>) -> BatchTexts {
-    let failure = || Error::permanent("stage_broken", "a bug in fanggen: the stage panicked over this batch");
+    let failure = || Error::permanent(ErrorCode::StageBroken, "a bug in fanggen: the stage panicked over this batch");
     indexes.unwrap_or_default().into_iter().map(|index| (index, Err(failure()))).collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 use url::Url;
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::values::{HttpUrl, primary_language};
 
@@ -78,7 +78,7 @@ fn title(text: &str) -> Result<&str, Error> {
     let invalid = |why: String| {
         let message =
             format!("`{text}` is not a valid page title: {why}; set the item's `title` to the title of its page");
-        Err(Error::permanent("title_invalid", message))
+        Err(Error::permanent(ErrorCode::TitleInvalid, message))
     };
     if text.trim().is_empty() {
         return invalid("it is empty".into());
@@ -98,7 +98,7 @@ fn edition(tag: &str) -> Result<String, Error> {
     primary_language(tag).ok_or_else(|| {
         let message =
             format!("`{tag}` is not a language tag such as `en`, `de` or `zh-TW`: correct the item's `language`");
-        Error::permanent("language_invalid", message)
+        Error::permanent(ErrorCode::LanguageInvalid, message)
     })
 }
 
@@ -113,7 +113,7 @@ pub fn endpoint(setting: Option<&HttpUrl>, language: &str) -> Result<Url, Error>
     };
     Url::parse(&address).map_err(|error| {
         Error::permanent(
-            "settings_unreadable",
+            ErrorCode::SettingsUnreadable,
             format!("`endpoint` is not a valid URL for the language `{language}`: {error}"),
         )
     })
@@ -218,7 +218,7 @@ mod tests {
     #[test]
     fn a_language_cannot_lead_to_another_host() {
         for odd in ["", "e", "english", "en.evil.example/", "e@", "../x", "日本"] {
-            assert_eq!(edition(odd).map_err(|error| error.code), Err("language_invalid".into()), "{odd}");
+            assert_eq!(edition(odd).map_err(|error| error.code.to_string()), Err("language_invalid".into()), "{odd}");
         }
         assert_eq!(edition("ZH-tw"), Ok("zh".into()));
         assert_eq!((edition("EN"), edition("en_US")), (Ok("en".into()), Ok("en".into())));

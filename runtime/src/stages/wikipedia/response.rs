@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 
 /// The pages in the responses to one batch so far.
 #[derive(Debug, Default)]
@@ -114,7 +114,7 @@ impl WikipediaPages {
         while let Some(next) = self.redirects.get(title) {
             if !seen.insert(title) {
                 let message = format!("`{requested}` is a circular redirect on {language}.wikipedia.org: {TITLE_HELP}");
-                return Err(Error::permanent("page_missing", message));
+                return Err(Error::permanent(ErrorCode::PageMissing, message));
             }
             title = next;
         }
@@ -125,26 +125,29 @@ impl WikipediaPages {
         };
         let permanent = |code, message: String| Err(Error::permanent(code, message));
         if self.interwiki.contains(title) {
-            return permanent("page_missing", format!("{named} is a page on another wiki: {TITLE_HELP}"));
+            return permanent(ErrorCode::PageMissing, format!("{named} is a page on another wiki: {TITLE_HELP}"));
         }
         let Some(page) = self.pages.get(title) else {
             let message = format!("the response of {language}.wikipedia.org does not contain {named}");
-            return Err(Error::transient("answer_incomplete", message));
+            return Err(Error::transient(ErrorCode::AnswerIncomplete, message));
         };
         if let Some(reason) = &page.invalid {
-            return permanent("title_invalid", format!("{named} is not a valid page title: {reason}; {TITLE_HELP}"));
+            return permanent(
+                ErrorCode::TitleInvalid,
+                format!("{named} is not a valid page title: {reason}; {TITLE_HELP}"),
+            );
         }
         if page.missing {
             let message =
                 format!("{named} does not exist on {language}.wikipedia.org: check the spelling, or {TITLE_HELP}");
-            return permanent("page_missing", message);
+            return permanent(ErrorCode::PageMissing, message);
         }
         if page.ambiguous {
             let message = format!(
                 "{named} is a disambiguation page: set the item's `title` to the page that you mean, such as \
                  `{title} (company)`"
             );
-            return permanent("page_ambiguous", message);
+            return permanent(ErrorCode::PageAmbiguous, message);
         }
         match page.extract.as_deref().map(str::trim) {
             Some(body) if !body.is_empty() => Ok(Introduction {
@@ -155,9 +158,9 @@ impl WikipediaPages {
             }),
             None if !self.complete => {
                 let message = format!("the response of {language}.wikipedia.org ends before the text of {named}");
-                Err(Error::transient("answer_incomplete", message))
+                Err(Error::transient(ErrorCode::AnswerIncomplete, message))
             }
-            _ => permanent("text_empty", format!("{named} has no introduction: {TITLE_HELP}")),
+            _ => permanent(ErrorCode::TextEmpty, format!("{named} has no introduction: {TITLE_HELP}")),
         }
     }
 }
@@ -210,7 +213,7 @@ mod tests {
     }
 
     fn code(pages: &WikipediaPages, asked: &str) -> String {
-        pages.find(asked, "en").expect_err("a failure").code
+        pages.find(asked, "en").expect_err("a failure").code.to_string()
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::component::state::{ChunkStatus, Claim, Counts, Progress, RunStatus, State};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Item, Record};
 use crate::model::run::{Chunk, RunId};
 
@@ -188,6 +188,7 @@ pub async fn notes_are_read_in_the_order_of_chunks(state: &dyn State) {
         state.add_note(&chunk(&other, number), "big", big.clone()).await.expect("written");
     }
     assert_eq!(notes(state, &other, "big").await.len(), 9, "all pages");
-    let refused = state.for_each_note(&other, "big", &mut |_| Err(Error::permanent("odd", "not this one"))).await;
-    assert_eq!(refused, Err(Error::permanent("odd", "not this one")));
+    let refused =
+        state.for_each_note(&other, "big", &mut |_| Err(Error::permanent(ErrorCode::NotHere, "not this one"))).await;
+    assert_eq!(refused, Err(Error::permanent(ErrorCode::NotHere, "not this one")));
 }

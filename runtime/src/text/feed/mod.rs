@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use url::Url;
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::values::{short, tag};
 use crate::text::charset;
 
@@ -105,7 +105,7 @@ impl EntryCollector {
             Some(error) => error.message.push_str(&format!("; only {MAX_ENTRIES} of them are kept")),
             None => {
                 let message = format!("the feed has {} entries, but at most {MAX_ENTRIES} are read", self.count());
-                feed.broken = Some(Error::permanent("feed_too_long", message));
+                feed.broken = Some(Error::permanent(ErrorCode::FeedTooLong, message));
             }
         }
         feed.entries = self.entries.into();
@@ -141,13 +141,13 @@ pub fn read(body: &[u8], content_type: Option<&str>, url: &str) -> Result<Parsed
 
 /// The error for a document that is not a feed.
 fn unreadable(why: impl std::fmt::Display) -> Error {
-    Error::permanent("feed_unreadable", format!("the response is not a feed (RSS, Atom or JSON Feed): {why}"))
+    Error::permanent(ErrorCode::FeedUnreadable, format!("the response is not a feed (RSS, Atom or JSON Feed): {why}"))
 }
 
 /// An entry that could not be read, after `before` others.
 fn broken_entry(before: usize, why: &str) -> FeedEntry {
     let message = format!("entry {} of the feed {why}", before + 1);
-    FeedEntry { broken: Some(Error::permanent("entry_unreadable", message)), ..FeedEntry::default() }
+    FeedEntry { broken: Some(Error::permanent(ErrorCode::EntryUnreadable, message)), ..FeedEntry::default() }
 }
 
 /// The absolute form of a URL. An invalid one is returned as it is written; one that is too long is dropped.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::element::{BaseUrl, Element, Namespace, Node, from_start_tag};
 use super::{EntryCollector, FeedEntry, MAX_QUOTE_CHARS, ParsedFeed, atom, broken_entry, rss, unreadable};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::values::short;
 use crate::text::html;
 
@@ -117,7 +117,7 @@ pub fn read(text: &str, base: Option<Url>) -> Result<ParsedFeed, Error> {
     };
     if let Err(why) = broken {
         let message = format!("the feed breaks off: {why}; {} read before that", entries(collector.count()));
-        feed.broken = Some(Error::permanent("feed_unreadable", message));
+        feed.broken = Some(Error::permanent(ErrorCode::FeedUnreadable, message));
     }
     Ok(collector.finish(feed))
 }

@@ -60,5 +60,5 @@ pub fn failure(record: &Record) -> (&str, bool, Option<u64>) {
     let failure = record.failure.as_ref().expect("a failure");
     assert_eq!(failure.stage, "summary");
     assert!(record.text.is_none(), "a failed record has no text of this stage");
-    (&failure.error.code, failure.error.transient, failure.error.retry_after_s)
+    (failure.error.code.as_str(), failure.error.transient, failure.error.retry_after_s)
 }
