@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use fanggen_runtime::aws::Cloud;
+use fanggen_runtime::aws::AwsServices;
 use fanggen_runtime::function::Function;
-use fanggen_runtime::lambda::handler::{Answering, Invocation};
+use fanggen_runtime::lambda::handler::{Handler, Invocation};
 use fanggen_runtime::lambda::log;
 use fanggen_runtime::lambda::trace::Trace;
 use fanggen_runtime::model::error::Error;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     // Settings that cannot be read are answered to every event, with their reason, and not by a dead process.
-    let function = Function::from_env(&variables).map(|function| Answering::new(function, Cloud::of(variables)));
+    let function = Function::from_env(&variables).map(|function| Handler::new(function, AwsServices::of(variables)));
     let function = &function;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         match function {
@@ -50,7 +50,7 @@ fn invocation(context: &Context) -> Invocation {
             .min(LONGEST),
     };
     let daemon = std::env::var("AWS_XRAY_DAEMON_ADDRESS").ok();
-    let trace = Trace::of(context.xray_trace_id.as_deref(), daemon.as_deref());
+    let trace = Trace::from_header(context.xray_trace_id.as_deref(), daemon.as_deref());
     Invocation { id: context.request_id.clone(), deadline: Instant::now() + left, trace }
 }
 

@@ -1,6 +1,6 @@
 //! Access to an engine that costs money: an estimate, the user's consent, and the credentials.
 
-use fanggen_runtime::aws::Cloud;
+use fanggen_runtime::aws::AwsServices;
 use fanggen_runtime::component::services::Services;
 
 use super::block_on::block_on;
@@ -49,5 +49,5 @@ pub fn services(
     let variables = variables.map_err(|reason| {
         closed(format!("there are no AWS credentials ({reason}); set them as for the AWS CLI, then try again"))
     })?;
-    Ok(Box::new(Cloud::of(variables)))
+    Ok(Box::new(AwsServices::of(variables)))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fanggen_runtime::model::values::{Email, Line, Name, RelativePath, Within};
+use fanggen_runtime::model::values::{Bounded, Email, Line, Name, RelativePath};
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -102,22 +102,22 @@ pub struct FunctionsSection {
     /// Processor architecture.
     pub architecture: Architecture,
     /// Memory in MB. CPU power grows with it.
-    pub memory_mb: Within<128, 10_240>,
+    pub memory_mb: Bounded<128, 10_240>,
     /// Seconds after which an invocation is stopped.
-    pub timeout_s: Within<10, 900>,
+    pub timeout_s: Bounded<10, 900>,
     /// Whether AWS X-Ray traces the functions.
     pub tracing: bool,
     /// Maximum number of concurrent instances of each worker. Without it, the number is derived from the scarcest upstream
     /// quota.
-    pub max_concurrency: Option<Within<2, 1_000>>,
+    pub max_concurrency: Option<Bounded<2, 1_000>>,
 }
 
 impl Default for FunctionsSection {
     fn default() -> Self {
         Self {
             architecture: Architecture::Arm64,
-            memory_mb: Within::of::<256>(),
-            timeout_s: Within::of::<300>(),
+            memory_mb: Bounded::of::<256>(),
+            timeout_s: Bounded::of::<300>(),
             tracing: false,
             max_concurrency: None,
         }
@@ -164,7 +164,7 @@ pub struct DataSection {
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSection {
     /// Budget in US dollars per month.
-    pub monthly_usd: Option<Within<1, 1_000_000>>,
+    pub monthly_usd: Option<Bounded<1, 1_000_000>>,
 }
 
 /// Additions to the IAM permissions, which are derived from the components.

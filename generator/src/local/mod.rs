@@ -9,8 +9,8 @@ mod texts;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use fanggen_runtime::function::{Delivery, Produced, Running};
-use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
+use fanggen_runtime::function::{Delivery, OpenFunction, ProducerOutcome};
+use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use jiff::Timestamp;
@@ -56,7 +56,7 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
     let queues: Vec<_> = functions.iter().map(|function| here.queue_before(&function.name)).collect();
     // Everything is opened before the run is recorded, so that a run that cannot start leaves nothing behind.
     let open = |function: &Function| {
-        function.open_with(&here, &given, &|part, binding| stand_ins.instead(part, binding, &here))
+        function.open_substituted(&here, &given, &|part, binding| stand_ins.substitute(part, binding, &here))
     };
     let opened = functions.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     let (run, note) = here.begin(options.time)?;
@@ -77,7 +77,7 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
     }
     let produced = match producer {
         Some(mut producer) => producer.produce(&run, "local", Delivery::once().deadline).await,
-        None => Ok(Produced::default()),
+        None => Ok(ProducerOutcome::default()),
     };
     tally.expected(produced.as_ref().map_or(0, |produced| produced.items));
     let mut trouble = produced.as_ref().err().cloned();
@@ -99,7 +99,11 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
     trouble.map_or(Ok(summary), Err)
 }
 
-async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: SummaryBuilder) -> Result<(), Error> {
+async fn work(
+    running: OpenFunction,
+    mut messages: mpsc::Receiver<Message>,
+    tally: SummaryBuilder,
+) -> Result<(), Error> {
     while let Some(message) = messages.recv().await {
         // A function in the middle has forwarded its records and reports none.
         tally.add(running.work(message, Delivery::once()).await);
@@ -111,7 +115,7 @@ async fn work(running: Running, mut messages: mpsc::Receiver<Message>, tally: Su
 
 /// The functions that would be deployed, with stores and queues of this machine.
 fn functions(pipeline: &Pipeline) -> Vec<Function> {
-    let part = |component: &ComponentConfig| Part {
+    let part = |component: &ComponentConfig| FunctionComponent {
         name: component.name.clone(),
         kind: component.kind,
         settings: component.settings.clone(),
@@ -126,13 +130,13 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
         contact: pipeline.head.contact.as_ref().map(ToString::to_string),
         state: None,
         chunk_items: shape.chunk_items,
-        inlet: if shape.name == shape::PRODUCER {
-            Inlet::Schedule(parts(&pipeline.sources))
+        trigger: if shape.name == shape::PRODUCER {
+            Trigger::Schedule(parts(&pipeline.sources))
         } else {
-            Inlet::Queue(Intake::default())
+            Trigger::Queue(InputQueue::default())
         },
         stages: shape.stages.iter().map(|stage| part(stage)).collect(),
-        outlets: shape.next.map_or_else(|| Outlets::Sinks(parts(&pipeline.sinks)), Outlets::Queue),
+        output: shape.next.map_or_else(|| FunctionOutput::Sinks(parts(&pipeline.sinks)), FunctionOutput::Queue),
         name: shape.name,
     };
     shape::shapes(pipeline).into_iter().map(function).collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fanggen_runtime::component::services::Services;
 use fanggen_runtime::component::{Binding, Card, ComponentKind, ComponentRole, Instance, Stage};
-use fanggen_runtime::function::Part;
+use fanggen_runtime::function::FunctionComponent;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::Record;
@@ -36,7 +36,12 @@ impl Substitutes {
     }
 
     /// The stage or sink that replaces another, if one does.
-    pub fn instead(&self, part: &Part, binding: &Binding, doors: &dyn Services) -> Option<Result<Instance, Error>> {
+    pub fn substitute(
+        &self,
+        part: &FunctionComponent,
+        binding: &Binding,
+        doors: &dyn Services,
+    ) -> Option<Result<Instance, Error>> {
         let card = part.kind.card;
         if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
             // The language that the stage would fetch in is that of texts which name none.

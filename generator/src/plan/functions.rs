@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
+use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use fanggen_runtime::model::run::CHUNK_ITEMS;
 use serde::Serialize;
 
@@ -246,7 +246,7 @@ pub fn plan(
             let dead = dead_queue(names, &shape.name, &shape.path, Some(&queue), reasons);
             flow.queues.extend([queue, dead]);
         }
-        let part = |component: &ComponentConfig| Part {
+        let part = |component: &ComponentConfig| FunctionComponent {
             name: component.name.clone(),
             kind: component.kind,
             settings: component.settings.clone(),
@@ -261,15 +261,15 @@ pub fn plan(
             contact: pipeline.head.contact.as_ref().map(ToString::to_string),
             state: state.clone(),
             chunk_items: shape.chunk_items,
-            inlet: if producer {
-                Inlet::Schedule(pipeline.sources.iter().map(part).collect())
+            trigger: if producer {
+                Trigger::Schedule(pipeline.sources.iter().map(part).collect())
             } else {
-                Inlet::Queue(intake(&shape.name))
+                Trigger::Queue(intake(&shape.name))
             },
             stages: shape.stages.iter().map(|stage| part(stage)).collect(),
-            outlets: match &shape.next {
-                Some(next) => Outlets::Queue(LogicalId::of(next, "Queue").sub_placeholder()),
-                None => Outlets::Sinks(pipeline.sinks.iter().filter(deployed).map(part).collect()),
+            output: match &shape.next {
+                Some(next) => FunctionOutput::Queue(LogicalId::of(next, "Queue").sub_placeholder()),
+                None => FunctionOutput::Sinks(pipeline.sinks.iter().filter(deployed).map(part).collect()),
             },
         };
         flow.log_groups.push(LogGroupPlan {
@@ -322,9 +322,9 @@ fn describe(shape: &Shape<'_>) -> String {
 }
 
 /// The queue that feeds a function, with placeholders for the URLs.
-fn intake(function: &str) -> Intake {
+fn intake(function: &str) -> InputQueue {
     let queue = |kind| Some(LogicalId::of(function, kind).sub_placeholder());
-    Intake { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(MAX_RECEIVES) }
+    InputQueue { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(MAX_RECEIVES) }
 }
 
 /// The settings of the Lambda; the same types read them back.

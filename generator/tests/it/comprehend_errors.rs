@@ -11,7 +11,7 @@ use aws::comprehend::{Comprehend, Marked};
 use aws::faults::{Fault, Faults};
 use fanggen_runtime::component::RateLimit;
 use fanggen_runtime::component::services::Services as _;
-use fanggen_runtime::function::{ChunkOutcome, Delivery, Running};
+use fanggen_runtime::function::{ChunkOutcome, Delivery, OpenFunction};
 use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Label, Record};
@@ -183,7 +183,7 @@ async fn an_answer_that_came_is_not_paid_for_again_while_another_is_open() {
 }
 
 /// A worker takes a chunk through.
-async fn work(running: &Running, run: &str, records: Vec<Record>) -> ChunkOutcome {
+async fn work(running: &OpenFunction, run: &str, records: Vec<Record>) -> ChunkOutcome {
     let run = RunId::scheduled(run).expect("a run");
     let chunk = Chunk::of(&run, 0, &records);
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -14,7 +14,7 @@ use aws::proxy::Proxy;
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType,
 };
-use fanggen_runtime::aws::Cloud;
+use fanggen_runtime::aws::AwsServices;
 use fanggen_runtime::component::services::{OutboundMessage, Services, TableRow, TableScan};
 use fanggen_runtime::component::state::{Claim, Counts, State};
 use fanggen_runtime::model::error::{Error, ErrorCode};
@@ -26,18 +26,18 @@ use fanggen_runtime::testing::contracts::state::{self as contract, chunk, progre
 use serde_json::{Value, json};
 
 /// The services by this key at this endpoint.
-fn cloud(endpoint: &str, key: &aws_sdk_sts::config::Credentials) -> Cloud {
+fn cloud(endpoint: &str, key: &aws_sdk_sts::config::Credentials) -> AwsServices {
     let variables = Emulator::shared().environment_of(endpoint, key);
-    Cloud::of(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    AwsServices::of(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
-fn services() -> Cloud {
+fn services() -> AwsServices {
     let emulator = Emulator::shared();
     cloud(&emulator.endpoint(), &emulator.root())
 }
 
 /// The services behind a proxy that makes every third call go wrong.
-fn shaken(kinds: &[Fault]) -> (Proxy, Cloud) {
+fn shaken(kinds: &[Fault]) -> (Proxy, AwsServices) {
     let emulator = Emulator::shared();
     let proxy = Proxy::before(emulator);
     proxy.faults(Faults { kinds: kinds.to_vec(), ..Faults::all(7, 30) });
@@ -200,7 +200,12 @@ fn object(value: Value) -> TableRow {
 }
 
 /// All items of a scan in so many segments, each with the place behind it.
-async fn scanned(services: &Cloud, table: &str, segments: u64, from: Option<(u64, &str)>) -> Vec<(u64, Item, String)> {
+async fn scanned(
+    services: &AwsServices,
+    table: &str,
+    segments: u64,
+    from: Option<(u64, &str)>,
+) -> Vec<(u64, Item, String)> {
     let rows = services.table(table).expect("a client");
     let mut all = Vec::new();
     let first = from.map_or(0, |(segment, _)| segment);

@@ -77,7 +77,7 @@ fn size(value: &AttributeValue) -> usize {
 }
 
 /// A row as the components read it: numbers as they are written there.
-pub fn json_of(row: Attributes) -> Value {
+pub fn to_json(row: Attributes) -> Value {
     Value::Object(row.into_iter().map(|(name, value)| (name, plain(value))).collect())
 }
 
@@ -110,7 +110,7 @@ pub fn place(key: &Attributes) -> Option<String> {
 }
 
 /// The key that a place names.
-pub fn placed(place: &str) -> Option<Attributes> {
+pub fn decode_key(place: &str) -> Option<Attributes> {
     let typed = |value: HashMap<String, String>| {
         let (kind, value) = value.into_iter().next()?;
         Some(match kind.as_str() {
@@ -170,7 +170,7 @@ mod tests {
             ("nothing".to_owned(), AttributeValue::Null(true)),
             ("tags".to_owned(), AttributeValue::L(vec![text("a"), number(1)])),
         ]);
-        assert_eq!(json_of(row), json!({ "name": "Apple", "age": "49.50", "nothing": null, "tags": ["a", "1"] }));
+        assert_eq!(to_json(row), json!({ "name": "Apple", "age": "49.50", "nothing": null, "tags": ["a", "1"] }));
     }
 
     #[test]
@@ -182,10 +182,10 @@ mod tests {
         ]);
         let place = place(&key).expect("a place");
         assert_eq!(place, r#"{"name":{"S":"A\"pple"},"raw":{"B":"AP8="},"when":{"N":"7"}}"#);
-        assert_eq!(placed(&place), Some(key));
+        assert_eq!(decode_key(&place), Some(key));
         assert_eq!(super::place(&Attributes::from([("flag".to_owned(), AttributeValue::Bool(true))])), None);
         for odd in ["", "7", r#"{"name":"Apple"}"#, r#"{"name":{"X":"Apple"}}"#, r#"{"name":{}}"#] {
-            assert_eq!(placed(odd), None, "{odd}");
+            assert_eq!(decode_key(odd), None, "{odd}");
         }
     }
 }

@@ -37,8 +37,8 @@ type Placed = (Option<i32>, Option<AnalysisOutput>);
 macro_rules! batch {
     ($call:expr, $action:literal, $texts:ident, $reply:expr) => {{
         let answer = $call.set_text_list(Some($texts.to_vec())).send().await.map_err(|error| wrong($action, error))?;
-        let placed = answer.result_list.into_iter().map($reply).collect();
-        Ok(ordered($action, $texts.len(), placed, answer.error_list))
+        let decode_key = answer.result_list.into_iter().map($reply).collect();
+        Ok(ordered($action, $texts.len(), decode_key, answer.error_list))
     }};
 }
 

@@ -92,16 +92,16 @@ impl HttpConnector for Calls {
     }
 }
 
-type Boxed = Box<dyn StdError + Send + Sync>;
+type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The SDK's request as the client takes it. What is sent here is in memory.
-fn prepared(request: HttpRequest) -> Result<Request, Boxed> {
+fn prepared(request: HttpRequest) -> Result<Request, BoxError> {
     let request = request.try_into_http1x()?;
     let body = request.body().bytes().map(<[u8]>::to_vec).ok_or("the request's body is not in memory")?;
     Ok(Request::try_from(request.map(|_| Body::from(body)))?)
 }
 
 /// The answer as the SDK reads it, while it comes.
-fn told(answer: reqwest::Response) -> Result<HttpResponse, Boxed> {
+fn told(answer: reqwest::Response) -> Result<HttpResponse, BoxError> {
     Ok(HttpResponse::try_from(http::Response::<Body>::from(answer).map(SdkBody::from_body_1_x))?)
 }

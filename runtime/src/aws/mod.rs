@@ -33,15 +33,15 @@ use s3::{Object, S3};
 use secrets::CachedSecret;
 use sns::Topic;
 use sqs::Sqs;
-use state::Memory;
+use state::DynamodbState;
 use table::DynamodbTable;
 
 /// The doors of a function in AWS.
-pub struct Cloud {
+pub struct AwsServices {
     clients: Clients,
 }
 
-impl Cloud {
+impl AwsServices {
     /// The doors for these variables of the environment; nothing is opened or called yet.
     #[must_use]
     pub fn of(variables: BTreeMap<String, String>) -> Self {
@@ -49,7 +49,7 @@ impl Cloud {
     }
 }
 
-impl Cloud {
+impl AwsServices {
     fn batches(&self, table: &str) -> Result<Batches, Error> {
         let meter = Arc::clone(self.clients.meter());
         Ok(Batches { client: self.clients.dynamodb()?, meter, table: table.to_owned() })
@@ -64,7 +64,7 @@ impl Cloud {
     }
 }
 
-impl Services for Cloud {
+impl Services for AwsServices {
     fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error> {
         Ok(Arc::new(self.s3(name)?))
     }
@@ -78,7 +78,7 @@ impl Services for Cloud {
     }
 
     fn state(&self, table: &str) -> Result<Arc<dyn State>, Error> {
-        Ok(Arc::new(Memory::of(self.batches(table)?)))
+        Ok(Arc::new(DynamodbState::of(self.batches(table)?)))
     }
 
     fn queue_publisher(&self, url: &str) -> Result<Arc<dyn Publisher>, Error> {

@@ -61,7 +61,7 @@ pub fn counts(value: &AttributeValue) -> Option<Counts> {
 
 /// A row as it is after a chunk.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct ChunkPage {
     chunks: BTreeMap<u64, Counts>,
     totals: BTreeMap<u64, Counts>,
     expected: Option<u64>,
@@ -69,7 +69,7 @@ pub struct Page {
     told: bool,
 }
 
-impl Page {
+impl ChunkPage {
     /// Reads a row.
     pub fn read(row: &Attributes) -> Self {
         let mut page = Self::default();
@@ -93,20 +93,20 @@ impl Page {
     }
 
     /// What came of all chunks of a row behind the first one, where they are all there.
-    pub fn whole(&self) -> Option<Counts> {
+    pub fn total_counts(&self) -> Option<Counts> {
         let all = self.here.unwrap_or(CHUNKS);
         (self.chunks.len() as u64 >= all).then(|| sum(self.chunks.values()))
     }
 
     /// Where the run stands, as the first row knows it.
-    pub fn standing(&self) -> RunStatus {
+    pub fn status(&self) -> RunStatus {
         let complete = self.expected.and_then(|expected| {
             let own = expected.min(CHUNKS);
             let (last, _) = last(expected);
             let chunks: Vec<_> = self.chunks.range(..own).map(|(_, counts)| counts).collect();
             let totals: Vec<_> = self.totals.range(1..=last).map(|(_, counts)| counts).collect();
-            let whole = chunks.len() as u64 == own && totals.len() as u64 == last;
-            whole.then(|| sum(chunks.into_iter().chain(totals)))
+            let total_counts = chunks.len() as u64 == own && totals.len() as u64 == last;
+            total_counts.then(|| sum(chunks.into_iter().chain(totals)))
         });
         RunStatus { complete, told: self.told }
     }
@@ -126,29 +126,29 @@ mod tests {
 
     const ONE: Counts = Counts { items: 3, records: 2, failed: 1, reused: 0 };
 
-    fn first(expected: u64, chunks: &[u64], totals: &[u64]) -> Page {
+    fn first(expected: u64, chunks: &[u64], totals: &[u64]) -> ChunkPage {
         let mut row = Attributes::from([(EXPECTED.to_owned(), number(expected)), ("pk".to_owned(), text("run#x"))]);
         row.extend(chunks.iter().map(|place| (chunk(*place), text(word(ONE)))));
         row.extend(totals.iter().map(|place| (total(*place), text(word(ONE)))));
-        Page::read(&row)
+        ChunkPage::read(&row)
     }
 
     #[test]
     fn a_run_is_complete_when_each_of_its_chunks_and_rows_is_there() {
         let all: Vec<u64> = (0..100).collect();
         assert_eq!(
-            first(2, &[0, 1], &[]).standing().complete,
+            first(2, &[0, 1], &[]).status().complete,
             Some(Counts { items: 6, records: 4, failed: 2, reused: 0 })
         );
-        assert_eq!(first(2, &[0], &[]).standing().complete, None);
-        assert_eq!(first(2, &[0, 2], &[]).standing().complete, None, "not one of its chunks");
-        assert_eq!(first(100, &all, &[]).standing().complete.map(|counts| counts.items), Some(300));
-        assert_eq!(first(101, &all, &[]).standing().complete, None);
-        assert_eq!(first(101, &all, &[1]).standing().complete.map(|counts| counts.items), Some(303));
-        assert_eq!(first(250, &all, &[2]).standing().complete, None);
-        assert_eq!(first(250, &all[1..], &[1, 2]).standing().complete, None);
-        assert_eq!(first(250, &all, &[1, 2]).standing().complete.map(|counts| counts.items), Some(306));
-        assert_eq!(Page::read(&Attributes::from([(chunk(0), text(word(ONE)))])).standing(), RunStatus::default());
+        assert_eq!(first(2, &[0], &[]).status().complete, None);
+        assert_eq!(first(2, &[0, 2], &[]).status().complete, None, "not one of its chunks");
+        assert_eq!(first(100, &all, &[]).status().complete.map(|counts| counts.items), Some(300));
+        assert_eq!(first(101, &all, &[]).status().complete, None);
+        assert_eq!(first(101, &all, &[1]).status().complete.map(|counts| counts.items), Some(303));
+        assert_eq!(first(250, &all, &[2]).status().complete, None);
+        assert_eq!(first(250, &all[1..], &[1, 2]).status().complete, None);
+        assert_eq!(first(250, &all, &[1, 2]).status().complete.map(|counts| counts.items), Some(306));
+        assert_eq!(ChunkPage::read(&Attributes::from([(chunk(0), text(word(ONE)))])).status(), RunStatus::default());
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let row = |here: Option<u64>, chunks: u64| {
             let mut row: Attributes = (100..100 + chunks).map(|place| (chunk(place), text(word(ONE)))).collect();
             row.extend(here.map(|here| (HERE.to_owned(), number(here))));
-            Page::read(&row).whole().map(|counts| counts.items)
+            ChunkPage::read(&row).total_counts().map(|counts| counts.items)
         };
         assert_eq!(
             [row(None, 99), row(None, 100), row(Some(50), 49), row(Some(50), 50)],

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::attributes::{Attributes, ROW_BYTES, length, number, text};
 use super::batch::Batches;
 use super::call::failed;
-use super::pages::{self, Page};
+use super::pages::{self, ChunkPage};
 use super::retry::Retry;
 use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
 use crate::model::error::{Error, ErrorCode};
@@ -43,7 +43,7 @@ const RUN_DAYS: u64 = 30;
 const UPDATE: &str = "dynamodb:UpdateItem";
 
 /// The table.
-pub struct Memory {
+pub struct DynamodbState {
     table: Batches,
     /// The run whose chunks this process has counted out already.
     counted: Mutex<Option<(RunId, u64)>>,
@@ -66,7 +66,7 @@ fn until() -> i64 {
     Timestamp::now().as_millisecond() + i64::try_from(LEASE.as_millis()).unwrap_or(0)
 }
 
-impl Memory {
+impl DynamodbState {
     /// What is remembered in this table.
     pub fn of(table: Batches) -> Self {
         Self { table, counted: Mutex::default() }
@@ -86,11 +86,11 @@ impl Memory {
 
     /// An update of a row with chunks, and how it is then. A producer that says how many there are may be at the same
     /// row, which DynamoDB then refuses.
-    async fn page(&self, call: UpdateItemFluentBuilder) -> Result<Page, Error> {
+    async fn page(&self, call: UpdateItemFluentBuilder) -> Result<ChunkPage, Error> {
         let mut tries = Retry::default();
         loop {
             let error = match call.clone().return_values(ReturnValue::AllNew).send().await {
-                Ok(answer) => return Ok(Page::read(&answer.attributes.unwrap_or_default())),
+                Ok(answer) => return Ok(ChunkPage::read(&answer.attributes.unwrap_or_default())),
                 Err(error) => error,
             };
             let again = error.as_service_error().is_some_and(UpdateItemError::is_transaction_conflict_exception);
@@ -187,7 +187,7 @@ fn held(row: &Attributes) -> u64 {
 }
 
 #[async_trait]
-impl State for Memory {
+impl State for DynamodbState {
     async fn claim_run(&self, run: &RunId, owner: &str) -> Result<Claim, Error> {
         let call = self
             .update(run, "producer", ", #owner = :me, #until = :until")
@@ -279,10 +279,10 @@ impl State for Memory {
         let place = pages::of(chunk.number);
         let page = self.page(set(place, pages::chunk(chunk.number), counts)).await?;
         if place == 0 {
-            return Ok(page.standing());
+            return Ok(page.status());
         }
-        match page.whole() {
-            Some(whole) => Ok(self.page(set(0, pages::total(place), whole)).await?.standing()),
+        match page.total_counts() {
+            Some(total_counts) => Ok(self.page(set(0, pages::total(place), total_counts)).await?.status()),
             None => Ok(RunStatus::default()),
         }
     }

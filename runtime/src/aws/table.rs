@@ -46,7 +46,7 @@ impl TableStore for DynamodbTable {
                     format!("`{after}` is not a place in the table `{table}`"),
                 )
             };
-            call = call.set_exclusive_start_key(Some(attributes::placed(after).ok_or_else(unreadable)?));
+            call = call.set_exclusive_start_key(Some(attributes::decode_key(after).ok_or_else(unreadable)?));
         }
         let page = projected(call, &scan).send().await.map_err(|error| failed(ACTION, table, error))?;
         let last = page.last_evaluated_key.filter(|key| !key.is_empty());
@@ -55,7 +55,7 @@ impl TableStore for DynamodbTable {
             Some(key) => key.keys().cloned().collect(),
             None => scan
                 .after
-                .and_then(attributes::placed)
+                .and_then(attributes::decode_key)
                 .map_or_else(|| vec![scan.key.to_owned()], |key| key.into_keys().collect()),
         };
         let start = scan.after.unwrap_or_default();
@@ -87,7 +87,7 @@ fn found(row: Attributes, key: &str, names: &[String], start: &str) -> ScannedIt
         Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
         _ => String::new(),
     };
-    match items::from_json(attributes::json_of(row), key, &Columns::default()) {
+    match items::from_json(attributes::to_json(row), key, &Columns::default()) {
         Ok(item) => ScannedItem { item, error: None, cursor: place },
         Err(error) => ScannedItem { item: Item::named(name(&written, &place)), error: Some(error), cursor: place },
     }

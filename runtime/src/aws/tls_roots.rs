@@ -79,8 +79,9 @@ mod tests {
 
     #[test]
     fn amazons_roots_are_all_there_and_trusted_alone() {
-        let whole = CertificateDer::pem_slice_iter(AMAZON).map(|certificate| certificate.expect("a certificate"));
-        assert_eq!((whole.count(), count(&[], "eu-central-1")), (5, Ok(5)));
+        let total_counts =
+            CertificateDer::pem_slice_iter(AMAZON).map(|certificate| certificate.expect("a certificate"));
+        assert_eq!((total_counts.count(), count(&[], "eu-central-1")), (5, Ok(5)));
     }
 
     #[test]

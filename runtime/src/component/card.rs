@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::items::Written;
+use crate::model::items::InlineItem;
 use crate::model::values::{Arn, RelativePath};
 
 /// The role of a component in a pipeline.
@@ -232,7 +232,7 @@ pub struct SeedItems<'a> {
     /// The attribute that holds the key.
     pub key: &'a str,
     /// The items.
-    pub items: &'a [Written],
+    pub items: &'a [InlineItem],
     /// A file with more items.
     pub file: Option<&'a RelativePath>,
     /// The maximum size of all items together, if they travel in the schedule's input.

@@ -9,7 +9,7 @@ mod settings;
 mod stage_chain;
 mod working;
 
-pub use producing::Produced;
+pub use producing::ProducerOutcome;
 pub use running::*;
 pub use settings::*;
 pub use working::{ChunkOutcome, Delivery};

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::{Out, Running};
+use super::{OpenFunction, OpenOutput};
 use crate::component::SourceItem;
 use crate::component::services::MessageQueue;
 use crate::component::state::{Claim, Progress};
@@ -23,7 +23,7 @@ const READ_AGAIN: usize = 10;
 
 /// What a producer did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Produced {
+pub struct ProducerOutcome {
     /// Items read.
     pub items: usize,
     /// Chunks sent.
@@ -33,7 +33,7 @@ pub struct Produced {
     pub before: bool,
 }
 
-impl Produced {
+impl ProducerOutcome {
     fn of(progress: &Progress) -> Self {
         let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
         Self { items: count(progress.items), chunks: count(progress.chunks), before: false }
@@ -87,17 +87,17 @@ impl Batch {
     }
 }
 
-impl Running {
+impl OpenFunction {
     /// Reads all items of a run and sends them on in chunks; memory does not grow with their number. A run that somebody
     /// began is gone on with where that one stopped, and one that was sent is not sent again.
     ///
     /// # Errors
     /// What keeps a source from being read or a chunk from being sent; `run_incomplete` where the time is over before the
     /// items are, and `run_held` where another producer is at it: the same run again goes on.
-    pub async fn produce(&mut self, run: &RunId, owner: &str, deadline: Instant) -> Result<Produced, Error> {
+    pub async fn produce(&mut self, run: &RunId, owner: &str, deadline: Instant) -> Result<ProducerOutcome, Error> {
         let stop = deadline.checked_sub(MARGIN).unwrap_or(deadline);
         let mut progress = match self.claim_run(run, owner, stop).await? {
-            Claim::Ended(progress) => return Ok(Produced { before: true, ..Produced::of(&progress) }),
+            Claim::Ended(progress) => return Ok(ProducerOutcome { before: true, ..ProducerOutcome::of(&progress) }),
             Claim::GoOn(progress) => self.go_on(run, progress).await?,
             Claim::Fresh | Claim::Held(_) => Progress::default(),
         };
@@ -118,7 +118,7 @@ impl Running {
                 )
                 .await?;
             }
-            let Some((source, record, size)) = read else { return Ok(Produced::of(&progress)) };
+            let Some((source, record, size)) = read else { return Ok(ProducerOutcome::of(&progress)) };
             let after = self.sources[source].1.cursor();
             batch.add(source, record, size, after);
         }
@@ -276,8 +276,8 @@ impl Running {
 
     fn queue(&self) -> Result<&dyn MessageQueue, Error> {
         match &self.out {
-            Out::Queue(queue) => Ok(queue.as_ref()),
-            Out::Sinks(_) => {
+            OpenOutput::Queue(queue) => Ok(queue.as_ref()),
+            OpenOutput::Sinks(_) => {
                 Err(Error::permanent(ErrorCode::SettingsUnreadable, "a producer sends to a queue, and has none"))
             }
         }
@@ -363,10 +363,10 @@ mod tests {
         ];
         let queue = Arc::new(Kept::default());
         let source: Box<dyn Source> = Box::new(Once(items.into()));
-        let mut running = Running {
+        let mut running = OpenFunction {
             sources: vec![("s".into(), source)],
             stages: vec![],
-            out: Out::Queue(queue.clone()),
+            out: OpenOutput::Queue(queue.clone()),
             state: None,
             chunk_items: CHUNK_ITEMS,
             sent: 0,
@@ -375,7 +375,7 @@ mod tests {
         let produced =
             running.produce(&run, "test", Instant::now() + Duration::from_secs(60)).await.expect("a whole run");
         let sent = queue.0.lock().expect("no panic");
-        assert_eq!(produced, Produced { items: 4, chunks: sent.len(), before: false });
+        assert_eq!(produced, ProducerOutcome { items: 4, chunks: sent.len(), before: false });
         assert!(sent.iter().all(|message| serde_json::to_vec(message).expect("JSON").len() < 1 << 20));
         let records: Vec<_> = sent.iter().flat_map(|message| &message.records).collect();
         let code = |record: &Record| record.failure.as_ref().map(|failure| failure.error.code.to_string());

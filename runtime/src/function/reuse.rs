@@ -23,7 +23,7 @@ struct CachedFinding {
 }
 
 /// What is known of the texts of some records before a stage is asked.
-pub(super) struct Known<'a> {
+pub(super) struct CachedFindings<'a> {
     stage: &'a str,
     /// The key of each record.
     keys: HashMap<Identity, String>,
@@ -32,7 +32,7 @@ pub(super) struct Known<'a> {
     same: HashMap<String, Vec<Record>>,
 }
 
-impl<'a> Known<'a> {
+impl<'a> CachedFindings<'a> {
     /// Looks the texts of these records up.
     ///
     /// # Errors

@@ -8,13 +8,13 @@ use std::time::{Duration, SystemTime};
 use crate::component::services::{MessageQueue, Services};
 use crate::component::state::State;
 use crate::component::{Binding, Instance, Sink, Source, Stage};
-use crate::function::{Function, Inlet, Outlets, Part};
+use crate::function::{Function, FunctionComponent, FunctionOutput, Trigger};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Item;
 
 /// How long a part of a function's work took.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PartTiming {
+pub struct ComponentTiming {
     /// The stage or sink, by its name in the pipeline.
     pub name: String,
     /// When it began.
@@ -26,19 +26,19 @@ pub struct PartTiming {
 }
 
 /// Open components by their names.
-pub type Named<T> = Vec<(String, Box<T>)>;
+pub type NamedComponents<T> = Vec<(String, Box<T>)>;
 
 /// Gives another component than the one that a part names, or none to leave it as it is.
-pub type Instead<'a> = dyn Fn(&Part, &Binding) -> Option<Result<Instance, Error>> + 'a;
+pub type SubstituteFn<'a> = dyn Fn(&FunctionComponent, &Binding) -> Option<Result<Instance, Error>> + 'a;
 
 /// A function whose components are open.
-pub struct Running {
+pub struct OpenFunction {
     /// Its sources, by name.
-    pub sources: Named<dyn Source>,
+    pub sources: NamedComponents<dyn Source>,
     /// Its stages, in order.
     pub stages: Vec<Box<dyn Stage>>,
     /// Where its records go.
-    pub out: Out,
+    pub out: OpenOutput,
     /// What it remembers, where it has a memory.
     pub state: Option<Arc<dyn State>>,
     /// Items of a chunk that it sends, at most.
@@ -48,11 +48,11 @@ pub struct Running {
 }
 
 /// Where the records of a running function go.
-pub enum Out {
+pub enum OpenOutput {
     /// To the next function.
     Queue(Arc<dyn MessageQueue>),
     /// To the sinks, by name.
-    Sinks(Named<dyn Sink>),
+    Sinks(NamedComponents<dyn Sink>),
 }
 
 impl Function {
@@ -60,32 +60,32 @@ impl Function {
     ///
     /// # Errors
     /// What keeps one of them from running here, with its name.
-    pub fn open(&self, services: &dyn Services, given: &BTreeMap<String, Vec<Item>>) -> Result<Running, Error> {
-        self.open_with(services, given, &|_, _| None)
+    pub fn open(&self, services: &dyn Services, given: &BTreeMap<String, Vec<Item>>) -> Result<OpenFunction, Error> {
+        self.open_substituted(services, given, &|_, _| None)
     }
 
-    /// Opens all components, but for those that `instead` gives another one for.
+    /// Opens all components, but for those that `substitute` gives another one for.
     ///
     /// # Errors
     /// What keeps one of them from running here, with its name.
-    pub fn open_with(
+    pub fn open_substituted(
         &self,
         services: &dyn Services,
         given: &BTreeMap<String, Vec<Item>>,
-        instead: &Instead<'_>,
-    ) -> Result<Running, Error> {
-        let open = |part: &Part| {
+        substitute: &SubstituteFn<'_>,
+    ) -> Result<OpenFunction, Error> {
+        let open = |part: &FunctionComponent| {
             let given = given.get(&part.name).cloned().unwrap_or_default();
             let binding = Binding { items: given, ..part.binding(self) };
-            instead(part, &binding)
+            substitute(part, &binding)
                 .unwrap_or_else(|| part.settings.open(binding, services))
                 .map_err(|error| Error { message: format!("`{}`: {}", part.name, error.message), ..error })
         };
         let odd =
             || Error::permanent(ErrorCode::SettingsUnreadable, "a component opened as another role than its card says");
-        let sources = match &self.inlet {
-            Inlet::Queue(_) => Vec::new(),
-            Inlet::Schedule(parts) => parts
+        let sources = match &self.trigger {
+            Trigger::Queue(_) => Vec::new(),
+            Trigger::Schedule(parts) => parts
                 .iter()
                 .map(|part| match open(part)? {
                     Instance::Source(source) => Ok((part.name.clone(), source)),
@@ -101,9 +101,9 @@ impl Function {
                 _ => Err(odd()),
             })
             .collect::<Result<_, _>>()?;
-        let out = match &self.outlets {
-            Outlets::Queue(queue) => Out::Queue(services.queue(queue)?),
-            Outlets::Sinks(parts) => Out::Sinks(
+        let out = match &self.output {
+            FunctionOutput::Queue(queue) => OpenOutput::Queue(services.queue(queue)?),
+            FunctionOutput::Sinks(parts) => OpenOutput::Sinks(
                 parts
                     .iter()
                     .map(|part| match open(part)? {
@@ -114,6 +114,6 @@ impl Function {
             ),
         };
         let state = self.state.as_deref().map(|table| services.state(table)).transpose()?;
-        Ok(Running { sources, stages, out, state, chunk_items: self.chunk_items, sent: 0 })
+        Ok(OpenFunction { sources, stages, out, state, chunk_items: self.chunk_items, sent: 0 })
     }
 }

@@ -12,7 +12,7 @@ use crate::model::tree::Tree;
 
 /// A component in its place in a function.
 #[derive(Clone, Debug)]
-pub struct Part {
+pub struct FunctionComponent {
     /// Its name in the pipeline.
     pub name: String,
     /// What it is.
@@ -25,14 +25,14 @@ pub struct Part {
     pub pace: Option<RateLimit>,
 }
 
-impl PartialEq for Part {
+impl PartialEq for FunctionComponent {
     fn eq(&self, other: &Self) -> bool {
         (&self.name, self.kind.card.name, &self.on, self.pace, self.settings.json())
             == (&other.name, other.kind.card.name, &other.on, other.pace, other.settings.json())
     }
 }
 
-impl Part {
+impl FunctionComponent {
     /// What the component is told when it is opened.
     #[must_use]
     pub fn binding(&self, function: &Function) -> Binding {
@@ -79,16 +79,16 @@ impl Part {
 
 /// Where a function's work comes from.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Inlet {
+pub enum Trigger {
     /// The schedule: the items of these sources.
-    Schedule(Vec<Part>),
+    Schedule(Vec<FunctionComponent>),
     /// The queue before it.
-    Queue(Intake),
+    Queue(InputQueue),
 }
 
 /// The queue before a function, and what becomes of its messages in the end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Intake {
+pub struct InputQueue {
     /// The queue, to say there when a message is to come again.
     pub queue: Option<String>,
     /// The queue for messages that nobody can read.
@@ -99,11 +99,11 @@ pub struct Intake {
 
 /// Where a function's records go.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Outlets {
+pub enum FunctionOutput {
     /// The queue of the next function.
     Queue(String),
     /// The sinks, all of them.
-    Sinks(Vec<Part>),
+    Sinks(Vec<FunctionComponent>),
 }
 
 /// One Lambda, or its like on one's own machine.
@@ -122,11 +122,11 @@ pub struct Function {
     /// Items of a chunk that it sends, at most; fewer than usual where stages make several records of each.
     pub chunk_items: usize,
     /// Where its work comes from.
-    pub inlet: Inlet,
+    pub trigger: Trigger,
     /// What it does.
-    pub stages: Vec<Part>,
+    pub stages: Vec<FunctionComponent>,
     /// Where its records go.
-    pub outlets: Outlets,
+    pub output: FunctionOutput,
 }
 
 /// An environment variable of a function.
@@ -176,7 +176,7 @@ impl Function {
         if let Some(state) = &self.state {
             put(STATE.into(), state, true);
         }
-        if let Inlet::Queue(intake) = &self.inlet {
+        if let Trigger::Queue(intake) = &self.trigger {
             for (name, queue) in [(QUEUE, &intake.queue), (DEAD, &intake.dead)] {
                 if let Some(queue) = queue {
                     put(name.into(), queue, true);
@@ -189,7 +189,7 @@ impl Function {
         if self.chunk_items != CHUNK_ITEMS {
             put(CHUNK.into(), &self.chunk_items.to_string(), false);
         }
-        let mut parts = |role: ComponentRole, parts: &[Part]| {
+        let mut parts = |role: ComponentRole, parts: &[FunctionComponent]| {
             for (place, part) in parts.iter().enumerate() {
                 let name = format!("{}{place}", prefix(role));
                 if let Some(on) = &part.on {
@@ -199,12 +199,12 @@ impl Function {
             }
         };
         parts(ComponentRole::Stage, &self.stages);
-        if let Inlet::Schedule(sources) = &self.inlet {
+        if let Trigger::Schedule(sources) = &self.trigger {
             parts(ComponentRole::Source, sources);
         }
-        match &self.outlets {
-            Outlets::Sinks(sinks) => parts(ComponentRole::Sink, sinks),
-            Outlets::Queue(queue) => put(OUT.into(), queue, true),
+        match &self.output {
+            FunctionOutput::Sinks(sinks) => parts(ComponentRole::Sink, sinks),
+            FunctionOutput::Queue(queue) => put(OUT.into(), queue, true),
         }
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables
@@ -223,11 +223,13 @@ impl Function {
                 )
             })
         };
-        let parts = |role: ComponentRole| -> Result<Vec<Part>, Error> {
+        let parts = |role: ComponentRole| -> Result<Vec<FunctionComponent>, Error> {
             (0..)
                 .map(|place| format!("{}{place}", prefix(role)))
                 .map_while(|name| variables.get(&name).map(|text| (name, text)))
-                .map(|(name, text)| Part::from_json(&name, role, text, variables.get(&format!("{name}_ON")).cloned()))
+                .map(|(name, text)| {
+                    FunctionComponent::from_json(&name, role, text, variables.get(&format!("{name}_ON")).cloned())
+                })
                 .collect()
         };
         let (sources, stages, sinks) =
@@ -239,7 +241,7 @@ impl Function {
             Some(number.ok_or_else(|| Error::permanent(ErrorCode::SettingsUnreadable, words())))
         };
         let chunk_items = number(CHUNK, "items").transpose()?;
-        let intake = Intake {
+        let intake = InputQueue {
             queue: variables.get(QUEUE).cloned(),
             dead: variables.get(DEAD).cloned(),
             receives: number(RECEIVES, "receives").transpose()?,
@@ -251,11 +253,11 @@ impl Function {
             contact: variables.get(CONTACT).cloned(),
             state: variables.get(STATE).cloned(),
             chunk_items: chunk_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(CHUNK_ITEMS),
-            inlet: if sources.is_empty() { Inlet::Queue(intake) } else { Inlet::Schedule(sources) },
+            trigger: if sources.is_empty() { Trigger::Queue(intake) } else { Trigger::Schedule(sources) },
             stages,
-            outlets: match variables.get(OUT) {
-                Some(queue) => Outlets::Queue(queue.clone()),
-                None => Outlets::Sinks(sinks),
+            output: match variables.get(OUT) {
+                Some(queue) => FunctionOutput::Queue(queue.clone()),
+                None => FunctionOutput::Sinks(sinks),
             },
         })
     }
@@ -267,7 +269,7 @@ mod tests {
     use crate::component::Store;
 
     /// A part of every kind, from the least settings that its example shows.
-    fn part(kind: &'static ComponentKind) -> Part {
+    fn part(kind: &'static ComponentKind) -> FunctionComponent {
         let table: toml::Table = toml::from_str(kind.card.example).expect("an example is TOML");
         let (_, section) = table.into_iter().next().expect("a section");
         let mut settings = match section {
@@ -288,10 +290,10 @@ mod tests {
             | Store::Topic { name, .. } => format!("p-e-{name}"),
         });
         let pace = settings.quota().map(|_| RateLimit { calls_per_second: 0.1 + 0.2, max_concurrent: 2 });
-        Part { name: "x".into(), kind, settings, on, pace }
+        FunctionComponent { name: "x".into(), kind, settings, on, pace }
     }
 
-    fn around(inlet: Inlet, stages: Vec<Part>, outlets: Outlets) -> Function {
+    fn around(trigger: Trigger, stages: Vec<FunctionComponent>, output: FunctionOutput) -> Function {
         Function {
             pipeline: "fang".into(),
             environment: "dev".into(),
@@ -299,9 +301,9 @@ mod tests {
             contact: Some("a \"b\" ${c}\u{1f600}".into()),
             state: Some("fang-dev-state".into()),
             chunk_items: 25,
-            inlet,
+            trigger,
             stages,
-            outlets,
+            output,
         }
     }
 
@@ -309,15 +311,15 @@ mod tests {
     fn every_kind_survives_the_way_through_the_environment() {
         let queue = || {
             let (queue, dead) = (Some("https://sqs/1/q".into()), Some("https://sqs/1/q-dead".into()));
-            Inlet::Queue(Intake { queue, dead, receives: Some(10) })
+            Trigger::Queue(InputQueue { queue, dead, receives: Some(10) })
         };
         for kind in registry::all() {
             let part = part(kind);
-            let out = Outlets::Queue("https://queue".into());
+            let out = FunctionOutput::Queue("https://queue".into());
             let function = match kind.card.role {
-                ComponentRole::Source => around(Inlet::Schedule(vec![part]), vec![], out),
+                ComponentRole::Source => around(Trigger::Schedule(vec![part]), vec![], out),
                 ComponentRole::Stage => around(queue(), vec![part.clone(), part], out),
-                ComponentRole::Sink => around(queue(), vec![], Outlets::Sinks(vec![part.clone(), part])),
+                ComponentRole::Sink => around(queue(), vec![], FunctionOutput::Sinks(vec![part.clone(), part])),
             };
             let variables = function.to_env().into_iter().map(|variable| (variable.name, variable.value)).collect();
             let again = Function::from_env(&variables).unwrap_or_else(|error| panic!("{kind:?}: {error}"));

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{PartTiming, reuse};
+use super::{ComponentTiming, reuse};
 use crate::component::Stage;
 use crate::component::state::State;
 use crate::model::error::{Error, ErrorCode};
@@ -39,7 +39,7 @@ pub(super) struct StageChain<'a> {
     done: Vec<((usize, usize), Record)>,
     reused: u64,
     saving: Saving,
-    spans: Vec<PartTiming>,
+    spans: Vec<ComponentTiming>,
 }
 
 /// What came of a passage.
@@ -51,7 +51,7 @@ pub(super) struct ChainOutcome {
     /// What is still being remembered.
     pub saving: Saving,
     /// How long each stage took.
-    pub spans: Vec<PartTiming>,
+    pub spans: Vec<ComponentTiming>,
     /// What each stage made of others, whatever became of it.
     pub made: Vec<Vec<Identity>>,
     /// How many records each stage let go no further, for those that did.
@@ -95,7 +95,7 @@ impl<'a> StageChain<'a> {
             self.ended[place] += ended(&came, &records);
             let took = start.elapsed().unwrap_or_default();
             let failed = records.iter().any(|record| record.failure.is_some());
-            self.spans.push(PartTiming { name: stage.name().to_owned(), start, took, failed });
+            self.spans.push(ComponentTiming { name: stage.name().to_owned(), start, took, failed });
             let mut out = HashSet::new();
             for mut record in records {
                 let mut stood = self.place(&record, place);
@@ -165,7 +165,7 @@ impl<'a> StageChain<'a> {
         let (Some(state), Some(paid)) = (self.state, stage.cache_key()) else {
             return careful(stage, records, deadline).await;
         };
-        let mut known = match reuse::Known::get_cached(state.as_ref(), stage.name(), &paid, &records).await {
+        let mut known = match reuse::CachedFindings::get_cached(state.as_ref(), stage.name(), &paid, &records).await {
             Ok(known) => known,
             Err(error) => {
                 // Whatever it is: these records wait for our own table, and are not to be written without it.

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::stage_chain::{ChainOutcome, Saving, StageChain};
-use super::{Named, Out, PartTiming, Running, forward};
+use super::{ComponentTiming, NamedComponents, OpenFunction, OpenOutput, forward};
 use crate::component::Sink;
 use crate::component::state::{Counts, RunStatus};
 use crate::model::error::{Error, ErrorCode};
@@ -72,7 +72,7 @@ pub struct ChunkOutcome {
     /// How many records each stage let go no further, for those that did: what a filter left out, feeds without news.
     pub ended: Vec<(String, u64)>,
     /// How long its parts took.
-    pub spans: Vec<PartTiming>,
+    pub spans: Vec<ComponentTiming>,
     /// Why some findings could not be remembered: they are only paid for again.
     pub forgotten: Option<Error>,
 }
@@ -84,7 +84,7 @@ impl ChunkOutcome {
     }
 }
 
-impl Running {
+impl OpenFunction {
     /// Takes a chunk through the stages and into the outlets. One record's failure never stops the others; what may still
     /// succeed is tried again while there is time, and then the chunk as a whole is to come again.
     pub async fn work(&self, message: Message, delivery: Delivery) -> ChunkOutcome {
@@ -106,7 +106,7 @@ impl Running {
         let items = message.items();
         let chunk = message.chunk;
         let mut took = BTreeSet::new();
-        if let (Some(state), Out::Sinks(sinks), true) = (&self.state, &self.out, delivery.again) {
+        if let (Some(state), OpenOutput::Sinks(sinks), true) = (&self.state, &self.out, delivery.again) {
             let before = state.chunk_status(&chunk).await?;
             if let Some(counts) = before.done {
                 (worked.before, worked.counts) = (true, counts);
@@ -131,14 +131,14 @@ impl Running {
             return Ok(());
         }
         let sinks = match &self.out {
-            Out::Queue(queue) => {
+            OpenOutput::Queue(queue) => {
                 worked.forgotten = saved(saving).await;
                 let last = self.stages.last().map(|stage| stage.name());
                 let run = chunk.run.clone();
                 forward::send(queue.as_ref(), chunk, items, records, last).await?;
                 return self.settled(&run, &made).await;
             }
-            Out::Sinks(sinks) => sinks,
+            OpenOutput::Sinks(sinks) => sinks,
         };
         // A sink that took the chunk before keeps what it has: listeners hear it once, and a good answer is not replaced by
         // what came of another try.
@@ -211,7 +211,7 @@ impl Running {
         &self,
         chunk: &Chunk,
         standing: RunStatus,
-        sinks: &Named<dyn Sink>,
+        sinks: &NamedComponents<dyn Sink>,
         worked: &mut ChunkOutcome,
     ) -> Result<(), Error> {
         let Some(counts) = standing.complete else { return Ok(()) };
@@ -244,7 +244,7 @@ async fn write<'a>(
     chunk: &Chunk,
     records: &[Record],
     deadline: Instant,
-) -> Vec<(PartTiming, Result<String, Error>)> {
+) -> Vec<(ComponentTiming, Result<String, Error>)> {
     let writes = sinks.map(|(name, sink)| async move {
         let start = SystemTime::now();
         let write = AssertUnwindSafe(sink.write(chunk, records)).catch_unwind();
@@ -258,7 +258,7 @@ async fn write<'a>(
             Err(_) => Err(Error::transient(ErrorCode::TimedOut, "the sink was not done within the function's time")),
         };
         let took = start.elapsed().unwrap_or_default();
-        (PartTiming { name: name.clone(), start, took, failed: told.is_err() }, told)
+        (ComponentTiming { name: name.clone(), start, took, failed: told.is_err() }, told)
     });
     join_all(writes).await
 }

@@ -11,13 +11,13 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::component::services::Services;
-use crate::function::{self, ChunkOutcome, Running};
-use crate::function::{Function, Inlet, Intake};
+use crate::function::{self, ChunkOutcome, OpenFunction};
+use crate::function::{Function, InputQueue, Trigger};
 use crate::lambda::log::Log;
-use crate::lambda::redelivery::{self, Back};
+use crate::lambda::redelivery::{self, Redelivery};
 use crate::lambda::trace::Trace;
 use crate::model::error::{Error, ErrorCode};
-use crate::model::items::Written;
+use crate::model::items::InlineItem;
 use crate::model::message::Message;
 use crate::model::record::Item;
 use crate::model::run::RunId;
@@ -41,17 +41,17 @@ const SCHEDULED: &str = "Scheduled Event";
 
 /// What EventBridge Scheduler sends: the plan puts its scheduled time into the input.
 #[derive(Debug, Deserialize)]
-struct Firing {
+struct ScheduleEvent {
     scheduled_time: Option<String>,
     /// A scheduled rule of EventBridge says it in its own words, as every event does that passes there.
     time: Option<String>,
     #[serde(rename = "detail-type")]
     kind: Option<String>,
     #[serde(default)]
-    given: BTreeMap<String, Given>,
+    given: BTreeMap<String, ScheduledItems>,
 }
 
-impl Firing {
+impl ScheduleEvent {
     /// The scheduled time. When something else happened is none: an alarm does not start a run.
     fn time(&self) -> Option<&str> {
         let ruled = self.kind.as_deref() == Some(SCHEDULED);
@@ -61,12 +61,12 @@ impl Firing {
 
 /// The items of a source that travel in the schedule's input.
 #[derive(Debug, Deserialize)]
-struct Given {
+struct ScheduledItems {
     key: String,
-    items: Vec<Written>,
+    items: Vec<InlineItem>,
 }
 
-impl Given {
+impl ScheduledItems {
     fn items(&self) -> Result<Vec<Item>, Error> {
         self.items.iter().map(|written| written.item(&self.key)).collect()
     }
@@ -76,12 +76,12 @@ impl Given {
 #[derive(Debug, Deserialize)]
 struct SqsEvent {
     #[serde(rename = "Records")]
-    records: Vec<Delivered>,
+    records: Vec<SqsMessage>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Delivered {
+struct SqsMessage {
     message_id: String,
     #[serde(default)]
     receipt_handle: String,
@@ -93,7 +93,7 @@ struct Delivered {
     message_attributes: BTreeMap<String, Value>,
 }
 
-impl Delivered {
+impl SqsMessage {
     /// How often it has been received, this time included.
     fn receives(&self) -> u64 {
         self.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
@@ -101,17 +101,17 @@ impl Delivered {
 }
 
 /// A function that answers events for as long as its process lives.
-pub struct Answering<D> {
+pub struct Handler<D> {
     function: Function,
     services: D,
     log: Log,
     /// A worker stays open between events: its connections stay warm, and its pace holds from chunk to chunk.
-    worker: OnceCell<Running>,
+    worker: OnceCell<OpenFunction>,
     /// Whether the log has the reason why it does not open.
     told: Once,
 }
 
-impl<D: Services> Answering<D> {
+impl<D: Services> Handler<D> {
     /// A function behind these doors; nothing is opened yet.
     pub fn new(function: Function, services: D) -> Self {
         let log = Log::of(&function);
@@ -125,9 +125,9 @@ impl<D: Services> Answering<D> {
     pub async fn answer(&self, event: Value, invocation: &Invocation) -> Result<Value, Error> {
         let unreadable =
             |error| Error::permanent(ErrorCode::EventUnreadable, format!("the event is not one of ours: {error}"));
-        match &self.function.inlet {
-            Inlet::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
-            Inlet::Queue(intake) => {
+        match &self.function.trigger {
+            Trigger::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
+            Trigger::Queue(intake) => {
                 let delivery: SqsEvent = serde_json::from_value(event).map_err(unreadable)?;
                 let open = || async { self.function.open(&self.services, &BTreeMap::new()) };
                 let worker = self.worker.get_or_try_init(open).await.inspect_err(|error| {
@@ -146,7 +146,7 @@ impl<D: Services> Answering<D> {
     }
 
     /// Produces the run of a firing.
-    async fn fire(&self, firing: Firing, invocation: &Invocation) -> Result<Value, Error> {
+    async fn fire(&self, firing: ScheduleEvent, invocation: &Invocation) -> Result<Value, Error> {
         let unsaid = || {
             Error::permanent(ErrorCode::EventUnreadable, "the event is not one of ours: missing field `scheduled_time`")
         };
@@ -161,7 +161,7 @@ impl<D: Services> Answering<D> {
             RunId::scheduled(time)?
         };
         // The sources of every run start from their beginning.
-        let items = |(source, given): (String, Given)| Ok((source, given.items()?));
+        let items = |(source, given): (String, ScheduledItems)| Ok((source, given.items()?));
         let given = firing.given.into_iter().map(items).collect::<Result<_, Error>>()?;
         let mut producer = self.function.open(&self.services, &given)?;
         // Another attempt at an event has its id, and so has the same event that Lambda delivers twice: each is an owner of
@@ -180,10 +180,16 @@ impl<D: Services> Answering<D> {
     }
 
     /// Works on one message, and says whether it is dealt with. Where it is to come again, the log has every reason.
-    async fn deliver(&self, worker: &Running, own: &Intake, delivered: &Delivered, invocation: &Invocation) -> bool {
+    async fn deliver(
+        &self,
+        worker: &OpenFunction,
+        own: &InputQueue,
+        delivered: &SqsMessage,
+        invocation: &Invocation,
+    ) -> bool {
         let receives = delivered.receives();
         let timeout = invocation.deadline.saturating_duration_since(Instant::now());
-        let back = Back { services: &self.services, intake: own };
+        let back = Redelivery { services: &self.services, intake: own };
         let message = match Message::read(&delivered.body) {
             Ok(message) => message,
             Err(error) => {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::component::meter::MeterReading;
 use crate::function::Function;
-use crate::function::{ChunkOutcome, Produced};
+use crate::function::{ChunkOutcome, ProducerOutcome};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
@@ -66,7 +66,7 @@ impl Log {
     }
 
     /// A run was sent on its way; `sent` items by this attempt.
-    pub fn produced(&self, run: &RunId, produced: &Produced, sent: u64, reading: MeterReading) {
+    pub fn produced(&self, run: &RunId, produced: &ProducerOutcome, sent: u64, reading: MeterReading) {
         let mut line = self.metrics(Timestamp::now(), "run sent", run, sent, reading);
         line.insert("chunks".into(), json!(produced.chunks));
         if produced.before {
@@ -199,7 +199,7 @@ pub fn panicked(info: &PanicHookInfo<'_>) {
 mod tests {
     use super::*;
     use crate::component::state::Counts;
-    use crate::function::PartTiming;
+    use crate::function::ComponentTiming;
     use std::time::{Duration, SystemTime};
 
     fn log() -> Log {
@@ -229,7 +229,7 @@ mod tests {
     #[test]
     fn a_chunk_is_one_line_with_its_metrics_and_the_first_one_says_that_the_start_was_cold() {
         let log = log();
-        let span = PartTiming {
+        let span = ComponentTiming {
             name: "summary".into(),
             start: SystemTime::UNIX_EPOCH,
             took: Duration::from_millis(120),

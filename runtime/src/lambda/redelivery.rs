@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::component::services::{OutboundMessage, Services};
-use crate::function::Intake;
+use crate::function::InputQueue;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::spread;
 
@@ -26,14 +26,14 @@ pub fn wait(asked: Option<Duration>, receives: u64, timeout: Duration) -> Durati
 }
 
 /// The way back to the queue that a message came from.
-pub struct Back<'a> {
+pub struct Redelivery<'a> {
     /// The doors of the function.
     pub services: &'a dyn Services,
     /// Its queues.
-    pub intake: &'a Intake,
+    pub intake: &'a InputQueue,
 }
 
-impl Back<'_> {
+impl Redelivery<'_> {
     /// Puts a message that nobody can read into the dead-letter queue, with its reason, and says whether it is there. One
     /// that is too long to carry a reason is left to SQS, which moves it there as it is.
     ///

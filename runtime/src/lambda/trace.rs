@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::function::PartTiming;
+use crate::function::ComponentTiming;
 
 /// The trace of one invocation.
 pub struct Trace {
@@ -20,7 +20,7 @@ impl Trace {
     /// listens (`AWS_XRAY_DAEMON_ADDRESS`)
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader>).
     #[must_use]
-    pub fn of(header: Option<&str>, daemon: Option<&str>) -> Option<Self> {
+    pub fn from_header(header: Option<&str>, daemon: Option<&str>) -> Option<Self> {
         let part = |name: &str| header?.split(';').find_map(|part| part.trim().strip_prefix(name)).map(str::to_owned);
         (part("Sampled=")? == "1").then_some(())?;
         Some(Self { root: part("Root=")?, parent: part("Parent=")?, daemon: daemon?.to_owned() })
@@ -28,7 +28,7 @@ impl Trace {
 
     /// Tells the daemon of these spans. It is a datagram each, and nobody waits for an answer: what is lost is only a
     /// trace.
-    pub fn tell(&self, spans: &[PartTiming]) {
+    pub fn tell(&self, spans: &[ComponentTiming]) {
         let Ok(socket) = UdpSocket::bind("0.0.0.0:0") else { return };
         for span in spans {
             let body = format!("{{\"format\": \"json\", \"version\": 1}}\n{}", self.segment(span));
@@ -38,7 +38,7 @@ impl Trace {
 
     /// The document of a span
     /// (<https://docs.aws.amazon.com/xray/latest/devguide/xray-api-segmentdocuments.html>).
-    fn segment(&self, span: &PartTiming) -> Value {
+    fn segment(&self, span: &ComponentTiming) -> Value {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let mut segment = json!({
             "name": span.name, "id": format!("{:016x}", RandomState::new().hash_one(&span.name)),
@@ -61,10 +61,10 @@ mod tests {
 
     #[test]
     fn only_what_is_sampled_is_told() {
-        assert!(Trace::of(Some(HEADER), Some("127.0.0.1:2000")).is_some());
-        assert!(Trace::of(Some(&HEADER.replace("=1", "=0")), Some("127.0.0.1:2000")).is_none());
-        assert!(Trace::of(Some(HEADER), None).is_none() && Trace::of(None, Some("x")).is_none());
-        assert!(Trace::of(Some("Sampled=1"), Some("127.0.0.1:2000")).is_none());
+        assert!(Trace::from_header(Some(HEADER), Some("127.0.0.1:2000")).is_some());
+        assert!(Trace::from_header(Some(&HEADER.replace("=1", "=0")), Some("127.0.0.1:2000")).is_none());
+        assert!(Trace::from_header(Some(HEADER), None).is_none() && Trace::from_header(None, Some("x")).is_none());
+        assert!(Trace::from_header(Some("Sampled=1"), Some("127.0.0.1:2000")).is_none());
     }
 
     #[test]
@@ -72,13 +72,13 @@ mod tests {
         let daemon = UdpSocket::bind("127.0.0.1:0").expect("a port");
         daemon.set_read_timeout(Some(Duration::from_secs(5))).expect("set");
         let address = daemon.local_addr().expect("an address").to_string();
-        let span = PartTiming {
+        let span = ComponentTiming {
             name: "sentiment".into(),
             start: UNIX_EPOCH + Duration::from_secs(10),
             took: Duration::from_millis(250),
             failed: true,
         };
-        Trace::of(Some(HEADER), Some(&address)).expect("a trace").tell(&[span]);
+        Trace::from_header(Some(HEADER), Some(&address)).expect("a trace").tell(&[span]);
         let mut body = [0; 1024];
         let length = daemon.recv(&mut body).expect("a datagram");
         let body = std::str::from_utf8(&body[..length]).expect("UTF-8");

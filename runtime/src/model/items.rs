@@ -147,14 +147,14 @@ fn cells(row: Map<String, Value>) -> Cells {
 /// An item as `pipeline.toml` writes it: `"Apple"` or `{ name = "Apple", title = "Apple Inc." }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
-pub enum Written {
+pub enum InlineItem {
     /// Its key alone.
     Key(String),
     /// Its attributes, the key among them.
     Row(Cells),
 }
 
-impl Written {
+impl InlineItem {
     /// The item that is meant.
     ///
     /// # Errors
@@ -170,26 +170,26 @@ impl Written {
     }
 }
 
-impl<'de> Deserialize<'de> for Written {
+impl<'de> Deserialize<'de> for InlineItem {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(WrittenVisitor)
+        deserializer.deserialize_any(InlineItemVisitor)
     }
 }
 
-struct WrittenVisitor;
+struct InlineItemVisitor;
 
-impl<'de> Visitor<'de> for WrittenVisitor {
-    type Value = Written;
+impl<'de> Visitor<'de> for InlineItemVisitor {
+    type Value = InlineItem;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an item: its key as a text, or a table of its attributes")
     }
 
-    fn visit_str<E: de::Error>(self, key: &str) -> Result<Written, E> {
-        Ok(Written::Key(key.to_owned()))
+    fn visit_str<E: de::Error>(self, key: &str) -> Result<InlineItem, E> {
+        Ok(InlineItem::Key(key.to_owned()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Written, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<InlineItem, A::Error> {
         let mut cells = Cells::new();
         while let Some(name) = map.next_key::<String>()? {
             if name == "labels" {
@@ -199,12 +199,12 @@ impl<'de> Visitor<'de> for WrittenVisitor {
                 cells.insert(name, value);
             }
         }
-        Ok(Written::Row(cells))
+        Ok(InlineItem::Row(cells))
     }
 }
 
 #[cfg(feature = "cards")]
-impl schemars::JsonSchema for Written {
+impl schemars::JsonSchema for InlineItem {
     fn inline_schema() -> bool {
         true
     }
@@ -262,7 +262,7 @@ mod tests {
         for odd in [long.as_str(), "a\nb", "a\u{7f}"] {
             assert!(key_fault(odd).is_some());
             assert_eq!(read(json!({ "name": odd })), Err("key_unfit".into()));
-            let written = Written::Key(odd.into()).item("name").map_err(|error| error.code.to_string());
+            let written = InlineItem::Key(odd.into()).item("name").map_err(|error| error.code.to_string());
             assert_eq!(written, Err("key_unfit".into()));
         }
         assert_eq!(key_fault(" ").as_deref(), Some("a blank key"));

@@ -71,7 +71,7 @@ impl Message {
         let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
         let packed =
             packer.write_all(body.as_bytes()).and_then(|()| packer.finish()).map_err(|error| unwritable(&error))?;
-        let packed = Packed { version: self.version, packed: STANDARD.encode(packed) };
+        let packed = CompressedMessage { version: self.version, packed: STANDARD.encode(packed) };
         let packed = serde_json::to_string(&packed).map_err(|error| unwritable(&error))?;
         // What is packed already becomes longer by Base64.
         let body = if packed.len() < body.len() { packed } else { body };
@@ -91,7 +91,7 @@ impl Message {
     /// `message_unreadable`, `message_version`: poison, which no other try makes readable.
     pub fn read(body: &str) -> Result<Self, Error> {
         if is_packed(body) {
-            let packed: Packed = parse(body)?;
+            let packed: CompressedMessage = parse(body)?;
             check(packed.version)?;
             return Self::of_json(&packed.open()?);
         }
@@ -117,13 +117,13 @@ pub(crate) fn admitted(json: String) -> String {
 /// A long message on the wire.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Packed {
+struct CompressedMessage {
     version: u32,
     /// JSON, in gzip, in Base64.
     packed: String,
 }
 
-impl Packed {
+impl CompressedMessage {
     fn open(&self) -> Result<String, Error> {
         let unreadable =
             |words| Error::permanent(ErrorCode::MessageUnreadable, format!("the message is not one of ours: {words}"));

@@ -8,9 +8,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// A whole number from `MIN` to `MAX`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
-pub struct Within<const MIN: u64, const MAX: u64>(u64);
+pub struct Bounded<const MIN: u64, const MAX: u64>(u64);
 
-impl<const MIN: u64, const MAX: u64> Within<MIN, MAX> {
+impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
     /// A number that the compiler sees to be inside.
     #[must_use]
     pub const fn of<const N: u64>() -> Self {
@@ -25,7 +25,7 @@ impl<const MIN: u64, const MAX: u64> Within<MIN, MAX> {
     }
 }
 
-impl<const MIN: u64, const MAX: u64> fmt::Display for Within<MIN, MAX> {
+impl<const MIN: u64, const MAX: u64> fmt::Display for Bounded<MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -54,7 +54,7 @@ impl de::Visitor<'_> for Between {
     }
 }
 
-impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Within<MIN, MAX> {
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Bounded<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(Between(MIN, MAX)).map(Self)
     }
@@ -106,7 +106,7 @@ impl schemars::JsonSchema for Fraction {
 }
 
 #[cfg(feature = "cards")]
-impl<const MIN: u64, const MAX: u64> schemars::JsonSchema for Within<MIN, MAX> {
+impl<const MIN: u64, const MAX: u64> schemars::JsonSchema for Bounded<MIN, MAX> {
     fn inline_schema() -> bool {
         true
     }

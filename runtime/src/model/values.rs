@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-pub use super::number::{Fraction, Within};
+pub use super::number::{Bounded, Fraction};
 
 /// The keyword of a schema under which a text type says in words what it allows: for documentation.
 pub const ALLOWED: &str = "x-allowed";

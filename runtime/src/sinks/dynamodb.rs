@@ -17,7 +17,7 @@ use crate::component::{
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::run::Chunk;
-use crate::model::values::{Name, Within};
+use crate::model::values::{Bounded, Name};
 
 /// Writes one row per item and run, or per entry if a stage makes several records of an item. A retry overwrites the same
 /// rows.
@@ -30,7 +30,7 @@ pub struct DynamodbSinkSettings {
     pub table: Option<Name>,
     /// Number of days after which rows are deleted. By default they are kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ttl_days: Option<Within<1, 36_500>>,
+    pub ttl_days: Option<Bounded<1, 36_500>>,
 }
 
 impl Described for DynamodbSinkSettings {
@@ -66,7 +66,7 @@ impl Component for DynamodbSinkSettings {
 
     fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let table = services.table(binding.store.as_deref().unwrap_or(&binding.name))?;
-        Ok(Instance::Sink(Box::new(DynamodbSink { table, ttl_days: self.ttl_days.map(Within::get) })))
+        Ok(Instance::Sink(Box::new(DynamodbSink { table, ttl_days: self.ttl_days.map(Bounded::get) })))
     }
 }
 

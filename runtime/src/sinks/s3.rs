@@ -17,7 +17,7 @@ use crate::component::{
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::run::Chunk;
-use crate::model::values::{Prefix, Within};
+use crate::model::values::{Bounded, Prefix};
 
 /// The format of the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +59,7 @@ pub struct S3Settings {
     pub prefix: Option<Prefix>,
     /// Number of days after which objects are deleted. By default they are kept.
     #[serde(default, skip_serializing)]
-    pub expire_days: Option<Within<1, 36_500>>,
+    pub expire_days: Option<Bounded<1, 36_500>>,
 }
 
 fn jsonl() -> ObjectFormat {
@@ -93,7 +93,7 @@ impl Component for S3Settings {
         };
         Some(Store::Bucket {
             name: name.into(),
-            expire_days: self.expire_days.map(Within::get),
+            expire_days: self.expire_days.map(Bounded::get),
             catalog: Some(Catalog { prefix: self.prefix_of(name).into(), format, columns }),
         })
     }

@@ -14,8 +14,8 @@ use crate::component::{
     SeedItems, Source, SourceItem, Store,
 };
 use crate::model::error::{Error, ErrorCode};
-use crate::model::items::{ATTRIBUTES, Written};
-use crate::model::values::{Arn, Attribute, RelativePath, Within};
+use crate::model::items::{ATTRIBUTES, InlineItem};
+use crate::model::values::{Arn, Attribute, Bounded, RelativePath};
 
 /// Reads the items of a DynamoDB table, which people and programs may change at any time.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct DynamodbSourceSettings {
     pub key: Attribute,
     /// The items to seed the table with: keys, or tables with attributes.
     #[serde(default, skip_serializing)]
-    pub items: Vec<Written>,
+    pub items: Vec<InlineItem>,
     /// A CSV or JSON Lines file of items to seed the table with.
     #[serde(default, skip_serializing)]
     pub items_file: Option<RelativePath>,
@@ -37,7 +37,7 @@ pub struct DynamodbSourceSettings {
     pub existing: Option<ExistingTable>,
     /// Number of segments that are scanned in parallel.
     #[serde(default = "one")]
-    pub segments: Within<1, 64>,
+    pub segments: Bounded<1, 64>,
     /// The attributes that become labels of the item, besides those that stages use. By default all attributes do.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub labels: Option<Vec<Attribute>>,
@@ -71,8 +71,8 @@ fn is_dynamodb(start: &str) -> bool {
     Arn::new(format!("{start}:x")).is_ok() && service == "dynamodb" && !region.is_empty() && !account.is_empty()
 }
 
-fn one() -> Within<1, 64> {
-    Within::of::<1>()
+fn one() -> Bounded<1, 64> {
+    Bounded::of::<1>()
 }
 
 impl Described for DynamodbSourceSettings {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::component::services::Services;
 use crate::component::{self, Binding, Card, Component, ComponentRole, Described, Instance, SeedItems, Source};
 use crate::model::error::{Error, ErrorCode};
-use crate::model::items::Written;
+use crate::model::items::InlineItem;
 use crate::model::record::Item;
 use crate::model::values::Attribute;
 
@@ -21,7 +21,7 @@ const MAX_INPUT_BYTES: usize = 64 * 1024;
 pub struct InlineSettings {
     /// The items: keys, or tables with attributes.
     #[serde(default, skip_serializing)]
-    pub items: Vec<Written>,
+    pub items: Vec<InlineItem>,
     /// The attribute with the key, for items that are tables.
     #[serde(default = "default_key")]
     pub key: Attribute,

@@ -8,7 +8,7 @@ use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::model::error::Error;
 use crate::model::record::{Record, Text};
-use crate::model::values::Within;
+use crate::model::values::Bounded;
 use crate::text::sentences::sentences;
 
 /// Splits each text into several records of a few sentences. Each has an `entry` that ends in `#1`, `#2` and so on.
@@ -19,18 +19,18 @@ use crate::text::sentences::sentences;
 pub struct SplitSettings {
     /// Number of sentences per record.
     #[serde(default = "one")]
-    pub sentences: Within<1, 100>,
+    pub sentences: Bounded<1, 100>,
     /// Maximum number of records per text. The last one has all remaining sentences.
     #[serde(default = "most")]
-    pub most: Within<1, 100>,
+    pub most: Bounded<1, 100>,
 }
 
-fn one() -> Within<1, 100> {
-    Within::of::<1>()
+fn one() -> Bounded<1, 100> {
+    Bounded::of::<1>()
 }
 
-fn most() -> Within<1, 100> {
-    Within::of::<20>()
+fn most() -> Bounded<1, 100> {
+    Bounded::of::<20>()
 }
 
 impl Described for SplitSettings {
@@ -51,7 +51,7 @@ impl Component for SplitSettings {
     }
 
     fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
-        let size = |setting: Within<1, 100>| usize::try_from(setting.get()).unwrap_or(1);
+        let size = |setting: Bounded<1, 100>| usize::try_from(setting.get()).unwrap_or(1);
         Ok(Instance::Stage(Box::new(Split {
             name: binding.name,
             sentences: size(self.sentences),

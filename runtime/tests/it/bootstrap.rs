@@ -5,7 +5,7 @@
 use crate::harness::hostile_server;
 use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
-use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
+use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Item, Record};
 use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
@@ -19,13 +19,13 @@ fn start(function: &Function) -> LambdaProcess {
     LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), variables)
 }
 
-fn part(role: ComponentRole, name: &str, kind: &str, settings: Value) -> Part {
+fn part(role: ComponentRole, name: &str, kind: &str, settings: Value) -> FunctionComponent {
     let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    Part { name: name.into(), kind, settings, on: Some(format!("fang-dev-{name}")), pace: None }
+    FunctionComponent { name: name.into(), kind, settings, on: Some(format!("fang-dev-{name}")), pace: None }
 }
 
-fn function(name: &str, inlet: Inlet, stages: Vec<Part>, outlets: Outlets) -> Function {
+fn function(name: &str, trigger: Trigger, stages: Vec<FunctionComponent>, output: FunctionOutput) -> Function {
     Function {
         pipeline: "fang".into(),
         environment: "dev".into(),
@@ -33,19 +33,19 @@ fn function(name: &str, inlet: Inlet, stages: Vec<Part>, outlets: Outlets) -> Fu
         contact: None,
         state: None,
         chunk_items: CHUNK_ITEMS,
-        inlet,
+        trigger,
         stages,
-        outlets,
+        output,
     }
 }
 
 /// A worker that takes the items' own texts, judges them, and hands them to these sinks.
-fn worker(sinks: Vec<Part>) -> Function {
+fn worker(sinks: Vec<FunctionComponent>) -> Function {
     let stages = vec![
         part(ComponentRole::Stage, "review", "text", json!({ "language": "en" })),
         part(ComponentRole::Stage, "sentiment", "lexicon", json!({})),
     ];
-    function("worker", Inlet::Queue(Intake::default()), stages, Outlets::Sinks(sinks))
+    function("worker", Trigger::Queue(InputQueue::default()), stages, FunctionOutput::Sinks(sinks))
 }
 
 /// A message as the producer sends it.
@@ -180,8 +180,8 @@ fn a_sink_that_a_lambda_has_no_door_for_is_named_and_nothing_is_lost_in_silence(
 #[test]
 fn a_producer_reads_its_firing_and_names_the_source_that_cannot_be_opened() {
     let sources = vec![part(ComponentRole::Source, "companies", "file", json!({ "path": "companies.csv" }))];
-    let out = Outlets::Queue("https://sqs.us-east-1.amazonaws.com/123456789012/fang-dev-worker".into());
-    let lambda = start(&function("producer", Inlet::Schedule(sources), vec![], out));
+    let out = FunctionOutput::Queue("https://sqs.us-east-1.amazonaws.com/123456789012/fang-dev-worker".into());
+    let lambda = start(&function("producer", Trigger::Schedule(sources), vec![], out));
     for (event, code, words) in [
         (
             json!({ "scheduled_time": "2026-11-22T09:00:00Z" }),
@@ -227,8 +227,8 @@ fn the_guards_hold_in_the_lambda_too() {
         let sink =
             part(ComponentRole::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.host_port()] }));
         // The next-to-last receive, on which what may still pass is settled as the failure that it is.
-        let intake = Intake { receives: Some(2), ..Intake::default() };
-        let mut lambda = start(&function("worker", Inlet::Queue(intake), stages, Outlets::Sinks(vec![sink])));
+        let intake = InputQueue { receives: Some(2), ..InputQueue::default() };
+        let mut lambda = start(&function("worker", Trigger::Queue(intake), stages, FunctionOutput::Sinks(vec![sink])));
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let item = |(place, (url, _)): (usize, &(String, &str))| {
             let mut item = json!({ "key": format!("Company {place}") });

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fanggen_runtime::component::services::MessageQueue;
 use fanggen_runtime::component::{Source, SourceItem};
-use fanggen_runtime::function::{Out, Produced, Running};
+use fanggen_runtime::function::{OpenFunction, OpenOutput, ProducerOutcome};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
@@ -89,15 +89,15 @@ impl World {
         Self { shelves: sizes.iter().map(shelf).collect(), memory, line }
     }
 
-    async fn produce(&self, owner: &str, time: Duration) -> Result<Produced, Error> {
+    async fn produce(&self, owner: &str, time: Duration) -> Result<ProducerOutcome, Error> {
         let source = |(place, shelf): (usize, &Shelf)| {
             let table: Box<dyn Source> = Box::new(Table { shelf: Arc::clone(shelf), last: None });
             (format!("source {place}"), table)
         };
-        let mut running = Running {
+        let mut running = OpenFunction {
             sources: self.shelves.iter().enumerate().map(source).collect(),
             stages: Vec::new(),
-            out: Out::Queue(self.line.clone()),
+            out: OpenOutput::Queue(self.line.clone()),
             state: Some(self.memory.clone()),
             chunk_items: CHUNK_ITEMS,
             sent: 0,
@@ -145,7 +145,7 @@ const LONG: Duration = Duration::from_secs(600);
 async fn a_thousand_items_are_one_send_and_three_calls_to_the_memory() {
     let world = World::of(&[1_000]);
     let produced = world.produce("a", LONG).await.expect("a run");
-    assert_eq!(produced, Produced { items: 1_000, chunks: 10, before: false });
+    assert_eq!(produced, ProducerOutcome { items: 1_000, chunks: 10, before: false });
     assert_eq!(world.memory.inner().calls, ["claim_run", "save_progress", "send", "save_progress"]);
     world.is_exact("whole");
 }

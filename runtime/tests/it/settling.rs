@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use fanggen_runtime::component::state::Counts;
 use fanggen_runtime::component::{Sink, Stage};
-use fanggen_runtime::function::{ChunkOutcome, Delivery, Out, Running};
+use fanggen_runtime::function::{ChunkOutcome, Delivery, OpenFunction, OpenOutput};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Finding, Identity, Item, Label, Record, Text};
@@ -120,7 +120,7 @@ struct World {
     judge: Arc<Judge>,
     shelves: [Arc<Shelf>; 2],
     memory: Arc<MemoryState>,
-    running: Running,
+    running: OpenFunction,
 }
 
 impl World {
@@ -134,10 +134,10 @@ impl World {
             let sink: Box<dyn Sink> = Box::new(Shared(Arc::clone(shelf)));
             (name.to_owned(), sink)
         });
-        let running = Running {
+        let running = OpenFunction {
             sources: Vec::new(),
             stages: vec![Box::new(Shared(Arc::clone(&texts))), Box::new(Shared(Arc::clone(&judge)))],
-            out: Out::Sinks(sinks.collect()),
+            out: OpenOutput::Sinks(sinks.collect()),
             state: Some(memory.clone()),
             chunk_items: CHUNK_ITEMS,
             sent: 0,

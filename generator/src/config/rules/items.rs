@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::component::{ComponentRole, SeedItems};
-use fanggen_runtime::model::items::{ATTRIBUTES, KEY_BYTES, Written, key_fault};
+use fanggen_runtime::model::items::{ATTRIBUTES, InlineItem, KEY_BYTES, key_fault};
 use fanggen_runtime::model::tree::{Span, Tree, Value, listed};
 use fanggen_runtime::model::values::{HttpUrl, Language};
 
@@ -63,8 +63,8 @@ fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mu
     };
     for (written, place) in seed.items.iter().zip(&places) {
         let key = match written {
-            Written::Key(key) => Some(key),
-            Written::Row(cells) => cells.get(seed.key),
+            InlineItem::Key(key) => Some(key),
+            InlineItem::Row(cells) => cells.get(seed.key),
         };
         let Some(key) = key.filter(|key| !key.trim().is_empty()) else {
             let title = format!("an item of source `{}` has no key", source.name);

@@ -8,14 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use fanggen_runtime::aws::Cloud;
+use fanggen_runtime::aws::AwsServices;
 use fanggen_runtime::component::analysis::TextAnalyzer;
 use fanggen_runtime::component::meter::Meter;
 use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
 use fanggen_runtime::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
 use fanggen_runtime::component::{Binding, ComponentRole, Instance, RateLimit, Stage};
 use fanggen_runtime::function::registry;
-use fanggen_runtime::function::{Function, Inlet, Intake, Outlets, Part};
+use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::record::{Finding, Item, Record, Text};
 use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
@@ -27,7 +27,7 @@ use crate::harness::aws::comprehend::Comprehend;
 
 /// The doors of a Lambda whose Comprehend is the stand-in, and whose memory is this process's.
 pub struct Place {
-    pub cloud: Cloud,
+    pub cloud: AwsServices,
     pub memory: Arc<Memory>,
 }
 
@@ -39,7 +39,7 @@ impl Place {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_ENDPOINT_URL_COMPREHEND", comprehend.endpoint()),
         ];
-        let cloud = Cloud::of(variables.map(|(name, value)| (name.to_owned(), value)).into());
+        let cloud = AwsServices::of(variables.map(|(name, value)| (name.to_owned(), value)).into());
         Self { cloud, memory: Arc::default() }
     }
 
@@ -54,10 +54,10 @@ impl Place {
     }
 }
 
-fn part(settings: Value, pace: Option<RateLimit>) -> Part {
+fn part(settings: Value, pace: Option<RateLimit>) -> FunctionComponent {
     let kind = registry::find(ComponentRole::Stage, "comprehend").expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    Part { name: "sentiment".into(), kind, settings, on: None, pace }
+    FunctionComponent { name: "sentiment".into(), kind, settings, on: None, pace }
 }
 
 /// A worker that has this stage alone, and remembers.
@@ -69,9 +69,9 @@ pub fn worker(settings: Value) -> Function {
         contact: None,
         state: Some("p-e-state".into()),
         chunk_items: CHUNK_ITEMS,
-        inlet: Inlet::Queue(Intake::default()),
+        trigger: Trigger::Queue(InputQueue::default()),
         stages: vec![part(settings, None)],
-        outlets: Outlets::Sinks(Vec::new()),
+        output: FunctionOutput::Sinks(Vec::new()),
     }
 }
 

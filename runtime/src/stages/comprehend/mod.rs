@@ -17,7 +17,7 @@ use crate::component::{
 use crate::fetch::RateLimiter;
 use crate::model::error::Error;
 use crate::model::run::CHUNK_ITEMS;
-use crate::model::values::Within;
+use crate::model::values::Bounded;
 
 use self::questions::Questions;
 use self::sender::BatchSender;
@@ -34,22 +34,22 @@ pub struct ComprehendSettings {
     /// Maximum number of bytes of a text that are analysed and billed. For a longer text, `coverage` is the share that was
     /// analysed.
     #[serde(default = "bytes")]
-    pub max_bytes: Within<300, 1_000_000>,
+    pub max_bytes: Bounded<300, 1_000_000>,
     /// Your account's quota of batch calls per second. It is 10 unless AWS has raised it.
     #[serde(default = "calls")]
-    pub calls_per_second: Within<1, 10_000>,
+    pub calls_per_second: Bounded<1, 10_000>,
 }
 
 fn sentiment() -> Questions {
     Questions::sentiment()
 }
 
-fn bytes() -> Within<300, 1_000_000> {
-    Within::of::<5_000>()
+fn bytes() -> Bounded<300, 1_000_000> {
+    Bounded::of::<5_000>()
 }
 
-fn calls() -> Within<1, 10_000> {
-    Within::of::<10>()
+fn calls() -> Bounded<1, 10_000> {
+    Bounded::of::<10>()
 }
 
 impl Described for ComprehendSettings {

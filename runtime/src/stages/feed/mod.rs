@@ -15,7 +15,7 @@ use crate::component::{
 };
 use crate::fetch::{FetchLimits, RetryingFetcher};
 use crate::model::error::Error;
-use crate::model::values::{HostPort, ItemUrl, Language, Within};
+use crate::model::values::{Bounded, HostPort, ItemUrl, Language};
 
 use self::seen_entries::SeenEntries;
 use self::stage::Feed;
@@ -38,7 +38,7 @@ pub struct FeedSettings {
     /// Maximum number of new entries per item and run. If there are more, the oldest come first, and the rest in the next
     /// runs.
     #[serde(default = "entries")]
-    pub entries: Within<1, 100>,
+    pub entries: Bounded<1, 100>,
     /// The language of entries if neither the entry nor the feed nor the item has one. It is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
@@ -47,16 +47,16 @@ pub struct FeedSettings {
     pub allow: Vec<HostPort>,
     /// Maximum number of concurrent requests.
     #[serde(default = "at_once")]
-    pub at_once: Within<1, 100>,
+    pub at_once: Bounded<1, 100>,
     /// Maximum size of a feed in bytes, decompressed.
     #[serde(default = "max_bytes")]
-    pub max_bytes: Within<1_000, 16_000_000>,
+    pub max_bytes: Bounded<1_000, 16_000_000>,
     /// Timeout of a request in seconds. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_s: Option<Within<1, 300>>,
+    pub timeout_s: Option<Bounded<1, 300>>,
     /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patience_s: Option<Within<1, 600>>,
+    pub patience_s: Option<Bounded<1, 600>>,
 }
 
 /// The parts of an entry that make up the text.
@@ -82,16 +82,16 @@ impl EntryText {
     }
 }
 
-fn entries() -> Within<1, 100> {
-    Within::of::<25>()
+fn entries() -> Bounded<1, 100> {
+    Bounded::of::<25>()
 }
 
-fn at_once() -> Within<1, 100> {
-    Within::of::<8>()
+fn at_once() -> Bounded<1, 100> {
+    Bounded::of::<8>()
 }
 
-fn max_bytes() -> Within<1_000, 16_000_000> {
-    Within::of::<4_000_000>()
+fn max_bytes() -> Bounded<1_000, 16_000_000> {
+    Bounded::of::<4_000_000>()
 }
 
 impl Described for FeedSettings {
@@ -117,7 +117,7 @@ impl Component for FeedSettings {
     }
 
     fn max_wait(&self) -> Option<Duration> {
-        Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Within::get)))
+        Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Bounded::get)))
     }
 
     fn fan_out(&self) -> Option<u64> {

@@ -18,7 +18,7 @@ use crate::component::{Binding, Card, Component, ComponentRole, Described, Insta
 use crate::fetch::{FetchLimits, RetryingFetcher};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
-use crate::model::values::{HostPort, ItemUrl, Language, Within};
+use crate::model::values::{Bounded, HostPort, ItemUrl, Language};
 
 use page::FetchedPage;
 
@@ -45,16 +45,16 @@ pub struct HttpSettings {
     pub allow: Vec<HostPort>,
     /// Maximum number of concurrent requests.
     #[serde(default = "at_once")]
-    pub at_once: Within<1, 100>,
+    pub at_once: Bounded<1, 100>,
     /// Maximum size of a page in bytes, decompressed.
     #[serde(default = "max_bytes")]
-    pub max_bytes: Within<1_000, 16_000_000>,
+    pub max_bytes: Bounded<1_000, 16_000_000>,
     /// Timeout of a request in seconds. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_s: Option<Within<1, 300>>,
+    pub timeout_s: Option<Bounded<1, 300>>,
     /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patience_s: Option<Within<1, 600>>,
+    pub patience_s: Option<Bounded<1, 600>>,
 }
 
 crate::checked_text!(
@@ -71,12 +71,12 @@ crate::checked_text!(
     }
 );
 
-fn at_once() -> Within<1, 100> {
-    Within::of::<8>()
+fn at_once() -> Bounded<1, 100> {
+    Bounded::of::<8>()
 }
 
-fn max_bytes() -> Within<1_000, 16_000_000> {
-    Within::of::<4_000_000>()
+fn max_bytes() -> Bounded<1_000, 16_000_000> {
+    Bounded::of::<4_000_000>()
 }
 
 impl Described for HttpSettings {
@@ -94,7 +94,7 @@ impl Described for HttpSettings {
 
 impl Component for HttpSettings {
     fn max_wait(&self) -> Option<Duration> {
-        Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Within::get)))
+        Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Bounded::get)))
     }
 
     fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {

@@ -19,7 +19,7 @@ use crate::fetch::{FetchLimits, Fetcher, RateLimiter, user_agent};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::run::CHUNK_ITEMS;
-use crate::model::values::{HostPort, HttpUrl, Language, Within};
+use crate::model::values::{Bounded, HostPort, HttpUrl, Language};
 
 use self::client::WikipediaClient;
 use self::request::{TITLES, TitleBatch};
@@ -42,7 +42,7 @@ const LICENCE: &str = "CC BY-SA 4.0";
 pub struct WikipediaSettings {
     /// Number of sentences of the introduction.
     #[serde(default = "three")]
-    pub sentences: Within<1, 10>,
+    pub sentences: Bounded<1, 10>,
     /// The language edition of Wikipedia for items without a language.
     #[serde(default = "english")]
     pub language: Language,
@@ -54,20 +54,20 @@ pub struct WikipediaSettings {
     pub allow: Vec<HostPort>,
     /// Your quota of requests per minute. Wikimedia allows 200 if the pipeline has a `contact`, and 10 without.
     #[serde(default = "requests")]
-    pub requests_per_minute: Within<1, 100_000>,
+    pub requests_per_minute: Bounded<1, 100_000>,
     /// Maximum number of concurrent requests.
     #[serde(default = "at_once")]
-    pub at_once: Within<1, 1_000>,
+    pub at_once: Bounded<1, 1_000>,
     /// Timeout of a request in seconds. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timeout_s: Option<Within<1, 300>>,
+    pub timeout_s: Option<Bounded<1, 300>>,
     /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub patience_s: Option<Within<1, 600>>,
+    pub patience_s: Option<Bounded<1, 600>>,
 }
 
-fn three() -> Within<1, 10> {
-    Within::of::<3>()
+fn three() -> Bounded<1, 10> {
+    Bounded::of::<3>()
 }
 
 fn english() -> Language {
@@ -75,12 +75,12 @@ fn english() -> Language {
     Language::new("en").expect("a language tag")
 }
 
-fn requests() -> Within<1, 100_000> {
-    Within::of::<200>()
+fn requests() -> Bounded<1, 100_000> {
+    Bounded::of::<200>()
 }
 
-fn at_once() -> Within<1, 1_000> {
-    Within::of::<DEFAULT_AT_ONCE>()
+fn at_once() -> Bounded<1, 1_000> {
+    Bounded::of::<DEFAULT_AT_ONCE>()
 }
 
 impl Described for WikipediaSettings {
@@ -135,7 +135,7 @@ impl Component for WikipediaSettings {
     }
 }
 
-fn seconds<const MIN: u64, const MAX: u64>(setting: Option<Within<MIN, MAX>>) -> Option<Duration> {
+fn seconds<const MIN: u64, const MAX: u64>(setting: Option<Bounded<MIN, MAX>>) -> Option<Duration> {
     setting.map(|seconds| Duration::from_secs(seconds.get()))
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::component::{ComponentRole, RateLimit};
 use crate::function::registry;
-use crate::function::{Function, Inlet, Intake, Outlets, Part};
+use crate::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use crate::model::run::CHUNK_ITEMS;
 use crate::model::tree::Tree;
 use serde_json::{Value, json};
@@ -110,17 +110,17 @@ fn part(
     settings: Value,
     on: Option<&str>,
     pace: Option<RateLimit>,
-) -> Part {
+) -> FunctionComponent {
     let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    Part { name: name.into(), kind, settings, on: on.map(Into::into), pace }
+    FunctionComponent { name: name.into(), kind, settings, on: on.map(Into::into), pace }
 }
 
 fn function(job: LoadFunction, services: &FakeServices) -> Function {
-    let (name, inlet, stages, outlets) = match job {
+    let (name, trigger, stages, output) = match job {
         LoadFunction::Producer => {
             let companies = part(ComponentRole::Source, "companies", "dynamodb", json!({}), Some(source::TABLE), None);
-            ("producer", Inlet::Schedule(vec![companies]), vec![], Outlets::Queue(queue(services)))
+            ("producer", Trigger::Schedule(vec![companies]), vec![], FunctionOutput::Queue(queue(services)))
         }
         LoadFunction::Worker => {
             let wikipedia = json!({
@@ -143,12 +143,12 @@ fn function(job: LoadFunction, services: &FakeServices) -> Function {
                 part(ComponentRole::Sink, "archive", "s3", json!({ "format": "jsonl" }), Some(BUCKET), None),
                 part(ComponentRole::Sink, "latest", "dynamodb", json!({ "ttl_days": 90 }), Some(dynamodb::ROWS), None),
             ];
-            let intake = Intake {
+            let intake = InputQueue {
                 queue: Some(queue(services)),
                 dead: Some(format!("{}-dead", queue(services))),
                 receives: Some(MAX_RECEIVES),
             };
-            ("worker", Inlet::Queue(intake), stages, Outlets::Sinks(sinks))
+            ("worker", Trigger::Queue(intake), stages, FunctionOutput::Sinks(sinks))
         }
     };
     Function {
@@ -158,9 +158,9 @@ fn function(job: LoadFunction, services: &FakeServices) -> Function {
         contact: Some("data-team@example.com".into()),
         state: Some(dynamodb::STATE.into()),
         chunk_items: CHUNK_ITEMS,
-        inlet,
+        trigger,
         stages,
-        outlets,
+        output,
     }
 }
 
