@@ -1,6 +1,6 @@
 //! A pipeline as one environment sees it: sections, and components with their settings.
 
-use fanggen_runtime::component::{ComponentKind, ComponentRole};
+use fanggen_runtime::component::{Component, ComponentKind, ComponentRole};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value, listed};
 use fanggen_runtime::model::values::Name;
@@ -44,7 +44,7 @@ pub struct ComponentConfig {
     /// Its kind.
     pub kind: &'static ComponentKind,
     /// Its settings.
-    pub settings: Box<dyn fanggen_runtime::component::Component>,
+    pub settings: Box<dyn Component>,
     /// The settings that every stage has; defaults for sources and sinks.
     pub options: StageOptions,
     /// Where its name is.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::services::Services;
-use fanggen_runtime::component::{Binding, Card, ComponentKind, ComponentRole, Instance, Stage};
+use fanggen_runtime::component::{Binding, Card, Component, ComponentKind, ComponentRole, Instance, Stage};
 use fanggen_runtime::function::FunctionComponent;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::{Error, ErrorCode};
@@ -38,25 +38,24 @@ impl Substitutes {
     /// The stage or sink that replaces another, if one does.
     pub fn substitute(
         &self,
-        part: &FunctionComponent,
+        component: &FunctionComponent,
         binding: &Binding,
-        doors: &dyn Services,
+        services: &dyn Services,
     ) -> Option<Result<Instance, Error>> {
-        let card = part.kind.card;
+        let card = component.kind.card;
         if let Some(texts) = self.texts.as_ref().filter(|_| card.fetches) {
-            // The language that the stage would fetch in is that of texts which name none.
-            let language =
-                part.settings.json().get("language").and_then(|language| language.as_str().map(str::to_owned));
-            let texts = LocalTexts { stage: part.name.clone(), texts: texts.clone(), language };
+            // Local texts without a language are in the one that the stage would fetch.
+            let language = component.settings.default_language().map(str::to_owned);
+            let texts = LocalTexts { stage: component.name.clone(), texts: texts.clone(), language };
             return Some(Ok(Instance::Stage(Box::new(texts))));
         }
         let other = Substitute::of(&card)?;
         if card.role == ComponentRole::Sink {
-            return Some(other.settings.open(binding.clone(), doors));
+            return Some(other.settings.open(binding.clone(), services));
         }
-        let answered = other.answers(part.settings.as_ref());
-        let inner = if answered { other.open(binding.clone(), doors) } else { Ok(None) };
-        let stage = part.name.clone();
+        let answered = other.answers(component.settings.as_ref());
+        let inner = if answered { other.open(binding.clone(), services) } else { Ok(None) };
+        let stage = component.name.clone();
         Some(inner.map(|inner| Instance::Stage(Box::new(SubstituteStage { stage, service: card.name, inner }))))
     }
 
@@ -94,7 +93,7 @@ impl Substitutes {
 /// The embedded component that replaces a paid one.
 struct Substitute {
     kind: &'static ComponentKind,
-    settings: Box<dyn fanggen_runtime::component::Component>,
+    settings: Box<dyn Component>,
 }
 
 impl Substitute {
@@ -106,18 +105,18 @@ impl Substitute {
     }
 
     /// Whether it can answer any of the questions.
-    fn answers(&self, asked: &dyn fanggen_runtime::component::Component) -> bool {
+    fn answers(&self, asked: &dyn Component) -> bool {
         asked.answers().iter().any(|question| self.settings.answers().contains(question))
     }
 
     /// The questions that it cannot answer. They are left out: results are never invented.
-    fn unanswered(&self, asked: &dyn fanggen_runtime::component::Component) -> Vec<&'static str> {
+    fn unanswered(&self, asked: &dyn Component) -> Vec<&'static str> {
         let answers = self.settings.answers();
         asked.answers().into_iter().filter(|question| !answers.contains(question)).collect()
     }
 
-    fn open(&self, binding: Binding, doors: &dyn Services) -> Result<Option<Box<dyn Stage>>, Error> {
-        match self.settings.open(binding, doors)? {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Option<Box<dyn Stage>>, Error> {
+        match self.settings.open(binding, services)? {
             Instance::Stage(stage) => Ok(Some(stage)),
             _ => Err(Error::permanent(ErrorCode::CardWrong, format!("`{}` is not a stage", self.kind.card.name))),
         }

@@ -166,6 +166,10 @@ fn a_stack_of_500_resources_is_rendered_and_one_of_501_refused() {
     let full = crowded(5);
     let templates = full.render().templates();
     assert_eq!(decoded(&templates)[0]["Resources"].as_object().map(serde_json::Map::len), Some(500));
+    // What the diff reads from the metadata must leave room: CloudFormation reads 1 MB at most from S3
+    // (https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html).
+    let bytes = fs::metadata(&templates[0]).expect("a file").len();
+    assert!(bytes < 700_000, "{bytes} bytes");
     // Informational rules say that a limit is near, which is the point here.
     lint(&templates, &[]);
     let over = crowded(6).fanggen(&["render"]);

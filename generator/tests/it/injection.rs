@@ -128,7 +128,7 @@ const NAMES: [(&str, &str); 15] = [
     ("function", "worker"),
     ("environment", "dev"),
     ("allow", "127.0.0.1:80"),
-    ("email", "a@example.com"),
+    ("email", "harmless-email@example.com"),
 ];
 
 /// What means something to TOML, YAML, JSON, Jinja, make, a shell, CloudFormation, IAM, the Scheduler or a terminal.
@@ -284,7 +284,8 @@ fn template(artifacts: &BTreeMap<String, String>) -> Result<Value, TestCaseError
     prop_assert!(text.is_ascii(), "{path} is not ASCII");
     let mut template = yaml::read(text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
     let top = template.as_object_mut().expect("a table");
-    top.remove("Metadata");
+    // Which of the linter's rules a text breaks on purpose depends on the text.
+    top["Metadata"].as_object_mut().expect("a table").remove("cfn-lint");
     top["Outputs"]["RenderSha"]["Value"] = Value::Null;
     Ok(template)
 }

@@ -63,6 +63,11 @@ pub trait Component: ComponentClone + fmt::Debug + Send + Sync {
         Vec::new()
     }
 
+    /// The language of texts whose item, page or feed states none, as a language tag.
+    fn default_language(&self) -> Option<&str> {
+        None
+    }
+
     /// Why these settings do not go together: the key at fault, what was found, what is allowed.
     fn check(&self) -> Option<(&'static str, String, String)> {
         None

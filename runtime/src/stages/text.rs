@@ -33,6 +33,10 @@ impl Described for TextSettings {
 }
 
 impl Component for TextSettings {
+    fn default_language(&self) -> Option<&str> {
+        self.language.as_ref().map(|language| language.as_str())
+    }
+
     fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
         Ok(Instance::Stage(Box::new(TextStage { name: binding.name, language: self.language.clone() })))
     }

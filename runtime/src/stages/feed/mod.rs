@@ -101,13 +101,17 @@ impl Described for FeedSettings {
         ..Card::new(
             ComponentRole::Stage,
             "feed",
-            "the new entries of the item's feed (RSS, Atom or JSON Feed), each only once",
+            "new entries of the item's feed (RSS, Atom or JSON Feed), each processed once",
             "[[stages]]\nname = \"press\"\ntype = \"feed\"\nentries = 10\n",
         )
     };
 }
 
 impl Component for FeedSettings {
+    fn default_language(&self) -> Option<&str> {
+        self.language.as_ref().map(|language| language.as_str())
+    }
+
     fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
         vec![RequiredPermission {
             actions: vec!["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:PutItem"],

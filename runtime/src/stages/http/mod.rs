@@ -93,6 +93,10 @@ impl Described for HttpSettings {
 }
 
 impl Component for HttpSettings {
+    fn default_language(&self) -> Option<&str> {
+        self.language.as_ref().map(|language| language.as_str())
+    }
+
     fn max_wait(&self) -> Option<Duration> {
         Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Bounded::get)))
     }

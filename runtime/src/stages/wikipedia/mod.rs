@@ -109,6 +109,10 @@ impl Component for WikipediaSettings {
         })
     }
 
+    fn default_language(&self) -> Option<&str> {
+        Some(self.language.as_str())
+    }
+
     fn max_wait(&self) -> Option<Duration> {
         Some(seconds(self.patience_s).unwrap_or(DEFAULT_PATIENCE))
     }
