@@ -116,19 +116,17 @@ fn with_table(readme: &str) -> String {
     let (start, end) = ("<!-- components -->\n", "<!-- end of components -->");
     let from = readme.find(start).expect("the start of the table") + start.len();
     let to = readme.find(end).expect("the end of the table");
-    let mut table = String::from(
-        "\n| | type | what it does | on your machine | in the Lambda |\n| --- | --- | --- | --- | --- |\n",
-    );
+    let mut table = String::from("\n| | type | what it does | local run |\n| --- | --- | --- | --- |\n");
     for kind in registry::all() {
         let card = kind.card;
-        let here = match (card.local_substitute, card.fetches, card.role) {
-            (Some(kind), ..) => format!("`{kind}` stands in"),
-            (None, true, _) => "yes, or local texts".to_owned(),
+        let local = match (card.local_substitute, card.fetches, card.role) {
+            _ if card.local_only => "local only".to_owned(),
+            (Some(kind), ..) => format!("`{kind}` instead"),
+            (None, true, _) => "local texts, or `--live`".to_owned(),
             (None, false, ComponentRole::Sink) => "files".to_owned(),
             (None, false, _) => "yes".to_owned(),
         };
-        let there = if card.local_only { "no: a Lambda keeps no files" } else { "yes" };
-        table += &format!("| {} | `{}` | {} | {here} | {there} |\n", card.role.as_str(), card.name, card.summary);
+        table += &format!("| {} | `{}` | {} | {local} |\n", card.role.as_str(), card.name, card.summary);
     }
     let mut now = readme.to_owned();
     now.replace_range(from..to, &(table + "\n"));
