@@ -91,8 +91,7 @@ impl LookupServices {
     }
 }
 
-/// Asks for every resource whose card says how, in the order of the logical ids. Policies of queues, topics and buckets
-/// are not asked for, since they go with their resource; nor are databases and tables of the catalog, which hold nothing.
+/// Asks for every resource whose card says how, in the order of the logical ids.
 ///
 /// # Errors
 /// The first call that failed.
@@ -146,25 +145,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_named_resource_and_every_mapping_is_asked_for() {
+    fn every_resource_whose_card_says_how_is_asked_for() {
         let plan = include_str!("../../../generated/dev/plan.json");
         let manifest: Manifest = serde_json::from_str(plan).expect("a manifest");
         let caller = CallerIdentity { account: "123456789012".into(), arn: "arn:aws:iam::123456789012:user/d".into() };
         let asked = asked(&manifest, &caller);
-        // They go with their bucket, queue or function; the catalog holds nothing.
-        let not_asked = [
-            &resources::s3::BUCKET_POLICY,
-            &resources::sqs::QUEUE_POLICY,
-            &resources::lambda::EVENT_INVOKE_CONFIG,
-            &resources::glue::DATABASE,
-            &resources::glue::TABLE,
-        ];
-        let with_others = manifest
-            .resources
-            .values()
-            .filter(|resource| not_asked.iter().any(|card| card.name == resource.kind))
-            .count();
-        assert_eq!(asked.len(), manifest.resources.len() - with_others);
+        let has_lookup = |kind: &str| resources::find(kind).is_some_and(|card| card.lookup.is_some());
+        let to_ask = manifest.resources.iter().filter(|(_, resource)| has_lookup(&resource.kind)).map(|(id, _)| id);
+        assert_eq!(asked.iter().map(|(_, found)| &found.id).collect::<Vec<_>>(), to_ask.collect::<Vec<_>>());
         let words = |id: &str| asked.iter().find(|(_, found)| found.id == id).map(|(_, found)| found.to_string());
         assert_eq!(words("WorkerMapping").as_deref(), Some("event source mapping of fang-dev-worker (stages.summary)"));
         assert_eq!(

@@ -131,22 +131,17 @@ impl Plan {
             all.name(&invoke.id, &format!(" of {word}"), &[word]);
             all.name_dead(&invoke.on_failure, word);
         }
-        for queue in &self.queues {
-            if queue.for_others {
-                all.name_of(&queue.id, last(&queue.path), &[&queue.path, "data.kms"]);
-            }
-            all.name_policy(&queue.policy, &queue.id);
+        for queue in self.queues.iter().filter(|queue| queue.for_others) {
+            all.name_of(&queue.id, last(&queue.path), &[&queue.path, "data.kms"]);
         }
         for table in &self.tables {
             all.name_of(&table.id, &table.word, &[&table.path, "data"]);
         }
         for bucket in &self.buckets {
             all.name_of(&bucket.id, &bucket.word, &[&bucket.path, "aws.account", "data"]);
-            all.name_policy(&bucket.policy, &bucket.id);
         }
         for topic in &self.topics {
             all.name_of(&topic.id, last(&topic.path), &[&topic.path, "data.kms"]);
-            all.name_policy(&topic.policy, &topic.id);
         }
         for subscription in &self.subscriptions {
             let path = subscription.path.as_str();
@@ -161,6 +156,11 @@ impl Plan {
         if let Some(key) = &self.key {
             all.name(&key.id, "", &["data", "stages"]);
             all.name(&key.alias, "", &["data"]);
+        }
+        for resource in self.resources() {
+            if let Some(whole) = resource.part_of {
+                all.name_part(&resource, whole);
+            }
         }
         for role in &self.roles {
             if let Some((resource, _)) = all.0.get_mut(role.id.as_str()) {
@@ -221,9 +221,11 @@ impl Resources {
         }
     }
 
-    fn name_policy(&mut self, policy: &LogicalId, of: &LogicalId) {
-        let words = self.0.get(of.as_str()).map(|(resource, _)| format!("policy of the {}", resource.words));
-        if let (Some(words), Some((resource, _))) = (words, self.0.get_mut(policy.as_str())) {
+    /// Names a part by its whole: `policy of the queue news` for a queue policy. It follows from no setting of its own.
+    fn name_part(&mut self, part: &PlannedResource<'_>, whole: &LogicalId) {
+        let noun = part.card.noun.rsplit(' ').next().unwrap_or(part.card.noun);
+        let words = self.0.get(whole.as_str()).map(|(whole, _)| format!("{noun} of the {}", whole.words));
+        if let (Some(words), Some((resource, _))) = (words, self.0.get_mut(part.id.as_str())) {
             resource.words = words;
             resource.follows.clear();
         }

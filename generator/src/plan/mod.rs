@@ -148,17 +148,25 @@ pub struct PlannedResource<'a> {
     pub name: Option<&'a TemplateValue>,
     /// The path in `pipeline.toml` that asked for it.
     pub path: &'a str,
+    /// The resource that it belongs to, by which people know it: the queue of a queue policy.
+    #[serde(skip)]
+    pub part_of: Option<&'a LogicalId>,
 }
 
 impl<'a> PlannedResource<'a> {
     /// A resource with a physical name.
     fn named(card: &'static ResourceType, id: &'a LogicalId, name: &'a TemplateValue, path: &'a str) -> Self {
-        Self { id, card, name: Some(name), path }
+        Self { id, card, name: Some(name), path, part_of: None }
     }
 
     /// A resource that AWS names, or that has no name.
     fn unnamed(card: &'static ResourceType, id: &'a LogicalId, path: &'a str) -> Self {
-        Self { id, card, name: None, path }
+        Self { id, card, name: None, path, part_of: None }
+    }
+
+    /// The same, as a part of another resource.
+    fn part_of(self, whole: &'a LogicalId) -> Self {
+        Self { part_of: Some(whole), ..self }
     }
 }
 

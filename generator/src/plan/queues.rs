@@ -61,7 +61,7 @@ impl QueuePlan {
     pub fn resources(&self) -> [PlannedResource<'_>; 2] {
         [
             PlannedResource::named(&sqs::QUEUE, &self.id, &self.name, &self.path),
-            PlannedResource::unnamed(&sqs::QUEUE_POLICY, &self.policy, &self.path),
+            PlannedResource::unnamed(&sqs::QUEUE_POLICY, &self.policy, &self.path).part_of(&self.id),
         ]
     }
 }

@@ -27,7 +27,7 @@ impl TopicPlan {
     pub fn resources(&self) -> [PlannedResource<'_>; 2] {
         [
             PlannedResource::named(&sns::TOPIC, &self.id, &self.name, &self.path),
-            PlannedResource::unnamed(&sns::TOPIC_POLICY, &self.policy, &self.path),
+            PlannedResource::unnamed(&sns::TOPIC_POLICY, &self.policy, &self.path).part_of(&self.id),
         ]
     }
 }

@@ -80,7 +80,7 @@ impl BucketPlan {
     pub fn resources(&self) -> [PlannedResource<'_>; 2] {
         [
             PlannedResource::named(&s3::BUCKET, &self.id, &self.name, &self.path),
-            PlannedResource::unnamed(&s3::BUCKET_POLICY, &self.policy, &self.path),
+            PlannedResource::unnamed(&s3::BUCKET_POLICY, &self.policy, &self.path).part_of(&self.id),
         ]
     }
 }

@@ -1,8 +1,10 @@
 //! The resources of an environment as a tree, as `plan --offline` prints them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::plan::{ACCOUNT, PARTITION, Plan, QueuePlan, REGION};
+use crate::plan::{ACCOUNT, FunctionPlan, LogicalId, PARTITION, Plan, PlannedResource, QueuePlan, REGION};
+use crate::resources;
 
 /// A plan, shown as a tree.
 #[derive(Clone, Copy, Debug)]
@@ -11,79 +13,64 @@ pub struct PlanTree<'a>(pub &'a Plan);
 impl fmt::Display for PlanTree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(plan) = self;
-        writeln!(f, "{} in {}: {} resources", plan.stack, plan.region, plan.count())?;
-        let schedule = &plan.schedule;
-        writeln!(
-            f,
-            "├── schedule {}  {} {} ({})",
-            schedule.name.plain(),
-            schedule.expression,
-            schedule.timezone,
-            schedule.state.to_lowercase()
-        )?;
-        for function in &plan.functions {
-            let (memory, timeout) = (function.memory_mb, function.timeout_s);
-            writeln!(f, "├── function {}  {}, {memory} MB, {timeout} s", function.name.plain(), function.architecture)?;
-            let mapping = plan.mappings.iter().find(|mapping| mapping.function == function.id);
-            if let Some(mapping) = mapping {
-                writeln!(f, "│   ├── from queue, {} instances at once", mapping.concurrency)?;
+        let resources: Vec<PlannedResource<'_>> = plan.resources().collect();
+        writeln!(f, "{} in {}: {} resources", plan.stack, plan.region, resources.len())?;
+        let details = details(plan);
+        let mut unnamed = resources.len();
+        for card in resources::ALL {
+            for resource in resources.iter().filter(|resource| resource.card == *card) {
+                let Some(name) = resource.name else { continue };
+                unnamed -= 1;
+                let details = details.get(resource.id).map(String::as_str).unwrap_or_default();
+                writeln!(f, "├── {} {}{details}", card.noun, name.plain())?;
             }
-            for statement in plan.roles.iter().filter(|role| role.id == function.role).flat_map(|role| &role.statements)
-            {
-                let resources: Vec<&str> = statement.resources.iter().map(|text| last(text.plain())).collect();
-                writeln!(
-                    f,
-                    "│   ├── may {} on {}  ({})",
-                    statement.actions.join(", "),
-                    resources.join(", "),
-                    statement.path
-                )?;
-            }
-            let bytes: usize = function.variables.iter().map(|it| it.name.len() + it.value.longest()).sum();
-            writeln!(f, "│   └── {} variables, {bytes} of 4096 bytes", function.variables.len())?;
         }
-        for queue in &plan.queues {
-            writeln!(f, "├── queue {}{}", queue.name.plain(), after(queue))?;
-        }
-        for table in &plan.tables {
-            let sort = table.sort.as_ref().map(|sort| format!(", {sort}")).unwrap_or_default();
-            let expires = table.expires.map(|_| ", rows expire").unwrap_or_default();
-            writeln!(
-                f,
-                "├── table {}  key {}{sort}{expires}{}",
-                table.name.plain(),
-                table.partition,
-                kept(table.retain)
-            )?;
-        }
-        for bucket in &plan.buckets {
-            writeln!(f, "├── bucket {}{}", bucket.name.plain(), kept(bucket.retain))?;
-        }
-        for topic in &plan.topics {
-            let mut email = plan.subscriptions.iter().filter(|subscription| subscription.topic == topic.id);
-            let email =
-                email.next().map(|subscription| format!("  sends mail to {}", subscription.email)).unwrap_or_default();
-            writeln!(f, "├── topic {}{email}", topic.name.plain())?;
-        }
-        for table in &plan.catalog {
-            let columns = table.columns.len();
-            writeln!(f, "├── catalog table {}  {columns} columns, by {}", table.name.plain(), table.day)?;
-        }
-        if let Some(key) = &plan.key {
-            writeln!(f, "├── key {}  rotated every year{}", key.name.plain(), kept(key.retain))?;
-        }
-        for role in &plan.roles {
-            let (service, count) = (role.service, role.statements.len());
-            writeln!(f, "├── role {}  for {service}, {count} statements", role.name.plain())?;
-        }
-        for group in &plan.log_groups {
-            writeln!(f, "├── log group {}  {} days", group.name.plain(), group.retention_days)?;
-        }
-        let named = plan.resources().filter(|resource| resource.name.is_some()).count();
-        writeln!(f, "├── and {} without names: policies, mappings and the like", plan.count() - named)?;
+        writeln!(f, "├── and {unnamed} without names: policies, mappings and the like")?;
         let outputs: Vec<&str> = plan.outputs.keys().map(String::as_str).collect();
         write!(f, "└── outputs {}", outputs.join(", "))
     }
+}
+
+/// What stands behind the name of a resource, where there is more to say than its type and name.
+fn details(plan: &Plan) -> BTreeMap<&LogicalId, String> {
+    let mut all = BTreeMap::new();
+    let schedule = &plan.schedule;
+    let state = schedule.state.to_lowercase();
+    all.insert(&schedule.id, format!("  {} {} ({state})", schedule.expression, schedule.timezone));
+    all.extend(plan.functions.iter().map(|function| (&function.id, inside(plan, function))));
+    all.extend(plan.queues.iter().map(|queue| (&queue.id, after(queue))));
+    for table in &plan.tables {
+        let sort = table.sort.as_ref().map(|sort| format!(", {sort}")).unwrap_or_default();
+        let expires = table.expires.map(|_| ", rows expire").unwrap_or_default();
+        all.insert(&table.id, format!("  key {}{sort}{expires}{}", table.partition, kept(table.retain)));
+    }
+    all.extend(plan.buckets.iter().map(|bucket| (&bucket.id, kept(bucket.retain).to_owned())));
+    all.extend(plan.subscriptions.iter().map(|it| (&it.topic, format!("  sends mail to {}", it.email))));
+    for table in &plan.catalog {
+        all.insert(&table.id, format!("  {} columns, by {}", table.columns.len(), table.day));
+    }
+    all.extend(plan.key.iter().map(|key| (&key.alias, format!("  rotated every year{}", kept(key.retain)))));
+    for role in &plan.roles {
+        all.insert(&role.id, format!("  for {}, {} statements", role.service, role.statements.len()));
+    }
+    all.extend(plan.log_groups.iter().map(|group| (&group.id, format!("  {} days", group.retention_days))));
+    all
+}
+
+/// The size of a function, and below it what feeds it, what it may do, and its variables.
+fn inside(plan: &Plan, function: &FunctionPlan) -> String {
+    let mut lines = vec![format!("  {}, {} MB, {} s", function.architecture, function.memory_mb, function.timeout_s)];
+    if let Some(mapping) = plan.mappings.iter().find(|mapping| mapping.function == function.id) {
+        lines.push(format!("│   ├── from queue, {} instances at once", mapping.concurrency));
+    }
+    for statement in plan.roles.iter().filter(|role| role.id == function.role).flat_map(|role| &role.statements) {
+        let resources: Vec<&str> = statement.resources.iter().map(|text| last(text.plain())).collect();
+        let (actions, resources) = (statement.actions.join(", "), resources.join(", "));
+        lines.push(format!("│   ├── may {actions} on {resources}  ({})", statement.path));
+    }
+    let bytes: usize = function.variables.iter().map(|it| it.name.len() + it.value.longest()).sum();
+    lines.push(format!("│   └── {} variables, {bytes} of 4096 bytes", function.variables.len()));
+    lines.join("\n")
 }
 
 fn after(queue: &QueuePlan) -> String {
