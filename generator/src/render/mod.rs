@@ -16,6 +16,9 @@ use crate::config::mistake::tidy;
 use crate::config::{self, schema};
 use crate::plan::Plan;
 
+/// How a plan is laid out as a template.
+const TEMPLATE_TEXT: &str = include_str!("../../templates/template.yaml.j2");
+
 /// The largest template that CloudFormation takes, from S3: "1 MB"
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>), which the service
 /// reportedly counts as a million bytes.
@@ -162,7 +165,7 @@ fn engine((open, close): (&'static str, &'static str)) -> Result<Environment<'st
     engine.set_formatter(yaml::format);
     engine.add_filter("line", yaml::line);
     for (name, text) in [
-        (TEMPLATE, include_str!("../../templates/template.yaml.j2")),
+        (TEMPLATE, TEMPLATE_TEXT),
         (MAKEFILE, include_str!("../../templates/Makefile.j2")),
         (ci::GITHUB, include_str!("../../templates/github.yml.j2")),
     ] {
@@ -178,10 +181,11 @@ fn render_template(engine: &Environment<'_>, name: &'static str, context: Value)
         .map_err(|error| RenderError::Template(name, error))
 }
 
-/// The hash that apply compares: the same plan, rendered by the same version, has the same hash.
+/// The hash that apply compares: the same plan, rendered by the same version through the same template, has the same hash.
 fn sha(plan: &Plan) -> String {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(TEMPLATE_TEXT);
     hash.update(serde_json::to_vec(plan).unwrap_or_default());
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
