@@ -62,6 +62,14 @@ impl RunArgs {
             print(&to_json(&summary));
         }
         show(&summary, start.elapsed(), if self.all { usize::MAX } else { ROWS }, global.json);
+        if summary.failed.iter().any(|failed| failed.code == ErrorCode::Unreachable) {
+            message(&match &pipeline.local.texts {
+                Some(texts) if self.live => {
+                    format!("to run without a network, leave out `--live`: `{texts}` has the texts")
+                }
+                _ => "to run without a network, use your own texts: `[local] texts = \"texts.jsonl\"`".to_owned(),
+            });
+        }
         if summary.is_good() { Ok(()) } else { Err(CommandError::Exit(1)) }
     }
 }
@@ -141,9 +149,6 @@ fn show(summary: &Summary, took: Duration, most: usize, json: bool) {
     }
     if summary.items.is_empty() && summary.ended.is_empty() {
         message("the sources have no items: nothing to do");
-    }
-    if summary.failed.iter().any(|failed| failed.code == ErrorCode::Unreachable) {
-        message("to run without a network, use your own texts: `[local] texts = \"texts.jsonl\"`");
     }
     for (sink, places) in &summary.results {
         message(&format!("  {sink}  {}", first_of(places.iter().map(String::as_str))));

@@ -43,12 +43,15 @@ pub fn home(key: &str) -> Option<String> {
         let named = registry::of(role).iter().filter(|kind| knows(&names(|tree| (kind.read)(tree))));
         named.map(|kind| format!("`{}`", kind.card.name)).collect()
     };
-    [ComponentRole::Source, ComponentRole::Stage, ComponentRole::Sink].into_iter().find_map(|role| {
+    let of_role = |role: ComponentRole| {
         let types = types(role);
         let (last, first) = types.split_last()?;
         let listed = if first.is_empty() { last.clone() } else { format!("{} and {last}", first.join(", ")) };
-        Some(format!("`{key}` is a setting of {}s of type {listed}", role.as_str()))
-    })
+        Some(format!("{}s of type {listed}", role.as_str()))
+    };
+    let roles = [ComponentRole::Source, ComponentRole::Stage, ComponentRole::Sink];
+    let homes: Vec<String> = roles.into_iter().filter_map(of_role).collect();
+    (!homes.is_empty()).then(|| format!("`{key}` is a setting of {}", homes.join(", and of ")))
 }
 
 fn names_of<T: DeserializeOwned>() -> Vec<String> {
@@ -76,6 +79,10 @@ mod tests {
         assert_eq!(
             home("sentences").as_deref(),
             Some("`sentences` is a setting of stages of type `split` and `wikipedia`")
+        );
+        assert_eq!(
+            home("when").as_deref(),
+            Some("`when` is a setting of stages of type `filter`, and of sinks of type `sns`, `sqs` and `webhook`")
         );
         assert_eq!(home("nowhere"), None);
     }

@@ -136,8 +136,9 @@ pub struct LogsSection {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LocalSection {
-    /// A JSON Lines file of texts to use instead of fetching, unless `--live` is given. Each line has `item` and `text`, and
-    /// optionally `entry`, `language`, `title`, `url` and `published`.
+    /// A JSON Lines file of texts that `fanggen run` uses instead of fetching (by `wikipedia`, `http` and `feed`), unless you
+    /// pass `--live`. Each line has `item` (the key of the item, not its title) and `text`, and optionally `entry`, `language`,
+    /// `title`, `url` and `published`.
     pub texts: Option<RelativePath>,
 }
 
@@ -153,9 +154,11 @@ pub struct AlarmsSection {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataSection {
-    /// Whether tables, buckets and logs are kept when the stack is deleted. The stack is then protected against deletion.
+    /// Whether the tables of sources and sinks, the buckets, the logs and the KMS key are kept when the stack is deleted. The
+    /// stack is then protected against deletion.
     pub retain: bool,
-    /// Whether data is encrypted with a KMS key of the pipeline instead of the keys of each service.
+    /// Whether data is encrypted with a KMS key that fanggen creates for the environment, instead of the keys that AWS owns. A
+    /// key that exists already cannot be used.
     pub kms: bool,
 }
 
@@ -244,7 +247,7 @@ impl<'de> Visitor<'de> for ConditionValuesVisitor {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageOptions {
-    /// Whether the stage starts a Lambda function of its own, with its own queue. The stages after it run in that function.
+    /// Whether a new Lambda function, with its own queue, begins at this stage: it runs this stage and those after it.
     pub isolate: bool,
     /// The part of the upstream quota that this environment may use.
     pub share: Share,

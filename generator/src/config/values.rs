@@ -55,7 +55,7 @@ checked_text!(
 checked_text!(
     /// An ARN in which `*` and `?` may stand after the service, or `*` alone.
     ResourcePattern,
-    "an ARN such as `arn:aws:s3:::archive/2026/*`, or `*` alone for actions that know no resources",
+    "an ARN such as `arn:aws:s3:::archive/2026/*`, or `*` alone for actions without resource-level permissions",
     "^([*]|arn:aws[a-z-]*:[a-z0-9-]+:[^:]*:[^:]*:.+)$",
     |text| text == "*" || {
         let parts: Vec<&str> = text.splitn(6, ':').collect();

@@ -121,7 +121,7 @@ fn notes(page: &mut String, card: &Card) {
         TextFlow::Transforms => notes.push("**Text**: needs one, and prepares it for the stages behind.".to_owned()),
     }
     if let Some(stand_in) = card.local_substitute {
-        notes.push(format!("**On your machine**: `{stand_in}` takes its place; nothing is sent or charged."));
+        notes.push(format!("**On your machine**: `{stand_in}` is used instead; nothing is sent or charged."));
     } else if card.fetches {
         let text = "**On your machine**: `fanggen run` takes the texts from `[local] texts` if it is set, unless you \
                     pass `--live`.";
@@ -133,7 +133,7 @@ fn notes(page: &mut String, card: &Card) {
         for permission in component.settings.permissions(&component.name) {
             let actions: Vec<String> = permission.actions.iter().map(|action| format!("`{action}`")).collect();
             let on = match permission.target {
-                PermissionTarget::Store => "on its own store".to_owned(),
+                PermissionTarget::Store => "on its own resource".to_owned(),
                 PermissionTarget::Objects(prefix) => format!("on the objects under `{prefix}` in its bucket"),
                 PermissionTarget::StateTable => "on the state table".to_owned(),
                 PermissionTarget::Arn(arn) => format!("on `{arn}`"),

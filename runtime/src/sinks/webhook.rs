@@ -27,7 +27,7 @@ const MAX_BYTES: usize = 200 * 1024;
 /// The limits of a request; only the status of the response matters.
 const LIMITS: FetchLimits = FetchLimits { bytes: 64 * 1024, time: Duration::from_secs(10), redirects: 0 };
 
-/// Webhook records to a URL as `{"run", "chunk", "records"}`, signed by the Standard Webhooks specification. The secret is read
+/// Posts records to a URL as `{"run", "chunk", "records"}`, signed by the Standard Webhooks specification. The secret is read
 /// from AWS Secrets Manager (a text, `whsec_` and base64, or JSON with one of these as `secret`), and is never in a file or
 /// an environment variable. Requests are delivered at least once: the same records have the same `webhook-id`, so that the
 /// receiver can drop duplicates.

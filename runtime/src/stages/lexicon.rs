@@ -13,6 +13,9 @@ use crate::model::error::Error;
 use crate::model::record::{Finding, Label, Record, Text};
 
 /// Analyses English texts with VADER's rules and word list. It is free and fast, and suits short, informal texts.
+///
+/// A text whose language is unknown fails with `language_unknown`, and one in another language with `language_unsupported`. Set
+/// `language` on the item or on the stage that provides the text, or put a `language` stage in between.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -20,6 +20,11 @@ const PARTITIONS: [(&str, &str); 7] = [
 
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let here = pipeline.aws.region.as_str();
+    // A mistake in `[aws]` leaves its defaults, and nothing is to be compared with those.
+    let stated = super::entry(tree, &["aws", "region"]).map(|entry| &entry.tree.value);
+    if stated.is_some_and(|stated| !matches!(stated, Value::Text(text) if text == here)) {
+        return;
+    }
     for component in pipeline.components() {
         for arn in foreign(component) {
             let there = arn.split(':').nth(3).unwrap_or_default();

@@ -35,7 +35,7 @@ pub struct FeedSettings {
     /// Which parts of an entry make up the text. Default: `all`.
     #[serde(default, skip_serializing_if = "EntryText::is_all")]
     pub text: EntryText,
-    /// Maximum number of new entries per item and run. If there are more, the oldest come first, and the rest in the next
+    /// Maximum number of new entries per item and run. If there are more, the oldest are processed first, and the rest in the next
     /// runs.
     #[serde(default = "entries")]
     pub entries: Bounded<1, 100>,
