@@ -83,7 +83,7 @@ fn missing_settings_are_answered_to_every_event_and_by_a_process_that_lives() {
     for event in [delivery(&[("1", &message())]), json!({ "scheduled_time": "2026-11-22T09:00:00Z" }), json!(null)] {
         let (code, words) = reported(lambda.invoke(&event));
         assert_eq!(code, "settings_missing");
-        assert_eq!(words, "the variable `FANG_PIPELINE` is not set; `fanggen render` sets it");
+        assert_eq!(words, "the environment variable `FANG_PIPELINE` is not set; `fanggen render` sets it");
     }
     assert!(lambda.is_alive());
 }
@@ -108,7 +108,10 @@ fn settings_that_cannot_be_read_name_their_variable() {
     let broken = [("FANG_STAGE_0".to_owned(), "{\"name\":\"x\",\"type\":\"oracle\"}".to_owned())];
     let lambda = LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), broken);
     let (code, words) = reported(lambda.invoke(&delivery(&[])));
-    assert_eq!((code.as_str(), words.as_str()), ("settings_unreadable", "`FANG_STAGE_0`: no stage of type `oracle`"));
+    assert_eq!(
+        (code.as_str(), words.as_str()),
+        ("settings_unreadable", "`FANG_STAGE_0`: there is no stage of type `oracle`")
+    );
 }
 
 #[test]

@@ -215,7 +215,7 @@ async fn a_run_that_breaks_off_anywhere_and_the_next_one_take_each_entry_once_to
                 let mut inside = scene.memory.inner();
                 (inside.fail_from, inside.apply_before_failing) = (Some(call), after);
             }
-            assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["-  cut"], "call {call}");
+            assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["-  unreachable"], "call {call}");
             scene.memory.inner().fail_from = None;
             let mut all = scene.runs(&run(0, 2)).await;
             all.extend(scene.runs(&run(0, 1)).await);
@@ -312,7 +312,11 @@ async fn nothing_flows_while_the_memory_cannot_be_asked() {
         }
         let told = scene.reads(&run(0, 1)).await;
         let failure = told[0].failure.as_ref().expect("a failure");
-        assert_eq!((told.len(), failure.error.code.as_str(), failure.error.transient), (1, "cut", true), "{calls}");
+        assert_eq!(
+            (told.len(), failure.error.code.as_str(), failure.error.transient),
+            (1, "unreachable", true),
+            "{calls}"
+        );
         scene.memory.inner().fail_from = None;
     }
     assert_eq!(scene.runs(&run(0, 1)).await, ["1 one"]);
