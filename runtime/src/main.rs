@@ -1,4 +1,4 @@
-//! The Lambda: settings from the environment, then the function for every event.
+//! The Lambda: reads the settings from the environment, then handles events.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -15,39 +15,39 @@ use tokio::time::Instant;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    std::panic::set_hook(Box::new(log::panicked));
-    // Not `vars`, which panics over a variable that is not UTF-8, be it somebody else's.
+    std::panic::set_hook(Box::new(log::panic_hook));
+    // Not `vars`, which panics if any variable is not UTF-8.
     let variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    // Settings that cannot be read are answered to every event, with their reason, and not by a dead process.
-    let function = Function::from_env(&variables).map(|function| Handler::new(function, AwsServices::of(variables)));
-    let function = &function;
+    // If the settings cannot be read, the process stays alive and every invocation returns the error.
+    let handler = Function::from_env(&variables).map(|function| Handler::new(function, AwsServices::of(variables)));
+    let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        match function {
-            Ok(function) => function.answer(event.payload, &invocation(&event.context)).await.map_err(diagnostic),
+        match handler {
+            Ok(handler) => handler.handle(event.payload, &invocation(&event.context)).await.map_err(diagnostic),
             Err(error) => Err(diagnostic(error.clone())),
         }
     }))
     .await
 }
 
-/// No function lives for longer, whatever a clock says
+/// The maximum timeout of a Lambda function
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html>).
-const LONGEST: Duration = Duration::from_secs(900);
+const MAX_TIMEOUT: Duration = Duration::from_secs(900);
 
-/// Milliseconds from 1970 to before there was Lambda. `cargo lambda watch` says 600,000 as the end of every invocation: it
-/// means ten minutes, and no time of the clock.
+/// A Unix time in milliseconds before Lambda existed. Smaller deadlines are not absolute times: `cargo lambda watch` sends
+/// 600,000 for every invocation.
 const BEFORE_LAMBDA: u64 = 1_400_000_000_000;
 
-/// Lambda says when it ends by the clock; what waits here does so by another one, which is never set.
+/// Converts the deadline from wall-clock time to the monotonic clock, which is never adjusted.
 fn invocation(context: &Context) -> Invocation {
     let left = match context.deadline {
-        0..BEFORE_LAMBDA => LONGEST,
+        0..BEFORE_LAMBDA => MAX_TIMEOUT,
         end => (SystemTime::UNIX_EPOCH + Duration::from_millis(end))
             .duration_since(SystemTime::now())
             .unwrap_or_default()
-            .min(LONGEST),
+            .min(MAX_TIMEOUT),
     };
     let daemon = std::env::var("AWS_XRAY_DAEMON_ADDRESS").ok();
     let trace = Trace::from_header(context.xray_trace_id.as_deref(), daemon.as_deref());

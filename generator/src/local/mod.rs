@@ -106,7 +106,7 @@ async fn work(
 ) -> Result<(), Error> {
     while let Some(message) = messages.recv().await {
         // A function in the middle has forwarded its records and reports none.
-        tally.add(running.work(message, Delivery::once()).await);
+        tally.add(running.process(message, Delivery::once()).await);
         // There is one thread: let the producer and the progress bar run between two chunks.
         tokio::task::yield_now().await;
     }
@@ -119,9 +119,9 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
         name: component.name.clone(),
         kind: component.kind,
         settings: component.settings.clone(),
-        on: Some(component.path.clone()),
+        store: Some(component.path.clone()),
         // One worker, which may use the whole share of the environment.
-        pace: component.settings.quota().map(|quota| quota.rate_limit(component.options.share.get(), 1)),
+        rate_limit: component.settings.quota().map(|quota| quota.rate_limit(component.options.share.get(), 1)),
     };
     let parts = |components: &[ComponentConfig]| components.iter().map(part).collect();
     let function = |shape: shape::Shape<'_>| Function {

@@ -135,7 +135,7 @@ impl SummaryBuilder {
             }
             summary.items.push(row(record));
         }
-        for (stage, records) in worked.ended {
+        for (stage, records) in worked.dropped {
             *summary.ended.entry(stage).or_default() += records;
         }
         for failure in worked.failures {
@@ -146,7 +146,7 @@ impl SummaryBuilder {
                 message: failure.error.message,
             });
         }
-        for (sink, place) in worked.places {
+        for (sink, place) in worked.locations {
             summary.results.entry(sink).or_default().insert(place);
         }
     }

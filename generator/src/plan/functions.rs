@@ -250,8 +250,8 @@ pub fn plan(
             name: component.name.clone(),
             kind: component.kind,
             settings: component.settings.clone(),
-            on: component.settings.store(&component.name).map(|store| storage::binding_and_arn(names, &store).0),
-            pace: paces.get(&component.name).copied(),
+            store: component.settings.store(&component.name).map(|store| storage::binding_and_arn(names, &store).0),
+            rate_limit: paces.get(&component.name).copied(),
         };
         let deployed = |sink: &&ComponentConfig| !sink.kind.card.local_only;
         let function = Function {
@@ -324,7 +324,7 @@ fn describe(shape: &Shape<'_>) -> String {
 /// The queue that feeds a function, with placeholders for the URLs.
 fn intake(function: &str) -> InputQueue {
     let queue = |kind| Some(LogicalId::of(function, kind).sub_placeholder());
-    InputQueue { queue: queue("Queue"), dead: queue("DeadQueue"), receives: Some(MAX_RECEIVES) }
+    InputQueue { queue: queue("Queue"), dead_letter_queue: queue("DeadQueue"), max_receives: Some(MAX_RECEIVES) }
 }
 
 /// The settings of the Lambda; the same types read them back.

@@ -98,7 +98,7 @@ fn reported(name: &str, answer: Result<Value, Value>) -> (String, String) {
 fn unreadable(name: &str, answer: Result<Value, Value>) {
     let (code, words) = reported(name, answer);
     assert_eq!(code, "event_unreadable", "{name}: {words}");
-    assert!(words.starts_with("the event is not one of ours: "), "{name}: {words}");
+    assert!(words.starts_with("unexpected event: "), "{name}: {words}");
 }
 
 #[test]

@@ -187,7 +187,8 @@ async fn work(running: &OpenFunction, run: &str, records: Vec<Record>) -> ChunkO
     let run = RunId::scheduled(run).expect("a run");
     let chunk = Chunk::of(&run, 0, &records);
     let deadline = Instant::now() + Duration::from_secs(60);
-    let worked = running.work(Message::new(chunk, records), Delivery { deadline, last: false, again: false }).await;
+    let worked =
+        running.process(Message::new(chunk, records), Delivery { deadline, last: false, redelivered: false }).await;
     assert!(worked.failures.is_empty(), "{:?}", worked.failures);
     worked
 }

@@ -186,7 +186,7 @@ impl Trial<'_> {
         self.hand.forget();
         self.roles.without(SECOND.role, &[&grant]);
         let told = self.hand.tell(SECOND.function, event);
-        assert!(told.log.contains("findings could not be remembered") && told.refused(&grant), "{told:?}");
+        assert!(told.log.contains("findings could not be cached") && told.refused(&grant), "{told:?}");
         self.roles.back(SECOND.role);
         let told = self.hand.tell(SECOND.function, event);
         assert!(told.is_fine(), "{told:?}");

@@ -78,6 +78,6 @@ fn the_schedule_fires_and_a_run_is_in_every_store() {
     });
     let line: Value = serde_json::from_str(&warned[warned.find('{').unwrap_or_default()..]).expect("a line of JSON");
     assert_eq!((&line["level"], &line["function"]), (&Value::from("WARN"), &Value::from("producer")));
-    let words = "the schedule did not say its time, as an emulator does: the clock says it";
+    let words = "the schedule did not send its scheduled time, as in an emulator: using the current time";
     assert_eq!(line["message"], words);
 }

@@ -121,12 +121,12 @@ fn a_lease_lasts_45_seconds_and_its_loss_is_explained() {
     let state = state("contract-lease-time");
     let run = run(9);
     block_on(async {
-        assert_eq!(state.claim_run(&run, "one").await, Ok(Claim::Fresh));
+        assert_eq!(state.claim_run(&run, "one").await, Ok(Claim::New));
         let begun = state.claim_run(&run, "two").await.expect("an answer");
         assert!(matches!(begun, Claim::Held(wait) if (40_000..=45_000).contains(&wait)), "{begun:?}");
         state.save_progress(&run, "one", &progress(1, false), None).await.expect("its own lease");
         expire_lease("contract-lease-time", &run).await;
-        assert_eq!(state.claim_run(&run, "two").await, Ok(Claim::GoOn(progress(1, false))));
+        assert_eq!(state.claim_run(&run, "two").await, Ok(Claim::Resumed(progress(1, false))));
         let error = state.save_progress(&run, "one", &progress(2, false), None).await.expect_err("taken over");
         let message = "another producer has taken run 20261122T090000Z over, and goes on with it";
         assert_eq!(error, Error::permanent(ErrorCode::LeaseLost, message));
@@ -144,8 +144,8 @@ fn no_run_is_complete_before_its_chunks_are_counted() {
 }
 
 #[test]
-fn sinks_that_took_a_chunk_add_up() {
-    block_on(contract::sinks_that_took_a_chunk_add_up(state("contract-sinks").as_ref()));
+fn sinks_of_a_chunk_add_up() {
+    block_on(contract::sinks_of_a_chunk_add_up(state("contract-sinks").as_ref()));
 }
 
 #[test]
@@ -249,14 +249,14 @@ fn a_bucket_stores_objects_by_key() {
 }
 
 #[test]
-fn an_outbox_delivers_every_post() {
+fn a_publisher_delivers_every_message() {
     let url = queue("contract-outbox");
     let outbox = services().queue_publisher(&url).expect("a queue");
     let arrived = async || {
         let own = |(body, attributes): (String, BTreeMap<String, String>)| (body, attributes.into_iter().collect());
         receive_all(&url).await.into_iter().map(own).collect()
     };
-    block_on(contracts::services::an_outbox_delivers_every_post(outbox.as_ref(), arrived));
+    block_on(contracts::services::a_publisher_delivers_every_message(outbox.as_ref(), arrived));
 }
 
 #[test]
@@ -554,12 +554,12 @@ fn what_goes_wrong_on_the_way_changes_nothing() {
     let state = services.state(&name).expect("a client");
     let run = run(8);
     block_on(async {
-        assert_eq!(state.claim_run(&run, "me").await, Ok(Claim::Fresh));
+        assert_eq!(state.claim_run(&run, "me").await, Ok(Claim::New));
         state.save_progress(&run, "me", &progress(0, false), Some(101)).await.expect("its lease");
         let all = contract::finish_chunks(state.as_ref(), &run, 101).await;
         assert!(!all.is_empty() && all.iter().all(|counts| counts.records == 5_050), "{all:?}");
         state.save_progress(&run, "me", &progress(101, true), Some(101)).await.expect("its lease");
-        assert_eq!(state.claim_run(&run, "other").await, Ok(Claim::Ended(progress(101, true))));
+        assert_eq!(state.claim_run(&run, "other").await, Ok(Claim::Finished(progress(101, true))));
         let values: BTreeMap<_, _> = (0..250).map(|number| (number.to_string(), "v".to_owned())).collect();
         state.put_cached(values.clone().into_iter().collect(), 1).await.expect("kept");
         assert_eq!(state.get_cached(&values.keys().cloned().collect::<Vec<_>>()).await, Ok(values));

@@ -108,7 +108,7 @@ impl ChunkPage {
             let total_counts = chunks.len() as u64 == own && totals.len() as u64 == last;
             total_counts.then(|| sum(chunks.into_iter().chain(totals)))
         });
-        RunStatus { complete, told: self.told }
+        RunStatus { complete, notified: self.told }
     }
 }
 

@@ -19,7 +19,7 @@ use super::batch::Batches;
 use super::call::failed;
 use super::pages::{self, ChunkPage};
 use super::retry::Retry;
-use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
+use crate::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
@@ -170,13 +170,13 @@ fn lost(run: &RunId) -> Error {
 
 /// What a producer's row says.
 fn begun(row: &Attributes) -> Result<Claim, Error> {
-    let Some(progress) = row.get(PROGRESS).and_then(|value| value.as_s().ok()) else { return Ok(Claim::Fresh) };
+    let Some(progress) = row.get(PROGRESS).and_then(|value| value.as_s().ok()) else { return Ok(Claim::New) };
     let progress: Progress = serde_json::from_str(progress).map_err(|_| {
         let words =
             "what is known of the run was written by another version: start it again when this one is everywhere";
         Error::permanent(ErrorCode::StateUnreadable, words)
     })?;
-    Ok(if progress.ended { Claim::Ended(progress) } else { Claim::GoOn(progress) })
+    Ok(if progress.ended { Claim::Finished(progress) } else { Claim::Resumed(progress) })
 }
 
 /// For how many milliseconds the lease of a producer's row still holds.
@@ -206,7 +206,7 @@ impl State for DynamodbState {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     let row = refused.item().cloned().unwrap_or_default();
                     let begun = begun(&row)?;
-                    Ok(if matches!(begun, Claim::Ended(_)) { begun } else { Claim::Held(held(&row)) })
+                    Ok(if matches!(begun, Claim::Finished(_)) { begun } else { Claim::Held(held(&row)) })
                 }
                 _ => Err(failed(UPDATE, self.name(), error)),
             },
@@ -258,7 +258,7 @@ impl State for DynamodbState {
         let answer = call.send().await.map_err(|error| failed("dynamodb:GetItem", self.name(), error))?;
         let row = answer.item.unwrap_or_default();
         let names = row.get(&took).and_then(|names| names.as_ss().ok()).cloned().unwrap_or_default();
-        Ok(ChunkStatus { done: row.get(&done).and_then(pages::counts), took: names.into_iter().collect() })
+        Ok(ChunkStatus { done: row.get(&done).and_then(pages::counts), sinks: names.into_iter().collect() })
     }
 
     async fn record_sinks(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
@@ -348,7 +348,7 @@ impl State for DynamodbState {
         call.send().await.map(|_| ()).map_err(|error| failed("dynamodb:PutItem", self.name(), error))
     }
 
-    async fn for_each_note(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
+    async fn for_each_note(&self, run: &RunId, sink: &str, visit: &mut NoteVisitor<'_>) -> Result<(), Error> {
         // Consistent: the note of the chunk before the last one may be a moment old.
         let call = self.table.client.query().table_name(self.name()).consistent_read(true);
         let mut pages = call
@@ -362,7 +362,7 @@ impl State for DynamodbState {
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed("dynamodb:Query", self.name(), error))?;
             let note = |row: Attributes| row.get(VALUE)?.as_s().ok().cloned();
-            page.items.unwrap_or_default().into_iter().filter_map(note).try_for_each(&mut *each)?;
+            page.items.unwrap_or_default().into_iter().filter_map(note).try_for_each(&mut *visit)?;
         }
         Ok(())
     }

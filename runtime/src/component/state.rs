@@ -1,4 +1,4 @@
-//! What functions remember from one invocation to the next: runs, chunks that are done, values that were paid for.
+//! The state that functions keep between invocations: the progress of runs, finished chunks and cached findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,53 +8,53 @@ use serde::{Deserialize, Serialize};
 use crate::model::error::Error;
 use crate::model::run::{Chunk, RunId};
 
-/// How far a producer has come with a run. What is about to be sent is written down before it is sent: whoever goes on
-/// sends the very same chunks again, and not others that share some items with them.
+/// The progress of a producer. It is saved before chunks are sent, so that after an interruption exactly the same chunks
+/// are sent again, and not others that share some of their items.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// The source that is being read, by its place in the pipeline.
+    /// The index of the source that is being read.
     pub source: usize,
-    /// Behind what was sent, in that source; none at its start.
+    /// The position in that source after the chunks sent so far; `None` at its start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
-    /// Chunks that were sent for certain.
+    /// How many chunks were sent; pending ones do not count.
     pub chunks: u64,
-    /// Items in them.
+    /// How many items these chunks have.
     pub items: u64,
-    /// The chunks that are being sent: the keys of their items.
+    /// The chunks that are being sent, as the keys of their items.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<Vec<String>>,
-    /// Behind what is being sent.
+    /// The position in the source after the pending chunks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Whether everything was sent.
+    /// Whether all chunks of the run were sent.
     #[serde(default)]
     pub ended: bool,
 }
 
-/// What a producer finds when it wants to begin a run.
+/// The result of claiming a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// Nobody has begun it.
-    Fresh,
-    /// Somebody had come so far, and is gone.
-    GoOn(Progress),
-    /// Everything of it was sent.
-    Ended(Progress),
-    /// Another producer is at it, for so many more milliseconds unless it says more.
+    /// The run is new.
+    New,
+    /// The run was interrupted at this progress.
+    Resumed(Progress),
+    /// All chunks of the run were sent.
+    Finished(Progress),
+    /// Another producer holds the lease, for this many milliseconds unless it is renewed.
     Held(u64),
 }
 
-/// What came of a chunk.
+/// The counts of a chunk or a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Items that came in.
+    /// Items of the source.
     pub items: u64,
-    /// Records that went out whole.
+    /// Records written without a failure.
     pub records: u64,
-    /// Records that went out with a failure.
+    /// Records written with a failure.
     pub failed: u64,
-    /// Findings that were known already.
+    /// Findings taken from the cache.
     pub reused: u64,
 }
 
@@ -67,40 +67,40 @@ impl std::ops::AddAssign for Counts {
     }
 }
 
-/// What was done of a chunk in earlier deliveries.
+/// What earlier deliveries of a chunk achieved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChunkStatus {
-    /// What came of it, where it is done.
+    /// The counts of the chunk, if it is done.
     pub done: Option<Counts>,
-    /// The sinks that took it, where others did not.
-    pub took: BTreeSet<String>,
+    /// The sinks that have the chunk, if it is not done.
+    pub sinks: BTreeSet<String>,
 }
 
-/// Where a run stands after a chunk.
+/// The status of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunStatus {
-    /// What came of all chunks, where the run is complete.
+    /// The counts of all chunks, if the run is complete.
     pub complete: Option<Counts>,
-    /// Whether the sinks have been told so.
-    pub told: bool,
+    /// Whether the sinks were notified of that.
+    pub notified: bool,
 }
 
-/// Reads notes, one at a time.
-pub type Reader<'a> = dyn FnMut(String) -> Result<(), Error> + Send + 'a;
+/// Receives notes one by one.
+pub type NoteVisitor<'a> = dyn FnMut(String) -> Result<(), Error> + Send + 'a;
 
-/// What functions remember. Everything here may be done twice, and is then as if it were done once.
+/// The state of functions. All methods are idempotent.
 #[async_trait]
 pub trait State: Send + Sync {
-    /// Begins a run, or goes on with it, as `owner`: the same owner takes its own lease over.
+    /// Claims a run for `owner`, to start or resume it. An owner can claim its own run again.
     ///
     /// # Errors
-    /// What kept it from being read or written.
+    /// Why the state could not be read or written.
     async fn claim_run(&self, run: &RunId, owner: &str) -> Result<Claim, Error>;
 
-    /// Writes progress down and renews the lease; `expected` is how many chunks the run has, once that is known.
+    /// Saves the progress and renews the lease. `expected` is the number of chunks in the run, once it is known.
     ///
     /// # Errors
-    /// `lease_lost` where another producer has taken over.
+    /// Why the state could not be written; `lease_lost` if another producer has taken over.
     async fn save_progress(
         &self,
         run: &RunId,
@@ -109,47 +109,47 @@ pub trait State: Send + Sync {
         expected: Option<u64>,
     ) -> Result<(), Error>;
 
-    /// What was done of a chunk in earlier deliveries.
+    /// What earlier deliveries of a chunk achieved.
     ///
     /// # Errors
-    /// What kept it from being read.
+    /// Why the state could not be read.
     async fn chunk_status(&self, chunk: &Chunk) -> Result<ChunkStatus, Error>;
 
-    /// These sinks took a chunk, and others did not: it comes again for them.
+    /// Records that these sinks have a chunk, which will be delivered again for the others.
     ///
     /// # Errors
-    /// What kept it from being written.
+    /// Why the state could not be written.
     async fn record_sinks(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error>;
 
-    /// A chunk is done.
+    /// Marks a chunk as done, and returns the status of its run.
     ///
     /// # Errors
-    /// What kept it from being written.
+    /// Why the state could not be written.
     async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error>;
 
-    /// The sinks know that the run is complete.
+    /// Records that the sinks were notified of a complete run.
     ///
     /// # Errors
-    /// What kept it from being written.
+    /// Why the state could not be written.
     async fn mark_notified(&self, run: &RunId) -> Result<(), Error>;
 
-    /// The values of these keys, as far as they are known.
+    /// The cached values of these keys. Keys without a value are absent from the result.
     ///
     /// # Errors
-    /// What kept them from being read.
+    /// Why the state could not be read.
     async fn get_cached(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error>;
 
-    /// Keeps values for some days from now.
+    /// Caches values for this many days.
     ///
     /// # Errors
-    /// What kept them from being written.
+    /// Why the state could not be written.
     async fn put_cached(&self, values: Vec<(String, String)>, days: u64) -> Result<(), Error>;
 
-    /// Keeps a value for some days where its key has none, or still the one that is known; or else says which it has. Of
-    /// many who try at once one succeeds.
+    /// Sets a value for this many days if its key has no value, or still the one in `known`. Otherwise, returns the current
+    /// value. Of several concurrent callers, one succeeds.
     ///
     /// # Errors
-    /// What kept it from being written.
+    /// Why the state could not be written.
     async fn compare_and_set(
         &self,
         key: &str,
@@ -158,15 +158,15 @@ pub trait State: Send + Sync {
         days: u64,
     ) -> Result<Option<String>, Error>;
 
-    /// Keeps what a sink has to say of a chunk until its run is complete.
+    /// Saves a note of a sink about a chunk, for the end of the run.
     ///
     /// # Errors
-    /// What kept it from being written.
+    /// Why the state could not be written.
     async fn add_note(&self, chunk: &Chunk, sink: &str, note: String) -> Result<(), Error>;
 
-    /// Gives `each` what a sink has jotted down of a run, in the order of the chunks, and never all of it at once.
+    /// Calls `visit` with each note of a sink about a run, in the order of the chunks. The notes are read page by page.
     ///
     /// # Errors
-    /// What kept it from being read, and what `each` has against a note.
-    async fn for_each_note(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error>;
+    /// Why the state could not be read, or the error of `visit`.
+    async fn for_each_note(&self, run: &RunId, sink: &str, visit: &mut NoteVisitor<'_>) -> Result<(), Error>;
 }

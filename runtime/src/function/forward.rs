@@ -1,4 +1,4 @@
-//! Chunks on their way to the next function: where one fits into no message, its longest records fail, and the others go on.
+//! Sends chunks to the next function. If a chunk does not fit in a message, its longest records fail.
 
 use crate::component::services::MessageQueue;
 use crate::model::error::{Error, ErrorCode};
@@ -6,34 +6,34 @@ use crate::model::message::Message;
 use crate::model::record::Record;
 use crate::model::run::Chunk;
 
-/// Up to so many bytes in its texts, a chunk surely fits into a message: SQS admits a mebibyte, and it is packed.
-const SURE: usize = 512 * 1024;
+/// A chunk with at most this many bytes always fits in a message: SQS allows 1 MiB, and long messages are compressed.
+const ALWAYS_FITS: usize = 512 * 1024;
 
-/// Sends a chunk to the next function. Where it is too long for a message, its longest records fail, and lose their text:
-/// the others go on with theirs.
+/// Sends a chunk to the next function. If it is too long for a message, its longest records fail and lose their text;
+/// the others are sent unchanged. `last_stage` is the stage that the failures are attributed to.
 pub(super) async fn send(
     queue: &dyn MessageQueue,
     chunk: Chunk,
     items: u64,
     mut records: Vec<Record>,
-    last: Option<&str>,
+    last_stage: Option<&str>,
 ) -> Result<(), Error> {
     let message = |records| Message { items: Some(items), ..Message::new(chunk.clone(), records) };
-    while records.iter().map(weight).sum::<usize>() > SURE {
-        let spare = records.clone();
+    while records.iter().map(json_len).sum::<usize>() > ALWAYS_FITS {
+        let backup = records.clone();
         match queue.send(vec![message(records)]).await {
-            Err(error) if error.code == ErrorCode::MessageTooLong => records = shorter(spare, last),
-            sent => return sent,
+            Err(error) if error.code == ErrorCode::MessageTooLong => records = shorten(backup, last_stage),
+            result => return result,
         }
     }
     queue.send(vec![message(records)]).await
 }
 
-/// How long a record is on its way.
-fn weight(record: &Record) -> usize {
-    /// Counts what is written into it.
-    struct Length(usize);
-    impl std::io::Write for Length {
+/// The length of a record as JSON, in bytes.
+fn json_len(record: &Record) -> usize {
+    /// Counts the bytes that are written.
+    struct ByteCounter(usize);
+    impl std::io::Write for ByteCounter {
         fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
             self.0 += bytes.len();
             Ok(bytes.len())
@@ -43,30 +43,28 @@ fn weight(record: &Record) -> usize {
             Ok(())
         }
     }
-    let mut length = Length(0);
-    serde_json::to_writer(&mut length, record).map_or(usize::MAX / 2, |()| length.0)
+    let mut counter = ByteCounter(0);
+    serde_json::to_writer(&mut counter, record).map_or(usize::MAX / 2, |()| counter.0)
 }
 
-/// The same records, with a quarter less to carry.
-fn shorter(mut records: Vec<Record>, last: Option<&str>) -> Vec<Record> {
-    let mut order: Vec<(usize, usize)> =
-        records.iter().map(weight).enumerate().map(|(place, weight)| (weight, place)).collect();
-    order.sort_unstable_by(|one, other| other.cmp(one));
-    let mut spare = order.iter().map(|(weight, _)| weight).sum::<usize>() / 4;
-    for (weight, place) in order {
-        let record = &mut records[place];
-        let words = format!(
-            "the text of `{}` is too long to be handed on in one message with the others of its chunk",
-            record.item.key
-        );
+/// Fails the longest records, until the total length is at least a quarter smaller.
+fn shorten(mut records: Vec<Record>, last_stage: Option<&str>) -> Vec<Record> {
+    let mut by_length: Vec<(usize, usize)> =
+        records.iter().map(json_len).enumerate().map(|(index, length)| (length, index)).collect();
+    by_length.sort_unstable_by(|one, other| other.cmp(one));
+    let mut excess = by_length.iter().map(|(length, _)| length).sum::<usize>() / 4;
+    for (length, index) in by_length {
+        let record = &mut records[index];
+        let message =
+            format!("the text of `{}` does not fit in a message with the other records of its chunk", record.item.key);
         (record.text, record.item.text) = (None, None);
         record.findings.clear();
-        let stage = last.unwrap_or(&record.source).to_owned();
-        record.fail(&stage, Error::permanent(ErrorCode::RecordTooLong, words));
-        if weight >= spare {
+        let stage = last_stage.unwrap_or(&record.source).to_owned();
+        record.fail(&stage, Error::permanent(ErrorCode::RecordTooLong, message));
+        if length >= excess {
             break;
         }
-        spare -= weight;
+        excess -= length;
     }
     records
 }
@@ -80,19 +78,19 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
-    /// Takes messages as SQS does: up to a mebibyte on the wire.
+    /// Accepts messages of up to 1 MiB on the wire, as SQS does.
     #[derive(Default)]
-    struct Narrow {
-        taken: Mutex<Vec<Message>>,
-        refused: Mutex<usize>,
+    struct LimitedQueue {
+        accepted: Mutex<Vec<Message>>,
+        rejected: Mutex<usize>,
     }
 
     #[async_trait]
-    impl MessageQueue for Narrow {
+    impl MessageQueue for LimitedQueue {
         async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
             for message in messages {
-                message.wire().inspect_err(|_| *self.refused.lock().expect("no panic") += 1)?;
-                self.taken.lock().expect("no panic").push(message);
+                message.wire().inspect_err(|_| *self.rejected.lock().expect("no panic") += 1)?;
+                self.accepted.lock().expect("no panic").push(message);
             }
             Ok(())
         }
@@ -102,7 +100,7 @@ mod tests {
         }
     }
 
-    /// A text that hardly packs.
+    /// A text that hardly compresses.
     fn noise(bytes: usize, seed: u64) -> String {
         let mut state = seed;
         let letter = |_| {
@@ -113,27 +111,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_longest_records_of_a_chunk_that_fits_into_no_message_fail_and_the_others_go_on() {
+    async fn only_the_longest_records_fail_when_a_chunk_does_not_fit_in_a_message() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
-        let record = |place: usize| {
-            let bytes = if place < 3 { 600_000 } else { 1_000 };
-            let text = Text { body: noise(bytes, place as u64), source: "text".into(), ..Text::default() };
-            Record { text: Some(text), ..Record::new(run.as_str(), "s", Item::named(place.to_string())) }
+        let record = |index: usize| {
+            let bytes = if index < 3 { 600_000 } else { 1_000 };
+            let text = Text { body: noise(bytes, index as u64), source: "text".into(), ..Text::default() };
+            Record { text: Some(text), ..Record::new(run.as_str(), "s", Item::named(index.to_string())) }
         };
         let records: Vec<Record> = (0..100).map(record).collect();
-        let queue = Narrow::default();
+        let queue = LimitedQueue::default();
         let chunk = Chunk::of(&run, 0, &records);
-        send(&queue, chunk.clone(), 100, records.clone(), Some("words")).await.expect("sent");
-        let taken = queue.taken.lock().expect("no panic");
-        assert_eq!((taken.len(), *queue.refused.lock().expect("no panic")), (1, 2));
-        assert_eq!((&taken[0].chunk, taken[0].records.len()), (&chunk, 100));
-        let failed: Vec<_> = taken[0].records.iter().filter(|record| record.failure.is_some()).collect();
+        send(&queue, chunk.clone(), 100, records.clone(), Some("summary")).await.expect("sent");
+        let accepted = queue.accepted.lock().expect("no panic");
+        assert_eq!((accepted.len(), *queue.rejected.lock().expect("no panic")), (1, 2));
+        assert_eq!((&accepted[0].chunk, accepted[0].records.len()), (&chunk, 100));
+        let failed: Vec<_> = accepted[0].records.iter().filter(|record| record.failure.is_some()).collect();
         assert_eq!(failed.len(), 2);
         for record in failed {
             let failure = record.failure.as_ref().expect("a failure");
-            assert_eq!((failure.stage.as_str(), failure.error.code.as_str()), ("words", "record_too_long"));
+            assert_eq!((failure.stage.as_str(), failure.error.code.as_str()), ("summary", "record_too_long"));
             assert_eq!(record.text, None);
         }
-        assert!(taken[0].records.iter().zip(&records).all(|(sent, was)| sent.failure.is_some() || sent == was));
+        assert!(
+            accepted[0].records.iter().zip(&records).all(|(sent, original)| sent.failure.is_some() || sent == original)
+        );
     }
 }

@@ -1,15 +1,15 @@
-//! A function: its settings to and from the environment, and how it works on a run or on a chunk.
+//! A function of a pipeline: its settings, and how it processes runs and chunks.
 
+mod finding_cache;
 mod forward;
-mod producing;
+mod open;
+mod producer;
 pub mod registry;
-mod reuse;
-mod running;
 mod settings;
 mod stage_chain;
-mod working;
+mod worker;
 
-pub use producing::ProducerOutcome;
-pub use running::*;
-pub use settings::*;
-pub use working::{ChunkOutcome, Delivery};
+pub use open::{ComponentTiming, NamedComponents, OpenFunction, OpenOutput, SubstituteFn};
+pub use producer::ProducerOutcome;
+pub use settings::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger, Variable};
+pub use worker::{ChunkOutcome, Delivery};

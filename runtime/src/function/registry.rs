@@ -1,9 +1,9 @@
-//! All kinds in one list, and the way to find one by its word.
+//! The list of all component kinds, and lookup by name.
 
 use crate::component::{ComponentKind, ComponentRole};
 use crate::{sinks, sources, stages};
 
-/// The kinds of a role, in the order of their file.
+/// The kinds of a role, in the order of `KINDS` in its folder's `mod.rs`.
 #[must_use]
 pub const fn of(role: ComponentRole) -> &'static [ComponentKind] {
     match role {
@@ -18,7 +18,7 @@ pub fn all() -> impl Iterator<Item = &'static ComponentKind> {
     [ComponentRole::Source, ComponentRole::Stage, ComponentRole::Sink].into_iter().flat_map(of)
 }
 
-/// The kind with this word after `type =`.
+/// The kind that `type = "<name>"` selects.
 #[must_use]
 pub fn find(role: ComponentRole, name: &str) -> Option<&'static ComponentKind> {
     of(role).iter().find(|kind| kind.card.name == name)
@@ -30,7 +30,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn the_registry_is_in_order_as_a_whole() {
+    fn every_kind_has_a_unique_name_and_a_complete_card() {
         let mut names = BTreeSet::new();
         for kind in all() {
             let card = kind.card;
@@ -41,14 +41,14 @@ mod tests {
             );
             assert!(
                 card.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit()),
-                "{kind:?} has an odd name"
+                "{kind:?} has a name with other characters than a-z and 0-9"
             );
             assert!(
                 !card.summary.is_empty() && !card.summary.ends_with('.'),
-                "{kind:?} needs a summary without a full stop"
+                "{kind:?} needs a summary that does not end with a full stop"
             );
             if let Some(substitute) = card.local_substitute {
-                assert!(find(card.role, substitute).is_some(), "{kind:?} names a stand-in that does not exist");
+                assert!(find(card.role, substitute).is_some(), "{kind:?} names a local substitute that does not exist");
             }
         }
     }

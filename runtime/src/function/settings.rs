@@ -1,4 +1,5 @@
-//! A function: an inlet, some stages in a row, outlets. The plan writes it to variables, the Lambda reads it back.
+//! The settings of a function: its trigger, stages and output. The plan writes them to environment variables, and the
+//! Lambda reads them back.
 
 use std::collections::BTreeMap;
 
@@ -10,36 +11,36 @@ use crate::model::error::{Error, ErrorCode};
 use crate::model::run::CHUNK_ITEMS;
 use crate::model::tree::Tree;
 
-/// A component in its place in a function.
+/// A component of a function.
 #[derive(Clone, Debug)]
 pub struct FunctionComponent {
     /// Its name in the pipeline.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: &'static ComponentKind,
     /// Its settings.
     pub settings: Box<dyn Component>,
-    /// The physical name of its store, where it has one.
-    pub on: Option<String>,
+    /// The physical name of its store, if it has one.
+    pub store: Option<String>,
     /// How fast it may call upstream.
-    pub pace: Option<RateLimit>,
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl PartialEq for FunctionComponent {
     fn eq(&self, other: &Self) -> bool {
-        (&self.name, self.kind.card.name, &self.on, self.pace, self.settings.json())
-            == (&other.name, other.kind.card.name, &other.on, other.pace, other.settings.json())
+        (&self.name, self.kind.card.name, &self.store, self.rate_limit, self.settings.json())
+            == (&other.name, other.kind.card.name, &other.store, other.rate_limit, other.settings.json())
     }
 }
 
 impl FunctionComponent {
-    /// What the component is told when it is opened.
+    /// What the component receives when it is opened.
     #[must_use]
     pub fn binding(&self, function: &Function) -> Binding {
         Binding {
             name: self.name.clone(),
-            store: self.on.clone(),
-            rate_limit: self.pace,
+            store: self.store.clone(),
+            rate_limit: self.rate_limit,
             contact: function.contact.clone(),
             items: Vec::new(),
             state_table: function.state.clone(),
@@ -53,48 +54,49 @@ impl FunctionComponent {
         if let Some(table) = value.as_object_mut() {
             table.insert("name".into(), json!(self.name));
             table.insert("type".into(), json!(self.kind.card.name));
-            if let Some(pace) = self.pace {
-                table.insert("pace".into(), json!(pace));
+            if let Some(rate_limit) = self.rate_limit {
+                table.insert("pace".into(), json!(rate_limit));
             }
         }
         value
     }
 
-    fn from_json(variable: &str, role: ComponentRole, text: &str, on: Option<String>) -> Result<Self, Error> {
-        let wrong = |words: String| Error::permanent(ErrorCode::SettingsUnreadable, format!("`{variable}`: {words}"));
-        let mut value: Value = serde_json::from_str(text).map_err(|error| wrong(error.to_string()))?;
-        let table = value.as_object_mut().ok_or_else(|| wrong("not a JSON object".into()))?;
-        let mut word = |key: &str| match table.remove(key) {
-            Some(Value::String(word)) => Ok(word),
-            _ => Err(wrong(format!("`{key}` is missing"))),
+    fn from_json(variable: &str, role: ComponentRole, json: &str, store: Option<String>) -> Result<Self, Error> {
+        let invalid = |why: String| Error::permanent(ErrorCode::SettingsUnreadable, format!("`{variable}`: {why}"));
+        let mut value: Value = serde_json::from_str(json).map_err(|error| invalid(error.to_string()))?;
+        let table = value.as_object_mut().ok_or_else(|| invalid("not a JSON object".into()))?;
+        let mut string = |key: &str| match table.remove(key) {
+            Some(Value::String(string)) => Ok(string),
+            _ => Err(invalid(format!("`{key}` is missing"))),
         };
-        let (name, kind) = (word("name")?, word("type")?);
-        let pace = table.remove("pace").map(serde_json::from_value).transpose().map_err(|e| wrong(e.to_string()))?;
-        let kind =
-            registry::find(role, &kind).ok_or_else(|| wrong(format!("no {} of type `{kind}`", role.as_str())))?;
-        let settings = (kind.read)(&Tree::from_json(value)).map_err(|fault| wrong(fault.to_string()))?;
-        Ok(Self { name, kind, settings, on, pace })
+        let (name, kind) = (string("name")?, string("type")?);
+        let rate_limit = table.remove("pace").map(serde_json::from_value).transpose();
+        let rate_limit = rate_limit.map_err(|error| invalid(error.to_string()))?;
+        let kind = registry::find(role, &kind)
+            .ok_or_else(|| invalid(format!("there is no {} of type `{kind}`", role.as_str())))?;
+        let settings = (kind.read)(&Tree::from_json(value)).map_err(|fault| invalid(fault.to_string()))?;
+        Ok(Self { name, kind, settings, store, rate_limit })
     }
 }
 
-/// Where a function's work comes from.
+/// What invokes a function.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trigger {
-    /// The schedule: the items of these sources.
+    /// A schedule. The function reads these sources.
     Schedule(Vec<FunctionComponent>),
-    /// The queue before it.
+    /// A queue of chunks.
     Queue(InputQueue),
 }
 
-/// The queue before a function, and what becomes of its messages in the end.
+/// The input queue of a function.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InputQueue {
-    /// The queue, to say there when a message is to come again.
+    /// The URL of the queue, in which the function delays failed messages.
     pub queue: Option<String>,
-    /// The queue for messages that nobody can read.
-    pub dead: Option<String>,
-    /// After how many receives SQS itself takes a message for dead.
-    pub receives: Option<u64>,
+    /// The URL of the dead-letter queue, for messages that cannot be processed.
+    pub dead_letter_queue: Option<String>,
+    /// After how many receives SQS itself moves a message to the dead-letter queue.
+    pub max_receives: Option<u64>,
 }
 
 /// Where a function's records go.
@@ -102,28 +104,28 @@ pub struct InputQueue {
 pub enum FunctionOutput {
     /// The queue of the next function.
     Queue(String),
-    /// The sinks, all of them.
+    /// All of these sinks.
     Sinks(Vec<FunctionComponent>),
 }
 
-/// One Lambda, or its like on one's own machine.
+/// One Lambda function, or its equivalent on the user's machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Function {
     /// The pipeline's name.
     pub pipeline: String,
-    /// The environment.
+    /// The environment's name.
     pub environment: String,
     /// The function's name in the plan: `producer`, `worker`, `worker-<stage>`.
     pub name: String,
-    /// Who operates the pipeline, for the User-Agent.
+    /// The operator of the pipeline, for the User-Agent.
     pub contact: Option<String>,
-    /// The table of runs, chunks and findings, where there is one.
+    /// The state table, if there is one.
     pub state: Option<String>,
-    /// Items of a chunk that it sends, at most; fewer than usual where stages make several records of each.
+    /// Maximum number of items per chunk that it sends. Lower than the default if a stage splits records.
     pub chunk_items: usize,
-    /// Where its work comes from.
+    /// What invokes it.
     pub trigger: Trigger,
-    /// What it does.
+    /// Its stages, in order.
     pub stages: Vec<FunctionComponent>,
     /// Where its records go.
     pub output: FunctionOutput,
@@ -132,11 +134,11 @@ pub struct Function {
 /// An environment variable of a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name, with `FANG_` before it.
+    /// Its name, which starts with `FANG_`.
     pub name: String,
     /// Its value.
     pub value: String,
-    /// Whether the value is a physical name, in which the plan may have left places for account and region.
+    /// Whether the value is a physical name, which may contain placeholders for the account and the region.
     pub physical: bool,
 }
 
@@ -160,7 +162,7 @@ const fn prefix(role: ComponentRole) -> &'static str {
 }
 
 impl Function {
-    /// The variables from which [`Function::from_env`] makes the same function again, in the order of their names.
+    /// The environment variables of the function, sorted by name. [`Function::from_env`] is the inverse.
     #[must_use]
     pub fn to_env(&self) -> Vec<Variable> {
         let mut variables = Vec::new();
@@ -176,75 +178,75 @@ impl Function {
         if let Some(state) = &self.state {
             put(STATE.into(), state, true);
         }
-        if let Trigger::Queue(intake) = &self.trigger {
-            for (name, queue) in [(QUEUE, &intake.queue), (DEAD, &intake.dead)] {
+        if let Trigger::Queue(input) = &self.trigger {
+            for (name, queue) in [(QUEUE, &input.queue), (DEAD, &input.dead_letter_queue)] {
                 if let Some(queue) = queue {
                     put(name.into(), queue, true);
                 }
             }
-            if let Some(receives) = intake.receives {
-                put(RECEIVES.into(), &receives.to_string(), false);
+            if let Some(max_receives) = input.max_receives {
+                put(RECEIVES.into(), &max_receives.to_string(), false);
             }
         }
         if self.chunk_items != CHUNK_ITEMS {
             put(CHUNK.into(), &self.chunk_items.to_string(), false);
         }
-        let mut parts = |role: ComponentRole, parts: &[FunctionComponent]| {
-            for (place, part) in parts.iter().enumerate() {
-                let name = format!("{}{place}", prefix(role));
-                if let Some(on) = &part.on {
-                    put(format!("{name}_ON"), on, true);
+        let mut put_components = |role: ComponentRole, components: &[FunctionComponent]| {
+            for (index, component) in components.iter().enumerate() {
+                let name = format!("{}{index}", prefix(role));
+                if let Some(store) = &component.store {
+                    put(format!("{name}_ON"), store, true);
                 }
-                put(name, &part.to_json().to_string(), false);
+                put(name, &component.to_json().to_string(), false);
             }
         };
-        parts(ComponentRole::Stage, &self.stages);
+        put_components(ComponentRole::Stage, &self.stages);
         if let Trigger::Schedule(sources) = &self.trigger {
-            parts(ComponentRole::Source, sources);
+            put_components(ComponentRole::Source, sources);
         }
         match &self.output {
-            FunctionOutput::Sinks(sinks) => parts(ComponentRole::Sink, sinks),
+            FunctionOutput::Sinks(sinks) => put_components(ComponentRole::Sink, sinks),
             FunctionOutput::Queue(queue) => put(OUT.into(), queue, true),
         }
         variables.sort_by(|a, b| a.name.cmp(&b.name));
         variables
     }
 
-    /// Reads a function from variables.
+    /// Reads a function from environment variables.
     ///
     /// # Errors
-    /// `settings_missing`, `settings_unreadable`, naming the variable.
+    /// `settings_missing` or `settings_unreadable`; the message names the variable.
     pub fn from_env(variables: &BTreeMap<String, String>) -> Result<Self, Error> {
         let required = |name: &str| {
             variables.get(name).cloned().ok_or_else(|| {
                 Error::permanent(
                     ErrorCode::SettingsMissing,
-                    format!("the variable `{name}` is not set; `fanggen render` sets it"),
+                    format!("the environment variable `{name}` is not set; `fanggen render` sets it"),
                 )
             })
         };
-        let parts = |role: ComponentRole| -> Result<Vec<FunctionComponent>, Error> {
+        let components = |role: ComponentRole| -> Result<Vec<FunctionComponent>, Error> {
             (0..)
-                .map(|place| format!("{}{place}", prefix(role)))
-                .map_while(|name| variables.get(&name).map(|text| (name, text)))
-                .map(|(name, text)| {
-                    FunctionComponent::from_json(&name, role, text, variables.get(&format!("{name}_ON")).cloned())
+                .map(|index| format!("{}{index}", prefix(role)))
+                .map_while(|name| variables.get(&name).map(|json| (name, json)))
+                .map(|(name, json)| {
+                    FunctionComponent::from_json(&name, role, json, variables.get(&format!("{name}_ON")).cloned())
                 })
                 .collect()
         };
         let (sources, stages, sinks) =
-            (parts(ComponentRole::Source)?, parts(ComponentRole::Stage)?, parts(ComponentRole::Sink)?);
-        let number = |name: &str, of: &str| {
+            (components(ComponentRole::Source)?, components(ComponentRole::Stage)?, components(ComponentRole::Sink)?);
+        let number = |name: &str, unit: &str| {
             let text = variables.get(name)?;
             let number = text.parse().ok().filter(|number: &u64| *number > 0);
-            let words = || format!("`{name}`: `{text}` is not a number of {of}");
-            Some(number.ok_or_else(|| Error::permanent(ErrorCode::SettingsUnreadable, words())))
+            let message = || format!("`{name}`: `{text}` is not a positive number of {unit}");
+            Some(number.ok_or_else(|| Error::permanent(ErrorCode::SettingsUnreadable, message())))
         };
         let chunk_items = number(CHUNK, "items").transpose()?;
-        let intake = InputQueue {
+        let input = InputQueue {
             queue: variables.get(QUEUE).cloned(),
-            dead: variables.get(DEAD).cloned(),
-            receives: number(RECEIVES, "receives").transpose()?,
+            dead_letter_queue: variables.get(DEAD).cloned(),
+            max_receives: number(RECEIVES, "receives").transpose()?,
         };
         Ok(Self {
             pipeline: required(PIPELINE)?,
@@ -253,7 +255,7 @@ impl Function {
             contact: variables.get(CONTACT).cloned(),
             state: variables.get(STATE).cloned(),
             chunk_items: chunk_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(CHUNK_ITEMS),
-            trigger: if sources.is_empty() { Trigger::Queue(intake) } else { Trigger::Schedule(sources) },
+            trigger: if sources.is_empty() { Trigger::Queue(input) } else { Trigger::Schedule(sources) },
             stages,
             output: match variables.get(OUT) {
                 Some(queue) => FunctionOutput::Queue(queue.clone()),
@@ -268,8 +270,8 @@ mod tests {
     use super::*;
     use crate::component::Store;
 
-    /// A part of every kind, from the least settings that its example shows.
-    fn part(kind: &'static ComponentKind) -> FunctionComponent {
+    /// A component of this kind, with the settings of its example.
+    fn component(kind: &'static ComponentKind) -> FunctionComponent {
         let table: toml::Table = toml::from_str(kind.card.example).expect("an example is TOML");
         let (_, section) = table.into_iter().next().expect("a section");
         let mut settings = match section {
@@ -282,18 +284,18 @@ mod tests {
         assert_eq!(table.remove("type").expect("a type").as_str(), Some(kind.card.name));
         let tree = Tree::from_json(serde_json::to_value(settings).expect("JSON"));
         let settings = (kind.read)(&tree).unwrap_or_else(|fault| panic!("{kind:?}: {fault}"));
-        let on = settings.store("x").map(|store| match store {
+        let store = settings.store("x").map(|store| match store {
             Store::Existing(table) => table,
             Store::Table { name, .. }
             | Store::Bucket { name, .. }
             | Store::Queue { name }
             | Store::Topic { name, .. } => format!("p-e-{name}"),
         });
-        let pace = settings.quota().map(|_| RateLimit { calls_per_second: 0.1 + 0.2, max_concurrent: 2 });
-        FunctionComponent { name: "x".into(), kind, settings, on, pace }
+        let rate_limit = settings.quota().map(|_| RateLimit { calls_per_second: 0.1 + 0.2, max_concurrent: 2 });
+        FunctionComponent { name: "x".into(), kind, settings, store, rate_limit }
     }
 
-    fn around(trigger: Trigger, stages: Vec<FunctionComponent>, output: FunctionOutput) -> Function {
+    fn function(trigger: Trigger, stages: Vec<FunctionComponent>, output: FunctionOutput) -> Function {
         Function {
             pipeline: "fang".into(),
             environment: "dev".into(),
@@ -308,34 +310,36 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_survives_the_way_through_the_environment() {
+    fn every_kind_round_trips_through_the_environment() {
         let queue = || {
-            let (queue, dead) = (Some("https://sqs/1/q".into()), Some("https://sqs/1/q-dead".into()));
-            Trigger::Queue(InputQueue { queue, dead, receives: Some(10) })
+            let (queue, dead_letter_queue) = (Some("https://sqs/1/q".into()), Some("https://sqs/1/q-dead".into()));
+            Trigger::Queue(InputQueue { queue, dead_letter_queue, max_receives: Some(10) })
         };
         for kind in registry::all() {
-            let part = part(kind);
-            let out = FunctionOutput::Queue("https://queue".into());
+            let component = component(kind);
+            let output = FunctionOutput::Queue("https://queue".into());
             let function = match kind.card.role {
-                ComponentRole::Source => around(Trigger::Schedule(vec![part]), vec![], out),
-                ComponentRole::Stage => around(queue(), vec![part.clone(), part], out),
-                ComponentRole::Sink => around(queue(), vec![], FunctionOutput::Sinks(vec![part.clone(), part])),
+                ComponentRole::Source => function(Trigger::Schedule(vec![component]), vec![], output),
+                ComponentRole::Stage => function(queue(), vec![component.clone(), component], output),
+                ComponentRole::Sink => {
+                    function(queue(), vec![], FunctionOutput::Sinks(vec![component.clone(), component]))
+                }
             };
             let variables = function.to_env().into_iter().map(|variable| (variable.name, variable.value)).collect();
-            let again = Function::from_env(&variables).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
-            assert_eq!(again, function, "{kind:?}");
+            let parsed = Function::from_env(&variables).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+            assert_eq!(parsed, function, "{kind:?}");
         }
     }
 
     #[test]
-    fn a_missing_or_broken_variable_is_named() {
+    fn an_error_names_the_missing_or_invalid_variable() {
         let error = Function::from_env(&BTreeMap::new()).expect_err("empty");
         assert_eq!((error.code.as_str(), error.message.contains("FANG_PIPELINE")), ("settings_missing", true));
         for text in
             ["{", "[]", "{\"name\":\"x\",\"type\":\"nothing\"}", "{\"name\":\"x\",\"type\":\"lexicon\",\"odd\":1}"]
         {
             let variables = BTreeMap::from([("FANG_STAGE_0".to_owned(), text.to_owned())]);
-            let error = Function::from_env(&variables).expect_err("broken");
+            let error = Function::from_env(&variables).expect_err("invalid");
             assert_eq!(error.code, ErrorCode::SettingsUnreadable, "{text}");
             assert!(error.message.contains("FANG_STAGE_0"), "{}", error.message);
         }

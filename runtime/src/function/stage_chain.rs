@@ -1,4 +1,4 @@
-//! A chunk's way through the stages: each record fails alone, and all leave in the order in which they came.
+//! Takes the records of a chunk through the stages. Each record fails on its own, and the order is preserved.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
@@ -9,166 +9,179 @@ use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{ComponentTiming, reuse};
+use super::{ComponentTiming, finding_cache};
 use crate::component::Stage;
 use crate::component::state::State;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Identity, Record};
 
-/// What a stage that minds its deadline may take beyond it, to say so itself.
+/// How long a stage may overrun its deadline, so that it can note the timeout on its records itself.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// What is still being remembered; each says why where it could not be.
-pub(super) type Saving = JoinSet<Result<(), Error>>;
+/// Writes to the findings cache that run in the background.
+pub(super) type CacheWrites = JoinSet<Result<(), Error>>;
 
-/// Records on their way.
+/// Where a record is in the output: the index of its item in the chunk, then its index among the records of that item.
+type RecordPosition = (usize, usize);
+
+/// The records of a chunk on their way through the stages.
 pub(super) struct StageChain<'a> {
     stages: &'a [Box<dyn Stage>],
     state: Option<&'a Arc<dyn State>>,
-    /// Where each one stood when it came, or its item did of which a stage made it.
-    places: HashMap<Identity, (usize, usize)>,
-    /// Where each item stood first, by source and key.
+    /// The position of each record.
+    positions: HashMap<Identity, RecordPosition>,
+    /// The first index of each item, by source and key.
     items: HashMap<(String, String), usize>,
-    /// What each stage made of others.
-    made: Vec<Vec<Identity>>,
-    /// How many records each stage let go no further.
-    ended: Vec<u64>,
-    /// Those that go on, each from a stage.
+    /// The records that each stage created from others.
+    created: Vec<Vec<Identity>>,
+    /// How many records each stage dropped.
+    dropped: Vec<u64>,
+    /// Records to process, each with the index of the next stage.
     ready: Vec<(usize, Record)>,
-    /// Those that are through or have failed, each with its place.
-    done: Vec<((usize, usize), Record)>,
+    /// Records that have passed all stages or failed.
+    done: Vec<(RecordPosition, Record)>,
     reused: u64,
-    saving: Saving,
-    spans: Vec<ComponentTiming>,
+    cache_writes: CacheWrites,
+    timings: Vec<ComponentTiming>,
 }
 
-/// What came of a passage.
+/// The result of a chain.
 pub(super) struct ChainOutcome {
-    /// The records, in the order in which they came.
+    /// The records, in the order of the chunk.
     pub records: Vec<Record>,
-    /// Findings that were known before.
+    /// How many findings came from the cache.
     pub reused: u64,
-    /// What is still being remembered.
-    pub saving: Saving,
+    /// Writes to the cache that have not finished.
+    pub cache_writes: CacheWrites,
     /// How long each stage took.
-    pub spans: Vec<ComponentTiming>,
-    /// What each stage made of others, whatever became of it.
-    pub made: Vec<Vec<Identity>>,
-    /// How many records each stage let go no further, for those that did.
-    pub ended: Vec<(String, u64)>,
+    pub timings: Vec<ComponentTiming>,
+    /// The records that each stage created from others, including those that failed or were dropped later.
+    pub created: Vec<Vec<Identity>>,
+    /// How many records each stage dropped; only stages that dropped any.
+    pub dropped: Vec<(String, u64)>,
 }
 
 impl<'a> StageChain<'a> {
-    /// Records before the first stage.
+    /// A chain with these records before the first stage.
     pub(super) fn new(stages: &'a [Box<dyn Stage>], state: Option<&'a Arc<dyn State>>, records: Vec<Record>) -> Self {
-        let (mut places, mut items) = (HashMap::new(), HashMap::new());
+        let (mut positions, mut items) = (HashMap::new(), HashMap::new());
         let (mut ready, mut done) = (Vec::new(), Vec::new());
-        for (place, mut record) in records.into_iter().enumerate() {
-            items.entry((record.source.clone(), record.item.key.clone())).or_insert(place);
-            let place = (place, 0);
-            // Stages and stores know an item by its name, so of two in one chunk only the first is worked on. Whether
-            // another chunk has it too cannot be known here: its rows of the run would be the same or the later ones.
-            if *places.entry(record.identity()).or_insert(place) != place && record.failure.is_none() {
-                let words = format!("`{}` is in the source twice; the first one counts", record.item.key);
-                record.fail(&record.source.clone(), Error::permanent(ErrorCode::ItemTwice, words));
+        for (index, mut record) in records.into_iter().enumerate() {
+            items.entry((record.source.clone(), record.item.key.clone())).or_insert(index);
+            let position = (index, 0);
+            // Stages and stores identify an item by its key, so only the first of two in a chunk is processed. A
+            // duplicate in another chunk cannot be detected here: the chunk that is written last replaces its rows.
+            if *positions.entry(record.identity()).or_insert(position) != position && record.failure.is_none() {
+                let message =
+                    format!("`{}` is in the source more than once; only the first one is processed", record.item.key);
+                record.fail(&record.source.clone(), Error::permanent(ErrorCode::ItemTwice, message));
             }
-            if record.failure.is_none() { ready.push((0, record)) } else { done.push((place, record)) }
+            if record.failure.is_none() { ready.push((0, record)) } else { done.push((position, record)) }
         }
-        let (made, ended) = (vec![Vec::new(); stages.len()], vec![0; stages.len()]);
-        let (saving, spans) = (JoinSet::new(), Vec::new());
-        Self { stages, state, places, items, made, ended, ready, done, reused: 0, saving, spans }
+        let (created, dropped) = (vec![Vec::new(); stages.len()], vec![0; stages.len()]);
+        let (cache_writes, timings) = (JoinSet::new(), Vec::new());
+        Self { stages, state, positions, items, created, dropped, ready, done, reused: 0, cache_writes, timings }
     }
 
-    /// Takes those that go on through the stages.
-    pub(super) async fn go(&mut self, deadline: Instant) {
+    /// Takes all records that are ready through the stages.
+    pub(super) async fn run(&mut self, deadline: Instant) {
         let stages = self.stages;
-        for (place, stage) in stages.iter().enumerate() {
-            let (now, later): (Vec<_>, Vec<_>) = self.ready.drain(..).partition(|(from, _)| *from <= place);
+        for (index, stage) in stages.iter().enumerate() {
+            let (now, later): (Vec<_>, Vec<_>) = self.ready.drain(..).partition(|(next, _)| *next <= index);
             self.ready = later;
             if now.is_empty() {
                 continue;
             }
             let records: Vec<Record> = now.into_iter().map(|(_, record)| record).collect();
-            let came: Vec<Identity> = records.iter().map(Record::identity).collect();
+            let input: Vec<Identity> = records.iter().map(Record::identity).collect();
             let start = SystemTime::now();
             let records = self.apply(stage.as_ref(), records, deadline).await;
-            self.ended[place] += ended(&came, &records);
-            let took = start.elapsed().unwrap_or_default();
+            self.dropped[index] += count_dropped(&input, &records);
+            let duration = start.elapsed().unwrap_or_default();
             let failed = records.iter().any(|record| record.failure.is_some());
-            self.spans.push(ComponentTiming { name: stage.name().to_owned(), start, took, failed });
-            let mut out = HashSet::new();
+            self.timings.push(ComponentTiming { name: stage.name().to_owned(), start, duration, failed });
+            let mut seen = HashSet::new();
             for mut record in records {
-                let mut stood = self.place(&record, place);
-                // Stores know a record by its name: of two that are called alike the second one says so.
-                if record.failure.is_none() && !out.insert(record.identity()) {
-                    let words = format!("`{}` has this entry twice; the first one counts", record.item.key);
-                    record.fail(stage.name(), Error::permanent(ErrorCode::EntryTwice, words));
-                    stood.1 = usize::MAX;
+                let mut position = self.position(&record, index);
+                // Stores identify a record by its identity, so only the first of two may go on.
+                if record.failure.is_none() && !seen.insert(record.identity()) {
+                    let message =
+                        format!("`{}` has this entry more than once; only the first one is kept", record.item.key);
+                    record.fail(stage.name(), Error::permanent(ErrorCode::EntryTwice, message));
+                    position.1 = usize::MAX;
                 }
                 match record.failure {
-                    None => self.ready.push((place + 1, record)),
-                    Some(_) => self.done.push((stood, record)),
+                    None => self.ready.push((index + 1, record)),
+                    Some(_) => self.done.push((position, record)),
                 }
             }
         }
         for (_, record) in std::mem::take(&mut self.ready) {
-            let stood = self.places.get(&record.identity()).copied().unwrap_or_default();
-            self.done.push((stood, record));
+            let position = self.positions.get(&record.identity()).copied().unwrap_or_default();
+            self.done.push((position, record));
         }
     }
 
-    /// Where a record stands that comes out of a stage: one that the stage made stands where its item stood, behind those
-    /// that were made before.
-    fn place(&mut self, record: &Record, stage: usize) -> (usize, usize) {
+    /// The position of a record that comes out of a stage. A record that the stage created comes after the earlier records
+    /// of its item.
+    fn position(&mut self, record: &Record, stage: usize) -> RecordPosition {
         let identity = record.identity();
-        if let Some(place) = self.places.get(&identity) {
-            return *place;
+        if let Some(position) = self.positions.get(&identity) {
+            return *position;
         }
         let item = self.items.get(&(record.source.clone(), record.item.key.clone())).copied();
-        let place = (item.unwrap_or(usize::MAX), self.places.len());
-        self.made[stage].push(identity.clone());
-        self.places.insert(identity, place);
-        place
+        let position = (item.unwrap_or(usize::MAX), self.positions.len());
+        self.created[stage].push(identity.clone());
+        self.positions.insert(identity, position);
+        position
     }
 
-    /// Whether some may still succeed, and how long upstream asked to wait for them.
-    pub(super) fn unsettled(&self) -> Option<Option<Duration>> {
+    /// `None` if no record has a transient failure; otherwise the longest `Retry-After` of those failures, if any.
+    pub(super) fn retry_wait(&self) -> Option<Option<Duration>> {
         let errors = self.done.iter().filter_map(|(_, record)| Some(&record.failure.as_ref()?.error));
         errors.filter(|error| error.transient).map(|error| error.retry_after_s.map(Duration::from_secs)).max()
     }
 
-    /// Sends those that may still succeed on again, from the stage that they failed in.
-    pub(super) fn again(&mut self) {
+    /// Makes the records with transient failures ready again, from the stage in which they failed.
+    pub(super) fn requeue_transient(&mut self) {
         let transient = |record: &Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
-        let (again, done): (Vec<_>, Vec<_>) =
+        let (retried, done): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.done).into_iter().partition(|(_, record)| transient(record));
         self.done = done;
-        for (_, mut record) in again {
+        for (_, mut record) in retried {
             let failure = record.failure.take();
-            let from = failure.and_then(|failure| self.stages.iter().position(|stage| stage.name() == failure.stage));
-            self.ready.push((from.unwrap_or(0), record));
+            let next = failure.and_then(|failure| self.stages.iter().position(|stage| stage.name() == failure.stage));
+            self.ready.push((next.unwrap_or(0), record));
         }
     }
 
-    /// The end of it.
-    pub(super) fn end(mut self) -> ChainOutcome {
-        // Stable: two of the same name keep their order.
-        self.done.sort_by_key(|(place, _)| *place);
+    /// Puts the records in order and returns the result.
+    pub(super) fn finish(mut self) -> ChainOutcome {
+        // A stable sort: duplicates keep their order.
+        self.done.sort_by_key(|(position, _)| *position);
         let records = self.done.into_iter().map(|(_, record)| record).collect();
-        let ended = self.stages.iter().zip(self.ended).filter(|(_, ended)| *ended > 0);
-        let ended = ended.map(|(stage, ended)| (stage.name().to_owned(), ended)).collect();
-        ChainOutcome { records, reused: self.reused, saving: self.saving, spans: self.spans, made: self.made, ended }
+        let dropped = self.stages.iter().zip(self.dropped).filter(|(_, dropped)| *dropped > 0);
+        let dropped = dropped.map(|(stage, dropped)| (stage.name().to_owned(), dropped)).collect();
+        ChainOutcome {
+            records,
+            reused: self.reused,
+            cache_writes: self.cache_writes,
+            timings: self.timings,
+            created: self.created,
+            dropped,
+        }
     }
 
-    /// What a stage makes of these records, without paying twice for any.
+    /// Applies a stage. If its findings are cached, only texts without a cached finding are analyzed.
     async fn apply(&mut self, stage: &dyn Stage, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
-        let (Some(state), Some(paid)) = (self.state, stage.cache_key()) else {
-            return careful(stage, records, deadline).await;
+        let (Some(state), Some(settings)) = (self.state, stage.cache_key()) else {
+            return apply_guarded(stage, records, deadline).await;
         };
-        let mut known = match reuse::CachedFindings::get_cached(state.as_ref(), stage.name(), &paid, &records).await {
-            Ok(known) => known,
+        let cached = finding_cache::CachedFindings::look_up(state.as_ref(), stage.name(), &settings, &records).await;
+        let mut cached = match cached {
+            Ok(cached) => cached,
             Err(error) => {
-                // Whatever it is: these records wait for our own table, and are not to be written without it.
+                // Always transient: without the cache, the records must not be written but wait for a retry.
                 let error = Error { transient: true, ..error };
                 let failed = |mut record: Record| {
                     record.fail(stage.name(), error.clone());
@@ -177,49 +190,51 @@ impl<'a> StageChain<'a> {
                 return records.into_iter().map(failed).collect();
             }
         };
-        let (mut all, ask) = known.give(records);
+        let (mut all, to_analyze) = cached.split(records);
         self.reused += all.len() as u64;
-        if !ask.is_empty() {
-            all.extend(known.share(careful(stage, ask, deadline).await));
-            let values = known.fresh(&all);
-            if !values.is_empty() {
+        if !to_analyze.is_empty() {
+            all.extend(cached.fill_duplicates(apply_guarded(stage, to_analyze, deadline).await));
+            let entries = cached.new_entries(&all);
+            if !entries.is_empty() {
                 let state = Arc::clone(state);
-                self.saving.spawn(async move { state.put_cached(values, reuse::DAYS).await });
+                self.cache_writes.spawn(async move { state.put_cached(entries, finding_cache::CACHE_DAYS).await });
             }
         }
         all
     }
 }
 
-/// How many of these records a stage let go no further: they did not come out, and nothing was made of their items.
-fn ended(came: &[Identity], out: &[Record]) -> u64 {
-    let stayed: HashSet<Identity> = out.iter().map(Record::identity).collect();
-    let known: HashSet<&Identity> = came.iter().collect();
-    let made = stayed.iter().filter(|identity| !known.contains(identity));
-    let made: HashSet<(&str, &str)> = made.map(|made| (made.source.as_str(), made.item.as_str())).collect();
-    let gone =
-        |came: &&Identity| !stayed.contains(*came) && !made.contains(&(came.source.as_str(), came.item.as_str()));
-    came.iter().filter(gone).count() as u64
+/// How many input records a stage dropped: it neither returned them nor created other records from their items.
+fn count_dropped(input: &[Identity], output: &[Record]) -> u64 {
+    let returned: HashSet<Identity> = output.iter().map(Record::identity).collect();
+    let known: HashSet<&Identity> = input.iter().collect();
+    let created = returned.iter().filter(|identity| !known.contains(identity));
+    let expanded: HashSet<(&str, &str)> =
+        created.map(|identity| (identity.source.as_str(), identity.item.as_str())).collect();
+    let dropped = |identity: &&Identity| {
+        !returned.contains(*identity) && !expanded.contains(&(identity.source.as_str(), identity.item.as_str()))
+    };
+    input.iter().filter(dropped).count() as u64
 }
 
-/// What a stage makes of these records. One that panics fails them as they were before it, and nothing else.
-async fn careful(stage: &dyn Stage, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
-    let before = records.clone();
-    // The future is never polled again after a panic: nothing that broke halfway is looked at.
+/// Applies a stage. If it panics or times out, its input records are returned as failed.
+async fn apply_guarded(stage: &dyn Stage, records: Vec<Record>, deadline: Instant) -> Vec<Record> {
+    let input = records.clone();
+    // Unwind safe: the future is never polled again after a panic, so no broken state can be observed.
     let work = AssertUnwindSafe(stage.apply(records, deadline)).catch_unwind();
     let error = match timeout_at(deadline + GRACE, work).await {
         Ok(Ok(records)) => return records,
         Ok(Err(_)) => Error::permanent(
             ErrorCode::StageBroken,
-            "the stage broke off over this chunk: this is a mistake of ours, and its reason is in the log",
+            "the stage panicked on this chunk: this is a bug in fanggen, and the log has its location",
         ),
-        Err(_) => Error::transient(ErrorCode::TimedOut, "the stage was not done within the function's time"),
+        Err(_) => Error::transient(ErrorCode::TimedOut, "the stage did not finish in time"),
     };
     let failed = |mut record: Record| {
         record.fail(stage.name(), error.clone());
         record
     };
-    before.into_iter().map(failed).collect()
+    input.into_iter().map(failed).collect()
 }
 
 #[cfg(test)]
@@ -228,21 +243,21 @@ mod tests {
     use crate::model::record::Item;
     use async_trait::async_trait;
 
-    /// Fails `bad`, panics over `worse`, and returns the others from the last to the first.
-    struct Odd;
+    /// Fails `bad`, panics on `worse`, and returns the records in reverse order.
+    struct Reversing;
 
     #[async_trait]
-    impl Stage for Odd {
+    impl Stage for Reversing {
         fn name(&self) -> &str {
-            "odd"
+            "reversing"
         }
 
         async fn apply(&self, mut records: Vec<Record>, _: Instant) -> Vec<Record> {
             tokio::task::yield_now().await;
             for record in &mut records {
-                assert_ne!(record.item.key, "worse", "as the test wants it");
+                assert_ne!(record.item.key, "worse", "a panic on purpose");
                 if record.item.key == "bad" {
-                    record.fail("odd", Error::permanent(ErrorCode::NotHere, "bad"));
+                    record.fail("reversing", Error::permanent(ErrorCode::NotHere, "bad"));
                 }
             }
             records.reverse();
@@ -250,21 +265,21 @@ mod tests {
         }
     }
 
-    async fn through(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
-        let mut passage = StageChain::new(stages, None, records);
-        passage.go(Instant::now()).await;
-        passage.end().records
+    async fn run_stages(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
+        let mut chain = StageChain::new(stages, None, records);
+        chain.run(Instant::now()).await;
+        chain.finish().records
     }
 
     fn records(keys: &[&str]) -> Vec<Record> {
-        let record = |(place, key): (usize, &&str)| {
-            Record::new("r", "s", Item { title: Some(place.to_string()), ..Item::named(*key) })
+        let record = |(index, key): (usize, &&str)| {
+            Record::new("r", "s", Item { title: Some(index.to_string()), ..Item::named(*key) })
         };
         keys.iter().enumerate().map(record).collect()
     }
 
-    /// Key, place in the source, code of the failure.
-    fn seen(records: &[Record]) -> Vec<(&str, &str, &str)> {
+    /// The key, the index in the source and the error code of each record.
+    fn summary(records: &[Record]) -> Vec<(&str, &str, &str)> {
         fn code(record: &Record) -> &str {
             record.failure.as_ref().map_or("", |failure| failure.error.code.as_str())
         }
@@ -272,10 +287,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_item_that_is_there_twice_counts_once_and_keeps_its_place() {
-        let told = through(&[Box::new(Odd), Box::new(Odd)], records(&["A", "B", "A", "bad", "A"])).await;
+    async fn only_the_first_of_two_items_with_the_same_key_is_processed_and_the_order_is_kept() {
+        let processed =
+            run_stages(&[Box::new(Reversing), Box::new(Reversing)], records(&["A", "B", "A", "bad", "A"])).await;
         assert_eq!(
-            seen(&told),
+            summary(&processed),
             [
                 ("A", "0", ""),
                 ("B", "1", ""),
@@ -284,12 +300,12 @@ mod tests {
                 ("A", "4", "item_twice")
             ]
         );
-        let failure = told[2].failure.as_ref().expect("a failure");
+        let failure = processed[2].failure.as_ref().expect("a failure");
         assert_eq!(failure.stage, "s");
-        assert_eq!(failure.error.message, "`A` is in the source twice; the first one counts");
+        assert_eq!(failure.error.message, "`A` is in the source more than once; only the first one is processed");
     }
 
-    /// Makes two of each record but of `none`, the second one before the first.
+    /// Creates two records from each one, the second before the first, and drops `none`.
     struct Double;
 
     #[async_trait]
@@ -299,37 +315,38 @@ mod tests {
         }
 
         async fn apply(&self, records: Vec<Record>, _: Instant) -> Vec<Record> {
-            let of = |record: Record| {
-                let made = |part: &str| {
+            let split = |record: Record| {
+                let created = |part: &str| {
                     let entry =
                         record.entry.as_ref().map_or_else(|| part.to_owned(), |entry| format!("{entry}.{part}"));
                     Record { entry: Some(entry), ..record.clone() }
                 };
-                if record.item.key == "none" { vec![] } else { vec![made("2"), made("1")] }
+                if record.item.key == "none" { vec![] } else { vec![created("2"), created("1")] }
             };
-            records.into_iter().flat_map(of).collect()
+            records.into_iter().flat_map(split).collect()
         }
     }
 
     #[tokio::test]
-    async fn what_a_stage_makes_of_a_record_stands_where_that_one_stood_and_is_known_to_be_its_work() {
-        let stages: [Box<dyn Stage>; 3] = [Box::new(Double), Box::new(Odd), Box::new(Double)];
-        let mut passage = StageChain::new(&stages, None, records(&["A", "none", "bad", "B"]));
-        passage.go(Instant::now()).await;
-        let ChainOutcome { records, made, ended, .. } = passage.end();
-        assert_eq!(ended, [("double".to_owned(), 1)], "of `none` nothing was made");
+    async fn created_records_take_the_position_of_their_item_and_are_attributed_to_their_stage() {
+        let stages: [Box<dyn Stage>; 3] = [Box::new(Double), Box::new(Reversing), Box::new(Double)];
+        let mut chain = StageChain::new(&stages, None, records(&["A", "none", "bad", "B"]));
+        chain.run(Instant::now()).await;
+        let ChainOutcome { records, created, dropped, .. } = chain.finish();
+        assert_eq!(dropped, [("double".to_owned(), 1)], "`none` was dropped");
         let entries: Vec<_> = records
             .iter()
             .map(|record| format!("{}/{}", record.item.key, record.entry.as_deref().unwrap_or_default()))
             .collect();
         assert_eq!(entries, ["A/1.2", "A/1.1", "A/2.2", "A/2.1", "bad/2", "bad/1", "B/1.2", "B/1.1", "B/2.2", "B/2.1"]);
-        let keys = |stage: usize| made[stage].iter().filter_map(|made| made.entry.as_deref()).collect::<Vec<_>>();
-        assert_eq!(keys(0), ["2", "1", "2", "1", "2", "1"]);
-        assert!(keys(1).is_empty(), "it made none of others");
-        assert_eq!(keys(2).len(), 8);
+        let entries =
+            |stage: usize| created[stage].iter().filter_map(|record| record.entry.as_deref()).collect::<Vec<_>>();
+        assert_eq!(entries(0), ["2", "1", "2", "1", "2", "1"]);
+        assert!(entries(1).is_empty(), "this stage creates no records");
+        assert_eq!(entries(2).len(), 8);
     }
 
-    /// Makes two of each record that are called alike.
+    /// Creates two records with the same identity from each one.
     struct Twins;
 
     #[async_trait]
@@ -345,22 +362,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_two_entries_that_are_called_alike_the_second_one_says_so() {
-        let told = through(&[Box::new(Twins)], records(&["A"])).await;
-        assert_eq!(seen(&told), [("A", "0", ""), ("A", "0", "entry_twice")]);
-        let failure = told[1].failure.as_ref().expect("a failure");
+    async fn the_second_of_two_entries_with_the_same_identity_fails() {
+        let processed = run_stages(&[Box::new(Twins)], records(&["A"])).await;
+        assert_eq!(summary(&processed), [("A", "0", ""), ("A", "0", "entry_twice")]);
+        let failure = processed[1].failure.as_ref().expect("a failure");
         assert_eq!(
             (failure.stage.as_str(), failure.error.message.as_str()),
-            ("twins", "`A` has this entry twice; the first one counts")
+            ("twins", "`A` has this entry more than once; only the first one is kept")
         );
     }
 
     #[tokio::test]
-    async fn a_stage_that_panics_fails_its_chunk_and_not_the_next_one() {
-        let stages: [Box<dyn Stage>; 2] = [Box::new(Odd), Box::new(Odd)];
-        let told = through(&stages, records(&["A", "worse"])).await;
-        assert_eq!(seen(&told), [("A", "0", "stage_broken"), ("worse", "1", "stage_broken")]);
-        assert_eq!(told[0].failure.as_ref().expect("a failure").stage, "odd");
-        assert_eq!(seen(&through(&stages, records(&["A", "B"])).await), [("A", "0", ""), ("B", "1", "")]);
+    async fn a_panic_of_a_stage_fails_its_chunk_but_not_the_next_one() {
+        let stages: [Box<dyn Stage>; 2] = [Box::new(Reversing), Box::new(Reversing)];
+        let processed = run_stages(&stages, records(&["A", "worse"])).await;
+        assert_eq!(summary(&processed), [("A", "0", "stage_broken"), ("worse", "1", "stage_broken")]);
+        assert_eq!(processed[0].failure.as_ref().expect("a failure").stage, "reversing");
+        assert_eq!(summary(&run_stages(&stages, records(&["A", "B"])).await), [("A", "0", ""), ("B", "1", "")]);
     }
 }

@@ -1,4 +1,4 @@
-//! The Lambda's side: the events that it is sent, and what it answers to each.
+//! Handles the events of a Lambda function: a schedule starts a run, SQS delivers chunks.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -11,10 +11,9 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::component::services::Services;
-use crate::function::{self, ChunkOutcome, OpenFunction};
-use crate::function::{Function, InputQueue, Trigger};
+use crate::function::{Delivery, Function, InputQueue, OpenFunction, Trigger};
 use crate::lambda::log::Log;
-use crate::lambda::redelivery::{self, Redelivery};
+use crate::lambda::redelivery::{Redelivery, backoff};
 use crate::lambda::trace::Trace;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::items::InlineItem;
@@ -22,44 +21,45 @@ use crate::model::message::Message;
 use crate::model::record::Item;
 use crate::model::run::RunId;
 
-/// What an emulator of the Scheduler leaves in the input, and the Scheduler itself never.
-const PLACE: &str = "<aws.scheduler.scheduled-time>";
+/// The placeholder that EventBridge Scheduler replaces by the scheduled time, and emulators do not.
+const UNRESOLVED_TIME: &str = "<aws.scheduler.scheduled-time>";
 
-/// What is known of an invocation beside its event.
+/// What is known of an invocation besides its event.
 pub struct Invocation {
-    /// Its id, which another attempt at the same event has too.
+    /// Its request id. A retry of the same event has the same one.
     pub id: String,
     /// When Lambda ends it.
     pub deadline: Instant,
-    /// Its trace, where it has one.
+    /// Its trace, if it is traced.
     pub trace: Option<Trace>,
 }
 
-/// The kind of event by which a scheduled rule of EventBridge fires
+/// The `detail-type` of the events of a scheduled EventBridge rule
 /// (<https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-rule-schedule.html>).
-const SCHEDULED: &str = "Scheduled Event";
+const SCHEDULED_EVENT: &str = "Scheduled Event";
 
-/// What EventBridge Scheduler sends: the plan puts its scheduled time into the input.
+/// An event of EventBridge Scheduler, whose input the plan defines, or of a scheduled EventBridge rule.
 #[derive(Debug, Deserialize)]
 struct ScheduleEvent {
     scheduled_time: Option<String>,
-    /// A scheduled rule of EventBridge says it in its own words, as every event does that passes there.
+    /// The time of an EventBridge event.
     time: Option<String>,
     #[serde(rename = "detail-type")]
-    kind: Option<String>,
-    #[serde(default)]
-    given: BTreeMap<String, ScheduledItems>,
+    detail_type: Option<String>,
+    /// Items in the input of the schedule, by source.
+    #[serde(default, rename = "given")]
+    items: BTreeMap<String, ScheduledItems>,
 }
 
 impl ScheduleEvent {
-    /// The scheduled time. When something else happened is none: an alarm does not start a run.
+    /// The scheduled time. Other EventBridge events, such as alarms, have a time but do not start a run.
     fn time(&self) -> Option<&str> {
-        let ruled = self.kind.as_deref() == Some(SCHEDULED);
-        self.scheduled_time.as_deref().or(self.time.as_deref().filter(|_| ruled))
+        let is_scheduled = self.detail_type.as_deref() == Some(SCHEDULED_EVENT);
+        self.scheduled_time.as_deref().or(self.time.as_deref().filter(|_| is_scheduled))
     }
 }
 
-/// The items of a source that travel in the schedule's input.
+/// The items of one source in the input of the schedule.
 #[derive(Debug, Deserialize)]
 struct ScheduledItems {
     key: String,
@@ -68,15 +68,15 @@ struct ScheduledItems {
 
 impl ScheduledItems {
     fn items(&self) -> Result<Vec<Item>, Error> {
-        self.items.iter().map(|written| written.item(&self.key)).collect()
+        self.items.iter().map(|item| item.item(&self.key)).collect()
     }
 }
 
-/// What an event source mapping sends.
+/// An event of an SQS event source mapping.
 #[derive(Debug, Deserialize)]
 struct SqsEvent {
     #[serde(rename = "Records")]
-    records: Vec<SqsMessage>,
+    messages: Vec<SqsMessage>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -88,56 +88,57 @@ struct SqsMessage {
     body: String,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
-    /// What was said of it by whoever sent it: by us, where it was set aside and is played again.
+    /// The attributes from the sender. A message that was moved back from the dead-letter queue has a `reason`.
     #[serde(default)]
     message_attributes: BTreeMap<String, Value>,
 }
 
 impl SqsMessage {
-    /// How often it has been received, this time included.
+    /// How often it was received, including this time.
     fn receives(&self) -> u64 {
         self.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok()).unwrap_or(1)
     }
 }
 
-/// A function that answers events for as long as its process lives.
-pub struct Handler<D> {
+/// Handles the events of a function.
+pub struct Handler<S> {
     function: Function,
-    services: D,
+    services: S,
     log: Log,
-    /// A worker stays open between events: its connections stay warm, and its pace holds from chunk to chunk.
+    /// A worker stays open between events, which preserves its connections and its rate limits.
     worker: OnceCell<OpenFunction>,
-    /// Whether the log has the reason why it does not open.
-    told: Once,
+    /// Logs the error of opening the worker only once.
+    log_open_error: Once,
 }
 
-impl<D: Services> Handler<D> {
-    /// A function behind these doors; nothing is opened yet.
-    pub fn new(function: Function, services: D) -> Self {
-        let log = Log::of(&function);
-        Self { function, services, log, worker: OnceCell::const_new(), told: Once::new() }
+impl<S: Services> Handler<S> {
+    /// A handler for this function. Its components are opened by the first event.
+    pub fn new(function: Function, services: S) -> Self {
+        let log = Log::new(&function);
+        Self { function, services, log, worker: OnceCell::const_new(), log_open_error: Once::new() }
     }
 
-    /// Does what an event asks for, and answers in the form that Lambda expects.
+    /// Handles an event and returns the response that Lambda expects.
     ///
     /// # Errors
-    /// What kept the whole event from being dealt with; a single message that failed is named in the answer instead.
-    pub async fn answer(&self, event: Value, invocation: &Invocation) -> Result<Value, Error> {
-        let unreadable =
-            |error| Error::permanent(ErrorCode::EventUnreadable, format!("the event is not one of ours: {error}"));
+    /// Why the event as a whole failed. A single message that failed is reported in the response instead.
+    pub async fn handle(&self, event: Value, invocation: &Invocation) -> Result<Value, Error> {
         match &self.function.trigger {
-            Trigger::Schedule(_) => self.fire(serde_json::from_value(event).map_err(unreadable)?, invocation).await,
-            Trigger::Queue(intake) => {
-                let delivery: SqsEvent = serde_json::from_value(event).map_err(unreadable)?;
+            Trigger::Schedule(_) => {
+                let event = serde_json::from_value(event).map_err(unexpected_event)?;
+                self.handle_schedule(event, invocation).await
+            }
+            Trigger::Queue(input) => {
+                let event: SqsEvent = serde_json::from_value(event).map_err(unexpected_event)?;
                 let open = || async { self.function.open(&self.services, &BTreeMap::new()) };
                 let worker = self.worker.get_or_try_init(open).await.inspect_err(|error| {
-                    // Every event meets the same reason: the log has it once.
-                    self.told.call_once(|| self.log.error(error, None, None));
+                    // Every event fails with the same error.
+                    self.log_open_error.call_once(|| self.log.error(error, None, None));
                 })?;
                 let mut failures = Vec::new();
-                for delivered in delivery.records {
-                    if !self.deliver(worker, intake, &delivered, invocation).await {
-                        failures.push(json!({ "itemIdentifier": delivered.message_id }));
+                for message in event.messages {
+                    if !self.handle_message(worker, input, &message, invocation).await {
+                        failures.push(json!({ "itemIdentifier": message.message_id }));
                     }
                 }
                 Ok(json!({ "batchItemFailures": failures }))
@@ -145,98 +146,102 @@ impl<D: Services> Handler<D> {
         }
     }
 
-    /// Produces the run of a firing.
-    async fn fire(&self, firing: ScheduleEvent, invocation: &Invocation) -> Result<Value, Error> {
-        let unsaid = || {
-            Error::permanent(ErrorCode::EventUnreadable, "the event is not one of ours: missing field `scheduled_time`")
-        };
-        let time = firing.time().ok_or_else(unsaid)?;
-        let run = if time == PLACE {
+    /// Produces the run of a scheduled time.
+    async fn handle_schedule(&self, event: ScheduleEvent, invocation: &Invocation) -> Result<Value, Error> {
+        let time = event.time().ok_or_else(|| unexpected_event("missing field `scheduled_time`"))?;
+        let run = if time == UNRESOLVED_TIME {
             self.log.warn(
                 ErrorCode::RunUnnamed,
-                "the schedule did not say its time, as an emulator does: the clock says it",
+                "the schedule did not send its scheduled time, as in an emulator: using the current time",
             );
             RunId::at(Timestamp::now())
         } else {
             RunId::scheduled(time)?
         };
-        // The sources of every run start from their beginning.
-        let items = |(source, given): (String, ScheduledItems)| Ok((source, given.items()?));
-        let given = firing.given.into_iter().map(items).collect::<Result<_, Error>>()?;
-        let mut producer = self.function.open(&self.services, &given)?;
-        // Another attempt at an event has its id, and so has the same event that Lambda delivers twice: each is an owner of
-        // its own, and the later one waits until the lease of the other is over.
+        let items = |(source, items): (String, ScheduledItems)| Ok((source, items.items()?));
+        let items = event.items.into_iter().map(items).collect::<Result<_, Error>>()?;
+        // Opened for every run, so that its sources start from the beginning.
+        let mut producer = self.function.open(&self.services, &items)?;
+        // The request id alone is not unique: a retry has the same id, and so has a duplicate delivery. With a random part,
+        // the later invocation waits until the lease of the earlier one has expired.
         let owner = format!("{}#{:016x}", invocation.id, RandomState::new().hash_one(&invocation.id));
         match producer.produce(&run, &owner, invocation.deadline).await {
-            Ok(produced) => {
-                self.log.produced(&run, &produced, producer.sent, self.services.meter().take());
-                Ok(json!(produced))
+            Ok(outcome) => {
+                self.log.run_produced(&run, &outcome, producer.sent, self.services.meter().take());
+                Ok(json!(outcome))
             }
             Err(error) => {
-                self.log.broke_off(&run, &error, producer.sent, self.services.meter().take());
+                self.log.run_failed(&run, &error, producer.sent, self.services.meter().take());
                 Err(error)
             }
         }
     }
 
-    /// Works on one message, and says whether it is dealt with. Where it is to come again, the log has every reason.
-    async fn deliver(
+    /// Processes a message, and returns whether it can be deleted from the queue. If not, the reasons are in the log.
+    async fn handle_message(
         &self,
         worker: &OpenFunction,
-        own: &InputQueue,
-        delivered: &SqsMessage,
+        input: &InputQueue,
+        sqs_message: &SqsMessage,
         invocation: &Invocation,
     ) -> bool {
-        let receives = delivered.receives();
+        let receives = sqs_message.receives();
+        let message_id = Some(sqs_message.message_id.as_str());
         let timeout = invocation.deadline.saturating_duration_since(Instant::now());
-        let back = Redelivery { services: &self.services, intake: own };
-        let message = match Message::read(&delivered.body) {
+        let redelivery = Redelivery { services: &self.services, input };
+        let message = match Message::read(&sqs_message.body) {
             Ok(message) => message,
             Err(error) => {
-                self.log.error(&error, None, Some(&delivered.message_id));
-                return match back.set_aside(&delivered.body, &error).await {
-                    Ok(set) => set,
+                self.log.error(&error, None, message_id);
+                return match redelivery.send_to_dead_letter_queue(&sqs_message.body, &error).await {
+                    Ok(sent) => sent,
                     Err(error) => {
-                        self.log.error(&error, None, Some(&delivered.message_id));
+                        self.log.error(&error, None, message_id);
                         false
                     }
                 };
             }
         };
         let chunk = message.chunk.clone();
-        let delivery = function::Delivery {
+        let delivery = Delivery {
             deadline: invocation.deadline,
-            last: own.receives.is_some_and(|most| receives + 1 >= most),
-            again: receives > 1 || delivered.message_attributes.contains_key("reason"),
+            last: input.max_receives.is_some_and(|max| receives + 1 >= max),
+            redelivered: receives > 1 || sqs_message.message_attributes.contains_key("reason"),
         };
-        let worked: ChunkOutcome = worker.work(message, delivery).await;
-        for failure in &worked.failures {
-            self.log.error(&failure.error, Some(&chunk), Some(&delivered.message_id));
+        let outcome = worker.process(message, delivery).await;
+        for failure in &outcome.failures {
+            self.log.error(&failure.error, Some(&chunk), message_id);
         }
-        if let Some(error) = &worked.forgotten {
-            let words = format!("findings could not be remembered, and will be paid for again: {}", error.message);
-            self.log.warn(error.code, &words);
+        if let Some(error) = &outcome.cache_error {
+            let message = format!("findings could not be cached and will be paid for again: {}", error.message);
+            self.log.warn(error.code, &message);
         }
         if let Some(trace) = &invocation.trace {
-            trace.tell(&worked.spans);
+            trace.send(&outcome.timings);
         }
-        self.log.worked(&chunk, &worked, self.services.meter().take());
-        if worked.failures.is_empty() {
+        self.log.chunk_processed(&chunk, &outcome, self.services.meter().take());
+        if outcome.failures.is_empty() {
             return true;
         }
-        // It would come no more: it goes where it can be played again from, with its reason, and not without a word.
-        if let Some(failure) = worked.failures.first().filter(|_| own.receives.is_some_and(|most| receives >= most)) {
-            match back.set_aside(&delivered.body, &failure.error).await {
+        // SQS would not deliver it again: move it to the dead-letter queue here, where the reason can be added.
+        if let Some(failure) =
+            outcome.failures.first().filter(|_| input.max_receives.is_some_and(|max| receives >= max))
+        {
+            match redelivery.send_to_dead_letter_queue(&sqs_message.body, &failure.error).await {
                 Ok(true) => return true,
                 Ok(false) => {}
-                Err(error) => self.log.error(&error, Some(&chunk), Some(&delivered.message_id)),
+                Err(error) => self.log.error(&error, Some(&chunk), message_id),
             }
         }
-        let wait = redelivery::wait(worked.wait, receives, timeout);
-        if let Err(error) = back.hand_back(&delivered.receipt_handle, wait).await {
-            // The queue's own visibility timeout brings it back, only later.
-            self.log.error(&error, Some(&chunk), Some(&delivered.message_id));
+        let wait = backoff(outcome.retry_after, receives, timeout);
+        if let Err(error) = redelivery.delay(&sqs_message.receipt_handle, wait).await {
+            // The visibility timeout of the queue applies instead.
+            self.log.error(&error, Some(&chunk), message_id);
         }
         false
     }
+}
+
+fn unexpected_event(why: impl std::fmt::Display) -> Error {
+    Error::permanent(ErrorCode::EventUnreadable, format!("unexpected event: {why}"))
 }

@@ -1,4 +1,4 @@
-//! What a function says of its work: a line of JSON a chunk or run with its metrics embedded, and a line a failure.
+//! The log of a function: one JSON line per chunk or run with embedded metrics, and one line per failure.
 
 use std::panic::PanicHookInfo;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,76 +12,76 @@ use crate::function::{ChunkOutcome, ProducerOutcome};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
-/// Where the metrics are found in CloudWatch.
+/// The CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "fanggen";
 
-/// The metrics, all with the dimensions pipeline and environment and no others: each name in each environment is billed
-/// as a metric of its own (<https://aws.amazon.com/cloudwatch/pricing/>), and an item's name would be one more.
+/// The metrics and their units. Their only dimensions are pipeline and environment: CloudWatch bills each combination of
+/// name and dimensions as one metric (<https://aws.amazon.com/cloudwatch/pricing/>).
 pub const METRICS: [(&str, &str); 8] = [
-    // Items that a producer sent on their way.
+    // Items sent by a producer.
     ("Items", "Count"),
-    // Records that were written whole, and with a failure.
+    // Records written without a failure, and with one.
     ("Records", "Count"),
     ("Failed", "Count"),
-    // Findings that were known already, and not paid for again.
+    // Findings taken from the cache instead of being paid for again.
     ("Reused", "Count"),
-    // Answers by which upstream asked for patience.
+    // Throttled responses.
     ("Throttled", "Count"),
     ("ComprehendUnits", "Count"),
-    // 1 when the last chunk of a run is written, 0 when a run could not be sent as a whole.
+    // 1 when the last chunk of a run is written, 0 when a producer fails.
     ("RunComplete", "Count"),
-    // From the scheduled time of the run until a chunk of it was written.
+    // From the scheduled time of a run until one of its chunks was written.
     ("Age", "Seconds"),
 ];
 
-/// The log of a function. It names run, chunk and message, and never an item or its text.
+/// The log of a function. It identifies runs, chunks and messages, but contains no items and no texts.
 pub struct Log {
     pipeline: String,
     environment: String,
     function: String,
-    /// Whether nothing has been logged yet: the first line of a process says that it was a cold start.
-    cold: AtomicBool,
+    /// Whether no metrics were logged yet: the first such line of a process has `cold_start`.
+    cold_start: AtomicBool,
 }
 
 impl Log {
     /// The log of this function.
     #[must_use]
-    pub fn of(function: &Function) -> Self {
+    pub fn new(function: &Function) -> Self {
         Self {
             pipeline: function.pipeline.clone(),
             environment: function.environment.clone(),
             function: function.name.clone(),
-            cold: AtomicBool::new(true),
+            cold_start: AtomicBool::new(true),
         }
     }
 
-    /// Something that failed.
-    pub fn error(&self, error: &Error, chunk: Option<&Chunk>, message: Option<&str>) {
-        eprintln!("{}", self.line("ERROR", error.code, &error.message, chunk, message));
+    /// Logs a failure.
+    pub fn error(&self, error: &Error, chunk: Option<&Chunk>, message_id: Option<&str>) {
+        eprintln!("{}", self.line("ERROR", error.code, &error.message, chunk, message_id));
     }
 
-    /// Something that somebody should know.
-    pub fn warn(&self, code: ErrorCode, words: &str) {
-        eprintln!("{}", self.line("WARN", code, words, None, None));
+    /// Logs a warning.
+    pub fn warn(&self, code: ErrorCode, message: &str) {
+        eprintln!("{}", self.line("WARN", code, message, None, None));
     }
 
-    /// A run was sent on its way; `sent` items by this attempt.
-    pub fn produced(&self, run: &RunId, produced: &ProducerOutcome, sent: u64, reading: MeterReading) {
+    /// Logs that a producer has sent a run. `sent` is the number of items sent by this invocation.
+    pub fn run_produced(&self, run: &RunId, outcome: &ProducerOutcome, sent: u64, reading: MeterReading) {
         let mut line = self.metrics(Timestamp::now(), "run sent", run, sent, reading);
-        line.insert("chunks".into(), json!(produced.chunks));
-        if produced.before {
+        line.insert("chunks".into(), json!(outcome.chunks));
+        if outcome.already_done {
             line.insert("before".into(), json!(true));
         }
-        if produced.chunks == 0 {
-            // No worker will ever say so.
+        if outcome.chunks == 0 {
+            // An empty run has no worker that would report it.
             metric(&mut line, "RunComplete", 1);
         }
         println!("{}", Value::Object(line));
     }
 
-    /// A run could not be sent as a whole.
-    pub fn broke_off(&self, run: &RunId, error: &Error, sent: u64, reading: MeterReading) {
-        let mut line = self.metrics(Timestamp::now(), "run broken off", run, sent, reading);
+    /// Logs that a producer failed. `sent` is the number of items sent by this invocation.
+    pub fn run_failed(&self, run: &RunId, error: &Error, sent: u64, reading: MeterReading) {
+        let mut line = self.metrics(Timestamp::now(), "run failed", run, sent, reading);
         line.insert("level".into(), json!("ERROR"));
         line.insert("code".into(), json!(error.code));
         line.insert("reason".into(), json!(error.message));
@@ -89,30 +89,37 @@ impl Log {
         println!("{}", Value::Object(line));
     }
 
-    /// A chunk was worked on.
-    pub fn worked(&self, chunk: &Chunk, worked: &ChunkOutcome, reading: MeterReading) {
-        println!("{}", Value::Object(self.chunk(Timestamp::now(), chunk, worked, reading)));
+    /// Logs the outcome of a chunk.
+    pub fn chunk_processed(&self, chunk: &Chunk, outcome: &ChunkOutcome, reading: MeterReading) {
+        println!("{}", Value::Object(self.chunk_line(Timestamp::now(), chunk, outcome, reading)));
     }
 
-    fn chunk(&self, now: Timestamp, chunk: &Chunk, worked: &ChunkOutcome, reading: MeterReading) -> Map<String, Value> {
-        let done = worked.failures.is_empty();
-        let said = if done { "chunk done" } else { "chunk to come again" };
-        let mut line = self.metrics(now, said, &chunk.run, 0, reading);
+    fn chunk_line(
+        &self,
+        now: Timestamp,
+        chunk: &Chunk,
+        outcome: &ChunkOutcome,
+        reading: MeterReading,
+    ) -> Map<String, Value> {
+        let done = outcome.failures.is_empty();
+        let message = if done { "chunk done" } else { "chunk failed, will be retried" };
+        let mut line = self.metrics(now, message, &chunk.run, 0, reading);
         line.insert("chunk".into(), json!(chunk.id));
-        if worked.before {
+        if outcome.already_done {
             line.insert("before".into(), json!(true));
         }
-        if !worked.spans.is_empty() {
-            let took = worked.spans.iter().map(|span| (span.name.clone(), json!(span.took.as_millis())));
-            line.insert("took_ms".into(), Value::Object(took.collect()));
+        if !outcome.timings.is_empty() {
+            let durations = outcome.timings.iter();
+            let durations = durations.map(|timing| (timing.name.clone(), json!(timing.duration.as_millis())));
+            line.insert("took_ms".into(), Value::Object(durations.collect()));
         }
-        if !worked.ended.is_empty() {
-            let ended = worked.ended.iter().map(|(stage, records)| (stage.clone(), json!(records)));
-            line.insert("ended".into(), Value::Object(ended.collect()));
+        if !outcome.dropped.is_empty() {
+            let dropped = outcome.dropped.iter().map(|(stage, records)| (stage.clone(), json!(records)));
+            line.insert("ended".into(), Value::Object(dropped.collect()));
         }
-        // What came of a chunk is counted once, by whoever wrote it.
-        if done && !worked.before {
-            let counts = worked.counts;
+        // Each chunk is counted once, by the invocation that finished it.
+        if done && !outcome.already_done {
+            let counts = outcome.counts;
             for (name, value) in [("Records", counts.records), ("Failed", counts.failed), ("Reused", counts.reused)] {
                 metric(&mut line, name, value);
             }
@@ -120,17 +127,17 @@ impl Log {
                 metric(&mut line, "Age", u64::try_from(now.duration_since(scheduled).as_secs()).unwrap_or_default());
             }
         }
-        if worked.complete.is_some() && done && !worked.before {
+        if outcome.complete.is_some() && done && !outcome.already_done {
             metric(&mut line, "RunComplete", 1);
         }
         line
     }
 
-    /// A line of what was done, with the metrics that any of them may have.
+    /// A line with the metrics that runs and chunks have in common.
     fn metrics(
         &self,
         now: Timestamp,
-        said: &str,
+        message: &str,
         run: &RunId,
         items: u64,
         reading: MeterReading,
@@ -139,11 +146,11 @@ impl Log {
         let mut put = |name: &str, value: Value| drop(line.insert(name.to_owned(), value));
         put("level", json!("INFO"));
         put("function", json!(self.function));
-        put("message", json!(said));
+        put("message", json!(message));
         put("run", json!(run));
         put("pipeline", json!(self.pipeline));
         put("environment", json!(self.environment));
-        if self.cold.swap(false, Ordering::Relaxed) {
+        if self.cold_start.swap(false, Ordering::Relaxed) {
             put("cold_start", json!(true));
         }
         let directive = json!({
@@ -153,7 +160,7 @@ impl Log {
         for (name, value) in
             [("Items", items), ("Throttled", reading.throttled), ("ComprehendUnits", reading.comprehend_units)]
         {
-            // A sum does not change by a zero, and each is a value that is stored.
+            // A zero does not change the sum, and would take space in the log.
             if value > 0 {
                 metric(&mut line, name, value);
             }
@@ -161,14 +168,21 @@ impl Log {
         line
     }
 
-    fn line(&self, level: &str, code: ErrorCode, words: &str, chunk: Option<&Chunk>, message: Option<&str>) -> Value {
-        let mut line = json!({ "level": level, "function": self.function, "code": code, "message": words });
-        let known = [
+    fn line(
+        &self,
+        level: &str,
+        code: ErrorCode,
+        message: &str,
+        chunk: Option<&Chunk>,
+        message_id: Option<&str>,
+    ) -> Value {
+        let mut line = json!({ "level": level, "function": self.function, "code": code, "message": message });
+        let optional = [
             ("run", chunk.map(|chunk| chunk.run.as_str())),
             ("chunk", chunk.map(|chunk| chunk.id.as_str())),
-            ("message_id", message),
+            ("message_id", message_id),
         ];
-        for (name, value) in known {
+        for (name, value) in optional {
             if let Some(value) = value {
                 line[name] = json!(value);
             }
@@ -177,7 +191,7 @@ impl Log {
     }
 }
 
-/// Adds a metric to a line, in CloudWatch's embedded metric format
+/// Adds a metric to a line, in the CloudWatch embedded metric format
 /// (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>).
 fn metric(line: &mut Map<String, Value>, name: &str, value: u64) {
     let unit = METRICS.iter().find(|(known, _)| *known == name).map_or("None", |(_, unit)| *unit);
@@ -189,10 +203,11 @@ fn metric(line: &mut Map<String, Value>, name: &str, value: u64) {
     line.insert(name.to_owned(), json!(value));
 }
 
-/// Says where a mistake of ours broke something off, and not over what: that may be somebody's text.
-pub fn panicked(info: &PanicHookInfo<'_>) {
-    let place = info.location().map(|place| format!("{}:{}", place.file(), place.line())).unwrap_or_default();
-    eprintln!("{}", json!({ "level": "ERROR", "code": "panicked", "message": "a mistake of ours", "place": place }));
+/// Logs the location of a panic, but not its message, which may contain text of an item.
+pub fn panic_hook(info: &PanicHookInfo<'_>) {
+    let location = info.location().map(|at| format!("{}:{}", at.file(), at.line())).unwrap_or_default();
+    let message = "panic: this is a bug in fanggen, please report it with this location";
+    eprintln!("{}", json!({ "level": "ERROR", "code": "panicked", "message": message, "place": location }));
 }
 
 #[cfg(test)]
@@ -203,8 +218,12 @@ mod tests {
     use std::time::{Duration, SystemTime};
 
     fn log() -> Log {
-        let word = |word: &str| word.to_owned();
-        Log { pipeline: word("fang"), environment: word("dev"), function: word("worker"), cold: AtomicBool::new(true) }
+        Log {
+            pipeline: "fang".into(),
+            environment: "dev".into(),
+            function: "worker".into(),
+            cold_start: AtomicBool::new(true),
+        }
     }
 
     fn chunk() -> Chunk {
@@ -216,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_chunk_is_logged_by_its_names() {
+    fn a_failure_is_logged_with_its_run_chunk_and_message() {
         assert_eq!(
             log().line("ERROR", ErrorCode::FileUnwritable, "the disk is full", Some(&chunk()), Some("m-1")),
             json!({
@@ -227,45 +246,46 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_is_one_line_with_its_metrics_and_the_first_one_says_that_the_start_was_cold() {
+    fn a_chunk_is_one_line_with_its_metrics_and_the_first_one_has_cold_start() {
         let log = log();
-        let span = ComponentTiming {
+        let timing = ComponentTiming {
             name: "summary".into(),
             start: SystemTime::UNIX_EPOCH,
-            took: Duration::from_millis(120),
+            duration: Duration::from_millis(120),
             failed: false,
         };
         let counts = Counts { items: 100, records: 97, failed: 3, reused: 40 };
-        let ended = vec![("bad".to_owned(), 12)];
-        let worked =
-            ChunkOutcome { counts, complete: Some(counts), ended, spans: vec![span], ..ChunkOutcome::default() };
+        let dropped = vec![("bad".to_owned(), 12)];
+        let outcome =
+            ChunkOutcome { counts, complete: Some(counts), dropped, timings: vec![timing], ..ChunkOutcome::default() };
         let reading = MeterReading { throttled: 0, comprehend_units: 900 };
         let metrics = ["ComprehendUnits", "Records", "Failed", "Reused", "Age", "RunComplete"];
-        let named =
+        let definitions =
             metrics.map(|name| json!({ "Name": name, "Unit": if name == "Age" { "Seconds" } else { "Count" } }));
         assert_eq!(
-            Value::Object(log.chunk(now(), &chunk(), &worked, reading)),
+            Value::Object(log.chunk_line(now(), &chunk(), &outcome, reading)),
             json!({
                 "level": "INFO", "function": "worker", "message": "chunk done", "run": "20261122T090000Z",
                 "chunk": chunk().id, "pipeline": "fang", "environment": "dev", "cold_start": true,
                 "took_ms": { "summary": 120 }, "ended": { "bad": 12 },
                 "_aws": { "Timestamp": now().as_millisecond(), "CloudWatchMetrics": [{
-                    "Namespace": "fanggen", "Dimensions": [["pipeline", "environment"]], "Metrics": named,
+                    "Namespace": "fanggen", "Dimensions": [["pipeline", "environment"]], "Metrics": definitions,
                 }] },
                 "ComprehendUnits": 900, "Records": 97, "Failed": 3, "Reused": 40, "Age": 7, "RunComplete": 1,
             })
         );
-        let again = log.chunk(now(), &chunk(), &ChunkOutcome { before: true, ..worked }, MeterReading::default());
-        assert!(!again.contains_key("cold_start") && !again.contains_key("Records"), "{again:?}");
+        let outcome = ChunkOutcome { already_done: true, ..outcome };
+        let second = log.chunk_line(now(), &chunk(), &outcome, MeterReading::default());
+        assert!(!second.contains_key("cold_start") && !second.contains_key("Records"), "{second:?}");
     }
 
     #[test]
-    fn a_hundred_items_take_less_than_a_tenth_of_what_the_original_logged_for_one() {
-        let worked = ChunkOutcome {
+    fn a_chunk_of_a_hundred_items_takes_less_than_1000_bytes() {
+        let outcome = ChunkOutcome {
             counts: Counts { items: 100, records: 100, ..Counts::default() },
             ..ChunkOutcome::default()
         };
-        let line = Value::Object(log().chunk(now(), &chunk(), &worked, MeterReading::default())).to_string();
+        let line = Value::Object(log().chunk_line(now(), &chunk(), &outcome, MeterReading::default())).to_string();
         assert!(line.len() < 1_000, "{} bytes", line.len());
     }
 }

@@ -1,4 +1,4 @@
-//! The Lambda's side of a function: events in, answers out, logs and traces.
+//! The Lambda handler, with redelivery, logs, metrics and traces.
 
 pub mod handler;
 pub mod log;

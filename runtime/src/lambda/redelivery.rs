@@ -1,4 +1,4 @@
-//! What becomes of a message that cannot be dealt with: it is set aside with its reason, or comes again when it fits.
+//! Failed messages: they are delivered again after a backoff, or moved to the dead-letter queue with the reason.
 
 use std::time::Duration;
 
@@ -7,58 +7,58 @@ use crate::function::InputQueue;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::spread;
 
-/// The longest that a message is hidden before it comes again: a quarter of an hour, so that whatever was mended
-/// meanwhile shows soon; longer only where upstream asks for it.
-const LONGEST: Duration = Duration::from_secs(900);
+/// The maximum backoff: short enough that messages resume soon after a problem is fixed. A longer `Retry-After` is
+/// respected.
+const MAX_BACKOFF: Duration = Duration::from_secs(900);
 
-/// The part of a function's timeout after which a message comes again for the first time; then it doubles. A timeout of
-/// a minute makes 5 s of it, and nine receives last for up to twenty minutes: an outage that is longer than that is seen
+/// The first backoff is at most the function's timeout divided by this; each further one at most twice the one before. A
+/// timeout of one minute gives a first backoff of up to 5 s, and nine receives span up to 20 minutes. A longer outage shows
 /// in the results.
-const FIRST: u32 = 12;
+const FIRST_BACKOFF_DIVISOR: u32 = 12;
 
-/// How long a message that was received so often is hidden before it comes again, in a function of this timeout: at least
-/// as long as upstream asked for, and never for all messages alike.
+/// How long to hide a message that was received this many times, in a function with this timeout. The wait is random, so
+/// that messages do not return all at once, and at least `retry_after`.
 #[must_use]
-pub fn wait(asked: Option<Duration>, receives: u64, timeout: Duration) -> Duration {
+pub fn backoff(retry_after: Option<Duration>, receives: u64, timeout: Duration) -> Duration {
     let doublings = u32::try_from(receives.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
-    let most = (timeout / FIRST).saturating_mul(1 << doublings).min(LONGEST);
-    (most / 2 + spread(most / 2)).max(asked.unwrap_or_default())
+    let max = (timeout / FIRST_BACKOFF_DIVISOR).saturating_mul(1 << doublings).min(MAX_BACKOFF);
+    (max / 2 + spread(max / 2)).max(retry_after.unwrap_or_default())
 }
 
-/// The way back to the queue that a message came from.
+/// Returns failed messages to the input queue of a function, or moves them to its dead-letter queue.
 pub struct Redelivery<'a> {
-    /// The doors of the function.
+    /// The services of the function.
     pub services: &'a dyn Services,
-    /// Its queues.
-    pub intake: &'a InputQueue,
+    /// Its input queue.
+    pub input: &'a InputQueue,
 }
 
 impl Redelivery<'_> {
-    /// Puts a message that nobody can read into the dead-letter queue, with its reason, and says whether it is there. One
-    /// that is too long to carry a reason is left to SQS, which moves it there as it is.
+    /// Sends a message to the dead-letter queue, with the reason as attributes. Returns whether it was sent: if it is too
+    /// long for the attributes, SQS moves it without them after the last receive.
     ///
     /// # Errors
-    /// What kept it from being put there: it is not lost, and comes again.
-    pub async fn set_aside(&self, body: &str, reason: &Error) -> Result<bool, Error> {
-        let Some(dead) = &self.intake.dead else { return Ok(false) };
-        let post = OutboundMessage {
+    /// Why it could not be sent. It is not lost: it stays in the input queue.
+    pub async fn send_to_dead_letter_queue(&self, body: &str, reason: &Error) -> Result<bool, Error> {
+        let Some(queue) = &self.input.dead_letter_queue else { return Ok(false) };
+        let message = OutboundMessage {
             key: String::new(),
             subject: None,
             body: body.to_owned(),
             attributes: vec![("reason", reason.code.to_string()), ("detail", reason.message.clone())],
         };
-        match self.services.queue_publisher(dead)?.publish(vec![post]).await {
+        match self.services.queue_publisher(queue)?.publish(vec![message]).await {
             Err(error) if error.code == ErrorCode::MessageTooLong => Ok(false),
-            other => other.map(|()| true),
+            result => result.map(|()| true),
         }
     }
 
-    /// Lets a message come again after this time, and not before.
+    /// Hides a message for this long; then SQS delivers it again.
     ///
     /// # Errors
-    /// What kept SQS from knowing: the queue's own visibility timeout then holds.
-    pub async fn hand_back(&self, receipt: &str, wait: Duration) -> Result<(), Error> {
-        match &self.intake.queue {
+    /// Why it could not be hidden. The visibility timeout of the queue then applies.
+    pub async fn delay(&self, receipt: &str, wait: Duration) -> Result<(), Error> {
+        match &self.input.queue {
             Some(queue) if !receipt.is_empty() => self.services.queue(queue)?.hide(receipt, wait).await,
             _ => Ok(()),
         }
@@ -70,16 +70,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_comes_again_later_each_time_and_not_before_upstream_wants_it() {
+    fn the_backoff_doubles_and_respects_retry_after() {
         let minute = Duration::from_secs(60);
         for receives in 1..=12 {
-            let most = Duration::from_secs(5 * (1 << (receives - 1))).min(LONGEST);
+            let max = Duration::from_secs(5 * (1 << (receives - 1))).min(MAX_BACKOFF);
             for _ in 0..20 {
-                let wait = wait(None, receives, minute);
-                assert!(wait >= most / 2 && wait <= most, "{receives}: {wait:?}");
+                let wait = backoff(None, receives, minute);
+                assert!(wait >= max / 2 && wait <= max, "{receives}: {wait:?}");
             }
         }
-        assert_eq!(wait(Some(Duration::from_secs(90)), 1, minute), Duration::from_secs(90));
-        assert_eq!(wait(Some(Duration::from_secs(9_000)), u64::MAX, minute), Duration::from_secs(9_000));
+        assert_eq!(backoff(Some(Duration::from_secs(90)), 1, minute), Duration::from_secs(90));
+        assert_eq!(backoff(Some(Duration::from_secs(9_000)), u64::MAX, minute), Duration::from_secs(9_000));
     }
 }

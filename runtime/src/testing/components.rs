@@ -1,4 +1,4 @@
-//! Opens components as a function would, and shows what became of their records.
+//! Opens components as a function would, and summarizes the outcomes of records.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,15 +31,11 @@ pub fn recorded(name: &str) -> Option<String> {
 }
 
 /// Opens a stage named `summary` without any services.
-pub fn open_stage(kind: &str, settings: Value, pace: Option<RateLimit>) -> Box<dyn Stage> {
+pub fn open_stage(kind: &str, settings: Value, rate_limit: Option<RateLimit>) -> Box<dyn Stage> {
     let kind = registry::find(ComponentRole::Stage, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    let binding = Binding {
-        name: "summary".into(),
-        rate_limit: pace,
-        contact: Some("me@example.com".into()),
-        ..Binding::default()
-    };
+    let binding =
+        Binding { name: "summary".into(), rate_limit, contact: Some("me@example.com".into()), ..Binding::default() };
     match settings.open(binding, &NoServices).expect("an open stage") {
         Instance::Stage(stage) => stage,
         _ => unreachable!("a stage opens as a stage"),
@@ -58,7 +54,7 @@ pub fn outcomes(records: &[Record]) -> Vec<Result<&str, &str>> {
         .map(|record| match (&record.failure, &record.text) {
             (Some(failure), _) => Err(failure.error.code.as_str()),
             (None, Some(text)) => Ok(text.body.as_str()),
-            (None, None) => Err("neither"),
+            (None, None) => Err("no text and no failure"),
         })
         .collect()
 }
@@ -68,7 +64,7 @@ pub fn far_deadline() -> tokio::time::Instant {
     tokio::time::Instant::now() + Duration::from_secs(600)
 }
 
-/// No bucket, no table, nothing.
+/// Services that provide nothing.
 pub struct NoServices;
 
 impl Services for NoServices {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-/// Runs a test on every input of a folder. The name of each is printed, so that a failure shows which one it was.
+/// Runs a test on every input in a folder. It prints the name of each before, so that a failure shows which input it was.
 pub fn replay(folder: impl AsRef<Path>, test: impl Fn(&[u8])) {
     let folder = folder.as_ref();
     let files = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("`{}`: {error}", folder.display()));

@@ -1,4 +1,4 @@
-//! A small HTTP server that answers as a test tells it to.
+//! A small HTTP server whose responses a test defines.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read as _, Write as _};
@@ -12,7 +12,7 @@ use serde_json::Value;
 /// A request that the server received.
 #[derive(Clone, Debug)]
 pub struct ReceivedRequest {
-    /// How many requests came before it.
+    /// The number of requests before it.
     pub index: usize,
     /// The path, without the query.
     pub path: String,
@@ -20,7 +20,7 @@ pub struct ReceivedRequest {
     pub query: BTreeMap<String, String>,
     /// The request line and the headers as received; our client writes header names in lower case.
     pub head: String,
-    /// The body; empty where there is none.
+    /// The body; empty if there is none.
     pub body: Vec<u8>,
 }
 
@@ -38,11 +38,11 @@ impl ReceivedRequest {
 
 type ResponseScript = Box<dyn FnOnce(&mut TcpStream) -> io::Result<()> + Send>;
 
-/// What the server does about a request.
+/// How the server responds to a request.
 pub enum CannedResponse {
     /// Sends a status, header lines and a body.
     Full(u16, Vec<String>, Vec<u8>),
-    /// Writes whatever it likes to the connection, the status line included.
+    /// Writes the response to the connection itself, including the status line.
     Script(ResponseScript),
     /// Resets the connection.
     Reset,
@@ -83,7 +83,7 @@ pub struct HttpServer {
 }
 
 impl HttpServer {
-    /// Starts a server that answers each request with what `route` returns.
+    /// Starts a server that responds to each request with the result of `route`.
     pub fn start(route: impl Fn(&ReceivedRequest) -> CannedResponse + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = listener.local_addr().expect("an address").port();
@@ -94,8 +94,8 @@ impl HttpServer {
             for stream in listener.incoming().map_while(Result::ok) {
                 *connections.lock().expect("no panic") += 1;
                 let (requests, route) = (Arc::clone(&requests), Arc::clone(&route));
-                // Many tests are about clients that hang up early, so a broken connection is no error here.
-                thread::spawn(move || drop(answer(stream, &requests, &*route)));
+                // In many tests the client closes the connection early, which is not an error here.
+                thread::spawn(move || drop(respond(stream, &requests, &*route)));
             }
         });
         server
@@ -122,12 +122,12 @@ impl HttpServer {
     }
 }
 
-fn answer(
+fn respond(
     mut stream: TcpStream,
     requests: &Mutex<Vec<ReceivedRequest>>,
     route: &dyn Fn(&ReceivedRequest) -> CannedResponse,
 ) -> io::Result<()> {
-    // Peeked and not yet read: a connection that is dropped with unread data is reset.
+    // Only peeked: a connection that is dropped with unread data is reset.
     let mut head = vec![0; 64 * 1024];
     let length = loop {
         let seen = stream.peek(&mut head)?;
@@ -148,7 +148,7 @@ fn answer(
     let head = String::from_utf8_lossy(&head[..length]).into_owned();
     let lower = head.to_lowercase();
     let sent = lower.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
-    // A request with a body is read before it is answered; one without stays unread, so that it can be reset.
+    // A request with a body is read before the response. One without stays unread, so that it can be reset.
     let (mut unread, mut body) = (length, vec![0; sent.unwrap_or_default()]);
     if sent.is_some() {
         stream.read_exact(&mut vec![0; length])?;

@@ -1,4 +1,4 @@
-//! Lambda's side of the Runtime API: starts the real `bootstrap`, invokes it and ends it as Lambda does.
+//! Lambda's side of the Runtime API: starts, invokes and stops the real `bootstrap`, as Lambda does.
 
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
 
-/// What takes longer is stuck, and fails its test instead of blocking all others.
+/// A function that takes longer is stuck. It fails its test instead of blocking all others.
 const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The beginning of 2100, in milliseconds: a deadline that no test reaches.
@@ -36,7 +36,7 @@ struct PendingEvent {
     body: String,
 }
 
-/// How to start a function.
+/// Builds and starts the process of a function.
 pub struct LambdaCommand {
     command: Command,
     timeout: Duration,
@@ -87,14 +87,14 @@ impl LambdaCommand {
         self
     }
 
-    /// Its log lines are counted, and neither kept nor shown.
+    /// Only counts the bytes of its log, instead of keeping and showing the lines.
     #[must_use]
     pub fn quiet(mut self) -> Self {
         self.quiet = true;
         self
     }
 
-    /// How long an event may take, and how long the function may wait for the next one.
+    /// Sets how long an event may take, and how long the function may wait for the next one.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -112,7 +112,7 @@ impl LambdaCommand {
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
                 let (waiting, report) = (Arc::clone(&waiting), report.clone());
-                // A function that is killed hangs up, which is no failure of the test.
+                // A function that is killed closes its connections, which is not an error here.
                 thread::spawn(move || drop(serve(&stream, &waiting, &report, timeout)));
             }
         });
@@ -137,7 +137,7 @@ pub fn peak_memory_mb_of(process: u32) -> f64 {
     line.trim().trim_end_matches(" kB").parse::<f64>().map_or(f64::NAN, |kilobytes| kilobytes / 1024.0)
 }
 
-/// Reads what a function logs: counts the bytes, and keeps the lines unless it is quiet.
+/// Reads the log of a function: counts the bytes, and keeps the lines unless it is quiet.
 fn follow(
     stream: impl Read + Send + 'static,
     quiet: bool,
@@ -168,7 +168,7 @@ impl LambdaProcess {
         Self::start_os(program, variables.into_iter().map(|(name, value)| (name.into(), value.into())))
     }
 
-    /// The same, with variables that need not be UTF-8.
+    /// Like [`Self::start`], with variables that need not be UTF-8.
     pub fn start_os(program: &str, variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         LambdaCommand::new(program, variables).start()
     }
@@ -178,7 +178,7 @@ impl LambdaProcess {
         match self.next_call() {
             RuntimeApiCall::Next => self.started.elapsed(),
             RuntimeApiCall::InitError(error) => panic!("the function reported an error during its start: {error}"),
-            RuntimeApiCall::Finished(answer) => panic!("a response without an event: {answer:?}"),
+            RuntimeApiCall::Finished(result) => panic!("a response without an event: {result:?}"),
         }
     }
 
@@ -188,7 +188,7 @@ impl LambdaProcess {
         self.send(PendingEvent { id, deadline: FAR_DEADLINE_MS, body: event.to_string() })
     }
 
-    /// The same, as the invocation with this id, whose deadline is after this time.
+    /// Like [`Self::invoke`], with this request id and this much time until the deadline.
     pub fn invoke_as(&self, id: &str, time: Duration, event: &Value) -> InvocationResult {
         let end = SystemTime::now() + time;
         let deadline = end.duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970").as_millis();
@@ -197,17 +197,17 @@ impl LambdaProcess {
     }
 
     fn send(&self, event: PendingEvent) -> InvocationResult {
-        self.events.send(event).expect("the server is there");
+        self.events.send(event).expect("the server runs");
         loop {
             match self.next_call() {
-                RuntimeApiCall::Finished(answer) => return answer,
+                RuntimeApiCall::Finished(result) => return result,
                 RuntimeApiCall::InitError(error) => panic!("the function reported an error during its start: {error}"),
                 RuntimeApiCall::Next => {}
             }
         }
     }
 
-    /// The same, but kills the function where it has not finished by `until`.
+    /// Like [`Self::invoke_as`], but kills the function if it has not finished after `until`.
     pub fn invoke_or_kill(
         &mut self,
         id: &str,
@@ -220,11 +220,11 @@ impl LambdaProcess {
         let deadline = u64::try_from(deadline).expect("a deadline that fits in 64 bits");
         self.events
             .send(PendingEvent { id: id.to_owned(), deadline, body: event.to_string() })
-            .expect("the server is there");
+            .expect("the server runs");
         let begin = Instant::now();
         loop {
             match self.calls.recv_timeout(until.saturating_sub(begin.elapsed())) {
-                Ok(RuntimeApiCall::Finished(answer)) => return Some(answer),
+                Ok(RuntimeApiCall::Finished(result)) => return Some(result),
                 Ok(RuntimeApiCall::InitError(error)) => {
                     panic!("the function reported an error during its start: {error}")
                 }

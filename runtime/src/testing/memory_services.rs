@@ -1,4 +1,4 @@
-//! Services in memory: they record what is posted and put, and serve secrets and state.
+//! Services in memory, which record published messages and written objects, and provide secrets and state.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,25 +16,25 @@ use crate::testing::memory_state::MemoryState;
 use async_trait::async_trait;
 use serde_json::Value;
 
-/// What the services received and hold.
+/// The contents of the services.
 #[derive(Default)]
 pub struct MemoryStore {
-    /// Posted messages, with their queue or topic.
-    pub posts: Mutex<Vec<(String, OutboundMessage)>>,
+    /// Published messages, with their queue or topic.
+    pub published: Mutex<Vec<(String, OutboundMessage)>>,
     /// Objects by key.
     pub objects: Mutex<BTreeMap<String, Vec<u8>>>,
     /// The state.
     pub state: Arc<MemoryState>,
-    /// What every secret contains.
+    /// The value of every secret.
     pub secret: Mutex<String>,
-    /// How many posts fail before one succeeds.
-    pub refusals: Mutex<usize>,
+    /// How many calls to publish fail before one succeeds.
+    pub publish_failures: Mutex<usize>,
 }
 
 /// The services. Clones share one store.
 #[derive(Clone, Default)]
 pub struct MemoryServices(
-    /// What they received and hold.
+    /// Their contents.
     pub Arc<MemoryStore>,
 );
 
@@ -58,24 +58,25 @@ impl MemoryServices {
         }
     }
 
-    /// The posted messages, with their queue or topic.
-    pub fn posts(&self) -> Vec<(String, OutboundMessage)> {
-        self.0.posts.lock().expect("no panic").clone()
+    /// The published messages, with their queue or topic.
+    pub fn published(&self) -> Vec<(String, OutboundMessage)> {
+        self.0.published.lock().expect("no panic").clone()
     }
 }
 
+/// One service, by its name.
 struct MemoryService(Arc<MemoryStore>, String);
 
 #[async_trait]
 impl Publisher for MemoryService {
-    async fn publish(&self, posts: Vec<OutboundMessage>) -> Result<(), Error> {
-        let mut refusals = self.0.refusals.lock().expect("no panic");
-        if *refusals > 0 {
-            *refusals -= 1;
-            return Err(Error::transient(ErrorCode::Throttled, "later"));
+    async fn publish(&self, messages: Vec<OutboundMessage>) -> Result<(), Error> {
+        let mut failures = self.0.publish_failures.lock().expect("no panic");
+        if *failures > 0 {
+            *failures -= 1;
+            return Err(Error::transient(ErrorCode::Throttled, "throttled on purpose"));
         }
-        let posts = posts.into_iter().map(|post| (self.1.clone(), post));
-        self.0.posts.lock().expect("no panic").extend(posts);
+        let messages = messages.into_iter().map(|message| (self.1.clone(), message));
+        self.0.published.lock().expect("no panic").extend(messages);
         Ok(())
     }
 }

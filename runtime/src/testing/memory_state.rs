@@ -1,11 +1,11 @@
-//! The state of functions in memory: keeps the contract of [`State`], and can fail at any call.
+//! State in memory, which fulfils the contract of [`State`] and can fail at any call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use async_trait::async_trait;
 
-use crate::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
+use crate::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
@@ -13,7 +13,7 @@ use crate::model::run::{Chunk, RunId};
 #[derive(Default)]
 pub struct MemoryState(Mutex<MemoryStateInner>);
 
-/// What it holds, and how it is told to fail.
+/// Its contents, and how it fails.
 #[derive(Default)]
 pub struct MemoryStateInner {
     /// The runs.
@@ -26,15 +26,15 @@ pub struct MemoryStateInner {
     pub stale: bool,
     /// After how many updates of the progress another producer takes over.
     pub stolen_after: Option<usize>,
-    /// The names of the calls so far.
+    /// The names of all calls so far.
     pub calls: Vec<&'static str>,
-    /// After how many calls all calls fail.
-    pub left: Option<usize>,
-    /// Whether a failing call takes effect before it fails.
-    pub after: bool,
+    /// From which call on all calls fail; 1 is the next one.
+    pub fail_from: Option<usize>,
+    /// Whether the first failing call takes effect before it fails.
+    pub apply_before_failing: bool,
 }
 
-/// What is known of a run.
+/// The state of a run.
 #[derive(Default)]
 pub struct MemoryRun {
     /// Who holds the lease.
@@ -47,16 +47,16 @@ pub struct MemoryRun {
     pub expected: Option<u64>,
     /// The counts of finished chunks.
     pub done: BTreeMap<u64, Counts>,
-    /// The sinks that took a chunk.
-    pub took: BTreeMap<u64, BTreeSet<String>>,
+    /// The sinks that have a chunk, for chunks that are not done.
+    pub sinks: BTreeMap<u64, BTreeSet<String>>,
     /// Whether the sinks were notified.
-    pub told: bool,
+    pub notified: bool,
     /// Notes by sink and chunk.
     pub notes: BTreeMap<(String, u64), String>,
 }
 
 impl MemoryState {
-    /// What it holds.
+    /// Its contents.
     pub fn inner(&self) -> MutexGuard<'_, MemoryStateInner> {
         self.0.lock().expect("no panic")
     }
@@ -73,28 +73,28 @@ impl MemoryState {
 }
 
 impl MemoryStateInner {
-    /// What is known of a run.
+    /// The state of a run.
     pub fn run(&mut self, run: &RunId) -> &mut MemoryRun {
         self.runs.entry(run.clone()).or_default()
     }
 
-    /// Does a call, unless it is to fail.
+    /// Makes a call, or fails as configured.
     ///
     /// # Errors
-    /// `cut` where it is to fail, and the errors of the call.
+    /// `unreachable` if it is configured to fail, and the errors of the call.
     pub fn attempt<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        let cut = || Err(Error::transient(ErrorCode::Unreachable, "the test cuts the connection here"));
-        match self.left {
-            Some(0) => return cut(),
-            Some(1) if self.after => {
-                self.left = Some(0);
-                return work(self).and_then(|_| cut());
+        let failure = || Err(Error::transient(ErrorCode::Unreachable, "a connection error on purpose"));
+        match self.fail_from {
+            Some(0) => return failure(),
+            Some(1) if self.apply_before_failing => {
+                self.fail_from = Some(0);
+                return work(self).and_then(|_| failure());
             }
             Some(1) => {
-                self.left = Some(0);
-                return cut();
+                self.fail_from = Some(0);
+                return failure();
             }
-            Some(left) => self.left = Some(left - 1),
+            Some(calls) => self.fail_from = Some(calls - 1),
             None => {}
         }
         work(self)
@@ -109,14 +109,14 @@ impl State for MemoryState {
             let hold = inner.hold_leases;
             let run = inner.run(run);
             if let Some(progress) = run.progress.as_ref().filter(|progress| progress.ended) {
-                return Ok(Claim::Ended(progress.clone()));
+                return Ok(Claim::Finished(progress.clone()));
             }
             if run.held && run.owner.as_deref().is_some_and(|other| other != owner) {
                 return Ok(Claim::Held(1));
             }
             run.owner = Some(owner.to_owned());
             run.held |= hold;
-            Ok(run.progress.clone().map_or(Claim::Fresh, Claim::GoOn))
+            Ok(run.progress.clone().map_or(Claim::New, Claim::Resumed))
         })
     }
 
@@ -146,14 +146,14 @@ impl State for MemoryState {
     async fn chunk_status(&self, chunk: &Chunk) -> Result<ChunkStatus, Error> {
         self.call("chunk_status", |inner| {
             let run = inner.run(&chunk.run);
-            let took = run.took.get(&chunk.number).cloned().unwrap_or_default();
-            Ok(ChunkStatus { done: run.done.get(&chunk.number).copied(), took })
+            let sinks = run.sinks.get(&chunk.number).cloned().unwrap_or_default();
+            Ok(ChunkStatus { done: run.done.get(&chunk.number).copied(), sinks })
         })
     }
 
     async fn record_sinks(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
         self.call("record_sinks", |inner| {
-            inner.run(&chunk.run).took.entry(chunk.number).or_default().extend(sinks.iter().cloned());
+            inner.run(&chunk.run).sinks.entry(chunk.number).or_default().extend(sinks.iter().cloned());
             Ok(())
         })
     }
@@ -165,13 +165,13 @@ impl State for MemoryState {
             let complete = run.expected.is_some_and(|expected| run.done.len() as u64 == expected);
             let mut all = Counts::default();
             run.done.values().for_each(|counts| all += *counts);
-            Ok(RunStatus { complete: complete.then_some(all), told: run.told })
+            Ok(RunStatus { complete: complete.then_some(all), notified: run.notified })
         })
     }
 
     async fn mark_notified(&self, run: &RunId) -> Result<(), Error> {
         self.call("mark_notified", |inner| {
-            inner.run(run).told = true;
+            inner.run(run).notified = true;
             Ok(())
         })
     }
@@ -179,8 +179,8 @@ impl State for MemoryState {
     async fn get_cached(&self, keys: &[String]) -> Result<BTreeMap<String, String>, Error> {
         assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len(), "each key is requested once");
         self.call("get_cached", |inner| {
-            let seen = |key: &&String| !inner.stale && inner.values.contains_key(*key);
-            Ok(keys.iter().filter(seen).map(|key| (key.clone(), inner.values[key].clone())).collect())
+            let visible = |key: &&String| !inner.stale && inner.values.contains_key(*key);
+            Ok(keys.iter().filter(visible).map(|key| (key.clone(), inner.values[key].clone())).collect())
         })
     }
 
@@ -199,12 +199,12 @@ impl State for MemoryState {
         _: u64,
     ) -> Result<Option<String>, Error> {
         self.call("compare_and_set", |inner| {
-            let there = inner.values.get(key).cloned();
-            if there.as_deref().is_none_or(|there| Some(there) == known || there == value) {
+            let current = inner.values.get(key).cloned();
+            if current.as_deref().is_none_or(|current| Some(current) == known || current == value) {
                 inner.values.insert(key.to_owned(), value.to_owned());
                 return Ok(None);
             }
-            Ok(there)
+            Ok(current)
         })
     }
 
@@ -215,9 +215,14 @@ impl State for MemoryState {
         })
     }
 
-    async fn for_each_note(&self, run: &RunId, sink: &str, each: &mut Reader<'_>) -> Result<(), Error> {
+    async fn for_each_note(&self, run: &RunId, sink: &str, visit: &mut NoteVisitor<'_>) -> Result<(), Error> {
         self.call("for_each_note", |inner| {
-            inner.run(run).notes.iter().filter(|((of, _), _)| of == sink).try_for_each(|(_, note)| each(note.clone()))
+            inner
+                .run(run)
+                .notes
+                .iter()
+                .filter(|((name, _), _)| name == sink)
+                .try_for_each(|(_, note)| visit(note.clone()))
         })
     }
 }

@@ -1,9 +1,9 @@
 //! Test support for this crate and the generator: servers, stand-ins for AWS, and in-memory implementations of our traits.
 //!
-//! Behind the feature `testing`, which neither the Lambda nor the CLI enables.
+//! It is compiled only with the feature `testing`, which neither the Lambda nor the CLI enables.
 
 #![allow(clippy::panic, reason = "a test whose support fails has failed")]
-#![allow(clippy::missing_panics_doc, reason = "everything here panics where a test could not go on")]
+#![allow(clippy::missing_panics_doc, reason = "everything here panics if the test cannot continue")]
 
 pub mod components;
 pub mod contracts;

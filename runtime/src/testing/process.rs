@@ -1,20 +1,20 @@
-//! What a finished process printed, and how it ended.
+//! The output and the exit code of a finished process.
 
 use serde_json::Value;
 
 /// The exit code and the output of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessOutput {
-    /// The exit code; -1 where a signal ended it.
+    /// The exit code; -1 if a signal ended it.
     pub code: i32,
-    /// What it wrote to stdout.
+    /// Its stdout.
     pub stdout: String,
-    /// What it wrote to stderr.
+    /// Its stderr.
     pub stderr: String,
 }
 
 impl ProcessOutput {
-    /// Its stdout, as JSON.
+    /// Its stdout, parsed as JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("stdout is not JSON: {error}\n{self:?}"))
     }

@@ -5,19 +5,19 @@ use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Written last into the environment: without it an installation was interrupted.
+/// A file that is written last. An environment without it was not installed completely.
 const MARKER: &str = "ready";
 
 /// The `bin` folder of an environment with these packages and versions.
 ///
 /// # Panics
-/// The packages cannot be installed: a test without its tool has nothing to judge.
+/// The packages cannot be installed.
 pub fn shared(packages: &[(&str, &str)]) -> PathBuf {
     let pins: Vec<_> = packages.iter().map(|(name, version)| format!("{name}=={version}")).collect();
     environment(&cache(&pins), &pins).join("bin")
 }
 
-/// A program from a package that gets an environment of its own, because its dependencies conflict with other tools.
+/// A program from a package with an environment of its own, because its dependencies conflict with other tools.
 ///
 /// # Panics
 /// The package cannot be installed.
@@ -46,18 +46,18 @@ fn cache(pins: &[String]) -> PathBuf {
         };
         base.join("fanggen").join(format!("tools-{:016x}", hash(&pins.join(" "))))
     });
-    // Programs are started from other folders than this one.
+    // Absolute, because programs are started in other folders.
     std::path::absolute(&folder).unwrap_or(folder)
 }
 
-/// FNV-1a: the hasher of std may change with the compiler, and everything would be installed again.
+/// FNV-1a. The hasher of std may change with the compiler, and then everything would be installed again.
 fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The folder of the finished environment; the first process that needs it creates it.
 fn environment(cache: &Path, pins: &[String]) -> PathBuf {
-    // Only this subfolder is ever removed: the folder around it may be one that the user chose.
+    // Only this subfolder is ever removed: the user may have chosen the folder around it.
     let folder = cache.join("fanggen-venv");
     done(fs::create_dir_all(cache), "create", cache);
     // Held until the end of this function, and released by the system if the process dies.
@@ -66,11 +66,11 @@ fn environment(cache: &Path, pins: &[String]) -> PathBuf {
         return folder;
     }
     if folder.exists() {
-        eprintln!("tools: `{}` is incomplete or has other versions: creating it anew", folder.display());
+        eprintln!("tools: `{}` is incomplete or has other versions: creating it again", folder.display());
         done(fs::remove_dir_all(&folder), "remove", &folder);
     }
     install(&folder, pins);
-    // Under another name first, so that a half-written marker is never taken for a whole one.
+    // Written under another name first, so that a half-written marker is never valid.
     let marker = folder.join(MARKER);
     let draft = folder.join("ready.draft");
     done(fs::write(&draft, pins.join("\n")), "write", &draft);
@@ -95,7 +95,7 @@ fn lock(path: &Path) -> File {
 
 fn is_ready(folder: &Path, pins: &[String]) -> bool {
     let same = fs::read_to_string(folder.join(MARKER)).is_ok_and(|text| text == pins.join("\n"));
-    // The interpreter is a link into the system, and dangles after an upgrade of Python.
+    // The interpreter is a symbolic link, which is broken after an upgrade of Python.
     same && folder.join("bin/python").exists()
 }
 
@@ -105,7 +105,7 @@ fn install(folder: &Path, pins: &[String]) {
     run(Command::new("python3").args(["-m", "venv"]).arg(folder), advice);
     let mut pip = Command::new(folder.join("bin/python"));
     pip.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"]);
-    // From source, `taplo` would ask for a compiler and many minutes.
+    // Building `taplo` from source needs a compiler and takes minutes.
     pip.args(["--only-binary", ":all:"]).args(pins);
     run(&mut pip, "the packages come from PyPI: check the network, or the index that pip uses");
 }

@@ -22,7 +22,7 @@ fn start(function: &Function) -> LambdaProcess {
 fn part(role: ComponentRole, name: &str, kind: &str, settings: Value) -> FunctionComponent {
     let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    FunctionComponent { name: name.into(), kind, settings, on: Some(format!("fang-dev-{name}")), pace: None }
+    FunctionComponent { name: name.into(), kind, settings, store: Some(format!("fang-dev-{name}")), rate_limit: None }
 }
 
 fn function(name: &str, trigger: Trigger, stages: Vec<FunctionComponent>, output: FunctionOutput) -> Function {
@@ -83,7 +83,7 @@ fn missing_settings_are_answered_to_every_event_and_by_a_process_that_lives() {
     for event in [delivery(&[("1", &message())]), json!({ "scheduled_time": "2026-11-22T09:00:00Z" }), json!(null)] {
         let (code, words) = reported(lambda.invoke(&event));
         assert_eq!(code, "settings_missing");
-        assert_eq!(words, "the variable `FANG_PIPELINE` is not set; `fanggen render` sets it");
+        assert_eq!(words, "the environment variable `FANG_PIPELINE` is not set; `fanggen render` sets it");
     }
     assert!(lambda.is_alive());
 }
@@ -108,7 +108,10 @@ fn settings_that_cannot_be_read_name_their_variable() {
     let broken = [("FANG_STAGE_0".to_owned(), "{\"name\":\"x\",\"type\":\"oracle\"}".to_owned())];
     let lambda = LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), broken);
     let (code, words) = reported(lambda.invoke(&delivery(&[])));
-    assert_eq!((code.as_str(), words.as_str()), ("settings_unreadable", "`FANG_STAGE_0`: no stage of type `oracle`"));
+    assert_eq!(
+        (code.as_str(), words.as_str()),
+        ("settings_unreadable", "`FANG_STAGE_0`: there is no stage of type `oracle`")
+    );
 }
 
 #[test]
@@ -159,7 +162,7 @@ fn an_event_that_is_none_of_ours_is_refused_and_the_next_one_is_not() {
     for event in [json!({ "hello": 1 }), json!(null), json!([]), json!("Records"), json!({ "Records": [{}] })] {
         let (code, words) = reported(lambda.invoke(&event));
         assert_eq!(code, "event_unreadable", "{event}");
-        assert!(words.starts_with("the event is not one of ours: "), "{words}");
+        assert!(words.starts_with("unexpected event: "), "{words}");
     }
     assert_eq!(lambda.invoke(&delivery(&[("1", &message())])), failures(&[]));
     assert!(lambda.is_alive());
@@ -227,7 +230,7 @@ fn the_guards_hold_in_the_lambda_too() {
         let sink =
             part(ComponentRole::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.host_port()] }));
         // The next-to-last receive, on which what may still pass is settled as the failure that it is.
-        let intake = InputQueue { receives: Some(2), ..InputQueue::default() };
+        let intake = InputQueue { max_receives: Some(2), ..InputQueue::default() };
         let mut lambda = start(&function("worker", Trigger::Queue(intake), stages, FunctionOutput::Sinks(vec![sink])));
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let item = |(place, (url, _)): (usize, &(String, &str))| {

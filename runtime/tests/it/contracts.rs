@@ -23,8 +23,8 @@ async fn no_run_is_complete_before_its_chunks_are_counted() {
 }
 
 #[tokio::test]
-async fn sinks_that_took_a_chunk_add_up() {
-    state::sinks_that_took_a_chunk_add_up(&MemoryState::default()).await;
+async fn sinks_of_a_chunk_add_up() {
+    state::sinks_of_a_chunk_add_up(&MemoryState::default()).await;
 }
 
 #[tokio::test]
@@ -51,14 +51,14 @@ async fn a_bucket_stores_objects_by_key() {
 }
 
 #[tokio::test]
-async fn an_outbox_delivers_every_post() {
+async fn a_publisher_delivers_every_message() {
     let memory = MemoryServices::default();
     let received = async || {
         let own = |attributes: Vec<(&'static str, String)>| {
             attributes.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
         };
-        memory.posts().into_iter().map(|(_, post)| (post.body, own(post.attributes))).collect()
+        memory.published().into_iter().map(|(_, post)| (post.body, own(post.attributes))).collect()
     };
-    services::an_outbox_delivers_every_post(memory.queue_publisher("events").expect("a queue").as_ref(), received)
+    services::a_publisher_delivers_every_message(memory.queue_publisher("events").expect("a queue").as_ref(), received)
         .await;
 }

@@ -213,10 +213,10 @@ async fn a_run_that_breaks_off_anywhere_and_the_next_one_take_each_entry_once_to
             scene.has(&["2:two", "1:one"]);
             {
                 let mut inside = scene.memory.inner();
-                (inside.left, inside.after) = (Some(call), after);
+                (inside.fail_from, inside.apply_before_failing) = (Some(call), after);
             }
-            assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["-  cut"], "call {call}");
-            scene.memory.inner().left = None;
+            assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["-  unreachable"], "call {call}");
+            scene.memory.inner().fail_from = None;
             let mut all = scene.runs(&run(0, 2)).await;
             all.extend(scene.runs(&run(0, 1)).await);
             all.sort();
@@ -306,14 +306,18 @@ async fn nothing_flows_while_the_memory_cannot_be_asked() {
     let scene = Scene::new(json!({}));
     scene.has(&["1:one"]);
     for (left, calls) in [(0, "get_cached"), (1, "put_cached")] {
-        scene.memory.inner().left = Some(left + 1);
+        scene.memory.inner().fail_from = Some(left + 1);
         if left == 0 {
-            scene.memory.inner().left = Some(0);
+            scene.memory.inner().fail_from = Some(0);
         }
         let told = scene.reads(&run(0, 1)).await;
         let failure = told[0].failure.as_ref().expect("a failure");
-        assert_eq!((told.len(), failure.error.code.as_str(), failure.error.transient), (1, "cut", true), "{calls}");
-        scene.memory.inner().left = None;
+        assert_eq!(
+            (told.len(), failure.error.code.as_str(), failure.error.transient),
+            (1, "unreachable", true),
+            "{calls}"
+        );
+        scene.memory.inner().fail_from = None;
     }
     assert_eq!(scene.runs(&run(0, 1)).await, ["1 one"]);
 }

@@ -97,7 +97,7 @@ impl World {
         let mut running = OpenFunction {
             sources: self.shelves.iter().enumerate().map(source).collect(),
             stages: Vec::new(),
-            out: OpenOutput::Queue(self.line.clone()),
+            output: OpenOutput::Queue(self.line.clone()),
             state: Some(self.memory.clone()),
             chunk_items: CHUNK_ITEMS,
             sent: 0,
@@ -145,7 +145,7 @@ const LONG: Duration = Duration::from_secs(600);
 async fn a_thousand_items_are_one_send_and_three_calls_to_the_memory() {
     let world = World::of(&[1_000]);
     let produced = world.produce("a", LONG).await.expect("a run");
-    assert_eq!(produced, ProducerOutcome { items: 1_000, chunks: 10, before: false });
+    assert_eq!(produced, ProducerOutcome { items: 1_000, chunks: 10, already_done: false });
     assert_eq!(world.memory.inner().calls, ["claim_run", "save_progress", "send", "save_progress"]);
     world.is_exact("whole");
 }
@@ -160,9 +160,9 @@ async fn a_run_that_breaks_off_anywhere_goes_on_exactly_whatever_changes_meanwhi
             let world = World::of(sizes);
             let before: Vec<BTreeSet<String>> =
                 world.shelves.iter().map(|shelf| shelf.lock().expect("no panic").clone()).collect();
-            (world.memory.inner().left, world.memory.inner().after) = (Some(cut), after);
+            (world.memory.inner().fail_from, world.memory.inner().apply_before_failing) = (Some(cut), after);
             world.produce("a", LONG).await.expect_err("cut");
-            world.memory.inner().left = None;
+            world.memory.inner().fail_from = None;
             // The table changes between: every seventh item goes, and another comes behind every fifth.
             let mut gone = BTreeSet::new();
             for (place, shelf) in world.shelves.iter().enumerate() {
@@ -188,7 +188,7 @@ async fn a_run_that_breaks_off_anywhere_goes_on_exactly_whatever_changes_meanwhi
             // And a third firing of the same time does nothing at all.
             let sent = world.line.sent.lock().expect("no panic").len();
             let again = world.produce("c", LONG).await.expect("nothing to do");
-            assert!(again.before);
+            assert!(again.already_done);
             assert_eq!(world.line.sent.lock().expect("no panic").len(), sent);
         }
     }
@@ -201,8 +201,8 @@ async fn a_run_that_takes_too_long_says_so_and_goes_on_where_it_was() {
     assert_eq!((error.code.as_str(), error.transient), ("run_incomplete", true));
     assert_eq!(
         error.message,
-        "run 20261122T090000Z is incomplete: 0 items were sent in 0 chunks before the function's time was over; the next \
-         attempt goes on from there"
+        "run 20261122T090000Z is incomplete: the function ran out of time after sending 0 items in 0 chunks; the next \
+         attempt resumes there"
     );
     world.produce("a", LONG).await.expect("the rest");
     world.is_exact("after a pause");

@@ -137,7 +137,7 @@ impl World {
         let running = OpenFunction {
             sources: Vec::new(),
             stages: vec![Box::new(Shared(Arc::clone(&texts))), Box::new(Shared(Arc::clone(&judge)))],
-            out: OpenOutput::Sinks(sinks.collect()),
+            output: OpenOutput::Sinks(sinks.collect()),
             state: Some(memory.clone()),
             chunk_items: CHUNK_ITEMS,
             sent: 0,
@@ -150,7 +150,7 @@ impl World {
         let records: Vec<_> = keys.iter().map(|key| Record::new(run.as_str(), "s", Item::named(*key))).collect();
         let message = Message::new(Chunk::of(&run, number, &records), records);
         let deadline = Instant::now() + Duration::from_secs(5);
-        self.running.work(message, Delivery { deadline, last, again }).await
+        self.running.process(message, Delivery { deadline, last, redelivered: again }).await
     }
 
     fn close(&self, error: Option<Error>) {
@@ -200,7 +200,7 @@ async fn what_does_not_pass_comes_again_as_a_whole_and_nothing_is_written_or_pai
     let world = World::new(1_000, Some(Duration::from_secs(90)));
     let worked = world.work(0, &["a", "slow"], false, false).await;
     let codes: Vec<_> = worked.failures.iter().map(|failure| failure.error.code.as_str()).collect();
-    assert_eq!((codes, worked.wait), (vec!["throttled"], Some(Duration::from_secs(90))));
+    assert_eq!((codes, worked.retry_after), (vec!["throttled"], Some(Duration::from_secs(90))));
     assert!(world.kept(0).is_empty() && world.memory.inner().run(&run()).done.is_empty());
     assert_eq!(world.paid(), 1);
     world.texts.slow.store(0, Ordering::Relaxed);
@@ -214,7 +214,7 @@ async fn what_does_not_pass_comes_again_as_a_whole_and_nothing_is_written_or_pai
 async fn nobody_is_waited_for_longer_than_sqs_hides_a_message() {
     let world = World::new(1_000, Some(Duration::from_secs(u64::MAX)));
     let worked = world.work(0, &["a", "slow"], false, false).await;
-    assert_eq!((worked.failures.len(), worked.wait), (1, Some(Duration::from_secs(12 * 3_600))));
+    assert_eq!((worked.failures.len(), worked.retry_after), (1, Some(Duration::from_secs(12 * 3_600))));
     let worked = world.work(0, &["a", "slow"], true, true).await;
     assert!(worked.failures.is_empty());
     assert_eq!(world.kept(0), [[well("a"), failed("slow", "throttled")]]);
@@ -224,9 +224,9 @@ async fn nobody_is_waited_for_longer_than_sqs_hides_a_message() {
 async fn a_chunk_that_could_not_be_noted_as_done_is_not_written_again() {
     let world = World::new(0, None);
     // What is known, what was found; then the note breaks off, and so does nothing else.
-    world.memory.inner().left = Some(3);
+    world.memory.inner().fail_from = Some(3);
     assert_eq!(world.work(0, &["a"], false, false).await.failures.len(), 1);
-    world.memory.inner().left = None;
+    world.memory.inner().fail_from = None;
     let writes = || *world.shelves[0].writes.lock().expect("no panic");
     assert_eq!(writes(), 1);
     world.work(0, &["a"], false, true).await;
@@ -240,7 +240,7 @@ async fn items_that_another_function_let_go_no_further_are_counted_all_the_same(
     let records = vec![Record::new(run.as_str(), "s", Item::named("a"))];
     let message = Message { items: Some(7), ..Message::new(Chunk::of(&run, 0, &records), records) };
     let deadline = Instant::now() + Duration::from_secs(5);
-    let worked = world.running.work(message, Delivery { deadline, last: false, again: false }).await;
+    let worked = world.running.process(message, Delivery { deadline, last: false, redelivered: false }).await;
     assert_eq!(worked.counts, Counts { items: 7, records: 1, failed: 0, reused: 0 });
 }
 
@@ -260,7 +260,7 @@ async fn a_chunk_that_is_done_is_not_done_again() {
     world.work(0, &["a"], false, false).await;
     world.asked();
     let worked = world.work(0, &["a"], false, true).await;
-    assert!(worked.before && worked.failures.is_empty());
+    assert!(worked.already_done && worked.failures.is_empty());
     assert!(world.asked().is_empty());
     assert_eq!(worked.counts, Counts { items: 1, records: 1, failed: 0, reused: 0 });
 }
@@ -347,7 +347,7 @@ async fn the_last_chunk_tells_the_sinks_that_the_run_is_complete_until_they_know
     let world = World::new(0, None);
     assert_eq!(world.work(1, &["b"], false, false).await.complete, None);
     // It breaks off when the sinks have heard it, and before that is written down.
-    world.memory.inner().left = Some(3 + 1);
+    world.memory.inner().fail_from = Some(3 + 1);
     let worked = world.work(0, &["a", "bad"], false, false).await;
     assert_eq!(
         world.memory.inner().calls,
@@ -357,9 +357,9 @@ async fn the_last_chunk_tells_the_sinks_that_the_run_is_complete_until_they_know
     let ends = || world.shelves[0].ends.lock().expect("no panic").clone();
     let all = Counts { items: 3, records: 2, failed: 1, reused: 0 };
     assert_eq!(ends(), [all]);
-    world.memory.inner().left = None;
+    world.memory.inner().fail_from = None;
     let worked = world.work(0, &["a", "bad"], false, true).await;
-    assert!(worked.failures.is_empty() && worked.before);
+    assert!(worked.failures.is_empty() && worked.already_done);
     assert_eq!((ends(), worked.complete), (vec![all, all], Some(all)), "told twice rather than never");
     world.work(0, &["a", "bad"], false, true).await;
     assert_eq!(ends().len(), 2, "and then no more");
@@ -369,11 +369,11 @@ async fn the_last_chunk_tells_the_sinks_that_the_run_is_complete_until_they_know
 async fn a_memory_that_does_not_answer_lets_the_chunk_come_again() {
     for left in 0..=2 {
         let world = World::new(0, None);
-        world.memory.inner().left = Some(left + 1);
+        world.memory.inner().fail_from = Some(left + 1);
         let worked = world.work(0, &["a"], false, false).await;
         // What cannot be remembered is only paid for again.
         assert_eq!(worked.failures.is_empty(), left == 3, "call {left}: {:?}", worked.failures);
-        world.memory.inner().left = None;
+        world.memory.inner().fail_from = None;
         assert!(world.work(0, &["a"], false, true).await.failures.is_empty());
         assert_eq!(world.kept(0), [[well("a")]]);
     }

@@ -38,7 +38,7 @@ async fn a_record_is_a_message_with_a_key_of_its_own() {
     let records = [record(&run, "Apple", GOOD, 0.5), record(&run, "a/b", BAD, -0.5)];
     let chunk = Chunk::of(&run, 0, &records);
     assert_eq!(sink.write(&chunk, &records).await.expect("written"), "on events");
-    let posts = services.posts();
+    let posts = services.published();
     let keys: Vec<_> = posts.iter().map(|(queue, post)| (queue.as_str(), post.key.as_str())).collect();
     assert_eq!(
         keys,
@@ -49,7 +49,7 @@ async fn a_record_is_a_message_with_a_key_of_its_own() {
         assert_eq!(post.attributes, [("run", run.to_string()), ("source", "companies".into())]);
     }
     sink.write(&chunk, &records).await.expect("written");
-    assert_eq!(services.posts()[2..], posts[..], "the same chunk says the same");
+    assert_eq!(services.published()[2..], posts[..], "the same chunk says the same");
     assert_eq!(services.0.state.inner().calls.len(), 0, "nobody looks back, nothing is remembered");
 }
 
@@ -62,7 +62,7 @@ async fn a_queue_that_exists_is_known_by_its_address() {
     let mut records = [record(&run, "Apple", GOOD, 0.5), Record::new(run.as_str(), "companies", Item::named("Gone"))];
     records[1].fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
     sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
-    let posts = services.posts();
+    let posts = services.published();
     let (queue, post) = posts.first().expect("a message");
     assert_eq!(queue, "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/events");
     assert_eq!((posts.len(), post.key.as_str()), (1, "20261122T090000Z/companies/Gone"));
@@ -75,7 +75,7 @@ async fn a_record_that_no_message_holds_goes_without_its_text() {
     let mut record = record(&run(9), "Apple", GOOD, 0.5);
     record.text = Some(Text { body: "x".repeat(1_100_000), ..Text::default() });
     sink.write(&Chunk::of(&run(9), 0, std::slice::from_ref(&record)), &[record]).await.expect("written");
-    let (_, post) = services.posts().remove(0);
+    let (_, post) = services.published().remove(0);
     assert_eq!(post.attributes[2], ("shortened", "true".into()));
     assert_eq!(serde_json::from_str::<Record>(&post.body).expect("a record").text.expect("a text").body, "");
 }
@@ -92,10 +92,10 @@ async fn a_digest_reads_as_a_person_would_write_it() {
     ];
     records[2].fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
     assert_eq!(sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written"), "on alerts");
-    assert_eq!(services.posts(), []);
+    assert_eq!(services.published(), []);
     let counts = Counts { items: 3, records: 2, failed: 1, reused: 1 };
     assert!(sink.complete(&run, counts).await.expect("told"));
-    let (topic, post) = services.posts().remove(0);
+    let (topic, post) = services.published().remove(0);
     assert_eq!((topic.as_str(), post.key.as_str()), ("on alerts", "20261122T090000Z/alerts"));
     assert_eq!(post.subject.as_deref(), Some("fang (dev): 2 of 3 items, alerts"));
     assert_eq!(post.attributes, [("run", run.to_string()), ("matched", "2".into())]);
@@ -118,7 +118,7 @@ async fn nothing_that_matters_is_no_message() {
     write(&*sink, &run(9), 0, &[("Apple", BAD)]).await;
     assert!(!sink.complete(&run(9), of(1)).await.expect("nothing to tell"));
     // The end of the run reads the notes; nothing was written.
-    assert_eq!((services.posts(), &*services.0.state.inner().calls), (vec![], &["for_each_note"][..]));
+    assert_eq!((services.published(), &*services.0.state.inner().calls), (vec![], &["for_each_note"][..]));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_change_is_told_once_and_to_the_last_of_redeliveries() {
     for _ in 0..2 {
         assert!(sink.complete(&run(10), of(2)).await.expect("told"));
     }
-    let posts = services.posts();
+    let posts = services.published();
     assert_eq!((posts.len(), &posts[0]), (2, &posts[1]));
     assert!(posts[0].1.body.contains("\n\n- Apple: NEGATIVE +0.50, before POSITIVE\n\n"), "{}", posts[0].1.body);
     // The third run finds the same: told already.
@@ -182,11 +182,11 @@ async fn a_change_that_could_not_be_posted_is_still_one_when_the_chunk_comes_aga
     write(&*sink, &run(9), 0, &[("Apple", GOOD)]).await;
     let records = [record(&run(10), "Apple", BAD, -0.5)];
     let chunk = Chunk::of(&run(10), 0, &records);
-    *services.0.refusals.lock().expect("no panic") = 1;
+    *services.0.publish_failures.lock().expect("no panic") = 1;
     assert_eq!(sink.write(&chunk, &records).await.expect_err("refused").code, ErrorCode::Throttled);
     sink.write(&chunk, &records).await.expect("written");
     sink.write(&chunk, &records).await.expect("written");
-    let keys: Vec<_> = services.posts().into_iter().map(|(_, post)| post.key).collect();
+    let keys: Vec<_> = services.published().into_iter().map(|(_, post)| post.key).collect();
     assert_eq!(keys, ["20261122T100000Z/companies/Apple"; 2]);
 }
 
@@ -201,7 +201,7 @@ async fn two_sources_with_one_key_are_two_items() {
         sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
     }
     assert!(sink.complete(&run(10), of(2)).await.expect("told"));
-    let body = services.posts().remove(0).1.body;
+    let body = services.published().remove(0).1.body;
     assert!(body.contains("1 of 2 items") && body.contains("- Apple: NEGATIVE +0.50, before POSITIVE\n"), "{body}");
 }
 
@@ -219,7 +219,7 @@ async fn a_large_run_is_one_message_that_counts_what_it_does_not_list() {
     let longest = services.0.state.inner().run(&run).notes.values().map(String::len).max();
     assert!(longest < Some(400 * 1024), "a note of {longest:?} bytes does not fit in a row");
     assert!(sink.complete(&run, of(25_000)).await.expect("told"));
-    let posts = services.posts();
+    let posts = services.published();
     let (_, post) = &posts[0];
     assert_eq!((posts.len(), post.subject.as_deref()), (1, Some("fang (dev): 25000 of 25000 items, alerts")));
     assert!(post.body.len() < 200 * 1024, "{}", post.body.len());

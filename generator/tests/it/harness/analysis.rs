@@ -12,7 +12,7 @@ use fanggen_runtime::aws::AwsServices;
 use fanggen_runtime::component::analysis::TextAnalyzer;
 use fanggen_runtime::component::meter::Meter;
 use fanggen_runtime::component::services::{MessageQueue, ObjectStore, PipelineFile, Services, TableStore};
-use fanggen_runtime::component::state::{ChunkStatus, Claim, Counts, Progress, Reader, RunStatus, State};
+use fanggen_runtime::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use fanggen_runtime::component::{Binding, ComponentRole, Instance, RateLimit, Stage};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
@@ -57,7 +57,7 @@ impl Place {
 fn part(settings: Value, pace: Option<RateLimit>) -> FunctionComponent {
     let kind = registry::find(ComponentRole::Stage, "comprehend").expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    FunctionComponent { name: "sentiment".into(), kind, settings, on: None, pace }
+    FunctionComponent { name: "sentiment".into(), kind, settings, store: None, rate_limit: pace }
 }
 
 /// A worker that has this stage alone, and remembers.
@@ -139,7 +139,7 @@ pub struct Memory(Mutex<BTreeMap<String, String>>);
 #[async_trait]
 impl State for Memory {
     async fn claim_run(&self, _: &RunId, _: &str) -> Result<Claim, Error> {
-        Ok(Claim::Fresh)
+        Ok(Claim::New)
     }
 
     async fn save_progress(&self, _: &RunId, _: &str, _: &Progress, _: Option<u64>) -> Result<(), Error> {
@@ -180,7 +180,7 @@ impl State for Memory {
         Ok(())
     }
 
-    async fn for_each_note(&self, _: &RunId, _: &str, _: &mut Reader<'_>) -> Result<(), Error> {
+    async fn for_each_note(&self, _: &RunId, _: &str, _: &mut NoteVisitor<'_>) -> Result<(), Error> {
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What every implementation of our traits must do: the same checks run on the ones in memory and on the real ones.
+//! The contracts of our traits, as checks that run on the in-memory and on the real implementations.
 
 pub mod services;
 pub mod state;

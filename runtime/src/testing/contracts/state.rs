@@ -17,18 +17,18 @@ pub fn chunk(run: &RunId, number: u64) -> Chunk {
     Chunk::of(run, number, &[Record::new(run.as_str(), "s", Item::named(number.to_string()))])
 }
 
-/// The progress of a producer that has sent so many chunks.
+/// The progress of a producer that has sent this many chunks.
 pub fn progress(chunks: u64, ended: bool) -> Progress {
-    Progress { chunks, items: chunks * 100, cursor: Some("behind".into()), ended, ..Progress::default() }
+    Progress { chunks, items: chunks * 100, cursor: Some("cursor".into()), ended, ..Progress::default() }
 }
 
 /// The numbers below `count`, each twice, shuffled.
 fn shuffled(count: u64) -> Vec<u64> {
     let mut all: Vec<u64> = (0..count).chain(0..count).collect();
     let mut state = count;
-    for place in (1..all.len()).rev() {
+    for index in (1..all.len()).rev() {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        all.swap(place, (state >> 33) as usize % (place + 1));
+        all.swap(index, (state >> 33) as usize % (index + 1));
     }
     all
 }
@@ -37,28 +37,28 @@ fn shuffled(count: u64) -> Vec<u64> {
 pub async fn a_lease_has_one_owner(state: &dyn State, expire_lease: impl AsyncFnOnce(&RunId)) {
     let run = run(9);
     let (one, two) = tokio::join!(state.claim_run(&run, "one"), state.claim_run(&run, "two"));
-    let both = [one.expect("an answer"), two.expect("an answer")];
-    let (first, second) = if both[0] == Claim::Fresh { ("one", "two") } else { ("two", "one") };
-    let held = |begun: &Claim| matches!(begun, Claim::Held(wait) if (1..=45_000).contains(wait));
-    assert!(both.contains(&Claim::Fresh) && both.iter().any(held), "{both:?}");
+    let claims = [one.expect("a response"), two.expect("a response")];
+    let (first, second) = if claims[0] == Claim::New { ("one", "two") } else { ("two", "one") };
+    let held = |claim: &Claim| matches!(claim, Claim::Held(wait) if (1..=45_000).contains(wait));
+    assert!(claims.contains(&Claim::New) && claims.iter().any(held), "{claims:?}");
 
     // The same producer again, before its first update and after.
-    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::Fresh));
+    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::New));
     state.save_progress(&run, first, &progress(1, false), None).await.expect("its own lease");
-    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::GoOn(progress(1, false))));
-    let begun = state.claim_run(&run, second).await.expect("an answer");
-    assert!(held(&begun), "{begun:?}");
+    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::Resumed(progress(1, false))));
+    let claim = state.claim_run(&run, second).await.expect("a response");
+    assert!(held(&claim), "{claim:?}");
 
     expire_lease(&run).await;
-    assert_eq!(state.claim_run(&run, second).await, Ok(Claim::GoOn(progress(1, false))));
+    assert_eq!(state.claim_run(&run, second).await, Ok(Claim::Resumed(progress(1, false))));
     for expected in [None, Some(2), Some(250)] {
         let error = state.save_progress(&run, first, &progress(2, false), expected).await.expect_err("taken over");
         assert_eq!((error.code.as_str(), error.transient), ("lease_lost", false), "{error}");
     }
     state.save_progress(&run, second, &progress(2, true), Some(2)).await.expect("its lease");
-    // The end is final for everyone, whoever holds the lease.
-    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::Ended(progress(2, true))));
-    assert_eq!(state.claim_run(&run, second).await, Ok(Claim::Ended(progress(2, true))));
+    // A finished run stays finished, whoever holds the lease.
+    assert_eq!(state.claim_run(&run, first).await, Ok(Claim::Finished(progress(2, true))));
+    assert_eq!(state.claim_run(&run, second).await, Ok(Claim::Finished(progress(2, true))));
 }
 
 /// Finishes all chunks of a run twice in a shuffled order, and returns the counts each time that the run was complete.
@@ -68,9 +68,9 @@ pub async fn finish_chunks(state: &dyn State, run: &RunId, expected: u64) -> Vec
     for number in shuffled(expected) {
         seen.insert(number);
         let counts = Counts { items: number + 1, records: number, failed: 1, reused: 2 };
-        let standing = state.complete_chunk(&chunk(run, number), counts).await.expect("written");
-        assert!(!standing.told);
-        if let Some(counts) = standing.complete {
+        let status = state.complete_chunk(&chunk(run, number), counts).await.expect("written");
+        assert!(!status.notified);
+        if let Some(counts) = status.complete {
             assert_eq!(seen.len() as u64, expected, "complete too early");
             complete.push(counts);
         }
@@ -82,7 +82,7 @@ pub async fn finish_chunks(state: &dyn State, run: &RunId, expected: u64) -> Vec
 pub async fn a_run_is_complete_with_its_last_chunk(state: &dyn State) {
     for (hour, expected) in [(1, 1), (2, 3), (3, 100), (4, 101), (5, 200), (6, 250)] {
         let run = run(hour);
-        assert_eq!(state.claim_run(&run, "me").await, Ok(Claim::Fresh));
+        assert_eq!(state.claim_run(&run, "me").await, Ok(Claim::New));
         state.save_progress(&run, "me", &progress(expected, false), Some(expected)).await.expect("its lease");
         assert_eq!(state.chunk_status(&chunk(&run, 0)).await, Ok(ChunkStatus::default()));
         let all = finish_chunks(state, &run, expected).await;
@@ -93,8 +93,8 @@ pub async fn a_run_is_complete_with_its_last_chunk(state: &dyn State) {
         let before = ChunkStatus { done: Some(last), ..ChunkStatus::default() };
         assert_eq!(state.chunk_status(&chunk(&run, expected - 1)).await, Ok(before));
         state.mark_notified(&run).await.expect("written");
-        let standing = state.complete_chunk(&chunk(&run, expected - 1), last).await;
-        assert_eq!(standing, Ok(RunStatus { complete: Some(whole), told: true }));
+        let status = state.complete_chunk(&chunk(&run, expected - 1), last).await;
+        assert_eq!(status, Ok(RunStatus { complete: Some(whole), notified: true }));
     }
 }
 
@@ -102,7 +102,7 @@ pub async fn a_run_is_complete_with_its_last_chunk(state: &dyn State) {
 pub async fn no_run_is_complete_before_its_chunks_are_counted(state: &dyn State) {
     let run = run(7);
     let one = Counts { items: 1, records: 1, ..Counts::default() };
-    state.claim_run(&run, "me").await.expect("begun");
+    state.claim_run(&run, "me").await.expect("claimed");
     for number in 0..149 {
         assert_eq!(state.complete_chunk(&chunk(&run, number), one).await, Ok(RunStatus::default()));
     }
@@ -110,18 +110,18 @@ pub async fn no_run_is_complete_before_its_chunks_are_counted(state: &dyn State)
     let whole = Counts { items: 150, records: 150, ..Counts::default() };
     assert_eq!(
         state.complete_chunk(&chunk(&run, 149), one).await,
-        Ok(RunStatus { complete: Some(whole), told: false })
+        Ok(RunStatus { complete: Some(whole), notified: false })
     );
 }
 
-/// Deliveries of a chunk of the run at 8:00 add the sinks that took it, and none removes one.
-pub async fn sinks_that_took_a_chunk_add_up(state: &dyn State) {
+/// Each delivery of a chunk of the run at 8:00 adds the sinks that have it, and none removes one.
+pub async fn sinks_of_a_chunk_add_up(state: &dyn State) {
     let (run, names) = (run(8), |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>());
     let (one, other) = (chunk(&run, 5), chunk(&run, 6));
     state.record_sinks(&one, &names(&["archive"])).await.expect("written");
     state.record_sinks(&one, &names(&["latest", "archive"])).await.expect("written");
     state.record_sinks(&other, &names(&["news"])).await.expect("written");
-    let before = |sinks| ChunkStatus { done: None, took: names(sinks) };
+    let before = |sinks| ChunkStatus { done: None, sinks: names(sinks) };
     assert_eq!(state.chunk_status(&one).await, Ok(before(&["archive", "latest"])));
     assert_eq!(state.chunk_status(&other).await, Ok(before(&["news"])));
     let counts = Counts { items: 1, ..Counts::default() };
@@ -141,7 +141,7 @@ pub async fn compare_and_set_has_one_winner(state: &dyn State) {
     assert_eq!(known.into_values().collect::<Vec<_>>(), ["two", "two"]);
     let all = futures_util::future::join_all((0..8).map(|number| async move {
         let value = number.to_string();
-        (value.clone(), state.compare_and_set("feed#3", None, &value, 35).await.expect("an answer"))
+        (value.clone(), state.compare_and_set("feed#3", None, &value, 35).await.expect("a response"))
     }));
     let all = all.await;
     let winners: Vec<_> = all.iter().filter(|(_, other)| other.is_none()).map(|(value, _)| value.clone()).collect();
@@ -152,11 +152,11 @@ pub async fn compare_and_set_has_one_winner(state: &dyn State) {
 /// All notes of a sink about a run.
 pub async fn notes(state: &dyn State, run: &RunId, sink: &str) -> Vec<String> {
     let mut notes = Vec::new();
-    let mut each = |note| {
+    let mut visit = |note| {
         notes.push(note);
         Ok(())
     };
-    state.for_each_note(run, sink, &mut each).await.expect("all notes");
+    state.for_each_note(run, sink, &mut visit).await.expect("all notes");
     notes
 }
 
@@ -188,7 +188,8 @@ pub async fn notes_are_read_in_the_order_of_chunks(state: &dyn State) {
         state.add_note(&chunk(&other, number), "big", big.clone()).await.expect("written");
     }
     assert_eq!(notes(state, &other, "big").await.len(), 9, "all pages");
-    let refused =
-        state.for_each_note(&other, "big", &mut |_| Err(Error::permanent(ErrorCode::NotHere, "not this one"))).await;
-    assert_eq!(refused, Err(Error::permanent(ErrorCode::NotHere, "not this one")));
+    let rejected = state
+        .for_each_note(&other, "big", &mut |_| Err(Error::permanent(ErrorCode::NotHere, "rejected by the test")))
+        .await;
+    assert_eq!(rejected, Err(Error::permanent(ErrorCode::NotHere, "rejected by the test")));
 }

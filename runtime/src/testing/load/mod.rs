@@ -1,4 +1,4 @@
-//! Load on the real `bootstrap`: the root pipeline on the stand-in, for measurements and one test of scale.
+//! Load tests of the real `bootstrap`: the root pipeline on the stand-in, for benchmarks and a test of scale.
 
 pub mod pipeline;
 pub mod run;

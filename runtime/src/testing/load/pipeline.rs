@@ -1,4 +1,4 @@
-//! The two functions of the root pipeline, configured as its plan configures them, with the stand-in behind them.
+//! The two functions of the root pipeline, configured as in its plan, but calling the stand-in.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -53,17 +53,17 @@ pub enum Contender<'a> {
 }
 
 impl Contender<'_> {
-    /// How to start the function, with the stand-in behind it.
-    pub fn command(self, job: LoadFunction, services: &FakeServices) -> LambdaCommand {
+    /// The command that starts a function, which calls the stand-in.
+    pub fn command(self, role: LoadFunction, services: &FakeServices) -> LambdaCommand {
         let mut variables = lambda_variables(services);
         match self {
             Contender::Fanggen(program) => {
-                variables.extend(function(job, services).to_env().into_iter().map(|it| (it.name, it.value)));
+                variables.extend(function(role, services).to_env().into_iter().map(|it| (it.name, it.value)));
                 LambdaCommand::new(program, os_variables(variables))
             }
             Contender::Python(peer) => {
                 let modules = peer.modules.display().to_string();
-                let handler = if job == LoadFunction::Producer { "producer.handler" } else { "worker.handler" };
+                let handler = if role == LoadFunction::Producer { "producer.handler" } else { "worker.handler" };
                 let own = [
                     ("PYTHONPATH", modules.clone()),
                     ("LAMBDA_TASK_ROOT", modules),
@@ -103,23 +103,24 @@ fn queue(services: &FakeServices) -> String {
     format!("{}/123456789012/{QUEUE}", services.url())
 }
 
-fn part(
+fn component(
     role: ComponentRole,
     name: &str,
     kind: &str,
     settings: Value,
-    on: Option<&str>,
-    pace: Option<RateLimit>,
+    store: Option<&str>,
+    rate_limit: Option<RateLimit>,
 ) -> FunctionComponent {
     let kind = registry::find(role, kind).expect("a kind");
     let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    FunctionComponent { name: name.into(), kind, settings, on: on.map(Into::into), pace }
+    FunctionComponent { name: name.into(), kind, settings, store: store.map(Into::into), rate_limit }
 }
 
-fn function(job: LoadFunction, services: &FakeServices) -> Function {
-    let (name, trigger, stages, output) = match job {
+fn function(role: LoadFunction, services: &FakeServices) -> Function {
+    let (name, trigger, stages, output) = match role {
         LoadFunction::Producer => {
-            let companies = part(ComponentRole::Source, "companies", "dynamodb", json!({}), Some(source::TABLE), None);
+            let companies =
+                component(ComponentRole::Source, "companies", "dynamodb", json!({}), Some(source::TABLE), None);
             ("producer", Trigger::Schedule(vec![companies]), vec![], FunctionOutput::Queue(queue(services)))
         }
         LoadFunction::Worker => {
@@ -129,8 +130,8 @@ fn function(job: LoadFunction, services: &FakeServices) -> Function {
                 "allow": [format!("127.0.0.1:{}", services.port)],
             });
             let stages = vec![
-                part(ComponentRole::Stage, "summary", "wikipedia", wikipedia, None, Some(UNLIMITED)),
-                part(
+                component(ComponentRole::Stage, "summary", "wikipedia", wikipedia, None, Some(UNLIMITED)),
+                component(
                     ComponentRole::Stage,
                     "sentiment",
                     "comprehend",
@@ -140,15 +141,22 @@ fn function(job: LoadFunction, services: &FakeServices) -> Function {
                 ),
             ];
             let sinks = vec![
-                part(ComponentRole::Sink, "archive", "s3", json!({ "format": "jsonl" }), Some(BUCKET), None),
-                part(ComponentRole::Sink, "latest", "dynamodb", json!({ "ttl_days": 90 }), Some(dynamodb::ROWS), None),
+                component(ComponentRole::Sink, "archive", "s3", json!({ "format": "jsonl" }), Some(BUCKET), None),
+                component(
+                    ComponentRole::Sink,
+                    "latest",
+                    "dynamodb",
+                    json!({ "ttl_days": 90 }),
+                    Some(dynamodb::ROWS),
+                    None,
+                ),
             ];
-            let intake = InputQueue {
+            let input = InputQueue {
                 queue: Some(queue(services)),
-                dead: Some(format!("{}-dead", queue(services))),
-                receives: Some(MAX_RECEIVES),
+                dead_letter_queue: Some(format!("{}-dead", queue(services))),
+                max_receives: Some(MAX_RECEIVES),
             };
-            ("worker", Trigger::Queue(intake), stages, FunctionOutput::Sinks(sinks))
+            ("worker", Trigger::Queue(input), stages, FunctionOutput::Sinks(sinks))
         }
     };
     Function {
@@ -164,23 +172,23 @@ fn function(job: LoadFunction, services: &FakeServices) -> Function {
     }
 }
 
-/// How long Lambda lets the plan's producer and worker run.
-const PRODUCER_TIME: Duration = Duration::from_secs(900);
-const WORKER_TIME: Duration = Duration::from_secs(120);
+/// The timeouts of the producer and the worker in the plan.
+const PRODUCER_TIMEOUT: Duration = Duration::from_secs(900);
+const WORKER_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Fires the schedule for the run of this minute of the day.
+/// Invokes the producer for the run of this minute of the day.
 pub fn fire(producer: &LambdaProcess, minute: usize) -> Value {
     let event = json!({ "scheduled_time": format!("2026-11-22T{:02}:{:02}:00Z", minute / 60 % 24, minute % 60) });
     let id = format!("3f5e2c1a-0000-4000-8000-{minute:012}");
-    producer.invoke_as(&id, PRODUCER_TIME, &event).unwrap_or_else(|error| panic!("the producer failed: {error}"))
+    producer.invoke_as(&id, PRODUCER_TIMEOUT, &event).unwrap_or_else(|error| panic!("the producer failed: {error}"))
 }
 
-/// Gives a worker the next message of its queue, and returns whether there was one. A failed message is put back.
+/// Invokes a worker with the next message of its queue, and returns whether there was one. A failed message is put back.
 pub fn work(worker: &LambdaProcess, services: &FakeServices) -> bool {
     let queues = &services.backend().queues;
     let Some(message) = locked(queues).receive(QUEUE) else { return false };
     let result = worker
-        .invoke_as(&message.id, WORKER_TIME, &event(&message))
+        .invoke_as(&message.id, WORKER_TIMEOUT, &event(&message))
         .unwrap_or_else(|error| panic!("the worker failed: {error}"));
     if result["batchItemFailures"].as_array().is_none_or(|failures| !failures.is_empty()) {
         let output = || [worker.stdout_lines(0), worker.stderr_lines(0)].concat().join("\n");

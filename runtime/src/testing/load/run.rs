@@ -1,4 +1,4 @@
-//! A run of many items through the real producer and several real workers, with their memory on the way.
+//! Runs many items through the real producer and several real workers, and measures their memory.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,10 +12,10 @@ use crate::testing::services::{FakeServices, FakeServicesSettings, locked};
 /// Items of a chunk: these items are short enough for full chunks.
 const CHUNK: u64 = 100;
 
-/// The percentages of the work at which memory is read.
+/// The progress, in percent, at which memory is measured.
 pub const QUARTERS: [usize; 4] = [25, 50, 75, 100];
 
-/// Longer than any phase takes.
+/// The timeout of an event, longer than any phase takes.
 const TIMEOUT: Duration = Duration::from_secs(1_800);
 
 /// The cost of a phase.
@@ -104,26 +104,26 @@ pub fn run_load(program: &str, items: u64, workers: usize) -> LoadRun {
     }
 }
 
-/// Does the work of a phase, and reads the memory of its processes at each quarter.
+/// Does the work of a phase, and measures the memory of its processes at each quarter.
 fn watch<T>(
     processes: &[u32],
-    whole: usize,
+    total: usize,
     services: &FakeServices,
     so_far: &(dyn Fn() -> usize + Sync),
     work: impl FnOnce() -> T,
 ) -> (T, LoadPhase) {
     services.reset_calls();
     let over = AtomicBool::new(false);
-    let most = || processes.iter().map(|id| peak_memory_mb_of(*id)).fold(0.0, f64::max);
+    let peak_memory = || processes.iter().map(|id| peak_memory_mb_of(*id)).fold(0.0, f64::max);
     thread::scope(|scope| {
-        let (over, most) = (&over, &most);
+        let (over, peak_memory) = (&over, &peak_memory);
         let watcher = scope.spawn(move || {
             let mut peaks = [f64::NAN; 4];
             for (peak, quarter) in peaks.iter_mut().zip(QUARTERS) {
-                while so_far() * 100 < whole * quarter && !over.load(Ordering::Relaxed) {
+                while so_far() * 100 < total * quarter && !over.load(Ordering::Relaxed) {
                     thread::sleep(Duration::from_millis(2));
                 }
-                *peak = most();
+                *peak = peak_memory();
             }
             peaks
         });

@@ -1,4 +1,4 @@
-//! DynamoDB: the source table is computed, the rows of the sink are counted, the state table is stored.
+//! DynamoDB: items of the source table are computed, rows of the sink's table counted, and the state table is stored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -16,11 +16,11 @@ pub const ROWS: &str = "fang-prod-sentiment-bb6625";
 /// The state table.
 pub const STATE: &str = "fang-prod-state-197371";
 
-/// Items of a call that writes, and of one that reads
+/// Maximum items per batch write, and per batch read
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ServiceQuotas.html>).
 const WRITES: usize = 25;
 const READS: usize = 100;
-/// Writes of a transaction.
+/// Maximum writes per transaction.
 const TRANSACTION: usize = 100;
 
 /// The state table, by partition and sort key.
@@ -50,7 +50,7 @@ fn key(table: &str, item: &Value) -> Result<(String, String), FakeServiceError> 
     Ok((part(partition)?, part(sort)?))
 }
 
-/// Which table a call is about: `source`, `rows` or `state`.
+/// The table of a call: `source`, `rows` or `state`.
 pub fn label(request: &Value) -> &'static str {
     let batch = || request["RequestItems"].as_object()?.keys().next().map(String::as_str);
     match request["TableName"].as_str().or_else(batch) {
@@ -63,7 +63,7 @@ pub fn label(request: &Value) -> &'static str {
 }
 
 /// Responds to a call.
-pub fn answer(backend: &FakeBackend, operation: &str, request: Value) -> FakeServiceResult {
+pub fn respond(backend: &FakeBackend, operation: &str, request: Value) -> FakeServiceResult {
     let table = request["TableName"].as_str().unwrap_or_default();
     match operation {
         "Scan" if table == source::TABLE => Ok(source::scan(&request, backend.settings.items)),
@@ -113,12 +113,12 @@ impl RowChange {
             }
             None => true,
         };
-        let named = || keyed.as_object().cloned().unwrap_or_default();
+        let given = || keyed.as_object().cloned().unwrap_or_default();
         let after = match operation {
             _ if !allowed => None,
-            _ if put => Some(named()),
+            _ if put => Some(given()),
             "UpdateItem" | "Update" => {
-                let mut item = before.clone().unwrap_or_else(named);
+                let mut item = before.clone().unwrap_or_else(given);
                 if let Some(update) = request["UpdateExpression"].as_str() {
                     DynamoExpression::new(update, request).update(&mut item)?;
                 }
@@ -129,16 +129,16 @@ impl RowChange {
         Ok(Self { key, before, after, allowed })
     }
 
-    /// What the call asks to have returned.
+    /// The response of the call, as its `ReturnValues` demands.
     fn return_values(&self, request: &Value) -> Value {
         let attributes = match request["ReturnValues"].as_str().unwrap_or("NONE") {
             "ALL_OLD" => self.before.clone(),
             "ALL_NEW" => self.after.clone(),
             kind @ ("UPDATED_OLD" | "UPDATED_NEW") => {
                 let (before, after) = (self.before.clone().unwrap_or_default(), self.after.clone().unwrap_or_default());
-                let other = |name: &String| before.get(name) != after.get(name);
-                let of = if kind == "UPDATED_OLD" { &before } else { &after };
-                Some(of.iter().filter(|(name, _)| other(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
+                let changed = |name: &String| before.get(name) != after.get(name);
+                let image = if kind == "UPDATED_OLD" { &before } else { &after };
+                Some(image.iter().filter(|(name, _)| changed(name)).map(|(n, v)| (n.clone(), v.clone())).collect())
             }
             _ => None,
         };
@@ -236,7 +236,7 @@ fn batch_write(backend: &FakeBackend, request: &Value) -> FakeServiceResult {
                     rows.add(source::number(&key.0), item.get("failure").is_some());
                 }
             }
-            // Findings are most of the state, and nothing reads them again in a measurement of one run.
+            // Findings are most of the state, and are never read again when a single run is measured.
             STATE if backend.settings.discard && key.0.starts_with("finding#") => {}
             STATE => {
                 locked(&backend.tables).state.insert(key, item.as_object().cloned().unwrap_or_default());
@@ -250,14 +250,14 @@ fn batch_write(backend: &FakeBackend, request: &Value) -> FakeServiceResult {
 fn batch_get(backend: &FakeBackend, request: &Value) -> FakeServiceResult {
     let tables = locked(&backend.tables);
     let mut found = Map::new();
-    for (name, asked) in request["RequestItems"].as_object().into_iter().flatten() {
-        let keys = asked["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
+    for (name, requested) in request["RequestItems"].as_object().into_iter().flatten() {
+        let keys = requested["Keys"].as_array().map(Vec::as_slice).unwrap_or_default();
         if !(1..=READS).contains(&keys.len()) {
             return Err(invalid("Too many items requested for the BatchGetItem call"));
         }
         let mut items: Vec<Value> = Vec::new();
-        for asked in keys {
-            items.extend(tables.state.get(&key(state(name)?, asked)?).map(|item| json!(item)));
+        for requested in keys {
+            items.extend(tables.state.get(&key(state(name)?, requested)?).map(|item| json!(item)));
         }
         found.insert(name.clone(), items.into());
     }

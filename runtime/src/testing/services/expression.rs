@@ -1,4 +1,4 @@
-//! DynamoDB's condition and update expressions over top-level attributes, as far as the Lambda uses them.
+//! DynamoDB's condition and update expressions on top-level attributes, as far as the Lambda uses them.
 
 use serde_json::{Map, Value, json};
 
@@ -24,7 +24,7 @@ fn tokens(text: &str) -> Vec<&str> {
         let length = match first {
             '<' if rest.starts_with("<=") || rest.starts_with("<>") => 2,
             '>' if rest.starts_with(">=") => 2,
-            // A minus between blanks is an operator, and one within a word belongs to it.
+            // A minus between spaces is an operator; within a word, it is part of the word.
             '-' => 1,
             first if word(first) => rest.find(|c| !word(c)).unwrap_or(rest.len()),
             first => first.len_utf8(),
@@ -42,7 +42,7 @@ impl<'a> DynamoExpression<'a> {
         Self { tokens: tokens(text), at: 0, names, values }
     }
 
-    /// Whether a condition holds for an item; pass an empty one where there is none.
+    /// Whether a condition holds for an item; pass an empty item if there is none.
     pub fn holds(mut self, item: &FakeItem) -> ExpressionResult<bool> {
         let holds = self.any(item)?;
         if self.at < self.tokens.len() { Err(self.unsupported()) } else { Ok(holds) }
@@ -205,7 +205,7 @@ impl<'a> DynamoExpression<'a> {
         let missing = || {
             FakeServiceError::new(
                 "ValidationException",
-                "The provided expression refers to an attribute that is not there",
+                "The provided expression refers to an attribute that does not exist in the item",
             )
         };
         let left = self.operand(item)?.ok_or_else(missing)?;

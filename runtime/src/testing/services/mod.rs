@@ -2,7 +2,7 @@
 //!
 //! It implements as much of DynamoDB, SQS, S3, Comprehend and Wikipedia as the Lambda and boto3 use, enforces the limits
 //! that matter here, and counts every call. It has no permissions, no signatures and no faults: those are tested on the
-//! emulator. Its answers about texts follow a small rule, and its items are computed.
+//! emulator. A small rule judges the texts, and the items are computed.
 
 pub mod comprehend;
 pub mod dynamodb;
@@ -71,7 +71,7 @@ impl FakeServiceError {
 /// The response of a service.
 pub type FakeServiceResult = Result<Value, FakeServiceError>;
 
-/// Everything behind the port.
+/// The contents of the stand-in.
 pub struct FakeBackend {
     settings: FakeServicesSettings,
     calls: Mutex<BTreeMap<String, u64>>,
@@ -157,16 +157,16 @@ async fn serve(listener: TcpListener, backend: Arc<FakeBackend>) {
         let _ = stream.set_nodelay(true);
         let backend = Arc::clone(&backend);
         tokio::spawn(async move {
-            let answer = service_fn(|request| answer(&backend, request));
-            // A function that is stopped hangs up, which is no failure of the measurement.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
+            let service = service_fn(|request| respond(&backend, request));
+            // A function that is stopped closes its connections, which is not an error here.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
         });
     }
 }
 
 type FakeResponse = Response<Full<Bytes>>;
 
-async fn answer(backend: &FakeBackend, request: Request<Incoming>) -> Result<FakeResponse, Infallible> {
+async fn respond(backend: &FakeBackend, request: Request<Incoming>) -> Result<FakeResponse, Infallible> {
     let (head, body) = request.into_parts();
     let Ok(body) = body.collect().await else { return Ok(plain(400, Bytes::new())) };
     let body = body.to_bytes();
@@ -174,23 +174,23 @@ async fn answer(backend: &FakeBackend, request: Request<Incoming>) -> Result<Fak
         tokio::time::sleep(backend.settings.latency).await;
     }
     let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let answer = if let Some(target) = header("x-amz-target") {
+    let response = if let Some(target) = header("x-amz-target") {
         let (service, operation) = target.split_once('.').unwrap_or((target, ""));
-        let called = match service {
+        let service = match service {
             "DynamoDB_20120810" => "dynamodb",
             "AmazonSQS" => "sqs",
             "Comprehend_20171127" => "comprehend",
             other => other,
         };
-        aws(backend, called, operation, &body)
+        aws(backend, service, operation, &body)
     } else if head.uri.path().ends_with("/w/api.php") {
         backend.count("wikipedia", "query");
-        json_of(200, &wikipedia::answer(head.uri.query().unwrap_or_default()))
+        json_of(200, &wikipedia::respond(head.uri.query().unwrap_or_default()))
     } else {
-        let (status, body) = s3::answer(backend, &head, &body);
+        let (status, body) = s3::respond(backend, &head, &body);
         plain(status, body)
     };
-    Ok(answer)
+    Ok(response)
 }
 
 /// The response to a call of a service with a JSON protocol.
@@ -206,18 +206,18 @@ fn aws(backend: &FakeBackend, service: &str, operation: &str, body: &[u8]) -> Fa
         _ => backend.count(service, operation),
     }
     let result = match service {
-        "dynamodb" => dynamodb::answer(backend, operation, request),
-        "sqs" => sqs::answer(backend, operation, &request),
-        "comprehend" => comprehend::answer(operation, &request),
+        "dynamodb" => dynamodb::respond(backend, operation, request),
+        "sqs" => sqs::respond(backend, operation, &request),
+        "comprehend" => comprehend::respond(operation, &request),
         _ => Err(FakeServiceError::unknown(service)),
     };
     match result {
-        Ok(answer) => json_of(200, &answer),
+        Ok(response) => json_of(200, &response),
         Err(error) => {
-            let mut answer = error.fields;
-            answer["__type"] = json!(error.code);
-            answer["message"] = json!(error.message);
-            json_of(400, &answer)
+            let mut response = error.fields;
+            response["__type"] = json!(error.code);
+            response["message"] = json!(error.message);
+            json_of(400, &response)
         }
     }
 }
@@ -230,13 +230,13 @@ impl FakeBackend {
 }
 
 fn json_of(status: u16, value: &Value) -> FakeResponse {
-    let mut answer = plain(status, serde_json::to_vec(value).expect("JSON").into());
-    answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
-    answer
+    let mut response = plain(status, serde_json::to_vec(value).expect("JSON").into());
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+    response
 }
 
 fn plain(status: u16, body: Bytes) -> FakeResponse {
-    let mut answer = Response::new(Full::new(body));
-    *answer.status_mut() = hyper::StatusCode::from_u16(status).expect("a status");
-    answer
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = hyper::StatusCode::from_u16(status).expect("a status");
+    response
 }

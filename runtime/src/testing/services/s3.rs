@@ -1,4 +1,4 @@
-//! S3: the lines of objects are counted, and the objects stored unless the settings discard them.
+//! S3: counts the lines of objects, and stores the objects unless the settings discard them.
 
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -23,7 +23,7 @@ pub struct FakeObjects {
     pub count: u64,
 }
 
-/// What is read of a line of an object.
+/// The fields that are read of a line.
 #[derive(Deserialize)]
 struct WrittenLine<'a> {
     #[serde(borrow)]
@@ -38,7 +38,7 @@ struct WrittenItem<'a> {
 }
 
 /// Responds to a call with a status and a body.
-pub fn answer(backend: &FakeBackend, head: &Parts, body: &Bytes) -> (u16, Bytes) {
+pub fn respond(backend: &FakeBackend, head: &Parts, body: &Bytes) -> (u16, Bytes) {
     let path = head.uri.path();
     match head.method {
         Method::PUT => {

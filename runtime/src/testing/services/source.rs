@@ -55,9 +55,9 @@ pub fn scan(request: &Value, items: u64) -> Value {
         page.push(Value::Object(item));
         next += 1;
     }
-    let mut answer = json!({ "Count": page.len(), "ScannedCount": page.len(), "Items": page });
+    let mut response = json!({ "Count": page.len(), "ScannedCount": page.len(), "Items": page });
     if next < end {
-        answer["LastEvaluatedKey"] = json!({ "name": { "S": key(next - 1) } });
+        response["LastEvaluatedKey"] = json!({ "name": { "S": key(next - 1) } });
     }
-    answer
+    response
 }

@@ -1,4 +1,4 @@
-//! SQS: messages wait until the code that drives the workers takes them.
+//! SQS: messages stay in their queue until the code that drives the workers receives them.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{FakeBackend, FakeServiceError, FakeServiceResult, locked};
 
-/// Messages of one call, and bytes of all of them
+/// Maximum messages per call, and bytes of all of them
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
 const BATCH: usize = 10;
 const BATCH_BYTES: usize = 1 << 20;
@@ -56,7 +56,7 @@ impl FakeQueues {
 }
 
 /// Responds to a call.
-pub fn answer(backend: &FakeBackend, operation: &str, request: &Value) -> FakeServiceResult {
+pub fn respond(backend: &FakeBackend, operation: &str, request: &Value) -> FakeServiceResult {
     let url = request["QueueUrl"].as_str().unwrap_or_default();
     let queue = url.rsplit('/').next().unwrap_or_default();
     let body = |message: &Value| message["MessageBody"].as_str().unwrap_or_default().to_owned();

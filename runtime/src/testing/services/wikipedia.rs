@@ -1,10 +1,10 @@
-//! Wikipedia: the Action API's answer about up to 20 titles, with introductions generated from the titles.
+//! Wikipedia: the Action API's response for up to 20 titles, with introductions generated from the titles.
 
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-/// Titles of one request with extracts (<https://www.mediawiki.org/wiki/Extension:TextExtracts#API>).
+/// Maximum titles per request with extracts (<https://www.mediawiki.org/wiki/Extension:TextExtracts#API>).
 const TITLES: usize = 20;
 
 /// Sentences about a page; `{}` is its title.
@@ -41,11 +41,11 @@ fn hash(text: &str) -> u64 {
 
 /// The introduction of a page, always the same for the same title.
 fn extract(title: &str, sentences: usize) -> String {
-    let mut place = hash(title);
+    let mut state = hash(title);
     let mut text = SENTENCES[0].replace("{}", title);
     for _ in 1..sentences {
-        place = place.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let sentence = SENTENCES[1 + (place >> 33) as usize % (SENTENCES.len() - 1)];
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let sentence = SENTENCES[1 + (state >> 33) as usize % (SENTENCES.len() - 1)];
         text.push(' ');
         text.push_str(&sentence.replace("{}", title));
     }
@@ -65,7 +65,7 @@ fn page(title: &str, sentences: usize) -> Value {
 }
 
 /// Responds to a query.
-pub fn answer(query: &str) -> Value {
+pub fn respond(query: &str) -> Value {
     let (mut titles, mut sentences): (Cow<'_, str>, usize) = (Cow::Borrowed(""), 10);
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         match &*name {

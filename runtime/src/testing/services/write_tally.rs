@@ -1,16 +1,16 @@
-//! Counts what was written to a sink, by item, without storing it.
+//! Counts the records written to a sink, by item, without storing them.
 
 use std::collections::HashSet;
 
-/// How often each item was written. Writing to the same place repeated counts once.
+/// How often each item was written. Writing to the same location again counts once.
 pub struct WriteTally {
     times: Vec<u8>,
-    places: HashSet<u64>,
+    locations: HashSet<u64>,
     /// Records with a failure.
     pub failed: u64,
-    /// Writes to a place that was written before.
+    /// Writes to a location that was written before.
     pub repeated: u64,
-    /// Keys that no item of the source has.
+    /// Records whose key no item of the source has.
     pub unknown: u64,
 }
 
@@ -18,12 +18,12 @@ impl WriteTally {
     /// A tally for this number of items.
     pub fn new(items: u64) -> Self {
         let times = vec![0; usize::try_from(items).expect("items fit into memory")];
-        Self { times, places: HashSet::new(), failed: 0, repeated: 0, unknown: 0 }
+        Self { times, locations: HashSet::new(), failed: 0, repeated: 0, unknown: 0 }
     }
 
-    /// Whether a place (by its hash) is written for the first time.
-    pub fn is_new(&mut self, place: u64) -> bool {
-        let new = self.places.insert(place);
+    /// Whether a location (by its hash) is written for the first time.
+    pub fn is_new(&mut self, location: u64) -> bool {
+        let new = self.locations.insert(location);
         self.repeated += u64::from(!new);
         new
     }

@@ -1,4 +1,4 @@
-//! A producer at work: the items of a run become chunks, and what is about to be sent is written down before it is sent.
+//! The producer: splits the items of a run into chunks, and saves its progress before each send.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -14,12 +14,11 @@ use crate::model::message::Message;
 use crate::model::record::{Item, Record};
 use crate::model::run::{CHUNK_BYTES, Chunk, PENDING_BYTES, RunId, SEND_BYTES, SEND_MESSAGES};
 
-/// What is left of an invocation when a producer stops on its own, so that it can still write down where.
-const MARGIN: Duration = Duration::from_secs(15);
+/// How long before the deadline a producer stops, so that it has time to save its progress.
+const STOP_MARGIN: Duration = Duration::from_secs(15);
 
-/// Items that are read again to find those that were about to be sent, at most, for each of them: others may have come
-/// between meanwhile.
-const READ_AGAIN: usize = 10;
+/// Maximum number of items that are read again per pending item: other items may have been inserted between them.
+const REREAD_FACTOR: usize = 10;
 
 /// What a producer did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -28,58 +27,72 @@ pub struct ProducerOutcome {
     pub items: usize,
     /// Chunks sent.
     pub chunks: usize,
-    /// Whether all of that was done before.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub before: bool,
+    /// Whether an earlier invocation had already sent the whole run.
+    #[serde(rename = "before", skip_serializing_if = "std::ops::Not::not")]
+    pub already_done: bool,
 }
 
 impl ProducerOutcome {
-    fn of(progress: &Progress) -> Self {
+    fn from_progress(progress: &Progress) -> Self {
         let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
-        Self { items: count(progress.items), chunks: count(progress.chunks), before: false }
+        Self { items: count(progress.items), chunks: count(progress.chunks), already_done: false }
     }
 }
 
 /// Chunks that are sent in one call.
 struct Batch {
-    /// Items of a chunk, at most.
-    most: usize,
-    /// The source of them all.
+    /// Maximum number of items per chunk.
+    chunk_items: usize,
+    /// The index of the source that all items come from.
     source: usize,
     chunks: Vec<Vec<Record>>,
-    /// Bytes of the last chunk, of all, and of the keys in them.
-    bytes: [usize; 3],
-    /// Behind the last item.
+    /// Bytes of the last chunk.
+    last_chunk_bytes: usize,
+    /// Bytes of all chunks.
+    total_bytes: usize,
+    /// Bytes of the keys of all items.
+    key_bytes: usize,
+    /// The cursor after the last item.
     after: String,
 }
 
 impl Batch {
-    fn of(most: usize) -> Self {
-        Self { most, source: 0, chunks: Vec::new(), bytes: [0; 3], after: String::new() }
+    fn new(chunk_items: usize) -> Self {
+        let (last_chunk_bytes, total_bytes, key_bytes) = (0, 0, 0);
+        Self {
+            chunk_items,
+            source: 0,
+            chunks: Vec::new(),
+            last_chunk_bytes,
+            total_bytes,
+            key_bytes,
+            after: String::new(),
+        }
     }
 
     /// Whether there is room for a record of this source and size.
-    fn takes(&self, source: usize, record: &Record, size: usize) -> bool {
-        let [_, all, keys] = self.bytes;
-        let room = all + size <= SEND_BYTES && keys + record.item.key.len() <= PENDING_BYTES;
-        let place = !self.is_full(size) || self.chunks.len() < SEND_MESSAGES;
-        self.chunks.is_empty() || source == self.source && room && place
+    fn has_room(&self, source: usize, record: &Record, size: usize) -> bool {
+        let bytes_fit =
+            self.total_bytes + size <= SEND_BYTES && self.key_bytes + record.item.key.len() <= PENDING_BYTES;
+        let chunk_fits = !self.needs_new_chunk(size) || self.chunks.len() < SEND_MESSAGES;
+        self.chunks.is_empty() || source == self.source && bytes_fit && chunk_fits
     }
 
-    /// Whether a record of this size needs another chunk than the last one.
-    fn is_full(&self, size: usize) -> bool {
-        self.chunks.last().is_none_or(|last| last.len() >= self.most || self.bytes[0] + size > CHUNK_BYTES)
+    /// Whether a record of this size does not fit in the last chunk.
+    fn needs_new_chunk(&self, size: usize) -> bool {
+        self.chunks
+            .last()
+            .is_none_or(|last| last.len() >= self.chunk_items || self.last_chunk_bytes + size > CHUNK_BYTES)
     }
 
     fn add(&mut self, source: usize, record: Record, size: usize, after: String) {
-        if self.is_full(size) {
+        if self.needs_new_chunk(size) {
             self.chunks.push(Vec::new());
-            self.bytes[0] = 0;
+            self.last_chunk_bytes = 0;
         }
-        let key = record.item.key.len();
-        for (bytes, more) in self.bytes.iter_mut().zip([size, size, key]) {
-            *bytes += more;
-        }
+        self.last_chunk_bytes += size;
+        self.total_bytes += size;
+        self.key_bytes += record.item.key.len();
         (self.source, self.after) = (source, after);
         if let Some(last) = self.chunks.last_mut() {
             last.push(record);
@@ -88,72 +101,68 @@ impl Batch {
 }
 
 impl OpenFunction {
-    /// Reads all items of a run and sends them on in chunks; memory does not grow with their number. A run that somebody
-    /// began is gone on with where that one stopped, and one that was sent is not sent again.
+    /// Reads all items of a run and sends them in chunks. Memory use does not grow with the number of items. An
+    /// interrupted run is resumed; a run that was sent completely is not sent again.
     ///
     /// # Errors
-    /// What keeps a source from being read or a chunk from being sent; `run_incomplete` where the time is over before the
-    /// items are, and `run_held` where another producer is at it: the same run again goes on.
+    /// Why a source could not be read or a chunk could not be sent. `run_incomplete` if the time runs out, and `run_held`
+    /// if another producer has the lease: produce the same run again to resume it.
     pub async fn produce(&mut self, run: &RunId, owner: &str, deadline: Instant) -> Result<ProducerOutcome, Error> {
-        let stop = deadline.checked_sub(MARGIN).unwrap_or(deadline);
+        let stop = deadline.checked_sub(STOP_MARGIN).unwrap_or(deadline);
         let mut progress = match self.claim_run(run, owner, stop).await? {
-            Claim::Ended(progress) => return Ok(ProducerOutcome { before: true, ..ProducerOutcome::of(&progress) }),
-            Claim::GoOn(progress) => self.go_on(run, progress).await?,
-            Claim::Fresh | Claim::Held(_) => Progress::default(),
+            Claim::Finished(progress) => {
+                return Ok(ProducerOutcome { already_done: true, ..ProducerOutcome::from_progress(&progress) });
+            }
+            Claim::Resumed(progress) => self.resume(run, progress).await?,
+            Claim::New | Claim::Held(_) => Progress::default(),
         };
-        let mut batch = Batch::of(self.chunk_items);
+        let mut batch = Batch::new(self.chunk_items);
         loop {
-            let read = self.read(run, &mut progress.source, &batch).await?;
-            let ended = read.is_none();
-            if read.as_ref().is_none_or(|(source, record, size)| !batch.takes(*source, record, *size)) {
+            let next = self.read(run, progress.source, &batch).await?;
+            let ended = next.is_none();
+            if next.as_ref().is_none_or(|(source, record, size)| !batch.has_room(*source, record, *size)) {
                 if !ended && Instant::now() >= stop {
                     return Err(self.incomplete(run, owner, &progress).await);
                 }
-                self.flush(
-                    run,
-                    owner,
-                    &mut progress,
-                    std::mem::replace(&mut batch, Batch::of(self.chunk_items)),
-                    ended,
-                )
-                .await?;
+                let full = std::mem::replace(&mut batch, Batch::new(self.chunk_items));
+                self.flush(run, owner, &mut progress, full, ended).await?;
             }
-            let Some((source, record, size)) = read else { return Ok(ProducerOutcome::of(&progress)) };
+            let Some((source, record, size)) = next else { return Ok(ProducerOutcome::from_progress(&progress)) };
             let after = self.sources[source].1.cursor();
             batch.add(source, record, size, after);
         }
     }
 
-    /// Begins a run, waiting for whoever is at it.
+    /// Claims a run, and waits while another producer has the lease.
     async fn claim_run(&self, run: &RunId, owner: &str, stop: Instant) -> Result<Claim, Error> {
-        let Some(state) = &self.state else { return Ok(Claim::Fresh) };
+        let Some(state) = &self.state else { return Ok(Claim::New) };
         loop {
             match state.claim_run(run, owner).await? {
-                Claim::Held(wait) => {
-                    let wait = Duration::from_millis(wait.max(100));
+                Claim::Held(remaining_ms) => {
+                    let wait = Duration::from_millis(remaining_ms.max(100));
                     if Instant::now() + wait >= stop {
-                        let words = format!("another producer is at run {run}, and goes on with it");
-                        return Err(Error::transient(ErrorCode::RunHeld, words));
+                        let message = format!("another producer is processing run {run}");
+                        return Err(Error::transient(ErrorCode::RunHeld, message));
                     }
                     sleep(wait).await;
                 }
-                begun => return Ok(begun),
+                claim => return Ok(claim),
             }
         }
     }
 
-    /// The next record of this source or of one behind it, with its size.
+    /// The next record with its size in bytes and the index of its source, or `None` at the end of the last source.
     async fn read(
         &mut self,
         run: &RunId,
-        place: &mut usize,
+        current: usize,
         batch: &Batch,
     ) -> Result<Option<(usize, Record, usize)>, Error> {
-        let mut source = if batch.chunks.is_empty() { *place } else { batch.source };
+        let mut source = if batch.chunks.is_empty() { current } else { batch.source };
         while let Some((name, open)) = self.sources.get_mut(source) {
-            if let Some(given) = open.next().await? {
-                let mut record = record(run, name, given);
-                let size = fitted(&mut record);
+            if let Some(item) = open.next().await? {
+                let mut record = record(run, name, item);
+                let size = limit_size(&mut record);
                 return Ok(Some((source, record, size)));
             }
             source += 1;
@@ -161,7 +170,7 @@ impl OpenFunction {
         Ok(None)
     }
 
-    /// Sends a batch, which is written down before.
+    /// Saves the keys of a batch, then sends it.
     async fn flush(
         &mut self,
         run: &RunId,
@@ -188,7 +197,7 @@ impl OpenFunction {
         Ok(())
     }
 
-    /// Sends chunks; what was about to be sent is then behind.
+    /// Sends the pending chunks, and updates the progress in memory.
     async fn send(&mut self, run: &RunId, progress: &mut Progress, chunks: Vec<Vec<Record>>) -> Result<(), Error> {
         let sent = chunks.len() as u64;
         let items: usize = chunks.iter().map(Vec::len).sum();
@@ -203,12 +212,14 @@ impl OpenFunction {
         Ok(())
     }
 
-    /// Sends again what somebody was about to send who then broke off: the same items in the same chunks. An item that is
-    /// gone meanwhile was in the run all the same, and fails alone.
-    async fn go_on(&mut self, run: &RunId, mut progress: Progress) -> Result<Progress, Error> {
-        let unknown =
-            || Error::permanent(ErrorCode::SettingsUnreadable, "the run was begun with more sources than there are");
-        let (name, source) = self.sources.get_mut(progress.source).ok_or_else(unknown)?;
+    /// Sends the pending chunks of an interrupted producer again, with the same items in each. An item that was deleted
+    /// in the meantime still belongs to the run: its record fails.
+    async fn resume(&mut self, run: &RunId, mut progress: Progress) -> Result<Progress, Error> {
+        let unknown_source = || {
+            let message = "the saved progress of the run refers to a source that this function does not have";
+            Error::permanent(ErrorCode::SettingsUnreadable, message)
+        };
+        let (name, source) = self.sources.get_mut(progress.source).ok_or_else(unknown_source)?;
         if let Some(cursor) = &progress.cursor {
             source.resume(cursor)?;
         }
@@ -220,27 +231,28 @@ impl OpenFunction {
             *wanted.entry(key).or_default() += 1;
         }
         let mut found: HashMap<String, VecDeque<SourceItem>> = HashMap::new();
-        let mut left: usize = wanted.values().sum();
-        for _ in 0..left * READ_AGAIN {
-            if left == 0 {
+        let mut missing: usize = wanted.values().sum();
+        for _ in 0..missing * REREAD_FACTOR {
+            if missing == 0 {
                 break;
             }
-            let Some(given) = source.next().await? else { break };
-            if let Some(more) = wanted.get_mut(given.0.key.as_str()).filter(|more| **more > 0) {
-                (*more, left) = (*more - 1, left - 1);
-                found.entry(given.0.key.clone()).or_default().push_back(given);
+            let Some(item) = source.next().await? else { break };
+            if let Some(count) = wanted.get_mut(item.0.key.as_str()).filter(|count| **count > 0) {
+                (*count, missing) = (*count - 1, missing - 1);
+                found.entry(item.0.key.clone()).or_default().push_back(item);
             }
         }
-        let mut again = |key: &String| {
-            let gone = || {
-                let words = format!("`{key}` was deleted while the run was being read");
-                (Item::named(key.clone()), Some(Error::permanent(ErrorCode::ItemGone, words)))
+        let mut rebuild = |key: &String| {
+            let deleted = || {
+                let message = format!("`{key}` was deleted while the run was being read");
+                (Item::named(key.clone()), Some(Error::permanent(ErrorCode::ItemGone, message)))
             };
-            let mut record = record(run, name, found.get_mut(key).and_then(VecDeque::pop_front).unwrap_or_else(gone));
-            fitted(&mut record);
+            let item = found.get_mut(key).and_then(VecDeque::pop_front).unwrap_or_else(deleted);
+            let mut record = record(run, name, item);
+            limit_size(&mut record);
             record
         };
-        let chunks = progress.pending.iter().map(|keys| keys.iter().map(&mut again).collect()).collect();
+        let chunks = progress.pending.iter().map(|keys| keys.iter().map(&mut rebuild).collect()).collect();
         if let Some(after) = &progress.after {
             source.resume(after)?;
         }
@@ -248,17 +260,17 @@ impl OpenFunction {
         Ok(progress)
     }
 
-    /// The time is over: writes down where, and says so.
+    /// Saves the progress when the time has run out, and returns the error to report.
     async fn incomplete(&self, run: &RunId, owner: &str, progress: &Progress) -> Error {
         if let Err(error) = self.save_progress(run, owner, progress, None).await {
             return error;
         }
-        let words = format!(
-            "run {run} is incomplete: {} items were sent in {} chunks before the function's time was over; the next attempt \
-             goes on from there",
+        let message = format!(
+            "run {run} is incomplete: the function ran out of time after sending {} items in {} chunks; the next attempt \
+             resumes there",
             progress.items, progress.chunks
         );
-        Error::transient(ErrorCode::RunIncomplete, words)
+        Error::transient(ErrorCode::RunIncomplete, message)
     }
 
     async fn save_progress(
@@ -275,10 +287,10 @@ impl OpenFunction {
     }
 
     fn queue(&self) -> Result<&dyn MessageQueue, Error> {
-        match &self.out {
+        match &self.output {
             OpenOutput::Queue(queue) => Ok(queue.as_ref()),
             OpenOutput::Sinks(_) => {
-                Err(Error::permanent(ErrorCode::SettingsUnreadable, "a producer sends to a queue, and has none"))
+                Err(Error::permanent(ErrorCode::SettingsUnreadable, "a producer needs an output queue, but has none"))
             }
         }
     }
@@ -292,18 +304,19 @@ fn record(run: &RunId, source: &str, (item, error): SourceItem) -> Record {
     record
 }
 
-/// How many bytes a record takes in a message. One that fits into none loses its text, and all but its key where that
-/// is not enough: it fails and is kept, and the run goes on.
-fn fitted(record: &mut Record) -> usize {
+/// Returns the size of a record in a message, in bytes. A record that is too long for a message fails and loses its
+/// text, and if necessary everything but its key.
+fn limit_size(record: &mut Record) -> usize {
     let size = |record: &Record| serde_json::to_vec(record).map_or(0, |body| body.len());
     let bytes = size(record);
     if bytes <= CHUNK_BYTES {
         return bytes;
     }
     let key = &record.item.key;
-    let words = format!("`{key}` takes {bytes} bytes, and {CHUNK_BYTES} at most fit into a message: shorten its text");
+    let message =
+        format!("`{key}` takes {bytes} bytes, but a message has room for {CHUNK_BYTES} at most: shorten its text");
     record.item.text = None;
-    record.fail(&record.source.clone(), Error::permanent(ErrorCode::RowTooLong, words));
+    record.fail(&record.source.clone(), Error::permanent(ErrorCode::RowTooLong, message));
     if size(record) > CHUNK_BYTES {
         record.item = Item::named(std::mem::take(&mut record.item.key));
     }
@@ -317,13 +330,13 @@ mod tests {
     use crate::model::run::CHUNK_ITEMS;
     use async_trait::async_trait;
     use std::collections::BTreeMap;
-    use std::sync::Arc;
-    use std::sync::Mutex;
+    use std::sync::{Arc, Mutex};
 
-    struct Once(VecDeque<SourceItem>);
+    /// Yields items from memory.
+    struct MemorySource(VecDeque<SourceItem>);
 
     #[async_trait]
-    impl Source for Once {
+    impl Source for MemorySource {
         async fn next(&mut self) -> Result<Option<SourceItem>, Error> {
             Ok(self.0.pop_front())
         }
@@ -337,11 +350,12 @@ mod tests {
         }
     }
 
+    /// Keeps the messages that are sent.
     #[derive(Default)]
-    struct Kept(Mutex<Vec<Message>>);
+    struct RecordingQueue(Mutex<Vec<Message>>);
 
     #[async_trait]
-    impl MessageQueue for Kept {
+    impl MessageQueue for RecordingQueue {
         async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
             self.0.lock().expect("no panic").extend(messages);
             Ok(())
@@ -353,7 +367,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_that_fits_into_no_message_fails_alone_and_is_kept() {
+    async fn a_record_that_is_too_long_for_a_message_fails_without_affecting_others() {
         let label = |bytes: usize| BTreeMap::from([("note".to_owned(), "x".repeat(bytes))]);
         let items = [
             (Item { text: Some("good".into()), ..Item::named("first") }, None),
@@ -361,21 +375,21 @@ mod tests {
             (Item { labels: label(2 << 20), ..Item::named("longer") }, None),
             (Item { text: Some("good".into()), ..Item::named("last") }, None),
         ];
-        let queue = Arc::new(Kept::default());
-        let source: Box<dyn Source> = Box::new(Once(items.into()));
-        let mut running = OpenFunction {
+        let queue = Arc::new(RecordingQueue::default());
+        let source: Box<dyn Source> = Box::new(MemorySource(items.into()));
+        let mut function = OpenFunction {
             sources: vec![("s".into(), source)],
             stages: vec![],
-            out: OpenOutput::Queue(queue.clone()),
+            output: OpenOutput::Queue(queue.clone()),
             state: None,
             chunk_items: CHUNK_ITEMS,
             sent: 0,
         };
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
-        let produced =
-            running.produce(&run, "test", Instant::now() + Duration::from_secs(60)).await.expect("a whole run");
+        let outcome =
+            function.produce(&run, "test", Instant::now() + Duration::from_secs(60)).await.expect("a whole run");
         let sent = queue.0.lock().expect("no panic");
-        assert_eq!(produced, ProducerOutcome { items: 4, chunks: sent.len(), before: false });
+        assert_eq!(outcome, ProducerOutcome { items: 4, chunks: sent.len(), already_done: false });
         assert!(sent.iter().all(|message| serde_json::to_vec(message).expect("JSON").len() < 1 << 20));
         let records: Vec<_> = sent.iter().flat_map(|message| &message.records).collect();
         let code = |record: &Record| record.failure.as_ref().map(|failure| failure.error.code.to_string());
