@@ -6,6 +6,7 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
+use fanggen_runtime::model::hash::hex;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
@@ -183,7 +184,7 @@ fn sha(plan: &Plan) -> String {
     let mut hash = Sha256::new();
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(serde_json::to_vec(plan).unwrap_or_default());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 /// The resources with the paths of the file that asked for them, so that a deployment can refer to the file.

@@ -1,13 +1,12 @@
 //! Findings that were paid for: known by a hash of the text, its language and the settings, and by nothing else.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::component::state::State;
 use crate::model::error::Error;
+use crate::model::hash::{PartsHash, hex};
 use crate::model::record::{Finding, Identity, Record};
 
 /// For how long a finding is remembered, in days: a quarter, after which few texts are still what they were.
@@ -126,14 +125,6 @@ impl CachedFinding {
 /// The key of a record's text under these settings; none where there is no text to ask about.
 fn key(paid: &str, record: &Record) -> Option<String> {
     let text = record.body().ok()?;
-    let mut hash = Sha256::new();
-    for part in [paid, text.language.as_deref().unwrap_or_default(), &text.body] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let mut key = String::from("finding#");
-    for byte in hash.finalize() {
-        let _ = write!(key, "{byte:02x}");
-    }
-    Some(key)
+    let hash = PartsHash::of(&[paid, text.language.as_deref().unwrap_or_default(), &text.body]);
+    Some(format!("finding#{}", hex(&hash)))
 }

@@ -2,6 +2,7 @@
 
 pub mod error;
 mod error_code;
+pub mod hash;
 pub mod items;
 pub mod message;
 mod number;

@@ -1,13 +1,13 @@
 //! Runs and chunks; nothing in their names depends on the delivery, the clock or a text.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use jiff::{Timestamp, Unit};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::model::error::{Error, ErrorCode};
+use crate::model::hash::{PartsHash, hex};
 use crate::model::record::Record;
 
 /// Items in a chunk, at most (`design`: one SQS message, one invocation, one object).
@@ -134,20 +134,13 @@ impl Chunk {
     /// The chunk of these records, in this place of its run.
     #[must_use]
     pub fn of(run: &RunId, number: u64, records: &[Record]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(run.as_str());
+        let mut hash = PartsHash::default();
+        hash.raw(run.as_str());
         for record in records {
-            // Lengths between, so that no two lists of keys read the same.
-            for part in [&record.source, &record.item.key] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
+            hash.part(&record.source);
+            hash.part(&record.item.key);
         }
-        let id = hash.finalize().iter().take(8).fold(String::new(), |mut id, byte| {
-            let _ = write!(id, "{byte:02x}");
-            id
-        });
-        Self { run: run.clone(), id, number }
+        Self { run: run.clone(), id: hex(&hash.finish()[..8]), number }
     }
 
     /// The key of its object: `<prefix>/dt=<date of the run>/<run>-<chunk><ending>`.
@@ -186,6 +179,7 @@ mod tests {
     #[test]
     fn a_chunk_is_known_by_its_run_and_keys_and_by_nothing_else() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        assert_eq!(Chunk::of(&run, 0, &records(&["Apple", "Google"])).id, "7b7ac6ad2363c0a2");
         let mut changed = records(&["Apple", "Google"]);
         changed[0].item.title = Some("Apple Inc.".into());
         assert_eq!(Chunk::of(&run, 0, &records(&["Apple", "Google"])), Chunk::of(&run, 0, &changed));
