@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     // Settings that cannot be read are answered to every event, with their reason, and not by a dead process.
-    let function = Function::from_env(&variables).map(|function| Handler::new(function, AwsServices::of(variables)));
+    let function = Function::from_env(&variables).map(|function| Handler::new(function, AwsServices::new(variables)));
     let function = &function;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         match function {

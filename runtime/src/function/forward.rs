@@ -91,7 +91,7 @@ mod tests {
     impl MessageQueue for Narrow {
         async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
             for message in messages {
-                message.wire().inspect_err(|_| *self.refused.lock().expect("no panic") += 1)?;
+                message.to_wire().inspect_err(|_| *self.refused.lock().expect("no panic") += 1)?;
                 self.taken.lock().expect("no panic").push(message);
             }
             Ok(())
@@ -122,7 +122,7 @@ mod tests {
         };
         let records: Vec<Record> = (0..100).map(record).collect();
         let queue = Narrow::default();
-        let chunk = Chunk::of(&run, 0, &records);
+        let chunk = Chunk::new(&run, 0, &records);
         send(&queue, chunk.clone(), 100, records.clone(), Some("words")).await.expect("sent");
         let taken = queue.taken.lock().expect("no panic");
         assert_eq!((taken.len(), *queue.refused.lock().expect("no panic")), (1, 2));

@@ -12,7 +12,7 @@ use crate::component::state::{Claim, Progress};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::{Item, Record};
-use crate::model::run::{CHUNK_BYTES, Chunk, PENDING_BYTES, RunId, SEND_BYTES, SEND_MESSAGES};
+use crate::model::run::{Chunk, MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_CHUNK_BYTES, MAX_PENDING_BYTES, RunId};
 
 /// What is left of an invocation when a producer stops on its own, so that it can still write down where.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -61,14 +61,14 @@ impl Batch {
     /// Whether there is room for a record of this source and size.
     fn takes(&self, source: usize, record: &Record, size: usize) -> bool {
         let [_, all, keys] = self.bytes;
-        let room = all + size <= SEND_BYTES && keys + record.item.key.len() <= PENDING_BYTES;
-        let place = !self.is_full(size) || self.chunks.len() < SEND_MESSAGES;
+        let room = all + size <= MAX_BATCH_BYTES && keys + record.item.key.len() <= MAX_PENDING_BYTES;
+        let place = !self.is_full(size) || self.chunks.len() < MAX_BATCH_MESSAGES;
         self.chunks.is_empty() || source == self.source && room && place
     }
 
     /// Whether a record of this size needs another chunk than the last one.
     fn is_full(&self, size: usize) -> bool {
-        self.chunks.last().is_none_or(|last| last.len() >= self.most || self.bytes[0] + size > CHUNK_BYTES)
+        self.chunks.last().is_none_or(|last| last.len() >= self.most || self.bytes[0] + size > MAX_CHUNK_BYTES)
     }
 
     fn add(&mut self, source: usize, record: Record, size: usize, after: String) {
@@ -192,7 +192,7 @@ impl OpenFunction {
     async fn send(&mut self, run: &RunId, progress: &mut Progress, chunks: Vec<Vec<Record>>) -> Result<(), Error> {
         let sent = chunks.len() as u64;
         let items: usize = chunks.iter().map(Vec::len).sum();
-        let message = |(number, records): (u64, Vec<Record>)| Message::new(Chunk::of(run, number, &records), records);
+        let message = |(number, records): (u64, Vec<Record>)| Message::new(Chunk::new(run, number, &records), records);
         let messages = (progress.chunks..).zip(chunks).map(message).collect();
         self.queue()?.send(messages).await?;
         progress.pending.clear();
@@ -297,14 +297,15 @@ fn record(run: &RunId, source: &str, (item, error): SourceItem) -> Record {
 fn fitted(record: &mut Record) -> usize {
     let size = |record: &Record| serde_json::to_vec(record).map_or(0, |body| body.len());
     let bytes = size(record);
-    if bytes <= CHUNK_BYTES {
+    if bytes <= MAX_CHUNK_BYTES {
         return bytes;
     }
     let key = &record.item.key;
-    let words = format!("`{key}` takes {bytes} bytes, and {CHUNK_BYTES} at most fit into a message: shorten its text");
+    let words =
+        format!("`{key}` takes {bytes} bytes, and {MAX_CHUNK_BYTES} at most fit into a message: shorten its text");
     record.item.text = None;
     record.fail(&record.source.clone(), Error::permanent(ErrorCode::RowTooLong, words));
-    if size(record) > CHUNK_BYTES {
+    if size(record) > MAX_CHUNK_BYTES {
         record.item = Item::named(std::mem::take(&mut record.item.key));
     }
     size(record)
@@ -314,7 +315,7 @@ fn fitted(record: &mut Record) -> usize {
 mod tests {
     use super::*;
     use crate::component::Source;
-    use crate::model::run::CHUNK_ITEMS;
+    use crate::model::run::MAX_CHUNK_ITEMS;
     use async_trait::async_trait;
     use std::collections::BTreeMap;
     use std::sync::Arc;
@@ -368,7 +369,7 @@ mod tests {
             stages: vec![],
             out: OpenOutput::Queue(queue.clone()),
             state: None,
-            chunk_items: CHUNK_ITEMS,
+            chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
         };
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");

@@ -68,7 +68,7 @@ struct ScheduledItems {
 
 impl ScheduledItems {
     fn items(&self) -> Result<Vec<Item>, Error> {
-        self.items.iter().map(|written| written.item(&self.key)).collect()
+        self.items.iter().map(|written| written.to_item(&self.key)).collect()
     }
 }
 
@@ -190,7 +190,7 @@ impl<D: Services> Handler<D> {
         let receives = delivered.receives();
         let timeout = invocation.deadline.saturating_duration_since(Instant::now());
         let back = Redelivery { services: &self.services, intake: own };
-        let message = match Message::read(&delivered.body) {
+        let message = match Message::from_wire(&delivered.body) {
             Ok(message) => message,
             Err(error) => {
                 self.log.error(&error, None, Some(&delivered.message_id));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::component::services::{OutboundMessage, Services};
 use crate::function::InputQueue;
 use crate::model::error::{Error, ErrorCode};
-use crate::model::retry::spread;
+use crate::model::retry::jitter;
 
 /// The longest that a message is hidden before it comes again: a quarter of an hour, so that whatever was mended
 /// meanwhile shows soon; longer only where upstream asks for it.
@@ -22,7 +22,7 @@ const FIRST: u32 = 12;
 pub fn wait(asked: Option<Duration>, receives: u64, timeout: Duration) -> Duration {
     let doublings = u32::try_from(receives.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let most = (timeout / FIRST).saturating_mul(1 << doublings).min(LONGEST);
-    (most / 2 + spread(most / 2)).max(asked.unwrap_or_default())
+    (most / 2 + jitter(most / 2)).max(asked.unwrap_or_default())
 }
 
 /// The way back to the queue that a message came from.

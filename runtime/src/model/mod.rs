@@ -1,4 +1,4 @@
-//! What flows through a pipeline and how it is written: items, records, runs, errors, settings and checked values.
+//! The data of a pipeline: items, records, runs, errors, settings, validated values and hashes.
 
 pub mod error;
 mod error_code;

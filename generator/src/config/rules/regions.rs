@@ -77,8 +77,8 @@ fn foreign(component: &ComponentConfig) -> Vec<String> {
 
 /// The key under which a component has an ARN, and where that stands.
 fn written<'a>(component: &'a ComponentConfig, arn: &str) -> (&'a str, &'a Span) {
-    let mut entries = component.tree.table().into_iter().flatten();
-    let found = entries.find(|(_, entry)| entry.tree.text() == Some(arn));
+    let mut entries = component.tree.as_table().into_iter().flatten();
+    let found = entries.find(|(_, entry)| entry.tree.as_str() == Some(arn));
     found.map_or(("type", &component.span), |(key, entry)| (key.as_str(), &entry.tree.span))
 }
 
