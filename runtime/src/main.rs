@@ -21,7 +21,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
     // If the settings cannot be read, the process stays alive and every invocation returns the error.
-    let handler = Function::from_env(&variables).map(|function| Handler::new(function, AwsServices::of(variables)));
+    let handler = Function::from_env(&variables).map(|function| Handler::new(function, AwsServices::new(variables)));
     let handler = &handler;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         match handler {

@@ -10,7 +10,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
+use fanggen_runtime::model::hash::sha256_hex;
 
 use crate::config::sections::Architecture;
 
@@ -99,7 +99,6 @@ impl RuntimeArtifact {
     }
 
     fn of(path: PathBuf, bytes: &[u8]) -> Self {
-        let sha256 = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { path, sha256, bytes: bytes.len() as u64 }
+        Self { path, sha256: sha256_hex(bytes), bytes: bytes.len() as u64 }
     }
 }

@@ -49,5 +49,5 @@ pub fn services(
     let variables = variables.map_err(|reason| {
         closed(format!("there are no AWS credentials ({reason}); set them as for the AWS CLI, then try again"))
     })?;
-    Ok(Box::new(AwsServices::of(variables)))
+    Ok(Box::new(AwsServices::new(variables)))
 }

@@ -49,7 +49,7 @@ impl LoadedPipeline {
         known.iter().find(|name| *name == asked).map(String::as_str).ok_or_else(|| CommandError::Environment {
             path: PathBuf::from(&self.config.source.path),
             found: asked.to_owned(),
-            known: fanggen_runtime::model::tree::listed(known),
+            known: fanggen_runtime::model::tree::quoted_list(known),
             help: mistake::did_you_mean(asked, known).map(|help| format!("; {help}")).unwrap_or_default(),
         })
     }

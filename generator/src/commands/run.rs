@@ -171,7 +171,7 @@ fn table(summary: &Summary, most: usize) -> String {
     table.load_style(STYLE);
     table.set_header(["item", "label", "score", "engine", "text source"]);
     for row in summary.items.iter().take(most) {
-        let label = row.label.map(|label| label.word().to_owned());
+        let label = row.label.map(|label| label.as_str().to_owned());
         table.add_row([
             one_line(&row.item),
             label.or_else(|| row.failed.map(|code| code.to_string())).unwrap_or_default(),

@@ -7,8 +7,8 @@ use fanggen_runtime::component::{Binding, Component, ComponentKind, ComponentRol
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::record::{Item, Label, Record, Text};
-use fanggen_runtime::model::run::CHUNK_ITEMS;
-use fanggen_runtime::model::tree::{Tree, listed};
+use fanggen_runtime::model::run::MAX_CHUNK_ITEMS;
+use fanggen_runtime::model::tree::{Tree, quoted_list};
 use tokio::time::Instant;
 
 use super::{CompareError, Sample};
@@ -44,7 +44,7 @@ pub fn engines(names: &[String]) -> Result<Vec<Engine>, CompareError> {
             registry::find(ComponentRole::Stage, name).filter(|_| known.contains(&name.as_str())).and_then(Engine::of);
         let engine = engine.ok_or_else(|| CompareError::Engine {
             found: name.clone(),
-            known: listed(&known),
+            known: quoted_list(&known),
             help: did_you_mean(name, &known).map(|help| format!("; {help}")).unwrap_or_default(),
         })?;
         if engines.iter().any(|other| other.name() == name) {
@@ -87,7 +87,7 @@ impl Engine {
         let opened = self.settings.open(binding, doors).map_err(|error| closed(error.message))?;
         let Instance::Stage(stage) = opened else { return Err(closed("it is not a stage".into())) };
         let mut answers = Vec::with_capacity(texts.len());
-        for chunk in texts.chunks(CHUNK_ITEMS) {
+        for chunk in texts.chunks(MAX_CHUNK_ITEMS) {
             let records = chunk.iter().map(|given| record(given, language)).collect();
             let told = stage.apply(records, Instant::now() + CHUNK_TIMEOUT).await;
             if told.len() != chunk.len() {

@@ -59,7 +59,7 @@ pub fn texts(path: &Path) -> Result<Vec<Sample>, CompareError> {
     for (line, row) in rows(path)? {
         let cell = |name: &str| cell(path, line, &row, name);
         let Some(text) = cell(if plain { ALL } else { "text" })? else {
-            let known = fanggen_runtime::model::tree::listed(&row.keys().collect::<Vec<_>>());
+            let known = fanggen_runtime::model::tree::quoted_list(&row.keys().collect::<Vec<_>>());
             let what = match row.is_empty() {
                 true => "there is no `text`: the object is empty".to_owned(),
                 false => format!("there is no `text`, only {known}: rename the column to `text`"),
@@ -120,7 +120,7 @@ pub fn label_of(path: &Path, line: usize, word: &str) -> Result<Label, CompareEr
     }
     let words = LABELS.map(|(known, _)| known);
     let help = did_you_mean(&small, &words).map(|help| format!("; {help}")).unwrap_or_default();
-    let allowed = fanggen_runtime::model::tree::listed(&words);
+    let allowed = fanggen_runtime::model::tree::quoted_list(&words);
     Err(wrong(path, line, format!("unknown label `{word}`; allowed: {allowed}{help}")))
 }
 

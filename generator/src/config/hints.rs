@@ -61,8 +61,8 @@ fn names_of<T: DeserializeOwned>() -> Vec<String> {
 /// All settings of a type: deserialization lists them when it meets an unknown one.
 fn names<T>(read: impl Fn(&Tree) -> Result<T, Fault>) -> Vec<String> {
     let mut probe = Tree::table_at(0..0);
-    let flag = Tree { span: 0..0, value: Value::Flag(true) };
-    probe.table_mut().map(|table| table.insert("?".into(), Entry { key: 0..0, tree: flag }));
+    let flag = Tree { span: 0..0, value: Value::Boolean(true) };
+    probe.as_table_mut().map(|table| table.insert("?".into(), Entry { key: 0..0, tree: flag }));
     match read(&probe) {
         Err(Fault { kind: FaultKind::UnknownKey { allowed, .. }, .. }) => allowed,
         _ => Vec::new(),

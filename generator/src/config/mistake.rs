@@ -2,7 +2,7 @@
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
-use fanggen_runtime::model::tree::{Fault, FaultKind, Span, Tree, Value, listed};
+use fanggen_runtime::model::tree::{Fault, FaultKind, Span, Tree, Value, quoted_list};
 use serde::Serialize;
 
 pub use super::mistake_code::{MistakeCode, Severity};
@@ -81,13 +81,13 @@ impl Mistake {
             FaultKind::Choice { found, allowed } => {
                 let title = format!("unknown value `{found}` for {of}");
                 Self::new(MistakeCode::UnknownChoice, span, title, "unknown value")
-                    .allowed(listed(allowed))
+                    .allowed(quoted_list(allowed))
                     .help(did_you_mean(found, allowed))
             }
             FaultKind::UnknownKey { key, allowed } => {
                 let mut known = allowed.clone();
                 known.extend(extra.iter().map(|word| (*word).to_owned()));
-                let known_words = if known.is_empty() { "none".to_owned() } else { listed(&known) };
+                let known_words = if known.is_empty() { "none".to_owned() } else { quoted_list(&known) };
                 let title = format!("{owner} has no setting `{key}`");
                 Self::new(MistakeCode::UnknownSetting, span, title, "unknown setting")
                     .allowed(known_words)
@@ -319,7 +319,7 @@ pub fn tidy(words: &str) -> String {
         parts.map(|(at, part)| if at % 2 == 1 { shortened(part) } else { part.to_owned() }).collect();
     let mut tidied = String::new();
     for c in parts.join("`").chars() {
-        if c.is_control() || turns(c) || !fanggen_runtime::model::values::printable(c) {
+        if c.is_control() || turns(c) || !fanggen_runtime::model::values::is_printable(c) {
             tidied.extend(c.escape_default());
         } else {
             tidied.push(c);

@@ -127,7 +127,7 @@ impl Config {
         for part in path.split('.') {
             let next = match &tree.value {
                 Value::Table(table) => table.get(part).map(|entry| {
-                    let wanted = if entry.tree.table().is_some() { &entry.key } else { &entry.tree.span };
+                    let wanted = if entry.tree.as_table().is_some() { &entry.key } else { &entry.tree.span };
                     (wanted.clone(), &entry.tree)
                 }),
                 Value::List(list) => by_name(list, part).or_else(|| {
@@ -160,9 +160,9 @@ fn judged(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> (Pipel
 
 /// The only component in a piece of TOML, as the examples of cards are.
 fn component_table(tree: &Tree) -> Option<&fanggen_runtime::model::tree::Table> {
-    match &tree.table()?.values().next()?.tree.value {
-        Value::Table(by_name) => by_name.values().next()?.tree.table(),
-        Value::List(list) => list.first()?.table(),
+    match &tree.as_table()?.values().next()?.tree.value {
+        Value::Table(by_name) => by_name.values().next()?.tree.as_table(),
+        Value::List(list) => list.first()?.as_table(),
         _ => None,
     }
 }
@@ -177,8 +177,8 @@ pub fn example(card: &Card) -> Option<ComponentConfig> {
 
 fn by_name<'a>(list: &'a [Tree], name: &str) -> Option<(Span, &'a Tree)> {
     list.iter().find_map(|tree| {
-        let entry = tree.table()?.get("name")?;
-        (entry.tree.text() == Some(name)).then(|| (entry.tree.span.clone(), tree))
+        let entry = tree.as_table()?.get("name")?;
+        (entry.tree.as_str() == Some(name)).then(|| (entry.tree.span.clone(), tree))
     })
 }
 
@@ -204,9 +204,9 @@ fn of_all(found: Vec<(String, Vec<Mistake>)>) -> Vec<Mistake> {
 /// The environments with what they override, or the default environment.
 fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String, Option<&'a Entry>)> {
     let default = vec![(DEFAULT_ENVIRONMENT.to_owned(), None)];
-    let Some(entry) = file.table().and_then(|table| table.get("environments")) else { return default };
-    let Some(table) = entry.tree.table() else {
-        let found = format!("found {}", entry.tree.plain());
+    let Some(entry) = file.as_table().and_then(|table| table.get("environments")) else { return default };
+    let Some(table) = entry.tree.as_table() else {
+        let found = format!("found {}", entry.tree.describe());
         mistakes.push(
             Mistake::new(MistakeCode::InvalidValue, &entry.tree.span, "`environments` must be a table", found)
                 .allowed("`[environments.<name>]`"),
@@ -225,8 +225,8 @@ fn environments<'a>(file: &'a Tree, mistakes: &mut Vec<Mistake>) -> Vec<(String,
                 )
                 .allowed(allowed),
             );
-        } else if entry.tree.table().is_none() {
-            let found = format!("found {}", entry.tree.plain());
+        } else if entry.tree.as_table().is_none() {
+            let found = format!("found {}", entry.tree.describe());
             mistakes.push(
                 Mistake::new(
                     MistakeCode::InvalidValue,

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
-use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, listed};
+use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, quoted_list};
 
 use super::mistake::{Mistake, MistakeCode, did_you_mean};
 
 /// The file as one environment sees it: with the values of the environment, and without `[environments]`.
 pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mistake>) -> Tree {
     let mut tree = file.clone();
-    if let Some(table) = tree.table_mut() {
+    if let Some(table) = tree.as_table_mut() {
         table.remove("environments");
-        if let Some(overlay) = overlay.and_then(Tree::table) {
+        if let Some(overlay) = overlay.and_then(Tree::as_table) {
             let mut overlay = overlay.clone();
             if let Some(inner) = overlay.remove("environments") {
                 mistakes.push(
@@ -30,11 +30,13 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
                 lay_all_stages(table, above, mistakes);
             }
             for (section, role) in [("sources", ComponentRole::Source), ("sinks", ComponentRole::Sink)] {
-                let below = table.get_mut(section).and_then(|entry| entry.tree.table_mut());
-                if let (Some(below), Some(above)) = (below, overlay.get(section).and_then(|entry| entry.tree.table())) {
+                let below = table.get_mut(section).and_then(|entry| entry.tree.as_table_mut());
+                if let (Some(below), Some(above)) =
+                    (below, overlay.get(section).and_then(|entry| entry.tree.as_table()))
+                {
                     for (name, above) in above {
-                        let component = below.get_mut(name).and_then(|entry| entry.tree.table_mut());
-                        if let (Some(component), Some(above)) = (component, above.tree.table()) {
+                        let component = below.get_mut(name).and_then(|entry| entry.tree.as_table_mut());
+                        if let (Some(component), Some(above)) = (component, above.tree.as_table()) {
                             drop_replaced(role, component, above);
                         }
                     }
@@ -49,8 +51,8 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
 /// Merges one table into another, value by value.
 fn lay(base: &mut Table, overlay: &Table) {
     for (name, above) in overlay {
-        let below = base.get_mut(name).and_then(|below| below.tree.table_mut());
-        match (below, above.tree.table()) {
+        let below = base.get_mut(name).and_then(|below| below.tree.as_table_mut());
+        match (below, above.tree.as_table()) {
             (Some(below), Some(overlay)) => lay(below, overlay),
             _ => drop(base.insert(name.clone(), above.clone())),
         }
@@ -87,8 +89,8 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
     let mut names: Vec<String> = stages.iter().filter_map(stage_name).map(str::to_owned).collect();
     names.dedup();
     for (name, above) in by_name {
-        let stage = stages.iter_mut().find(|stage| stage_name(stage) == Some(name)).and_then(Tree::table_mut);
-        match (stage, above.tree.table()) {
+        let stage = stages.iter_mut().find(|stage| stage_name(stage) == Some(name)).and_then(Tree::as_table_mut);
+        match (stage, above.tree.as_table()) {
             (Some(stage), Some(overlay)) => {
                 drop_replaced(ComponentRole::Stage, stage, overlay);
                 lay(stage, overlay);
@@ -98,7 +100,7 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
                     MistakeCode::InvalidValue,
                     &above.tree.span,
                     "a stage must be a table",
-                    format!("found {}", above.tree.plain()),
+                    format!("found {}", above.tree.describe()),
                 )
                 .allowed("a table of settings"),
             ),
@@ -109,7 +111,7 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
                     format!("there is no stage `{name}`"),
                     "unknown stage",
                 )
-                .allowed(if names.is_empty() { "none: the file has no stages".into() } else { listed(&names) })
+                .allowed(if names.is_empty() { "none: the file has no stages".into() } else { quoted_list(&names) })
                 .help(did_you_mean(name, &names)),
             ),
         }
@@ -117,13 +119,13 @@ fn lay_stages(stages: &mut [Tree], by_name: &Table, mistakes: &mut Vec<Mistake>)
 }
 
 fn stage_name(stage: &Tree) -> Option<&str> {
-    stage.table()?.get("name")?.tree.text()
+    stage.as_table()?.get("name")?.tree.as_str()
 }
 
 /// Drops the settings of a component that an environment replaces: all of the old type where it changes the type, and
 /// those that cannot stand beside one that it sets.
 fn drop_replaced(role: ComponentRole, base: &mut Table, overlay: &Table) {
-    let word = |table: &Table| table.get("type").and_then(|entry| entry.tree.text()).map(str::to_owned);
+    let word = |table: &Table| table.get("type").and_then(|entry| entry.tree.as_str()).map(str::to_owned);
     let (old, new) = (word(base), word(overlay));
     let card = new.as_ref().or(old.as_ref()).and_then(|name| registry::find(role, name)).map(|kind| kind.card);
     let alternatives = card.map(|card| card.alternatives).unwrap_or_default();

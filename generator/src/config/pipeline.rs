@@ -2,7 +2,7 @@
 
 use fanggen_runtime::component::{Component, ComponentKind, ComponentRole};
 use fanggen_runtime::function::registry;
-use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value, listed};
+use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value, quoted_list};
 use fanggen_runtime::model::values::Name;
 
 use super::hints;
@@ -96,11 +96,11 @@ impl Pipeline {
     /// out or replaced by its default, so that the rules can go on.
     pub fn read(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Self {
         let empty = Table::new();
-        let table = tree.table().unwrap_or(&empty);
+        let table = tree.as_table().unwrap_or(&empty);
         for (name, entry) in table {
             if !SECTIONS.contains(&name.as_str()) {
                 let near = nearest(name, &SECTIONS).map(|section| format!("did you mean {}?", hints::header(section)));
-                let home = || hints::home(name).filter(|_| entry.tree.table().is_none());
+                let home = || hints::home(name).filter(|_| entry.tree.as_table().is_none());
                 mistakes.push(
                     Mistake::new(
                         MistakeCode::UnknownSetting,
@@ -108,7 +108,7 @@ impl Pipeline {
                         format!("there is no section `{name}`"),
                         "unknown section",
                     )
-                    .allowed(listed(&SECTIONS))
+                    .allowed(quoted_list(&SECTIONS))
                     .help(near.or_else(home)),
                 );
             }
@@ -150,13 +150,13 @@ fn section<T: serde::de::DeserializeOwned>(table: &Table, name: &str, mistakes: 
 fn named(table: &Table, role: ComponentRole, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
     let section = format!("{}s", role.as_str());
     let Some(entry) = table.get(&section) else { return Vec::new() };
-    let Some(components) = entry.tree.table() else {
+    let Some(components) = entry.tree.as_table() else {
         mistakes.push(
             Mistake::new(
                 MistakeCode::InvalidValue,
                 &entry.tree.span,
                 format!("`{section}` must be a table"),
-                format!("found {}", entry.tree.plain()),
+                format!("found {}", entry.tree.describe()),
             )
             .allowed(format!("`[{section}.<name>]`")),
         );
@@ -188,7 +188,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
                 MistakeCode::InvalidValue,
                 &entry.key,
                 "`stages` must be a list, since the order matters",
-                format!("found {}", entry.tree.plain()),
+                format!("found {}", entry.tree.describe()),
             )
             .allowed("`[[stages]]` with a `name` and a `type`"),
         );
@@ -197,13 +197,13 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
     let mut read: Vec<ComponentConfig> = Vec::new();
     let mut names: Vec<(String, Span)> = Vec::new();
     for tree in list.iter() {
-        let Some(table) = tree.table() else {
+        let Some(table) = tree.as_table() else {
             mistakes.push(
                 Mistake::new(
                     MistakeCode::InvalidValue,
                     &tree.span,
                     "a stage must be a table",
-                    format!("found {}", tree.plain()),
+                    format!("found {}", tree.describe()),
                 )
                 .allowed("`[[stages]]` with a `name` and a `type`"),
             );
@@ -241,7 +241,7 @@ fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {
 }
 
 fn stage_name(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Option<String> {
-    let Some(text) = entry.tree.text() else {
+    let Some(text) = entry.tree.as_str() else {
         return read::whole(&entry.tree, "a stage's name", &[], "", Tree::read::<Name>, mistakes)
             .map(|name| name.to_string());
     };
@@ -271,8 +271,8 @@ fn component(
     let owner = if name.is_empty() { format!("a {word}") } else { format!("{word} `{name}`") };
     let known: Vec<&str> = registry::of(role).iter().map(|kind| kind.card.name).collect();
     let mut rest = tree.clone();
-    let Some(table) = rest.table_mut() else {
-        let found = format!("found {}", tree.plain());
+    let Some(table) = rest.as_table_mut() else {
+        let found = format!("found {}", tree.describe());
         mistakes.push(
             Mistake::new(MistakeCode::InvalidValue, &tree.span, format!("{owner} must be a table"), found)
                 .allowed(format!("{} with a `type`", hints::header(&format!("{word}s")))),
@@ -282,7 +282,7 @@ fn component(
     let Some(kind) = table.remove("type") else {
         mistakes.push(
             Mistake::new(MistakeCode::MissingSetting, span, format!("{owner} has no `type`"), "`type` is missing")
-                .allowed(listed(&known)),
+                .allowed(quoted_list(&known)),
         );
         return None;
     };
@@ -292,7 +292,7 @@ fn component(
     if role == ComponentRole::Stage {
         table.remove("name");
         option_keys.extend(["name"].iter().chain(&STAGE_OPTIONS));
-        if let Some(options) = option_table.table_mut() {
+        if let Some(options) = option_table.as_table_mut() {
             options.extend(STAGE_OPTIONS.iter().filter_map(|key| Some(((*key).to_owned(), table.remove(*key)?))));
         }
     }
@@ -318,10 +318,10 @@ fn find_kind(
     mistakes: &mut Vec<Mistake>,
 ) -> Option<&'static ComponentKind> {
     let span = &entry.tree.span;
-    let Some(name) = entry.tree.text() else {
+    let Some(name) = entry.tree.as_str() else {
         let title = format!("invalid value for `type` in {owner}");
-        let found = format!("found {}", entry.tree.plain());
-        mistakes.push(Mistake::new(MistakeCode::InvalidValue, span, title, found).allowed(listed(known)));
+        let found = format!("found {}", entry.tree.describe());
+        mistakes.push(Mistake::new(MistakeCode::InvalidValue, span, title, found).allowed(quoted_list(known)));
         return None;
     };
     let kind = registry::find(role, name);
@@ -338,7 +338,7 @@ fn find_kind(
                 format!("{owner} has an unknown type"),
                 format!("there is no {} of type `{name}`", role.as_str()),
             )
-            .allowed(listed(known))
+            .allowed(quoted_list(known))
             .help(help),
         );
     }

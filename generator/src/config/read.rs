@@ -54,7 +54,7 @@ pub fn whole<T>(
             match (&found.kind, &found.span) {
                 (FaultKind::Missing { key }, span) => {
                     hole = Some((span.clone(), key.clone(), 0));
-                    fill(&mut rest, span.as_ref(), key, &Value::Hole)
+                    fill(&mut rest, span.as_ref(), key, &Value::Placeholder)
                 }
                 (_, Some(span)) => take_out(&mut rest, span).map(|out| taken.push(out)).is_some(),
                 (_, None) => false,
@@ -75,9 +75,9 @@ fn placeholder(tried: usize, example: &str, key: &str) -> Option<Value> {
         Some(unplaced(&component.get(key)?.tree).value)
     };
     Some(match tried {
-        0 => Value::Hole,
-        1 => from_example().unwrap_or(Value::Hole),
-        2 => Value::Text("a".to_owned()),
+        0 => Value::Placeholder,
+        1 => from_example().unwrap_or(Value::Placeholder),
+        2 => Value::String("a".to_owned()),
         3 => Value::Integer(1),
         4 => Value::Table(Table::new()),
         _ => return None,

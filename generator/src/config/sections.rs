@@ -116,8 +116,8 @@ impl Default for FunctionsSection {
     fn default() -> Self {
         Self {
             architecture: Architecture::Arm64,
-            memory_mb: Bounded::of::<256>(),
-            timeout_s: Bounded::of::<300>(),
+            memory_mb: Bounded::new::<256>(),
+            timeout_s: Bounded::new::<300>(),
             tracing: false,
             max_concurrency: None,
         }

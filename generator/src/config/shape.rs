@@ -1,6 +1,6 @@
 //! Divides the stages into functions: a stage with `isolate` starts a function of its own.
 
-use fanggen_runtime::model::run::{CHUNK_ITEMS, chunk_items};
+use fanggen_runtime::model::run::{MAX_CHUNK_ITEMS, chunk_items};
 
 use super::pipeline::{ComponentConfig, Pipeline};
 
@@ -28,7 +28,7 @@ pub struct Shape<'a> {
 pub fn shapes(pipeline: &Pipeline) -> Vec<Shape<'_>> {
     let path = pipeline.stages.first().map_or("stages", |stage| stage.path.as_str()).to_owned();
     let shape =
-        |name: String, path: String| Shape { name, stages: Vec::new(), chunk_items: CHUNK_ITEMS, next: None, path };
+        |name: String, path: String| Shape { name, stages: Vec::new(), chunk_items: MAX_CHUNK_ITEMS, next: None, path };
     let mut workers = vec![shape(WORKER.into(), path)];
     for stage in &pipeline.stages {
         if stage.options.isolate {

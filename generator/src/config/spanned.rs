@@ -67,13 +67,13 @@ fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>)
     // A table that only exists through dotted keys has no span: use the span of its key.
     let span = if value.span().is_empty() { key } else { value.span() };
     let value = match value.get_ref() {
-        DeValue::String(text) => Value::Text(text.to_string()),
+        DeValue::String(text) => Value::String(text.to_string()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => Value::Integer(number),
             Err(_) => {
                 let label = format!("`{}` does not fit into 64 bits", number.as_str());
                 mistakes.push(Mistake::new(MistakeCode::Syntax, &span, "this number is too large", label));
-                Value::Hole
+                Value::Placeholder
             }
         },
         DeValue::Float(number) => match number.as_str().parse() {
@@ -81,10 +81,10 @@ fn tree_of(value: &Spanned<DeValue<'_>>, key: Span, mistakes: &mut Vec<Mistake>)
             Err(_) => {
                 let label = format!("`{}` is not a number", number.as_str());
                 mistakes.push(Mistake::new(MistakeCode::Syntax, &span, "invalid TOML", label));
-                Value::Hole
+                Value::Placeholder
             }
         },
-        DeValue::Boolean(flag) => Value::Flag(*flag),
+        DeValue::Boolean(flag) => Value::Boolean(*flag),
         DeValue::Datetime(date) => Value::Date(date.to_string()),
         DeValue::Array(list) => {
             Value::List(Arc::new(list.iter().map(|value| tree_of(value, span.clone(), mistakes)).collect()))

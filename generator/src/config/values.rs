@@ -1,10 +1,10 @@
 //! Types of values that only the generator needs: accounts, regions, actions and the like.
 
-use fanggen_runtime::checked_text;
+use fanggen_runtime::checked_string;
 use serde::de::{self, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize};
 
-checked_text!(
+checked_string!(
     /// Number of an AWS account.
     AccountId,
     "the 12 digits of an AWS account, in quotes",
@@ -12,7 +12,7 @@ checked_text!(
     |text| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 );
 
-checked_text!(
+checked_string!(
     /// An AWS region. New ones appear every year, so its form is checked and not a list.
     Region,
     "a region such as `us-east-1` or `eu-central-1`",
@@ -38,7 +38,7 @@ impl Default for Region {
     }
 }
 
-checked_text!(
+checked_string!(
     /// One IAM action.
     Action,
     "one exact IAM action such as `s3:GetObject`",
@@ -52,7 +52,7 @@ checked_text!(
     })
 );
 
-checked_text!(
+checked_string!(
     /// An ARN in which `*` and `?` may stand after the service, or `*` alone.
     ResourcePattern,
     "an ARN such as `arn:aws:s3:::archive/2026/*`, or `*` alone for actions without resource-level permissions",
@@ -69,7 +69,7 @@ checked_text!(
     }
 );
 
-checked_text!(
+checked_string!(
     /// The ARN of an IAM policy: one of the account's, or one of AWS's own.
     PolicyArn,
     "the ARN of an IAM policy such as `arn:aws:iam::123456789012:policy/team`",

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use sha2::{Digest as _, Sha256};
+use fanggen_runtime::model::hash::sha256_hex;
 
 use super::aws::s3::artifacts::{ArtifactBucket, BucketStatus};
 use super::error::DeployError;
@@ -86,8 +86,7 @@ pub async fn upload_template(
     operator: Operator<'_>,
 ) -> Result<String, DeployError> {
     ensure_bucket(bucket, operator).await?;
-    let hash: String = Sha256::digest(template).iter().map(|byte| format!("{byte:02x}")).collect();
-    let key = format!("templates/{hash}.yaml");
+    let key = format!("templates/{}.yaml", sha256_hex(template));
     if !bucket.holds(&key, template.as_bytes()).await? {
         bucket.put(&key, template.as_bytes().to_vec()).await?;
     }

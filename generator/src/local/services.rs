@@ -15,7 +15,7 @@ use fanggen_runtime::component::{Instance, SeedItems, Store};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
-use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId};
+use fanggen_runtime::model::run::{MAX_CHUNK_ITEMS, RunId};
 use fanggen_runtime::sources;
 use jiff::Timestamp;
 use serde_json::json;
@@ -77,7 +77,7 @@ impl LocalServices {
     async fn items(&self, seed: &SeedItems<'_>) -> Result<Seeds, Error> {
         let mut items = Seeds::new();
         for written in seed.items {
-            items.push((written.item(seed.key)?, None));
+            items.push((written.to_item(seed.key)?, None));
         }
         if let Some(path) = seed.file {
             let opened = sources::items_in_file(path, seed.key, self)?;
@@ -285,8 +285,8 @@ impl TableStore for SeededTable {
             error: error.clone(),
             cursor: (place + 1).to_string(),
         };
-        let items: Vec<_> = own.enumerate().skip(from).take(CHUNK_ITEMS).map(found).collect();
-        let after = items.last().filter(|_| items.len() == CHUNK_ITEMS).map(|last| last.cursor.clone());
+        let items: Vec<_> = own.enumerate().skip(from).take(MAX_CHUNK_ITEMS).map(found).collect();
+        let after = items.last().filter(|_| items.len() == MAX_CHUNK_ITEMS).map(|last| last.cursor.clone());
         Ok(ScanPage { items, next: after })
     }
 }

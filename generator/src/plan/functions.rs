@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
-use fanggen_runtime::model::run::CHUNK_ITEMS;
+use fanggen_runtime::model::run::MAX_CHUNK_ITEMS;
 use serde::Serialize;
 
 use super::concurrency;
@@ -183,7 +183,7 @@ pub fn plan(
                 "Lambda's maximum: a scan of the items must not be cut short",
                 pages::LAMBDA_LIMITS,
             );
-            if shape.chunk_items != CHUNK_ITEMS {
+            if shape.chunk_items != MAX_CHUNK_ITEMS {
                 reasons.derive(
                     PRODUCER,
                     "items per chunk",

@@ -59,7 +59,7 @@ fn component(component: &ComponentConfig) -> Map<String, Value> {
     };
     let local: Vec<&str> = component.settings.files().into_iter().map(|(key, _)| key).collect();
     let apart = ["name", "isolate", "share", ITEMS];
-    for (key, entry) in component.tree.table().into_iter().flatten() {
+    for (key, entry) in component.tree.as_table().into_iter().flatten() {
         if !settings.contains_key(key) && !local.contains(&key.as_str()) && !apart.contains(&key.as_str()) {
             settings.extend(entry.tree.read::<Value>().ok().map(|value| (key.clone(), value)));
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use fanggen_runtime::component::{PermissionTarget, Store};
-use fanggen_runtime::model::tree::listed;
+use fanggen_runtime::model::tree::quoted_list;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -296,7 +296,7 @@ fn add_file_scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [RoleP
                 path: format!("{path}.function"),
                 title: format!("there is no function `{}`", scope.function),
                 found: "not a function of this pipeline".into(),
-                allowed: listed(&known),
+                allowed: quoted_list(&known),
                 help: did_you_mean(scope.function.as_str(), &known),
             });
             continue;

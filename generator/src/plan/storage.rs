@@ -1,8 +1,8 @@
 //! The tables, buckets, queues and topics that components need, and the state table.
 
 use fanggen_runtime::component::Store;
+use fanggen_runtime::model::hash::sha256_hex;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::catalog::{self, CatalogTablePlan, DatabasePlan};
 use super::pages;
@@ -200,9 +200,8 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
 
 /// The physical name of a table.
 pub fn table_name(names: &ResourceNames, name: &str, partition: &str, sort: Option<&str>) -> String {
-    let hash = Sha256::digest(format!("{partition}\0{}", sort.unwrap_or_default()));
-    let short: String = hash.iter().take(3).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{short}", names.of_part(name))
+    let hash = sha256_hex(format!("{partition}\0{}", sort.unwrap_or_default()));
+    format!("{}-{}", names.of_part(name), &hash[..6])
 }
 
 fn state_name(names: &ResourceNames) -> String {

@@ -6,6 +6,7 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
+use fanggen_runtime::model::hash::hex;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, context};
@@ -187,7 +188,7 @@ fn sha(plan: &Plan) -> String {
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(TEMPLATE_TEXT);
     hash.update(serde_json::to_vec(plan).unwrap_or_default());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
 }
 
 /// The resources with the paths of the file that asked for them, so that a deployment can refer to the file.

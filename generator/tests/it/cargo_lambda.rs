@@ -119,7 +119,7 @@ fn a_worker_sets_recorded_poison_aside_refuses_what_is_not_for_it_and_works_on()
             let line = worker.logged(|line| line["message_id"] == id);
             let words = line["message"].as_str().unwrap_or_default();
             assert_eq!((&line["level"], &line["code"]), (&json!("ERROR"), &json!("message_unreadable")), "{name}");
-            assert!(words.starts_with("the message is not one of ours"), "{name}: {words}");
+            assert!(words.starts_with("cannot parse the message: "), "{name}: {words}");
         }
     }
     assert!(poison.len() >= 2, "{poison:?}");

@@ -55,7 +55,7 @@ async fn an_entry_of_the_error_list_is_the_failure_of_its_text_alone() {
     }
     assert_eq!(
         failed(&told[7]).message,
-        "the answer to `comprehend:BatchDetectSentiment` does not fit the texts that were asked about"
+        "the response to `comprehend:BatchDetectSentiment` does not match the texts in the request"
     );
     assert_eq!(comprehend.asked().len(), 4);
     assert_eq!(place.cloud.meter().take().comprehend_units, 2 * 3 * 37, "what was not answered is not counted");
@@ -104,7 +104,7 @@ async fn a_service_that_asks_for_patience_gets_it_and_every_record_may_come_agai
     assert!(codes(&told).iter().all(|code| *code == Some(("throttled", true))), "{:?}", codes(&told));
     assert_eq!(
         failed(&told[0]).message,
-        "`comprehend:BatchDetectSentiment` on `texts` is asked for too often (ThrottlingException)"
+        "`comprehend:BatchDetectSentiment` on `texts` was throttled (ThrottlingException)"
     );
     let reading = place.cloud.meter().take();
     assert_eq!((reading.throttled, reading.comprehend_units), (comprehend.asked().len() as u64, 0), "each is counted");
@@ -185,7 +185,7 @@ async fn an_answer_that_came_is_not_paid_for_again_while_another_is_open() {
 /// A worker takes a chunk through.
 async fn work(running: &OpenFunction, run: &str, records: Vec<Record>) -> ChunkOutcome {
     let run = RunId::scheduled(run).expect("a run");
-    let chunk = Chunk::of(&run, 0, &records);
+    let chunk = Chunk::new(&run, 0, &records);
     let deadline = Instant::now() + Duration::from_secs(60);
     let worked =
         running.process(Message::new(chunk, records), Delivery { deadline, last: false, redelivered: false }).await;

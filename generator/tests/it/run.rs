@@ -136,7 +136,7 @@ fn reviews_with_two_bad_ones_give_all_the_others_and_exit_1() {
         failed,
         [
             "failed: R-013 at review: `R-013` has no text [text_missing]",
-            "failed: R-018 at sentiment: the engine `lexicon` knows English only, and the text is in `de` [language_unsupported]",
+            "failed: R-018 at sentiment: the engine `lexicon` supports only English, but the text is in `de` [language_unsupported]",
         ]
     );
     assert!(ran.stderr.contains("24 items, 22 succeeded, 2 failed"), "{}", ran.stderr);

@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 /// The services by this key at this endpoint.
 fn cloud(endpoint: &str, key: &aws_sdk_sts::config::Credentials) -> AwsServices {
     let variables = Emulator::shared().environment_of(endpoint, key);
-    AwsServices::of(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+    AwsServices::new(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 fn services() -> AwsServices {
@@ -128,7 +128,7 @@ fn a_lease_lasts_45_seconds_and_its_loss_is_explained() {
         expire_lease("contract-lease-time", &run).await;
         assert_eq!(state.claim_run(&run, "two").await, Ok(Claim::Resumed(progress(1, false))));
         let error = state.save_progress(&run, "one", &progress(2, false), None).await.expect_err("taken over");
-        let message = "another producer has taken run 20261122T090000Z over, and goes on with it";
+        let message = "another producer has taken over run 20261122T090000Z";
         assert_eq!(error, Error::permanent(ErrorCode::LeaseLost, message));
     });
 }
@@ -327,7 +327,7 @@ fn message(number: u64, bytes: usize) -> Message {
     let run = run(9);
     let item = Item { text: Some("A fine year for \u{ffff}. ".repeat(bytes / 20)), ..Item::named(number.to_string()) };
     let records = vec![Record::new(run.as_str(), "s", item)];
-    Message::new(Chunk::of(&run, number, &records), records)
+    Message::new(Chunk::new(&run, number, &records), records)
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn messages_arrive_as_they_were_sent_however_long() {
     // Those of 900,000 bytes are packed to a few thousand; five of the others fit into a call.
     assert_eq!(proxy.counts(), BTreeMap::from([("sqs:SendMessageBatch".to_owned(), 5)]));
     let mut read: Vec<Message> =
-        received(&url).iter().map(|(body, _)| Message::read(body).expect("one of ours")).collect();
+        received(&url).iter().map(|(body, _)| Message::from_wire(body).expect("one of ours")).collect();
     read.sort_by_key(|message| message.chunk.number);
     assert_eq!(read, sent);
 }
@@ -537,7 +537,9 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
         }
         let said = nobody.queue(&url).expect("a client").send(vec![message(0, 10)]).await.expect_err("denied").message;
         assert!(
-            said.starts_with("the function's role may not `sqs:SendMessage` on `services-there` (AccessDenied"),
+            said.starts_with(
+                "the function's role lacks the permission `sqs:SendMessage` on `services-there` (AccessDenied"
+            ),
             "{said}"
         );
     });
@@ -569,7 +571,7 @@ fn what_goes_wrong_on_the_way_changes_nothing() {
     });
     // A message that SQS took without our hearing of it is sent again: at least once.
     let read: BTreeSet<u64> =
-        received(&url).iter().map(|(body, _)| Message::read(body).expect("ours").chunk.number).collect();
+        received(&url).iter().map(|(body, _)| Message::from_wire(body).expect("ours").chunk.number).collect();
     assert_eq!(read, (0..30).collect());
     let throttled = proxy.seen().iter().filter(|seen| seen.fault == Some(Fault::Throttled)).count() as u64;
     assert!(throttled > 20, "{throttled}");

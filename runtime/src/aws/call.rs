@@ -1,4 +1,4 @@
-//! A call to AWS that failed, as one of our errors: what was done to what, why not, and whether another try may help.
+//! Converts failed AWS calls to [`Error`]s that name the action and its target, and whether a retry may help.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -6,17 +6,18 @@ use std::time::Duration;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use aws_smithy_types::error::operation::BuildError;
 use jiff::Timestamp;
 
 use super::throttle::is_throttling;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::retry_after;
 
-/// Codes by which a service says no.
-const DENIED: [&str; 5] =
+/// Error codes for missing permissions.
+const ACCESS_DENIED: [&str; 5] =
     ["AccessDenied", "AccessDeniedException", "AuthorizationError", "AuthorizationErrorException", "KMS.AccessDenied"];
-/// Codes by which a service says that it knows nobody by these credentials, or no longer.
-const UNKNOWN: [&str; 6] = [
+/// Error codes for invalid or expired credentials.
+const INVALID_CREDENTIALS: [&str; 6] = [
     "ExpiredToken",
     "ExpiredTokenException",
     "InvalidAccessKeyId",
@@ -24,110 +25,111 @@ const UNKNOWN: [&str; 6] = [
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 ];
-/// The longest part of a service's own sentence that is handed on.
-const WORDS: usize = 400;
+/// Maximum characters of a service's message that are quoted.
+const MAX_MESSAGE: usize = 400;
 
-/// What became of a call: `action` is what it needs in IAM's words, `on` what it was about.
+/// The error of a failed call: `action` is an IAM action, `target` the resource.
 ///
-/// The service's own sentence is part of it where it says which permission or which parameter; bodies, rows and texts
-/// never are.
-pub fn failed<E>(action: &str, on: &str, error: SdkError<E, HttpResponse>) -> Error
+/// The service's message is quoted if it names a permission or a parameter. Bodies, rows and texts are never quoted.
+pub fn call_error<E>(action: &str, target: &str, error: SdkError<E, HttpResponse>) -> Error
 where
     E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
 {
-    let wait = error.raw_response().and_then(patience);
+    let timed_out = || Error::transient(ErrorCode::TimedOut, format!("`{action}` on `{target}` timed out"));
+    let retry_after = error.raw_response().and_then(retry_after_header);
     match &error {
-        SdkError::TimeoutError(_) => {
-            Error::transient(ErrorCode::TimedOut, format!("`{action}` on `{on}`: no answer within its time"))
-        }
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => {
-            Error::transient(ErrorCode::TimedOut, format!("`{action}` on `{on}`: no answer within its time"))
-        }
+        SdkError::TimeoutError(_) => timed_out(),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => timed_out(),
         SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => {
-            let words = format!("`{action}` on `{on}`: no whole answer ({})", innermost(&error));
-            Error::transient(ErrorCode::Unreachable, words)
+            let message = format!("`{action}` on `{target}` got no complete response ({})", root_cause(&error));
+            Error::transient(ErrorCode::Unreachable, message)
         }
-        SdkError::ServiceError(answer) => {
-            let (code, words) = (answer.err().code(), answer.err().message());
-            refused(action, on, answer.raw().status().as_u16(), code, words).retry_after(wait)
+        SdkError::ServiceError(response) => {
+            let (code, message) = (response.err().code(), response.err().message());
+            service_error(action, target, response.raw().status().as_u16(), code, message).retry_after(retry_after)
         }
-        // The request could not be made at all: a name or a value that the SDK itself refuses.
+        // The SDK could not construct the request, for example because of an invalid name.
         _ => Error::permanent(
             ErrorCode::AwsRefused,
-            format!("`{action}` on `{on}` cannot be asked: {}", innermost(&error)),
+            format!("`{action}` on `{target}` could not be sent: {}", root_cause(&error)),
         ),
     }
 }
 
-/// An answer by which a service says no, to a call as a whole or to one of the entries of a batch.
-pub fn refused(action: &str, on: &str, status: u16, code: Option<&str>, words: Option<&str>) -> Error {
+/// The error of a request that the SDK cannot build, for example because a required value is missing.
+pub fn build_error(action: &str, error: &BuildError) -> Error {
+    Error::permanent(ErrorCode::AwsRefused, format!("cannot build the request for `{action}`: {error}"))
+}
+
+/// The error of a call, or of one entry of a batch, that the service answered with an error.
+pub fn service_error(action: &str, target: &str, status: u16, code: Option<&str>, message: Option<&str>) -> Error {
     let code = code.unwrap_or(match status {
         403 => "AccessDenied",
         404 => "NotFound",
         429 | 503 => "SlowDown",
         _ => "Unknown",
     });
-    let said = sentence(words.unwrap_or_default());
-    let colon = if said.is_empty() { "" } else { ": " };
+    let detail = match one_line(message.unwrap_or_default()) {
+        message if message.is_empty() => code.to_owned(),
+        message => format!("{code}: {message}"),
+    };
     if is_throttling(code) || status == 429 {
-        let words = format!("`{action}` on `{on}` is asked for too often ({code})");
-        return Error::transient(ErrorCode::Throttled, words);
+        return Error::transient(ErrorCode::Throttled, format!("`{action}` on `{target}` was throttled ({code})"));
     }
-    if UNKNOWN.contains(&code) {
-        // Lambda gives a new process new ones.
-        let words =
-            format!("`{action}` on `{on}`: AWS does not know the function's credentials, or no longer ({code})");
-        return Error::transient(ErrorCode::CredentialsUnknown, words);
+    if INVALID_CREDENTIALS.contains(&code) {
+        // Transient: a new execution environment of the function gets new credentials.
+        let message = format!("`{action}` on `{target}`: AWS rejected the function's credentials ({code})");
+        return Error::transient(ErrorCode::CredentialsUnknown, message);
     }
-    if DENIED.contains(&code) || status == 403 {
-        let words = format!(
-            "the function's role may not `{action}` on `{on}` ({code}{colon}{said}); `fanggen plan` shows its permissions, \
-             `[[iam.scopes]]` adds one"
+    if ACCESS_DENIED.contains(&code) || status == 403 {
+        let message = format!(
+            "the function's role lacks the permission `{action}` on `{target}` ({detail}); `fanggen plan` shows its \
+             permissions, and `[[iam.scopes]]` adds one"
         );
-        return Error::permanent(ErrorCode::AccessDenied, words);
+        return Error::permanent(ErrorCode::AccessDenied, message);
     }
     if code.contains("Conflict") {
-        return Error::transient(
-            ErrorCode::Conflict,
-            format!("`{action}` on `{on}`: somebody else was at it ({code})"),
-        );
+        let message = format!("`{action}` on `{target}` conflicted with another request ({code})");
+        return Error::transient(ErrorCode::Conflict, message);
     }
     if status >= 500 {
-        let words = format!("`{action}` on `{on}`: AWS is having problems (HTTP status {status}, {code})");
-        return Error::transient(ErrorCode::AwsUnavailable, words);
+        let message = format!("`{action}` on `{target}`: AWS is having problems (HTTP {status}, {code})");
+        return Error::transient(ErrorCode::AwsUnavailable, message);
     }
-    if is_absent(status, code) {
-        let words = format!("`{action}`: there is no `{on}` ({code}); was it deleted, or is it in another region?");
-        return Error::permanent(ErrorCode::NotFound, words);
+    if is_not_found(status, code) {
+        let message = format!(
+            "`{action}`: `{target}` does not exist ({code}); check whether it was deleted or is in another region"
+        );
+        return Error::permanent(ErrorCode::NotFound, message);
     }
-    Error::permanent(ErrorCode::AwsRefused, format!("`{action}` on `{on}` was refused ({code}{colon}{said})"))
+    Error::permanent(ErrorCode::AwsRefused, format!("`{action}` on `{target}` was refused ({detail})"))
 }
 
-/// Whether a code says that what was asked for is not there.
-fn is_absent(status: u16, code: &str) -> bool {
+/// Whether an error says that a resource does not exist.
+fn is_not_found(status: u16, code: &str) -> bool {
     let parts = ["NotFound", "NoSuch", "NonExistent", "DoesNotExist"];
     status == 404 || parts.iter().any(|part| code.contains(part))
 }
 
-/// How long an answer asks to wait: `Retry-After` in seconds, or AWS's own in milliseconds.
-fn patience(response: &HttpResponse) -> Option<Duration> {
+/// The wait that a response asks for: `Retry-After`, or AWS's own header in milliseconds.
+fn retry_after_header(response: &HttpResponse) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name);
-    let own = || header("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis);
-    header("retry-after").and_then(|text| retry_after(text.trim(), Timestamp::now())).or_else(own)
+    let milliseconds = || header("x-amz-retry-after")?.trim().parse().ok().map(Duration::from_millis);
+    header("retry-after").and_then(|value| retry_after(value.trim(), Timestamp::now())).or_else(milliseconds)
 }
 
-/// A service's sentence on one line, and not without end.
-fn sentence(words: &str) -> String {
+/// A message on one line, truncated to [`MAX_MESSAGE`] characters.
+fn one_line(message: &str) -> String {
     let clean = |c: char| if c.is_control() { ' ' } else { c };
-    words.chars().take(WORDS).map(clean).collect::<String>().trim().to_owned()
+    message.chars().take(MAX_MESSAGE).map(clean).collect::<String>().trim().to_owned()
 }
 
-fn innermost(error: &(dyn StdError + 'static)) -> String {
+fn root_cause(error: &(dyn StdError + 'static)) -> String {
     let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+    while let Some(source) = cause.source() {
+        cause = source;
     }
-    sentence(&cause.to_string())
+    one_line(&cause.to_string())
 }
 
 #[cfg(test)]
@@ -138,17 +140,17 @@ mod tests {
     use aws_smithy_runtime_api::http::StatusCode;
     use aws_smithy_types::body::SdkBody;
 
-    fn error(status: u16, code: &str, words: &str, header: Option<(&'static str, &'static str)>) -> Error {
+    fn error(status: u16, code: &str, message: &str, header: Option<(&'static str, &'static str)>) -> Error {
         let mut response = HttpResponse::new(StatusCode::try_from(status).expect("a status"), SdkBody::from("a body"));
         if let Some((name, value)) = header {
             response.headers_mut().insert(name, value);
         }
-        let meta = ErrorMetadata::builder().code(code).message(words).build();
-        failed("sqs:SendMessage", "chunks", SdkError::service_error(SendMessageBatchError::generic(meta), response))
+        let meta = ErrorMetadata::builder().code(code).message(message).build();
+        call_error("sqs:SendMessage", "chunks", SdkError::service_error(SendMessageBatchError::generic(meta), response))
     }
 
     #[test]
-    fn each_answer_has_its_code_and_says_whether_to_try_again() {
+    fn service_errors_are_classified_by_code_and_transience() {
         let cases = [
             (400, "ThrottlingException", "throttled", true),
             (400, "RequestThrottled", "throttled", true),
@@ -164,18 +166,18 @@ mod tests {
             (404, "NoSuchBucket", "not_found", false),
             (400, "ValidationException", "aws_refused", false),
         ];
-        for (status, code, ours, transient) in cases {
+        for (status, code, expected, transient) in cases {
             let error = error(status, code, "", None);
-            assert_eq!((error.code.as_str(), error.transient), (ours, transient), "{status} {code}");
+            assert_eq!((error.code.as_str(), error.transient), (expected, transient), "{status} {code}");
         }
     }
 
     #[test]
-    fn the_words_say_what_was_done_to_what() {
+    fn the_message_names_the_action_and_its_target() {
         assert_eq!(
             error(400, "AccessDenied", "no policy\nallows it", None).message,
-            "the function's role may not `sqs:SendMessage` on `chunks` (AccessDenied: no policy allows it); `fanggen plan` \
-             shows its permissions, `[[iam.scopes]]` adds one"
+            "the function's role lacks the permission `sqs:SendMessage` on `chunks` (AccessDenied: no policy allows it); \
+             `fanggen plan` shows its permissions, and `[[iam.scopes]]` adds one"
         );
         assert_eq!(
             error(400, "InvalidMessageContents", "", None).message,
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_asks_to_wait_is_kept() {
+    fn retry_after_headers_are_kept() {
         assert_eq!(error(503, "SlowDown", "", Some(("retry-after", "7"))).retry_after_s, Some(7));
         assert_eq!(error(400, "Throttling", "", Some(("x-amz-retry-after", "2500"))).retry_after_s, Some(2));
         assert_eq!(error(400, "Throttling", "", None).retry_after_s, None);

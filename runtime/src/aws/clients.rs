@@ -1,4 +1,4 @@
-//! The SDK's clients: each is made when a door first needs it, and all share one HTTP client, region and credentials.
+//! The SDK clients. Each is created on first use; all share one HTTP client, region and credentials.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
@@ -19,17 +19,17 @@ use super::tls_roots;
 use crate::component::meter::Meter;
 use crate::model::error::{Error, ErrorCode};
 
-/// How often a call is tried: with a third of all calls failing, one in 700 fails for good, and its chunk comes again.
-const ATTEMPTS: u32 = 6;
-/// The longest wait before the second attempt; it doubles with each, up to the most.
-const FIRST_BACKOFF: Duration = Duration::from_millis(50);
-const MOST_BACKOFF: Duration = Duration::from_secs(2);
-/// For a connection within a region, which takes milliseconds.
-const CONNECT: Duration = Duration::from_secs(3);
-/// For an answer's head: the slowest call here, 25 texts at Comprehend, takes a second or two.
-const READ: Duration = Duration::from_secs(10);
+/// Attempts per call. If a third of all attempts fail, one call in 700 fails, and its chunk is redelivered.
+const MAX_ATTEMPTS: u32 = 6;
+/// Maximum wait before the second attempt. It doubles with each attempt, up to [`MAX_BACKOFF`].
+const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
+const MAX_BACKOFF: Duration = Duration::from_secs(2);
+/// Connections within a region take milliseconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Time until the response headers arrive. The slowest call, 25 texts to Comprehend, takes a second or two.
+const READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The clients of one Lambda.
+/// The clients of one function.
 pub struct Clients {
     variables: BTreeMap<String, String>,
     meter: Arc<Meter>,
@@ -42,13 +42,13 @@ pub struct Clients {
     sqs: OnceLock<aws_sdk_sqs::Client>,
 }
 
-/// A client by its first use: `$service` is how the variable with its endpoint ends.
+/// Defines a method that creates a client on first use. `$service` is the suffix of its `AWS_ENDPOINT_URL_` variable.
 macro_rules! client {
     ($name:ident, $sdk:ident, $service:literal) => {
         /// The client of this service.
         ///
         /// # Errors
-        /// What is missing in the environment.
+        /// A variable is missing from the environment, or the certificates cannot be read.
         pub fn $name(&self) -> Result<$sdk::Client, Error> {
             if let Some(client) = self.$name.get() {
                 return Ok(client.clone());
@@ -64,8 +64,8 @@ macro_rules! client {
 }
 
 impl Clients {
-    /// Clients for these variables of the environment; nothing is made yet.
-    pub fn of(variables: BTreeMap<String, String>, meter: Arc<Meter>) -> Self {
+    /// Clients for these environment variables. Nothing is created yet.
+    pub fn new(variables: BTreeMap<String, String>, meter: Arc<Meter>) -> Self {
         Self {
             variables,
             meter,
@@ -86,7 +86,7 @@ impl Clients {
     client!(sns, aws_sdk_sns, "SNS");
     client!(sqs, aws_sdk_sqs, "SQS");
 
-    /// What is counted while components work.
+    /// The meter that the clients count throttling in.
     pub fn meter(&self) -> &Arc<Meter> {
         &self.meter
     }
@@ -99,30 +99,34 @@ impl Clients {
         self.shared.get_or_init(|| self.load()).as_ref().map_err(Error::clone)
     }
 
-    /// By hand from what Lambda sets: the SDK's own loader looks at profiles, files and services that are not there.
+    /// Builds the configuration from Lambda's variables. The SDK's own loader would also look for profiles, files and
+    /// services that do not exist there.
     fn load(&self) -> Result<SdkConfig, Error> {
-        let must = |name: &str| {
+        let required = |name: &str| {
             self.variable(name).ok_or_else(|| {
-                let words = format!("`{name}` is not set in the environment: Lambda sets it for every function");
-                Error::permanent(ErrorCode::SettingsUnreadable, words)
+                let message =
+                    format!("the environment variable `{name}` is not set; Lambda sets it for every function");
+                Error::permanent(ErrorCode::SettingsUnreadable, message)
             })
         };
-        let region = must("AWS_REGION")?;
+        let region = required("AWS_REGION")?;
         let token = self.variable("AWS_SESSION_TOKEN").map(str::to_owned);
-        let (id, key) = (must("AWS_ACCESS_KEY_ID")?, must("AWS_SECRET_ACCESS_KEY")?);
+        let (id, key) = (required("AWS_ACCESS_KEY_ID")?, required("AWS_SECRET_ACCESS_KEY")?);
         let credentials = Credentials::new(id, key, token, None, "environment");
-        let http = Http::trusting(tls_roots::roots(&self.variables, region)?);
+        let http = Http::with_roots(tls_roots::roots(&self.variables, region)?);
         let retries = RetryConfig::standard()
-            .with_max_attempts(ATTEMPTS)
-            .with_initial_backoff(FIRST_BACKOFF)
-            .with_max_backoff(MOST_BACKOFF);
+            .with_max_attempts(MAX_ATTEMPTS)
+            .with_initial_backoff(INITIAL_BACKOFF)
+            .with_max_backoff(MAX_BACKOFF);
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new(region.to_owned()))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http)
             .retry_config(retries)
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(READ).build());
+            .timeout_config(
+                TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT).build(),
+            );
         config.set_endpoint_url(self.variable("AWS_ENDPOINT_URL").map(str::to_owned));
         Ok(config.build())
     }
@@ -133,13 +137,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_lambda_should_have_set_is_named_where_it_is_missing() {
+    fn a_missing_variable_is_named() {
         let all = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
         for missing in all {
             let set = all.iter().filter(|name| **name != missing).map(|name| ((*name).to_owned(), "x".to_owned()));
-            let error = Clients::of(set.collect(), Arc::default()).sqs().expect_err(missing);
-            let words = format!("`{missing}` is not set in the environment: Lambda sets it for every function");
-            assert_eq!((error.code.as_str(), error.message), ("settings_unreadable", words));
+            let error = Clients::new(set.collect(), Arc::default()).sqs().expect_err(missing);
+            let message = format!("the environment variable `{missing}` is not set; Lambda sets it for every function");
+            assert_eq!((error.code.as_str(), error.message), ("settings_unreadable", message));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The SDK's calls over the HTTP client that the function has anyway: one stack of HTTP and TLS instead of two.
+//! Runs the SDK on the `reqwest` client that the function uses anyway, so that it contains one HTTP and TLS stack.
 
 use std::error::Error as StdError;
 use std::sync::{Arc, OnceLock};
@@ -17,30 +17,30 @@ use tokio::time::timeout;
 
 use crate::model::error::{Error, ErrorCode};
 
-/// A connection that nobody used for so long is not used again: a Lambda may have slept meanwhile.
-const IDLE: Duration = Duration::from_secs(20);
+/// How long an idle connection is kept. Older ones may be dead, since Lambda freezes functions between invocations.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// One client for all services; its connections are shared.
+/// The HTTP client of all services, with one connection pool.
 #[derive(Clone, Debug)]
 pub struct Http {
     roots: Arc<RootCertStore>,
-    /// Made with the settings of the first service that calls: all have the same.
+    /// Created with the settings of the first service that is called; all services have the same settings.
     connector: Arc<OnceLock<SharedHttpConnector>>,
 }
 
 impl Http {
-    /// A client that trusts these.
-    pub fn trusting(roots: RootCertStore) -> Self {
+    /// A client that trusts these root certificates.
+    pub fn with_roots(roots: RootCertStore) -> Self {
         Self { roots: Arc::new(roots), connector: Arc::default() }
     }
 
     fn client(&self, settings: &HttpConnectorSettings) -> Result<Client, Error> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::permanent(ErrorCode::TlsFailed, format!("the HTTP client cannot be built: {error}"))
+        let build_error = |error: &dyn std::fmt::Display| {
+            Error::permanent(ErrorCode::TlsFailed, format!("cannot create the HTTP client: {error}"))
         };
         let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|error| failed(&error))?
+            .map_err(|error| build_error(&error))?
             .with_root_certificates(Arc::clone(&self.roots))
             .with_no_client_auth();
         let mut client = Client::builder()
@@ -48,60 +48,65 @@ impl Http {
             .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
-            .pool_idle_timeout(IDLE);
+            .pool_idle_timeout(IDLE_TIMEOUT);
         if let Some(time) = settings.connect_timeout() {
             client = client.connect_timeout(time);
         }
-        client.build().map_err(|error| failed(&error))
+        client.build().map_err(|error| build_error(&error))
     }
 }
 
 impl HttpClient for Http {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        let make = || SharedHttpConnector::new(Calls { client: self.client(settings), read: settings.read_timeout() });
-        self.connector.get_or_init(make).clone()
+        let create = || {
+            SharedHttpConnector::new(ReqwestConnector {
+                client: self.client(settings),
+                read_timeout: settings.read_timeout(),
+            })
+        };
+        self.connector.get_or_init(create).clone()
     }
 }
 
 #[derive(Debug)]
-struct Calls {
+struct ReqwestConnector {
     client: Result<Client, Error>,
-    read: Option<Duration>,
+    read_timeout: Option<Duration>,
 }
 
-impl HttpConnector for Calls {
+impl HttpConnector for ReqwestConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, read) = (self.client.clone(), self.read);
+        let (client, read_timeout) = (self.client.clone(), self.read_timeout);
         HttpConnectorFuture::new(async move {
             let client = client.map_err(|error| ConnectorError::user(error.into()))?;
-            let request = prepared(request).map_err(ConnectorError::user)?;
-            let answer = client.execute(request);
-            let answer = match read {
-                Some(time) => timeout(time, answer).await.map_err(|error| ConnectorError::timeout(error.into()))?,
-                None => answer.await,
+            let request = to_reqwest(request).map_err(ConnectorError::user)?;
+            let response = client.execute(request);
+            let response = match read_timeout {
+                Some(time) => timeout(time, response).await.map_err(|error| ConnectorError::timeout(error.into()))?,
+                None => response.await,
             };
-            let answer = answer.map_err(|error| {
+            let response = response.map_err(|error| {
                 if error.is_timeout() {
                     ConnectorError::timeout(error.into())
                 } else {
                     ConnectorError::io(error.into())
                 }
             })?;
-            told(answer).map_err(ConnectorError::user)
+            from_reqwest(response).map_err(ConnectorError::user)
         })
     }
 }
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// The SDK's request as the client takes it. What is sent here is in memory.
-fn prepared(request: HttpRequest) -> Result<Request, BoxError> {
+/// Converts a request of the SDK. Its body must be in memory, as it is for all calls here.
+fn to_reqwest(request: HttpRequest) -> Result<Request, BoxError> {
     let request = request.try_into_http1x()?;
     let body = request.body().bytes().map(<[u8]>::to_vec).ok_or("the request's body is not in memory")?;
     Ok(Request::try_from(request.map(|_| Body::from(body)))?)
 }
 
-/// The answer as the SDK reads it, while it comes.
-fn told(answer: reqwest::Response) -> Result<HttpResponse, BoxError> {
-    Ok(HttpResponse::try_from(http::Response::<Body>::from(answer).map(SdkBody::from_body_1_x))?)
+/// Converts a response for the SDK, which streams its body.
+fn from_reqwest(response: reqwest::Response) -> Result<HttpResponse, BoxError> {
+    Ok(HttpResponse::try_from(http::Response::<Body>::from(response).map(SdkBody::from_body_1_x))?)
 }

@@ -1,23 +1,23 @@
-//! Another try of what AWS did in part: after a random time that grows, for as long as there is progress.
+//! Retries calls that AWS completed in part, with backoff, for as long as they make progress.
 
 use tokio::time::sleep;
 
 use crate::model::retry::backoff;
 
-/// How often in a row a call may bring nothing forward: with the waits between, about half a minute.
-const TRIES: u32 = 8;
+/// Consecutive attempts without progress before giving up: about half a minute with the waits.
+const MAX_ATTEMPTS: u32 = 8;
 
-/// The tries of one thing that is done in parts.
+/// Counts consecutive attempts without progress.
 #[derive(Default)]
 pub struct Retry(u32);
 
 impl Retry {
-    /// Waits for the next try, and says whether there is one: `further` is whether the last one brought anything forward.
-    pub async fn next(&mut self, further: bool) -> bool {
-        self.0 = if further { 1 } else { self.0 + 1 };
-        if self.0 < TRIES {
+    /// Waits before the next attempt. Returns false, without waiting, if there were too many without progress.
+    pub async fn wait(&mut self, progress: bool) -> bool {
+        self.0 = if progress { 1 } else { self.0 + 1 };
+        if self.0 < MAX_ATTEMPTS {
             sleep(backoff(self.0)).await;
         }
-        self.0 < TRIES
+        self.0 < MAX_ATTEMPTS
     }
 }

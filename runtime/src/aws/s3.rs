@@ -1,4 +1,4 @@
-//! Buckets: an object is put in one piece; a file is read without growing the memory.
+//! S3: writes objects, and reads files; large ones are buffered on disk.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Cursor, Seek as _, SeekFrom, Write as _};
@@ -9,113 +9,113 @@ use async_trait::async_trait;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::call::failed;
+use super::call::call_error;
 use crate::component::services::{ObjectStore, OpenFile, PipelineFile};
 use crate::model::error::{Error, ErrorCode};
 
-/// Above so many bytes a file is read from the disk and not from memory.
-const IN_MEMORY: u64 = 8 * 1024 * 1024;
-/// The largest file: a Lambda has 512 MB of disk unless asked for more
+/// The largest file in bytes that is buffered in memory instead of on disk.
+const MAX_IN_MEMORY: u64 = 8 * 1024 * 1024;
+/// The largest file in bytes: a function has 512 MB of ephemeral storage by default
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
-const ON_DISK: u64 = 480 * 1024 * 1024;
+const MAX_ON_DISK: u64 = 480 * 1024 * 1024;
 
-/// A bucket, by its name.
-pub struct S3 {
+/// A bucket.
+pub struct S3Bucket {
     /// The client.
     pub client: Client,
-    /// The name.
-    pub bucket: String,
+    /// The name of the bucket.
+    pub name: String,
 }
 
-/// What an object is, and how it is packed, by the ending of its key.
-fn kind(key: &str) -> (Option<&'static str>, Option<&'static str>) {
-    let (inner, packing) = match key.rsplit_once('.') {
-        Some((inner, "gz")) => (inner, Some("gzip")),
-        Some((inner, "zst")) => (inner, Some("zstd")),
+/// The content type and content encoding of an object, by the suffix of its key.
+fn content_type(key: &str) -> (Option<&'static str>, Option<&'static str>) {
+    let (name, encoding) = match key.rsplit_once('.') {
+        Some((name, "gz")) => (name, Some("gzip")),
+        Some((name, "zst")) => (name, Some("zstd")),
         _ => (key, None),
     };
-    let kind = match inner.rsplit_once('.') {
+    let content_type = match name.rsplit_once('.') {
         Some((_, "jsonl")) => Some("application/x-ndjson"),
         Some((_, "json")) => Some("application/json"),
         Some((_, "csv")) => Some("text/csv; charset=utf-8"),
         _ => None,
     };
-    (kind, packing)
+    (content_type, encoding)
 }
 
 #[async_trait]
-impl ObjectStore for S3 {
+impl ObjectStore for S3Bucket {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
-        let place = format!("s3://{}/{key}", self.bucket);
-        let (kind, packing) = kind(key);
-        let call = self.client.put_object().bucket(&self.bucket).key(key).body(ByteStream::from(body));
-        let call = call.set_content_type(kind.map(str::to_owned)).set_content_encoding(packing.map(str::to_owned));
-        call.send().await.map_err(|error| failed("s3:PutObject", &place, error))?;
-        Ok(place)
+        let uri = format!("s3://{}/{key}", self.name);
+        let (content_type, encoding) = content_type(key);
+        let call = self.client.put_object().bucket(&self.name).key(key).body(ByteStream::from(body));
+        let call = call.set_content_type(content_type.map(str::to_owned));
+        let call = call.set_content_encoding(encoding.map(str::to_owned));
+        call.send().await.map_err(|error| call_error("s3:PutObject", &uri, error))?;
+        Ok(uri)
     }
 }
 
-/// An object that is read from its start to its end.
-pub struct Object {
-    /// Its bucket.
-    pub store: S3,
-    /// Its key.
+/// A file in a bucket.
+pub struct S3File {
+    /// The bucket.
+    pub bucket: S3Bucket,
+    /// The object key.
     pub key: String,
 }
 
 #[async_trait]
-impl PipelineFile for Object {
+impl PipelineFile for S3File {
     async fn open(&self) -> Result<OpenFile, Error> {
         const ACTION: &str = "s3:GetObject";
-        let place = format!("s3://{}/{}", self.store.bucket, self.key);
-        let call = self.store.client.get_object().bucket(&self.store.bucket).key(&self.key);
-        let answer = call.send().await.map_err(|error| {
-            let mut error = failed(ACTION, &place, error);
+        let uri = format!("s3://{}/{}", self.bucket.name, self.key);
+        let call = self.bucket.client.get_object().bucket(&self.bucket.name).key(&self.key);
+        let response = call.send().await.map_err(|error| {
+            let mut error = call_error(ACTION, &uri, error);
             if error.code == ErrorCode::AccessDenied {
-                // To whom the bucket may not be listed, S3 does not say that there is no such object
+                // Without `s3:ListBucket`, S3 reports a missing object as denied access
                 // (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>).
                 error
                     .message
-                    .push_str("; S3 says the same of an object that is not there: `fanggen apply` puts it there");
+                    .push_str("; S3 also reports this if the object does not exist: `fanggen apply` uploads it");
             }
             error
         })?;
-        let version = answer.e_tag.unwrap_or_default();
-        let length = answer.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
-        if length > ON_DISK {
-            let words = format!(
-                "`{place}` has {length} bytes, and a function reads {ON_DISK} at most: split it into several sources"
-            );
-            return Err(Error::permanent(ErrorCode::FileTooLong, words));
+        let version = response.e_tag.unwrap_or_default();
+        let length = response.content_length.and_then(|length| u64::try_from(length).ok()).unwrap_or(0);
+        if length > MAX_ON_DISK {
+            let message =
+                format!("`{uri}` has {length} bytes; the limit is {MAX_ON_DISK}: split it into several sources");
+            return Err(Error::permanent(ErrorCode::FileTooLong, message));
         }
-        let broken = |error: &dyn std::fmt::Display| {
-            Error::transient(ErrorCode::Unreachable, format!("`{ACTION}` on `{place}`: the answer broke off ({error})"))
-        };
-        let full = |error: std::io::Error| {
+        let interrupted = |error: &dyn std::fmt::Display| {
             Error::transient(
-                ErrorCode::DiskUnwritable,
-                format!("`{place}` cannot be kept on the function's disk: {error}"),
+                ErrorCode::Unreachable,
+                format!("`{ACTION}` on `{uri}`: the response ended early ({error})"),
             )
         };
-        let mut body = answer.body;
-        if length <= IN_MEMORY {
+        let disk_error = |error: std::io::Error| {
+            Error::transient(ErrorCode::DiskUnwritable, format!("cannot write `{uri}` to the function's disk: {error}"))
+        };
+        let mut body = response.body;
+        if length <= MAX_IN_MEMORY {
             let mut bytes = Vec::new();
-            while let Some(part) = body.try_next().await.map_err(|error| broken(&error))? {
+            while let Some(part) = body.try_next().await.map_err(|error| interrupted(&error))? {
                 bytes.extend_from_slice(&part);
             }
             return Ok(OpenFile { reader: Box::new(Cursor::new(bytes)), version });
         }
-        let mut file = nameless(&std::env::temp_dir()).map_err(full)?;
-        while let Some(part) = body.try_next().await.map_err(|error| broken(&error))? {
-            file.write_all(&part).map_err(full)?;
+        let mut file = unlinked_file(&std::env::temp_dir()).map_err(disk_error)?;
+        while let Some(part) = body.try_next().await.map_err(|error| interrupted(&error))? {
+            file.write_all(&part).map_err(disk_error)?;
         }
-        file.seek(SeekFrom::Start(0)).map_err(full)?;
+        file.seek(SeekFrom::Start(0)).map_err(disk_error)?;
         Ok(OpenFile { reader: Box::new(file), version })
     }
 }
 
-/// A file that is gone from the disk with whoever has it open: a Lambda that lives on leaves nothing behind.
-fn nameless(folder: &Path) -> std::io::Result<File> {
+/// A temporary file that is deleted when it is closed, so that nothing accumulates in a warm function.
+fn unlinked_file(folder: &Path) -> std::io::Result<File> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let path = folder.join(format!("fanggen-{}-{number}", std::process::id()));
@@ -129,10 +129,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_says_what_an_object_is() {
-        assert_eq!(kind("a/dt=2026-11-22/r-c.jsonl.gz"), (Some("application/x-ndjson"), Some("gzip")));
-        assert_eq!(kind("a.csv.zst"), (Some("text/csv; charset=utf-8"), Some("zstd")));
-        assert_eq!(kind("a.json"), (Some("application/json"), None));
-        assert_eq!(kind("gz"), (None, None));
+    fn the_suffix_determines_the_content_type() {
+        assert_eq!(content_type("a/dt=2026-11-22/r-c.jsonl.gz"), (Some("application/x-ndjson"), Some("gzip")));
+        assert_eq!(content_type("a.csv.zst"), (Some("text/csv; charset=utf-8"), Some("zstd")));
+        assert_eq!(content_type("a.json"), (Some("application/json"), None));
+        assert_eq!(content_type("gz"), (None, None));
     }
 }

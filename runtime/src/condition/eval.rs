@@ -71,7 +71,7 @@ impl<'a> Evaluator<'a> {
         let finding = record.finding();
         let label = finding.and_then(|finding| finding.label);
         match name {
-            Identifier::Label => label.map(Label::word).into(),
+            Identifier::Label => label.map(Label::as_str).into(),
             Identifier::Score => self.strength().into(),
             Identifier::Polarity => finding.and_then(|finding| finding.score).into(),
             Identifier::Scores(label) => finding.and_then(|finding| finding.scores.get(*label)).copied().into(),
@@ -94,7 +94,7 @@ impl<'a> Evaluator<'a> {
             Identifier::Changed => {
                 TermValue::Bool(matches!((self.previous, label), (Some(previous), Some(label)) if previous != label))
             }
-            Identifier::Previous => self.previous.map(Label::word).into(),
+            Identifier::Previous => self.previous.map(Label::as_str).into(),
         }
     }
 
@@ -105,7 +105,7 @@ impl<'a> Evaluator<'a> {
         match finding.label? {
             Label::Positive | Label::Negative => Some(finding.score?.abs()),
             label @ (Label::Neutral | Label::Mixed) => {
-                finding.scores.get(label.word().to_ascii_lowercase().as_str()).copied()
+                finding.scores.get(label.as_str().to_ascii_lowercase().as_str()).copied()
             }
         }
     }

@@ -105,8 +105,8 @@ fn check_range(identifier: &Term, at: usize, literal: &Term) -> Result<(), Synta
 /// Refuses a text that is not a label.
 fn check_label(at: usize, literal: &Term) -> Result<(), SyntaxError> {
     match literal {
-        Term::Text(text) if !LABELS.iter().any(|label| label.word() == text) => {
-            let known = LABELS.map(|label| format!("`{}`", label.word())).join(", ");
+        Term::Text(text) if !LABELS.iter().any(|label| label.as_str() == text) => {
+            let known = LABELS.map(|label| format!("`{}`", label.as_str())).join(", ");
             let message = format!("unknown label `{}`; known: {known}", text.escape_debug());
             Err(SyntaxError::new(at, message))
         }

@@ -89,7 +89,7 @@ mod tests {
     impl MessageQueue for LimitedQueue {
         async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
             for message in messages {
-                message.wire().inspect_err(|_| *self.rejected.lock().expect("no panic") += 1)?;
+                message.to_wire().inspect_err(|_| *self.rejected.lock().expect("no panic") += 1)?;
                 self.accepted.lock().expect("no panic").push(message);
             }
             Ok(())
@@ -120,7 +120,7 @@ mod tests {
         };
         let records: Vec<Record> = (0..100).map(record).collect();
         let queue = LimitedQueue::default();
-        let chunk = Chunk::of(&run, 0, &records);
+        let chunk = Chunk::new(&run, 0, &records);
         send(&queue, chunk.clone(), 100, records.clone(), Some("summary")).await.expect("sent");
         let accepted = queue.accepted.lock().expect("no panic");
         assert_eq!((accepted.len(), *queue.rejected.lock().expect("no panic")), (1, 2));

@@ -12,7 +12,7 @@ use crate::component::state::{Claim, Progress};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::{Item, Record};
-use crate::model::run::{CHUNK_BYTES, Chunk, PENDING_BYTES, RunId, SEND_BYTES, SEND_MESSAGES};
+use crate::model::run::{Chunk, MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_CHUNK_BYTES, MAX_PENDING_BYTES, RunId};
 
 /// How long before the deadline a producer stops, so that it has time to save its progress.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
@@ -73,8 +73,8 @@ impl Batch {
     /// Whether there is room for a record of this source and size.
     fn has_room(&self, source: usize, record: &Record, size: usize) -> bool {
         let bytes_fit =
-            self.total_bytes + size <= SEND_BYTES && self.key_bytes + record.item.key.len() <= PENDING_BYTES;
-        let chunk_fits = !self.needs_new_chunk(size) || self.chunks.len() < SEND_MESSAGES;
+            self.total_bytes + size <= MAX_BATCH_BYTES && self.key_bytes + record.item.key.len() <= MAX_PENDING_BYTES;
+        let chunk_fits = !self.needs_new_chunk(size) || self.chunks.len() < MAX_BATCH_MESSAGES;
         self.chunks.is_empty() || source == self.source && bytes_fit && chunk_fits
     }
 
@@ -82,7 +82,7 @@ impl Batch {
     fn needs_new_chunk(&self, size: usize) -> bool {
         self.chunks
             .last()
-            .is_none_or(|last| last.len() >= self.chunk_items || self.last_chunk_bytes + size > CHUNK_BYTES)
+            .is_none_or(|last| last.len() >= self.chunk_items || self.last_chunk_bytes + size > MAX_CHUNK_BYTES)
     }
 
     fn add(&mut self, source: usize, record: Record, size: usize, after: String) {
@@ -201,7 +201,7 @@ impl OpenFunction {
     async fn send(&mut self, run: &RunId, progress: &mut Progress, chunks: Vec<Vec<Record>>) -> Result<(), Error> {
         let sent = chunks.len() as u64;
         let items: usize = chunks.iter().map(Vec::len).sum();
-        let message = |(number, records): (u64, Vec<Record>)| Message::new(Chunk::of(run, number, &records), records);
+        let message = |(number, records): (u64, Vec<Record>)| Message::new(Chunk::new(run, number, &records), records);
         let messages = (progress.chunks..).zip(chunks).map(message).collect();
         self.queue()?.send(messages).await?;
         progress.pending.clear();
@@ -309,15 +309,15 @@ fn record(run: &RunId, source: &str, (item, error): SourceItem) -> Record {
 fn limit_size(record: &mut Record) -> usize {
     let size = |record: &Record| serde_json::to_vec(record).map_or(0, |body| body.len());
     let bytes = size(record);
-    if bytes <= CHUNK_BYTES {
+    if bytes <= MAX_CHUNK_BYTES {
         return bytes;
     }
     let key = &record.item.key;
     let message =
-        format!("`{key}` takes {bytes} bytes, but a message has room for {CHUNK_BYTES} at most: shorten its text");
+        format!("`{key}` takes {bytes} bytes, but a message has room for {MAX_CHUNK_BYTES} at most: shorten its text");
     record.item.text = None;
     record.fail(&record.source.clone(), Error::permanent(ErrorCode::RowTooLong, message));
-    if size(record) > CHUNK_BYTES {
+    if size(record) > MAX_CHUNK_BYTES {
         record.item = Item::named(std::mem::take(&mut record.item.key));
     }
     size(record)
@@ -327,7 +327,7 @@ fn limit_size(record: &mut Record) -> usize {
 mod tests {
     use super::*;
     use crate::component::Source;
-    use crate::model::run::CHUNK_ITEMS;
+    use crate::model::run::MAX_CHUNK_ITEMS;
     use async_trait::async_trait;
     use std::collections::BTreeMap;
     use std::sync::{Arc, Mutex};
@@ -382,7 +382,7 @@ mod tests {
             stages: vec![],
             output: OpenOutput::Queue(queue.clone()),
             state: None,
-            chunk_items: CHUNK_ITEMS,
+            chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
         };
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::component::{Binding, Component, ComponentKind, ComponentRole, RateLimit};
 use crate::function::registry;
 use crate::model::error::{Error, ErrorCode};
-use crate::model::run::CHUNK_ITEMS;
+use crate::model::run::MAX_CHUNK_ITEMS;
 use crate::model::tree::Tree;
 
 /// A component of a function.
@@ -188,7 +188,7 @@ impl Function {
                 put(RECEIVES.into(), &max_receives.to_string(), false);
             }
         }
-        if self.chunk_items != CHUNK_ITEMS {
+        if self.chunk_items != MAX_CHUNK_ITEMS {
             put(CHUNK.into(), &self.chunk_items.to_string(), false);
         }
         let mut put_components = |role: ComponentRole, components: &[FunctionComponent]| {
@@ -254,7 +254,7 @@ impl Function {
             name: required(FUNCTION)?,
             contact: variables.get(CONTACT).cloned(),
             state: variables.get(STATE).cloned(),
-            chunk_items: chunk_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(CHUNK_ITEMS),
+            chunk_items: chunk_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(MAX_CHUNK_ITEMS),
             trigger: if sources.is_empty() { Trigger::Queue(input) } else { Trigger::Schedule(sources) },
             stages,
             output: match variables.get(OUT) {

@@ -68,7 +68,7 @@ struct ScheduledItems {
 
 impl ScheduledItems {
     fn items(&self) -> Result<Vec<Item>, Error> {
-        self.items.iter().map(|item| item.item(&self.key)).collect()
+        self.items.iter().map(|item| item.to_item(&self.key)).collect()
     }
 }
 
@@ -189,7 +189,7 @@ impl<S: Services> Handler<S> {
         let message_id = Some(sqs_message.message_id.as_str());
         let timeout = invocation.deadline.saturating_duration_since(Instant::now());
         let redelivery = Redelivery { services: &self.services, input };
-        let message = match Message::read(&sqs_message.body) {
+        let message = match Message::from_wire(&sqs_message.body) {
             Ok(message) => message,
             Err(error) => {
                 self.log.error(&error, None, message_id);

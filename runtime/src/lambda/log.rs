@@ -227,7 +227,7 @@ mod tests {
     }
 
     fn chunk() -> Chunk {
-        Chunk::of(&RunId::scheduled("2026-11-22T09:00:00Z").expect("a time"), 0, &[])
+        Chunk::new(&RunId::scheduled("2026-11-22T09:00:00Z").expect("a time"), 0, &[])
     }
 
     fn now() -> Timestamp {

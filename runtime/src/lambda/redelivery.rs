@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::component::services::{OutboundMessage, Services};
 use crate::function::InputQueue;
 use crate::model::error::{Error, ErrorCode};
-use crate::model::retry::spread;
+use crate::model::retry::jitter;
 
 /// The maximum backoff: short enough that messages resume soon after a problem is fixed. A longer `Retry-After` is
 /// respected.
@@ -22,7 +22,7 @@ const FIRST_BACKOFF_DIVISOR: u32 = 12;
 pub fn backoff(retry_after: Option<Duration>, receives: u64, timeout: Duration) -> Duration {
     let doublings = u32::try_from(receives.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let max = (timeout / FIRST_BACKOFF_DIVISOR).saturating_mul(1 << doublings).min(MAX_BACKOFF);
-    (max / 2 + spread(max / 2)).max(retry_after.unwrap_or_default())
+    (max / 2 + jitter(max / 2)).max(retry_after.unwrap_or_default())
 }
 
 /// Returns failed messages to the input queue of a function, or moves them to its dead-letter queue.

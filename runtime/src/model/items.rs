@@ -1,4 +1,4 @@
-//! How an item is written: a bare key, or a row whose columns are the key, known attributes and labels.
+//! Parses items: from a key alone, or from a row with columns for the key, known attributes and labels.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,35 +10,35 @@ use serde_json::{Map, Value};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Item;
 
-/// The attributes of an item that stages know.
+/// The attributes of an item that stages use.
 pub const ATTRIBUTES: [&str; 6] = ["title", "feed", "language", "url", "text", "labels"];
 
-/// Which column of a row holds which attribute of an item. What is not named here is looked for under its own name.
+/// The columns of an item's attributes. An attribute that is not set here has the column of its own name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct Columns {
-    /// Column of the title, under which stages look the item up.
+    /// The column of the title, under which stages look the item up.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Column of the address of its feed.
+    /// The column of the feed's URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed: Option<String>,
-    /// Column of the language of its texts.
+    /// The column of the language.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Column of the address of its page.
+    /// The column of the page's URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// Column of its text.
+    /// The column of the text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
 impl Columns {
-    /// The columns that an item is read from, the key's among them; all others are labels.
-    fn known<'a>(&'a self, key: &'a str) -> [&'a str; 6] {
-        let column = |named: &'a Option<String>, own| named.as_deref().unwrap_or(own);
+    /// The columns of the key and the attributes. All other columns are labels.
+    fn all<'a>(&'a self, key: &'a str) -> [&'a str; 6] {
+        let column = |configured: &'a Option<String>, default| configured.as_deref().unwrap_or(default);
         [
             key,
             column(&self.title, "title"),
@@ -49,54 +49,53 @@ impl Columns {
         ]
     }
 
-    /// The columns that were named, which a file with a header has to have.
-    pub fn named(&self) -> impl Iterator<Item = &str> {
+    /// The configured columns. A file with a header must have all of them.
+    pub fn configured(&self) -> impl Iterator<Item = &str> {
         [&self.title, &self.feed, &self.language, &self.url, &self.text].into_iter().flatten().map(String::as_str)
     }
 }
 
-/// The attributes of a row, all as text.
+/// The cells of a row by column, as strings.
 pub type Cells = BTreeMap<String, String>;
 
-/// The longest key: DynamoDB's limit for a partition key is 2,048 bytes, and half of it leaves room for others
+/// Maximum bytes of a key: half of DynamoDB's limit of 2,048 bytes for a partition key, to leave room for prefixes
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html>).
-pub const KEY_BYTES: usize = 1_024;
+pub const MAX_KEY_BYTES: usize = 1_024;
 
-/// Why a text cannot be the key of an item, wherever the item was written.
+/// Why a string cannot be the key of an item, or `None` if it can.
 #[must_use]
-pub fn key_fault(key: &str) -> Option<String> {
+pub fn invalid_key(key: &str) -> Option<String> {
     match key {
-        _ if key.trim().is_empty() => Some("a blank key".into()),
-        _ if key.len() > KEY_BYTES => Some(format!("a key of {} bytes, of {KEY_BYTES} at most", key.len())),
-        _ if key.chars().any(char::is_control) => Some("a control character in the key".into()),
+        _ if key.trim().is_empty() => Some("the key is blank".into()),
+        _ if key.len() > MAX_KEY_BYTES => {
+            Some(format!("the key has {} bytes; the limit is {MAX_KEY_BYTES}", key.len()))
+        }
+        _ if key.chars().any(char::is_control) => Some("the key contains a control character".into()),
         _ => None,
     }
 }
 
-/// The key, where it can be stored.
-fn fit(key: String) -> Result<String, Error> {
-    match key_fault(&key) {
+fn check_key(key: String) -> Result<String, Error> {
+    match invalid_key(&key) {
         None => Ok(key),
-        // The key itself stays out of the sentence: it may be a megabyte, or move a terminal's cursor.
-        Some(fault) => {
-            Err(Error::permanent(ErrorCode::KeyUnfit, format!("{fault} cannot be stored: correct the item's key")))
-        }
+        // The key is not quoted: it may be a megabyte long, or contain control sequences of a terminal.
+        Some(reason) => Err(Error::permanent(ErrorCode::KeyUnfit, format!("cannot use the item's key: {reason}"))),
     }
 }
 
-/// Makes an item of a row. Columns that are no attribute become labels; an empty cell is no value.
+/// Creates an item from a row. Columns that are not attributes become labels. Blank cells are ignored.
 ///
 /// # Errors
-/// `key_missing` where the row does not say what the item is called, `key_unfit` where it cannot be called so.
+/// `key_missing` if the row has no key, `key_unfit` if the key is invalid.
 pub fn from_cells(mut cells: Cells, key: &str, columns: &Columns) -> Result<Item, Error> {
     cells.retain(|_, cell| !cell.trim().is_empty());
     let mut take = |column: &str| cells.remove(column);
-    let Some(found) = take(key) else {
-        return Err(Error::permanent(ErrorCode::KeyMissing, format!("the row has nothing in the column `{key}`")));
+    let Some(item_key) = take(key) else {
+        return Err(Error::permanent(ErrorCode::KeyMissing, format!("the row has no value in the column `{key}`")));
     };
-    let mut attribute = |named: &Option<String>, own: &str| take(named.as_deref().unwrap_or(own));
+    let mut attribute = |configured: &Option<String>, default: &str| take(configured.as_deref().unwrap_or(default));
     Ok(Item {
-        key: fit(found)?,
+        key: check_key(item_key)?,
         title: attribute(&columns.title, "title"),
         feed: attribute(&columns.feed, "feed"),
         language: attribute(&columns.language, "language"),
@@ -106,16 +105,17 @@ pub fn from_cells(mut cells: Cells, key: &str, columns: &Columns) -> Result<Item
     })
 }
 
-/// Makes an item of a JSON object: numbers and flags as they are written, a list or a table in a label as JSON. What
-/// stands in `labels` becomes labels and nothing else, whatever it is called.
+/// Creates an item from a JSON object. Numbers and booleans become strings; an array or object in a label becomes JSON.
+/// The members of `labels` become labels, even if they have the name of an attribute.
 ///
 /// # Errors
-/// `row_unreadable` where it is no object, or its key or an attribute is a list or a table; as [`from_cells`] else.
+/// `row_unreadable` if it is not an object, or if its key or an attribute is an array or object; otherwise as
+/// [`from_cells`].
 pub fn from_json(row: Value, key: &str, columns: &Columns) -> Result<Item, Error> {
     let Value::Object(mut row) = row else {
         return Err(Error::permanent(ErrorCode::RowUnreadable, "the row is not a JSON object"));
     };
-    let known = columns.known(key);
+    let known = columns.all(key);
     let labels = match row.get_mut("labels") {
         Some(Value::Object(labels)) if !known.contains(&"labels") => std::mem::take(labels),
         _ => Map::new(),
@@ -124,7 +124,7 @@ pub fn from_json(row: Value, key: &str, columns: &Columns) -> Result<Item, Error
         row.remove("labels");
     }
     if let Some((name, _)) = row.iter().find(|(name, value)| known.contains(&name.as_str()) && is_nested(value)) {
-        return Err(Error::permanent(ErrorCode::RowUnreadable, format!("`{name}` is neither text nor a number")));
+        return Err(Error::permanent(ErrorCode::RowUnreadable, format!("`{name}` must be a string or a number")));
     }
     let mut item = from_cells(cells(row), key, columns)?;
     item.labels.extend(cells(labels).into_iter().filter(|(_, label)| !label.trim().is_empty()));
@@ -144,27 +144,27 @@ fn cells(row: Map<String, Value>) -> Cells {
     row.into_iter().filter_map(|(name, value)| Some((name, cell(value)?))).collect()
 }
 
-/// An item as `pipeline.toml` writes it: `"Apple"` or `{ name = "Apple", title = "Apple Inc." }`.
+/// An item in `pipeline.toml`: `"Apple"` or `{ name = "Apple", title = "Apple Inc." }`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum InlineItem {
-    /// Its key alone.
+    /// Only its key.
     Key(String),
-    /// Its attributes, the key among them.
+    /// Its attributes, including the key.
     Row(Cells),
 }
 
 impl InlineItem {
-    /// The item that is meant.
+    /// Converts it to an item. `key` is the column of the key.
     ///
     /// # Errors
-    /// `key_missing` where the row does not say what the item is called, `key_unfit` where it cannot be called so.
-    pub fn item(&self, key: &str) -> Result<Item, Error> {
+    /// `key_missing` if it has no key, `key_unfit` if the key is invalid.
+    pub fn to_item(&self, key: &str) -> Result<Item, Error> {
         match self {
             Self::Key(name) if name.trim().is_empty() => {
-                Err(Error::permanent(ErrorCode::KeyMissing, "the item has no name"))
+                Err(Error::permanent(ErrorCode::KeyMissing, "the item has no key"))
             }
-            Self::Key(name) => Ok(Item::named(fit(name.clone())?)),
+            Self::Key(name) => Ok(Item::named(check_key(name.clone())?)),
             Self::Row(cells) => from_cells(cells.clone(), key, &Columns::default()),
         }
     }
@@ -182,7 +182,7 @@ impl<'de> Visitor<'de> for InlineItemVisitor {
     type Value = InlineItem;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an item: its key as a text, or a table of its attributes")
+        f.write_str("an item: its key as a string, or a table of its attributes")
     }
 
     fn visit_str<E: de::Error>(self, key: &str) -> Result<InlineItem, E> {
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn labels_take_nobodys_place() {
+    fn labels_do_not_replace_attributes() {
         let labels = json!({ "name": "Evil", "review": "bad", "title": "x", "team": "billing", "none": null, "": " " });
         let item = read(json!({ "name": "Apple", "review": "good", "team": 1, "labels": labels })).expect("an item");
         assert_eq!((item.key.as_str(), item.text.as_deref(), item.title.as_deref()), ("Apple", Some("good"), None));
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_kept_in_a_label_and_refused_in_an_attribute() {
+    fn an_array_is_allowed_in_a_label_but_not_in_an_attribute() {
         let item = read(json!({ "name": 7, "tags": ["a", { "b": 1 }], "text": [], "labels": { "deep": { "c": [] } } }))
             .expect("an item");
         assert_eq!(item.key, "7");
@@ -251,21 +251,22 @@ mod tests {
         assert_eq!(item.labels, expected.map(|(name, label)| (name.to_owned(), label.to_owned())).into());
         let labels = read(json!({ "name": "a", "labels": ["x"] })).expect("an item").labels;
         assert_eq!(labels["labels"], r#"["x"]"#);
-        for odd in [json!({ "name": [1] }), json!({ "name": "a", "review": {} }), json!({ "name": "a", "url": [] })] {
-            assert_eq!(read(odd.clone()), Err("row_unreadable".into()), "{odd}");
+        for invalid in [json!({ "name": [1] }), json!({ "name": "a", "review": {} }), json!({ "name": "a", "url": [] })]
+        {
+            assert_eq!(read(invalid.clone()), Err("row_unreadable".into()), "{invalid}");
         }
     }
 
     #[test]
-    fn a_key_is_held_to_the_same_rules_wherever_it_was_written() {
-        let long = "x".repeat(KEY_BYTES + 1);
-        for odd in [long.as_str(), "a\nb", "a\u{7f}"] {
-            assert!(key_fault(odd).is_some());
-            assert_eq!(read(json!({ "name": odd })), Err("key_unfit".into()));
-            let written = InlineItem::Key(odd.into()).item("name").map_err(|error| error.code.to_string());
-            assert_eq!(written, Err("key_unfit".into()));
+    fn keys_in_rows_and_in_inline_items_are_checked_alike() {
+        let long = "x".repeat(MAX_KEY_BYTES + 1);
+        for invalid in [long.as_str(), "a\nb", "a\u{7f}"] {
+            assert!(invalid_key(invalid).is_some());
+            assert_eq!(read(json!({ "name": invalid })), Err("key_unfit".into()));
+            let inline = InlineItem::Key(invalid.into()).to_item("name").map_err(|error| error.code.to_string());
+            assert_eq!(inline, Err("key_unfit".into()));
         }
-        assert_eq!(key_fault(" ").as_deref(), Some("a blank key"));
-        assert_eq!(key_fault(&"é".repeat(KEY_BYTES / 2)), None);
+        assert_eq!(invalid_key(" ").as_deref(), Some("the key is blank"));
+        assert_eq!(invalid_key(&"é".repeat(MAX_KEY_BYTES / 2)), None);
     }
 }

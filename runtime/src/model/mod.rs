@@ -1,7 +1,8 @@
-//! What flows through a pipeline and how it is written: items, records, runs, errors, settings and checked values.
+//! The data of a pipeline: items, records, runs, errors, settings, validated values and hashes.
 
 pub mod error;
 mod error_code;
+pub mod hash;
 pub mod items;
 pub mod message;
 mod number;

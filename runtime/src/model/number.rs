@@ -1,4 +1,4 @@
-//! Numbers that know their bounds: whole ones, and parts of one.
+//! Numbers with a checked range.
 
 use std::fmt;
 
@@ -11,10 +11,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub struct Bounded<const MIN: u64, const MAX: u64>(u64);
 
 impl<const MIN: u64, const MAX: u64> Bounded<MIN, MAX> {
-    /// A number that the compiler sees to be inside.
+    /// A number whose range is checked at compile time.
     #[must_use]
-    pub const fn of<const N: u64>() -> Self {
-        const { assert!(MIN <= N && N <= MAX, "outside its range") };
+    pub const fn new<const N: u64>() -> Self {
+        const { assert!(MIN <= N && N <= MAX, "out of range") };
         Self(N)
     }
 
@@ -31,9 +31,9 @@ impl<const MIN: u64, const MAX: u64> fmt::Display for Bounded<MIN, MAX> {
     }
 }
 
-struct Between(u64, u64);
+struct RangeVisitor(u64, u64);
 
-impl de::Visitor<'_> for Between {
+impl de::Visitor<'_> for RangeVisitor {
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -56,20 +56,20 @@ impl de::Visitor<'_> for Between {
 
 impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Bounded<MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Between(MIN, MAX)).map(Self)
+        deserializer.deserialize_any(RangeVisitor(MIN, MAX)).map(Self)
     }
 }
 
-/// A part of a whole, from 0 to 1.
+/// A number from 0 to 1.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize)]
 #[serde(transparent)]
 pub struct Fraction(f64);
 
 impl Fraction {
-    /// So many hundredths, which the compiler sees to be no more than all.
+    /// A percentage, checked at compile time.
     #[must_use]
-    pub fn of_percent<const N: u8>() -> Self {
-        const { assert!(N <= 100, "more than the whole") };
+    pub fn from_percent<const N: u8>() -> Self {
+        const { assert!(N <= 100, "more than 100 percent") };
         Self(f64::from(N) / 100.0)
     }
 

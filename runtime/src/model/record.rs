@@ -1,4 +1,4 @@
-//! The one thing that flows: an item, its text with its provenance, its findings.
+//! Records: an item, its text with its origin, and the findings about it.
 
 use std::collections::BTreeMap;
 
@@ -7,107 +7,107 @@ use serde::{Deserialize, Serialize};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::values::primary_language;
 
-/// One thing that is watched.
+/// An item to analyse, such as a company or a review.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// What it is called; unique in its source.
+    /// Its key, unique in its source.
     pub key: String,
-    /// What stages should look it up under, when that differs from the key.
+    /// The name under which stages look it up, if it differs from the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Address of its feed.
+    /// The URL of its feed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub feed: Option<String>,
-    /// Language of its texts, as a BCP 47 tag such as `en` or `zh-TW`.
+    /// The language of its texts, as a BCP 47 tag such as `en` or `zh-TW`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Address of its page.
+    /// The URL of its page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// A text that came with it.
+    /// Its text, if the source provides one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// Anything else, carried through to the sinks.
+    /// Other attributes, which are passed through to the sinks.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
 }
 
 impl Item {
-    /// An item of which only the key is known.
+    /// An item with only a key.
     pub fn named(key: impl Into<String>) -> Self {
         Self { key: key.into(), ..Self::default() }
     }
 
-    /// What a stage looks it up under.
+    /// The name under which stages look it up.
     pub fn lookup(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.key)
     }
 }
 
-/// A text and where it came from.
+/// A text and its origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Text {
     /// The text itself.
     pub body: String,
-    /// Its language as a BCP 47 tag; absent where nobody said it (it is never guessed).
+    /// Its language as a BCP 47 tag, if a source declares it. It is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<String>,
-    /// Who gave it: the kind of the stage, or `local texts`.
+    /// Where it came from: the type of a stage, or `local texts`.
     pub source: String,
-    /// The page that was really used, after redirects.
+    /// The title of the page, after redirects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Its address.
+    /// Its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// When it was published, in RFC 3339, where the source says so.
+    /// When it was published, in RFC 3339, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub published: Option<String>,
     /// Its revision at the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
-    /// Its licence, where the source names one.
+    /// Its licence, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub licence: Option<String>,
 }
 
 impl Text {
-    /// Whether an engine that knows English only may judge it.
+    /// Checks that the text is in English, for an engine that supports no other language.
     ///
     /// # Errors
-    /// `language_unsupported` where the text is in another language, `language_unknown` where nobody said in which.
-    pub fn in_english(&self, engine: &str) -> Result<(), Error> {
+    /// `language_unsupported` if the text is in another language, `language_unknown` if its language is unknown.
+    pub fn require_english(&self, engine: &str) -> Result<(), Error> {
         match self.language.as_deref() {
             Some(language) if primary_language(language).as_deref() == Some("en") => Ok(()),
             Some(other) => Err(Error::permanent(
                 ErrorCode::LanguageUnsupported,
-                format!("{engine} knows English only, and the text is in `{other}`"),
+                format!("{engine} supports only English, but the text is in `{other}`"),
             )),
             None => Err(Error::permanent(
                 ErrorCode::LanguageUnknown,
-                "nobody said which language the text is in: give the item or the stage that fetches it a `language`",
+                "the language of the text is unknown: set `language` on the item or on the stage that fetches the text",
             )),
         }
     }
 }
 
-/// The four answers of a sentiment analysis, in the words of Amazon Comprehend.
+/// A sentiment, with the labels of Amazon Comprehend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Label {
-    /// Speaks well of its subject.
+    /// A positive opinion.
     Positive,
-    /// Speaks ill of it.
+    /// A negative opinion.
     Negative,
-    /// Does neither.
+    /// No opinion.
     Neutral,
-    /// Does both.
+    /// Positive and negative opinions.
     Mixed,
 }
 
 impl Label {
-    /// The word that results carry.
-    pub const fn word(self) -> &'static str {
+    /// The label as results contain it, such as `POSITIVE`.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Positive => "POSITIVE",
             Self::Negative => "NEGATIVE",
@@ -117,169 +117,168 @@ impl Label {
     }
 }
 
-/// How strongly each answer holds, 0 to 1, by its word in lower case.
+/// The confidence of each label from 0 to 1, by the label in lower case.
 pub type Scores = BTreeMap<String, f64>;
 
-/// Something that a text names, and where: in characters from its start.
+/// An entity that a text mentions. Offsets count characters from the start of the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Entity {
-    /// The words; left out where they are somebody's personal data.
+    /// The mention itself. Omitted for personal data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// What it is: `ORGANIZATION`, `PERSON`, `EMAIL` and so on.
+    /// Its type, such as `ORGANIZATION`, `PERSON` or `EMAIL`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// How sure that is, 0 to 1.
+    /// The confidence, 0 to 1.
     pub score: f64,
-    /// The first character.
+    /// The offset of the first character.
     pub begin: u64,
-    /// The character behind the last one.
+    /// The offset after the last character.
     pub end: u64,
-    /// How the text speaks of it.
+    /// The sentiment towards it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
-    /// How strongly each label holds.
+    /// The confidence of each label.
     #[serde(default, skip_serializing_if = "Scores::is_empty")]
     pub scores: Scores,
 }
 
-/// A phrase that carries a text, and where: in characters from its start.
+/// A key phrase of a text. Offsets count characters from the start of the text.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phrase {
-    /// The words.
+    /// The phrase itself.
     pub text: String,
-    /// How sure that is, 0 to 1.
+    /// The confidence, 0 to 1.
     pub score: f64,
-    /// The first character.
+    /// The offset of the first character.
     pub begin: u64,
-    /// The character behind the last one.
+    /// The offset after the last character.
     pub end: u64,
 }
 
-/// What an analysing stage adds to a record.
+/// The result of an analysing stage.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finding {
-    /// The stage, by its name in the pipeline.
+    /// The name of the stage in the pipeline.
     pub stage: String,
-    /// What really did the analysis.
+    /// The engine that did the analysis.
     pub engine: String,
-    /// The paid service that the engine stands in for, on a machine without it.
+    /// The AWS service that the engine replaces in a local run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stands_in_for: Option<String>,
-    /// The sentiment, where that was asked.
+    /// The sentiment, if it was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label: Option<Label>,
-    /// One number for ordering, from -1 (negative) to 1 (positive).
+    /// The sentiment as a number, from -1 (negative) to 1 (positive).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
-    /// How strongly each label holds.
+    /// The confidence of each label.
     #[serde(default, skip_serializing_if = "Scores::is_empty")]
     pub scores: Scores,
-    /// Which part of the text was read, 0 to 1.
+    /// The fraction of the text that was analysed, 0 to 1.
     pub coverage: f64,
-    /// What the text names.
+    /// The entities in the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub entities: Vec<Entity>,
-    /// How the text speaks of what it names.
+    /// The sentiment towards the entities in the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<Entity>,
-    /// The phrases that carry it.
+    /// The key phrases of the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub phrases: Vec<Phrase>,
-    /// Personal data in it.
+    /// Personal data in the text.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub personal: Vec<Entity>,
 }
 
-/// A stage that could not do its work on this record.
+/// Why a source or stage could not process a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The source or stage, by its name in the pipeline.
+    /// The name of the source or stage in the pipeline.
     pub stage: String,
-    /// What went wrong.
+    /// The error.
     #[serde(flatten)]
     pub error: Error,
 }
 
-/// What a record is known by within its run: no two of them have the same.
+/// Identifies a record within its run.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
-    /// The source, by its name in the pipeline.
+    /// The name of the source in the pipeline.
     pub source: String,
     /// The key of the item.
     pub item: String,
-    /// Which of its texts.
+    /// The id of the text, if the item has several.
     pub entry: Option<String>,
 }
 
-/// An item on its way through a run.
+/// An item of a run, with what the stages added to it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// The run, by its scheduled time.
+    /// The id of the run.
     pub run: String,
-    /// The source that the item came from, by its name in the pipeline.
+    /// The name of the source in the pipeline.
     pub source: String,
     /// The item.
     pub item: Item,
-    /// Which of its item's texts this is, where a stage gave several: an entry of a feed, a sentence.
+    /// The id of the text, if a stage created several records from the item: an entry of a feed, or a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<String>,
-    /// The text, once a stage has given one.
+    /// The text, once a stage has added one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Text>,
-    /// What the analysing stages found.
+    /// The findings of the analysing stages.
     #[serde(default)]
     pub findings: Vec<Finding>,
-    /// The first thing that went wrong; later stages leave such a record alone.
+    /// The first failure. Later stages skip a record that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
 impl Record {
-    /// A record at the start of its way.
+    /// A new record of an item, without text or findings.
     pub fn new(run: &str, source: &str, item: Item) -> Self {
         let (run, source) = (run.into(), source.into());
         Self { run, source, item, entry: None, text: None, findings: Vec::new(), failure: None }
     }
 
-    /// What it is known by.
+    /// Its identity within the run.
     #[must_use]
     pub fn identity(&self) -> Identity {
         Identity { source: self.source.clone(), item: self.item.key.clone(), entry: self.entry.clone() }
     }
 
-    /// Notes what went wrong; the first cause stays.
+    /// Records a failure, unless the record already has one.
     pub fn fail(&mut self, stage: &str, error: Error) {
         self.failure.get_or_insert_with(|| Failure { stage: stage.into(), error });
     }
 
-    /// The finding that speaks for the record: the last one with a label, or else the last one.
+    /// The main finding: the last one with a label, or else the last one.
     #[must_use]
     pub fn finding(&self) -> Option<&Finding> {
         self.findings.iter().rev().find(|finding| finding.label.is_some()).or(self.findings.last())
     }
 
-    /// The text to analyse, or the failure that there is none.
+    /// The text to analyse.
     ///
     /// # Errors
-    /// `text_missing` where no stage before gave a text, `text_empty` where there is nothing to read in it: an answer
-    /// about such a text would be invented.
+    /// `text_missing` if no stage added a text, `text_empty` if the text is blank: any result for it would be invented.
     pub fn body(&self) -> Result<&Text, Error> {
-        let failed = |code, words| Err(Error::permanent(code, format!("`{}` {words}", self.item.key)));
+        let error = |code, problem| Err(Error::permanent(code, format!("`{}` {problem}", self.item.key)));
         match &self.text {
-            None => failed(ErrorCode::TextMissing, "has no text to analyse"),
-            Some(text) if is_blank(&text.body) => failed(ErrorCode::TextEmpty, "has a text of nothing but blanks"),
+            None => error(ErrorCode::TextMissing, "has no text to analyse"),
+            Some(text) if is_blank(&text.body) => error(ErrorCode::TextEmpty, "has a blank text"),
             Some(text) => Ok(text),
         }
     }
 }
 
-/// Whether there is nothing to read in a text.
+/// Whether a text has no visible characters.
 pub(crate) fn is_blank(text: &str) -> bool {
-    text.chars().all(blank)
+    text.chars().all(is_invisible)
 }
 
-/// Whether nobody would see this character on paper.
-fn blank(c: char) -> bool {
+/// Whether a character is whitespace, a control character, or has no width.
+fn is_invisible(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }

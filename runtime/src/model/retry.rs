@@ -1,4 +1,4 @@
-//! How long to wait before another try: as long as the other side asks, or a random time that grows.
+//! How long to wait before a retry: `Retry-After`, or exponential backoff with jitter.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
@@ -6,36 +6,36 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
-/// The first backoff is at most this; each further one at most twice the one before.
-const FIRST: Duration = Duration::from_millis(250);
+/// Maximum first backoff. It doubles with each attempt.
+const FIRST_BACKOFF: Duration = Duration::from_millis(250);
 
-/// No backoff is longer than this.
-const LONGEST: Duration = Duration::from_secs(8);
+/// Maximum of all backoffs.
+const MAX_BACKOFF: Duration = Duration::from_secs(8);
 
-/// How long a `Retry-After` asks to wait: seconds, or an HTTP date, seen from `now`. A date in the past is no wait.
+/// Parses a `Retry-After` header: seconds, or an HTTP date relative to `now`. A date in the past is a wait of zero.
 #[must_use]
-pub fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
-    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        // More digits than fit mean "never", and are not to be taken for "unsaid".
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A number too large for `u64` is a long wait, not an invalid header.
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let date = DateTimeParser::new().parse_timestamp(text).ok()?;
+    let date = DateTimeParser::new().parse_timestamp(value).ok()?;
     Some(Duration::try_from(date.duration_since(now)).unwrap_or_default())
 }
 
-/// A random wait before the try that follows `tries` failed ones: from nothing to the whole of a growing time, so that
-/// those who failed together do not come back together.
+/// A random wait before the retry that follows a number of failed attempts. Full jitter, so that callers that failed
+/// together do not retry together.
 #[must_use]
-pub fn backoff(tries: u32) -> Duration {
-    spread(FIRST.saturating_mul(1 << tries.saturating_sub(1).min(16)).min(LONGEST))
+pub fn backoff(failed: u32) -> Duration {
+    jitter(FIRST_BACKOFF.saturating_mul(1 << failed.saturating_sub(1).min(16)).min(MAX_BACKOFF))
 }
 
-/// A random part of a time.
+/// A random duration up to a maximum.
 #[must_use]
-pub fn spread(most: Duration) -> Duration {
-    // The standard library keys every hasher anew; its empty hash is as random as this needs.
+pub fn jitter(max: Duration) -> Duration {
+    // The standard library seeds each hasher randomly, which is random enough here.
     let random = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or(u32::MAX);
-    most.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    max.mul_f64(f64::from(random) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]
@@ -57,10 +57,10 @@ mod tests {
     }
 
     #[test]
-    fn backoff_is_spread_and_bounded() {
+    fn backoff_is_random_and_bounded() {
         let waits: Vec<_> = (0..200).map(|_| backoff(3)).collect();
-        assert!(waits.iter().all(|wait| *wait <= FIRST * 4));
-        assert!(waits.iter().any(|wait| *wait < FIRST) && waits.iter().any(|wait| *wait > FIRST * 3));
-        assert!(backoff(u32::MAX) <= LONGEST && backoff(0) <= FIRST);
+        assert!(waits.iter().all(|wait| *wait <= FIRST_BACKOFF * 4));
+        assert!(waits.iter().any(|wait| *wait < FIRST_BACKOFF) && waits.iter().any(|wait| *wait > FIRST_BACKOFF * 3));
+        assert!(backoff(u32::MAX) <= MAX_BACKOFF && backoff(0) <= FIRST_BACKOFF);
     }
 }

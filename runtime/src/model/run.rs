@@ -1,45 +1,46 @@
-//! Runs and chunks; nothing in their names depends on the delivery, the clock or a text.
+//! Runs and chunks. Their ids depend only on the schedule and on item keys, so that a retry has the same ids.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use jiff::{Timestamp, Unit};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::model::error::{Error, ErrorCode};
+use crate::model::hash::{PartsHash, hex};
 use crate::model::record::Record;
 
-/// Items in a chunk, at most (`design`: one SQS message, one invocation, one object).
-pub const CHUNK_ITEMS: usize = 100;
+/// Maximum items per chunk. A chunk is one SQS message, one invocation and one object.
+pub const MAX_CHUNK_ITEMS: usize = 100;
 
-/// Items in a chunk, at most, where stages make so many records of each: as many as make no more records than that.
+/// Maximum items per chunk if stages turn each item into several records, at most one of `entries` per stage: no more
+/// than [`MAX_CHUNK_ITEMS`] records.
 #[must_use]
 pub fn chunk_items(entries: impl Iterator<Item = u64>) -> usize {
-    let each = entries.fold(1, u64::saturating_mul).max(1);
-    usize::try_from(each).map_or(1, |each| (CHUNK_ITEMS / each).max(1))
+    let records_per_item = entries.fold(1, u64::saturating_mul).max(1);
+    usize::try_from(records_per_item).map_or(1, |records| (MAX_CHUNK_ITEMS / records).max(1))
 }
 
-/// Bytes of a message, at most: SQS admits 1 MiB, and attributes count.
-pub const CHUNK_BYTES: usize = 900 * 1024;
+/// Maximum bytes of a chunk. SQS allows 1 MiB per message, including its attributes.
+pub const MAX_CHUNK_BYTES: usize = 900 * 1024;
 
-/// Messages of one call, at most
+/// Maximum messages per SendMessageBatch call
 /// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html>).
-pub const SEND_MESSAGES: usize = 10;
+pub const MAX_BATCH_MESSAGES: usize = 10;
 
-/// Bytes of all messages of one call, at most: SQS admits 1 MiB, and the frame around each counts.
-pub const SEND_BYTES: usize = 1_000 * 1024;
+/// Maximum bytes of all messages of one call. SQS allows 1 MiB, including overhead per message.
+pub const MAX_BATCH_BYTES: usize = 1_000 * 1024;
 
-/// Bytes of the keys that a producer writes down before it sends: DynamoDB admits 400 KB a row.
-pub const PENDING_BYTES: usize = 200 * 1024;
+/// Maximum bytes of the item keys that a producer saves before it sends a batch. DynamoDB allows 400 KB per row.
+pub const MAX_PENDING_BYTES: usize = 200 * 1024;
 
-/// One firing of the schedule, known by its scheduled time in UTC: `20261122T090000Z`.
+/// The id of a run: its scheduled time in UTC, such as `20261122T090000Z`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
 
-/// Whether a text is written as [`RunId::at`] writes: it becomes part of the keys of objects, whoever sent it.
-fn is_run(text: &str) -> bool {
+/// Whether a string has the format of [`RunId::at`]. Ids from messages are checked, as they become part of object keys.
+fn is_run_id(text: &str) -> bool {
     let digits = |part: &str, count| part.len() == count && part.bytes().all(|byte| byte.is_ascii_digit());
     let Some((day, time)) = text.strip_suffix('Z').and_then(|text| text.split_once('T')) else { return false };
     let (time, fraction) = time.split_once('.').map_or((time, None), |(time, fraction)| (time, Some(fraction)));
@@ -50,7 +51,7 @@ impl TryFrom<String> for RunId {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        if is_run(&text) { Ok(Self(text)) } else { Err("a run is called as `20261122T090000Z` is") }
+        if is_run_id(&text) { Ok(Self(text)) } else { Err("expected a run id such as `20261122T090000Z`") }
     }
 }
 
@@ -61,7 +62,7 @@ impl From<RunId> for String {
 }
 
 impl RunId {
-    /// The run of a scheduled time, to the second, or to the millisecond where it has a fraction.
+    /// The run of a scheduled time, with seconds, or with milliseconds if the time has a fraction.
     #[must_use]
     pub fn at(time: Timestamp) -> Self {
         let time = time.round(Unit::Millisecond).unwrap_or(time);
@@ -69,10 +70,10 @@ impl RunId {
         Self(time.strftime(format).to_string())
     }
 
-    /// The run that a schedule names in its input.
+    /// The run of a scheduled time in RFC 3339, as in the schedule's input.
     ///
     /// # Errors
-    /// `run_unreadable` where the time is not one of RFC 3339.
+    /// `run_unreadable` if the time is invalid.
     pub fn scheduled(time: &str) -> Result<Self, Error> {
         time.parse().map(Self::at).map_err(|error| {
             Error::permanent(
@@ -85,19 +86,21 @@ impl RunId {
     /// The scheduled time.
     ///
     /// # Errors
-    /// `run_unreadable`, which no run of ours can be.
+    /// `run_unreadable` if the id is not a valid time.
     pub fn time(&self) -> Result<Timestamp, Error> {
-        self.0.parse().map_err(|error| Error::permanent(ErrorCode::RunUnreadable, format!("run `{}`: {error}", self.0)))
+        self.0.parse().map_err(|error| {
+            Error::permanent(ErrorCode::RunUnreadable, format!("the run id `{}` is not a valid time: {error}", self.0))
+        })
     }
 
-    /// The day of the run, as `2026-11-22`: the partition of its objects.
+    /// The date of the run, such as `2026-11-22`, which partitions its objects.
     #[must_use]
     pub fn date(&self) -> String {
         let part = |range| self.0.get(range).unwrap_or_default();
         format!("{}-{}-{}", part(0..4), part(4..6), part(6..8))
     }
 
-    /// The id itself.
+    /// The id as a string.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -110,52 +113,45 @@ impl fmt::Display for RunId {
     }
 }
 
-/// A part of a run that is written as a whole.
+/// Some records of a run that are processed and written together.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chunk {
-    /// The run it belongs to.
+    /// The run.
     pub run: RunId,
-    /// A hash of the run and of the keys of its items.
-    #[serde(deserialize_with = "hash")]
+    /// A hash of the run and the item keys.
+    #[serde(deserialize_with = "deserialize_id")]
     pub id: String,
-    /// Its place among the chunks of its run, from zero.
+    /// Its index among the chunks of its run.
     #[serde(default)]
     pub number: u64,
 }
 
-/// The id of a chunk as [`Chunk::of`] writes it: it becomes part of the keys of objects, too.
-fn hash<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+/// Checks that an id has the format of [`Chunk::new`], since it becomes part of object keys.
+fn deserialize_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
-    let fits = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if fits { Ok(id) } else { Err(D::Error::custom("a chunk is called by 16 hexadecimal digits")) }
+    let is_valid = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if is_valid { Ok(id) } else { Err(D::Error::custom("expected a chunk id of 16 lower-case hexadecimal digits")) }
 }
 
 impl Chunk {
-    /// The chunk of these records, in this place of its run.
+    /// The chunk of these records. `number` is its index in the run.
     #[must_use]
-    pub fn of(run: &RunId, number: u64, records: &[Record]) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(run.as_str());
+    pub fn new(run: &RunId, number: u64, records: &[Record]) -> Self {
+        let mut hash = PartsHash::default();
+        hash.raw(run.as_str());
         for record in records {
-            // Lengths between, so that no two lists of keys read the same.
-            for part in [&record.source, &record.item.key] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
+            hash.part(&record.source);
+            hash.part(&record.item.key);
         }
-        let id = hash.finalize().iter().take(8).fold(String::new(), |mut id, byte| {
-            let _ = write!(id, "{byte:02x}");
-            id
-        });
-        Self { run: run.clone(), id, number }
+        Self { run: run.clone(), id: hex(&hash.finish()[..8]), number }
     }
 
-    /// The key of its object: `<prefix>/dt=<date of the run>/<run>-<chunk><ending>`.
+    /// The key of its object: `<prefix>/dt=<date of the run>/<run>-<chunk><suffix>`.
     #[must_use]
-    pub fn key(&self, prefix: &str, ending: &str) -> String {
+    pub fn object_key(&self, prefix: &str, suffix: &str) -> String {
         let prefix = prefix.trim_matches('/');
         let slash = if prefix.is_empty() { "" } else { "/" };
-        format!("{prefix}{slash}dt={}/{}-{}{ending}", self.run.date(), self.run, self.id)
+        format!("{prefix}{slash}dt={}/{}-{}{suffix}", self.run.date(), self.run, self.id)
     }
 }
 
@@ -178,20 +174,21 @@ mod tests {
     }
 
     #[test]
-    fn a_chunk_has_as_many_items_as_make_a_hundred_records() {
+    fn a_chunk_has_at_most_a_hundred_records() {
         let sizes: [&[u64]; 6] = [&[], &[1], &[25], &[30, 2], &[25, 20], &[u64::MAX, 9, 0]];
         assert_eq!(sizes.map(|entries| chunk_items(entries.iter().copied())), [100, 100, 4, 1, 1, 100]);
     }
 
     #[test]
-    fn a_chunk_is_known_by_its_run_and_keys_and_by_nothing_else() {
+    fn a_chunk_id_depends_only_on_the_run_and_the_keys() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
+        assert_eq!(Chunk::new(&run, 0, &records(&["Apple", "Google"])).id, "7b7ac6ad2363c0a2");
         let mut changed = records(&["Apple", "Google"]);
         changed[0].item.title = Some("Apple Inc.".into());
-        assert_eq!(Chunk::of(&run, 0, &records(&["Apple", "Google"])), Chunk::of(&run, 0, &changed));
+        assert_eq!(Chunk::new(&run, 0, &records(&["Apple", "Google"])), Chunk::new(&run, 0, &changed));
         assert_ne!(
-            Chunk::of(&run, 0, &records(&["Ap", "pleGoogle"])),
-            Chunk::of(&run, 0, &records(&["Apple", "Google"]))
+            Chunk::new(&run, 0, &records(&["Ap", "pleGoogle"])),
+            Chunk::new(&run, 0, &records(&["Apple", "Google"]))
         );
     }
 }

@@ -1,7 +1,7 @@
-//! A tree of settings in which every value knows where it was written, and from which any settings type can be read.
+//! A tree of settings in which every value has a span, and from which any settings type can be deserialized.
 //!
-//! Both readers of settings use it: the generator (from TOML, with places) and the Lambda (from its
-//! environment, without). Faults are typed facts, so nobody has to read another crate's English.
+//! The generator reads it from TOML, with spans; the function reads it from its environment, without spans. Faults are
+//! typed, so that callers need not parse messages.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,90 +11,90 @@ use std::sync::Arc;
 use serde::de::value::StringDeserializer;
 use serde::de::{self, DeserializeSeed, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 
-/// Bytes of the file from which a value was read.
+/// The byte range of a value in its file.
 pub type Span = Range<usize>;
 
-/// A value and its place.
+/// A value and its span.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
-    /// Where it was written; empty where it came from no file.
+    /// Its span; empty if it does not come from a file.
     pub span: Span,
-    /// What was written.
+    /// The value.
     pub value: Value,
 }
 
-/// What a setting can be.
+/// The value of a setting.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// A string.
-    Text(String),
-    /// A whole number.
+    String(String),
+    /// An integer.
     Integer(i64),
-    /// A number with a fraction.
+    /// A floating-point number.
     Float(f64),
-    /// `true` or `false`.
-    Flag(bool),
-    /// A TOML date or time, which no setting takes.
+    /// A boolean.
+    Boolean(bool),
+    /// A TOML date or time, which no setting accepts.
     Date(String),
-    /// Values in a row, shared: a list of ten thousand items is copied for nobody who only reads it.
+    /// A list, shared, so that cloning a tree does not copy ten thousand items.
     List(Arc<Vec<Tree>>),
-    /// Values by name.
+    /// A table.
     Table(Table),
-    /// Stands where a required value was missing, so that reading goes on to the next mistake.
-    Hole,
+    /// A placeholder for a missing required value, so that reading continues to the next mistake.
+    Placeholder,
 }
 
-/// Values by name, each name with its own place.
+/// Values by name.
 pub type Table = BTreeMap<String, Entry>;
 
 /// A named value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Where the name was written.
+    /// The span of the name.
     pub key: Span,
     /// The value.
     pub tree: Tree,
 }
 
-/// A value that does not fit, and where it stands.
+/// An invalid value and its span.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// The place, when one is known.
+    /// The span, if known.
     pub span: Option<Span>,
-    /// What is wrong.
+    /// The kind of fault.
     pub kind: FaultKind,
 }
 
-/// What is wrong with a value.
+/// Why a value is invalid.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FaultKind {
-    /// Another type or range was expected.
+    /// It has another type, or is out of range.
     Mismatch {
-        /// What was written.
+        /// A description of the value.
         found: String,
-        /// What is allowed.
+        /// A description of the allowed values.
         allowed: String,
     },
-    /// One of a few words was expected.
+    /// It is not one of the allowed strings.
     Choice {
-        /// The word that was written.
+        /// The string.
         found: String,
-        /// The words that are allowed.
+        /// The allowed strings.
         allowed: Vec<String>,
     },
-    /// No such setting.
+    /// The setting does not exist.
     UnknownKey {
-        /// The name that was written.
+        /// Its name.
         key: String,
-        /// The names that exist.
+        /// The names of the settings that exist.
         allowed: Vec<String>,
     },
-    /// A setting without a default was left out.
+    /// A required setting is missing.
     Missing {
         /// Its name.
         key: String,
     },
-    /// What a settings type itself has to say.
+    /// A message from the settings type.
     Other(String),
 }
 
@@ -103,43 +103,45 @@ impl fmt::Display for Fault {
         match &self.kind {
             FaultKind::Mismatch { found, allowed } => write!(f, "found {found}, expected {allowed}"),
             FaultKind::Choice { found, allowed } => {
-                write!(f, "found `{found}`, allowed: {}", listed(allowed))
+                write!(f, "found `{found}`, allowed: {}", quoted_list(allowed))
             }
             FaultKind::UnknownKey { key, allowed } => {
-                write!(f, "unknown setting `{key}`, known: {}", listed(allowed))
+                write!(f, "unknown setting `{key}`, known: {}", quoted_list(allowed))
             }
             FaultKind::Missing { key } => write!(f, "`{key}` is missing"),
-            FaultKind::Other(words) => f.write_str(words),
+            FaultKind::Other(message) => f.write_str(message),
         }
     }
 }
 
 impl std::error::Error for Fault {}
 
-/// Words in backticks, with commas between.
-pub fn listed<T: AsRef<str>>(words: &[T]) -> String {
-    words.iter().map(|word| format!("`{}`", word.as_ref())).collect::<Vec<_>>().join(", ")
+/// Strings in backticks, separated by commas.
+pub fn quoted_list<T: AsRef<str>>(strings: &[T]) -> String {
+    strings.iter().map(|string| format!("`{}`", string.as_ref())).collect::<Vec<_>>().join(", ")
 }
 
 impl de::Error for Fault {
-    fn custom<T: fmt::Display>(words: T) -> Self {
-        FaultKind::Other(words.to_string()).into()
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        FaultKind::Other(message.to_string()).into()
     }
 
     fn invalid_type(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        FaultKind::Mismatch { found: plain(found), allowed: plain_type(&expected.to_string()) }.into()
+        FaultKind::Mismatch { found: describe_unexpected(found), allowed: describe_expected(&expected.to_string()) }
+            .into()
     }
 
     fn invalid_value(found: de::Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        FaultKind::Mismatch { found: plain(found), allowed: plain_type(&expected.to_string()) }.into()
+        FaultKind::Mismatch { found: describe_unexpected(found), allowed: describe_expected(&expected.to_string()) }
+            .into()
     }
 
     fn unknown_variant(found: &str, allowed: &'static [&'static str]) -> Self {
-        FaultKind::Choice { found: found.into(), allowed: owned(allowed) }.into()
+        FaultKind::Choice { found: found.into(), allowed: to_strings(allowed) }.into()
     }
 
     fn unknown_field(key: &str, allowed: &'static [&'static str]) -> Self {
-        FaultKind::UnknownKey { key: key.into(), allowed: owned(allowed) }.into()
+        FaultKind::UnknownKey { key: key.into(), allowed: to_strings(allowed) }.into()
     }
 
     fn missing_field(key: &'static str) -> Self {
@@ -147,30 +149,30 @@ impl de::Error for Fault {
     }
 }
 
-fn owned(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
+fn to_strings(strings: &[&str]) -> Vec<String> {
+    strings.iter().map(|string| (*string).to_owned()).collect()
 }
 
-/// What was found, in the words of somebody who writes TOML.
-fn plain(found: de::Unexpected<'_>) -> String {
+/// Describes a value in the terms of TOML.
+fn describe_unexpected(found: de::Unexpected<'_>) -> String {
     use de::Unexpected as U;
     match found {
         U::Bool(flag) => format!("`{flag}`"),
         U::Unsigned(number) => format!("the number `{number}`"),
         U::Signed(number) => format!("the number `{number}`"),
         U::Float(number) => format!("the number `{number}`"),
-        U::Str("") => "an empty text".into(),
-        U::Str(text) => format!("the text `{text}`"),
+        U::Str("") => "an empty string".into(),
+        U::Str(text) => format!("the string `{text}`"),
         U::Seq => "a list".into(),
         U::Map => "a table".into(),
         other => other.to_string(),
     }
 }
 
-/// What was expected, where serde only knows the name of a Rust type.
-fn plain_type(expected: &str) -> String {
+/// Describes the expected type in the terms of TOML, since serde may only know the Rust type.
+fn describe_expected(expected: &str) -> String {
     match expected {
-        "a string" | "a borrowed string" => "a text in quotes".into(),
+        "a string" | "a borrowed string" => "a string in quotes".into(),
         "a boolean" => "`true` or `false`".into(),
         "a sequence" => "a list".into(),
         "a map" => "a table".into(),
@@ -188,7 +190,7 @@ impl From<FaultKind> for Fault {
 }
 
 impl Fault {
-    /// The same fault at this place, unless it already has one of its own further in.
+    /// Sets the span, unless the fault already has a more precise one.
     fn at(mut self, span: &Span) -> Self {
         self.span.get_or_insert_with(|| span.clone());
         self
@@ -196,68 +198,68 @@ impl Fault {
 }
 
 impl Tree {
-    /// An empty table at a place.
+    /// An empty table with a span.
     pub fn table_at(span: Span) -> Self {
         Self { span, value: Value::Table(Table::new()) }
     }
 
-    /// The table, where it is one.
-    pub fn table(&self) -> Option<&Table> {
+    /// The table, if it is one.
+    pub fn as_table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
             _ => None,
         }
     }
 
-    /// The table, where it is one, to be changed.
-    pub fn table_mut(&mut self) -> Option<&mut Table> {
+    /// The mutable table, if it is one.
+    pub fn as_table_mut(&mut self) -> Option<&mut Table> {
         match &mut self.value {
             Value::Table(table) => Some(table),
             _ => None,
         }
     }
 
-    /// The text, where it is one.
-    pub fn text(&self) -> Option<&str> {
+    /// The string, if it is one.
+    pub fn as_str(&self) -> Option<&str> {
         match &self.value {
-            Value::Text(text) => Some(text),
+            Value::String(text) => Some(text),
             _ => None,
         }
     }
 
-    /// What this is, in the words of somebody who writes TOML.
-    pub fn plain(&self) -> String {
+    /// Describes the value in the terms of TOML.
+    pub fn describe(&self) -> String {
         match &self.value {
-            Value::Text(text) if text.is_empty() => "an empty text".into(),
-            Value::Text(text) => format!("the text `{text}`"),
+            Value::String(text) if text.is_empty() => "an empty string".into(),
+            Value::String(text) => format!("the string `{text}`"),
             Value::Integer(number) => format!("the number `{number}`"),
             Value::Float(number) => format!("the number `{number}`"),
-            Value::Flag(flag) => format!("`{flag}`"),
+            Value::Boolean(flag) => format!("`{flag}`"),
             Value::Date(date) => format!("the date `{date}`"),
             Value::List(_) => "a list".into(),
             Value::Table(_) => "a table".into(),
-            Value::Hole => "nothing".into(),
+            Value::Placeholder => "nothing".into(),
         }
     }
 
-    /// Reads a settings type.
+    /// Deserializes a settings type.
     ///
     /// # Errors
-    /// The first fault, with the innermost place that is known for it.
+    /// The first fault, with the most precise span that is known.
     pub fn read<T: de::DeserializeOwned>(&self) -> Result<T, Fault> {
         T::deserialize(self)
     }
 
-    /// The same settings from JSON, without places.
+    /// Converts JSON to a tree without spans.
     pub fn from_json(json: serde_json::Value) -> Self {
         let value = match json {
-            serde_json::Value::Null => Value::Hole,
-            serde_json::Value::Bool(flag) => Value::Flag(flag),
+            serde_json::Value::Null => Value::Placeholder,
+            serde_json::Value::Bool(flag) => Value::Boolean(flag),
             serde_json::Value::Number(number) => match number.as_i64() {
-                Some(whole) => Value::Integer(whole),
+                Some(integer) => Value::Integer(integer),
                 None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
             },
-            serde_json::Value::String(text) => Value::Text(text),
+            serde_json::Value::String(text) => Value::String(text),
             serde_json::Value::Array(list) => Value::List(Arc::new(list.into_iter().map(Self::from_json).collect())),
             serde_json::Value::Object(map) => Value::Table(
                 map.into_iter()
@@ -274,23 +276,23 @@ impl<'de> de::Deserializer<'de> for &'de Tree {
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.value {
-            Value::Text(text) => visitor.visit_borrowed_str(text),
+            Value::String(text) => visitor.visit_borrowed_str(text),
             Value::Integer(number) => visitor.visit_i64(*number),
             Value::Float(number) => visitor.visit_f64(*number),
-            Value::Flag(flag) => visitor.visit_bool(*flag),
+            Value::Boolean(flag) => visitor.visit_bool(*flag),
             Value::Date(_) => {
-                Err(FaultKind::Mismatch { found: self.plain(), allowed: "a text in quotes".into() }.into())
+                Err(FaultKind::Mismatch { found: self.describe(), allowed: "a string in quotes".into() }.into())
             }
             Value::List(list) => visitor.visit_seq(List(list.iter())),
             Value::Table(table) => visitor.visit_map(Entries { rest: table.iter(), value: None }),
-            Value::Hole => visitor.visit_unit(),
+            Value::Placeholder => visitor.visit_unit(),
         }
         .map_err(|fault: Fault| fault.at(&self.span))
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value {
-            Value::Hole => visitor.visit_none(),
+            Value::Placeholder => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
@@ -306,20 +308,23 @@ impl<'de> de::Deserializer<'de> for &'de Tree {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match &self.value {
-            Value::Text(text) => {
-                let word: StringDeserializer<Fault> = text.clone().into_deserializer();
-                visitor.visit_enum(word).map_err(|fault| fault.at(&self.span))
+            Value::String(text) => {
+                let variant: StringDeserializer<Fault> = text.clone().into_deserializer();
+                visitor.visit_enum(variant).map_err(|fault| fault.at(&self.span))
             }
             _ => Err(Fault {
                 span: Some(self.span.clone()),
-                kind: FaultKind::Mismatch { found: self.plain(), allowed: format!("one of {}", listed(variants)) },
+                kind: FaultKind::Mismatch {
+                    found: self.describe(),
+                    allowed: format!("one of {}", quoted_list(variants)),
+                },
             }),
         }
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value {
-            Value::Hole => visitor.visit_borrowed_str(""),
+            Value::Placeholder => visitor.visit_borrowed_str(""),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -330,7 +335,7 @@ impl<'de> de::Deserializer<'de> for &'de Tree {
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value {
-            Value::Hole => visitor.visit_seq(List([].iter())),
+            Value::Placeholder => visitor.visit_seq(List([].iter())),
             _ => self.deserialize_any(visitor),
         }
     }
@@ -342,10 +347,10 @@ impl<'de> de::Deserializer<'de> for &'de Tree {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         match self.value {
-            // Serde would take the values of a list for the fields in their order, which nobody means.
+            // Serde would also accept a list of the fields' values in order, which nobody intends.
             Value::List(_) => Err(Fault {
                 span: Some(self.span.clone()),
-                kind: FaultKind::Mismatch { found: self.plain(), allowed: "a table".into() },
+                kind: FaultKind::Mismatch { found: self.describe(), allowed: "a table".into() },
             }),
             _ => self.deserialize_any(visitor),
         }
@@ -387,8 +392,8 @@ impl<'de> MapAccess<'de> for Entries<'de> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        let early = || <Fault as de::Error>::custom("a value was read before its name");
-        let tree = self.value.take().ok_or_else(early)?;
+        let missing = || <Fault as de::Error>::custom("a value was read before its key");
+        let tree = self.value.take().ok_or_else(missing)?;
         seed.deserialize(tree).map_err(|fault: Fault| fault.at(&tree.span))
     }
 }

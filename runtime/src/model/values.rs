@@ -1,36 +1,36 @@
-//! Types of values that settings share: they say what they allow once, to the parser and to the schema alike.
+//! String types with validation that settings share. Each defines its rules once, for the parser and for the schema.
 
 use std::fmt::Write as _;
 
 pub use super::number::{Bounded, Fraction};
 
-/// The keyword of a schema under which a text type says in words what it allows: for documentation.
+/// The schema keyword that describes the allowed values of a string type, for the reference.
 pub const ALLOWED: &str = "x-allowed";
 
-/// Declares a text type that checks itself: its name, what it allows in words, a pattern for editors (and the most
-/// characters, where the pattern cannot count them), the check.
+/// Declares a validated string type: its name, a description of the allowed values, a pattern for editors, the maximum
+/// length if the pattern does not limit it, and the check.
 #[macro_export]
-macro_rules! checked_text {
-    ($(#[$doc:meta])* $name:ident, $allowed:literal, $pattern:literal $(<= $most:literal)?, $check:expr) => {
+macro_rules! checked_string {
+    ($(#[$doc:meta])* $name:ident, $allowed:literal, $pattern:literal $(<= $max:literal)?, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[serde(transparent)]
         pub struct $name(String);
 
         impl $name {
-            /// The text, where it is allowed.
+            /// Validates a string.
             ///
             /// # Errors
-            /// What would be allowed, in words.
+            /// A description of the allowed values.
             pub fn new(text: impl Into<String>) -> Result<Self, &'static str> {
                 let text = text.into();
                 let check: fn(&str) -> bool = $check;
                 if check(&text) { Ok(Self(text)) } else { Err($allowed) }
             }
 
-            /// The text.
+            /// The string.
             #[must_use]
-            #[allow(dead_code, reason = "not every type of this kind is taken apart")]
+            #[allow(dead_code, reason = "not every type needs it")]
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -51,16 +51,16 @@ macro_rules! checked_text {
             }
         }
 
-        $crate::text_schema!($name, $allowed, $pattern $(<= $most)?);
+        $crate::string_schema!($name, $allowed, $pattern $(<= $max)?);
     };
 }
 
-/// The schema of a text type, where schemas are wanted at all.
+/// Implements the schema of a validated string type.
 #[cfg(feature = "cards")]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! text_schema {
-    ($name:ident, $allowed:literal, $pattern:literal $(<= $most:literal)?) => {
+macro_rules! string_schema {
+    ($name:ident, $allowed:literal, $pattern:literal $(<= $max:literal)?) => {
         impl schemars::JsonSchema for $name {
             fn inline_schema() -> bool {
                 true
@@ -72,25 +72,25 @@ macro_rules! text_schema {
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 schemars::json_schema!({
-                    "type": "string", "pattern": $pattern $(, "maxLength": $most)?, "x-allowed": $allowed
+                    "type": "string", "pattern": $pattern $(, "maxLength": $max)?, "x-allowed": $allowed
                 })
             }
         }
     };
 }
 
-/// No schema: the Lambda has nobody to show it to.
+/// Without the feature `cards`, types have no schema.
 #[cfg(not(feature = "cards"))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! text_schema {
-    ($name:ident, $allowed:literal, $pattern:literal $(<= $most:literal)?) => {};
+macro_rules! string_schema {
+    ($name:ident, $allowed:literal, $pattern:literal $(<= $max:literal)?) => {};
 }
 
-checked_text!(
+checked_string!(
     /// A name within the pipeline: a lower-case letter, then lower-case letters, digits and single dashes.
     Name,
-    "a lower-case letter, then lower-case letters, digits and single dashes, 40 at most",
+    "a lower-case letter, then lower-case letters, digits and single dashes, at most 40 characters",
     "^[a-z](-?[a-z0-9]){0,39}$" <= 40,
     |text| {
         text.len() <= 40
@@ -101,16 +101,16 @@ checked_text!(
     }
 );
 
-checked_text!(
-    /// A text on one line without control characters, 1 to 200 characters.
+checked_string!(
+    /// One line of text, 1 to 200 characters, without control characters.
     Line,
     "one line of 1 to 200 characters, without control characters",
     "^[^\\x00-\\x1f\\x7f]{1,200}$",
-    |text| !text.is_empty() && text.chars().count() <= 200 && text.chars().all(printable)
+    |text| !text.is_empty() && text.chars().count() <= 200 && text.chars().all(is_printable)
 );
 
-checked_text!(
-    /// A language as a BCP 47 tag of a primary language and perhaps a region or script: `en`, `zh-TW`.
+checked_string!(
+    /// A BCP 47 language tag with an optional region or script, such as `en` or `zh-TW`.
     Language,
     "a language tag such as `en`, `de` or `zh-TW`",
     "^[a-z]{2,3}(-[A-Za-z]{2,4})?$",
@@ -122,8 +122,8 @@ checked_text!(
     }
 );
 
-checked_text!(
-    /// The Amazon Resource Name of something that exists already.
+checked_string!(
+    /// The Amazon Resource Name of an existing resource.
     Arn,
     "an ARN such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`",
     "^arn:aws[a-z-]*:[a-z0-9-]+:[a-z0-9-]*:([0-9]{12})?:[^\\s]+$",
@@ -139,147 +139,148 @@ checked_text!(
     }
 );
 
-checked_text!(
-    /// The name of a column or attribute that holds a key: what DynamoDB takes for a key's attribute.
+checked_string!(
+    /// The name of a key column, with DynamoDB's limits for the names of key attributes.
     Attribute,
     "1 to 255 bytes without control characters",
     "^[^\\x00-\\x1f\\x7f]{1,255}$",
-    |text| !text.trim().is_empty() && text.len() <= 255 && text.chars().all(printable)
+    |text| !text.trim().is_empty() && text.len() <= 255 && text.chars().all(is_printable)
 );
 
-checked_text!(
-    /// The first part of the keys of objects. In a policy `*`, `?` and `$` would mean more than themselves.
+checked_string!(
+    /// A prefix of object keys. It has no `*`, `?` and `$`, which have a special meaning in IAM policies.
     Prefix,
-    "names of letters, digits, `-`, `_`, `.` and `=` with `/` between them, 200 characters at most",
+    "letters, digits, `-`, `_`, `.` and `=`, in parts separated by `/`, at most 200 characters",
     "^[A-Za-z0-9._=-]+(/[A-Za-z0-9._=-]+)*$",
     |text| {
-        let name = |part: &str| {
-            let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
-            !matches!(part, "" | "." | "..") && part.bytes().all(fits)
+        let is_valid_part = |part: &str| {
+            let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=".contains(&byte);
+            !matches!(part, "" | "." | "..") && part.bytes().all(is_allowed)
         };
-        text.len() <= 200 && text.split('/').all(name)
+        text.len() <= 200 && text.split('/').all(is_valid_part)
     }
 );
 
-checked_text!(
-    /// A web address. It may name no user and no password: addresses are written into results and logs.
+checked_string!(
+    /// An HTTP or HTTPS URL without credentials, since URLs appear in results and logs.
     HttpUrl,
-    "an http or https address such as `https://example.com/path`, without a user name or password",
+    "an HTTP or HTTPS URL such as `https://example.com/path`, without a user name or password",
     "^https?://[^\\s/?#@]+([/?#][^\\s]*)?$",
     |text| url::Url::parse(text).is_ok_and(|url| {
-        let named = !url.username().is_empty() || url.password().is_some();
-        matches!(url.scheme(), "http" | "https") && url.has_host() && !named
+        let has_credentials = !url.username().is_empty() || url.password().is_some();
+        matches!(url.scheme(), "http" | "https") && url.has_host() && !has_credentials
     }) && text.chars().all(|c| !c.is_whitespace() && !c.is_control())
 );
 
-checked_text!(
-    /// A web address in which `{key}` stands for the key of an item, behind its host.
+checked_string!(
+    /// An HTTP or HTTPS URL in which `{key}`, anywhere after the host, is replaced with the key of an item.
     ItemUrl,
-    "an http or https address such as `https://example.com/{key}.xml`, in which `{key}` may stand behind the host",
+    "an HTTP or HTTPS URL such as `https://example.com/{key}.xml`, with `{key}` only after the host",
     "^https?://[^\\s/?#@{}]+([/?#][^\\s]*)?$",
     |text| {
-        let behind = text.find("://").and_then(|start| text[start + 3..].find(['/', '?', '#']).map(|end| start + 3 + end));
-        HttpUrl::new(text).is_ok() && !text[..behind.unwrap_or(text.len())].contains(['{', '}'])
+        let host_end =
+            text.find("://").and_then(|start| text[start + 3..].find(['/', '?', '#']).map(|end| start + 3 + end));
+        HttpUrl::new(text).is_ok() && !text[..host_end.unwrap_or(text.len())].contains(['{', '}'])
     }
 );
 
 impl ItemUrl {
-    /// The address for an item of this key, which stands in it percent-encoded, whatever it holds.
+    /// The URL for an item. Its key is percent-encoded.
     #[must_use]
-    pub fn of(&self, key: &str) -> String {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
-        let encoded = key.bytes().fold(String::new(), |mut all, byte| {
-            if fits(byte) {
-                all.push(char::from(byte));
+    pub fn for_key(&self, key: &str) -> String {
+        let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-_~".contains(&byte);
+        let encoded = key.bytes().fold(String::new(), |mut encoded, byte| {
+            if is_unreserved(byte) {
+                encoded.push(char::from(byte));
             } else {
-                let _ = write!(all, "%{byte:02X}");
+                let _ = write!(encoded, "%{byte:02X}");
             }
-            all
+            encoded
         });
         self.0.replace("{key}", &encoded)
     }
 }
 
-checked_text!(
+checked_string!(
     /// An e-mail address.
     Email,
     "an e-mail address such as `oncall@example.com`",
     "^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$",
-    |text| text.split_once('@').is_some_and(|(who, at)| {
-        !who.is_empty()
-            && !at.contains('@')
-            && at.split('.').count() > 1
-            && at.split('.').all(|part| !part.is_empty())
+    |text| text.split_once('@').is_some_and(|(local, domain)| {
+        !local.is_empty()
+            && !domain.contains('@')
+            && domain.split('.').count() > 1
+            && domain.split('.').all(|part| !part.is_empty())
             && text.len() <= 254
             && text.bytes().all(|byte| byte.is_ascii_graphic())
     })
 );
 
-checked_text!(
-    /// An address and port on this machine or its network that fetching may reach all the same.
+checked_string!(
+    /// An IP address and port in a private network to which requests are allowed.
     HostPort,
     "an IP address and a port such as `127.0.0.1:8080`",
     "^.+:[0-9]{1,5}$",
     |text| text.parse::<std::net::SocketAddr>().is_ok()
 );
 
-checked_text!(
-    /// A path to a file, relative to the folder of `pipeline.toml`, that stays inside it. In the cloud it is the key of
-    /// an object, of which there is one spelling only: no `./` before it, no doubled slashes in it.
+checked_string!(
+    /// A path inside the folder of `pipeline.toml`, relative to it. It is also an object key, so it must be normalized:
+    /// without `.`, `..` or double slashes.
     RelativePath,
-    "a path relative to the folder of `pipeline.toml`, without `.`, `..` and doubled slashes",
+    "a path relative to the folder of `pipeline.toml`, without `.`, `..` and double slashes",
     "^([^/.\\x00-\\x1f\\x7f]|\\.[^/.\\x00-\\x1f\\x7f]|\\.\\.[^/\\x00-\\x1f\\x7f])[^/\\x00-\\x1f\\x7f]*(/([^/.\\x00-\\x1f\\x7f]|\\.[^/.\\x00-\\x1f\\x7f]|\\.\\.[^/\\x00-\\x1f\\x7f])[^/\\x00-\\x1f\\x7f]*)*$",
     |text| {
         let path = std::path::Path::new(text);
-        text.chars().all(printable)
+        text.chars().all(is_printable)
             && path.is_relative()
             && text.split('/').all(|part| !matches!(part, "" | "." | ".."))
             && path.components().all(|part| matches!(part, std::path::Component::Normal(_)))
     }
 );
 
-/// The primary language of a tag, however it is written: `en` of `EN`, `en_US` and `en-us`. It may become part of a
-/// host name, so nothing but letters passes.
+/// The primary language of a tag, in lower case: `en` for `EN`, `en_US` and `en-us`. It may become part of a host name,
+/// so it consists only of letters.
 #[must_use]
 pub fn primary_language(tag: &str) -> Option<String> {
     let primary = tag.trim().split(['-', '_']).next().unwrap_or_default();
-    let fits = (2..=3).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_alphabetic());
-    fits.then(|| primary.to_ascii_lowercase())
+    let is_valid = (2..=3).contains(&primary.len()) && primary.bytes().all(|byte| byte.is_ascii_alphabetic());
+    is_valid.then(|| primary.to_ascii_lowercase())
 }
 
-/// A language as somebody else says it, where it is a tag at all: words such as `English` and marks such as `und` say
-/// nothing.
+/// Parses a language declared by a third party. Returns `None` for names such as `English` and for tags such as `und`
+/// that do not name a language.
 #[must_use]
-pub fn tag(said: &str) -> Option<String> {
-    let said = said.trim();
-    let mut parts = said.split(['-', '_']);
+pub fn language_tag(declared: &str) -> Option<String> {
+    let declared = declared.trim();
+    let mut parts = declared.split(['-', '_']);
     let primary = parts.next().and_then(primary_language)?;
-    let fits = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    let says = !["und", "mul", "zxx", "mis"].contains(&primary.as_str());
-    (says && parts.all(fits)).then(|| said.replace('_', "-"))
+    let is_subtag = |part: &str| (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_language = !["und", "mul", "zxx", "mis"].contains(&primary.as_str());
+    (is_language && parts.all(is_subtag)).then(|| declared.replace('_', "-"))
 }
 
-/// What somebody else says, cut to so many characters: it is quoted in our words, and stored with them.
+/// Truncates text of a third party to a number of characters, before it is quoted or stored.
 #[must_use]
-pub fn short(said: &str, most: usize) -> String {
-    match said.char_indices().nth(most) {
-        Some((end, _)) => format!("{}…", &said[..end]),
-        None => said.to_owned(),
+pub fn truncate(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
-/// Whether a character may stand in a template: no control characters, none that YAML calls unprintable.
+/// Whether a character may appear in a template: neither a control character nor unprintable in YAML.
 #[must_use]
-pub fn printable(c: char) -> bool {
+pub fn is_printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
-/// Whether a text can be the key of an object *and* stand in the policy that admits exactly this key: IAM takes Latin-1
-/// only (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>), and reads `*`, `?` and `$` as
-/// more than themselves. S3 takes 1,024 bytes, of which some are for day, run and chunk.
+/// Whether a string can be an object key *and* appear in an IAM policy for exactly this key. IAM allows only Latin-1
+/// (<https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html>), and `*`, `?` and `$` have a special
+/// meaning there. S3 allows 1,024 bytes per key; date, run and chunk take some of them.
 #[must_use]
-pub fn exact_key(text: &str) -> bool {
-    text.len() <= 900 && text.chars().all(|c| printable(c) && u32::from(c) <= 0xff && !matches!(c, '*' | '?' | '$'))
+pub fn is_policy_key(text: &str) -> bool {
+    text.len() <= 900 && text.chars().all(|c| is_printable(c) && u32::from(c) <= 0xff && !matches!(c, '*' | '?' | '$'))
 }
 
 #[cfg(test)]
@@ -287,63 +288,66 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_carries_no_password() {
-        for fine in ["https://example.com/a@b", "http://127.0.0.1:80", "https://{language}.example.com/api?x=a@b"] {
-            assert!(HttpUrl::new(fine).is_ok(), "{fine}");
+    fn a_url_with_credentials_is_rejected() {
+        for valid in ["https://example.com/a@b", "http://127.0.0.1:80", "https://{language}.example.com/api?x=a@b"] {
+            assert!(HttpUrl::new(valid).is_ok(), "{valid}");
         }
-        for odd in ["https://me:secret@example.com/", "https://me@example.com", "https://:secret@example.com/feed"] {
-            assert!(HttpUrl::new(odd).is_err(), "{odd}");
-        }
-    }
-
-    #[test]
-    fn a_language_that_somebody_says_is_a_tag_or_nothing() {
-        for (said, expected) in [(" en ", Some("en")), ("en_US", Some("en-US")), ("zh-Hant-TW", Some("zh-Hant-TW"))] {
-            assert_eq!(tag(said).as_deref(), expected, "{said}");
-        }
-        for odd in ["", "English", "und", "mul", "de,en", "en-", "en us", "x", "日本"] {
-            assert_eq!(tag(odd), None, "{odd}");
+        for invalid in ["https://me:secret@example.com/", "https://me@example.com", "https://:secret@example.com/feed"]
+        {
+            assert!(HttpUrl::new(invalid).is_err(), "{invalid}");
         }
     }
 
     #[test]
-    fn a_key_in_an_address_is_nothing_but_itself() {
-        let url = ItemUrl::new("https://example.com/{key}/feed?of={key}").expect("an address");
-        assert_eq!(url.of("Apple"), "https://example.com/Apple/feed?of=Apple");
-        assert_eq!(url.of("../a?b=c&d#e f.é"), {
+    fn only_language_tags_are_accepted() {
+        for (declared, expected) in [(" en ", Some("en")), ("en_US", Some("en-US")), ("zh-Hant-TW", Some("zh-Hant-TW"))]
+        {
+            assert_eq!(language_tag(declared).as_deref(), expected, "{declared}");
+        }
+        for invalid in ["", "English", "und", "mul", "de,en", "en-", "en us", "x", "日本"] {
+            assert_eq!(language_tag(invalid), None, "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_key_in_a_url_is_percent_encoded() {
+        let url = ItemUrl::new("https://example.com/{key}/feed?of={key}").expect("a URL");
+        assert_eq!(url.for_key("Apple"), "https://example.com/Apple/feed?of=Apple");
+        assert_eq!(url.for_key("../a?b=c&d#e f.é"), {
             let encoded = "%2E%2E%2Fa%3Fb%3Dc%26d%23e%20f%2E%C3%A9";
             format!("https://example.com/{encoded}/feed?of={encoded}")
         });
-        for odd in
+        for invalid in
             ["https://{key}.example.com/", "https://{key}", "ftp://example.com/{key}", "https://a:{key}@b.example/"]
         {
-            assert!(ItemUrl::new(odd).is_err(), "{odd}");
+            assert!(ItemUrl::new(invalid).is_err(), "{invalid}");
         }
     }
 
     #[test]
-    fn a_path_has_one_spelling() {
-        for fine in ["a.csv", "data/a.csv", ".hidden/..a/a..csv", "..."] {
-            assert!(RelativePath::new(fine).is_ok(), "{fine}");
+    fn a_path_must_be_normalized() {
+        for valid in ["a.csv", "data/a.csv", ".hidden/..a/a..csv", "..."] {
+            assert!(RelativePath::new(valid).is_ok(), "{valid}");
         }
-        for odd in ["", "./a.csv", "data/./a.csv", "data//a.csv", "data/a.csv/", "/a.csv", "../a.csv", "a/..", "."] {
-            assert!(RelativePath::new(odd).is_err(), "{odd}");
+        for invalid in ["", "./a.csv", "data/./a.csv", "data//a.csv", "data/a.csv/", "/a.csv", "../a.csv", "a/..", "."]
+        {
+            assert!(RelativePath::new(invalid).is_err(), "{invalid}");
         }
     }
 
     #[test]
-    fn a_language_is_the_same_however_it_is_written() {
+    fn the_primary_language_ignores_case_and_separator() {
         for tag in ["en", "EN", "en_US", "en-us", "En-Latn", " en "] {
             assert_eq!(primary_language(tag).as_deref(), Some("en"), "{tag}");
         }
-        for odd in ["", "e", "english", "-en", "日本"] {
-            assert_eq!(primary_language(odd), None, "{odd}");
+        for invalid in ["", "e", "english", "-en", "日本"] {
+            assert_eq!(primary_language(invalid), None, "{invalid}");
         }
     }
 
     #[cfg(feature = "cards")]
     #[test]
-    fn the_schema_of_a_name_counts_as_its_check_does() {
+    fn the_schema_of_a_name_has_the_same_maximum_length_as_its_check() {
         use schemars::JsonSchema as _;
         let schema = Name::json_schema(&mut schemars::SchemaGenerator::default());
         assert_eq!(schema.get("maxLength"), Some(&serde_json::json!(40)));

@@ -8,7 +8,7 @@ use crate::component::state::Counts;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Label, Record};
 use crate::model::run::RunId;
-use crate::model::values::printable;
+use crate::model::values::is_printable;
 
 /// Maximum number of items in a digest: nobody reads more in an e-mail.
 const MAX_ITEMS: usize = 100;
@@ -100,7 +100,7 @@ impl Digest {
 
 /// A name on one line, without control characters, and shortened.
 fn sanitized(text: &str) -> String {
-    let chars = text.chars().map(|c| if printable(c) { c } else { ' ' });
+    let chars = text.chars().map(|c| if is_printable(c) { c } else { ' ' });
     let mut short: String = chars.take(MAX_NAME_CHARS).collect();
     if short.len() < text.len() && text.chars().count() > MAX_NAME_CHARS {
         short.push('\u{2026}');
@@ -161,7 +161,7 @@ impl DigestItem {
                 let _ = write!(words, "failed, `{failure}`");
             }
             (Some(label), failure) => {
-                words.push_str(label.word());
+                words.push_str(label.as_str());
                 if let Some(score) = self.score {
                     let _ = write!(words, " {score:+.2}");
                 }
@@ -171,7 +171,7 @@ impl DigestItem {
             }
         }
         if let Some(before) = self.before {
-            let _ = write!(words, ", before {}", before.word());
+            let _ = write!(words, ", before {}", before.as_str());
         }
         words
     }

@@ -166,7 +166,7 @@ mod tests {
         records[2].fail("s", Error::permanent(ErrorCode::ItemTwice, "twice"));
         let stored = Arc::new(MemoryTable::default());
         let table = DynamodbSink { table: stored.clone(), ttl_days: None };
-        table.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
+        table.write(&Chunk::new(&run, 0, &records), &records).await.expect("written");
         let rows = stored.0.lock().expect("no panic");
         assert_eq!(rows.iter().map(|row| &row["item"]).collect::<Vec<_>>(), ["A", "B"]);
         assert!(rows.iter().all(|row| !row.contains_key("failure")));

@@ -115,7 +115,7 @@ fn row(record: &Record, finding: Option<&Finding>) -> [String; 15] {
         text.and_then(|text| text.title.clone()).unwrap_or_default(),
         finding.map(|finding| finding.stage.clone()).unwrap_or_default(),
         finding.map(|finding| finding.engine.clone()).unwrap_or_default(),
-        finding.and_then(|finding| finding.label).map(|label| label.word().to_owned()).unwrap_or_default(),
+        finding.and_then(|finding| finding.label).map(|label| label.as_str().to_owned()).unwrap_or_default(),
         finding.and_then(|finding| finding.score).map(|score| score.to_string()).unwrap_or_default(),
         finding.map(|finding| finding.coverage.to_string()).unwrap_or_default(),
         text.map(|text| text.source.clone()).unwrap_or_default(),
@@ -156,7 +156,7 @@ impl FileSink {
 #[async_trait]
 impl Sink for FileSink {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        write_atomically(&self.folder.join(chunk.key("", self.extension)), &(self.format)(records)?)
+        write_atomically(&self.folder.join(chunk.object_key("", self.extension)), &(self.format)(records)?)
     }
 }
 

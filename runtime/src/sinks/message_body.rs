@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::model::error::{Error, ErrorCode};
-use crate::model::message::admitted;
+use crate::model::message::escape_noncharacters;
 use crate::model::record::{Item, Record};
 
 /// Maximum length of a failure's message in a shortened record, in characters.
@@ -20,7 +20,7 @@ pub(super) fn limited(record: &Record, max_bytes: usize) -> Result<(String, bool
         let body = serde_json::to_string(short.as_ref().unwrap_or(record)).map_err(|error| {
             Error::permanent(ErrorCode::RecordUnwritable, format!("cannot serialize the record: {error}"))
         })?;
-        let body = admitted(body);
+        let body = escape_noncharacters(body);
         if body.len() <= max_bytes {
             return Ok((body, step > 0));
         }

@@ -140,7 +140,7 @@ impl Sink for S3Sink {
             ObjectCompression::Zstd => (zstandard(&body)?, format!("{extension}.zst")),
             ObjectCompression::None => (body, extension.to_owned()),
         };
-        self.bucket.put(&chunk.key(&self.prefix, &extension), body).await
+        self.bucket.put(&chunk.object_key(&self.prefix, &extension), body).await
     }
 }
 

@@ -1,17 +1,16 @@
 //! Selects the records that match a sink's condition, and stores the last finding of each item if the condition needs it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::component::services::Services;
 use crate::component::state::State;
 use crate::component::{Binding, PermissionTarget, RequiredPermission};
 use crate::condition::Condition;
 use crate::model::error::{Error, ErrorCode};
+use crate::model::hash::{PartsHash, hex};
 use crate::model::record::{Label, Record};
 
 /// How many days the last finding of an item is kept: longer than the interval of any schedule.
@@ -135,15 +134,10 @@ impl LastFindings {
 
     /// The key of an item's row; a hash, since item keys may have any length and any characters.
     fn key(&self, record: &Record) -> String {
-        let mut hash = Sha256::new();
-        hash.update((record.source.len() as u64).to_be_bytes());
-        hash.update(&record.source);
-        hash.update(&record.item.key);
-        let start = format!("last#{}#", self.sink);
-        hash.finalize().iter().take(16).fold(start, |mut key, byte| {
-            let _ = write!(key, "{byte:02x}");
-            key
-        })
+        let mut hash = PartsHash::default();
+        hash.part(&record.source);
+        hash.raw(&record.item.key);
+        format!("last#{}#{}", self.sink, hex(&hash.finish()[..16]))
     }
 }
 

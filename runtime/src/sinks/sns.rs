@@ -36,7 +36,7 @@ pub struct SnsSettings {
     pub topic: Option<TopicArn>,
 }
 
-crate::checked_text!(
+crate::checked_string!(
     /// The ARN of a standard topic in Amazon SNS.
     TopicArn,
     "the ARN of a standard topic such as `arn:aws:sns:us-east-1:123456789012:alerts`",

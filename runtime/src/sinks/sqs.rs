@@ -15,11 +15,11 @@ use crate::component::{
 use crate::condition::Condition;
 use crate::model::error::Error;
 use crate::model::record::Record;
-use crate::model::run::{Chunk, SEND_BYTES};
+use crate::model::run::{Chunk, MAX_BATCH_BYTES};
 use crate::model::values::Arn;
 
 /// Maximum size of a record in a message: that of a call, minus room for the attributes.
-const MAX_BYTES: usize = SEND_BYTES - 16 * 1024;
+const MAX_BYTES: usize = MAX_BATCH_BYTES - 16 * 1024;
 
 /// Sends each record as a JSON message, with run, source and key as attributes. Messages are delivered at least once: a
 /// record always has the same key, `RUN/SOURCE/ITEM` (and `/ENTRY` for entries), so that consumers can drop duplicates.
@@ -35,7 +35,7 @@ pub struct SqsSettings {
     pub when: Option<Condition>,
 }
 
-crate::checked_text!(
+crate::checked_string!(
     /// The ARN of a standard queue in Amazon SQS. In a FIFO queue records would wait for each other.
     QueueArn,
     "the ARN of a standard queue such as `arn:aws:sqs:us-east-1:123456789012:records`",

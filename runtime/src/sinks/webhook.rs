@@ -48,7 +48,7 @@ pub struct WebhookSettings {
     pub allow: Vec<HostPort>,
 }
 
-crate::checked_text!(
+crate::checked_string!(
     /// The ARN of a secret in AWS Secrets Manager.
     SecretArn,
     "the ARN of a secret such as `arn:aws:secretsmanager:us-east-1:123456789012:secret:press-token-AbCdEf`",

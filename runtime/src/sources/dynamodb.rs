@@ -47,7 +47,7 @@ fn default_key() -> Attribute {
     super::default_key()
 }
 
-crate::checked_text!(
+crate::checked_string!(
     /// An existing table: its name, or its ARN if it belongs to another account.
     ExistingTable,
     "the name of a table, or its ARN such as `arn:aws:dynamodb:us-east-1:123456789012:table/companies`",
@@ -72,7 +72,7 @@ fn is_dynamodb(start: &str) -> bool {
 }
 
 fn one() -> Bounded<1, 64> {
-    Bounded::of::<1>()
+    Bounded::new::<1>()
 }
 
 impl Described for DynamodbSourceSettings {

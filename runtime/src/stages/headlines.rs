@@ -50,7 +50,7 @@ struct Headlines {
 impl Headlines {
     fn analyse(&self, record: &Record) -> Result<Finding, Error> {
         let text = record.body()?;
-        text.in_english("the engine `headlines`")?;
+        text.require_english("the engine `headlines`")?;
         // The title first: the press uses it for companies whose key is a number or a ticker.
         let names = [record.item.lookup(), &record.item.key];
         let probabilities = classify(&text.body, &names).ok_or_else(|| {

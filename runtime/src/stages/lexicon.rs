@@ -49,7 +49,7 @@ struct Lexicon {
 
 impl Lexicon {
     fn analyse(&self, text: &Text) -> Result<Finding, Error> {
-        text.in_english("the engine `lexicon`")?;
+        text.require_english("the engine `lexicon`")?;
         let found = polarity(&text.body);
         let score = found.compound;
         let label = match score {

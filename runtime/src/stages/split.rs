@@ -26,11 +26,11 @@ pub struct SplitSettings {
 }
 
 fn one() -> Bounded<1, 100> {
-    Bounded::of::<1>()
+    Bounded::new::<1>()
 }
 
 fn most() -> Bounded<1, 100> {
-    Bounded::of::<20>()
+    Bounded::new::<20>()
 }
 
 impl Described for SplitSettings {

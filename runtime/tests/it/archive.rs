@@ -12,7 +12,7 @@ async fn every_packing_unpacks_to_the_same_records_under_a_name_that_says_how() 
     let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
     let records: Vec<_> =
         (0..100).map(|item| Record::new(run.as_str(), "companies", Item::named(format!("item {item}")))).collect();
-    let chunk = Chunk::of(&run, 0, &records);
+    let chunk = Chunk::new(&run, 0, &records);
     for (format, rows) in [("jsonl", 100), ("csv", 101)] {
         let mut bodies = Vec::new();
         for (compression, ending) in [("none", ""), ("gzip", ".gz"), ("zstd", ".zst")] {

@@ -8,7 +8,7 @@ use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Item, Record};
-use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
+use fanggen_runtime::model::run::{Chunk, MAX_CHUNK_ITEMS, RunId};
 use fanggen_runtime::model::tree::Tree;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use fanggen_runtime::testing::lambda_api::{InvocationResult, LambdaProcess};
@@ -32,7 +32,7 @@ fn function(name: &str, trigger: Trigger, stages: Vec<FunctionComponent>, output
         name: name.into(),
         contact: None,
         state: None,
-        chunk_items: CHUNK_ITEMS,
+        chunk_items: MAX_CHUNK_ITEMS,
         trigger,
         stages,
         output,
@@ -54,7 +54,7 @@ fn message() -> String {
     let records: Vec<Record> = [("Apple", "A great phone, and I love it."), ("Netflix", "A horrible series.")]
         .map(|(key, text)| Record::new(run.as_str(), "reviews", Item { text: Some(text.into()), ..Item::named(key) }))
         .into();
-    serde_json::to_string(&Message::new(Chunk::of(&run, 0, &records), records)).expect("serializable")
+    serde_json::to_string(&Message::new(Chunk::new(&run, 0, &records), records)).expect("serializable")
 }
 
 fn delivery(bodies: &[(&str, &str)]) -> Value {
@@ -140,7 +140,7 @@ fn the_reason_of_a_failed_message_is_logged_without_its_text() {
     let line: Value = serde_json::from_str(&log[0]).expect("a line of JSON");
     assert_eq!((&line["level"], &line["function"]), (&json!("ERROR"), &json!("worker")));
     assert_eq!((&line["code"], &line["message_id"]), (&json!("message_unreadable"), &json!("m-1")));
-    assert!(line["message"].as_str().is_some_and(|words| words.starts_with("the message is not one of ours")));
+    assert!(line["message"].as_str().is_some_and(|words| words.starts_with("cannot parse the message: ")));
     assert!(log.len() == 1 && !log[0].contains("secret") && !log[0].contains("great phone"), "{log:?}");
 }
 
@@ -174,7 +174,10 @@ fn a_sink_that_a_lambda_has_no_door_for_is_named_and_nothing_is_lost_in_silence(
     for _ in 0..2 {
         let (code, words) = reported(lambda.invoke(&delivery(&[("1", &message())])));
         assert_eq!(code, "no_disk");
-        assert_eq!(words, "`archive`: `archive` writes files, and a Lambda keeps none: use `type = \"s3\"`");
+        assert_eq!(
+            words,
+            "`archive`: `archive` writes local files, which a Lambda function does not keep: use `type = \"s3\"`"
+        );
     }
     let log = lambda.stderr_lines(1);
     assert!(log.len() == 1 && log[0].contains("\"code\":\"no_disk\""), "once, and not with every event: {log:?}");
@@ -189,7 +192,7 @@ fn a_producer_reads_its_firing_and_names_the_source_that_cannot_be_opened() {
         (
             json!({ "scheduled_time": "2026-11-22T09:00:00Z" }),
             "settings_unreadable",
-            "`companies`: `AWS_REGION` is not set in the environment: Lambda sets it for every function",
+            "`companies`: the environment variable `AWS_REGION` is not set; Lambda sets it for every function",
         ),
         (json!({ "scheduled_time": "noon" }), "run_unreadable", "`noon` is not a time such as 2026-11-22T09:00:00Z"),
         (delivery(&[("1", &message())]), "event_unreadable", "missing field `scheduled_time`"),
@@ -240,7 +243,7 @@ fn the_guards_hold_in_the_lambda_too() {
             Record::new(run.as_str(), "companies", item)
         };
         let records: Vec<Record> = targets.iter().enumerate().map(item).collect();
-        let message = serde_json::to_string(&Message::new(Chunk::of(&run, 0, &records), records)).expect("JSON");
+        let message = serde_json::to_string(&Message::new(Chunk::new(&run, 0, &records), records)).expect("JSON");
         assert_eq!(lambda.invoke(&delivery(&[("1", &message)])), failures(&[]));
         let codes: Vec<Value> = posted().iter().map(|record| record["failure"]["code"].clone()).collect();
         let expected: Vec<Value> = targets.iter().map(|(_, code)| json!(code)).collect();

@@ -11,7 +11,7 @@ use fanggen_runtime::function::{OpenFunction, OpenOutput, ProducerOutcome};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
-use fanggen_runtime::model::run::{CHUNK_ITEMS, RunId, SEND_MESSAGES};
+use fanggen_runtime::model::run::{MAX_BATCH_MESSAGES, MAX_CHUNK_ITEMS, RunId};
 use fanggen_runtime::testing::memory_state::MemoryState;
 use tokio::time::Instant;
 
@@ -58,7 +58,7 @@ struct Line {
 #[async_trait]
 impl MessageQueue for Line {
     async fn send(&self, messages: Vec<Message>) -> Result<(), Error> {
-        assert!(messages.len() <= SEND_MESSAGES, "one call");
+        assert!(messages.len() <= MAX_BATCH_MESSAGES, "one call");
         let mut inside = self.memory.inner();
         inside.calls.push("send");
         inside.attempt(|_| {
@@ -99,7 +99,7 @@ impl World {
             stages: Vec::new(),
             output: OpenOutput::Queue(self.line.clone()),
             state: Some(self.memory.clone()),
-            chunk_items: CHUNK_ITEMS,
+            chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
         };
         running.produce(&run(), owner, Instant::now() + time).await

@@ -12,7 +12,7 @@ use fanggen_runtime::function::{ChunkOutcome, Delivery, OpenFunction, OpenOutput
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Finding, Identity, Item, Label, Record, Text};
-use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
+use fanggen_runtime::model::run::{Chunk, MAX_CHUNK_ITEMS, RunId};
 use fanggen_runtime::testing::memory_state::MemoryState;
 use tokio::time::Instant;
 
@@ -101,8 +101,8 @@ impl Sink for Shared<Shelf> {
             return Err(error);
         }
         *self.writes.lock().expect("no panic") += 1;
-        self.kept.lock().expect("no panic").insert(chunk.key("", ""), records.to_vec());
-        Ok(chunk.key("", ""))
+        self.kept.lock().expect("no panic").insert(chunk.object_key("", ""), records.to_vec());
+        Ok(chunk.object_key("", ""))
     }
 
     async fn complete(&self, _: &RunId, counts: Counts) -> Result<bool, Error> {
@@ -139,7 +139,7 @@ impl World {
             stages: vec![Box::new(Shared(Arc::clone(&texts))), Box::new(Shared(Arc::clone(&judge)))],
             output: OpenOutput::Sinks(sinks.collect()),
             state: Some(memory.clone()),
-            chunk_items: CHUNK_ITEMS,
+            chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
         };
         Self { texts, judge, shelves, memory, running }
@@ -148,7 +148,7 @@ impl World {
     async fn work(&self, number: u64, keys: &[&str], last: bool, again: bool) -> ChunkOutcome {
         let run = run();
         let records: Vec<_> = keys.iter().map(|key| Record::new(run.as_str(), "s", Item::named(*key))).collect();
-        let message = Message::new(Chunk::of(&run, number, &records), records);
+        let message = Message::new(Chunk::new(&run, number, &records), records);
         let deadline = Instant::now() + Duration::from_secs(5);
         self.running.process(message, Delivery { deadline, last, redelivered: again }).await
     }
@@ -238,7 +238,7 @@ async fn items_that_another_function_let_go_no_further_are_counted_all_the_same(
     let world = World::new(0, None);
     let run = run();
     let records = vec![Record::new(run.as_str(), "s", Item::named("a"))];
-    let message = Message { items: Some(7), ..Message::new(Chunk::of(&run, 0, &records), records) };
+    let message = Message { items: Some(7), ..Message::new(Chunk::new(&run, 0, &records), records) };
     let deadline = Instant::now() + Duration::from_secs(5);
     let worked = world.running.process(message, Delivery { deadline, last: false, redelivered: false }).await;
     assert_eq!(worked.counts, Counts { items: 7, records: 1, failed: 0, reused: 0 });

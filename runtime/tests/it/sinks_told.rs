@@ -20,7 +20,7 @@ fn record(run: &RunId, item: &str, label: Label, score: f64) -> Record {
 /// Writes these items with their labels as a chunk.
 async fn write(sink: &dyn Sink, run: &RunId, number: u64, items: &[(&str, Label)]) {
     let records: Vec<_> = items.iter().map(|(item, label)| record(run, item, *label, 0.5)).collect();
-    sink.write(&Chunk::of(run, number, &records), &records).await.expect("written");
+    sink.write(&Chunk::new(run, number, &records), &records).await.expect("written");
 }
 
 fn of(items: u64) -> Counts {
@@ -36,7 +36,7 @@ async fn a_record_is_a_message_with_a_key_of_its_own() {
     let sink = services.open_sink("sqs", "events", json!({}));
     let run = run(9);
     let records = [record(&run, "Apple", GOOD, 0.5), record(&run, "a/b", BAD, -0.5)];
-    let chunk = Chunk::of(&run, 0, &records);
+    let chunk = Chunk::new(&run, 0, &records);
     assert_eq!(sink.write(&chunk, &records).await.expect("written"), "on events");
     let posts = services.published();
     let keys: Vec<_> = posts.iter().map(|(queue, post)| (queue.as_str(), post.key.as_str())).collect();
@@ -61,7 +61,7 @@ async fn a_queue_that_exists_is_known_by_its_address() {
     let run = run(9);
     let mut records = [record(&run, "Apple", GOOD, 0.5), Record::new(run.as_str(), "companies", Item::named("Gone"))];
     records[1].fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
-    sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
+    sink.write(&Chunk::new(&run, 0, &records), &records).await.expect("written");
     let posts = services.published();
     let (queue, post) = posts.first().expect("a message");
     assert_eq!(queue, "https://sqs.cn-north-1.amazonaws.com.cn/123456789012/events");
@@ -74,7 +74,7 @@ async fn a_record_that_no_message_holds_goes_without_its_text() {
     let sink = services.open_sink("sqs", "events", json!({}));
     let mut record = record(&run(9), "Apple", GOOD, 0.5);
     record.text = Some(Text { body: "x".repeat(1_100_000), ..Text::default() });
-    sink.write(&Chunk::of(&run(9), 0, std::slice::from_ref(&record)), &[record]).await.expect("written");
+    sink.write(&Chunk::new(&run(9), 0, std::slice::from_ref(&record)), &[record]).await.expect("written");
     let (_, post) = services.published().remove(0);
     assert_eq!(post.attributes[2], ("shortened", "true".into()));
     assert_eq!(serde_json::from_str::<Record>(&post.body).expect("a record").text.expect("a text").body, "");
@@ -91,7 +91,7 @@ async fn a_digest_reads_as_a_person_would_write_it() {
         Record::new(run.as_str(), "companies", Item::named("Net\nflix")),
     ];
     records[2].fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
-    assert_eq!(sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written"), "on alerts");
+    assert_eq!(sink.write(&Chunk::new(&run, 0, &records), &records).await.expect("written"), "on alerts");
     assert_eq!(services.published(), []);
     let counts = Counts { items: 3, records: 2, failed: 1, reused: 1 };
     assert!(sink.complete(&run, counts).await.expect("told"));
@@ -169,7 +169,7 @@ async fn a_failure_between_two_findings_is_not_taken_for_one() {
     write(&*sink, &run(9), 0, &[("Apple", GOOD)]).await;
     let mut failed = Record::new(run(10).as_str(), "companies", Item::named("Apple"));
     failed.fail("summary", Error::transient(ErrorCode::Unreachable, "no network"));
-    sink.write(&Chunk::of(&run(10), 0, std::slice::from_ref(&failed)), &[failed]).await.expect("written");
+    sink.write(&Chunk::new(&run(10), 0, std::slice::from_ref(&failed)), &[failed]).await.expect("written");
     assert!(!sink.complete(&run(10), of(1)).await.expect("nothing"));
     write(&*sink, &run(11), 0, &[("Apple", BAD)]).await;
     assert!(sink.complete(&run(11), of(1)).await.expect("told"));
@@ -181,7 +181,7 @@ async fn a_change_that_could_not_be_posted_is_still_one_when_the_chunk_comes_aga
     let sink = services.open_sink("sqs", "events", json!({ "when": "changed" }));
     write(&*sink, &run(9), 0, &[("Apple", GOOD)]).await;
     let records = [record(&run(10), "Apple", BAD, -0.5)];
-    let chunk = Chunk::of(&run(10), 0, &records);
+    let chunk = Chunk::new(&run(10), 0, &records);
     *services.0.publish_failures.lock().expect("no panic") = 1;
     assert_eq!(sink.write(&chunk, &records).await.expect_err("refused").code, ErrorCode::Throttled);
     sink.write(&chunk, &records).await.expect("written");
@@ -198,7 +198,7 @@ async fn two_sources_with_one_key_are_two_items() {
         let run = run(hour);
         let mut records = [record(&run, "Apple", GOOD, 0.5), record(&run, "Apple", other, 0.5)];
         records[1].source = "fruits".into();
-        sink.write(&Chunk::of(&run, 0, &records), &records).await.expect("written");
+        sink.write(&Chunk::new(&run, 0, &records), &records).await.expect("written");
     }
     assert!(sink.complete(&run(10), of(2)).await.expect("told"));
     let body = services.published().remove(0).1.body;
@@ -214,7 +214,7 @@ async fn a_large_run_is_one_message_that_counts_what_it_does_not_list() {
     for number in 0..250 {
         let names: Vec<_> = (0..100).map(|item| format!("{number}-{item}-{}", "\u{4f01}".repeat(670))).collect();
         let records: Vec<_> = names.iter().map(|name| record(&run, name, BAD, -0.5)).collect();
-        sink.write(&Chunk::of(&run, number, &records), &records).await.expect("written");
+        sink.write(&Chunk::new(&run, number, &records), &records).await.expect("written");
     }
     let longest = services.0.state.inner().run(&run).notes.values().map(String::len).max();
     assert!(longest < Some(400 * 1024), "a note of {longest:?} bytes does not fit in a row");

@@ -35,7 +35,7 @@ fn sink(server: &HttpServer, services: &MemoryServices, more: &[(&str, Value)]) 
 
 async fn post(server: &HttpServer) -> Result<String, Error> {
     let records = records(1, 10);
-    sink(server, &MemoryServices::default(), &[]).write(&Chunk::of(&run(), 0, &records), &records).await
+    sink(server, &MemoryServices::default(), &[]).write(&Chunk::new(&run(), 0, &records), &records).await
 }
 
 /// HMAC as RFC 2104 writes it, apart from the crate that signs.
@@ -59,7 +59,7 @@ async fn a_chunk_is_posted_and_signed_so_that_anybody_can_verify_it() {
     *services.0.secret.lock().expect("no panic") = format!("whsec_{}", STANDARD.encode("a key of ours"));
     let sink = sink(&server, &services, &[("secret", json!(SECRET))]);
     let records = records(3, 10);
-    let chunk = Chunk::of(&run(), 0, &records);
+    let chunk = Chunk::new(&run(), 0, &records);
     for _ in 0..2 {
         assert_eq!(sink.write(&chunk, &records).await.expect("written"), server.url("/hook"));
     }
@@ -87,7 +87,7 @@ async fn what_is_too_large_for_one_post_goes_in_several_and_none_is_lost() {
     // The last one has more text than any post may have.
     let mut records = records(100, 5_000);
     records[99].text = Some(Text { body: "y".repeat(300_000), ..Text::default() });
-    let chunk = Chunk::of(&run(), 0, &records);
+    let chunk = Chunk::new(&run(), 0, &records);
     sink(&server, &MemoryServices::default(), &[]).write(&chunk, &records).await.expect("written");
     let asked = server.requests();
     let ids: Vec<_> = asked.iter().map(|asked| asked.header("webhook-id").expect("an id").to_owned()).collect();
@@ -102,7 +102,7 @@ async fn what_is_too_large_for_one_post_goes_in_several_and_none_is_lost() {
 async fn only_what_meets_the_condition_is_posted_and_nothing_where_nothing_does() {
     let server = HttpServer::start(|_| CannedResponse::text(200, ""));
     let records = records(3, 10);
-    let chunk = Chunk::of(&run(), 0, &records);
+    let chunk = Chunk::new(&run(), 0, &records);
     let write = |when: &str| {
         let sink = sink(&server, &MemoryServices::default(), &[("when", json!(when))]);
         let (chunk, records) = (chunk.clone(), records.clone());
@@ -169,7 +169,7 @@ async fn nobody_leads_a_post_elsewhere() {
 async fn a_closed_address_is_not_connected_to() {
     let server = HttpServer::start(|_| CannedResponse::text(200, ""));
     let records = records(1, 10);
-    let chunk = Chunk::of(&run(), 0, &records);
+    let chunk = Chunk::new(&run(), 0, &records);
     for url in [server.url("/"), format!("http://localhost:{}/", server.port), "http://169.254.169.254/".into()] {
         let sink = MemoryServices::default().open_sink("webhook", "alert", json!({ "url": url }));
         let error = sink.write(&chunk, &records).await.expect_err("closed");
@@ -185,7 +185,7 @@ async fn a_secret_that_cannot_be_used_posts_nothing_and_is_not_said() {
     *services.0.secret.lock().expect("no panic") = "{\"password\":\"s3cret\"}".into();
     let sink = sink(&server, &services, &[("secret", json!(SECRET))]);
     let records = records(1, 10);
-    let error = sink.write(&Chunk::of(&run(), 0, &records), &records).await.expect_err("unusable");
+    let error = sink.write(&Chunk::new(&run(), 0, &records), &records).await.expect_err("unusable");
     assert_eq!(error.message, "the webhook's secret is JSON without a text `secret`: store another value");
     assert_eq!(server.requests().len(), 0);
 }

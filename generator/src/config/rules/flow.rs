@@ -30,7 +30,7 @@ fn absent(tree: &Tree, mistakes: &mut Vec<Mistake>) {
         };
         // Nor is one whose header is misspelt, which is reported as such.
         let misspelt = || {
-            let mut names = tree.table().into_iter().flat_map(|table| table.keys());
+            let mut names = tree.as_table().into_iter().flat_map(|table| table.keys());
             names.any(|name| !SECTIONS.contains(&name.as_str()) && nearest(name, &SECTIONS) == Some(section))
         };
         if written.is_none_or(|entry| empty(&entry.tree)) && !misspelt() {

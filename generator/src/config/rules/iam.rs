@@ -1,6 +1,6 @@
 //! The permissions of `[[iam.scopes]]`: what IAM would reject only during deployment.
 
-use fanggen_runtime::model::tree::{Entry, Tree, Value, listed};
+use fanggen_runtime::model::tree::{Entry, Tree, Value, quoted_list};
 
 use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
 use crate::config::pipeline::Pipeline;
@@ -56,7 +56,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                 .push(Mistake::new(MistakeCode::EmptyScope, span, title, format!("no {key}")).allowed("at least one"));
         }
         everything(scope, tree, mistakes);
-        let conditions = super::entry(tree, &["conditions"]).and_then(|entry| entry.tree.table());
+        let conditions = super::entry(tree, &["conditions"]).and_then(|entry| entry.tree.as_table());
         for (operator, entry) in conditions.into_iter().flatten() {
             if !known(operator) {
                 mistakes.push(
@@ -65,7 +65,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                         .help(meant(operator)),
                 );
             }
-            for (key, entry) in entry.tree.table().into_iter().flatten() {
+            for (key, entry) in entry.tree.as_table().into_iter().flatten() {
                 condition_key(key, entry, mistakes);
             }
         }
@@ -75,9 +75,10 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 /// Some actions have no resource-level permissions, and which do changes over time: only the author can know.
 fn everything(scope: &IamScope, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let Some(Value::List(written)) = super::entry(tree, &["resources"]).map(|entry| &entry.tree.value) else { return };
-    if let Some(star) = written.iter().find(|tree| tree.text() == Some("*")) {
+    if let Some(star) = written.iter().find(|tree| tree.as_str() == Some("*")) {
         let actions: Vec<&str> = scope.actions.iter().map(Action::as_str).collect();
-        let title = format!("`{}` may do this to every resource in the account: {}", scope.function, listed(&actions));
+        let title =
+            format!("`{}` may do this to every resource in the account: {}", scope.function, quoted_list(&actions));
         mistakes.push(
             Mistake::new(MistakeCode::WildcardResource, &star.span, title, "every resource")
                 .allowed("`*` only for actions without resource-level permissions, such as `cloudwatch:PutMetricData`")
@@ -98,7 +99,7 @@ fn condition_key(key: &str, entry: &Entry, mistakes: &mut Vec<Mistake>) {
     };
     // IAM: tab, line ends, and printable characters up to `\u{ff}`.
     let holds =
-        |tree: &&Tree| tree.text().is_none_or(|text| text.chars().all(|c| matches!(c, ' '..='~' | '\u{a1}'..='ÿ')));
+        |tree: &&Tree| tree.as_str().is_none_or(|text| text.chars().all(|c| matches!(c, ' '..='~' | '\u{a1}'..='ÿ')));
     if written.is_empty() || !written.iter().all(holds) {
         mistakes.push(
             Mistake::new(

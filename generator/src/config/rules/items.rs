@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::component::{ComponentRole, SeedItems};
-use fanggen_runtime::model::items::{ATTRIBUTES, InlineItem, KEY_BYTES, key_fault};
-use fanggen_runtime::model::tree::{Span, Tree, Value, listed};
+use fanggen_runtime::model::items::{ATTRIBUTES, InlineItem, MAX_KEY_BYTES, invalid_key};
+use fanggen_runtime::model::tree::{Span, Tree, Value, quoted_list};
 use fanggen_runtime::model::values::{HttpUrl, Language};
 
 use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
@@ -74,7 +74,7 @@ fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mu
             );
             continue;
         };
-        if let Some(found) = key_fault(key) {
+        if let Some(found) = invalid_key(key) {
             mistakes.push(
                 Mistake::new(
                     MistakeCode::InvalidItemKey,
@@ -82,7 +82,7 @@ fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mu
                     "this key cannot be stored",
                     found,
                 )
-                .allowed(format!("up to {KEY_BYTES} bytes without control characters")),
+                .allowed(format!("up to {MAX_KEY_BYTES} bytes without control characters")),
             );
         }
         let (other, first) = *seen.entry(key).or_insert((&source.name, &place.span));
@@ -111,7 +111,7 @@ fn place_of<'a>(item: &'a Tree, key: &str) -> &'a Span {
 
 /// The attributes of an item that is written as a table.
 fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
-    let Some(table) = place.table() else { return };
+    let Some(table) = place.as_table() else { return };
     for (name, entry) in table {
         if name != key && !ATTRIBUTES.contains(&name.as_str()) {
             let mut known = vec![key];
@@ -123,11 +123,11 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
                     format!("items have no attribute `{name}`"),
                     "unknown attribute",
                 )
-                .allowed(listed(&known))
+                .allowed(quoted_list(&known))
                 .help(did_you_mean(name, &known).or_else(|| Some(format!("put it into `labels = {{ {name} = .. }}`")))),
             );
         }
-        if let (true, Some(language)) = (name == "language", entry.tree.text())
+        if let (true, Some(language)) = (name == "language", entry.tree.as_str())
             && let Err(allowed) = Language::new(language)
         {
             let title = format!("`{language}` is not a language");
@@ -136,7 +136,7 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
                     .allowed(allowed),
             );
         }
-        if let (true, Some(address)) = (["feed", "url"].contains(&name.as_str()), entry.tree.text())
+        if let (true, Some(address)) = (["feed", "url"].contains(&name.as_str()), entry.tree.as_str())
             && let Err(allowed) = HttpUrl::new(address)
         {
             let title = format!("the {name} `{address}` is not a valid address");
@@ -145,7 +145,7 @@ fn attributes(place: &Tree, key: &str, mistakes: &mut Vec<Mistake>) {
             );
         }
         // Labels lie beside the attributes in a row of the table: one of the same name would take its place.
-        for (label, entry) in entry.tree.table().into_iter().flatten().filter(|_| name == "labels") {
+        for (label, entry) in entry.tree.as_table().into_iter().flatten().filter(|_| name == "labels") {
             if label == key || ATTRIBUTES.contains(&label.as_str()) {
                 let title = format!("`{label}` cannot be a label, since it is an attribute");
                 mistakes.push(

@@ -9,7 +9,7 @@ mod timing;
 
 use fanggen_runtime::component::{Card, ComponentRole};
 use fanggen_runtime::function::registry;
-use fanggen_runtime::model::tree::{Tree, listed};
+use fanggen_runtime::model::tree::{Tree, quoted_list};
 
 use super::mistake::Mistake;
 use super::pipeline::Pipeline;
@@ -29,7 +29,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 fn types(role: ComponentRole, fits: impl Fn(&Card) -> bool) -> String {
     let known = registry::of(role).iter().map(|kind| &kind.card);
     let names: Vec<&str> = known.filter(|card| !card.local_only && fits(card)).map(|card| card.name).collect();
-    listed(&names)
+    quoted_list(&names)
 }
 
 /// The entry at a path of names.
@@ -37,7 +37,7 @@ fn entry<'a>(tree: &'a Tree, path: &[&str]) -> Option<&'a fanggen_runtime::model
     let (last, before) = path.split_last()?;
     let mut tree = tree;
     for part in before {
-        tree = &tree.table()?.get(*part)?.tree;
+        tree = &tree.as_table()?.get(*part)?.tree;
     }
-    tree.table()?.get(*last)
+    tree.as_table()?.get(*last)
 }

@@ -22,7 +22,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let here = pipeline.aws.region.as_str();
     // A mistake in `[aws]` leaves its defaults, and nothing is to be compared with those.
     let stated = super::entry(tree, &["aws", "region"]).map(|entry| &entry.tree.value);
-    if stated.is_some_and(|stated| !matches!(stated, Value::Text(text) if text == here)) {
+    if stated.is_some_and(|stated| !matches!(stated, Value::String(text) if text == here)) {
         return;
     }
     for component in pipeline.components() {
@@ -82,8 +82,8 @@ fn foreign(component: &ComponentConfig) -> Vec<String> {
 
 /// The key under which a component has an ARN, and where that stands.
 fn written<'a>(component: &'a ComponentConfig, arn: &str) -> (&'a str, &'a Span) {
-    let mut entries = component.tree.table().into_iter().flatten();
-    let found = entries.find(|(_, entry)| entry.tree.text() == Some(arn));
+    let mut entries = component.tree.as_table().into_iter().flatten();
+    let found = entries.find(|(_, entry)| entry.tree.as_str() == Some(arn));
     found.map_or(("type", &component.span), |(key, entry)| (key.as_str(), &entry.tree.span))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fanggen_runtime::model::tree::{Span, Tree, listed};
+use fanggen_runtime::model::tree::{Span, Tree, quoted_list};
 
 use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
@@ -48,7 +48,7 @@ fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             1 => (format!("stage `{longest}`"), "it waits", "or let the stage wait less"),
             _ => {
                 let or = "let a stage wait less, or give one `isolate = true`";
-                (format!("stages {}", listed(&names)), "together they wait", or)
+                (format!("stages {}", quoted_list(&names)), "together they wait", or)
             }
         };
         let span = super::entry(tree, &["functions", "timeout_s"]).map_or(span, |entry| &entry.tree.span);

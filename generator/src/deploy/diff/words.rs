@@ -45,7 +45,7 @@ pub fn tidy(text: &str) -> String {
         |c: char| matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let mut tidied = String::new();
     for c in text.chars() {
-        if c.is_control() || turns(c) || !fanggen_runtime::model::values::printable(c) {
+        if c.is_control() || turns(c) || !fanggen_runtime::model::values::is_printable(c) {
             tidied.extend(c.escape_default());
         } else {
             tidied.push(c);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use fanggen_runtime::model::hash::hex;
 use fanggen_runtime::model::items::Cells;
 use fanggen_runtime::model::record::Item;
 use serde::{Deserialize, Serialize};
@@ -36,14 +37,11 @@ impl RowHash {
     }
 }
 
-/// Adds a string with its length, so that its end is part of the hash.
+/// Adds a string with its length, so that its end is part of the hash. The length is little-endian, unlike in
+/// [`fanggen_runtime::model::hash::PartsHash`]; stored hashes depend on it.
 fn feed(hash: &mut Sha256, text: &str) {
     hash.update(text.len().to_le_bytes());
     hash.update(text);
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The rows that the file wants in a table.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use fanggen_runtime::model::hash::hex;
 use sha2::{Digest as _, Sha256};
 
 /// A file on this machine, and the hash of its content.
@@ -28,7 +29,7 @@ impl ItemFile {
                 read => hash.update(&part[..read]),
             }
         }
-        Ok(Self { path: path.to_owned(), sha: super::rows::hex(&hash.finalize()) })
+        Ok(Self { path: path.to_owned(), sha: hex(&hash.finalize()) })
     }
 }
 

@@ -14,6 +14,13 @@ fn row_of(key: &str, title: char) -> ItemRow {
     ItemRow::from([("name".to_owned(), key.to_owned()), ("title".to_owned(), title.to_string())])
 }
 
+#[test]
+fn the_hash_of_a_row_is_that_of_stored_data() {
+    let row = ItemRow::from([("name".into(), "Apple".into()), ("text".into(), "good".into())]);
+    let hash = serde_json::to_value(RowHash::of(&row)).expect("JSON");
+    assert_eq!(hash, "94a2a9addaf76d2e1ef8931702c351ae");
+}
+
 type TableState = BTreeMap<String, char>;
 
 fn wanted(file: &TableState) -> WantedRows {

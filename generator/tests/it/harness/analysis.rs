@@ -18,7 +18,7 @@ use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::record::{Finding, Item, Record, Text};
-use fanggen_runtime::model::run::{CHUNK_ITEMS, Chunk, RunId};
+use fanggen_runtime::model::run::{Chunk, MAX_CHUNK_ITEMS, RunId};
 use fanggen_runtime::model::tree::Tree;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -39,7 +39,7 @@ impl Place {
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_ENDPOINT_URL_COMPREHEND", comprehend.endpoint()),
         ];
-        let cloud = AwsServices::of(variables.map(|(name, value)| (name.to_owned(), value)).into());
+        let cloud = AwsServices::new(variables.map(|(name, value)| (name.to_owned(), value)).into());
         Self { cloud, memory: Arc::default() }
     }
 
@@ -68,7 +68,7 @@ pub fn worker(settings: Value) -> Function {
         name: "worker".into(),
         contact: None,
         state: Some("p-e-state".into()),
-        chunk_items: CHUNK_ITEMS,
+        chunk_items: MAX_CHUNK_ITEMS,
         trigger: Trigger::Queue(InputQueue::default()),
         stages: vec![part(settings, None)],
         output: FunctionOutput::Sinks(Vec::new()),

@@ -26,8 +26,8 @@ pub struct Others {
     pub table: String,
 }
 
-/// What stands around every refusal in a log.
-const MAY_NOT: &str = "the function's role may not `";
+/// The start of the message about a missing permission.
+const LACKS_PERMISSION: &str = "the function's role lacks the permission `";
 
 /// What a function said of an event.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl Told {
 }
 
 fn refusals(words: &str) -> Vec<(String, String)> {
-    let parts = words.split(MAY_NOT).skip(1);
+    let parts = words.split(LACKS_PERMISSION).skip(1);
     let refusal = |part: &str| {
         let mut quoted = part.split('`');
         Some((quoted.next()?.to_owned(), quoted.nth(1)?.to_owned()))
@@ -190,7 +190,7 @@ impl<'a> Invoker<'a> {
             }
             for message in got {
                 let body = message.body.as_deref().expect("a body");
-                let chunk = Message::read(body).expect("one of ours").chunk;
+                let chunk = Message::from_wire(body).expect("one of ours").chunk;
                 let event = json!({ "Records": [{
                     "messageId": message.message_id, "receiptHandle": message.receipt_handle, "body": body,
                     "attributes": { "ApproximateReceiveCount": "1" }, "eventSource": "aws:sqs",

@@ -45,13 +45,13 @@ impl CsvReader {
             sheet.header = sheet.cells(format, record)?.iter().map(|name| name.trim().to_owned()).collect();
         }
         let has = |column: &str| sheet.header.iter().any(|name| name == column);
-        match std::iter::once(format.key.as_str()).chain(format.columns.named()).find(|column| !has(column)) {
+        match std::iter::once(format.key.as_str()).chain(format.columns.configured()).find(|column| !has(column)) {
             None => Ok(sheet),
             Some(missing) => {
                 let path = &format.path;
                 let columns = match sheet.header.as_slice() {
                     [] => "it is empty".into(),
-                    header => format!("it has {}", crate::model::tree::listed(header)),
+                    header => format!("it has {}", crate::model::tree::quoted_list(header)),
                 };
                 let words = format!("`{path}` has no column `{missing}`: {columns}; correct `key` or `columns`");
                 Err(Error::permanent(ErrorCode::ColumnMissing, words))

@@ -19,7 +19,7 @@ use crate::component::{
 use crate::model::error::{Error, ErrorCode};
 use crate::model::items::{self, Cells, Columns};
 use crate::model::record::Item;
-use crate::model::values::{Attribute, RelativePath, exact_key};
+use crate::model::values::{Attribute, RelativePath, is_policy_key};
 
 /// Maximum size of a row; a longer one fails alone, so that memory is bounded.
 const MAX_ROW_BYTES: usize = 1024 * 1024;
@@ -75,7 +75,7 @@ impl Component for FileSettings {
 
     fn check(&self) -> Option<(&'static str, String, String)> {
         // On AWS the path is an object key, and part of the IAM statement that permits reading it.
-        if !exact_key(self.path.as_str()) {
+        if !is_policy_key(self.path.as_str()) {
             let allowed = "up to 900 bytes, of characters up to `ÿ` without `*`, `?` and `$`".into();
             return Some(("path", format!("the path `{}`", self.path), allowed));
         }

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest as _, Sha256};
-
 use super::questions;
 use crate::component::analysis::Analysis;
+use crate::model::hash::PartsHash;
 use crate::text::sentences::TextPiece;
 
 /// One question about one piece of a record's text.
@@ -24,13 +23,7 @@ pub struct AnalysisRequest<'a> {
 impl AnalysisRequest<'_> {
     /// A hash of everything that the reply depends on.
     pub fn hash(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        for part in [self.question.as_str(), self.language.unwrap_or_default(), self.piece.text] {
-            // Lengths keep different lists of parts from hashing alike.
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part);
-        }
-        hash.finalize().into()
+        PartsHash::of(&[self.question.as_str(), self.language.unwrap_or_default(), self.piece.text])
     }
 
     /// The billed units: 100 characters each, at least 3

@@ -16,7 +16,7 @@ use crate::component::{
 };
 use crate::fetch::RateLimiter;
 use crate::model::error::Error;
-use crate::model::run::CHUNK_ITEMS;
+use crate::model::run::MAX_CHUNK_ITEMS;
 use crate::model::values::Bounded;
 
 use self::questions::Questions;
@@ -45,11 +45,11 @@ fn sentiment() -> Questions {
 }
 
 fn bytes() -> Bounded<300, 1_000_000> {
-    Bounded::of::<5_000>()
+    Bounded::new::<5_000>()
 }
 
 fn calls() -> Bounded<1, 10_000> {
-    Bounded::of::<10>()
+    Bounded::new::<10>()
 }
 
 impl Described for ComprehendSettings {
@@ -111,7 +111,8 @@ impl Component for ComprehendSettings {
         let detect = self.detect.sorted();
         let limiter = match binding.rate_limit {
             Some(pace) => {
-                let calls = detect.iter().map(|question| CHUNK_ITEMS.div_ceil(questions::texts_per_call(*question)));
+                let calls =
+                    detect.iter().map(|question| MAX_CHUNK_ITEMS.div_ceil(questions::texts_per_call(*question)));
                 RateLimiter::with_pace(pace, u32::try_from(calls.sum::<usize>()).unwrap_or(u32::MAX))
             }
             None => RateLimiter::with_concurrency(self.calls_per_second.get()),
@@ -130,7 +131,7 @@ mod tests {
 
     /// Settings with this list, which is at the bytes 9 to 30 of its file.
     fn read(words: &[&str]) -> Result<ComprehendSettings, Fault> {
-        let word = |word: &&str| Tree { span: 10..12, value: Value::Text((*word).into()) };
+        let word = |word: &&str| Tree { span: 10..12, value: Value::String((*word).into()) };
         let list = Value::List(Arc::new(words.iter().map(word).collect()));
         let entry = Entry { key: 0..6, tree: Tree { span: 9..30, value: list } };
         Tree { span: 0..30, value: Value::Table([("detect".to_owned(), entry)].into()) }.read()

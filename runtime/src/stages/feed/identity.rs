@@ -1,11 +1,9 @@
 //! The stable id of each entry of a feed, and the text that it gives a record.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::Write as _;
-
-use sha2::{Digest as _, Sha256};
 
 use super::EntryText;
+use crate::model::hash::{PartsHash, hex};
 use crate::model::record::is_blank;
 use crate::text::feed::{FeedEntry, ParsedFeed};
 
@@ -63,15 +61,7 @@ fn identify_entry(entry: &FeedEntry) -> IdentifiedEntry<'_> {
 
 /// The first bytes of the SHA-256 of some texts, in hexadecimal.
 pub fn hash(parts: &[&str], bytes: usize) -> String {
-    let mut hash = Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    hash.finalize().iter().take(bytes).fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex(&PartsHash::of(parts)[..bytes])
 }
 
 /// The text of these parts of an entry; blank if they have none.
@@ -134,6 +124,11 @@ mod tests {
         assert!(ids[2].starts_with("text-") && ids[3].starts_with("id-") && ids[4].starts_with("id-"), "{ids:?}");
         assert!(ids.iter().all(|id| id.len() <= MAX_ID_BYTES && id.is_ascii()));
         assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 5);
+    }
+
+    #[test]
+    fn hashes_are_those_of_stored_data() {
+        assert_eq!(hash(&["a", "b"], 16), "3c9d591045bc8876f9d0399bbfb05c6a");
     }
 
     #[test]

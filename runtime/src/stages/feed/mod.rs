@@ -83,15 +83,15 @@ impl EntryText {
 }
 
 fn entries() -> Bounded<1, 100> {
-    Bounded::of::<25>()
+    Bounded::new::<25>()
 }
 
 fn at_once() -> Bounded<1, 100> {
-    Bounded::of::<8>()
+    Bounded::new::<8>()
 }
 
 fn max_bytes() -> Bounded<1_000, 16_000_000> {
-    Bounded::of::<4_000_000>()
+    Bounded::new::<4_000_000>()
 }
 
 impl Described for FeedSettings {

@@ -17,7 +17,7 @@ use crate::fetch::RetryingFetcher;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Identity, Record, Text, is_blank};
 use crate::model::run::RunId;
-use crate::model::values::{ItemUrl, short};
+use crate::model::values::{ItemUrl, truncate};
 use crate::text::feed::{self, ParsedFeed};
 
 /// Maximum length of an entry's title in characters: some feeds put whole posts there. The text has all of it.
@@ -90,7 +90,7 @@ impl Feed {
     /// The URL of an item's feed.
     fn feed_url(&self, record: &Record) -> Result<String, Error> {
         let own = record.item.feed.as_deref().map(str::trim).filter(|feed| !feed.is_empty()).map(str::to_owned);
-        own.or_else(|| self.url.as_ref().map(|url| url.of(&record.item.key))).ok_or_else(|| {
+        own.or_else(|| self.url.as_ref().map(|url| url.for_key(&record.item.key))).ok_or_else(|| {
             let message = format!("`{}` has no feed: set `feed` on the item or `url` on the stage", record.item.key);
             Error::permanent(ErrorCode::FeedMissing, message)
         })
@@ -206,7 +206,7 @@ impl Feed {
             body,
             language: languages.into_iter().flatten().next().cloned(),
             source: "feed".into(),
-            title: entry.title.as_ref().map(|title| short(title, MAX_TITLE_CHARS).replace('\n', " ")),
+            title: entry.title.as_ref().map(|title| truncate(title, MAX_TITLE_CHARS).replace('\n', " ")),
             url: entry.url.clone(),
             published: entry.published.map(|time| time.to_string()),
             revision: None,

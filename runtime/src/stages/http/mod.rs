@@ -57,7 +57,7 @@ pub struct HttpSettings {
     pub patience_s: Option<Bounded<1, 600>>,
 }
 
-crate::checked_text!(
+crate::checked_string!(
     /// A JSON Pointer (RFC 6901): member names and indexes, each after a `/`.
     Pointer,
     "a JSON Pointer such as `/article/text` or `/items/0`, in which `~0` stands for `~` and `~1` for `/`",
@@ -72,11 +72,11 @@ crate::checked_text!(
 );
 
 fn at_once() -> Bounded<1, 100> {
-    Bounded::of::<8>()
+    Bounded::new::<8>()
 }
 
 fn max_bytes() -> Bounded<1_000, 16_000_000> {
-    Bounded::of::<4_000_000>()
+    Bounded::new::<4_000_000>()
 }
 
 impl Described for HttpSettings {
@@ -155,7 +155,7 @@ impl HttpStage {
     /// The URL of an item's page.
     fn page_url(&self, record: &Record) -> Result<String, Error> {
         let own = record.item.url.as_deref().map(str::trim).filter(|url| !url.is_empty()).map(str::to_owned);
-        own.or_else(|| self.url.as_ref().map(|url| url.of(&record.item.key))).ok_or_else(|| {
+        own.or_else(|| self.url.as_ref().map(|url| url.for_key(&record.item.key))).ok_or_else(|| {
             let message = format!("`{}` has no URL: set `url` on the item or on the stage", record.item.key);
             Error::permanent(ErrorCode::UrlMissing, message)
         })

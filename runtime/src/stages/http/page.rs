@@ -4,7 +4,7 @@ use super::pointer;
 use crate::fetch::FetchResponse;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::is_blank;
-use crate::model::values::{short, tag};
+use crate::model::values::{language_tag, truncate};
 use crate::text::charset;
 use crate::text::html;
 
@@ -38,14 +38,16 @@ pub struct FetchedPage {
 pub fn extract(response: FetchResponse, pointer: Option<&str>) -> Result<FetchedPage, Error> {
     let host = url::Url::parse(&response.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     let kind = response.content_type.as_deref().and_then(|text| text.split(';').next()).unwrap_or_default();
-    let kind = short(&kind.trim().to_ascii_lowercase(), MAX_QUOTE_CHARS);
-    let sent =
-        response.content_language.as_deref().and_then(|header| if header.contains(',') { None } else { tag(header) });
+    let kind = truncate(&kind.trim().to_ascii_lowercase(), MAX_QUOTE_CHARS);
+    let sent = response
+        .content_language
+        .as_deref()
+        .and_then(|header| if header.contains(',') { None } else { language_tag(header) });
     let page = |title: Option<String>, language: Option<String>, text: String| {
         if is_blank(&text) {
             return Err(Error::permanent(ErrorCode::PageEmpty, format!("the page of `{host}` has no text")));
         }
-        let title = title.map(|title| short(&title, MAX_TITLE_CHARS));
+        let title = title.map(|title| truncate(&title, MAX_TITLE_CHARS));
         let language = language.or(sent).filter(|tag| tag.len() <= MAX_LANGUAGE_BYTES);
         Ok(FetchedPage {
             title,
@@ -81,7 +83,7 @@ pub fn extract(response: FetchResponse, pointer: Option<&str>) -> Result<Fetched
                 return unreadable("XML other than HTML: for a feed, use a stage of type `feed`");
             }
             let read = html::page(&document);
-            page(read.title, read.language.as_deref().and_then(tag), read.text)
+            page(read.title, read.language.as_deref().and_then(language_tag), read.text)
         }
         kind if kind.starts_with("text/") && kind != "text/css" && kind != "text/javascript" && kind != "text/xml" => {
             page(None, None, charset::decode(&response.body, response.content_type.as_deref()).trim().to_owned())

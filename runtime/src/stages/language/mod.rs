@@ -33,7 +33,7 @@ pub struct LanguageSettings {
 }
 
 fn default_confidence() -> Fraction {
-    Fraction::of_percent::<80>()
+    Fraction::from_percent::<80>()
 }
 
 impl Described for LanguageSettings {

@@ -18,7 +18,7 @@ use crate::component::{Binding, Card, Component, ComponentRole, Described, Insta
 use crate::fetch::{FetchLimits, Fetcher, RateLimiter, user_agent};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
-use crate::model::run::CHUNK_ITEMS;
+use crate::model::run::MAX_CHUNK_ITEMS;
 use crate::model::values::{Bounded, HostPort, HttpUrl, Language};
 
 use self::client::WikipediaClient;
@@ -67,7 +67,7 @@ pub struct WikipediaSettings {
 }
 
 fn three() -> Bounded<1, 10> {
-    Bounded::of::<3>()
+    Bounded::new::<3>()
 }
 
 fn english() -> Language {
@@ -76,11 +76,11 @@ fn english() -> Language {
 }
 
 fn requests() -> Bounded<1, 100_000> {
-    Bounded::of::<200>()
+    Bounded::new::<200>()
 }
 
 fn at_once() -> Bounded<1, 1_000> {
-    Bounded::of::<DEFAULT_AT_ONCE>()
+    Bounded::new::<DEFAULT_AT_ONCE>()
 }
 
 impl Described for WikipediaSettings {
@@ -120,7 +120,7 @@ impl Component for WikipediaSettings {
     fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
         let limits = FetchLimits::default();
         let limiter = match binding.rate_limit {
-            Some(pace) => RateLimiter::with_pace(pace, u32::try_from(CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
+            Some(pace) => RateLimiter::with_pace(pace, u32::try_from(MAX_CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
             None => RateLimiter::with_concurrency(self.at_once.get()),
         };
         let client = WikipediaClient {

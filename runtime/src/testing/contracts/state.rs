@@ -14,7 +14,7 @@ pub fn run(hour: u32) -> RunId {
 
 /// A chunk of a run.
 pub fn chunk(run: &RunId, number: u64) -> Chunk {
-    Chunk::of(run, number, &[Record::new(run.as_str(), "s", Item::named(number.to_string()))])
+    Chunk::new(run, number, &[Record::new(run.as_str(), "s", Item::named(number.to_string()))])
 }
 
 /// The progress of a producer that has sent this many chunks.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::component::{ComponentRole, RateLimit};
 use crate::function::registry;
 use crate::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
-use crate::model::run::CHUNK_ITEMS;
+use crate::model::run::MAX_CHUNK_ITEMS;
 use crate::model::tree::Tree;
 use serde_json::{Value, json};
 
@@ -165,7 +165,7 @@ fn function(role: LoadFunction, services: &FakeServices) -> Function {
         name: name.into(),
         contact: Some("data-team@example.com".into()),
         state: Some(dynamodb::STATE.into()),
-        chunk_items: CHUNK_ITEMS,
+        chunk_items: MAX_CHUNK_ITEMS,
         trigger,
         stages,
         output,

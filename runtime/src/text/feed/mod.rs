@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use crate::model::error::{Error, ErrorCode};
-use crate::model::values::{short, tag};
+use crate::model::values::{language_tag, truncate};
 use crate::text::charset;
 
 /// Maximum number of entries per feed: a function has 256 MB, and holds all feeds of a chunk at once.
@@ -162,12 +162,12 @@ fn absolute_url(written: &str, base: Option<&Url>) -> Option<String> {
 
 /// A declared language, if it is a valid tag.
 fn language(declared: &str) -> Option<String> {
-    tag(declared).filter(|tag| tag.len() <= MAX_LANGUAGE_BYTES)
+    language_tag(declared).filter(|tag| tag.len() <= MAX_LANGUAGE_BYTES)
 }
 
 /// A metadata text, shortened.
 fn metadata(text: String) -> Option<String> {
-    non_blank(short(&text, MAX_METADATA_CHARS))
+    non_blank(truncate(&text, MAX_METADATA_CHARS))
 }
 
 /// The text, unless it is blank.

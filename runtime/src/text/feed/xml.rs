@@ -9,7 +9,7 @@ use url::Url;
 use super::element::{BaseUrl, Element, Namespace, Node, from_start_tag};
 use super::{EntryCollector, FeedEntry, MAX_QUOTE_CHARS, ParsedFeed, atom, broken_entry, rss, unreadable};
 use crate::model::error::{Error, ErrorCode};
-use crate::model::values::short;
+use crate::model::values::truncate;
 use crate::text::html;
 
 /// Maximum nesting of elements; real feeds have a tenth of it.
@@ -36,7 +36,7 @@ impl XmlReader<'_> {
     fn next_event(&mut self) -> Result<XmlEvent, String> {
         loop {
             let (namespace, event) =
-                self.reader.read_resolved_event().map_err(|error| short(&error.to_string(), MAX_QUOTE_CHARS))?;
+                self.reader.read_resolved_event().map_err(|error| truncate(&error.to_string(), MAX_QUOTE_CHARS))?;
             return Ok(match event {
                 Event::Start(start) => XmlEvent::Start(from_start_tag(&namespace, &start, self.is_atom)),
                 Event::End(_) => XmlEvent::End,
@@ -70,7 +70,7 @@ impl XmlReader<'_> {
                     return Err(format!("elements are nested more than {MAX_DEPTH} deep"));
                 }
                 XmlEvent::Start(element) => open.push(element),
-                XmlEvent::Eof => return Err(format!("it ends inside `{}`", short(&last.name, MAX_QUOTE_CHARS))),
+                XmlEvent::Eof => return Err(format!("it ends inside `{}`", truncate(&last.name, MAX_QUOTE_CHARS))),
                 XmlEvent::End => {
                     let Some(done) = open.pop() else { return Err("an end tag has no start tag".into()) };
                     match open.last_mut() {
@@ -113,7 +113,7 @@ pub fn read(text: &str, base: Option<Url>) -> Result<ParsedFeed, Error> {
         "html" => {
             return Err(unreadable("it is an HTML page: look for the feed's URL in a `link` of its head"));
         }
-        name => return Err(unreadable(format_args!("its root element is `{}`", short(name, MAX_QUOTE_CHARS)))),
+        name => return Err(unreadable(format_args!("its root element is `{}`", truncate(name, MAX_QUOTE_CHARS)))),
     };
     if let Err(why) = broken {
         let message = format!("the feed breaks off: {why}; {} read before that", entries(collector.count()));

@@ -79,7 +79,7 @@ fn all(found: Vec<Found>, kind: Option<&str>, words: bool) -> Vec<Value> {
 async fn sentiment(text: &str) -> (Value, Value) {
     let kind = registry::find(ComponentRole::Stage, "lexicon").expect("the lexicon");
     let settings = (kind.read)(&Tree::from_json(json!({}))).expect("settings");
-    let opened = settings.open(Binding::default(), &AwsServices::of(BTreeMap::new())).expect("the lexicon");
+    let opened = settings.open(Binding::default(), &AwsServices::new(BTreeMap::new())).expect("the lexicon");
     let Instance::Stage(lexicon) = opened else { panic!("the lexicon is a stage") };
     let text = Text { body: text.to_owned(), language: Some("en".into()), ..Text::default() };
     let record = Record { text: Some(text), ..Record::new("", "", Item::named("text")) };
