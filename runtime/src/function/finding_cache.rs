@@ -1,13 +1,12 @@
 //! The cache of paid findings, keyed by a hash of the text, its language and the settings of the stage.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use crate::component::state::State;
 use crate::model::error::Error;
+use crate::model::hash::{PartsHash, hex};
 use crate::model::record::{Finding, Identity, Record};
 
 /// How long a finding stays in the cache. Most texts change within three months.
@@ -129,14 +128,6 @@ impl CachedFinding {
 /// The cache key of a record's text, or `None` if it has no text.
 fn cache_key(settings: &str, record: &Record) -> Option<String> {
     let text = record.body().ok()?;
-    let mut hash = Sha256::new();
-    for part in [settings, text.language.as_deref().unwrap_or_default(), &text.body] {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part);
-    }
-    let mut key = String::from("finding#");
-    for byte in hash.finalize() {
-        let _ = write!(key, "{byte:02x}");
-    }
-    Some(key)
+    let hash = PartsHash::of(&[settings, text.language.as_deref().unwrap_or_default(), &text.body]);
+    Some(format!("finding#{}", hex(&hash)))
 }
