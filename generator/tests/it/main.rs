@@ -71,4 +71,3 @@ mod services_contract;
 mod sink_delivery;
 #[cfg(feature = "aws")]
 mod stack_states;
-mod vader;

@@ -18,6 +18,7 @@ mod producing;
 mod scale;
 mod settling;
 mod sinks_told;
+mod vader;
 mod webhook;
 mod wikipedia;
 mod wikipedia_trouble;

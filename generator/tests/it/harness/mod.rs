@@ -19,7 +19,6 @@ pub mod invoke;
 pub mod local_lambda;
 pub mod privileges;
 pub mod project;
-pub mod random;
 pub mod readme;
 pub mod rendered;
 #[cfg(feature = "aws")]
