@@ -75,6 +75,14 @@ impl DeployedPipeline {
     }
 
     fn of(project: Project, name: &str, environment: &'static str) -> Self {
+        let live = Self::rendered(project, name, environment);
+        live.deployed.good(&["apply", "--env", environment, "--yes", "--no-run"]);
+        live.batches();
+        live
+    }
+
+    /// A project's pipeline with an encyclopedia of ours, rendered and not deployed yet.
+    pub fn rendered(project: Project, name: &str, environment: &'static str) -> Self {
         let wiki = HttpServer::start(pages);
         let own = format!(
             "type = \"wikipedia\"\nendpoint = \"{}\"\nallow = [\"{}\"]\nrequests_per_minute = 100000\nat_once = 100\n\
@@ -87,18 +95,30 @@ impl DeployedPipeline {
         let toml = toml.replace("type = \"comprehend\"\n", "type = \"comprehend\"\ncalls_per_second = 10000\n");
         project.write("pipeline.toml", &toml);
         let deployed = Deployed::new(project, name, Program::Real);
-        deployed.good(&["apply", "--env", environment, "--yes", "--no-run"]);
         let plan = deployed.plan(environment);
-        let live = Self { deployed, environment, wiki, plan };
-        live.batches();
-        live
+        Self { deployed, environment, wiki, plan }
     }
 
     /// The emulator asks for a permission `sqs:SendMessageBatch`, which AWS has not: there, `sqs:SendMessage` admits both.
     /// Whoever may send gets the one that goes with it here, on the same queues and no others.
     pub fn batches(&self) {
-        let roles = template::names(&self.plan).into_keys().filter(|id| id.ends_with("Role"));
-        roles.for_each(|id| self.batches_of(&id, &self.policy(&id)));
+        self.roles().for_each(|id| self.batches_of(&id, &self.policy(&id)));
+    }
+
+    /// Takes back what `batches` gave, so that the roles are as they were deployed.
+    pub fn revoke_batches(&self) {
+        if target_account().emulator.is_none() {
+            return;
+        }
+        let client = aws_sdk_iam::Client::new(&target_account().sdk);
+        for id in self.roles() {
+            let delete = client.delete_role_policy().role_name(self.name(&id)).policy_name("batches");
+            block_on(delete.send()).unwrap_or_else(|error| panic!("not deleted: {error:?}"));
+        }
+    }
+
+    fn roles(&self) -> impl Iterator<Item = String> {
+        template::names(&self.plan).into_keys().filter(|id| id.ends_with("Role"))
     }
 
     /// The same for one role, which has this policy.
