@@ -8,7 +8,7 @@ use aws::deployed::Deployed;
 use aws::proxy::Proxy;
 use aws::services::{look, rows, there};
 use aws::stacks::{change_sets, protected, status, users};
-use aws::target_account::target_account;
+use aws::target_account::{note, target_account};
 use aws::template::{Asked, asked, names, wanted};
 use serde_json::{Value, json};
 
@@ -93,7 +93,7 @@ fn life(deployed: &Deployed, environment: &str, items: &[(&str, Vec<BTreeMap<Str
         ] {
             let proxy = Proxy::before(emulator);
             let ran = deployed.through(&proxy.endpoint(), &of(arguments));
-            let note = format!("note: using {} instead of AWS\n", proxy.endpoint());
+            let note = note(&proxy.endpoint());
             let said = format!("{note}nothing to do: stack `{stack}` is up to date\n");
             // Before it may stand warnings of the pipeline's file.
             assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");

@@ -18,22 +18,23 @@ use fanggen_runtime::testing::process::ProcessOutput;
 use project::Project;
 use serde_json::{Value, json};
 
-/// What stands before everything else where AWS is none.
-fn note() -> String {
-    target_account().emulator.map(|it| format!("note: using {} instead of AWS\n", it.endpoint())).unwrap_or_default()
+/// The root's pipeline under another name, deployed without a first run.
+fn applied(name: &str) -> Deployed {
+    let deployed = Deployed::root(name);
+    deployed.good(&["apply", "--yes", "--no-run"]);
+    deployed
 }
 
-/// Stopped, with exactly these words.
+/// It failed with exactly this message.
 #[track_caller]
 fn stopped(ran: &ProcessOutput, said: &str) {
-    let said = format!("{}error: {said}\n", note());
+    let said = format!("{}error: {said}\n", target_account().note());
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (1, "", said.as_str()));
 }
 
 #[test]
 fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
-    let deployed = Deployed::root("saved");
-    deployed.good(&["apply", "--yes", "--no-run"]);
+    let deployed = applied("saved");
     let plan = |times: &str| {
         deployed.edit(times, &times.replace("rate(", "rate(1")).render();
         let planned = deployed.fanggen(&["plan", "--save", "--json"]);
@@ -166,8 +167,7 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
 
 #[test]
 fn what_others_did_to_the_items_stays() {
-    let deployed = Deployed::root("items");
-    deployed.good(&["apply", "--yes", "--no-run"]);
+    let deployed = applied("items");
     let table = names(&deployed.plan("dev"))["CompaniesTable"].clone();
     let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -210,8 +210,7 @@ fn what_others_did_to_the_items_stays() {
 
 #[test]
 fn data_goes_only_by_name() {
-    let deployed = Deployed::root("guarded");
-    deployed.good(&["apply", "--yes", "--no-run"]);
+    let deployed = applied("guarded");
     let (before, old) = (asked(&deployed, "dev"), names(&deployed.plan("dev"))["CompaniesTable"].clone());
     deployed.edit("key = \"name\"", "key = \"company\"").edit("{ name = \"Apple\"", "{ company = \"Apple\"");
     deployed.edit("{ name = \"Amazon\"", "{ company = \"Amazon\"").render();
@@ -279,7 +278,7 @@ fn every_command_gives_json_on_stdout_and_words_on_stderr_only() {
     let json = |arguments: &[&str], code: i32| {
         let ran = deployed.fanggen(&[arguments, &["--json"]].concat());
         assert_eq!(ran.code, code, "{arguments:?} {ran:?}");
-        assert!(ran.stderr.starts_with(&note()), "{ran:?}");
+        assert!(ran.stderr.starts_with(&target_account().note()), "{ran:?}");
         ran.json()
     };
     // Nothing is deployed yet.

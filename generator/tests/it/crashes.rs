@@ -8,7 +8,6 @@
 use crate::harness::{aws, deployed_pipeline, local_lambda};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -275,10 +274,6 @@ fn text_of(number: usize) -> Option<String> {
     text(number)
 }
 
-fn say(words: &str) {
-    let _ = writeln!(std::io::stderr(), "{words}");
-}
-
 #[test]
 fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
     let (chunks, seeds) = if sweep::full() { (200, 3) } else { (12, 1) };
@@ -345,7 +340,7 @@ fn nothing_is_lost_doubled_or_invented_whatever_breaks() {
             sum.invented,
             failed.join(", ")
         );
-        say(&row);
+        sweep::print(&row);
         table += &(row + "\n");
         assert_eq!((sum.lost, sum.doubled, sum.invented), (0, 0, 0), "seed {seed}: {sum:?}");
         assert!(sum.failed["text_missing"] >= items / 50 - 5, "{sum:?}");

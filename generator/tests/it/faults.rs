@@ -3,7 +3,6 @@
 use crate::harness::aws;
 
 use std::fmt;
-use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -112,22 +111,18 @@ fn clear(ended: &Ended) -> Vec<String> {
 const HEAD: &str =
     "| seed | command | calls | faults | took | ended | what it said |\n| --: | --- | --: | --: | --: | --- | --- |";
 
-fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 #[test]
 fn with_a_fifth_of_all_calls_failing_every_command_ends_right_or_can_be_run_again() {
     let pipelines = Pipelines::new();
     let expected = parallel(1, vec![()], |scene, ()| references(scene, &pipelines)).remove(0);
-    tell(HEAD);
+    sweep::print(HEAD);
     // Most of the time is spent waiting for the next attempt: more threads than cores.
     let mut all: Vec<Fate> = parallel(
         if sweep::full() { 8 } else { 5 },
         (0..if sweep::full() { 100 } else { 5 }).collect(),
         |scene, seed| {
             let fates = fates(scene, &pipelines, seed, &expected);
-            fates.iter().for_each(|fate| tell(&fate.to_string()));
+            fates.iter().for_each(|fate| sweep::print(&fate.to_string()));
             fates
         },
     )
@@ -136,7 +131,7 @@ fn with_a_fifth_of_all_calls_failing_every_command_ends_right_or_can_be_run_agai
     .collect();
     all.sort_by_key(|fate| (fate.seed, fate.command));
     let summary = summary(&all);
-    tell(&summary);
+    sweep::print(&summary);
     if sweep::full() {
         sweep::record("faults", &summary);
     }

@@ -5,7 +5,6 @@ use crate::harness::aws;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -200,11 +199,6 @@ fn point(
     Some(Point { scenario, cut, at, again, wrong })
 }
 
-/// Past the capture of the test's output: the list is what one wants to see.
-fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 #[test]
 fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     let pipelines = Pipelines::new();
@@ -214,18 +208,18 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     references.sort_by_key(|(scenario, _)| *scenario);
     let mut cuts = Vec::new();
     for (scenario, (operations, _)) in &references {
-        tell(&format!("{}: {} calls: {}", SCENARIOS[*scenario].name, operations.len(), operations.join(" ")));
+        sweep::print(&format!("{}: {} calls: {}", SCENARIOS[*scenario].name, operations.len(), operations.join(" ")));
         let all = (1..=operations.len()).flat_map(|number| [Cut::ChunkStatus(number), Cut::After(number)]);
         let share = if sweep::full() { 1 } else { SCENARIOS[*scenario].share };
         // The seed of the sample: a day's checks begin at other calls than the next day's would, if it were a clock's.
         cuts.extend(all.skip(scenario % share).step_by(share).map(|cut| (*scenario, cut)));
     }
-    tell(HEAD);
+    sweep::print(HEAD);
     let mut points: Vec<Point> = parallel(THREADS, cuts, |scene, (scenario, cut)| {
         let point = point(scene, &pipelines, scenario, cut, &references[scenario].1.1);
         if let Some(point) = &point {
-            tell(&point.to_string());
-            point.wrong.iter().for_each(|line| tell(&format!("    {line}")));
+            sweep::print(&point.to_string());
+            point.wrong.iter().for_each(|line| sweep::print(&format!("    {line}")));
         }
         point
     })

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 #[test]
 fn what_outlived_its_stack_is_taken_over_with_its_rows() {
     let site = SmallPipeline::new("earlier");
-    let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
+    let sdk = Emulator::shared().root_sdk();
     let (cloud, tables) = (aws_sdk_cloudformation::Client::new(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
     let apply = ["apply", "--env", "prod", "--yes", "--no-run"];
     let said = site.run(&apply);
@@ -67,7 +67,7 @@ fn what_outlived_its_stack_is_taken_over_with_its_rows() {
 #[test]
 fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
     let site = SmallPipeline::new("in-the-way");
-    let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
+    let sdk = Emulator::shared().root_sdk();
     let tables = aws_sdk_dynamodb::Client::new(&sdk);
     let table = "in-the-way-dev-companies-182da4";
     use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};

@@ -14,10 +14,6 @@ use aws_sdk_sts::config::Credentials;
 const APPLY: [&str; 3] = ["apply", "--yes", "--no-run"];
 const EVERY: [&[&str]; 5] = [&["plan"], &APPLY, &["destroy", "--yes"], &["status", "--env", "dev"], &["drift"]];
 
-fn sdk() -> aws_config::SdkConfig {
-    Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root())
-}
-
 fn artifacts() -> String {
     format!("fanggen-artifacts-{ACCOUNT}-{}", emulator::REGION)
 }
@@ -193,7 +189,7 @@ fn a_permission_that_is_missing_is_named_with_its_resource() {
 
 #[test]
 fn a_stack_of_our_name_that_is_not_ours_is_never_touched() {
-    let cloud = aws_sdk_cloudformation::Client::new(&sdk());
+    let cloud = aws_sdk_cloudformation::Client::new(&Emulator::shared().root_sdk());
     let template = r#"{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"taken-q"}}}}"#;
     block_on(cloud.create_stack().stack_name("taken-dev").template_body(template).send()).expect("made");
     let proxy = Proxy::before(Emulator::shared());
@@ -250,7 +246,7 @@ fn nothing_is_changed_without_a_yes() {
     let proxy = Proxy::before(Emulator::shared());
     let site = SmallPipeline::new("asked").through(&proxy);
     let nothing = |site: &SmallPipeline| {
-        let cloud = aws_sdk_cloudformation::Client::new(&sdk());
+        let cloud = aws_sdk_cloudformation::Client::new(&Emulator::shared().root_sdk());
         let found = block_on(cloud.describe_stacks().stack_name(format!("{}-dev", site.deployed.name)).send());
         assert!(found.is_err(), "no stack, and so no change set: {found:?}");
     };
@@ -268,7 +264,7 @@ fn nothing_is_changed_without_a_yes() {
     assert!(said.0 == 0 && said.1.contains("created: stack `asked-dev`"), "{said:?}");
     // Rows are asked about, too: a stack that is what was rendered has nothing to ask for.
     site.deployed.edit(r#""Netflix""#, r#""Meta""#);
-    let tables = aws_sdk_dynamodb::Client::new(&sdk());
+    let tables = aws_sdk_dynamodb::Client::new(&Emulator::shared().root_sdk());
     let rows = || {
         let all = block_on(tables.scan().table_name("asked-dev-companies-182da4").send()).expect("rows");
         let names = all.items().iter().map(|row| row["name"].as_s().expect("text").clone());
@@ -342,7 +338,7 @@ fn arguments_and_files_that_are_wrong_are_named() {
     let note = "\nnote: `--replace Nothing` has no effect: no data of `Nothing` would be lost\n";
     assert!(named.code == 0 && named.stderr.contains(note), "{named:?}");
     // What is remembered of the items is no longer what fanggen wrote.
-    let s3 = aws_sdk_s3::Client::new(&sdk());
+    let s3 = aws_sdk_s3::Client::new(&Emulator::shared().root_sdk());
     let put = s3.put_object().bucket(artifacts()).key("state/wrong-dev.json").body(b"{".to_vec().into());
     block_on(put.send()).expect("put");
     site.run(&APPLY).is(
@@ -430,7 +426,7 @@ fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
 #[test]
 fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it_is_not() {
     let (site, bucket) = elsewhere("unmarked", "eu-west-3");
-    let there = sdk().into_builder().region(aws_config::Region::new("eu-west-3")).build();
+    let there = Emulator::shared().root_sdk().into_builder().region(aws_config::Region::new("eu-west-3")).build();
     let s3 = aws_sdk_s3::Client::new(&there);
     let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint("eu-west-3".into()).build();
     block_on(s3.create_bucket().bucket(&bucket).create_bucket_configuration(place).send()).expect("made");

@@ -6,20 +6,13 @@
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
+use hyper::Response;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
+use super::call_server::CallServer;
 use super::faults::{Fault, Faults};
 use super::wire::{Answer, Call, ID, json_error};
 
@@ -56,35 +49,24 @@ struct State {
 
 /// Listens on plain HTTP until it is dropped.
 pub struct Comprehend {
-    port: u16,
+    server: CallServer,
     state: Arc<Mutex<State>>,
-    /// Its thread ends when this goes.
-    _end: oneshot::Sender<Infallible>,
 }
 
 impl Comprehend {
     pub fn start() -> Self {
         let state = Arc::<Mutex<State>>::default();
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = socket.local_addr().expect("an address").port();
-        socket.set_nonblocking(true).expect("a socket");
-        let (end, ended) = oneshot::channel();
         let served = Arc::clone(&state);
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(TcpListener::from_std(socket).expect("a socket"), served) => {}
-                    _ = ended => {}
-                }
-            });
+        let server = CallServer::start(move |call| {
+            let state = Arc::clone(&served);
+            async move { answer(call, &state).await }
         });
-        Self { port, state, _end: end }
+        Self { server, state }
     }
 
     /// For `AWS_ENDPOINT_URL_COMPREHEND`.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.server.endpoint()
     }
 
     /// All calls so far, in the order in which they came.
@@ -133,21 +115,8 @@ fn state(shared: &Mutex<State>) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(socket: TcpListener, shared: Arc<Mutex<State>>) {
-    while let Ok((stream, _)) = socket.accept().await {
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let answer = service_fn(|request| answer(request, &shared));
-            // An error here is a connection that ended in the middle, which is what a fault may want.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-        });
-    }
-}
-
 /// An error ends the connection without an answer.
-async fn answer(request: Request<Incoming>, shared: &Mutex<State>) -> Result<Answer, String> {
-    let (head, body) = request.into_parts();
-    let call = Call::new(head, body.collect().await.map_err(|error| error.to_string())?.to_bytes());
+async fn answer(call: Call, shared: &Mutex<State>) -> Result<Answer, String> {
     let target = call.head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let Some(operation) = target.strip_prefix("Comprehend_20171127.").map(str::to_owned) else {
         return Ok(json_error(400, "UnknownOperationException", ""));

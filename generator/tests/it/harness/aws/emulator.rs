@@ -204,6 +204,11 @@ impl Emulator {
             .build()
     }
 
+    /// The SDK's settings for the account's root, without a proxy between.
+    pub fn root_sdk(&self) -> SdkConfig {
+        self.sdk(&self.endpoint(), &self.root())
+    }
+
     /// A client for plain HTTP requests, which trusts the emulator and nobody else.
     pub fn client(&self) -> reqwest::Client {
         // Another test of this process may have been first.

@@ -2,6 +2,7 @@
 #![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
+pub mod call_server;
 mod catalog;
 pub mod comprehend;
 pub mod deployed;

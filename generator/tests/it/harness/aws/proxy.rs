@@ -1,20 +1,14 @@
 //! A proxy between `fanggen` and the emulator: it counts the calls, stops the world at one of them, and makes faults.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use http_body_util::Full;
+use hyper::Response;
+use tokio::sync::Notify;
 
+use super::call_server::CallServer;
 use super::emulator::Emulator;
 use super::faults::{Fault, Faults};
 use super::wire::{Answer, Call};
@@ -58,10 +52,8 @@ struct Shared {
 
 /// Listens on plain HTTP until it is dropped.
 pub struct Proxy {
-    port: u16,
+    server: CallServer,
     shared: Arc<Shared>,
-    /// Its thread ends when this goes.
-    _end: oneshot::Sender<Infallible>,
 }
 
 impl Proxy {
@@ -84,25 +76,16 @@ impl Proxy {
             client,
             stand_in,
         });
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = socket.local_addr().expect("an address").port();
-        socket.set_nonblocking(true).expect("a socket");
-        let (end, ended) = oneshot::channel();
         let served = Arc::clone(&shared);
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(TcpListener::from_std(socket).expect("a socket"), served) => {}
-                    _ = ended => {}
-                }
-            });
+        let server = CallServer::start(move |call| {
+            let shared = Arc::clone(&served);
+            async move { answer(call, &shared).await }
         });
-        Self { port, shared, _end: end }
+        Self { server, shared }
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.server.endpoint()
     }
 
     /// All calls so far, in the order in which they came.
@@ -179,22 +162,8 @@ impl Proxy {
     }
 }
 
-async fn serve(socket: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = socket.accept().await {
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let answer = service_fn(|request| answer(request, &shared));
-            // An error here is a connection that ended in the middle, which is what a fault may want.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-        });
-    }
-}
-
 /// An error ends the connection without an answer.
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Answer, String> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-    let call = Call::new(head, body);
+async fn answer(call: Call, shared: &Shared) -> Result<Answer, String> {
     let (number, fault, cut) = shared.note(&call);
     shared.stop(cut == Some(Cut::ChunkStatus(number))).await;
     match fault {

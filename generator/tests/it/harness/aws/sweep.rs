@@ -1,6 +1,7 @@
 //! The long form of a test, declared by `FANGGEN_SWEEP=full`: all of it instead of a sample, with its result in `docs/`.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use jiff::Zoned;
@@ -10,6 +11,11 @@ const PROOFS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/proofs.md");
 /// Whether all of it is wanted.
 pub fn full() -> bool {
     std::env::var("FANGGEN_SWEEP").is_ok_and(|value| value == "full")
+}
+
+/// Prints a line at once, past the capture of the test's output: a long form shows how far it is.
+pub fn print(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// Writes a result, with its day, into its part of `docs/proofs.md`.
