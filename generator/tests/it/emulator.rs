@@ -209,7 +209,7 @@ fn a_program_is_killed_at_a_call() {
         list.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect::<Vec<_>>()
     };
     let limit = Duration::from_secs(60);
-    let at = proxy.killed_at(Cut::ChunkStatus(2), &mut make("cut-before"), limit);
+    let at = proxy.killed_at(Cut::Before(2), &mut make("cut-before"), limit);
     assert_eq!((at.as_deref(), keys("cut-before")), (Some("s3:PutObject"), vec![]));
     let at = proxy.killed_at(Cut::After(2), &mut make("cut-after"), limit);
     assert_eq!((at.as_deref(), keys("cut-after")), (Some("s3:PutObject"), vec!["one".to_owned()]));

@@ -1,6 +1,7 @@
 //! Whatever ends `fanggen` between two calls to AWS, the same command again ends in the state that it always ends in.
 
 use crate::harness::aws;
+use crate::harness::process_output::ProcessOutputExt as _;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,10 +11,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws::fresh_account::{Ended, FreshAccount, LIMIT, Pipelines, ended_with, parallel};
+use aws::fresh_account::{FreshAccount, LIMIT, Pipelines, parallel, run_to_end_with};
 use aws::inventory::{Inventory, difference};
 use aws::proxy::Cut;
 use aws::sweep;
+use fanggen_runtime::testing::process::ProcessOutput;
 use rustix::process::{Signal, kill_process};
 
 /// As many as there are cores where the checks run, and a little more, since each waits now and then.
@@ -36,7 +38,7 @@ struct Scenario {
 
 #[derive(Clone, Copy)]
 enum Version {
-    ChunkStatus,
+    Before,
     After,
 }
 
@@ -44,7 +46,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "first apply",
         before: &[],
-        version: Version::ChunkStatus,
+        version: Version::Before,
         arguments: &["apply", "--env", "prod", "--yes"],
         code: 0,
         runs: 1,
@@ -52,7 +54,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "changing apply",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
+        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
         version: Version::After,
         arguments: &["apply", "--env", "dev", "--yes", "--prune"],
         code: 0,
@@ -62,7 +64,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "plan of all",
         before: &[],
-        version: Version::ChunkStatus,
+        version: Version::Before,
         arguments: &["plan", "--env", "dev"],
         code: 2,
         runs: 0,
@@ -70,7 +72,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "plan of a change",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
+        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
         version: Version::After,
         arguments: &["plan", "--env", "dev"],
         code: 2,
@@ -79,8 +81,8 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "destroy",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
-        version: Version::ChunkStatus,
+        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
+        version: Version::Before,
         arguments: &["destroy", "--env", "dev", "--yes"],
         code: 0,
         runs: 1,
@@ -88,8 +90,8 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "destroy of all data",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "prod", "--yes"])],
-        version: Version::ChunkStatus,
+        before: &[(Version::Before, &["apply", "--env", "prod", "--yes"])],
+        version: Version::Before,
         arguments: &["destroy", "--env", "prod", "--yes", "--delete-data", "--artifacts"],
         code: 0,
         runs: 1,
@@ -107,7 +109,7 @@ impl Scenario {
         scene.reset();
         for (version, arguments) in self.before {
             let done = scene.run(folder(*version, pipelines), arguments);
-            assert_eq!(done.code, Some(0), "{arguments:?}: {}", done.stderr);
+            assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
             scene.fill(arguments[2]);
         }
         scene.proxy.clear();
@@ -117,7 +119,7 @@ impl Scenario {
     fn whole(&self, scene: &FreshAccount, pipelines: &Pipelines) -> (Vec<String>, Inventory) {
         self.prepare(scene, pipelines);
         let done = scene.run(self.folder(pipelines), self.arguments);
-        assert_eq!(done.code, Some(self.code), "{}: {}", self.name, done.stderr);
+        assert_eq!(done.code, self.code, "{}: {}", self.name, done.stderr);
         let operations = scene.proxy.operations();
         assert_eq!(scene.runs().len(), self.runs, "{}", self.name);
         (operations, scene.inventory())
@@ -126,7 +128,7 @@ impl Scenario {
 
 fn folder(version: Version, pipelines: &Pipelines) -> &Path {
     match version {
-        Version::ChunkStatus => pipelines.before(),
+        Version::Before => pipelines.before(),
         Version::After => pipelines.after(),
     }
 }
@@ -138,7 +140,7 @@ struct Point {
     /// The operation at which it was killed.
     at: String,
     /// How the same command ended.
-    again: Ended,
+    again: ProcessOutput,
     /// What is wrong after it.
     wrong: Vec<String>,
 }
@@ -146,12 +148,12 @@ struct Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (side, number) = match self.cut {
-            Cut::ChunkStatus(number) => ("before", number),
+            Cut::Before(number) => ("before", number),
             Cut::After(number) => ("after", number),
         };
-        let (name, code) = (SCENARIOS[self.scenario].name, self.again.code.unwrap_or(-1));
+        let (name, code) = (SCENARIOS[self.scenario].name, self.again.code);
         let verdict = if self.wrong.is_empty() { "right" } else { "WRONG" };
-        write!(f, "| {name} | {number} | {side} | {} | {code} | {} | {verdict} |", self.at, self.again.said())
+        write!(f, "| {name} | {number} | {side} | {} | {code} | {} | {verdict} |", self.at, self.again.last_line())
     }
 }
 
@@ -189,7 +191,7 @@ fn point(
     let at = scene.proxy.killed_at(cut, &mut command, LIMIT)?;
     let again = scene.run(case.folder(pipelines), case.arguments);
     let mut wrong = difference(expected, &scene.inventory());
-    if again.code != Some(case.code) {
+    if again.code != case.code {
         wrong.push(format!("exit code {:?}: {}", again.code, again.stderr));
     }
     let runs = scene.runs();
@@ -209,7 +211,7 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     let mut cuts = Vec::new();
     for (scenario, (operations, _)) in &references {
         sweep::print(&format!("{}: {} calls: {}", SCENARIOS[*scenario].name, operations.len(), operations.join(" ")));
-        let all = (1..=operations.len()).flat_map(|number| [Cut::ChunkStatus(number), Cut::After(number)]);
+        let all = (1..=operations.len()).flat_map(|number| [Cut::Before(number), Cut::After(number)]);
         let share = if sweep::full() { 1 } else { SCENARIOS[*scenario].share };
         // The seed of the sample: a day's checks begin at other calls than the next day's would, if it were a clock's.
         cuts.extend(all.skip(scenario % share).step_by(share).map(|cut| (*scenario, cut)));
@@ -230,7 +232,7 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     assert_eq!(killed.len(), SCENARIOS.len(), "every command was killed at least once: {killed:?}");
     assert!(points.len() >= 25, "{} cut points are too few", points.len());
     points.sort_by_key(|point| {
-        let (Cut::ChunkStatus(number) | Cut::After(number)) = point.cut;
+        let (Cut::Before(number) | Cut::After(number)) = point.cut;
         (point.scenario, number, matches!(point.cut, Cut::After(_)))
     });
     let wrong: Vec<String> = points
@@ -245,13 +247,13 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
 }
 
 /// Runs a command, raises Ctrl-C while it waits for the answer to a call, and lets it come to its end.
-fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> Ended {
+fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> ProcessOutput {
     case.prepare(scene, pipelines);
     scene.proxy.cut(cut);
     thread::scope(|scope| {
         let mut command = scene.command(case.folder(pipelines), case.arguments);
         let (sender, started) = mpsc::channel();
-        let running = scope.spawn(move || ended_with(&mut command, &sender));
+        let running = scope.spawn(move || run_to_end_with(&mut command, &sender));
         let (process, said) = started.recv().expect("a process");
         assert!(scene.proxy.has_stopped(LIMIT), "{} comes to {cut:?}", case.name);
         kill_process(process, Signal::INT).expect("a signal");
@@ -317,10 +319,10 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
         let (_, (operations, state)) = wholes.iter().find(|(of, _)| *of == scenario).expect("a whole run");
         let mut places = (1..).zip(operations).filter(|(_, one)| one == operation).map(|(place, _)| place);
         let place = places.nth(nth - 1).expect("a call");
-        let ended = interrupted(scene, &pipelines, case, Cut::ChunkStatus(place));
+        let ended = interrupted(scene, &pipelines, case, Cut::Before(place));
         let mut wrong = Vec::new();
-        let said = ended.stderr.find("error: ").map_or("", |at| &ended.stderr[at..]);
-        if ended.code != Some(1) || !said.starts_with("error: interrupted: ") {
+        let said = ended.error_message();
+        if ended.code != 1 || !said.starts_with("error: interrupted: ") {
             wrong.push(format!("{:?}: {}", ended.code, ended.stderr));
         }
         if !expected.is_empty() && !expected.contains(&said) {
@@ -332,7 +334,7 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
             wrong.extend(left.into_iter().filter(|line| !line.contains("fanggen-artifacts-")));
         }
         let again = scene.run(case.folder(&pipelines), case.arguments);
-        if again.code != Some(0) {
+        if again.code != 0 {
             wrong.push(format!("and again: {:?}: {}", again.code, again.stderr));
         }
         wrong.extend(difference(state, &scene.inventory()));

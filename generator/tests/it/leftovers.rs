@@ -1,6 +1,7 @@
 //! What an earlier life of an environment left behind: taken over where data is retained, else named.
 
 use crate::harness::aws;
+use crate::harness::process_output::ProcessOutputExt as _;
 
 use std::collections::BTreeSet;
 
@@ -42,7 +43,7 @@ fn what_outlived_its_stack_is_taken_over_with_its_rows() {
     }
     // The emulator means to take the bucket over, too, and then refuses to make it a second time.
     let line = site.line("[sinks.archive]");
-    site.run(&apply).ends(
+    site.run(&apply).assert_error(
         1,
         &format!(
             "error: stack `earlier-prod` is in ROLLBACK_COMPLETE\n  cause: ArchiveBucket (AWS::S3::Bucket): \
@@ -76,7 +77,7 @@ fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
     let made = tables.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
     let made = made.attribute_definitions(name.expect("one")).key_schema(key.expect("one")).send();
     block_on(made).expect("made");
-    site.run(&["apply", "--yes", "--no-run"]).is(
+    site.run(&["apply", "--yes", "--no-run"]).assert_stderr(
         1,
         &format!(
             "error: CloudFormation cannot make these changes: CloudFormation is attempting to import some resources because \

@@ -29,16 +29,16 @@ pub struct Others {
 /// What stands around every refusal in a log.
 const MAY_NOT: &str = "the function's role may not `";
 
-/// What a function said of an event.
+/// The outcome of an invocation.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Invocation {
     pub answer: Value,
     /// Whether the answer is an error.
     pub broken: bool,
     pub log: String,
 }
 
-impl Told {
+impl Invocation {
     /// Whether every message of the event was dealt with, and nothing was refused on the way.
     pub fn is_fine(&self) -> bool {
         !self.broken && self.answer == json!({ "batchItemFailures": [] }) && self.refusals().is_empty()
@@ -154,13 +154,13 @@ impl<'a> Invoker<'a> {
     }
 
     /// Invokes a function and waits for what it says.
-    pub fn tell(&self, id: &str, event: &Value) -> Told {
+    pub fn tell(&self, id: &str, event: &Value) -> Invocation {
         let call = self.lambda.invoke().function_name(self.live.name(id)).log_type(LogType::Tail);
         let told = block_on(call.payload(Blob::new(event.to_string())).send());
         let told = told.unwrap_or_else(|error| panic!("not invoked: {error:?}"));
         let answer = told.payload().map(|payload| serde_json::from_slice(payload.as_ref()).expect("JSON"));
         let log = told.log_result().map(|log| aws_smithy_types::base64::decode(log).expect("base64"));
-        Told {
+        Invocation {
             answer: answer.unwrap_or_default(),
             broken: told.function_error().is_some(),
             log: String::from_utf8_lossy(&log.unwrap_or_default()).into_owned(),

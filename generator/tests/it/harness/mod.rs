@@ -18,6 +18,8 @@ pub mod invoke;
 #[cfg(feature = "aws")]
 pub mod local_lambda;
 pub mod privileges;
+#[cfg(feature = "aws")]
+pub mod process_output;
 pub mod project;
 pub mod readme;
 pub mod rendered;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_sdk_sts::config::Credentials;
+use fanggen_runtime::testing::process::ProcessOutput;
 use http_body_util::Full;
 use hyper::Response;
 use rustix::process::Pid;
@@ -79,27 +80,6 @@ fn folder(text: &str) -> TempDir {
         assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
     }
     folder
-}
-
-/// How a run of `fanggen` ended.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ended {
-    /// What went wrong, in one line.
-    pub fn error(&self) -> &str {
-        self.stderr.lines().find(|line| line.starts_with("error")).unwrap_or_else(|| self.said())
-    }
-
-    /// The last line of what was said that begins at its margin.
-    pub fn said(&self) -> &str {
-        let lines = self.stderr.lines().rev();
-        lines.into_iter().find(|line| !line.is_empty() && !line.starts_with(' ')).unwrap_or_default()
-    }
 }
 
 /// An emulator with a proxy before it; what would be sent to functions is noted.
@@ -205,8 +185,8 @@ impl FreshAccount {
     }
 
     /// Runs `fanggen` to its end.
-    pub fn run(&self, folder: &Path, arguments: &[&str]) -> Ended {
-        ended(&mut self.command(folder, arguments))
+    pub fn run(&self, folder: &Path, arguments: &[&str]) -> ProcessOutput {
+        run_to_end(&mut self.command(folder, arguments))
     }
 
     /// Puts what runs leave behind into the bucket and the table of results.
@@ -223,34 +203,34 @@ impl FreshAccount {
     }
 }
 
-/// Runs a command to its end.
-pub fn ended(command: &mut Command) -> Ended {
-    ended_with(command, &mpsc::channel().0)
+/// Runs a command to its end; one that takes longer than `LIMIT` is killed, and has the exit code -1.
+pub fn run_to_end(command: &mut Command) -> ProcessOutput {
+    run_to_end_with(command, &mpsc::channel().0)
 }
 
-/// Runs a command to its end, and tells of its process and of the file with what it says while it runs.
-pub fn ended_with(command: &mut Command, begun: &mpsc::Sender<(Pid, PathBuf)>) -> Ended {
+/// The same, and sends its process id and the file with its stderr once it runs.
+pub fn run_to_end_with(command: &mut Command, begun: &mpsc::Sender<(Pid, PathBuf)>) -> ProcessOutput {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    // Into files: a pipe that nobody reads would stop a program that says much.
+    // Into files: a pipe that nobody reads would block a program that prints much.
     let (out, err) = (File::create(path("out")).expect("a file"), File::create(path("err")).expect("a file"));
     let begin = Instant::now();
     let mut child = command.stdout(out).stderr(err).spawn().expect("started");
-    // Not everybody listens.
+    // Not every caller has a receiver.
     let _ = begun.send((Pid::from_child(&child), path("err")));
     let code = loop {
         if let Some(status) = child.try_wait().expect("asked") {
-            break status.code();
+            break status.code().unwrap_or(-1);
         }
         if begin.elapsed() > LIMIT {
             let _ = child.kill();
             let _ = child.wait();
-            break None;
+            break -1;
         }
         thread::sleep(Duration::from_millis(5));
     };
     let read = |name: &str| fs::read_to_string(path(name)).expect("text");
-    Ended { code, stdout: read("out"), stderr: read("err") }
+    ProcessOutput { code, stdout: read("out"), stderr: read("err") }
 }
 
 /// All work in some threads, each with a scene of its own.

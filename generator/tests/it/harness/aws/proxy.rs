@@ -20,7 +20,7 @@ pub type StandIn = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// The call never reaches AWS.
-    ChunkStatus(usize),
+    Before(usize),
     /// AWS does what the call asks, and nobody hears of it.
     After(usize),
 }
@@ -155,7 +155,7 @@ impl Proxy {
         // It hangs in the call of the cut, so there is no race: it cannot have gone on.
         let _ = child.kill();
         child.wait().expect("ended");
-        let (Cut::ChunkStatus(number) | Cut::After(number)) = cut;
+        let (Cut::Before(number) | Cut::After(number)) = cut;
         let operation = stopped.then(|| self.operations()[number - 1].clone());
         self.clear();
         operation
@@ -165,7 +165,7 @@ impl Proxy {
 /// An error ends the connection without an answer.
 async fn answer(call: Call, shared: &Shared) -> Result<Answer, String> {
     let (number, fault, cut) = shared.note(&call);
-    shared.stop(cut == Some(Cut::ChunkStatus(number))).await;
+    shared.stop(cut == Some(Cut::Before(number))).await;
     match fault {
         Some(Fault::Throttled) => return Ok(call.throttled()),
         Some(Fault::Broken) => return Ok(call.broken()),
