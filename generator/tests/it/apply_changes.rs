@@ -1,4 +1,4 @@
-//! The ways of an apply: saved change sets, data that would be lost, parts of it, the first run, and what the look says.
+//! The options of `apply`: saved change sets, data loss, parts of an apply, the first run, and the output of `plan`.
 
 use crate::harness::{aws, project};
 
@@ -33,7 +33,7 @@ fn stopped(ran: &ProcessOutput, said: &str) {
 }
 
 #[test]
-fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
+fn a_saved_change_set_is_executed_exactly_or_not_at_all() {
     let deployed = applied("saved");
     let plan = |times: &str| {
         deployed.edit(times, &times.replace("rate(", "rate(1")).render();
@@ -96,7 +96,7 @@ fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
 }
 
 #[test]
-fn a_saved_creation_is_carried_out_and_what_was_begun_is_followed() {
+fn a_saved_creation_is_executed_and_a_started_one_is_followed() {
     let deployed = Deployed::root("begun");
     let planned = deployed.fanggen(&["plan", "--save", "--json"]);
     let set = planned.json()["change_set"].as_str().expect("a name").to_owned();
@@ -166,7 +166,7 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
 }
 
 #[test]
-fn what_others_did_to_the_items_stays() {
+fn item_changes_by_others_are_kept() {
     let deployed = applied("items");
     let table = names(&deployed.plan("dev"))["CompaniesTable"].clone();
     let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
@@ -209,7 +209,7 @@ fn what_others_did_to_the_items_stays() {
 }
 
 #[test]
-fn data_goes_only_by_name() {
+fn data_is_deleted_only_if_its_resource_is_named() {
     let deployed = applied("guarded");
     let (before, old) = (asked(&deployed, "dev"), names(&deployed.plan("dev"))["CompaniesTable"].clone());
     deployed.edit("key = \"name\"", "key = \"company\"").edit("{ name = \"Apple\"", "{ company = \"Apple\"");
@@ -234,7 +234,7 @@ fn data_goes_only_by_name() {
 }
 
 #[test]
-fn a_template_too_long_to_be_sent_goes_through_the_bucket() {
+fn a_template_too_long_for_a_call_is_uploaded_to_the_bucket() {
     let deployed = Deployed::root("long");
     let mut toml = deployed.project.read("pipeline.toml");
     for number in 0..9 {
@@ -259,7 +259,7 @@ fn a_template_too_long_to_be_sent_goes_through_the_bucket() {
 }
 
 #[test]
-fn what_is_stale_is_not_applied() {
+fn stale_files_are_not_applied() {
     let deployed = Deployed::root("stale");
     deployed.edit("rate(1 day)", "rate(3 days)");
     let refused = deployed.fanggen(&["apply", "--yes", "--no-run"]);
@@ -273,7 +273,7 @@ fn what_is_stale_is_not_applied() {
 }
 
 #[test]
-fn every_command_gives_json_on_stdout_and_words_on_stderr_only() {
+fn every_command_prints_json_to_stdout_and_messages_to_stderr() {
     let deployed = Deployed::root("talk");
     let json = |arguments: &[&str], code: i32| {
         let ran = deployed.fanggen(&[arguments, &["--json"]].concat());

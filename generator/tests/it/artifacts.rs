@@ -1,4 +1,4 @@
-//! The bucket of artifacts: made once with all that guards it, and removed when no stack uses it any more.
+//! The artifact bucket: created once with all its protections, and deleted when no stack uses it any more.
 
 use crate::harness::aws;
 use crate::harness::deployed_pipeline::DeployedPipeline;
@@ -18,7 +18,7 @@ use serde_json::json;
 
 /// One test, since there is one such bucket in an account: others would see it come and go.
 #[test]
-fn the_bucket_comes_first_and_goes_last() {
+fn artifact_bucket_is_created_first_and_deleted_last() {
     let s3 = aws_sdk_s3::Client::new(&target_account().sdk);
     let is_there = || block_on(s3.head_bucket().bucket(artifacts()).send()).is_ok();
     let (one, other) = (Deployed::root("one"), Deployed::example("tickets", "other"));
@@ -89,14 +89,14 @@ fn makes(live: &DeployedPipeline) {
     assert_eq!(rows(&names(&plan)["CompaniesTable"]).len(), 0);
     make("data");
     assert_eq!(rows(&names(&plan)["CompaniesTable"]).len(), 5);
-    live.batches();
+    live.allow_send_batches();
     deployed.edit("sentences = 3", "sentences = 5");
     let stderr = make("deploy").stderr;
     assert!(stderr.contains("updated: stack `make-dev`") && stderr.contains("started the first run"), "{stderr}");
     // Its functions have to be done: one that still runs would create its log group again after the teardown.
-    live.until("the rows", || (live.rows("SentimentTable").len() == 5).then_some(()));
-    live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
-    live.revoke_batches();
+    live.wait_until("the rows", || (live.rows("SentimentTable").len() == 5).then_some(()));
+    live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
+    live.revoke_send_batches();
     let all = asked(deployed, "dev");
     assert_eq!(look(&all), wanted(&all));
     make("teardown");

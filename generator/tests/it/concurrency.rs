@@ -1,4 +1,4 @@
-//! Two at work on one environment: one goes, the other says who is at work; and a lock of the dead stops nobody.
+//! Two commands on one environment: one runs, the other names the holder of the lock; and an expired lock blocks nobody.
 
 use crate::harness::aws;
 
@@ -63,20 +63,20 @@ fn meanwhile(
     machine: &Path,
 ) -> (ProcessOutput, ProcessOutput) {
     let way = Proxy::before(&scene.emulator);
-    scene.proxy.cut(Cut::Before(at));
+    scene.proxy.stop_at(Cut::Before(at));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| run_to_end(&mut scene.command(pipelines().before(), one)));
         assert!(scene.proxy.has_stopped(LIMIT), "{one:?} comes to call {at}");
         let environment = scene.emulator.environment_of(&way.endpoint(), &scene.root());
         let mut command = aws::fanggen(pipelines().before(), &environment, other);
         let second = run_to_end(command.env("XDG_CACHE_HOME", machine).stdin(Stdio::null()));
-        scene.proxy.go_on();
+        scene.proxy.resume();
         (first.join().expect("ended"), second)
     })
 }
 
 #[test]
-fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
+fn of_two_concurrent_commands_one_runs_and_the_other_names_the_lock_holder() {
     let scene = FreshAccount::new();
     let elsewhere = tempfile::tempdir().expect("a folder");
     let held = |what: &str| {
@@ -133,7 +133,7 @@ fn bucket(scene: &FreshAccount) -> ArtifactBucket {
 }
 
 #[test]
-fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named() {
+fn a_live_lock_is_respected_an_expired_one_taken_over_and_an_unreadable_one_reported() {
     let scene = FreshAccount::new();
     scene.reset();
     let bucket = bucket(&scene);

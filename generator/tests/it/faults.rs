@@ -1,4 +1,4 @@
-//! A fifth of all calls goes wrong, in every way there is: each command ends right or says why not, and then goes on.
+//! A fifth of all calls fails, with every kind of fault: each command succeeds, or says why not and can be repeated.
 
 use crate::harness::aws;
 use crate::harness::process_output::ProcessOutputExt as _;
@@ -80,7 +80,7 @@ fn fates(scene: &FreshAccount, pipelines: &Pipelines, seed: u64, expected: &[Inv
         let begin = Instant::now();
         let ended = scene.run(folder, arguments);
         let took = begin.elapsed();
-        let seen = scene.proxy.seen();
+        let seen = scene.proxy.calls();
         scene.proxy.clear();
         let mut wrong = clear(&ended);
         if ended.code != 0 {
@@ -114,7 +114,7 @@ const HEAD: &str =
     "| seed | command | calls | faults | took | ended | what it said |\n| --: | --- | --: | --: | --: | --- | --- |";
 
 #[test]
-fn with_a_fifth_of_all_calls_failing_every_command_ends_right_or_can_be_run_again() {
+fn with_a_fifth_of_all_calls_failing_every_command_succeeds_or_can_be_repeated() {
     let pipelines = Pipelines::new();
     let expected = parallel(1, vec![()], |scene, ()| references(scene, &pipelines)).remove(0);
     sweep::print(HEAD);
@@ -184,7 +184,7 @@ const UNHEARD: [&str; 10] = [
 ];
 
 #[test]
-fn an_answer_that_is_lost_is_not_taken_for_a_call_that_was_not_made() {
+fn a_lost_response_is_not_taken_for_a_call_that_was_not_made() {
     let pipelines = Pipelines::new();
     let expected = parallel(1, vec![()], |scene, ()| references(scene, &pipelines)).remove(0);
     let wrong: Vec<String> = parallel(3, UNHEARD.to_vec(), |scene, operation| {

@@ -1,4 +1,4 @@
-//! Whatever ends `fanggen` between two calls to AWS, the same command again ends in the state that it always ends in.
+//! Wherever `fanggen` is interrupted between two calls to AWS, running the command again gives the usual state.
 
 use crate::harness::aws;
 use crate::harness::process_output::ProcessOutputExt as _;
@@ -188,7 +188,7 @@ fn point(
     case.prepare(scene, pipelines);
     let mut command = scene.command(case.folder(pipelines), case.arguments);
     // The number of looks at a stack at work is not the same each time: the last ones may not come.
-    let at = scene.proxy.killed_at(cut, &mut command, LIMIT)?;
+    let at = scene.proxy.kill_at(cut, &mut command, LIMIT)?;
     let again = scene.run(case.folder(pipelines), case.arguments);
     let mut wrong = difference(expected, &scene.inventory());
     if again.code != case.code {
@@ -202,7 +202,7 @@ fn point(
 }
 
 #[test]
-fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
+fn a_command_killed_at_any_call_succeeds_when_run_again() {
     let pipelines = Pipelines::new();
     let mut references = parallel(THREADS, (0..SCENARIOS.len()).collect(), |scene, scenario| {
         (scenario, SCENARIOS[scenario].whole(scene, &pipelines))
@@ -249,7 +249,7 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
 /// Runs a command, raises Ctrl-C while it waits for the answer to a call, and lets it come to its end.
 fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> ProcessOutput {
     case.prepare(scene, pipelines);
-    scene.proxy.cut(cut);
+    scene.proxy.stop_at(cut);
     thread::scope(|scope| {
         let mut command = scene.command(case.folder(pipelines), case.arguments);
         let (sender, started) = mpsc::channel();
@@ -264,7 +264,7 @@ fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut
             assert!(begin.elapsed() < LIMIT && !running.is_finished(), "{} takes notice at {cut:?}", case.name);
             thread::sleep(Duration::from_millis(5));
         }
-        scene.proxy.go_on();
+        scene.proxy.resume();
         running.join().expect("ended")
     })
 }
@@ -272,10 +272,10 @@ fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut
 const NOTHING: &str = "error: interrupted: the stack is unchanged\n";
 
 #[test]
-fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
+fn ctrl_c_leaves_a_consistent_state_and_says_how_to_continue() {
     let pipelines = Pipelines::new();
     let halfway = |what: &str| format!("error: interrupted: {what}\n  run the same command again to continue\n");
-    let goes_on = "error: interrupted: CloudFormation continues to work on stack `cut-prod`\n  `fanggen status` shows its state; the same command waits for it to finish\n";
+    let continues = "error: interrupted: CloudFormation continues to work on stack `cut-prod`\n  `fanggen status` shows its state; the same command waits for it to finish\n";
     let (no_items, no_run) = (
         halfway("the stack is deployed, the items are not written"),
         halfway("the stack is deployed and the items are written, the first run is not started"),
@@ -295,7 +295,7 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
                 ("cloudformation:DescribeChangeSet", 1, &[NOTHING]),
                 ("cloudformation:DescribeStackEvents", 1, &[NOTHING]),
                 // How quick CloudFormation is decides which.
-                ("cloudformation:ExecuteChangeSet", 1, &[goes_on, &no_items]),
+                ("cloudformation:ExecuteChangeSet", 1, &[continues, &no_items]),
                 ("cloudformation:UpdateTerminationProtection", 1, &[&no_items]),
                 ("dynamodb:Scan", 1, &[&no_items]),
                 ("dynamodb:BatchWriteItem", 2, &[&no_items]),

@@ -1,4 +1,4 @@
-//! Bad input of all kinds, each as a whole process: the exit code, the whole message, and nothing touched.
+//! Invalid input of all kinds, each as a whole process: exit code and whole message, and nothing is changed.
 
 use crate::harness::process_output::ProcessOutputExt as _;
 use crate::harness::{aws, elf};
@@ -58,7 +58,7 @@ fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
 }
 
 #[test]
-fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
+fn keys_of_another_account_and_unknown_keys_are_refused() {
     let site = SmallPipeline::new("stranger").by(Emulator::shared().account(emulator::STRANGER));
     for arguments in EVERY {
         site.run(arguments).assert_stderr(
@@ -92,7 +92,7 @@ fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
 }
 
 #[test]
-fn where_nobody_answers_it_is_said() {
+fn an_unreachable_endpoint_is_reported() {
     let site = SmallPipeline::new("unreachable");
     for (address, reason) in [
         ("http://127.0.0.1:9", "Connection refused (os error 111)"),
@@ -100,10 +100,10 @@ fn where_nobody_answers_it_is_said() {
     ] {
         let mut command = site.command(&APPLY);
         command.env("AWS_ENDPOINT_URL", address);
-        let said = site.run_command(&mut command);
+        let output = site.run_command(&mut command);
         let begins = format!("error: no response from AWS to sts:GetCallerIdentity: {reason}");
         let ends = "\n  check the network and the region, then run the same command again\n";
-        assert!(said.code == 1 && said.stderr.starts_with(&begins) && said.stderr.ends_with(ends), "{said:?}");
+        assert!(output.code == 1 && output.stderr.starts_with(&begins) && output.stderr.ends_with(ends), "{output:?}");
     }
 }
 
@@ -127,7 +127,7 @@ fn answering(
 }
 
 #[test]
-fn a_token_that_has_expired_is_told_in_every_protocol() {
+fn an_expired_token_is_reported_in_every_protocol() {
     const OVER: &str = "The security token included in the request is expired";
     for (number, (service, code, action, command)) in [
         ("sts", "ExpiredToken", "sts:GetCallerIdentity", &APPLY[..]),
@@ -156,7 +156,7 @@ fn a_token_that_has_expired_is_told_in_every_protocol() {
 }
 
 #[test]
-fn a_permission_that_is_missing_is_named_with_its_resource() {
+fn a_missing_permission_is_named_with_its_resource() {
     for (number, (service, name, action)) in [
         ("cloudformation", "CreateChangeSet", "cloudformation:CreateChangeSet"),
         ("cloudformation", "ExecuteChangeSet", "cloudformation:ExecuteChangeSet"),
@@ -177,13 +177,13 @@ fn a_permission_that_is_missing_is_named_with_its_resource() {
             ("long", format!("{who} on resource: {arn} {why}"), arn.as_str()),
             ("short", format!("{who} {why}"), "a resource that the service does not name"),
         ] {
-            let said = message.clone();
-            let proxy = answering(service, name, 403, code, message.leak());
+            let message: &'static str = message.leak();
+            let proxy = answering(service, name, 403, code, message);
             let site = SmallPipeline::new(&format!("denied-{form}-{number}")).through(&proxy);
             site.run(&APPLY).assert_error(
                 1,
                 &format!(
-                    "error: missing permission: {action} on {resource}\n  {said}\n  `fanggen iam --deployer` prints a policy that includes it\n"
+                    "error: missing permission: {action} on {resource}\n  {message}\n  `fanggen iam --deployer` prints a policy that includes it\n"
                 ),
             );
         }
@@ -191,7 +191,7 @@ fn a_permission_that_is_missing_is_named_with_its_resource() {
 }
 
 #[test]
-fn a_stack_of_our_name_that_is_not_ours_is_never_touched() {
+fn a_foreign_stack_of_the_same_name_is_never_changed() {
     let cloud = aws_sdk_cloudformation::Client::new(&Emulator::shared().root_sdk());
     let template = r#"{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"taken-q"}}}}"#;
     block_on(cloud.create_stack().stack_name("taken-dev").template_body(template).send()).expect("made");
@@ -226,8 +226,8 @@ fn every_call_of_s3_names_the_owner_that_it_expects() {
     );
     let (site, _) = elsewhere("owned", "eu-west-1");
     let site = site.through(&proxy);
-    let said = site.run(&APPLY);
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = site.run(&APPLY);
+    assert_eq!(output.code, 0, "{output:?}");
     site.edit("name = \"words\"", "name = \"mood\"");
     for (arguments, code) in [
         (&["plan", "--save"][..], 2),
@@ -235,8 +235,8 @@ fn every_call_of_s3_names_the_owner_that_it_expects() {
         (&["status"], 0),
         (&["destroy", "--yes", "--artifacts"], 0),
     ] {
-        let said = site.run(arguments);
-        assert_eq!(said.code, code, "{said:?}");
+        let output = site.run(arguments);
+        assert_eq!(output.code, code, "{output:?}");
     }
     let mut seen = seen.lock().expect("no panic").clone();
     // A bucket that is not there yet has no owner.
@@ -245,7 +245,7 @@ fn every_call_of_s3_names_the_owner_that_it_expects() {
 }
 
 #[test]
-fn nothing_is_changed_without_a_yes() {
+fn nothing_is_changed_without_confirmation() {
     let proxy = Proxy::before(Emulator::shared());
     let site = SmallPipeline::new("asked").through(&proxy);
     let nothing = |site: &SmallPipeline| {
@@ -259,12 +259,15 @@ fn nothing_is_changed_without_a_yes() {
     );
     nothing(&site);
     for answer in ["n", "", "yess"] {
-        let said = at_a_terminal(&site, &["apply"], answer);
-        assert!(said.0 == 1 && said.1.ends_with("Apply these changes? [y/N] the stack is unchanged\n"), "{said:?}");
+        let output = at_a_terminal(&site, &["apply"], answer);
+        assert!(
+            output.0 == 1 && output.1.ends_with("Apply these changes? [y/N] the stack is unchanged\n"),
+            "{output:?}"
+        );
         nothing(&site);
     }
-    let said = at_a_terminal(&site, &["apply", "--no-run"], "y");
-    assert!(said.0 == 0 && said.1.contains("created: stack `asked-dev`"), "{said:?}");
+    let output = at_a_terminal(&site, &["apply", "--no-run"], "y");
+    assert!(output.0 == 0 && output.1.contains("created: stack `asked-dev`"), "{output:?}");
     // Rows are asked about, too: a stack that is what was rendered has nothing to ask for.
     site.deployed.edit(r#""Netflix""#, r#""Meta""#);
     let tables = aws_sdk_dynamodb::Client::new(&Emulator::shared().root_sdk());
@@ -278,21 +281,21 @@ fn nothing_is_changed_without_a_yes() {
         1,
         "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
     );
-    let said = at_a_terminal(&site, &["apply", "--prune"], "n");
+    let output = at_a_terminal(&site, &["apply", "--prune"], "n");
     let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 unchanged\n  + Meta\n  - Netflix\n\n\
                     Write them? [y/N] the stack is unchanged\n";
-    assert!(said.0 == 1 && said.1.ends_with(question) && rows() == before, "{said:?}");
-    let said = at_a_terminal(&site, &["apply", "--prune"], "y");
-    assert!(said.0 == 0 && rows() != before, "{said:?}");
+    assert!(output.0 == 1 && output.1.ends_with(question) && rows() == before, "{output:?}");
+    let output = at_a_terminal(&site, &["apply", "--prune"], "y");
+    assert!(output.0 == 0 && rows() != before, "{output:?}");
     // A yes to the stack is none to the rows that go.
     site.deployed.edit("[functions]", "[functions]\nmemory_mb = 512").edit(r#""Meta""#, r#""Google""#).render();
     let before = rows();
-    let said = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
+    let output = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
     let done = "Write them? [y/N] the stack is deployed; the rows of this table are unchanged\n";
-    assert!(said.0 == 1 && said.1.ends_with(done) && rows() == before, "{said:?}");
-    let said = at_a_terminal(&site, &["destroy"], "n");
+    assert!(output.0 == 1 && output.1.ends_with(done) && rows() == before, "{output:?}");
+    let output = at_a_terminal(&site, &["destroy"], "n");
     let question = "Delete all of this? This cannot be undone. [y/N] the stack is unchanged\n";
-    assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");
+    assert!(output.0 == 1 && output.1.ends_with(question), "{output:?}");
     assert_eq!(site.run(&["drift"]).code, 0);
     assert_eq!(at_a_terminal(&site, &["destroy"], "YES").0, 0);
 }
@@ -320,7 +323,7 @@ fn at_a_terminal(site: &SmallPipeline, arguments: &[&str], answer: &str) -> (i32
 }
 
 #[test]
-fn arguments_and_files_that_are_wrong_are_named() {
+fn wrong_arguments_and_files_are_named() {
     let site = SmallPipeline::new("wrong");
     site.run(&["apply", "--env", "prd"]).assert_stderr(
         1,
@@ -385,10 +388,10 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     write(&elf::elf(elf::ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.34"));
     refused("is for arm64, and the functions are x86_64; build it for x86_64, or set `[functions] architecture`");
     std::fs::remove_file(site.path().join(artifact)).expect("removed");
-    let said = site.run(&APPLY);
+    let output = site.run(&APPLY);
     let error = "error: there is no runtime to deploy: fanggen's source, which the functions' binary is compiled from, was \
                  not found above `";
-    assert!(said.code == 1 && said.stderr.contains(error) && said.stderr.ends_with(next), "{said:?}");
+    assert!(output.code == 1 && output.stderr.contains(error) && output.stderr.ends_with(next), "{output:?}");
 }
 
 #[test]
@@ -409,7 +412,7 @@ fn elsewhere(name: &str, region: &str) -> (SmallPipeline, String) {
 }
 
 #[test]
-fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
+fn a_bucket_of_another_account_is_not_written_to() {
     let theirs = |bucket: &str| {
         format!(
             "error: the bucket `{bucket}` belongs to another account: nothing was written to it\n  bucket names are global, \
@@ -430,7 +433,7 @@ fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
 }
 
 #[test]
-fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it_is_not() {
+fn an_untagged_bucket_is_set_up_if_it_is_empty_and_otherwise_left_alone() {
     let (site, bucket) = elsewhere("unmarked", "eu-west-3");
     let there = Emulator::shared().root_sdk().into_builder().region(aws_config::Region::new("eu-west-3")).build();
     let s3 = aws_sdk_s3::Client::new(&there);
@@ -448,8 +451,8 @@ fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it
     assert!(block_on(s3.get_bucket_tagging().bucket(&bucket).send()).is_err(), "nothing was written to it");
     // As it is where a making was interrupted.
     block_on(s3.delete_object().bucket(&bucket).key("a").send()).expect("deleted");
-    let said = site.run(&["apply", "--only", "bucket"]);
-    said.assert_stderr(0, &format!("ready: artifact bucket `{bucket}`\n"));
+    let output = site.run(&["apply", "--only", "bucket"]);
+    output.assert_stderr(0, &format!("ready: artifact bucket `{bucket}`\n"));
     let tags = block_on(s3.get_bucket_tagging().bucket(&bucket).send()).expect("tags");
     assert_eq!(tags.tag_set()[0].key(), "fanggen:artifacts");
 }

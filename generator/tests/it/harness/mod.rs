@@ -1,4 +1,4 @@
-//! What tests share: projects, tools, stand-ins for AWS.
+//! Shared test support: projects, tools, stand-ins for AWS.
 
 pub mod actionlint;
 #[cfg(feature = "aws")]

@@ -24,7 +24,7 @@ pub struct TargetAccount {
 pub fn target_account() -> &'static TargetAccount {
     let shared = super::shared::of_this_module();
     let is_real = std::env::var(REAL).is_ok_and(|set| set == "1");
-    shared.world.get_or_init(|| if is_real { real() } else { emulated(shared.emulator()) })
+    shared.target_account.get_or_init(|| if is_real { real() } else { emulated(shared.emulator()) })
 }
 
 fn emulated(emulator: &'static Emulator) -> TargetAccount {
