@@ -1,4 +1,4 @@
-//! End to end: the root's pipeline and all examples, from an empty account to every resource there, and back to nothing.
+//! End to end: the root's pipeline and all examples, from an empty account to all resources, and back to an empty account.
 
 use crate::harness::aws;
 
@@ -8,7 +8,7 @@ use aws::deployed::Deployed;
 use aws::proxy::Proxy;
 use aws::services::{look, rows, there};
 use aws::stacks::{change_sets, protected, status, users};
-use aws::target_account::target_account;
+use aws::target_account::{note, target_account};
 use aws::template::{Asked, asked, names, wanted};
 use serde_json::{Value, json};
 
@@ -51,8 +51,13 @@ fn all_there(asked: &BTreeMap<String, Asked>) {
     }
 }
 
-/// One environment of a pipeline, from nothing to nothing.
-fn life(deployed: &Deployed, environment: &str, items: &[(&str, Vec<BTreeMap<String, String>>)], edits: Edits<'_>) {
+/// Creates, changes and destroys an environment of a pipeline, and checks every resource in between.
+fn create_change_and_destroy(
+    deployed: &Deployed,
+    environment: &str,
+    items: &[(&str, Vec<BTreeMap<String, String>>)],
+    edits: Edits<'_>,
+) {
     let plan = deployed.plan(environment);
     let (stack, retains) = (plan["stack"].as_str().expect("a name"), plan["retain"].as_bool().expect("a flag"));
     let of = |arguments: &[&'static str]| {
@@ -93,7 +98,7 @@ fn life(deployed: &Deployed, environment: &str, items: &[(&str, Vec<BTreeMap<Str
         ] {
             let proxy = Proxy::before(emulator);
             let ran = deployed.through(&proxy.endpoint(), &of(arguments));
-            let note = format!("note: using {} instead of AWS\n", proxy.endpoint());
+            let note = note(&proxy.endpoint());
             let said = format!("{note}nothing to do: stack `{stack}` is up to date\n");
             // Before it may stand warnings of the pipeline's file.
             assert_eq!((ran.code, ran.stdout.as_str()), (0, ""), "{ran:?}");
@@ -207,7 +212,7 @@ fn expected(pipeline: &str, environment: &str) -> Settings {
 }
 
 #[test]
-fn the_roots_pipeline_lives_and_goes_in_every_environment() {
+fn root_pipeline_is_created_changed_and_destroyed_in_every_environment() {
     for environment in Deployed::root("fang-all").environments() {
         let deployed = Deployed::root(&format!("fang-{environment}"));
         let edits = [
@@ -216,28 +221,33 @@ fn the_roots_pipeline_lives_and_goes_in_every_environment() {
             ("sentences = 3", "sentences = 5"),
             MEMORY,
         ];
-        life(&deployed, &environment, &[("CompaniesTable", companies())], &edits);
+        create_change_and_destroy(&deployed, &environment, &[("CompaniesTable", companies())], &edits);
     }
 }
 
 #[test]
-fn the_example_of_companies_lives_and_goes() {
+fn companies_example_is_created_changed_and_destroyed() {
     let deployed = Deployed::example("fang", "companies-e2e");
     assert_eq!(deployed.environments(), ["dev"]);
     let schedule = "[schedule]\nexpression = \"rate(2 hours)\"\n\n[sources.companies]";
     let stage = ("type = \"wikipedia\"", "type = \"wikipedia\"\nsentences = 5");
-    life(&deployed, "dev", &[], &[("[sources.companies]", schedule), stage, MEMORY]);
+    create_change_and_destroy(&deployed, "dev", &[], &[("[sources.companies]", schedule), stage, MEMORY]);
 }
 
 #[test]
-fn the_example_of_reviews_lives_and_goes() {
+fn reviews_example_is_created_changed_and_destroyed() {
     let deployed = Deployed::example("reviews", "reviews-e2e");
     assert_eq!(deployed.environments(), ["dev"]);
-    life(&deployed, "dev", &[], &[("cron(0 6", "cron(0 7"), ("language = \"en\"", "language = \"de\""), MEMORY]);
+    create_change_and_destroy(
+        &deployed,
+        "dev",
+        &[],
+        &[("cron(0 6", "cron(0 7"), ("language = \"en\"", "language = \"de\""), MEMORY],
+    );
 }
 
 #[test]
-fn the_example_of_tickets_lives_and_goes_in_every_environment() {
+fn tickets_example_is_created_changed_and_destroyed_in_every_environment() {
     for environment in ["dev", "prod"] {
         let deployed = Deployed::example("tickets", &format!("tickets-{environment}"));
         assert_eq!(deployed.environments(), ["dev", "prod"]);
@@ -247,12 +257,12 @@ fn the_example_of_tickets_lives_and_goes_in_every_environment() {
             ("type = \"text\"", "type = \"text\"\nlanguage = \"de\""),
             MEMORY,
         ];
-        life(&deployed, environment, &[], &edits);
+        create_change_and_destroy(&deployed, environment, &[], &edits);
     }
 }
 
 #[test]
-fn queues_topics_and_catalogs_of_sinks_live_and_go_in_every_environment() {
+fn sinks_are_created_changed_and_destroyed_in_every_environment() {
     for environment in ["dev", "prod"] {
         let deployed = Deployed::of(include_str!("../pipelines/sinks.toml"), &format!("told-{environment}"));
         let edits = [
@@ -261,12 +271,12 @@ fn queues_topics_and_catalogs_of_sinks_live_and_go_in_every_environment() {
             ("o'neil+press@example.com", "news@example.com"),
             MEMORY,
         ];
-        life(&deployed, environment, &[], &edits);
+        create_change_and_destroy(&deployed, environment, &[], &edits);
     }
 }
 
 #[test]
-fn two_environments_side_by_side_never_touch_each_other() {
+fn two_environments_do_not_affect_each_other() {
     let deployed = Deployed::root("fang-pair");
     let (dev, prod) = (asked(&deployed, "dev"), asked(&deployed, "prod"));
     let [dev_table, prod_table] = ["dev", "prod"].map(|one| names(&deployed.plan(one))["CompaniesTable"].clone());

@@ -1,4 +1,4 @@
-//! The ways of an apply: saved change sets, data that would be lost, parts of it, the first run, and what the look says.
+//! The options of `apply`: saved change sets, data loss, parts of an apply, the first run, and the output of `plan`.
 
 use crate::harness::{aws, project};
 
@@ -18,22 +18,23 @@ use fanggen_runtime::testing::process::ProcessOutput;
 use project::Project;
 use serde_json::{Value, json};
 
-/// What stands before everything else where AWS is none.
-fn note() -> String {
-    target_account().emulator.map(|it| format!("note: using {} instead of AWS\n", it.endpoint())).unwrap_or_default()
+/// The root's pipeline under another name, deployed without a first run.
+fn applied(name: &str) -> Deployed {
+    let deployed = Deployed::root(name);
+    deployed.good(&["apply", "--yes", "--no-run"]);
+    deployed
 }
 
-/// Stopped, with exactly these words.
+/// It failed with exactly this message.
 #[track_caller]
 fn stopped(ran: &ProcessOutput, said: &str) {
-    let said = format!("{}error: {said}\n", note());
+    let said = format!("{}error: {said}\n", target_account().note());
     assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (1, "", said.as_str()));
 }
 
 #[test]
-fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
-    let deployed = Deployed::root("saved");
-    deployed.good(&["apply", "--yes", "--no-run"]);
+fn a_saved_change_set_is_executed_exactly_or_not_at_all() {
+    let deployed = applied("saved");
     let plan = |times: &str| {
         deployed.edit(times, &times.replace("rate(", "rate(1")).render();
         let planned = deployed.fanggen(&["plan", "--save", "--json"]);
@@ -95,7 +96,7 @@ fn a_saved_change_set_is_carried_out_exactly_or_not_at_all() {
 }
 
 #[test]
-fn a_saved_creation_is_carried_out_and_what_was_begun_is_followed() {
+fn a_saved_creation_is_executed_and_a_started_one_is_followed() {
     let deployed = Deployed::root("begun");
     let planned = deployed.fanggen(&["plan", "--save", "--json"]);
     let set = planned.json()["change_set"].as_str().expect("a name").to_owned();
@@ -165,9 +166,8 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
 }
 
 #[test]
-fn what_others_did_to_the_items_stays() {
-    let deployed = Deployed::root("items");
-    deployed.good(&["apply", "--yes", "--no-run"]);
+fn item_changes_by_others_are_kept() {
+    let deployed = applied("items");
     let table = names(&deployed.plan("dev"))["CompaniesTable"].clone();
     let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let text = |text: &str| AttributeValue::S(text.to_owned());
@@ -209,9 +209,8 @@ fn what_others_did_to_the_items_stays() {
 }
 
 #[test]
-fn data_goes_only_by_name() {
-    let deployed = Deployed::root("guarded");
-    deployed.good(&["apply", "--yes", "--no-run"]);
+fn data_is_deleted_only_if_its_resource_is_named() {
+    let deployed = applied("guarded");
     let (before, old) = (asked(&deployed, "dev"), names(&deployed.plan("dev"))["CompaniesTable"].clone());
     deployed.edit("key = \"name\"", "key = \"company\"").edit("{ name = \"Apple\"", "{ company = \"Apple\"");
     deployed.edit("{ name = \"Amazon\"", "{ company = \"Amazon\"").render();
@@ -235,7 +234,7 @@ fn data_goes_only_by_name() {
 }
 
 #[test]
-fn a_template_too_long_to_be_sent_goes_through_the_bucket() {
+fn a_template_too_long_for_a_call_is_uploaded_to_the_bucket() {
     let deployed = Deployed::root("long");
     let mut toml = deployed.project.read("pipeline.toml");
     for number in 0..9 {
@@ -260,7 +259,7 @@ fn a_template_too_long_to_be_sent_goes_through_the_bucket() {
 }
 
 #[test]
-fn what_is_stale_is_not_applied() {
+fn stale_files_are_not_applied() {
     let deployed = Deployed::root("stale");
     deployed.edit("rate(1 day)", "rate(3 days)");
     let refused = deployed.fanggen(&["apply", "--yes", "--no-run"]);
@@ -274,12 +273,12 @@ fn what_is_stale_is_not_applied() {
 }
 
 #[test]
-fn every_command_gives_json_on_stdout_and_words_on_stderr_only() {
+fn every_command_prints_json_to_stdout_and_messages_to_stderr() {
     let deployed = Deployed::root("talk");
     let json = |arguments: &[&str], code: i32| {
         let ran = deployed.fanggen(&[arguments, &["--json"]].concat());
         assert_eq!(ran.code, code, "{arguments:?} {ran:?}");
-        assert!(ran.stderr.starts_with(&note()), "{ran:?}");
+        assert!(ran.stderr.starts_with(&target_account().note()), "{ran:?}");
         ran.json()
     };
     // Nothing is deployed yet.

@@ -1,6 +1,6 @@
-//! Whatever stands in `pipeline.toml`, it is read to an end: a pipeline, or mistakes with places that can be printed.
+//! Any `pipeline.toml` is read to its end: it gives a pipeline, or mistakes with positions that can be printed.
 //!
-//! `PROPTEST_CASES=100000 cargo test -p fanggen --test it rubbish` looks longer than the few seconds that it takes otherwise.
+//! `PROPTEST_CASES=100000 cargo test -p fanggen --test it arbitrary_input` tries more cases than the default.
 
 use fanggen_runtime::testing::corpus::replay;
 use std::fs;
@@ -380,7 +380,7 @@ fn any_bytes_are_read_to_an_end() {
 }
 
 #[test]
-fn a_file_out_of_all_measure_is_read_to_an_end() {
+fn an_extreme_file_is_read_to_its_end() {
     let many = 20_000;
     let texts = [
         format!("a = {}", "[".repeat(many)),

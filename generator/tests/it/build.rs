@@ -1,4 +1,4 @@
-//! `fanggen build`: what Lambda can run becomes a zip of the same bytes, and everything else is refused with a reason.
+//! `fanggen build`: a program that Lambda can run becomes a reproducible zip; anything else is refused with a reason.
 
 use crate::harness::{elf, project};
 
@@ -41,7 +41,7 @@ fn given(project: &Project, bytes: &[u8], more: &[&str]) -> ProcessOutput {
 }
 
 #[test]
-fn a_program_becomes_a_zip_of_the_same_bytes() {
+fn the_zip_of_a_program_is_reproducible() {
     let project = project();
     assert_eq!(artifact::artifact(project.path(), Architecture::X86_64).expect("readable"), None);
     let first = given(&project, &good(), &["--json"]);
@@ -78,7 +78,7 @@ fn a_program_becomes_a_zip_of_the_same_bytes() {
 }
 
 #[test]
-fn what_lambda_cannot_run_is_refused() {
+fn programs_that_lambda_cannot_run_are_refused() {
     let mut library = good();
     library[24..32].fill(0);
     let mut object = good();
@@ -165,7 +165,7 @@ fn script(folder: &Path, name: &str, lines: &str) {
 }
 
 #[test]
-fn what_is_missing_for_a_build_is_named_with_the_way_to_it() {
+fn missing_build_tools_are_named_with_advice() {
     let project = project();
     let path = project.path().join("path");
     fs::create_dir(&path).expect("a folder");

@@ -1,4 +1,4 @@
-//! What a run of a thousand companies asks of others, call by call: the counts are the bill.
+//! The calls that a run of a thousand companies makes: their number is what it costs.
 
 use crate::harness::{deployed_pipeline, local_lambda};
 
@@ -16,7 +16,7 @@ fn counts(of: &[(&str, usize)]) -> BTreeMap<String, usize> {
 }
 
 #[test]
-fn a_thousand_companies_are_few_calls_and_unchanged_texts_are_fewer() {
+fn a_thousand_companies_take_few_calls_and_unchanged_texts_fewer() {
     let live = DeployedPipeline::root("calls", "prod");
     live.put("CompaniesTable", (0..995).map(|number| format!("Company {number:03}")));
     let ground = LocalLambda::of(live);

@@ -1,4 +1,4 @@
-//! The real `bootstrap` under `cargo lambda watch`: every recorded event has its answer, and the process works on.
+//! The real `bootstrap` under `cargo lambda watch`: every recorded event is answered, and the process goes on.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use crate::harness::{aws, cargo_lambda, deployed_pipeline};
@@ -102,7 +102,7 @@ fn unreadable(name: &str, answer: Result<Value, Value>) {
 }
 
 #[test]
-fn a_worker_sets_recorded_poison_aside_refuses_what_is_not_for_it_and_works_on() {
+fn a_worker_dead_letters_unreadable_messages_and_rejects_foreign_events() {
     let Some(events) = recorded() else { return };
     let live = DeployedPipeline::new(PIPELINE, &[], "watched", "dev");
     let mut worker = CargoLambda::of(&live, "WorkerFunction");
@@ -127,7 +127,7 @@ fn a_worker_sets_recorded_poison_aside_refuses_what_is_not_for_it_and_works_on()
         let reason = message.message_attributes().and_then(|all| all.get("reason")?.string_value());
         (message.body().unwrap_or_default().to_owned(), reason.unwrap_or_default().to_owned())
     };
-    let dead: BTreeMap<String, String> = live.messages("WorkerDeadQueue").iter().map(text).collect();
+    let dead: BTreeMap<String, String> = live.receive_all("WorkerDeadQueue").iter().map(text).collect();
     assert_eq!(dead, poison, "each with its reason");
     assert!(live.objects("ArchiveBucket").is_empty(), "nothing was made of them");
 
@@ -156,7 +156,7 @@ fn message(number: u64, record: &Value, receives: u64) -> Value {
 }
 
 #[test]
-fn a_message_of_older_settings_is_worked_by_newer_ones() {
+fn a_message_of_older_settings_is_processed_with_newer_ones() {
     let live = DeployedPipeline::new(PIPELINE, &[], "older", "dev");
     let worker = CargoLambda::of(&live, "WorkerFunction");
     // A stage and an attribute that there were once, and what the newer function knows beyond them is not there yet.
@@ -174,7 +174,7 @@ fn a_message_of_older_settings_is_worked_by_newer_ones() {
 }
 
 #[test]
-fn a_message_that_comes_again_on_another_day_is_written_under_the_day_of_its_run() {
+fn a_message_redelivered_on_another_day_is_written_under_the_date_of_its_run() {
     let live = DeployedPipeline::new(
         &format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\nttl_days = 9\n"),
         &[],
@@ -201,7 +201,7 @@ fn a_message_that_comes_again_on_another_day_is_written_under_the_day_of_its_run
 }
 
 #[test]
-fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the_last_time() {
+fn a_chunk_that_no_sink_accepts_is_dead_lettered_on_its_last_receive() {
     let live =
         DeployedPipeline::new(&format!("{PIPELINE}\n[sinks.latest]\ntype = \"dynamodb\"\n"), &[], "untaken", "dev");
     let worker = CargoLambda::of(&live, "WorkerFunction");
@@ -212,10 +212,10 @@ fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the
         let again = json!({ "batchItemFailures": [{ "itemIdentifier": "m-7" }] });
         assert_eq!(worker.invoke(&message(7, &record, receives)), Ok(again), "{}", worker.log());
     }
-    assert!(live.messages("WorkerDeadQueue").is_empty());
+    assert!(live.receive_all("WorkerDeadQueue").is_empty());
     let last = message(7, &record, 10);
     assert_eq!(worker.invoke(&last), Ok(json!({ "batchItemFailures": [] })), "{}", worker.log());
-    let dead = live.messages("WorkerDeadQueue");
+    let dead = live.receive_all("WorkerDeadQueue");
     let word = |name: &str| {
         let found = dead[0].message_attributes().and_then(|all| all.get(name)?.string_value());
         found.unwrap_or_default().to_owned()
@@ -240,7 +240,7 @@ fn a_chunk_that_no_sink_takes_is_set_aside_with_its_reason_when_it_comes_for_the
 }
 
 #[test]
-fn a_producer_takes_the_time_of_a_scheduled_rule_refuses_what_else_happened_and_works_on() {
+fn a_producer_accepts_scheduled_events_and_rejects_others() {
     let Some(events) = recorded() else { return };
     let live = DeployedPipeline::new(PIPELINE, &[], "fired", "dev");
     let mut producer = CargoLambda::of(&live, "ProducerFunction");

@@ -1,4 +1,4 @@
-//! `fanggen render --ci github`: a workflow that is valid, that gives no more than it must, and that no name breaks.
+//! `fanggen render --ci github`: a valid workflow with minimal permissions, for any names.
 
 use crate::harness::{actionlint, rendered, tools, yaml};
 
@@ -87,7 +87,7 @@ fn a_workflow_checks_plans_and_applies() {
 }
 
 #[test]
-fn nothing_of_a_user_is_run_and_no_key_is_kept() {
+fn a_workflow_contains_no_expressions_in_scripts_and_no_keys() {
     let project = prepared();
     good(&project.fanggen(&["render", "--ci", "github"]));
     let text = project.read(".github/workflows/fang.yml");
@@ -113,7 +113,7 @@ fn nothing_of_a_user_is_run_and_no_key_is_kept() {
 }
 
 #[test]
-fn check_sees_a_stale_workflow_and_nobody_elses_is_replaced() {
+fn check_reports_a_stale_workflow_and_a_foreign_one_is_not_replaced() {
     let project = prepared();
     good(&project.fanggen(&["render"]));
     let check = || {
@@ -139,7 +139,7 @@ fn check_sees_a_stale_workflow_and_nobody_elses_is_replaced() {
 }
 
 #[test]
-fn the_workflow_of_an_earlier_name_goes() {
+fn the_workflow_of_a_previous_name_is_deleted() {
     let project = prepared();
     good(&project.fanggen(&["render", "--ci", "github"]));
     let folder = project.path().join(".github/workflows");

@@ -1,4 +1,4 @@
-//! `fanggen compare`, as users run it: numbers that can be worked out by hand, and every mistake at its line.
+//! `fanggen compare`, as users run it: numbers that can be checked by hand, and mistakes with their lines.
 
 use crate::harness::project;
 
@@ -49,9 +49,9 @@ fn two_engines_agree_as_often_as_their_labels_do_and_differ_where_they_say() {
     let ran =
         project.fanggen(&["compare", "--engines", "lexicon,headlines", "--texts", "t.jsonl", "--json", "--most", "99"]);
     assert_eq!((ran.code, ran.stderr.as_str()), (0, ""), "{ran:?}");
-    let told = ran.json();
-    assert_eq!((&told["texts"], &told["labelled"]), (&json!(4), &json!(4)));
-    let pair = &told["pairs"][0];
+    let report = ran.json();
+    assert_eq!((&report["texts"], &report["labelled"]), (&json!(4), &json!(4)));
+    let pair = &report["pairs"][0];
     assert_eq!((&pair["engines"], &pair["texts"]), (&json!(["lexicon", "headlines"]), &json!(4)));
     let cells = |matrix: &Value| -> Vec<(String, String, u64)> {
         let rows = matrix.as_object().expect("rows").iter();
@@ -61,9 +61,9 @@ fn two_engines_agree_as_often_as_their_labels_do_and_differ_where_they_say() {
     let same: u64 = cells(&pair["confusion"]).iter().filter(|(row, column, _)| row == column).map(|cell| cell.2).sum();
     let agreement = pair["agreement"].as_f64().expect("a share");
     assert!((agreement - same as f64 / 4.0).abs() < 1e-9, "{pair}");
-    assert_eq!(told["differing"], json!(4 - same));
+    assert_eq!(report["differing"], json!(4 - same));
     // Contrary labels first, the greatest distance first.
-    let differ = told["differ"].as_array().expect("texts");
+    let differ = report["differ"].as_array().expect("texts");
     let rank = |one: &Value| {
         let said: Vec<&Value> = one["said"].as_object().expect("engines").values().map(|said| &said["label"]).collect();
         (said[0] == said[1], -one["distance"].as_f64().expect("a number"))
@@ -108,21 +108,21 @@ fn headlines_with_one_entity_bring_item_and_label_and_with_several_neither() {
 {"text": "Apple profit jumps 40%, beats estimates", "entities": {"Apple": "positive"}}
 "#;
     project.write("t.jsonl", lines);
-    let told = project.fanggen(&["compare", "--engines", "headlines", "--texts", "t.jsonl", "--json"]).json();
-    assert_eq!((&told["texts"], &told["labelled"]), (&json!(2), &json!(1)));
-    assert_eq!(told["engines"][0]["gold"]["confusion"], json!({ "positive": { "positive": 1 } }));
+    let report = project.fanggen(&["compare", "--engines", "headlines", "--texts", "t.jsonl", "--json"]).json();
+    assert_eq!((&report["texts"], &report["labelled"]), (&json!(2), &json!(1)));
+    assert_eq!(report["engines"][0]["gold"]["confusion"], json!({ "positive": { "positive": 1 } }));
 }
 
 #[test]
-fn a_text_that_is_not_answered_is_counted_by_its_reason_and_as_wrong() {
+fn an_unanswered_text_is_counted_by_its_reason_and_as_wrong() {
     let project = Project::empty();
     project.write("t.csv", "text,language,label\nGut,de,positive\n,,neutral\nGreat,,positive\n");
-    let told = compare(&project, &["--texts", "t.csv", "--json"]).json();
-    let engine = &told["engines"][0];
+    let report = compare(&project, &["--texts", "t.csv", "--json"]).json();
+    let engine = &report["engines"][0];
     assert_eq!(engine["failed"], json!({ "language_unsupported": 1, "text_empty": 1 }));
     assert_eq!((&engine["answered"], &engine["gold"]["accuracy"]), (&json!(1), &json!(1.0 / 3.0)));
-    let told = compare(&project, &["--texts", "t.csv", "--json", "--language", "fr"]).json();
-    assert_eq!(told["engines"][0]["answered"], 0);
+    let report = compare(&project, &["--texts", "t.csv", "--json", "--language", "fr"]).json();
+    assert_eq!(report["engines"][0]["answered"], 0);
 }
 
 #[test]
@@ -169,7 +169,7 @@ fn every_mistake_in_a_file_has_its_line_and_what_to_do() {
 }
 
 #[test]
-fn an_engine_that_nobody_knows_is_told_with_those_that_are() {
+fn an_unknown_engine_is_reported_with_the_known_ones() {
     let project = Project::empty();
     project.write("t.txt", "Fine\n");
     for (engines, words) in [
@@ -188,7 +188,7 @@ fn an_engine_that_nobody_knows_is_told_with_those_that_are() {
 }
 
 #[test]
-fn a_service_that_is_paid_for_is_not_asked_without_a_yes() {
+fn a_paid_service_is_not_called_without_consent() {
     let project = Project::empty();
     project.write("t.txt", "Fine\n");
     let ran = project.fanggen(&["compare", "--engines", "lexicon,comprehend", "--texts", "t.txt"]);

@@ -1,7 +1,7 @@
-//! What the stage `comprehend` asks and what it makes of the answers, by the SDK's door on the wire.
+//! The requests of the stage `comprehend` and its results, through the SDK over HTTP.
 //!
-//! The service behind it is a stand-in (`harness/aws/comprehend.rs`): protocol, limits and errors are real, the answers
-//! are worked out by simple rules. One answer was recorded from the service itself, and is replayed.
+//! The service behind it is a stand-in (`harness/aws/comprehend.rs`): protocol, limits and errors are real, its
+//! results follow simple rules. One response was recorded from the service itself, and is replayed.
 
 use crate::harness::{analysis, aws, project};
 
@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use analysis::{Place, failed, far, found, record};
-use aws::comprehend::{Asked, Comprehend};
+use aws::comprehend::{Comprehend, ReceivedCall};
 use fanggen_runtime::component::analysis::{Analysis, AnalysisOutput};
 use fanggen_runtime::component::services::Services as _;
 use fanggen_runtime::model::error::ErrorCode;
@@ -35,8 +35,8 @@ async fn a_thousand_texts_are_40_calls_and_80_with_entities() {
         comprehend.clear();
         let stage = place.stage(json!({ "detect": questions }), None);
         for chunk in chunks() {
-            let told = stage.apply(chunk, far()).await;
-            for (number, record) in told.iter().enumerate() {
+            let analysed = stage.apply(chunk, far()).await;
+            for (number, record) in analysed.iter().enumerate() {
                 let finding = found(record);
                 let expected = [Label::Positive, Label::Negative][number % 2];
                 assert_eq!((finding.label, finding.coverage), (Some(expected), 1.0), "{record:?}");
@@ -60,8 +60,8 @@ async fn a_call_has_one_language_and_texts_of_many_records_share_it() {
     let stage = Place::before(&comprehend).stage(json!({}), None);
     let tags = ["en", "de", "zh", "zh-Hant", "pt-BR", "EN_us"];
     let records = (0..60).map(|number| record(&number.to_string(), &format!("Text {number}."), Some(tags[number % 6])));
-    let told = stage.apply(records.collect(), far()).await;
-    for (number, record) in told.iter().enumerate() {
+    let analysed = stage.apply(records.collect(), far()).await;
+    for (number, record) in analysed.iter().enumerate() {
         assert_eq!(record.item.key, number.to_string());
         found(record);
         assert_eq!(record.text.as_ref().expect("a text").language.as_deref(), Some(tags[number % 6]), "as it was said");
@@ -73,7 +73,7 @@ async fn a_call_has_one_language_and_texts_of_many_records_share_it() {
 }
 
 #[tokio::test]
-async fn a_language_that_a_question_does_not_know_costs_no_call() {
+async fn an_unsupported_language_costs_no_call() {
     let comprehend = Comprehend::start();
     let place = Place::before(&comprehend);
     let all = "en, es, fr, de, it, pt, ar, hi, ja, ko, zh, zh-TW";
@@ -88,26 +88,27 @@ async fn a_language_that_a_question_does_not_know_costs_no_call() {
     ];
     for (question, language, words) in cases {
         let stage = place.stage(json!({ "detect": ["key_phrases", question] }), None);
-        let told = stage.apply(vec![record("a", "Een tekst.", Some(language))], far()).await;
-        let error = failed(&told[0]);
+        let analysed = stage.apply(vec![record("a", "Een tekst.", Some(language))], far()).await;
+        let error = failed(&analysed[0]);
         assert_eq!((error.code.as_str(), error.transient, &error.message), ("language_unsupported", false, &words));
     }
     let stage = place.stage(json!({}), None);
-    let told = stage.apply(vec![record("a", "Who knows?", None), record("b", " \u{200b}\n", Some("en"))], far()).await;
-    let error = failed(&told[0]);
+    let analysed =
+        stage.apply(vec![record("a", "Who knows?", None), record("b", " \u{200b}\n", Some("en"))], far()).await;
+    let error = failed(&analysed[0]);
     assert_eq!((error.code.as_str(), error.transient), ("language_unknown", false));
     assert_eq!(
         error.message,
         "the language of the text is unknown: set `language` on the item or on the stage that fetches it, or add \
          `dominant_language` to `detect`"
     );
-    assert_eq!(failed(&told[1]).code, ErrorCode::TextEmpty);
+    assert_eq!(failed(&analysed[1]).code, ErrorCode::TextEmpty);
     assert_eq!(comprehend.asked(), []);
     assert_eq!(place.cloud.meter().take().comprehend_units, 0);
 }
 
 #[tokio::test]
-async fn a_language_that_nobody_said_is_found_first_and_never_guessed() {
+async fn an_unspecified_language_is_detected_first_and_never_guessed() {
     let comprehend = Comprehend::start();
     let stage = Place::before(&comprehend).stage(json!({ "detect": ["sentiment", "dominant_language"] }), None);
     let texts = [
@@ -118,11 +119,12 @@ async fn a_language_that_nobody_said_is_found_first_and_never_guessed() {
         ("none", "12345 67890 12345 67890", None),
         ("also en", "It is bad, and the staff was horrible.", None),
     ];
-    let told = stage.apply(texts.map(|(key, body, tag)| record(key, body, tag)).into(), far()).await;
-    let tags: Vec<_> = told.iter().map(|told| told.text.as_ref().expect("a text").language.as_deref()).collect();
+    let analysed = stage.apply(texts.map(|(key, body, tag)| record(key, body, tag)).into(), far()).await;
+    let tags: Vec<_> =
+        analysed.iter().map(|analysed| analysed.text.as_ref().expect("a text").language.as_deref()).collect();
     assert_eq!(tags, [Some("de"), Some("en"), Some("de"), Some("ja"), None, Some("en")]);
-    assert_eq!((found(&told[1]).label, found(&told[5]).label), (Some(Label::Positive), Some(Label::Negative)));
-    let error = failed(&told[4]);
+    assert_eq!((found(&analysed[1]).label, found(&analysed[5]).label), (Some(Label::Positive), Some(Label::Negative)));
+    let error = failed(&analysed[4]);
     assert_eq!((error.code.as_str(), error.transient), ("language_unknown", false));
     assert_eq!(
         error.message,
@@ -139,25 +141,30 @@ async fn the_language_alone_can_be_asked_for() {
     let comprehend = Comprehend::start();
     let stage = Place::before(&comprehend).stage(json!({ "detect": ["dominant_language"] }), None);
     let records = vec![record("en", "This is the press.", None), record("said", "Der Text.", Some("de"))];
-    let told = stage.apply(records, far()).await;
-    assert_eq!(told[0].text.as_ref().expect("a text").language.as_deref(), Some("en"));
-    assert_eq!((found(&told[0]).label, found(&told[0]).coverage), (None, 1.0));
-    assert_eq!((told[1].findings.len(), &told[1].failure), (0, &None), "nothing was asked, so nothing was found");
+    let analysed = stage.apply(records, far()).await;
+    assert_eq!(analysed[0].text.as_ref().expect("a text").language.as_deref(), Some("en"));
+    assert_eq!((found(&analysed[0]).label, found(&analysed[0]).coverage), (None, 1.0));
+    assert_eq!(
+        (analysed[1].findings.len(), &analysed[1].failure),
+        (0, &None),
+        "nothing was asked, so nothing was found"
+    );
     assert_eq!(comprehend.counts().into_values().sum::<usize>(), 1);
 }
 
 #[tokio::test]
-async fn personal_data_is_placed_and_typed_and_its_words_are_nowhere() {
+async fn personal_data_has_offsets_and_types_and_its_text_is_nowhere() {
     let comprehend = Comprehend::start();
     let place = Place::before(&comprehend);
     let stage = place.stage(json!({ "detect": ["pii"] }), None);
     let text = "Größe: écrivez à ann@example.com ou bob@example.org.";
-    let told = stage.apply(vec![record("a", text, Some("en")), record("b", "Nobody.", Some("es"))], far()).await;
-    let places: Vec<_> = found(&told[0]).personal.iter().map(|one| (one.kind.as_str(), one.begin, one.end)).collect();
+    let analysed = stage.apply(vec![record("a", text, Some("en")), record("b", "Nobody.", Some("es"))], far()).await;
+    let places: Vec<_> =
+        found(&analysed[0]).personal.iter().map(|one| (one.kind.as_str(), one.begin, one.end)).collect();
     assert_eq!(places, [("EMAIL", 17, 32), ("EMAIL", 36, 51)]);
     assert_eq!(text.chars().skip(17).take(15).collect::<String>(), "ann@example.com");
-    assert!(found(&told[1]).personal.is_empty());
-    let finding = serde_json::to_string(found(&told[0])).expect("JSON");
+    assert!(found(&analysed[1]).personal.is_empty());
+    let finding = serde_json::to_string(found(&analysed[0])).expect("JSON");
     assert!(!finding.contains("example"), "{finding}");
     let asked: Vec<_> = comprehend.asked().into_iter().map(|asked| (asked.operation, asked.texts.len())).collect();
     assert_eq!(
@@ -168,12 +175,13 @@ async fn personal_data_is_placed_and_typed_and_its_words_are_nowhere() {
 }
 
 #[tokio::test]
-async fn every_question_has_its_place_in_the_finding() {
+async fn every_detection_has_its_field_in_the_finding() {
     let comprehend = Comprehend::start();
     let detect = json!(["sentiment", "targeted_sentiment", "entities", "key_phrases", "pii", "dominant_language"]);
     let stage = Place::before(&comprehend).stage(json!({ "detect": detect }), None);
-    let told = stage.apply(vec![record("a", "The staff of Acme Corp is great. I am a@b.example", None)], far()).await;
-    let finding = found(&told[0]);
+    let analysed =
+        stage.apply(vec![record("a", "The staff of Acme Corp is great. I am a@b.example", None)], far()).await;
+    let finding = found(&analysed[0]);
     assert_eq!(finding.label, Some(Label::Positive));
     let acme = finding.entities.iter().find(|one| one.text.as_deref() == Some("Acme Corp")).expect("a name");
     assert_eq!((acme.kind.as_str(), acme.begin, acme.end, acme.label), ("ORGANIZATION", 13, 22, None));
@@ -196,7 +204,7 @@ async fn a_recorded_answer_of_the_service_is_read_as_it_is() {
     let body = read("batch_detect_sentiment_real.json");
     let texts: Vec<String> = serde_json::from_str(&read("batch_detect_sentiment_real.input.json")).expect("texts");
     let comprehend = Comprehend::start();
-    comprehend.instead("BatchDetectSentiment", &body);
+    comprehend.set_response("BatchDetectSentiment", &body);
     let analyst = Place::before(&comprehend).text_analyzer().expect("a door");
     let replies = analyst.analyze(Analysis::Sentiment, Some("en"), &texts).await.expect("an answer");
     let value: Value = serde_json::from_str(&body).expect("JSON");
@@ -224,29 +232,29 @@ async fn a_recorded_answer_of_the_service_is_read_as_it_is() {
 }
 
 /// What was asked by an operation.
-fn asked(comprehend: &Comprehend, operation: &str) -> Vec<Asked> {
+fn asked(comprehend: &Comprehend, operation: &str) -> Vec<ReceivedCall> {
     comprehend.asked().into_iter().filter(|asked| asked.operation == operation).collect()
 }
 
 #[tokio::test]
-async fn what_is_not_read_is_not_paid_for_and_coverage_says_so() {
+async fn text_that_is_not_read_is_not_billed_and_coverage_says_so() {
     let comprehend = Comprehend::start();
     let place = Place::before(&comprehend);
     let sentence = "This is a great day for everybody who works. ";
     let text = sentence.repeat(400);
     let stage = place.stage(json!({ "max_bytes": 12_000 }), None);
-    let told = stage.apply(vec![record("a", &text, Some("en"))], far()).await;
+    let analysed = stage.apply(vec![record("a", &text, Some("en"))], far()).await;
     let read: String = asked(&comprehend, "BatchDetectSentiment").remove(0).texts.concat();
     assert_eq!(read.len(), 12_000 / sentence.len() * sentence.len(), "whole sentences");
-    assert!((found(&told[0]).coverage - read.len() as f64 / text.len() as f64).abs() < 1e-12);
-    assert_eq!(found(&told[0]).label, Some(Label::Positive));
+    assert!((found(&analysed[0]).coverage - read.len() as f64 / text.len() as f64).abs() < 1e-12);
+    assert_eq!(found(&analysed[0]).label, Some(Label::Positive));
     let units: usize = asked(&comprehend, "BatchDetectSentiment")[0].texts.iter().map(|t| t.len().div_ceil(100)).sum();
     assert_eq!(place.cloud.meter().take().comprehend_units, units as u64);
 
     let blank = format!("{}The end.", " ".repeat(20_000));
     comprehend.clear();
-    let told = stage.apply(vec![record("b", &blank, Some("en"))], far()).await;
-    assert_eq!(failed(&told[0]).message, "the first 12000 bytes of the text of `b` are blank");
+    let analysed = stage.apply(vec![record("b", &blank, Some("en"))], far()).await;
+    assert_eq!(failed(&analysed[0]).message, "the first 12000 bytes of the text of `b` are blank");
     assert_eq!(comprehend.asked(), []);
 }
 
@@ -255,8 +263,8 @@ async fn a_long_text_is_judged_by_all_of_its_pieces() {
     let comprehend = Comprehend::start();
     let stage = Place::before(&comprehend).stage(json!({ "max_bytes": 100_000 }), None);
     let (good, bad) = ("What a great and wonderful day. ".repeat(100), "A horrible, awful disaster. ".repeat(600));
-    let told = stage.apply(vec![record("a", &format!("{good}{bad}"), Some("en"))], far()).await;
-    let finding = found(&told[0]);
+    let analysed = stage.apply(vec![record("a", &format!("{good}{bad}"), Some("en"))], far()).await;
+    let finding = found(&analysed[0]);
     assert_eq!((finding.label, finding.coverage), (Some(Label::Negative), 1.0), "{:?}", finding.scores);
     assert!((finding.scores.values().sum::<f64>() - 1.0).abs() < 1e-6, "{:?}", finding.scores);
     let asked = comprehend.asked();
@@ -311,15 +319,15 @@ proptest! {
     #![proptest_config(configuration())]
 
     #[test]
-    fn a_text_of_any_script_and_length_is_read_whole_and_in_its_places(
+    fn a_text_of_any_script_and_length_is_read_whole_with_correct_offsets(
         text in texts(), most in 300_usize..60_000
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         let comprehend = Comprehend::start();
         let detect = json!(["sentiment", "entities", "key_phrases"]);
         let stage = Place::before(&comprehend).stage(json!({ "detect": detect, "max_bytes": most }), None);
-        let told = runtime.block_on(stage.apply(vec![record("a", &text, Some("en"))], far()));
-        let finding = found(&told[0]);
+        let analysed = runtime.block_on(stage.apply(vec![record("a", &text, Some("en"))], far()));
+        let finding = found(&analysed[0]);
         let pieces: Vec<String> =
             asked(&comprehend, "BatchDetectSentiment").into_iter().flat_map(|asked| asked.texts).collect();
         prop_assert!(pieces.iter().all(|piece| piece.len() <= 5_000 && !piece.trim().is_empty()));
@@ -353,7 +361,7 @@ proptest! {
 }
 
 #[test]
-fn compare_asks_it_as_a_pipeline_does_once_somebody_agreed_to_pay() {
+fn compare_calls_comprehend_as_a_pipeline_does_after_consent() {
     let comprehend = Comprehend::start();
     let project = project::Project::empty();
     project.write("t.csv", "text,label\nA great product,positive\nA horrible product,negative\nEin Produkt,neutral\n");
@@ -367,8 +375,12 @@ fn compare_asks_it_as_a_pipeline_does_once_somebody_agreed_to_pay() {
     let words =
         "`comprehend` costs money: 9 units for 3 texts, less than $0.01 (prices of us-east-1 in November 2026)\n";
     assert_eq!(ran.stderr, words);
-    let told = ran.json();
-    assert_eq!((&told["pairs"][0]["texts"], &told["pairs"][0]["agreement"]), (&json!(3), &json!(1.0)), "{told}");
+    let analysed = ran.json();
+    assert_eq!(
+        (&analysed["pairs"][0]["texts"], &analysed["pairs"][0]["agreement"]),
+        (&json!(3), &json!(1.0)),
+        "{analysed}"
+    );
     // One question about three texts is one call.
     assert_eq!(comprehend.asked().len(), 1);
 }

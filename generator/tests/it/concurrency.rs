@@ -1,4 +1,4 @@
-//! Two at work on one environment: one goes, the other says who is at work; and a lock of the dead stops nobody.
+//! Two commands on one environment: one runs, the other names the holder of the lock; and an expired lock blocks nobody.
 
 use crate::harness::aws;
 
@@ -8,12 +8,13 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use aws::emulator::{REGION, block_on};
-use aws::fresh_account::{Ended, FreshAccount, LIMIT, Pipelines, ended};
+use aws::fresh_account::{FreshAccount, LIMIT, Pipelines, run_to_end};
 use aws::inventory::difference;
 use aws::proxy::{Cut, Proxy};
 use fanggen::deploy::aws::account::{Account, CallerIdentity};
 use fanggen::deploy::aws::s3::artifacts::ArtifactBucket;
 use fanggen::deploy::lock::{DeployLock, LockError, LockHolder, LockTiming, key};
+use fanggen_runtime::testing::process::ProcessOutput;
 use jiff::{SignedDuration, Timestamp};
 use regex_lite::Regex;
 
@@ -30,7 +31,7 @@ fn pipelines() -> &'static Pipelines {
 fn place(scene: &FreshAccount, before: &[&[&str]], arguments: &[&str], operation: &str) -> usize {
     prepare(scene, before);
     let done = scene.run(pipelines().before(), arguments);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(done.code, 0, "{}", done.stderr);
     let operations = scene.proxy.operations();
     let place = 1 + operations.iter().position(|one| one == operation).expect("an operation");
     prepare(scene, before);
@@ -41,35 +42,41 @@ fn prepare(scene: &FreshAccount, before: &[&[&str]]) {
     scene.reset();
     for arguments in before {
         let done = scene.run(pipelines().before(), arguments);
-        assert_eq!(done.code, Some(0), "{}", done.stderr);
+        assert_eq!(done.code, 0, "{}", done.stderr);
     }
     scene.proxy.clear();
 }
 
 /// Times and accounts are not the same each time.
-fn plain(scene: &FreshAccount, ended: &Ended) -> String {
+fn plain(scene: &FreshAccount, ended: &ProcessOutput) -> String {
     let times = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").expect("a pattern");
     let said = times.replace_all(&ended.stderr, "TIME").replace(&scene.account(), "ACCOUNT");
     said.lines().filter(|line| !line.starts_with("note")).map(|line| format!("{line}\n")).collect()
 }
 
 /// Runs one command up to a call, another one meanwhile, and then the first one to its end.
-fn meanwhile(scene: &FreshAccount, at: usize, one: &[&str], other: &[&str], machine: &Path) -> (Ended, Ended) {
+fn meanwhile(
+    scene: &FreshAccount,
+    at: usize,
+    one: &[&str],
+    other: &[&str],
+    machine: &Path,
+) -> (ProcessOutput, ProcessOutput) {
     let way = Proxy::before(&scene.emulator);
-    scene.proxy.cut(Cut::ChunkStatus(at));
+    scene.proxy.stop_at(Cut::Before(at));
     std::thread::scope(|scope| {
-        let first = scope.spawn(|| ended(&mut scene.command(pipelines().before(), one)));
+        let first = scope.spawn(|| run_to_end(&mut scene.command(pipelines().before(), one)));
         assert!(scene.proxy.has_stopped(LIMIT), "{one:?} comes to call {at}");
         let environment = scene.emulator.environment_of(&way.endpoint(), &scene.root());
         let mut command = aws::fanggen(pipelines().before(), &environment, other);
-        let second = ended(command.env("XDG_CACHE_HOME", machine).stdin(Stdio::null()));
-        scene.proxy.go_on();
+        let second = run_to_end(command.env("XDG_CACHE_HOME", machine).stdin(Stdio::null()));
+        scene.proxy.resume();
         (first.join().expect("ended"), second)
     })
 }
 
 #[test]
-fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
+fn of_two_concurrent_commands_one_runs_and_the_other_names_the_lock_holder() {
     let scene = FreshAccount::new();
     let elsewhere = tempfile::tempdir().expect("a folder");
     let held = |what: &str| {
@@ -83,26 +90,26 @@ fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
     // An apply, and meanwhile an apply on another machine.
     let executes = place(&scene, &[], APPLY, "cloudformation:ExecuteChangeSet");
     let (first, second) = meanwhile(&scene, executes, APPLY, APPLY, elsewhere.path());
-    assert_eq!((second.code, plain(&scene, &second)), (Some(1), held("apply")));
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!((second.code, plain(&scene, &second)), (1, held("apply")));
+    assert_eq!(first.code, 0, "{}", first.stderr);
     let applied = scene.inventory();
     assert_eq!(applied.iter().filter(|line| line.starts_with("row of cut-dev-companies")).count(), 30);
-    let again = ended(&mut scene.elsewhere(elsewhere.path(), pipelines().before(), APPLY));
+    let again = run_to_end(&mut scene.elsewhere(elsewhere.path(), pipelines().before(), APPLY));
     assert_eq!(plain(&scene, &again), "nothing to do: stack `cut-dev` is up to date\n");
 
     // And on the same one.
     prepare(&scene, &[]);
     let (first, second) = meanwhile(&scene, executes, APPLY, APPLY, &scene.machine());
-    assert_eq!((second.code, plain(&scene, &second).as_str()), (Some(1), here));
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!((second.code, plain(&scene, &second).as_str()), (1, here));
+    assert_eq!(first.code, 0, "{}", first.stderr);
     assert_eq!(difference(&applied, &scene.inventory()), [""; 0]);
 
     // An apply, and meanwhile a destroy.
     prepare(&scene, &[]);
     let (first, second) = meanwhile(&scene, executes, APPLY, DESTROY, elsewhere.path());
-    assert_eq!(second.code, Some(1));
+    assert_eq!(second.code, 1);
     assert!(plain(&scene, &second).ends_with(&held("apply")), "{}", second.stderr);
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!(first.code, 0, "{}", first.stderr);
     assert_eq!(difference(&applied, &scene.inventory()), [""; 0]);
 
     // A destroy, and meanwhile an apply.
@@ -110,11 +117,11 @@ fn of_two_at_once_one_goes_and_the_other_says_who_is_at_work() {
     let changed = ["apply", "--env", "dev", "--yes", "--no-items"];
     let (first, second) = meanwhile(&scene, deletes, DESTROY, DESTROY, elsewhere.path());
     assert!(plain(&scene, &second).ends_with(&held("destroy")), "{}", second.stderr);
-    assert_eq!((first.code, second.code), (Some(0), Some(1)), "{}", first.stderr);
+    assert_eq!((first.code, second.code), (0, 1), "{}", first.stderr);
     let looks = place(&scene, &[APPLY], DESTROY, "s3:DeleteObject");
     let (first, second) = meanwhile(&scene, looks, DESTROY, &changed, elsewhere.path());
-    assert_eq!((second.code, plain(&scene, &second)), (Some(1), held("destroy")));
-    assert_eq!(first.code, Some(0), "{}", first.stderr);
+    assert_eq!((second.code, plain(&scene, &second)), (1, held("destroy")));
+    assert_eq!(first.code, 0, "{}", first.stderr);
     let left = scene.inventory();
     assert!(left.iter().all(|line| line.contains("fanggen-artifacts-")), "{left:?}");
 }
@@ -126,7 +133,7 @@ fn bucket(scene: &FreshAccount) -> ArtifactBucket {
 }
 
 #[test]
-fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named() {
+fn a_live_lock_is_respected_an_expired_one_taken_over_and_an_unreadable_one_reported() {
     let scene = FreshAccount::new();
     scene.reset();
     let bucket = bucket(&scene);
@@ -153,7 +160,7 @@ fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named
     assert_eq!(
         (stopped.code, plain(&scene, &stopped).as_str()),
         (
-            Some(1),
+            1,
             "error: `apply` is already running on `cut-dev`: arn:aws:iam::1:user/somebody since TIME (the lock expires at TIME \
              unless it is renewed)\n  wait until it is done, then run the same command again\n"
         )
@@ -163,14 +170,14 @@ fn a_live_lock_is_honoured_an_expired_one_taken_over_and_an_unreadable_one_named
     assert_eq!(
         (stopped.code, plain(&scene, &stopped).as_str()),
         (
-            Some(1),
+            1,
             "error: the lock `locks/cut-dev.json` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object\n"
         )
     );
     assert!(!scene.inventory().iter().any(|line| line.starts_with("stack")), "nothing was deployed");
     write(&holder(-2));
     let done = scene.run(pipelines().before(), APPLY);
-    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(done.code, 0, "{}", done.stderr);
     assert!(!scene.inventory().iter().any(|line| line.contains("/locks/")), "and it is given up");
 
     // What is deployed already needs nobody's leave.

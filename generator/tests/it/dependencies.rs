@@ -1,4 +1,4 @@
-//! Without the feature `aws` nobody pays for the AWS SDK: no crate of it is in the tree.
+//! Without the feature `aws` the dependency tree has no crate of the AWS SDK.
 
 use std::env;
 use std::process::Command;

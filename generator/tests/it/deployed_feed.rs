@@ -1,5 +1,5 @@
-//! A deployed pipeline that reads a feed, on the emulator: each entry is in the bucket once ever, whatever is delivered how
-//! often.
+//! A deployed pipeline that reads a feed, on the emulator: each entry is in the bucket exactly once, however often
+//! messages are delivered.
 
 use crate::harness::deployed_pipeline;
 
@@ -53,10 +53,10 @@ fn each_entry_of_a_growing_feed_is_in_the_bucket_once_ever() {
         "entries",
         "dev",
     );
-    assert_eq!(live.fire("2026-11-22T12:00:00Z").expect("produced"), json!({ "items": 1, "chunks": 1 }));
+    assert_eq!(live.start_run("2026-11-22T12:00:00Z").expect("produced"), json!({ "items": 1, "chunks": 1 }));
     let objects = live.written("ArchiveBucket", 25);
     assert_eq!(counts(&objects), once(25), "the oldest come first");
-    live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
+    live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
 
     // The feed grows, and the same chunk is delivered once more, as SQS may do.
     *entries.lock().expect("no panic") = 40;
@@ -65,14 +65,14 @@ fn each_entry_of_a_growing_feed_is_in_the_bucket_once_ever() {
     let record = json!({ "run": "20261122T120000Z", "source": "companies", "item": { "key": "Apple" } });
     let chunk = json!({ "run": "20261122T120000Z", "id": id, "number": 0 });
     live.send("WorkerQueue", &json!({ "version": 1, "chunk": chunk, "records": [record] }).to_string());
-    live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
+    live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
     assert_eq!(live.objects("ArchiveBucket"), objects, "nothing changes");
 
     for (time, expected) in [("2026-11-22T13:00:00Z", 40), ("2026-11-22T14:00:00Z", 40)] {
-        live.fire(time).expect("produced");
+        live.start_run(time).expect("produced");
         let objects = live.written("ArchiveBucket", expected);
-        live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
+        live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
         assert_eq!(counts(&objects), once(expected), "{time}");
     }
-    assert_eq!(live.waiting("WorkerDeadQueue"), 0);
+    assert_eq!(live.message_count("WorkerDeadQueue"), 0);
 }

@@ -1,5 +1,5 @@
-//! The deployed pipeline at work on the emulator: what it writes, what it sets aside, and what it does not do twice.
-//! Comprehend is stood in for by a server of the harness.
+//! Runs of a deployed pipeline on the emulator: its results, its dead letters, and repeated runs. A server of the harness
+//! stands in for Comprehend.
 
 use crate::harness::deployed_pipeline;
 
@@ -21,9 +21,9 @@ fn word<'a>(
 #[test]
 fn a_run_of_the_root_pipeline_is_right_in_every_store() {
     // Under a customer key: what the emulator checks of it is the functions' own permissions, and who may assume a role.
-    let live = DeployedPipeline::locked("life", "prod");
+    let live = DeployedPipeline::with_customer_key("life", "prod");
     live.put("CompaniesTable", ["Unknown Industries".to_owned()]);
-    let produced = live.fire(NOON).expect("produced");
+    let produced = live.start_run(NOON).expect("produced");
     assert_eq!(produced, json!({ "items": 6, "chunks": 1 }));
     let objects = live.written("ArchiveBucket", 6);
     let key = objects.keys().next().expect("an object").clone();
@@ -44,28 +44,28 @@ fn a_run_of_the_root_pipeline_is_right_in_every_store() {
     let unknown = of("Unknown Industries");
     assert_eq!((&unknown["failure"]["code"], &unknown["findings"]), (&json!("page_missing"), &json!([])));
 
-    let rows = live.until("the rows", || Some(live.rows("SentimentTable")).filter(|rows| rows.len() == 6));
+    let rows = live.wait_until("the rows", || Some(live.rows("SentimentTable")).filter(|rows| rows.len() == 6));
     let labels: BTreeMap<&str, &str> = rows.iter().map(|row| (word(row, "item"), word(row, "label"))).collect();
     for record in records {
         let label = record["findings"][0]["label"].as_str().unwrap_or_default();
         assert_eq!(labels[record["item"]["key"].as_str().expect("a key")], label);
     }
     assert!(rows.iter().all(|row| word(row, "run") == "20261122T120000Z" && row.contains_key("expires")));
-    live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
-    assert_eq!((live.waiting("WorkerDeadQueue"), live.waiting("ProducerDeadQueue")), (0, 0));
+    live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
+    assert_eq!((live.message_count("WorkerDeadQueue"), live.message_count("ProducerDeadQueue")), (0, 0));
 
     // The same time again is the same run: nothing is sent, and nothing changes.
     let before = (live.objects("ArchiveBucket"), live.rows("SentimentTable").len());
-    assert_eq!(live.fire(NOON).expect("produced"), json!({ "items": 6, "chunks": 1, "before": true }));
+    assert_eq!(live.start_run(NOON).expect("produced"), json!({ "items": 6, "chunks": 1, "before": true }));
     // Another run of the same texts: one more object and six more rows, and no text is paid for again.
-    live.fire("2026-11-22T13:00:00+00:00").expect("produced");
+    live.start_run("2026-11-22T13:00:00+00:00").expect("produced");
     let objects = live.written("ArchiveBucket", 12);
     assert_eq!((objects.len(), &objects[&key]), (2, &before.0[&key]));
-    live.until("the rows", || (live.rows("SentimentTable").len() == 12).then_some(()));
+    live.wait_until("the rows", || (live.rows("SentimentTable").len() == 12).then_some(()));
 }
 
 #[test]
-fn poison_is_set_aside_with_its_reason_and_the_next_message_is_not() {
+fn unreadable_messages_are_dead_lettered_with_their_reason() {
     let live = DeployedPipeline::root("poison", "dev");
     let record = json!({ "run": "20261122T120000Z", "source": "companies", "item": { "key": "Apple" } });
     let good = json!({
@@ -92,8 +92,8 @@ fn poison_is_set_aside_with_its_reason_and_the_next_message_is_not() {
     }
     live.send("WorkerQueue", &good.to_string());
     live.written("ArchiveBucket", 1);
-    live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
-    let dead = live.messages("WorkerDeadQueue");
+    live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
+    let dead = live.receive_all("WorkerDeadQueue");
     let reason = |message: &aws_sdk_sqs::types::Message| {
         let attributes = message.message_attributes().expect("attributes");
         attributes["reason"].string_value().unwrap_or_default().to_owned()
@@ -107,13 +107,13 @@ fn poison_is_set_aside_with_its_reason_and_the_next_message_is_not() {
 }
 
 #[test]
-fn more_items_than_a_page_of_the_table_holds_are_all_read() {
+fn items_on_several_pages_of_the_table_are_all_read() {
     // The original read one page of its table, and left the rest.
     let live = DeployedPipeline::root("pages", "dev");
     // Keys of a kilobyte: a page of DynamoDB is a megabyte.
     let keys: Vec<String> = (0..1_500).map(|number| format!("Unknown {number:04} {}", "x".repeat(900))).collect();
     live.put("CompaniesTable", keys.clone());
-    let produced = live.fire(NOON).expect("produced");
+    let produced = live.start_run(NOON).expect("produced");
     assert_eq!(produced["items"], 1_505);
     let objects = live.written("ArchiveBucket", 1_505);
     let seen: BTreeSet<&str> = objects.values().flatten().filter_map(|record| record["item"]["key"].as_str()).collect();
@@ -154,7 +154,7 @@ type = "s3"
         "two",
         "dev",
     );
-    let produced = live.fire(NOON).expect("produced");
+    let produced = live.start_run(NOON).expect("produced");
     assert_eq!(produced, json!({ "items": 250, "chunks": 3 }));
     let objects = live.written("ArchiveBucket", 250);
     assert_eq!(objects.len(), 3);

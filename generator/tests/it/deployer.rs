@@ -1,6 +1,6 @@
 //! The deployer's policy against what CloudFormation's own handlers of our resource types may call on its behalf.
 //!
-//! The emulator does not check its caller for each resource, so this is asked of its simulator, action by action.
+//! The emulator does not check its caller for each resource, so its policy simulator is asked, action by action.
 
 use crate::harness::aws;
 

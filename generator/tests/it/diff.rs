@@ -1,4 +1,4 @@
-//! What an apply would change, told from real templates: exactly that, in the pipeline's own words.
+//! The changes of an apply, computed from real templates and described in the terms of the pipeline.
 
 use crate::harness::yaml;
 
@@ -147,7 +147,7 @@ fn names(changes: &Changes) -> Vec<&str> {
 }
 
 #[test]
-fn nothing_changed_is_nothing_told() {
+fn no_change_prints_nothing() {
     let same_again = changes(Some(PIPELINE), PIPELINE);
     assert!(same_again.is_empty(), "{same_again:?}");
     assert_eq!(text(&same_again), "fang-dev in us-east-1: nothing to change\n");
@@ -183,7 +183,7 @@ fn a_setting_of_a_stage_is_one_line() {
 }
 
 #[test]
-fn a_share_of_the_quota_is_told_as_what_follows_from_it() {
+fn a_share_of_the_quota_is_shown_by_its_effects() {
     same(&told(&[("sentences = 3", "sentences = 3\nshare = 0.1")], ""), "share");
 }
 
@@ -199,7 +199,7 @@ fn an_isolated_stage_brings_a_function_of_its_own() {
 }
 
 #[test]
-fn a_sink_that_goes_takes_its_rows_with_it() {
+fn deleting_a_sink_deletes_its_rows() {
     let sink = &PIPELINE[PIPELINE.find("[sinks.latest]").expect("a sink")..];
     let changes = changes(Some(PIPELINE), &with(&[(sink, "")], ""));
     same(&text(&changes), "sink-removed");
@@ -211,7 +211,7 @@ const TOLD: &str = "[sinks.bad-news]\ntype = \"sqs\"\n\n[sinks.turns]\ntype = \"
                     email = \"press@example.com\"\n";
 
 #[test]
-fn a_queue_and_a_topic_that_go_take_messages_and_subscriptions_with_them() {
+fn deleting_a_queue_and_a_topic_deletes_messages_and_subscriptions() {
     let told = with(&[], TOLD);
     same(&text(&changes(Some(PIPELINE), &told)), "told-given");
     let gone = changes(Some(&told), PIPELINE);
@@ -229,7 +229,7 @@ fn another_address_is_one_line() {
 }
 
 #[test]
-fn another_form_and_place_of_objects_are_told_with_what_athena_makes_of_them() {
+fn another_format_and_prefix_are_shown_with_their_effect_on_athena() {
     same(&told(&[("type = \"s3\"", "type = \"s3\"\nformat = \"csv\"\nprefix = \"press\"")], ""), "form");
 }
 
@@ -240,7 +240,7 @@ fn another_key_is_another_table() {
 }
 
 #[test]
-fn another_table_of_a_sink_is_told_by_its_word() {
+fn another_table_of_a_sink_is_one_setting() {
     let changes = changes(Some(PIPELINE), &with(&[("table = \"sentiment\"", "table = \"mood\"")], ""));
     assert_eq!(names(&changes), ["sinks.latest.table"]);
     assert_eq!(changes.settings[0].after, Some("mood".into()));
@@ -297,7 +297,7 @@ fn stages_in_another_order_are_one_line() {
 }
 
 #[test]
-fn the_rest_of_the_file_has_its_words() {
+fn the_rest_of_the_file_is_described() {
     for (replaced, more, name) in [
         (&[("team@example.com", "other@example.com")][..], "", "pipeline.contact"),
         (&[("name = \"fang\"", "name = \"fang\"\ndescription = \"x\"")][..], "", "pipeline.description"),
@@ -324,7 +324,7 @@ fn the_rest_of_the_file_has_its_words() {
 }
 
 #[test]
-fn items_of_the_schedule_are_told_by_name() {
+fn changed_inline_items_are_named() {
     let source = "type = \"dynamodb\"\nkey = \"name\"\nitems = [\"Apple\"]";
     let inline = |items: &str| with(&[(source, &format!("type = \"inline\"\nitems = [{items}]"))], "");
     let changes = changes(Some(&inline("\"Lego\", \"Miele\"")), &inline("\"Lego\", \"Br\u{e4}un\""));
@@ -350,7 +350,7 @@ fn another_runtime_and_those_that_only_refer() {
 }
 
 #[test]
-fn what_a_change_set_forgets_of_data_is_told_all_the_same() {
+fn data_loss_that_a_change_set_omits_is_reported() {
     let sink = &PIPELINE[PIPELINE.find("[sinks.latest]").expect("a sink")..];
     let (before, (after, manifest)) = (rendered(PIPELINE).0, rendered(&with(&[(sink, "")], "")));
     let none = BTreeMap::new();
@@ -360,7 +360,7 @@ fn what_a_change_set_forgets_of_data_is_told_all_the_same() {
 }
 
 #[test]
-fn nothing_of_a_template_commands_the_terminal() {
+fn control_characters_of_a_template_are_not_printed() {
     let (before, manifest) = rendered(PIPELINE);
     let odd = before
         .replace("rate(1 hour)", "\\u001b[2J\\u202e\\n`x`")
@@ -386,7 +386,7 @@ fn a_template_that_cannot_be_read_is_an_error() {
 }
 
 #[test]
-fn what_only_a_scanner_reads_is_no_change_of_a_resource() {
+fn metadata_for_scanners_is_no_change_of_a_resource() {
     let before = rendered(PIPELINE).0;
     let (after, manifest) = rendered(PIPELINE);
     let after = after.replace("Reserved concurrency throttles", "As everybody knows, reserved concurrency throttles");

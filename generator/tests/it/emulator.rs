@@ -1,4 +1,4 @@
-//! The harness of all that touches AWS: an emulator, permissions, a proxy before it, and a stand-in for CloudFormation.
+//! The stand-ins for AWS themselves: the emulator, its permissions, the proxy, and the scripted CloudFormation.
 
 use crate::harness::{aws, tools};
 
@@ -10,7 +10,7 @@ use aws::emulator::{self, ACCOUNT, Emulator, block_on};
 use aws::faults::{Fault, Faults};
 use aws::permissions::{handlers, refused};
 use aws::proxy::{Cut, Proxy};
-use aws::scripted_cloudformation::Story;
+use aws::scripted_cloudformation::Script;
 use aws::scripted_cloudformation::steps::{NO_CHANGES, Outcome, step};
 use aws_config::SdkConfig;
 use aws_sdk_cloudformation::types::{ChangeSetType, StackStatus};
@@ -25,7 +25,7 @@ fn once(emulator: &Emulator, endpoint: &str) -> SdkConfig {
 }
 
 #[test]
-fn the_emulator_knows_its_accounts_and_forgets_them() {
+fn the_emulator_separates_accounts_and_can_be_reset() {
     // With TLS and permissions the shared one of all other tests is started.
     let emulator = Emulator::plain();
     let config = emulator.sdk(&emulator.endpoint(), &emulator.root());
@@ -175,7 +175,7 @@ fn faults_are_those_that_the_sdk_knows() {
         proxy.faults(Faults::all(seed, 20));
         let good = (0..40).filter(|_| block_on(sts.get_caller_identity().send()).is_ok()).count();
         assert!((20..40).contains(&good), "{good} of 40");
-        proxy.seen()
+        proxy.calls()
     };
     let seen = run(3);
     let faults = seen.iter().filter(|seen| seen.fault.is_some()).count();
@@ -209,18 +209,18 @@ fn a_program_is_killed_at_a_call() {
         list.contents().iter().filter_map(|object| object.key().map(str::to_owned)).collect::<Vec<_>>()
     };
     let limit = Duration::from_secs(60);
-    let at = proxy.killed_at(Cut::ChunkStatus(2), &mut make("cut-before"), limit);
+    let at = proxy.kill_at(Cut::Before(2), &mut make("cut-before"), limit);
     assert_eq!((at.as_deref(), keys("cut-before")), (Some("s3:PutObject"), vec![]));
-    let at = proxy.killed_at(Cut::After(2), &mut make("cut-after"), limit);
+    let at = proxy.kill_at(Cut::After(2), &mut make("cut-after"), limit);
     assert_eq!((at.as_deref(), keys("cut-after")), (Some("s3:PutObject"), vec!["one".to_owned()]));
-    let at = proxy.killed_at(Cut::After(4), &mut make("cut-never"), limit);
+    let at = proxy.kill_at(Cut::After(4), &mut make("cut-never"), limit);
     assert_eq!((at, keys("cut-never")), (None, vec!["one".to_owned(), "two".to_owned()]));
 }
 
 #[test]
-fn a_creation_that_fails_is_told_as_on_aws() {
+fn a_failed_creation_is_reported_as_on_aws() {
     let emulator = Emulator::shared();
-    let story = Story::of("fang-dev").change_set(Outcome::default().change("Add", "Items", TABLE, "")).on(
+    let script = Script::of("fang-dev").change_set(Outcome::default().change("Add", "Items", TABLE, "")).on(
         "ExecuteChangeSet",
         [
             step("CREATE_IN_PROGRESS").event("Items", TABLE, "CREATE_IN_PROGRESS", ""),
@@ -231,7 +231,7 @@ fn a_creation_that_fails_is_told_as_on_aws() {
             step("ROLLBACK_COMPLETE").polls(2),
         ],
     );
-    let proxy = Proxy::with(emulator, story.stand_in());
+    let proxy = Proxy::with(emulator, script.stand_in());
     let client = aws_sdk_cloudformation::Client::new(&once(emulator, &proxy.endpoint()));
     block_on(async {
         let status = async || {
@@ -280,9 +280,9 @@ fn a_creation_that_fails_is_told_as_on_aws() {
 }
 
 #[test]
-fn a_stuck_rollback_a_stuck_deletion_and_no_changes_are_told_as_on_aws() {
+fn a_failed_rollback_a_failed_deletion_and_no_changes_are_reported_as_on_aws() {
     let emulator = Emulator::shared();
-    let story = Story::of("fang-dev")
+    let script = Script::of("fang-dev")
         .at("UPDATE_ROLLBACK_FAILED")
         .because("The following resource(s) failed to update: [Worker]. ")
         .output("RenderSha", "abc")
@@ -296,7 +296,7 @@ fn a_stuck_rollback_a_stuck_deletion_and_no_changes_are_told_as_on_aws() {
             ],
         )
         .refuse("GetTemplate", 403, "AccessDenied", "User: x is not authorized to perform: cloudformation:GetTemplate");
-    let proxy = Proxy::with(emulator, story.stand_in());
+    let proxy = Proxy::with(emulator, script.stand_in());
     let client = aws_sdk_cloudformation::Client::new(&once(emulator, &proxy.endpoint()));
     block_on(async {
         let status = async || {

@@ -1,16 +1,17 @@
-//! A fifth of all calls goes wrong, in every way there is: each command ends right or says why not, and then goes on.
+//! A fifth of all calls fails, with every kind of fault: each command succeeds, or says why not and can be repeated.
 
 use crate::harness::aws;
+use crate::harness::process_output::ProcessOutputExt as _;
 
 use std::fmt;
-use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws::faults::{Fault, Faults};
-use aws::fresh_account::{Ended, FreshAccount, LIMIT, Pipelines, parallel};
+use aws::fresh_account::{FreshAccount, LIMIT, Pipelines, parallel};
 use aws::inventory::{Inventory, difference};
 use aws::sweep;
+use fanggen_runtime::testing::process::ProcessOutput;
 
 /// Calls of a hundred that go wrong.
 const PERCENT: u64 = 20;
@@ -31,7 +32,7 @@ fn references(scene: &FreshAccount, pipelines: &Pipelines) -> Vec<Inventory> {
     scene.reset();
     let after = |command: usize| {
         let done = scene.run(folder(command, pipelines), COMMANDS[command]);
-        assert_eq!(done.code, Some(0), "{:?}: {}", COMMANDS[command], done.stderr);
+        assert_eq!(done.code, 0, "{:?}: {}", COMMANDS[command], done.stderr);
         scene.inventory()
     };
     (0..COMMANDS.len()).map(after).collect()
@@ -44,7 +45,7 @@ struct Fate {
     calls: usize,
     faults: usize,
     took: Duration,
-    ended: Ended,
+    ended: ProcessOutput,
     wrong: Vec<String>,
 }
 
@@ -52,7 +53,7 @@ impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let how = match (self.ended.code, self.wrong.is_empty()) {
             (_, false) => "WRONG",
-            (Some(0), true) => "right at once",
+            (0, true) => "right at once",
             _ => "stopped, right when run again",
         };
         write!(
@@ -63,7 +64,7 @@ impl fmt::Display for Fate {
             self.calls,
             self.faults,
             self.took.as_secs_f64(),
-            if self.ended.code == Some(0) { "" } else { self.ended.error() }
+            if self.ended.code == 0 { "" } else { self.ended.error_line() }
         )
     }
 }
@@ -79,12 +80,12 @@ fn fates(scene: &FreshAccount, pipelines: &Pipelines, seed: u64, expected: &[Inv
         let begin = Instant::now();
         let ended = scene.run(folder, arguments);
         let took = begin.elapsed();
-        let seen = scene.proxy.seen();
+        let seen = scene.proxy.calls();
         scene.proxy.clear();
         let mut wrong = clear(&ended);
-        if ended.code != Some(0) {
+        if ended.code != 0 {
             let again = scene.run(folder, arguments);
-            if again.code != Some(0) {
+            if again.code != 0 {
                 wrong.push(format!("and without faults: {:?}: {}", again.code, again.stderr));
             }
         }
@@ -100,34 +101,30 @@ fn fates(scene: &FreshAccount, pipelines: &Pipelines, seed: u64, expected: &[Inv
 }
 
 /// What is wrong with how a command stopped: it has to be by itself, in words that say what to do.
-fn clear(ended: &Ended) -> Vec<String> {
+fn clear(ended: &ProcessOutput) -> Vec<String> {
     match ended.code {
-        Some(0) => Vec::new(),
-        Some(1) if ended.stderr.contains("run the same command again") => Vec::new(),
-        None => vec![format!("no end within {LIMIT:?}: {}", ended.stderr)],
-        code => vec![format!("exit code {code:?}, and no way on: {}", ended.stderr)],
+        0 => Vec::new(),
+        1 if ended.stderr.contains("run the same command again") => Vec::new(),
+        -1 => vec![format!("no end within {LIMIT:?}, or ended by a signal: {}", ended.stderr)],
+        code => vec![format!("exit code {code}, and no way on: {}", ended.stderr)],
     }
 }
 
 const HEAD: &str =
     "| seed | command | calls | faults | took | ended | what it said |\n| --: | --- | --: | --: | --: | --- | --- |";
 
-fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 #[test]
-fn with_a_fifth_of_all_calls_failing_every_command_ends_right_or_can_be_run_again() {
+fn with_a_fifth_of_all_calls_failing_every_command_succeeds_or_can_be_repeated() {
     let pipelines = Pipelines::new();
     let expected = parallel(1, vec![()], |scene, ()| references(scene, &pipelines)).remove(0);
-    tell(HEAD);
+    sweep::print(HEAD);
     // Most of the time is spent waiting for the next attempt: more threads than cores.
     let mut all: Vec<Fate> = parallel(
         if sweep::full() { 8 } else { 5 },
         (0..if sweep::full() { 100 } else { 5 }).collect(),
         |scene, seed| {
             let fates = fates(scene, &pipelines, seed, &expected);
-            fates.iter().for_each(|fate| tell(&fate.to_string()));
+            fates.iter().for_each(|fate| sweep::print(&fate.to_string()));
             fates
         },
     )
@@ -136,7 +133,7 @@ fn with_a_fifth_of_all_calls_failing_every_command_ends_right_or_can_be_run_agai
     .collect();
     all.sort_by_key(|fate| (fate.seed, fate.command));
     let summary = summary(&all);
-    tell(&summary);
+    sweep::print(&summary);
     if sweep::full() {
         sweep::record("faults", &summary);
     }
@@ -157,8 +154,8 @@ fn summary(all: &[Fate]) -> String {
         let sum = |what: fn(&Fate) -> usize| of.iter().map(|fate| what(fate)).sum::<usize>();
         let mut took: Vec<Duration> = of.iter().map(|fate| fate.took).collect();
         took.sort();
-        let right = sum(|fate| usize::from(fate.wrong.is_empty() && fate.ended.code == Some(0)));
-        let again = sum(|fate| usize::from(fate.wrong.is_empty() && fate.ended.code != Some(0)));
+        let right = sum(|fate| usize::from(fate.wrong.is_empty() && fate.ended.code == 0));
+        let again = sum(|fate| usize::from(fate.wrong.is_empty() && fate.ended.code != 0));
         text += &format!(
             "| `{}` | {} | {} | {} | {right} | {again} | {:.0} s | {:.0} s |\n",
             arguments.join(" "),
@@ -187,7 +184,7 @@ const UNHEARD: [&str; 10] = [
 ];
 
 #[test]
-fn an_answer_that_is_lost_is_not_taken_for_a_call_that_was_not_made() {
+fn a_lost_response_is_not_taken_for_a_call_that_was_not_made() {
     let pipelines = Pipelines::new();
     let expected = parallel(1, vec![()], |scene, ()| references(scene, &pipelines)).remove(0);
     let wrong: Vec<String> = parallel(3, UNHEARD.to_vec(), |scene, operation| {
@@ -199,7 +196,7 @@ fn an_answer_that_is_lost_is_not_taken_for_a_call_that_was_not_made() {
             scene.proxy.faults(Faults::first(operation, Fault::Unheard));
             let ended = scene.run(folder(command, &pipelines), arguments);
             let mut found = difference(&expected[command], &scene.inventory());
-            if ended.code != Some(0) {
+            if ended.code != 0 {
                 found.push(format!("{:?}: {}", ended.code, ended.stderr));
             }
             if scene.runs().len() != 1 {

@@ -1,4 +1,4 @@
-//! Golden cases: every pipeline of `tests/pipelines/` renders to what was accepted, and the linter accepts it too.
+//! Golden cases: every pipeline of `tests/pipelines/` renders to its accepted files, and the linter accepts them, too.
 //!
 //! `UPDATE_SNAPSHOTS=1 cargo test -p fanggen --test it golden` accepts what is rendered now; with `CI` set nothing is ever written.
 
@@ -120,7 +120,7 @@ fn a_template_says_what_the_plan_says() {
 }
 
 #[test]
-fn odd_texts_arrive_as_they_were_written() {
+fn unusual_texts_are_rendered_unchanged() {
     let (_, project) = cases().into_iter().find(|(name, _)| name == "odd_texts").expect("the case");
     let file: Value = toml::from_str(&project.read("pipeline.toml")).expect("TOML");
     for template in decoded(&project.render().templates()) {

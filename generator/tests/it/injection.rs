@@ -1,4 +1,4 @@
-//! No value breaks out of its place: whatever is written in the file is refused, or stands in the template as it is.
+//! No value breaks out of its field: any value of the file is refused, or is in the template unchanged.
 
 use crate::harness::{rendered, yaml};
 
@@ -334,7 +334,7 @@ fn runner(times: u32) -> TestRunner {
 }
 
 #[test]
-fn a_text_stands_in_its_place_or_is_refused() {
+fn a_text_stays_in_its_field_or_is_refused() {
     let base = harmless();
     let tree = template(&base).expect("YAML");
     let accepted = RefCell::new(BTreeMap::<&str, Vec<String>>::new());
@@ -386,7 +386,7 @@ fn a_text_stands_in_its_place_or_is_refused() {
 }
 
 #[test]
-fn a_name_is_one_or_is_refused() {
+fn a_name_stays_one_name_or_is_refused() {
     let tree = template(&harmless()).expect("YAML");
     let kinds = |tree: &Value| {
         let resources = tree["Resources"].as_object().expect("resources");

@@ -1,20 +1,21 @@
-//! Whatever ends `fanggen` between two calls to AWS, the same command again ends in the state that it always ends in.
+//! Wherever `fanggen` is interrupted between two calls to AWS, running the command again gives the usual state.
 
 use crate::harness::aws;
+use crate::harness::process_output::ProcessOutputExt as _;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use aws::fresh_account::{Ended, FreshAccount, LIMIT, Pipelines, ended_with, parallel};
+use aws::fresh_account::{FreshAccount, LIMIT, Pipelines, parallel, run_to_end_with};
 use aws::inventory::{Inventory, difference};
 use aws::proxy::Cut;
 use aws::sweep;
+use fanggen_runtime::testing::process::ProcessOutput;
 use rustix::process::{Signal, kill_process};
 
 /// As many as there are cores where the checks run, and a little more, since each waits now and then.
@@ -37,7 +38,7 @@ struct Scenario {
 
 #[derive(Clone, Copy)]
 enum Version {
-    ChunkStatus,
+    Before,
     After,
 }
 
@@ -45,7 +46,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "first apply",
         before: &[],
-        version: Version::ChunkStatus,
+        version: Version::Before,
         arguments: &["apply", "--env", "prod", "--yes"],
         code: 0,
         runs: 1,
@@ -53,7 +54,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "changing apply",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
+        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
         version: Version::After,
         arguments: &["apply", "--env", "dev", "--yes", "--prune"],
         code: 0,
@@ -63,7 +64,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario {
         name: "plan of all",
         before: &[],
-        version: Version::ChunkStatus,
+        version: Version::Before,
         arguments: &["plan", "--env", "dev"],
         code: 2,
         runs: 0,
@@ -71,7 +72,7 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "plan of a change",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
+        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
         version: Version::After,
         arguments: &["plan", "--env", "dev"],
         code: 2,
@@ -80,8 +81,8 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "destroy",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "dev", "--yes"])],
-        version: Version::ChunkStatus,
+        before: &[(Version::Before, &["apply", "--env", "dev", "--yes"])],
+        version: Version::Before,
         arguments: &["destroy", "--env", "dev", "--yes"],
         code: 0,
         runs: 1,
@@ -89,8 +90,8 @@ const SCENARIOS: &[Scenario] = &[
     },
     Scenario {
         name: "destroy of all data",
-        before: &[(Version::ChunkStatus, &["apply", "--env", "prod", "--yes"])],
-        version: Version::ChunkStatus,
+        before: &[(Version::Before, &["apply", "--env", "prod", "--yes"])],
+        version: Version::Before,
         arguments: &["destroy", "--env", "prod", "--yes", "--delete-data", "--artifacts"],
         code: 0,
         runs: 1,
@@ -108,7 +109,7 @@ impl Scenario {
         scene.reset();
         for (version, arguments) in self.before {
             let done = scene.run(folder(*version, pipelines), arguments);
-            assert_eq!(done.code, Some(0), "{arguments:?}: {}", done.stderr);
+            assert_eq!(done.code, 0, "{arguments:?}: {}", done.stderr);
             scene.fill(arguments[2]);
         }
         scene.proxy.clear();
@@ -118,7 +119,7 @@ impl Scenario {
     fn whole(&self, scene: &FreshAccount, pipelines: &Pipelines) -> (Vec<String>, Inventory) {
         self.prepare(scene, pipelines);
         let done = scene.run(self.folder(pipelines), self.arguments);
-        assert_eq!(done.code, Some(self.code), "{}: {}", self.name, done.stderr);
+        assert_eq!(done.code, self.code, "{}: {}", self.name, done.stderr);
         let operations = scene.proxy.operations();
         assert_eq!(scene.runs().len(), self.runs, "{}", self.name);
         (operations, scene.inventory())
@@ -127,7 +128,7 @@ impl Scenario {
 
 fn folder(version: Version, pipelines: &Pipelines) -> &Path {
     match version {
-        Version::ChunkStatus => pipelines.before(),
+        Version::Before => pipelines.before(),
         Version::After => pipelines.after(),
     }
 }
@@ -139,7 +140,7 @@ struct Point {
     /// The operation at which it was killed.
     at: String,
     /// How the same command ended.
-    again: Ended,
+    again: ProcessOutput,
     /// What is wrong after it.
     wrong: Vec<String>,
 }
@@ -147,12 +148,12 @@ struct Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (side, number) = match self.cut {
-            Cut::ChunkStatus(number) => ("before", number),
+            Cut::Before(number) => ("before", number),
             Cut::After(number) => ("after", number),
         };
-        let (name, code) = (SCENARIOS[self.scenario].name, self.again.code.unwrap_or(-1));
+        let (name, code) = (SCENARIOS[self.scenario].name, self.again.code);
         let verdict = if self.wrong.is_empty() { "right" } else { "WRONG" };
-        write!(f, "| {name} | {number} | {side} | {} | {code} | {} | {verdict} |", self.at, self.again.said())
+        write!(f, "| {name} | {number} | {side} | {} | {code} | {} | {verdict} |", self.at, self.again.last_line())
     }
 }
 
@@ -187,10 +188,10 @@ fn point(
     case.prepare(scene, pipelines);
     let mut command = scene.command(case.folder(pipelines), case.arguments);
     // The number of looks at a stack at work is not the same each time: the last ones may not come.
-    let at = scene.proxy.killed_at(cut, &mut command, LIMIT)?;
+    let at = scene.proxy.kill_at(cut, &mut command, LIMIT)?;
     let again = scene.run(case.folder(pipelines), case.arguments);
     let mut wrong = difference(expected, &scene.inventory());
-    if again.code != Some(case.code) {
+    if again.code != case.code {
         wrong.push(format!("exit code {:?}: {}", again.code, again.stderr));
     }
     let runs = scene.runs();
@@ -200,13 +201,8 @@ fn point(
     Some(Point { scenario, cut, at, again, wrong })
 }
 
-/// Past the capture of the test's output: the list is what one wants to see.
-fn tell(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
-}
-
 #[test]
-fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
+fn a_command_killed_at_any_call_succeeds_when_run_again() {
     let pipelines = Pipelines::new();
     let mut references = parallel(THREADS, (0..SCENARIOS.len()).collect(), |scene, scenario| {
         (scenario, SCENARIOS[scenario].whole(scene, &pipelines))
@@ -214,18 +210,18 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     references.sort_by_key(|(scenario, _)| *scenario);
     let mut cuts = Vec::new();
     for (scenario, (operations, _)) in &references {
-        tell(&format!("{}: {} calls: {}", SCENARIOS[*scenario].name, operations.len(), operations.join(" ")));
-        let all = (1..=operations.len()).flat_map(|number| [Cut::ChunkStatus(number), Cut::After(number)]);
+        sweep::print(&format!("{}: {} calls: {}", SCENARIOS[*scenario].name, operations.len(), operations.join(" ")));
+        let all = (1..=operations.len()).flat_map(|number| [Cut::Before(number), Cut::After(number)]);
         let share = if sweep::full() { 1 } else { SCENARIOS[*scenario].share };
         // The seed of the sample: a day's checks begin at other calls than the next day's would, if it were a clock's.
         cuts.extend(all.skip(scenario % share).step_by(share).map(|cut| (*scenario, cut)));
     }
-    tell(HEAD);
+    sweep::print(HEAD);
     let mut points: Vec<Point> = parallel(THREADS, cuts, |scene, (scenario, cut)| {
         let point = point(scene, &pipelines, scenario, cut, &references[scenario].1.1);
         if let Some(point) = &point {
-            tell(&point.to_string());
-            point.wrong.iter().for_each(|line| tell(&format!("    {line}")));
+            sweep::print(&point.to_string());
+            point.wrong.iter().for_each(|line| sweep::print(&format!("    {line}")));
         }
         point
     })
@@ -236,7 +232,7 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
     assert_eq!(killed.len(), SCENARIOS.len(), "every command was killed at least once: {killed:?}");
     assert!(points.len() >= 25, "{} cut points are too few", points.len());
     points.sort_by_key(|point| {
-        let (Cut::ChunkStatus(number) | Cut::After(number)) = point.cut;
+        let (Cut::Before(number) | Cut::After(number)) = point.cut;
         (point.scenario, number, matches!(point.cut, Cut::After(_)))
     });
     let wrong: Vec<String> = points
@@ -251,13 +247,13 @@ fn a_command_that_was_killed_at_any_call_ends_well_when_it_is_run_again() {
 }
 
 /// Runs a command, raises Ctrl-C while it waits for the answer to a call, and lets it come to its end.
-fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> Ended {
+fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> ProcessOutput {
     case.prepare(scene, pipelines);
-    scene.proxy.cut(cut);
+    scene.proxy.stop_at(cut);
     thread::scope(|scope| {
         let mut command = scene.command(case.folder(pipelines), case.arguments);
         let (sender, started) = mpsc::channel();
-        let running = scope.spawn(move || ended_with(&mut command, &sender));
+        let running = scope.spawn(move || run_to_end_with(&mut command, &sender));
         let (process, said) = started.recv().expect("a process");
         assert!(scene.proxy.has_stopped(LIMIT), "{} comes to {cut:?}", case.name);
         kill_process(process, Signal::INT).expect("a signal");
@@ -268,7 +264,7 @@ fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut
             assert!(begin.elapsed() < LIMIT && !running.is_finished(), "{} takes notice at {cut:?}", case.name);
             thread::sleep(Duration::from_millis(5));
         }
-        scene.proxy.go_on();
+        scene.proxy.resume();
         running.join().expect("ended")
     })
 }
@@ -276,10 +272,10 @@ fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut
 const NOTHING: &str = "error: interrupted: the stack is unchanged\n";
 
 #[test]
-fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
+fn ctrl_c_leaves_a_consistent_state_and_says_how_to_continue() {
     let pipelines = Pipelines::new();
     let halfway = |what: &str| format!("error: interrupted: {what}\n  run the same command again to continue\n");
-    let goes_on = "error: interrupted: CloudFormation continues to work on stack `cut-prod`\n  `fanggen status` shows its state; the same command waits for it to finish\n";
+    let continues = "error: interrupted: CloudFormation continues to work on stack `cut-prod`\n  `fanggen status` shows its state; the same command waits for it to finish\n";
     let (no_items, no_run) = (
         halfway("the stack is deployed, the items are not written"),
         halfway("the stack is deployed and the items are written, the first run is not started"),
@@ -299,7 +295,7 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
                 ("cloudformation:DescribeChangeSet", 1, &[NOTHING]),
                 ("cloudformation:DescribeStackEvents", 1, &[NOTHING]),
                 // How quick CloudFormation is decides which.
-                ("cloudformation:ExecuteChangeSet", 1, &[goes_on, &no_items]),
+                ("cloudformation:ExecuteChangeSet", 1, &[continues, &no_items]),
                 ("cloudformation:UpdateTerminationProtection", 1, &[&no_items]),
                 ("dynamodb:Scan", 1, &[&no_items]),
                 ("dynamodb:BatchWriteItem", 2, &[&no_items]),
@@ -323,10 +319,10 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
         let (_, (operations, state)) = wholes.iter().find(|(of, _)| *of == scenario).expect("a whole run");
         let mut places = (1..).zip(operations).filter(|(_, one)| one == operation).map(|(place, _)| place);
         let place = places.nth(nth - 1).expect("a call");
-        let ended = interrupted(scene, &pipelines, case, Cut::ChunkStatus(place));
+        let ended = interrupted(scene, &pipelines, case, Cut::Before(place));
         let mut wrong = Vec::new();
-        let said = ended.stderr.find("error: ").map_or("", |at| &ended.stderr[at..]);
-        if ended.code != Some(1) || !said.starts_with("error: interrupted: ") {
+        let said = ended.error_message();
+        if ended.code != 1 || !said.starts_with("error: interrupted: ") {
             wrong.push(format!("{:?}: {}", ended.code, ended.stderr));
         }
         if !expected.is_empty() && !expected.contains(&said) {
@@ -338,7 +334,7 @@ fn ctrl_c_leaves_a_sane_state_and_says_how_to_go_on() {
             wrong.extend(left.into_iter().filter(|line| !line.contains("fanggen-artifacts-")));
         }
         let again = scene.run(case.folder(&pipelines), case.arguments);
-        if again.code != Some(0) {
+        if again.code != 0 {
             wrong.push(format!("and again: {:?}: {}", again.code, again.stderr));
         }
         wrong.extend(difference(state, &scene.inventory()));

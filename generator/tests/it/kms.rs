@@ -1,4 +1,4 @@
-//! A customer key for all that is kept: switched on in place, used by every resource, and gone with the last of them.
+//! A customer key for all stored data: enabled in place, used by every resource, and deleted with the last of them.
 
 use crate::harness::aws;
 
@@ -73,7 +73,7 @@ fn id(one: &Value) -> String {
 }
 
 #[test]
-fn a_key_is_switched_on_in_place_and_goes_with_the_data_that_it_was_for() {
+fn a_customer_key_is_enabled_in_place_and_deleted_with_its_data() {
     // The deployer may already do what the key needs.
     let pipeline = PIPELINE.replace("[sources.companies]", "[data]\nkms = true\n\n[sources.companies]");
     let deployed = Deployed::of(&pipeline, "locked-e2e");

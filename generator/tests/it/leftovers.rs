@@ -1,6 +1,7 @@
-//! What an earlier life of an environment left behind: taken over where data is retained, else named.
+//! Resources left by an earlier deployment of an environment: imported where data is retained, otherwise reported.
 
 use crate::harness::aws;
+use crate::harness::process_output::ProcessOutputExt as _;
 
 use std::collections::BTreeSet;
 
@@ -9,13 +10,13 @@ use aws::small_pipeline::SmallPipeline;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 #[test]
-fn what_outlived_its_stack_is_taken_over_with_its_rows() {
+fn retained_resources_are_imported_with_their_rows() {
     let site = SmallPipeline::new("earlier");
-    let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
+    let sdk = Emulator::shared().root_sdk();
     let (cloud, tables) = (aws_sdk_cloudformation::Client::new(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
     let apply = ["apply", "--env", "prod", "--yes", "--no-run"];
-    let said = site.run(&apply);
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = site.run(&apply);
+    assert_eq!(output.code, 0, "{output:?}");
     let table = "earlier-prod-companies-182da4";
     let rows = || {
         let all = block_on(tables.scan().table_name(table).send()).expect("rows");
@@ -35,14 +36,14 @@ fn what_outlived_its_stack_is_taken_over_with_its_rows() {
     }
     let left = BTreeSet::from(["Apple".to_owned(), "Somebody".to_owned()]);
     assert_eq!(rows(), left);
-    let said = site.run(&["plan", "--env", "prod"]);
+    let output = site.run(&["plan", "--env", "prod"]);
     for taken in ["← table companies ", "← bucket archive ", "← log group of producer ", "← log group of worker "]
     {
-        assert!(said.code == 2 && said.stdout.contains(taken), "{taken}: {said:?}");
+        assert!(output.code == 2 && output.stdout.contains(taken), "{taken}: {output:?}");
     }
     // The emulator means to take the bucket over, too, and then refuses to make it a second time.
     let line = site.line("[sinks.archive]");
-    site.run(&apply).ends(
+    site.run(&apply).assert_error(
         1,
         &format!(
             "error: stack `earlier-prod` is in ROLLBACK_COMPLETE\n  cause: ArchiveBucket (AWS::S3::Bucket): \
@@ -56,18 +57,21 @@ fn what_outlived_its_stack_is_taken_over_with_its_rows() {
     let s3 = aws_sdk_s3::Client::new(&sdk);
     let bucket = format!("earlier-prod-archive-{}-{}", aws::emulator::ACCOUNT, aws::emulator::REGION);
     block_on(s3.delete_bucket().bucket(bucket).send()).expect("deleted");
-    let said = site.run(&apply);
-    assert!(said.code == 0 && said.stderr.contains("← log group of worker "), "{said:?}");
-    assert!(said.stderr.contains("! Netflix: deleted from the table, not put back\n"), "{said:?}");
+    let output = site.run(&apply);
+    assert!(output.code == 0 && output.stderr.contains("← log group of worker "), "{output:?}");
+    assert!(output.stderr.contains("! Netflix: deleted from the table, not put back\n"), "{output:?}");
     assert_eq!(rows(), left, "what somebody deleted and added is as they left it");
-    let said = site.run(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
-    assert!(said.code == 0 && said.stderr.ends_with("deleted: nothing is left of environment `prod`\n"), "{said:?}");
+    let output = site.run(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
+    assert!(
+        output.code == 0 && output.stderr.ends_with("deleted: nothing is left of environment `prod`\n"),
+        "{output:?}"
+    );
 }
 
 #[test]
-fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
+fn an_existing_table_is_reported_with_the_command_that_helps() {
     let site = SmallPipeline::new("in-the-way");
-    let sdk = Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root());
+    let sdk = Emulator::shared().root_sdk();
     let tables = aws_sdk_dynamodb::Client::new(&sdk);
     let table = "in-the-way-dev-companies-182da4";
     use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
@@ -76,7 +80,7 @@ fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
     let made = tables.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
     let made = made.attribute_definitions(name.expect("one")).key_schema(key.expect("one")).send();
     block_on(made).expect("made");
-    site.run(&["apply", "--yes", "--no-run"]).is(
+    site.run(&["apply", "--yes", "--no-run"]).assert_stderr(
         1,
         &format!(
             "error: CloudFormation cannot make these changes: CloudFormation is attempting to import some resources because \
@@ -94,18 +98,18 @@ fn a_table_that_is_in_the_way_is_named_with_the_command_that_helps() {
             aws::fanggen(site.deployed.project.path(), &emulator.environment(), &arguments).output().expect("ran");
         (ran.status.code(), String::from_utf8_lossy(&ran.stderr).into_owned())
     };
-    let said = destroy();
+    let output = destroy();
     let left = format!(
         "note: table {table} (sources.companies) is kept: its tags say that it does not belong to this environment"
     );
-    assert!(said.0 == Some(0) && said.1.contains(&left), "what nobody marked as ours is not deleted: {said:?}");
+    assert!(output.0 == Some(0) && output.1.contains(&left), "what nobody marked as ours is not deleted: {output:?}");
     let arn =
         block_on(tables.describe_table().table_name(table).send()).expect("there").table.and_then(|it| it.table_arn);
     let tag =
         |key: &str, value: &str| aws_sdk_dynamodb::types::Tag::builder().key(key).value(value).build().expect("one");
     let tags = [tag("fanggen:pipeline", "in-the-way"), tag("fanggen:environment", "dev")];
     block_on(tables.tag_resource().set_resource_arn(arn).set_tags(Some(tags.to_vec())).send()).expect("marked");
-    let said = destroy();
-    assert!(said.0 == Some(0) && said.1.contains(&format!("deleted table {table} ")), "{said:?}");
+    let output = destroy();
+    assert!(output.0 == Some(0) && output.1.contains(&format!("deleted table {table} ")), "{output:?}");
     assert_eq!(site.run(&["apply", "--yes", "--no-run"]).code, 0);
 }

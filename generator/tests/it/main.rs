@@ -1,4 +1,4 @@
-//! All integration tests of the generator, in one program: each would link the SDKs of AWS anew.
+//! The integration tests of the generator, in one binary: each binary more would link the AWS SDK again.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 mod harness;
@@ -71,4 +71,3 @@ mod services_contract;
 mod sink_delivery;
 #[cfg(feature = "aws")]
 mod stack_states;
-mod vader;

@@ -1,4 +1,4 @@
-//! The generated Makefile: all that the original's had, from wherever it is called, for environments that exist.
+//! The generated Makefile: all targets of the original's, called from any folder, for environments that exist.
 
 use crate::harness::{rendered, tools};
 
@@ -74,7 +74,7 @@ fn stdout(output: &Output) -> String {
 }
 
 #[test]
-fn every_target_is_there_and_help_lists_it() {
+fn every_target_exists_and_help_lists_it() {
     let project = project();
     let help = stdout(&make(project.path(), &["-f", "generated/Makefile"]));
     let listed: Vec<&str> = help.lines().filter_map(|line| line.split_whitespace().next()).collect();

@@ -1,4 +1,4 @@
-//! Mistakes that people make in `pipeline.toml`, each a file, and beside it all that `fanggen validate` prints.
+//! Mistakes in `pipeline.toml`, one file each, beside the output of `fanggen validate`.
 //!
 //! A new case is one file in `tests/mistakes`: `UPDATE_SNAPSHOTS=1 cargo test -p fanggen --test it mistakes` writes what is printed
 //! beside it, to be read before it is committed.
@@ -42,7 +42,7 @@ fn report(case: &Path) -> String {
 }
 
 #[test]
-fn every_mistake_is_reported_as_it_was_read_and_accepted() {
+fn every_mistake_is_reported_as_in_its_snapshot() {
     let update = std::env::var_os("UPDATE_SNAPSHOTS").is_some() && std::env::var_os("CI").is_none();
     let mut wrong = Vec::new();
     for case in files(&folder(), "toml") {
@@ -77,7 +77,7 @@ fn every_code_has_a_case() {
 }
 
 #[test]
-fn many_mistakes_are_told_at_once() {
+fn many_mistakes_are_reported_at_once() {
     let count = |case: &str| report(&folder().join(case)).lines().filter(|line| line.starts_with("error[")).count();
     assert!(count("everything-wrong.toml") >= 12);
     assert!(count("several-keys-missing.toml") >= 4);

@@ -1,5 +1,4 @@
-//! What the original project did wrong on one's own machine, and that every test is there which is named as the proof
-//! that this one does not.
+//! Faults of the original project on the user's machine, and that every test exists which `docs/proofs.md` names for them.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use crate::harness::project;
@@ -45,7 +44,7 @@ fn tests(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_fault_of_the_original_has_a_test_that_is_there() {
+fn every_fault_of_the_original_has_an_existing_test() {
     let text = fs::read_to_string(workspace().join("docs/proofs.md")).expect("a text");
     let section =
         text.split("\n## ").find(|section| section.starts_with("The original's faults\n")).expect("a section");
@@ -65,7 +64,7 @@ fn every_fault_of_the_original_has_a_test_that_is_there() {
 }
 
 #[test]
-fn what_is_wrong_on_the_command_line_never_ends_with_success() {
+fn command_line_errors_never_exit_with_success() {
     // The original's exited with 0.
     let project = Project::root();
     for (arguments, said) in [
@@ -83,7 +82,7 @@ fn what_is_wrong_on_the_command_line_never_ends_with_success() {
 }
 
 #[test]
-fn an_item_that_is_listed_twice_is_pointed_at() {
+fn a_duplicate_item_is_reported() {
     // The original's answer was a traceback of its database's client.
     let project = Project::root();
     let toml = project.read("pipeline.toml").replace("    \"Google\",\n", "    \"Google\",\n    \"Facebook\",\n");
@@ -98,7 +97,7 @@ fn an_item_that_is_listed_twice_is_pointed_at() {
 }
 
 #[test]
-fn what_is_rendered_names_no_account_and_every_bucket_has_the_one_it_is_deployed_to() {
+fn rendered_files_name_no_account_and_buckets_are_named_by_the_deployed_one() {
     let project = Project::root();
     assert!(!project.read("pipeline.toml").contains("account"));
     let ran = project.fanggen(&["render"]);

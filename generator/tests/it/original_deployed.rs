@@ -1,4 +1,4 @@
-//! What the original project did wrong in the cloud, tried on the emulator with the real binary.
+//! Faults of the original project in the cloud, tested on the emulator with the real binary.
 
 use crate::harness::{aws, deployed_pipeline, local_lambda};
 
@@ -56,7 +56,7 @@ fn outcomes(objects: &BTreeMap<String, Vec<Value>>) -> BTreeMap<String, String> 
 }
 
 #[test]
-fn of_ten_items_with_names_of_a_kilobyte_one_is_bad_and_fails_alone() {
+fn of_ten_items_with_long_names_only_the_bad_one_fails() {
     // The original deleted the first message of a batch before any work, let one bad name fail all of them (one lost, nine
     // left), and made the key of an object of all their names: S3 admits 1,024 bytes.
     let live = DeployedPipeline::new(TEXTS, &[], "ten", "dev");
@@ -70,33 +70,33 @@ fn of_ten_items_with_names_of_a_kilobyte_one_is_bad_and_fails_alone() {
         let put = text.into_iter().fold(put, |put, text| put.item("text", text));
         block_on(put.send()).expect("put");
     }
-    assert_eq!(live.fire(NOON).expect("produced"), json!({ "items": 10, "chunks": 1 }));
+    assert_eq!(live.start_run(NOON).expect("produced"), json!({ "items": 10, "chunks": 1 }));
     let objects = live.written("ArchiveBucket", 10);
     assert!(objects.len() == 1 && objects.keys().all(|key| key.len() < 100), "{:?}", objects.keys());
     let expected =
         (0..10).map(|number| (name(number), if number > 0 { "POSITIVE" } else { "text_missing" }.to_owned()));
     assert_eq!(outcomes(&objects), expected.collect());
-    live.until("the rows", || (live.rows("SentimentTable").len() == 10).then_some(()));
-    live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
-    assert_eq!(live.waiting("WorkerDeadQueue"), 0);
+    live.wait_until("the rows", || (live.rows("SentimentTable").len() == 10).then_some(()));
+    live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
+    assert_eq!(live.message_count("WorkerDeadQueue"), 0);
 }
 
 #[test]
-fn an_item_that_is_removed_takes_no_result_with_it() {
+fn removing_an_item_keeps_its_results() {
     // In the original, removing one company wiped all results.
     let live = DeployedPipeline::root("removed", "dev");
-    live.fire(NOON).expect("produced");
+    live.start_run(NOON).expect("produced");
     let stores = || (live.objects("ArchiveBucket"), by_name(live.rows("SentimentTable")));
     live.written("ArchiveBucket", 5);
-    live.until("the rows", || (live.rows("SentimentTable").len() == 5).then_some(()));
+    live.wait_until("the rows", || (live.rows("SentimentTable").len() == 5).then_some(()));
     let before = stores();
     live.deployed.edit("    \"Google\",\n", "").render();
     live.deployed.good(&["apply", "--env", "dev", "--yes", "--no-run", "--prune"]);
     assert_eq!(live.rows("CompaniesTable").len(), 4, "it is removed");
     assert_eq!(stores(), before);
-    assert_eq!(live.fire("2026-11-22T13:00:00Z").expect("produced"), json!({ "items": 4, "chunks": 1 }));
+    assert_eq!(live.start_run("2026-11-22T13:00:00Z").expect("produced"), json!({ "items": 4, "chunks": 1 }));
     live.written("ArchiveBucket", 9);
-    live.until("the rows", || (live.rows("SentimentTable").len() == 9).then_some(()));
+    live.wait_until("the rows", || (live.rows("SentimentTable").len() == 9).then_some(()));
     let (objects, rows) = stores();
     assert!(before.0.iter().all(|(key, records)| objects.get(key) == Some(records)), "the old ones are as they were");
     assert!(before.1.iter().all(|(name, row)| rows.get(name) == Some(row)));

@@ -1,4 +1,4 @@
-//! The deployer's policy against IAM's own list of actions, as the CloudFormation linter carries it.
+//! The deployer's policy against IAM's list of actions, which the CloudFormation linter includes.
 
 use crate::harness::tools;
 

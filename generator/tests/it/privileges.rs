@@ -1,5 +1,5 @@
-//! Least privilege, proved: each permission of each role is taken away alone, and what needs it fails by its name; and
-//! nothing beside the permissions is allowed. The proofs are written down in `docs/privileges.md`.
+//! Proof of least privilege: each permission of each role is revoked alone, and what needs it fails and names it; nothing
+//! else is allowed. The proofs are in `docs/privileges.md`.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use crate::harness::{aws, deployed_pipeline, invoke, privileges, roles};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::emulator::Emulator;
 use aws::target_account::target_account;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
-use invoke::{Invoker, Others, again};
+use invoke::{ForeignResources, Invoker, redelivered};
 use privileges::{Proof, Proofs};
 use roles::{Grant, Roles};
 use serde_json::{Value, json};
@@ -121,13 +121,16 @@ impl Trial<'_> {
         for (hour, (action, resource, seen)) in cases.into_iter().enumerate() {
             let firing = json!({ "scheduled_time": format!("2026-11-22T{hour:02}:00:00Z") });
             let grant = self.roles.grant(PRODUCER.role, action, resource);
-            self.roles.without(PRODUCER.role, &[&grant]);
-            let told = self.hand.tell(PRODUCER.function, &firing);
-            assert!(told.broken && told.refused(&grant), "without {grant:?}: {told:?}");
-            self.roles.back(PRODUCER.role);
-            self.hand.let_lapse(&format!("run#20261122T{hour:02}0000Z"));
-            let told = self.hand.tell(PRODUCER.function, &firing);
-            assert!(!told.broken && told.answer == json!({ "items": 3, "chunks": 2 }), "with {grant:?}: {told:?}");
+            self.roles.revoke(PRODUCER.role, &[&grant]);
+            let outcome = self.hand.invoke(PRODUCER.function, &firing);
+            assert!(outcome.broken && outcome.was_denied(&grant), "without {grant:?}: {outcome:?}");
+            self.roles.restore(PRODUCER.role);
+            self.hand.expire_lease(&format!("run#20261122T{hour:02}0000Z"));
+            let outcome = self.hand.invoke(PRODUCER.function, &firing);
+            assert!(
+                !outcome.broken && outcome.answer == json!({ "items": 3, "chunks": 2 }),
+                "with {grant:?}: {outcome:?}"
+            );
             self.proofs.enforced(PRODUCER.role, &grant, format!("the producer's answer is an error: {seen}"));
         }
     }
@@ -144,8 +147,8 @@ impl Trial<'_> {
     fn analyse(&mut self) {
         let (run, other) = ("20261122T000000Z", "20261122T010000Z");
         for (run, chunk) in [(run, 0), (run, 1), (other, 0), (other, 1)] {
-            let told = self.hand.tell(FIRST.function, &self.hand.message("WorkerQueue", run, chunk));
-            assert!(told.is_fine(), "{told:?}");
+            let outcome = self.hand.invoke(FIRST.function, &self.hand.message("WorkerQueue", run, chunk));
+            assert!(outcome.is_success(), "{outcome:?}");
         }
         let event = self.hand.message("WorkerSentimentQueue", run, 0);
         let cases = [
@@ -161,7 +164,7 @@ impl Trial<'_> {
             self.without(SECOND, &event, &self.roles.grant(SECOND.role, action, resource), seen);
         }
         let seen = "on redelivery, nobody knows whether the chunk is done";
-        self.without(SECOND, &again(&event), &self.roles.grant(SECOND.role, "dynamodb:GetItem", STATE), seen);
+        self.without(SECOND, &redelivered(&event), &self.roles.grant(SECOND.role, "dynamodb:GetItem", STATE), seen);
         let put = self.roles.grant(SECOND.role, "s3:PutObject", "ArchiveBucket/archive/*");
         self.back_and_poison(SECOND, &event, &put);
         self.remember(&event);
@@ -170,8 +173,8 @@ impl Trial<'_> {
         let last = self.hand.message("WorkerSentimentQueue", run, 1);
         let seen = "the run is complete, and its digest cannot be put together";
         self.without(SECOND, &last, &self.roles.grant(SECOND.role, "dynamodb:Query", STATE), seen);
-        let told = self.hand.tell(SECOND.function, &self.hand.message("WorkerSentimentQueue", other, 0));
-        assert!(told.is_fine(), "{told:?}");
+        let outcome = self.hand.invoke(SECOND.function, &self.hand.message("WorkerSentimentQueue", other, 0));
+        assert!(outcome.is_success(), "{outcome:?}");
         let last = self.hand.message("WorkerSentimentQueue", other, 1);
         let seen = "the run is complete, and its digest cannot be published";
         self.without(SECOND, &last, &self.roles.grant(SECOND.role, "sns:Publish", "NewsTopic"), seen);
@@ -183,25 +186,25 @@ impl Trial<'_> {
         self.without(SECOND, event, &grant, "what was paid for cannot be looked up");
 
         let grant = self.roles.grant(SECOND.role, "dynamodb:BatchWriteItem", STATE);
-        self.hand.forget();
-        self.roles.without(SECOND.role, &[&grant]);
-        let told = self.hand.tell(SECOND.function, event);
-        assert!(told.log.contains("findings could not be cached") && told.refused(&grant), "{told:?}");
-        self.roles.back(SECOND.role);
-        let told = self.hand.tell(SECOND.function, event);
-        assert!(told.is_fine(), "{told:?}");
+        self.hand.delete_cached_findings();
+        self.roles.revoke(SECOND.role, &[&grant]);
+        let outcome = self.hand.invoke(SECOND.function, event);
+        assert!(outcome.log.contains("findings could not be cached") && outcome.was_denied(&grant), "{outcome:?}");
+        self.roles.restore(SECOND.role);
+        let outcome = self.hand.invoke(SECOND.function, event);
+        assert!(outcome.is_success(), "{outcome:?}");
         self.proofs.enforced(SECOND.role, &grant, "a warning in the log: findings will be paid for again".to_owned());
     }
 
     /// Without a permission the message of an event is to come again, and the log has the reason; with it, all is well.
     #[track_caller]
     fn without(&mut self, place: Place, event: &Value, grant: &Grant, seen: &str) {
-        self.roles.without(place.role, &[grant]);
-        let told = self.hand.tell(place.function, event);
-        assert!(told.comes_again(event) && told.refused(grant), "without {grant:?}: {told:?}");
-        self.roles.back(place.role);
-        let told = self.hand.tell(place.function, event);
-        assert!(told.is_fine(), "with {grant:?}: {told:?}");
+        self.roles.revoke(place.role, &[grant]);
+        let outcome = self.hand.invoke(place.function, event);
+        assert!(outcome.is_redelivered(event) && outcome.was_denied(grant), "without {grant:?}: {outcome:?}");
+        self.roles.restore(place.role);
+        let outcome = self.hand.invoke(place.function, event);
+        assert!(outcome.is_success(), "with {grant:?}: {outcome:?}");
         self.proofs.enforced(place.role, grant, format!("the message is to come again: {seen}"));
     }
 
@@ -210,15 +213,15 @@ impl Trial<'_> {
     fn back_and_poison(&mut self, place: Place, event: &Value, wall: &Grant) {
         let part = place.role.trim_end_matches("Role");
         let hide = self.roles.grant(place.role, "sqs:ChangeMessageVisibility", &format!("{part}Queue"));
-        self.roles.without(place.role, &[wall, &hide]);
-        let told = self.hand.tell(place.function, event);
-        assert!(told.comes_again(event) && told.refused(wall) && told.refused(&hide), "{told:?}");
-        self.roles.without(place.role, &[wall]);
-        let told = self.hand.tell(place.function, event);
-        assert!(told.comes_again(event) && told.refused(wall) && !told.refused(&hide), "{told:?}");
-        self.roles.back(place.role);
-        let told = self.hand.tell(place.function, event);
-        assert!(told.is_fine(), "{told:?}");
+        self.roles.revoke(place.role, &[wall, &hide]);
+        let outcome = self.hand.invoke(place.function, event);
+        assert!(outcome.is_redelivered(event) && outcome.was_denied(wall) && outcome.was_denied(&hide), "{outcome:?}");
+        self.roles.revoke(place.role, &[wall]);
+        let outcome = self.hand.invoke(place.function, event);
+        assert!(outcome.is_redelivered(event) && outcome.was_denied(wall) && !outcome.was_denied(&hide), "{outcome:?}");
+        self.roles.restore(place.role);
+        let outcome = self.hand.invoke(place.function, event);
+        assert!(outcome.is_success(), "{outcome:?}");
         let seen =
             format!("an error in the log where a chunk is handed back, here since `{}` is away too", wall.action);
         self.proofs.enforced(place.role, &hide, seen);
@@ -247,10 +250,10 @@ impl Trial<'_> {
         );
         for grant in own {
             let only = BTreeSet::from([grant.action.clone()]);
-            assert_eq!(self.roles.may(role, &only, "*"), only);
-            self.roles.without(role, &[&grant]);
-            assert_eq!(self.roles.may(role, &asked, "*"), &asked - &only);
-            self.roles.back(role);
+            assert_eq!(self.roles.simulate(role, &only, "*"), only);
+            self.roles.revoke(role, &[&grant]);
+            assert_eq!(self.roles.simulate(role, &asked, "*"), &asked - &only);
+            self.roles.restore(role);
             self.proofs.add(role, &grant, Proof::Simulated, "the run called it; denied where it is away".to_owned());
         }
     }
@@ -270,26 +273,26 @@ impl Trial<'_> {
         // The Scheduler's role has nothing else, and is not used here.
         taken.remove("ScheduleRole");
         for (role, grants) in &taken {
-            self.roles.without(role, &grants.iter().collect::<Vec<_>>());
+            self.roles.revoke(role, &grants.iter().collect::<Vec<_>>());
         }
         // On its way from the first queue to the archive, none of them was needed here.
-        self.hand.let_lambda_poll(true);
-        let told = self.hand.tell(PRODUCER.function, &json!({ "scheduled_time": "2026-11-22T09:00:00Z" }));
-        assert!(!told.broken && !told.log.is_empty(), "{told:?}");
+        self.hand.set_polling(true);
+        let outcome = self.hand.invoke(PRODUCER.function, &json!({ "scheduled_time": "2026-11-22T09:00:00Z" }));
+        assert!(!outcome.broken && !outcome.log.is_empty(), "{outcome:?}");
         self.hand.written("20261122T090000Z", 2);
-        self.hand.let_lambda_poll(false);
-        taken.keys().for_each(|role| self.roles.back(role));
+        self.hand.set_polling(false);
+        taken.keys().for_each(|role| self.roles.restore(role));
     }
 }
 
 /// Each role is asked about every action of all roles and some that nobody should have, on everything that any of them
 /// may touch: what the account allows is what the policy names. Gives how many questions, and how many were allowed.
-fn nothing_else(hand: &Invoker<'_>, roles: &Roles<'_>, others: &Others) -> (usize, usize) {
+fn nothing_else(hand: &Invoker<'_>, roles: &Roles<'_>, others: &ForeignResources) -> (usize, usize) {
     let grants = || roles.all.values().flatten();
     let mut actions: BTreeSet<String> = grants().map(|grant| grant.action.clone()).collect();
     actions.extend(privileges::DANGEROUS.map(str::to_owned));
     let mut places: BTreeSet<String> = grants().map(Grant::place).collect();
-    places.extend(hand.everything());
+    places.extend(hand.all_arns());
     places.extend([
         others.secret_of_others.clone(),
         format!("arn:aws:s3:::{}/archive/x", others.bucket),
@@ -298,7 +301,7 @@ fn nothing_else(hand: &Invoker<'_>, roles: &Roles<'_>, others: &Others) -> (usiz
     let (mut questions, mut allowed) = (0, 0);
     for role in roles.all.keys() {
         for place in &places {
-            let may = roles.may(role, &actions, place);
+            let may = roles.simulate(role, &actions, place);
             assert_eq!(may, roles.named(role, &actions, place), "{role} on {place}");
             questions += actions.len();
             allowed += may.len();
@@ -308,7 +311,7 @@ fn nothing_else(hand: &Invoker<'_>, roles: &Roles<'_>, others: &Others) -> (usiz
 }
 
 /// Functions whose settings lead them to what is not theirs are refused there, and leave nothing.
-fn elsewhere(hand: &Invoker<'_>, others: &Others) {
+fn elsewhere(hand: &Invoker<'_>, others: &ForeignResources) {
     let firing = json!({ "scheduled_time": "2026-11-22T10:00:00Z" });
     let stranger = |queue: &str| hand.live.queue(queue);
     let first = hand.message("WorkerQueue", "20261122T020000Z", 0);
@@ -324,13 +327,13 @@ fn elsewhere(hand: &Invoker<'_>, others: &Others) {
         ("WorkerSentimentFunction", &second, "events", stranger("WorkerQueue"), "sqs:SendMessage"),
     ];
     for (function, event, variable, value, action) in cases {
-        hand.let_lapse("run#20261122T100000Z");
-        let before = hand.lead(function, variable, &value);
-        let told = hand.tell(function, event);
+        hand.expire_lease("run#20261122T100000Z");
+        let before = hand.redirect(function, variable, &value);
+        let outcome = hand.invoke(function, event);
         let name = value.rsplit('/').next().expect("a name");
-        let refused = told.refusals().into_iter().any(|(may_not, on)| may_not == action && on.contains(name));
-        assert!((told.broken || told.comes_again(event)) && refused, "{function} to {value}: {told:?}");
-        hand.give(function, before);
+        let refused = outcome.denials().into_iter().any(|(may_not, on)| may_not == action && on.contains(name));
+        assert!((outcome.broken || outcome.is_redelivered(event)) && refused, "{function} to {value}: {outcome:?}");
+        hand.set_variables(function, before);
     }
-    assert_eq!(hand.left_in(others), 0, "nothing of ours is there");
+    assert_eq!(hand.count_written_to(others), 0, "nothing of ours is there");
 }

@@ -1,4 +1,4 @@
-//! The README, the guide and the examples are true: their commands are run, and the output is compared.
+//! Runs the commands of the README, the guide and the examples, and compares the output.
 
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 

@@ -1,5 +1,6 @@
-//! Bad input of all kinds, each as a whole process: the exit code, the whole message, and nothing touched.
+//! Invalid input of all kinds, each as a whole process: exit code and whole message, and nothing is changed.
 
+use crate::harness::process_output::ProcessOutputExt as _;
 use crate::harness::{aws, elf};
 
 use std::collections::BTreeMap;
@@ -14,10 +15,6 @@ use aws_sdk_sts::config::Credentials;
 const APPLY: [&str; 3] = ["apply", "--yes", "--no-run"];
 const EVERY: [&[&str]; 5] = [&["plan"], &APPLY, &["destroy", "--yes"], &["status", "--env", "dev"], &["drift"]];
 
-fn sdk() -> aws_config::SdkConfig {
-    Emulator::shared().sdk(&Emulator::shared().endpoint(), &Emulator::shared().root())
-}
-
 fn artifacts() -> String {
     format!("fanggen-artifacts-{ACCOUNT}-{}", emulator::REGION)
 }
@@ -28,7 +25,7 @@ fn without_credentials_every_command_says_how_to_get_some() {
     for arguments in EVERY {
         let mut command = site.command(arguments);
         command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
-        site.said(&mut command).is(
+        site.run_command(&mut command).assert_stderr(
             1,
             "error: no AWS credentials were found: neither in the environment, nor in a profile, nor from this machine's \
              own role\n  log in (`aws sso login`), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile \
@@ -45,12 +42,12 @@ fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
     let absent = "error: the profile `work` of `[aws] profile` has no AWS credentials: there is no such profile, or nothing in it, in \
                   ~/.aws/config and ~/.aws/credentials\n  set it up with `aws configure --profile \
                   work`, log in with `aws sso login --profile work`, or remove it from the file\n";
-    site.run(&["plan"]).is(1, absent);
+    site.run(&["plan"]).assert_stderr(1, absent);
     // The keys in the environment are the deployer's; those of the profile are another account's.
     let keys = format!("[work]\naws_access_key_id = {}\naws_secret_access_key = test\n", emulator::STRANGER);
     site.deployed.project.write("home/.aws/credentials", &keys);
     let stranger = emulator::STRANGER;
-    site.run(&["plan"]).is(
+    site.run(&["plan"]).assert_stderr(
         1,
         &format!(
             "error: the credentials belong to account {stranger}, and `[aws] account` is {ACCOUNT}: nothing was changed\n  use other credentials than arn:aws:iam::{stranger}:root, or another environment\n"
@@ -61,10 +58,10 @@ fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
 }
 
 #[test]
-fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
+fn keys_of_another_account_and_unknown_keys_are_refused() {
     let site = SmallPipeline::new("stranger").by(Emulator::shared().account(emulator::STRANGER));
     for arguments in EVERY {
-        site.run(arguments).is(
+        site.run(arguments).assert_stderr(
             1,
             &format!(
                 "error: the credentials belong to account {0}, and `[aws] account` is {ACCOUNT}: nothing was changed\n  use other credentials than arn:aws:iam::{0}:root, or another environment\n",
@@ -79,11 +76,13 @@ fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
     };
     let nobody =
         SmallPipeline::new("unknown").by(Credentials::new("AKIAIOSFODNN7EXAMPLE", "wrong", None, None, "nobody"));
-    nobody.run(&APPLY).is(1, &unknown("InvalidClientTokenId: The security token included in the request is invalid."));
+    nobody
+        .run(&APPLY)
+        .assert_stderr(1, &unknown("InvalidClientTokenId: The security token included in the request is invalid."));
     let known = SmallPipeline::new("wrong-secret");
     let mut command = known.command(&APPLY);
     command.env("AWS_SECRET_ACCESS_KEY", "wrong");
-    known.said(&mut command).is(
+    known.run_command(&mut command).assert_stderr(
         1,
         &unknown(
             "SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided. Check \
@@ -93,7 +92,7 @@ fn keys_of_another_account_and_keys_that_nobody_knows_are_refused() {
 }
 
 #[test]
-fn where_nobody_answers_it_is_said() {
+fn an_unreachable_endpoint_is_reported() {
     let site = SmallPipeline::new("unreachable");
     for (address, reason) in [
         ("http://127.0.0.1:9", "Connection refused (os error 111)"),
@@ -101,10 +100,10 @@ fn where_nobody_answers_it_is_said() {
     ] {
         let mut command = site.command(&APPLY);
         command.env("AWS_ENDPOINT_URL", address);
-        let said = site.said(&mut command);
+        let output = site.run_command(&mut command);
         let begins = format!("error: no response from AWS to sts:GetCallerIdentity: {reason}");
         let ends = "\n  check the network and the region, then run the same command again\n";
-        assert!(said.code == 1 && said.stderr.starts_with(&begins) && said.stderr.ends_with(ends), "{said:?}");
+        assert!(output.code == 1 && output.stderr.starts_with(&begins) && output.stderr.ends_with(ends), "{output:?}");
     }
 }
 
@@ -128,7 +127,7 @@ fn answering(
 }
 
 #[test]
-fn a_token_that_has_expired_is_told_in_every_protocol() {
+fn an_expired_token_is_reported_in_every_protocol() {
     const OVER: &str = "The security token included in the request is expired";
     for (number, (service, code, action, command)) in [
         ("sts", "ExpiredToken", "sts:GetCallerIdentity", &APPLY[..]),
@@ -146,7 +145,7 @@ fn a_token_that_has_expired_is_told_in_every_protocol() {
     {
         let proxy = answering(service, "", if service == "sts" || service == "s3" { 400 } else { 403 }, code, OVER);
         let site = SmallPipeline::new(&format!("expired-{number}")).through(&proxy);
-        site.run(command).ends(
+        site.run(command).assert_error(
             1,
             &format!(
                 "error: the AWS credentials have expired ({action} answered {code})\n  log in again, for example with `aws \
@@ -157,7 +156,7 @@ fn a_token_that_has_expired_is_told_in_every_protocol() {
 }
 
 #[test]
-fn a_permission_that_is_missing_is_named_with_its_resource() {
+fn a_missing_permission_is_named_with_its_resource() {
     for (number, (service, name, action)) in [
         ("cloudformation", "CreateChangeSet", "cloudformation:CreateChangeSet"),
         ("cloudformation", "ExecuteChangeSet", "cloudformation:ExecuteChangeSet"),
@@ -178,13 +177,13 @@ fn a_permission_that_is_missing_is_named_with_its_resource() {
             ("long", format!("{who} on resource: {arn} {why}"), arn.as_str()),
             ("short", format!("{who} {why}"), "a resource that the service does not name"),
         ] {
-            let said = message.clone();
-            let proxy = answering(service, name, 403, code, message.leak());
+            let message: &'static str = message.leak();
+            let proxy = answering(service, name, 403, code, message);
             let site = SmallPipeline::new(&format!("denied-{form}-{number}")).through(&proxy);
-            site.run(&APPLY).ends(
+            site.run(&APPLY).assert_error(
                 1,
                 &format!(
-                    "error: missing permission: {action} on {resource}\n  {said}\n  `fanggen iam --deployer` prints a policy that includes it\n"
+                    "error: missing permission: {action} on {resource}\n  {message}\n  `fanggen iam --deployer` prints a policy that includes it\n"
                 ),
             );
         }
@@ -192,15 +191,15 @@ fn a_permission_that_is_missing_is_named_with_its_resource() {
 }
 
 #[test]
-fn a_stack_of_our_name_that_is_not_ours_is_never_touched() {
-    let cloud = aws_sdk_cloudformation::Client::new(&sdk());
+fn a_foreign_stack_of_the_same_name_is_never_changed() {
+    let cloud = aws_sdk_cloudformation::Client::new(&Emulator::shared().root_sdk());
     let template = r#"{"Resources":{"Q":{"Type":"AWS::SQS::Queue","Properties":{"QueueName":"taken-q"}}}}"#;
     block_on(cloud.create_stack().stack_name("taken-dev").template_body(template).send()).expect("made");
     let proxy = Proxy::before(Emulator::shared());
     let site = SmallPipeline::new("taken").through(&proxy);
     for arguments in [&["plan"][..], &APPLY, &["destroy", "--yes"], &["apply", "--render", "--only", "items"]] {
         proxy.clear();
-        site.run(arguments).is(
+        site.run(arguments).assert_stderr(
             1,
             "error: stack `taken-dev` exists in this account and region but belongs to another pipeline or environment, as its tags `fanggen:pipeline` and `fanggen:environment` show: it was not changed\n  rename the pipeline or \
              the environment\n",
@@ -227,8 +226,8 @@ fn every_call_of_s3_names_the_owner_that_it_expects() {
     );
     let (site, _) = elsewhere("owned", "eu-west-1");
     let site = site.through(&proxy);
-    let said = site.run(&APPLY);
-    assert_eq!(said.code, 0, "{said:?}");
+    let output = site.run(&APPLY);
+    assert_eq!(output.code, 0, "{output:?}");
     site.edit("name = \"words\"", "name = \"mood\"");
     for (arguments, code) in [
         (&["plan", "--save"][..], 2),
@@ -236,8 +235,8 @@ fn every_call_of_s3_names_the_owner_that_it_expects() {
         (&["status"], 0),
         (&["destroy", "--yes", "--artifacts"], 0),
     ] {
-        let said = site.run(arguments);
-        assert_eq!(said.code, code, "{said:?}");
+        let output = site.run(arguments);
+        assert_eq!(output.code, code, "{output:?}");
     }
     let mut seen = seen.lock().expect("no panic").clone();
     // A bucket that is not there yet has no owner.
@@ -246,54 +245,57 @@ fn every_call_of_s3_names_the_owner_that_it_expects() {
 }
 
 #[test]
-fn nothing_is_changed_without_a_yes() {
+fn nothing_is_changed_without_confirmation() {
     let proxy = Proxy::before(Emulator::shared());
     let site = SmallPipeline::new("asked").through(&proxy);
     let nothing = |site: &SmallPipeline| {
-        let cloud = aws_sdk_cloudformation::Client::new(&sdk());
+        let cloud = aws_sdk_cloudformation::Client::new(&Emulator::shared().root_sdk());
         let found = block_on(cloud.describe_stacks().stack_name(format!("{}-dev", site.deployed.name)).send());
         assert!(found.is_err(), "no stack, and so no change set: {found:?}");
     };
-    site.run(&["apply"]).ends(
+    site.run(&["apply"]).assert_error(
         1,
         "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
     );
     nothing(&site);
     for answer in ["n", "", "yess"] {
-        let said = at_a_terminal(&site, &["apply"], answer);
-        assert!(said.0 == 1 && said.1.ends_with("Apply these changes? [y/N] the stack is unchanged\n"), "{said:?}");
+        let output = at_a_terminal(&site, &["apply"], answer);
+        assert!(
+            output.0 == 1 && output.1.ends_with("Apply these changes? [y/N] the stack is unchanged\n"),
+            "{output:?}"
+        );
         nothing(&site);
     }
-    let said = at_a_terminal(&site, &["apply", "--no-run"], "y");
-    assert!(said.0 == 0 && said.1.contains("created: stack `asked-dev`"), "{said:?}");
+    let output = at_a_terminal(&site, &["apply", "--no-run"], "y");
+    assert!(output.0 == 0 && output.1.contains("created: stack `asked-dev`"), "{output:?}");
     // Rows are asked about, too: a stack that is what was rendered has nothing to ask for.
     site.deployed.edit(r#""Netflix""#, r#""Meta""#);
-    let tables = aws_sdk_dynamodb::Client::new(&sdk());
+    let tables = aws_sdk_dynamodb::Client::new(&Emulator::shared().root_sdk());
     let rows = || {
         let all = block_on(tables.scan().table_name("asked-dev-companies-182da4").send()).expect("rows");
         let names = all.items().iter().map(|row| row["name"].as_s().expect("text").clone());
         names.collect::<std::collections::BTreeSet<_>>()
     };
     let before = rows();
-    site.run(&["apply", "--prune"]).ends(
+    site.run(&["apply", "--prune"]).assert_error(
         1,
         "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
     );
-    let said = at_a_terminal(&site, &["apply", "--prune"], "n");
+    let output = at_a_terminal(&site, &["apply", "--prune"], "n");
     let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 unchanged\n  + Meta\n  - Netflix\n\n\
                     Write them? [y/N] the stack is unchanged\n";
-    assert!(said.0 == 1 && said.1.ends_with(question) && rows() == before, "{said:?}");
-    let said = at_a_terminal(&site, &["apply", "--prune"], "y");
-    assert!(said.0 == 0 && rows() != before, "{said:?}");
+    assert!(output.0 == 1 && output.1.ends_with(question) && rows() == before, "{output:?}");
+    let output = at_a_terminal(&site, &["apply", "--prune"], "y");
+    assert!(output.0 == 0 && rows() != before, "{output:?}");
     // A yes to the stack is none to the rows that go.
     site.deployed.edit("[functions]", "[functions]\nmemory_mb = 512").edit(r#""Meta""#, r#""Google""#).render();
     let before = rows();
-    let said = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
+    let output = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
     let done = "Write them? [y/N] the stack is deployed; the rows of this table are unchanged\n";
-    assert!(said.0 == 1 && said.1.ends_with(done) && rows() == before, "{said:?}");
-    let said = at_a_terminal(&site, &["destroy"], "n");
+    assert!(output.0 == 1 && output.1.ends_with(done) && rows() == before, "{output:?}");
+    let output = at_a_terminal(&site, &["destroy"], "n");
     let question = "Delete all of this? This cannot be undone. [y/N] the stack is unchanged\n";
-    assert!(said.0 == 1 && said.1.ends_with(question), "{said:?}");
+    assert!(output.0 == 1 && output.1.ends_with(question), "{output:?}");
     assert_eq!(site.run(&["drift"]).code, 0);
     assert_eq!(at_a_terminal(&site, &["destroy"], "YES").0, 0);
 }
@@ -321,31 +323,33 @@ fn at_a_terminal(site: &SmallPipeline, arguments: &[&str], answer: &str) -> (i32
 }
 
 #[test]
-fn arguments_and_files_that_are_wrong_are_named() {
+fn wrong_arguments_and_files_are_named() {
     let site = SmallPipeline::new("wrong");
-    site.run(&["apply", "--env", "prd"])
-        .is(1, "error: there is no environment `prd` in `pipeline.toml`; known: `dev`, `prod`; did you mean `prod`?\n");
-    site.run(&["apply", "--yes", "--change-set", "fanggen-saved-none"]).is(
+    site.run(&["apply", "--env", "prd"]).assert_stderr(
+        1,
+        "error: there is no environment `prd` in `pipeline.toml`; known: `dev`, `prod`; did you mean `prod`?\n",
+    );
+    site.run(&["apply", "--yes", "--change-set", "fanggen-saved-none"]).assert_stderr(
         1,
         "error: there is no change set `fanggen-saved-none` of stack `wrong-dev`: it never existed, or a later change of the stack deleted it\n  create one with `fanggen plan --env dev \
          --save`\n",
     );
-    site.run(&["apply", "--only", "items"]).is(
+    site.run(&["apply", "--only", "items"]).assert_stderr(
         1,
         &format!(
             "error: there is no stack `wrong-dev` in {} of account {ACCOUNT}\n  create it with `fanggen apply --env dev`\n",
             emulator::REGION
         ),
     );
-    site.run(&["destroy"]).is(0, "nothing to do: nothing is left of environment `dev`\n");
+    site.run(&["destroy"]).assert_stderr(0, "nothing to do: nothing is left of environment `dev`\n");
     let named = site.run(&["apply", "--yes", "--no-run", "--replace", "Nothing"]);
     let note = "\nnote: `--replace Nothing` has no effect: no data of `Nothing` would be lost\n";
     assert!(named.code == 0 && named.stderr.contains(note), "{named:?}");
     // What is remembered of the items is no longer what fanggen wrote.
-    let s3 = aws_sdk_s3::Client::new(&sdk());
+    let s3 = aws_sdk_s3::Client::new(&Emulator::shared().root_sdk());
     let put = s3.put_object().bucket(artifacts()).key("state/wrong-dev.json").body(b"{".to_vec().into());
     block_on(put.send()).expect("put");
-    site.run(&APPLY).is(
+    site.run(&APPLY).assert_stderr(
         1,
         &format!(
             "error: `s3://{}/state/wrong-dev.json`: the record of the items that were applied last cannot be read: \
@@ -358,7 +362,7 @@ fn arguments_and_files_that_are_wrong_are_named() {
     let accountless: String =
         toml.lines().filter(|line| !line.starts_with("account")).map(|line| format!("{line}\n")).collect();
     site.deployed.project.write("pipeline.toml", &accountless);
-    site.run(&["iam", "--deployer"]).is(
+    site.run(&["iam", "--deployer"]).assert_stderr(
         1,
         "error: the policy names exact resources, and environment `dev` names no account\n  set `[aws] account` in the file, or add `--account` (`aws sts get-caller-identity` shows yours)\n",
     );
@@ -374,7 +378,8 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     let refused = |flaw: &str| {
         for arguments in [&APPLY[..], &["plan"]] {
             proxy.clear();
-            site.run(arguments).is(1, &format!("error: there is no runtime to deploy: `{artifact}` {flaw}{next}"));
+            site.run(arguments)
+                .assert_stderr(1, &format!("error: there is no runtime to deploy: `{artifact}` {flaw}{next}"));
             assert_eq!(proxy.operations(), ["sts:GetCallerIdentity", "cloudformation:DescribeStacks"]);
         }
     };
@@ -383,10 +388,10 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     write(&elf::elf(elf::ARM64, "/lib/ld-linux-aarch64.so.1", "GLIBC_2.34"));
     refused("is for arm64, and the functions are x86_64; build it for x86_64, or set `[functions] architecture`");
     std::fs::remove_file(site.path().join(artifact)).expect("removed");
-    let said = site.run(&APPLY);
+    let output = site.run(&APPLY);
     let error = "error: there is no runtime to deploy: fanggen's source, which the functions' binary is compiled from, was \
                  not found above `";
-    assert!(said.code == 1 && said.stderr.contains(error) && said.stderr.ends_with(next), "{said:?}");
+    assert!(output.code == 1 && output.stderr.contains(error) && output.stderr.ends_with(next), "{output:?}");
 }
 
 #[test]
@@ -407,7 +412,7 @@ fn elsewhere(name: &str, region: &str) -> (SmallPipeline, String) {
 }
 
 #[test]
-fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
+fn a_bucket_of_another_account_is_not_written_to() {
     let theirs = |bucket: &str| {
         format!(
             "error: the bucket `{bucket}` belongs to another account: nothing was written to it\n  bucket names are global, \
@@ -417,26 +422,26 @@ fn a_bucket_of_our_name_that_is_another_accounts_is_not_written_to() {
     // Asked for its tags, with the owner that is expected, S3 says no more than no.
     let proxy = answering("s3", "GetBucketTagging", 403, "AccessDenied", "Access Denied");
     let site = SmallPipeline::new("theirs").through(&proxy);
-    site.run(&APPLY).is(1, &theirs(&artifacts()));
+    site.run(&APPLY).assert_stderr(1, &theirs(&artifacts()));
     assert!(!proxy.operations().iter().any(|call| call.starts_with("s3:Put") || call.contains("ChangeSet")));
     // Made by somebody in this very moment.
     let (site, bucket) = elsewhere("theirs-now", "eu-west-2");
     let proxy =
         answering("s3", "CreateBucket", 409, "BucketAlreadyExists", "The requested bucket name is not available.");
-    site.through(&proxy).run(&APPLY).is(1, &theirs(&bucket));
+    site.through(&proxy).run(&APPLY).assert_stderr(1, &theirs(&bucket));
     assert!(!proxy.operations().iter().any(|call| call.starts_with("s3:Put") || call.contains("ChangeSet")));
 }
 
 #[test]
-fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it_is_not() {
+fn an_untagged_bucket_is_set_up_if_it_is_empty_and_otherwise_left_alone() {
     let (site, bucket) = elsewhere("unmarked", "eu-west-3");
-    let there = sdk().into_builder().region(aws_config::Region::new("eu-west-3")).build();
+    let there = Emulator::shared().root_sdk().into_builder().region(aws_config::Region::new("eu-west-3")).build();
     let s3 = aws_sdk_s3::Client::new(&there);
     let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint("eu-west-3".into()).build();
     block_on(s3.create_bucket().bucket(&bucket).create_bucket_configuration(place).send()).expect("made");
     block_on(s3.put_object().bucket(&bucket).key("a").body(b"x".to_vec().into()).send()).expect("put");
     for arguments in [&APPLY[..], &["apply", "--only", "bucket"]] {
-        site.run(arguments).is(
+        site.run(arguments).assert_stderr(
             1,
             &format!(
                 "error: the bucket `{bucket}` in this account has objects but no tag `fanggen:artifacts`, so fanggen did not create it: nothing was written to it\n  delete it; or, if fanggen created it and the tag was removed, tag it with `fanggen:artifacts` = `1`\n"
@@ -446,8 +451,8 @@ fn a_bucket_without_our_mark_is_set_up_where_it_is_empty_and_left_alone_where_it
     assert!(block_on(s3.get_bucket_tagging().bucket(&bucket).send()).is_err(), "nothing was written to it");
     // As it is where a making was interrupted.
     block_on(s3.delete_object().bucket(&bucket).key("a").send()).expect("deleted");
-    let said = site.run(&["apply", "--only", "bucket"]);
-    said.is(0, &format!("ready: artifact bucket `{bucket}`\n"));
+    let output = site.run(&["apply", "--only", "bucket"]);
+    output.assert_stderr(0, &format!("ready: artifact bucket `{bucket}`\n"));
     let tags = block_on(s3.get_bucket_tagging().bucket(&bucket).send()).expect("tags");
     assert_eq!(tags.tag_set()[0].key(), "fanggen:artifacts");
 }

@@ -1,4 +1,4 @@
-//! `render` writes what changed, all or nothing; `render --check` writes nothing, and says what is stale.
+//! `render` writes changed files, all or none; `render --check` writes nothing, and lists stale files.
 
 use crate::harness::rendered;
 
@@ -76,7 +76,7 @@ fn only_what_changed_is_written() {
 }
 
 #[test]
-fn files_of_an_environment_that_is_gone_go_with_it_and_those_of_others_stay() {
+fn files_of_a_removed_environment_are_deleted_and_foreign_files_kept() {
     let project = project();
     let generated = project.path().join("generated");
     fs::create_dir(generated.join("notes")).expect("a folder");
@@ -146,7 +146,7 @@ fn a_broken_file_changes_nothing() {
 }
 
 #[test]
-fn another_folder_is_as_good() {
+fn another_output_folder_works() {
     let project = project();
     good(&project.fanggen(&["render", "--out", "else/where"]));
     let makefile = project.read("else/where/Makefile");
@@ -158,7 +158,7 @@ fn another_folder_is_as_good() {
 }
 
 #[test]
-fn a_file_that_somebody_else_made_is_not_replaced() {
+fn a_file_not_made_by_fanggen_is_not_replaced() {
     let project = project();
     let makefile = project.path().join("generated/Makefile");
     fs::write(&makefile, "all:\n\techo mine\n").expect("a file");

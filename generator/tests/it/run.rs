@@ -1,4 +1,4 @@
-//! `fanggen run`, as users run it: the main job and the examples from end to end, offline and against a Wikipedia.
+//! `fanggen run`, as users run it: the root's pipeline and the examples end to end, offline and with a Wikipedia server.
 
 use crate::harness::project;
 
@@ -111,7 +111,7 @@ fn a_second_run_adds_and_never_overwrites() {
 }
 
 #[test]
-fn runs_at_the_same_moment_do_not_meet() {
+fn concurrent_runs_do_not_collide() {
     let project = Project::root();
     let start =
         || Command::new(env!("CARGO_BIN_EXE_fanggen")).args(["run", "--json"]).current_dir(project.path()).output();
@@ -234,7 +234,7 @@ fn entries_of_a_feed_are_rows_and_what_is_filtered_is_counted() {
 }
 
 #[test]
-fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
+fn fetching_stages_use_local_texts_offline_and_send_no_request() {
     let server = HttpServer::start(press);
     let texts = "[local]\ntexts = \"texts.jsonl\"\n";
     let line = json!({ "item": "Apple", "text": "A terrible, horrible company that everybody really hates." });
@@ -258,7 +258,7 @@ fn stages_that_fetch_take_local_texts_offline_and_ask_nobody() {
 }
 
 #[test]
-fn one_missing_page_of_many_stops_nobody() {
+fn one_missing_page_fails_no_other_item() {
     let server = HttpServer::start(|asked: &ReceivedRequest| {
         let page = |title: &&str| match *title {
             "Nonesuch" => json!({ "title": title, "missing": true }),
@@ -328,7 +328,7 @@ fn a_sink_that_cannot_write_is_named_and_the_other_one_writes() {
 }
 
 #[test]
-fn what_cannot_start_says_why_and_leaves_nothing_behind() {
+fn a_run_that_cannot_start_says_why_and_leaves_nothing_behind() {
     let project = Project::root();
     let texts = "examples/fang/texts.jsonl";
     let good = project.read(texts);
@@ -357,7 +357,7 @@ fn what_cannot_start_says_why_and_leaves_nothing_behind() {
 }
 
 #[test]
-fn an_item_without_a_local_text_fails_alone_and_learns_what_to_do() {
+fn an_item_without_a_local_text_fails_alone_with_advice() {
     let project = Project::root();
     let texts = project.read("examples/fang/texts.jsonl");
     project.write("examples/fang/texts.jsonl", texts.lines().next().expect("a line"));
@@ -385,7 +385,7 @@ fn broken_rows_of_a_file_are_kept_with_their_place() {
 }
 
 #[test]
-fn what_a_stand_in_cannot_answer_is_left_out_and_never_made_up() {
+fn what_a_stand_in_cannot_answer_is_omitted_and_never_invented() {
     let project = Project::example("reviews");
     let toml =
         project.read("pipeline.toml").replace("type = \"comprehend\"", "type = \"comprehend\"\ndetect = [\"pii\"]");

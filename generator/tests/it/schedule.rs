@@ -1,4 +1,4 @@
-//! The schedule fires by itself: nobody invokes anything, and a run is in every store. Kept apart, since the emulator's
+//! The schedule starts a run by itself, whose results are in every store. In a module of its own, since the emulator's
 //! schedules take up to a minute.
 
 use crate::harness::deployed_pipeline;
@@ -72,7 +72,7 @@ fn the_schedule_fires_and_a_run_is_in_every_store() {
         assert!(items == all || objects.len() > 1, "{items:?} of {run}");
     }
     // The emulator leaves the name of the place where the Scheduler writes its time: that is said, and the clock asked.
-    let warned = live.until("the warning", || {
+    let warned = live.wait_until("the warning", || {
         let log = live.logs();
         log.lines().find(|line| line.contains("\"run_unnamed\"")).map(str::to_owned)
     });

@@ -1,4 +1,4 @@
-//! The schema says to an editor what fanggen says: it accepts what is legal, refuses what is not, and explains itself.
+//! The JSON Schema agrees with fanggen: it accepts valid files, rejects invalid ones, and describes every key.
 
 use crate::harness::{rendered, tools};
 

@@ -1,4 +1,4 @@
-//! Every template of every pipeline here, in every environment, before a security reviewer: checkov, and rules of ours.
+//! Security review of every template of this repository in every environment: checkov, and our own rules.
 
 use crate::harness::{audit, checkov, rendered, yaml};
 
@@ -82,7 +82,7 @@ fn checkov_finds_what_the_templates_accept_with_a_reason_and_nothing_else() {
 }
 
 #[test]
-fn a_customer_key_leaves_nothing_to_accept_but_what_no_key_mends() {
+fn with_a_customer_key_only_findings_unrelated_to_keys_remain() {
     let templates: BTreeMap<_, _> = all().clone().into_iter().filter(|(name, _)| name.starts_with("kms-")).collect();
     assert_eq!(templates.len(), 2);
     let checks: BTreeSet<String> = accepted(&templates).into_keys().map(|(.., check)| check).collect();
@@ -90,7 +90,7 @@ fn a_customer_key_leaves_nothing_to_accept_but_what_no_key_mends() {
 }
 
 #[test]
-fn every_template_keeps_what_no_tool_asserts() {
+fn every_template_follows_our_own_rules() {
     let mut faults = Vec::new();
     for (name, text) in all() {
         let template = Template::of(text);
@@ -102,7 +102,7 @@ fn every_template_keeps_what_no_tool_asserts() {
 }
 
 #[test]
-fn every_rule_sees_what_it_forbids() {
+fn every_rule_detects_its_violation() {
     let templates = all();
     let whole = Template::of(&templates["kms-dev.yaml"]);
     for rule in RULES {

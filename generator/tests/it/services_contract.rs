@@ -348,7 +348,7 @@ fn messages_arrive_as_they_were_sent_however_long() {
 }
 
 #[test]
-fn a_message_that_is_hidden_comes_again_when_it_should() {
+fn a_hidden_message_becomes_visible_in_time() {
     let url = queue("services-hide");
     let queue = services().queue(&url).expect("a client");
     block_on(queue.send(vec![message(0, 100)])).expect("sent");
@@ -368,7 +368,7 @@ fn a_message_that_is_hidden_comes_again_when_it_should() {
 }
 
 #[test]
-fn poison_is_posted_with_its_reason() {
+fn dead_letters_are_sent_with_their_reason() {
     let url = queue("services-dead");
     let outbox = services().queue_publisher(&url).expect("a client");
     let post = |body: &str, key: &str| OutboundMessage {
@@ -425,7 +425,7 @@ fn an_object_is_put_with_its_kind_and_a_file_is_read_from_memory_or_disk() {
 }
 
 #[test]
-fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
+fn a_topic_notifies_its_subscribers_and_a_secret_is_read() {
     let template = json!({
         "Resources": {
             "Queue": { "Type": "AWS::SQS::Queue", "Properties": { "QueueName": "services-told" } },
@@ -492,7 +492,7 @@ fn a_topic_tells_its_subscribers_and_a_secret_is_read() {
 }
 
 #[test]
-fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
+fn missing_and_forbidden_resources_are_named() {
     let emulator = Emulator::shared();
     let nobody = deployer::key(
         emulator,
@@ -549,7 +549,7 @@ fn what_is_not_there_and_what_is_not_allowed_have_their_names() {
 }
 
 #[test]
-fn what_goes_wrong_on_the_way_changes_nothing() {
+fn faults_of_the_network_change_no_result() {
     let name = table("services-faults", &["pk", "sk"]);
     let url = queue("services-faults");
     let (proxy, services) = shaken(&[Fault::Throttled, Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard]);
@@ -573,7 +573,7 @@ fn what_goes_wrong_on_the_way_changes_nothing() {
     let read: BTreeSet<u64> =
         received(&url).iter().map(|(body, _)| Message::from_wire(body).expect("ours").chunk.number).collect();
     assert_eq!(read, (0..30).collect());
-    let throttled = proxy.seen().iter().filter(|seen| seen.fault == Some(Fault::Throttled)).count() as u64;
+    let throttled = proxy.calls().iter().filter(|seen| seen.fault == Some(Fault::Throttled)).count() as u64;
     assert!(throttled > 20, "{throttled}");
     assert_eq!(services.meter().take().throttled, throttled);
 }

@@ -1,4 +1,4 @@
-//! Sinks that tell others, deployed and at work on the emulator: a queue, topics, a webhook that is signed, and a sheet.
+//! Deployed sinks that notify others, on the emulator: a queue, topics, a signed webhook, and a CSV archive.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use crate::harness::{aws, deployed_pipeline};
@@ -12,7 +12,7 @@ use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{Message, QueueAttributeName};
 use aws_smithy_types::base64;
-use deployed_pipeline::{DeployedPipeline, PATIENCE, drained};
+use deployed_pipeline::{DeployedPipeline, PATIENCE, receive_all_from};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -154,22 +154,22 @@ fn digests(listener: &str) -> Vec<(String, String)> {
         let body: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("JSON");
         (word(&body, "Subject"), word(&body, "Message"))
     };
-    drained(listener).iter().map(digest).collect()
+    receive_all_from(listener).iter().map(digest).collect()
 }
 
 /// A run, until nothing of it is under way: all that it wrote and told is there then.
 fn run(live: &DeployedPipeline, hour: usize) -> String {
-    let produced = live.fire(&format!("2026-11-22T{hour}:00:00Z")).expect("produced");
+    let produced = live.start_run(&format!("2026-11-22T{hour}:00:00Z")).expect("produced");
     assert_eq!(produced, json!({ "items": ITEMS, "chunks": 3 }));
     let run = format!("20261122T{hour}0000Z");
-    live.until("an empty queue", || (live.waiting("WorkerQueue") == 0).then_some(()));
-    assert_eq!(live.waiting("WorkerDeadQueue"), 0, "{}", live.logs());
+    live.wait_until("an empty queue", || (live.message_count("WorkerQueue") == 0).then_some(()));
+    assert_eq!(live.message_count("WorkerDeadQueue"), 0, "{}", live.logs());
     run
 }
 
 /// The messages of a run in the sink's queue: each item at least once, each under the key of its record.
 fn check_messages(live: &DeployedPipeline, run: &str) {
-    let messages = live.messages("EventsQueue");
+    let messages = live.receive_all("EventsQueue");
     let mut keys = BTreeSet::new();
     for message in &messages {
         let attribute = |name: &str| message.message_attributes()?.get(name)?.string_value();
@@ -195,7 +195,7 @@ fn check_posts(hook: &HttpServer, run: &str) {
 /// The sheets of a run: three objects, and a row an item with its label.
 fn check_sheets(live: &DeployedPipeline, run: &str) {
     let start = format!("sheet/dt=2026-11-22/{run}-");
-    let objects = live.packed("SheetBucket").into_iter().filter(|(key, _)| key.starts_with(&start));
+    let objects = live.compressed_objects("SheetBucket").into_iter().filter(|(key, _)| key.starts_with(&start));
     let objects: BTreeMap<String, Vec<u8>> = objects.collect();
     assert!(objects.len() == 3 && objects.keys().all(|key| key.ends_with(".csv.zst")), "{:?}", objects.keys());
     let mut labels = BTreeMap::new();
@@ -216,7 +216,7 @@ fn check_sheets(live: &DeployedPipeline, run: &str) {
 }
 
 #[test]
-fn a_run_is_told_in_messages_posts_and_one_digest_and_an_unchanged_one_is_no_news() {
+fn a_run_sends_messages_posts_and_one_digest_and_an_unchanged_one_no_news() {
     let hook = HttpServer::start(|_| CannedResponse::text(204, ""));
     let live = DeployedPipeline::new(&pipeline(&hook, &secret()), &[], "told", "dev");
     live.put("CompaniesTable", (0..ITEMS).map(company));

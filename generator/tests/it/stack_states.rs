@@ -1,12 +1,14 @@
-//! Every state of a stack, told by a CloudFormation in its real wire format: what apply, plan and destroy say and do.
+//! Every status of a stack, from a scripted CloudFormation in the real wire format: what apply, plan and destroy do.
 
 use crate::harness::aws;
+use crate::harness::process_output::ProcessOutputExt as _;
 
 use aws::emulator::Emulator;
 use aws::proxy::Proxy;
-use aws::scripted_cloudformation::Story;
+use aws::scripted_cloudformation::Script;
 use aws::scripted_cloudformation::steps::{GONE, NO_CHANGES, NO_UPDATES, Outcome, step};
-use aws::small_pipeline::{Said, SmallPipeline};
+use aws::small_pipeline::SmallPipeline;
+use fanggen_runtime::testing::process::ProcessOutput;
 
 const TABLE: &str = "AWS::DynamoDB::Table";
 const ROLE: &str = "AWS::IAM::Role";
@@ -25,56 +27,57 @@ const CARRIED_OUT: [&str; 6] = [
     "DescribeStacks",
 ];
 
-struct Told {
+/// A pipeline whose stack is the scripted CloudFormation's.
+struct ScriptedStack {
     site: SmallPipeline,
     proxy: Proxy,
 }
 
-impl Told {
-    /// A pipeline whose stack of `dev` is told.
-    fn new(name: &str, story: impl FnOnce(Story) -> Story) -> Self {
-        Self::of(SmallPipeline::new(name), |_, told| story(told))
+impl ScriptedStack {
+    /// One whose stack of `dev` does not exist yet.
+    fn new(name: &str, extend: impl FnOnce(Script) -> Script) -> Self {
+        Self::of(SmallPipeline::new(name), |_, script| extend(script))
     }
 
-    /// One whose stack is there, ours, and in a state.
-    fn at(name: &str, state: &str, story: impl FnOnce(Story) -> Story) -> Self {
-        Self::of(SmallPipeline::new(name), |site, told| {
+    /// One whose stack exists, is ours, and has this status.
+    fn at(name: &str, state: &str, extend: impl FnOnce(Script) -> Script) -> Self {
+        Self::of(SmallPipeline::new(name), |site, script| {
             let template = site.deployed.project.read("generated/dev/template.yaml");
-            let told = told.at(state).template(&template).tag("fanggen:environment", "dev");
-            story(told.tag("fanggen:pipeline", &site.deployed.name))
+            let script = script.at(state).template(&template).tag("fanggen:environment", "dev");
+            extend(script.tag("fanggen:pipeline", &site.deployed.name))
         })
     }
 
-    fn of(site: SmallPipeline, story: impl FnOnce(&SmallPipeline, Story) -> Story) -> Self {
-        let told = story(&site, Story::of(&format!("{}-dev", site.deployed.name)));
-        let proxy = Proxy::with(Emulator::shared(), told.stand_in());
+    fn of(site: SmallPipeline, extend: impl FnOnce(&SmallPipeline, Script) -> Script) -> Self {
+        let script = extend(&site, Script::of(&format!("{}-dev", site.deployed.name)));
+        let proxy = Proxy::with(Emulator::shared(), script.stand_in());
         Self { site: site.through(&proxy), proxy }
     }
 
-    /// Runs a command, and says which calls of CloudFormation it made: the same one in a row once.
-    fn run(&self, arguments: &[&str]) -> (Said, Vec<String>) {
+    /// Runs a command, and gives its calls of CloudFormation; repeated calls in a row are listed once.
+    fn run(&self, arguments: &[&str]) -> (ProcessOutput, Vec<String>) {
         self.proxy.clear();
-        let said = self.site.run(arguments);
+        let output = self.site.run(arguments);
         let mut calls: Vec<String> = self.proxy.operations();
         calls.retain(|call| call.starts_with("cloudformation:"));
         calls.iter_mut().for_each(|call| *call = call.replace("cloudformation:", ""));
         calls.dedup();
-        (said, calls)
+        (output, calls)
     }
 
-    /// The exit code and all words.
+    /// Runs a command, asserts its exit code and its whole stderr, and gives its calls.
     #[track_caller]
-    fn says(&self, arguments: &[&str], code: i32, words: &str) -> Vec<String> {
-        let (said, calls) = self.run(arguments);
-        said.is(code, words);
+    fn assert_stderr(&self, arguments: &[&str], code: i32, words: &str) -> Vec<String> {
+        let (output, calls) = self.run(arguments);
+        output.assert_stderr(code, words);
         calls
     }
 
-    /// The exit code and the error, after whatever was told before it.
+    /// Runs a command, asserts that it fails with this error, and gives its calls.
     #[track_caller]
-    fn fails(&self, arguments: &[&str], error: &str) -> Vec<String> {
-        let (said, calls) = self.run(arguments);
-        said.ends(1, error);
+    fn assert_error(&self, arguments: &[&str], error: &str) -> Vec<String> {
+        let (output, calls) = self.run(arguments);
+        output.assert_error(1, error);
         calls
     }
 }
@@ -90,8 +93,9 @@ fn changed() -> Outcome {
 }
 
 #[test]
-fn where_nothing_is_a_stack_is_made_and_a_look_leaves_nothing() {
-    let told = Told::new("told-none", |story| story.change_set(made()).change_set(made()).change_set(made()));
+fn a_new_stack_is_created_and_a_plan_leaves_nothing_behind() {
+    let stack =
+        ScriptedStack::new("told-none", |script| script.change_set(made()).change_set(made()).change_set(made()));
     let shown = "told-none-dev in us-east-1 is new: 1 table; its roles have 11 permissions\n\n  + table companies  \
                  sources.companies  CompaniesTable (AWS::DynamoDB::Table)\n";
     let looked = [
@@ -105,32 +109,34 @@ fn where_nothing_is_a_stack_is_made_and_a_look_leaves_nothing() {
         "DeleteStack",
         "DescribeStackEvents",
     ];
-    let (said, calls) = told.run(&["plan"]);
+    let (output, calls) = stack.run(&["plan"]);
     let items = "\nitems of table `told-none-dev-companies-182da4`: 2 new\n  + Apple\n  + Netflix\n";
-    assert_eq!((said.code, said.stdout), (2, format!("{shown}{items}")));
-    assert_eq!(said.stderr, "apply with `fanggen apply --env dev`\n");
+    assert_eq!((output.code, output.stdout), (2, format!("{shown}{items}")));
+    assert_eq!(output.stderr, "apply with `fanggen apply --env dev`\n");
     assert_eq!(calls, looked);
     // Nobody is there to say yes.
     let nobody =
         "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n";
-    assert_eq!(told.says(&["apply", "--no-items"], 1, &format!("{shown}{nobody}")), looked);
-    let calls = told.says(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n"));
+    assert_eq!(stack.assert_stderr(&["apply", "--no-items"], 1, &format!("{shown}{nobody}")), looked);
+    let calls = stack.assert_stderr(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n"));
     assert_eq!(calls[1..], CARRIED_OUT);
 }
 
 #[test]
-fn a_shell_of_ours_is_used_and_one_of_somebody_else_is_not_touched() {
-    let told =
-        Told::new("told-shell", |story| story.at("REVIEW_IN_PROGRESS").with_set("fanggen-plan-0").change_set(made()));
-    let (said, calls) = told.run(&APPLY);
+fn our_empty_stack_is_used_and_a_foreign_one_is_not_changed() {
+    let stack = ScriptedStack::new("told-shell", |script| {
+        script.at("REVIEW_IN_PROGRESS").with_set("fanggen-plan-0").change_set(made())
+    });
+    let (output, calls) = stack.run(&APPLY);
     assert_eq!(
-        (said.code, &calls[..2]),
+        (output.code, &calls[..2]),
         (0, &["DescribeStacks".to_owned(), "ListChangeSets".to_owned()][..]),
-        "{said:?}"
+        "{output:?}"
     );
-    let foreign = Told::new("told-theirs", |story| story.at("REVIEW_IN_PROGRESS").with_set("awscli-cloudformation-1"));
+    let foreign =
+        ScriptedStack::new("told-theirs", |script| script.at("REVIEW_IN_PROGRESS").with_set("awscli-cloudformation-1"));
     for arguments in [&["plan"][..], &APPLY, &DESTROY] {
-        let calls = foreign.says(
+        let calls = foreign.assert_stderr(
             arguments,
             1,
             "error: stack `told-theirs-dev` exists in this account and region but belongs to another pipeline or environment, as its tags `fanggen:pipeline` and `fanggen:environment` show: it was not changed\n  rename the \
@@ -141,28 +147,32 @@ fn a_shell_of_ours_is_used_and_one_of_somebody_else_is_not_touched() {
 }
 
 #[test]
-fn a_stack_of_somebody_else_is_not_touched_in_any_state() {
+fn a_foreign_stack_is_not_changed_in_any_status() {
     for state in
         ["CREATE_COMPLETE", "ROLLBACK_COMPLETE", "UPDATE_ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_IN_PROGRESS"]
     {
-        let foreign = Told::new(&format!("told-foreign-{}", state.len()), |story| {
-            story.at(state).tag("fanggen:pipeline", "another").tag("fanggen:environment", "dev")
+        let foreign = ScriptedStack::new(&format!("told-foreign-{}", state.len()), |script| {
+            script.at(state).tag("fanggen:pipeline", "another").tag("fanggen:environment", "dev")
         });
         for arguments in [&["plan"][..], &APPLY, &DESTROY] {
-            let (said, calls) = foreign.run(arguments);
-            assert_eq!((said.code, calls), (1, vec!["DescribeStacks".to_owned()]), "{state} {arguments:?} {said:?}");
+            let (output, calls) = foreign.run(arguments);
+            assert_eq!(
+                (output.code, calls),
+                (1, vec!["DescribeStacks".to_owned()]),
+                "{state} {arguments:?} {output:?}"
+            );
             assert!(
-                said.stderr.ends_with("it was not changed\n  rename the pipeline or the environment\n"),
-                "{said:?}"
+                output.stderr.ends_with("it was not changed\n  rename the pipeline or the environment\n"),
+                "{output:?}"
             );
         }
     }
 }
 
 #[test]
-fn a_creation_that_fails_names_the_first_cause_is_cleaned_up_and_goes_on_once_mended() {
-    let told = Told::new("told-broken", |story| {
-        story.change_set(made()).change_set(made()).events_a_page(2).on(
+fn a_failed_creation_names_its_first_cause_is_deleted_and_can_be_repeated() {
+    let stack = ScriptedStack::new("told-broken", |script| {
+        script.change_set(made()).change_set(made()).events_a_page(2).on(
             "ExecuteChangeSet",
             [
                 step("CREATE_IN_PROGRESS").event("CompaniesTable", TABLE, "CREATE_IN_PROGRESS", ""),
@@ -175,31 +185,31 @@ fn a_creation_that_fails_names_the_first_cause_is_cleaned_up_and_goes_on_once_me
             ],
         )
     });
-    let calls = told.fails(
+    let calls = stack.assert_error(
         &APPLY,
         &format!(
             "error: stack `told-broken-dev` is in ROLLBACK_COMPLETE\n  cause: CompaniesTable (AWS::DynamoDB::Table): \
              Table companies already exists\n  declared by `sources.companies` (pipeline.toml:{})\n  what was created is deleted again; fix the cause, then run `fanggen apply --env dev` again\n",
-            told.site.line("[sources.companies]")
+            stack.site.line("[sources.companies]")
         ),
     );
     assert_eq!(calls[calls.len() - 2..], ["DeleteStack", "DescribeStackEvents"]);
-    let (said, calls) = told.run(&APPLY);
-    assert!(said.stderr.ends_with("created: stack `told-broken-dev`\n"), "{said:?}");
-    assert_eq!((said.code, &calls[1..]), (0, &CARRIED_OUT.map(str::to_owned)[..]));
+    let (output, calls) = stack.run(&APPLY);
+    assert!(output.stderr.ends_with("created: stack `told-broken-dev`\n"), "{output:?}");
+    assert_eq!((output.code, &calls[1..]), (0, &CARRIED_OUT.map(str::to_owned)[..]));
 }
 
 #[test]
 fn a_failure_without_a_failed_resource_gives_the_reason_of_the_stack() {
-    let told = Told::new("told-alone", |story| {
+    let stack = ScriptedStack::new("told-alone", |script| {
         let steps = [
             step("CREATE_IN_PROGRESS"),
             step("ROLLBACK_IN_PROGRESS").because("Stack creation time exceeded the specified timeout"),
             step("ROLLBACK_FAILED").polls(2),
         ];
-        story.change_set(made()).on("ExecuteChangeSet", steps)
+        script.change_set(made()).on("ExecuteChangeSet", steps)
     });
-    told.fails(
+    stack.assert_error(
         &APPLY,
         "error: stack `told-alone-dev` is in ROLLBACK_FAILED\n  cause: told-alone-dev (AWS::CloudFormation::Stack): \
          Stack creation time exceeded the specified timeout\n  what was created is deleted again; fix the cause, then run \
@@ -208,44 +218,44 @@ fn a_failure_without_a_failed_resource_gives_the_reason_of_the_stack() {
 }
 
 #[test]
-fn what_is_left_of_a_failed_creation_is_cleaned_up_and_made_anew() {
+fn the_remains_of_a_failed_creation_are_deleted_and_the_stack_is_created() {
     for state in ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"] {
         let name = format!("told-{}", state.to_lowercase().replace('_', "-"));
-        let told = Told::at(&name, state, |story| story.after(&["CREATE_IN_PROGRESS"]).change_set(made()));
-        let (said, calls) = told.run(&["plan"]);
+        let stack = ScriptedStack::at(&name, state, |script| script.after(&["CREATE_IN_PROGRESS"]).change_set(made()));
+        let (output, calls) = stack.run(&["plan"]);
         assert_eq!(
-            (said.code, calls),
+            (output.code, calls),
             (2, vec!["DescribeStacks".to_owned(), "DescribeStackEvents".to_owned()]),
-            "{said:?}"
+            "{output:?}"
         );
         assert_eq!(
-            said.stderr,
+            output.stderr,
             format!(
                 "stack `{name}-dev` is in {state}: its creation failed; apply deletes what is left and creates it again\napply with `fanggen apply --env dev`\n"
             )
         );
-        assert!(said.stdout.contains("+ table companies"), "{said:?}");
-        let (said, calls) = told.run(&APPLY);
+        assert!(output.stdout.contains("+ table companies"), "{output:?}");
+        let (output, calls) = stack.run(&APPLY);
         let begins = format!("stack `{name}-dev` is in {state}: its creation failed, deleting what is left\n");
         assert!(
-            said.stderr.starts_with(&begins) && said.stderr.ends_with(&format!("created: stack `{name}-dev`\n")),
-            "{said:?}"
+            output.stderr.starts_with(&begins) && output.stderr.ends_with(&format!("created: stack `{name}-dev`\n")),
+            "{output:?}"
         );
         let cleaned = ["DescribeStacks", "DescribeStackEvents", "DeleteStack", "DescribeStackEvents", "DescribeStacks"];
         assert_eq!(
-            (said.code, &calls[..5], &calls[5..]),
+            (output.code, &calls[..5], &calls[5..]),
             (0, &cleaned.map(str::to_owned)[..], &CARRIED_OUT.map(str::to_owned)[..])
         );
     }
 }
 
 #[test]
-fn a_stack_that_once_was_whole_is_never_cleaned_up() {
-    let told = Told::at("told-whole", "ROLLBACK_COMPLETE", |story| {
-        story.after(&["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]).events_a_page(1)
+fn a_stack_that_was_once_complete_is_never_deleted() {
+    let stack = ScriptedStack::at("told-whole", "ROLLBACK_COMPLETE", |script| {
+        script.after(&["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]).events_a_page(1)
     });
     for arguments in [&["plan"][..], &APPLY] {
-        let calls = told.says(
+        let calls = stack.assert_stderr(
             arguments,
             1,
             "error: stack `told-whole-dev` is in ROLLBACK_COMPLETE but was complete before, so it is not cleaned up automatically\n  look at it in the CloudFormation console, or run `fanggen destroy --env dev`\n",
@@ -255,7 +265,7 @@ fn a_stack_that_once_was_whole_is_never_cleaned_up() {
 }
 
 #[test]
-fn what_is_at_work_is_followed_to_its_end_and_then_gone_on_with() {
+fn an_operation_in_progress_is_awaited_before_the_apply() {
     for (number, (state, before, after)) in [
         ("CREATE_IN_PROGRESS", &[][..], &["CREATE_COMPLETE"][..]),
         ("UPDATE_IN_PROGRESS", &[], &["UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"]),
@@ -273,21 +283,21 @@ fn what_is_at_work_is_followed_to_its_end_and_then_gone_on_with() {
     .enumerate()
     {
         let name = format!("told-work-{number}");
-        let told = Told::at(&name, state, |story| {
-            story.after(before).then(after.iter().map(|state| step(state))).change_set(changed())
+        let stack = ScriptedStack::at(&name, state, |script| {
+            script.after(before).then(after.iter().map(|state| step(state))).change_set(changed())
         });
-        told.says(
+        stack.assert_stderr(
             &["plan"],
             1,
             &format!(
                 "error: stack `{name}-dev` is in {state}: changes to it cannot be planned\n  run `fanggen apply --env dev`, which resolves that first\n"
             ),
         );
-        let (said, calls) = told.run(&APPLY);
+        let (output, calls) = stack.run(&APPLY);
         let end = after[after.len() - 1];
         let begins = format!("stack `{name}-dev` is in {state}: waiting\nstack `{name}-dev` is in {end}\n");
-        assert!(said.stderr.starts_with(&begins), "{said:?}");
-        assert!(said.stderr.ends_with(&format!("updated: stack `{name}-dev`\n")), "{said:?}");
+        assert!(output.stderr.starts_with(&begins), "{output:?}");
+        assert!(output.stderr.ends_with(&format!("updated: stack `{name}-dev`\n")), "{output:?}");
         assert_eq!(
             calls[..4],
             ["DescribeStacks", "DescribeStackEvents", "DescribeStacks", "CreateChangeSet"],
@@ -297,25 +307,32 @@ fn what_is_at_work_is_followed_to_its_end_and_then_gone_on_with() {
 }
 
 #[test]
-fn a_creation_at_work_that_fails_and_a_deletion_at_work_are_followed_and_the_stack_is_made() {
-    let told = Told::at("told-falls", "CREATE_IN_PROGRESS", |story| {
-        story.then([step("ROLLBACK_IN_PROGRESS"), step("ROLLBACK_COMPLETE").polls(3)]).change_set(made())
+fn a_failing_creation_and_a_deletion_in_progress_are_awaited_and_the_stack_is_created() {
+    let stack = ScriptedStack::at("told-falls", "CREATE_IN_PROGRESS", |script| {
+        script.then([step("ROLLBACK_IN_PROGRESS"), step("ROLLBACK_COMPLETE").polls(3)]).change_set(made())
     });
-    let (said, _) = told.run(&APPLY);
+    let (output, _) = stack.run(&APPLY);
     let begins = "stack `told-falls-dev` is in CREATE_IN_PROGRESS: waiting\nstack `told-falls-dev` is in \
                   ROLLBACK_COMPLETE\nstack `told-falls-dev` is in ROLLBACK_COMPLETE: its creation failed, deleting what is left\n";
-    assert!(said.stderr.starts_with(begins) && said.stderr.ends_with("created: stack `told-falls-dev`\n"), "{said:?}");
-    let told = Told::at("told-goes", "DELETE_IN_PROGRESS", |story| story.then([step(GONE)]).change_set(made()));
-    let (said, _) = told.run(&APPLY);
+    assert!(
+        output.stderr.starts_with(begins) && output.stderr.ends_with("created: stack `told-falls-dev`\n"),
+        "{output:?}"
+    );
+    let stack =
+        ScriptedStack::at("told-goes", "DELETE_IN_PROGRESS", |script| script.then([step(GONE)]).change_set(made()));
+    let (output, _) = stack.run(&APPLY);
     let begins =
         "stack `told-goes-dev` is in DELETE_IN_PROGRESS: waiting\nstack `told-goes-dev` is in DELETE_COMPLETE\n";
-    assert!(said.stderr.starts_with(begins) && said.stderr.ends_with("created: stack `told-goes-dev`\n"), "{said:?}");
+    assert!(
+        output.stderr.starts_with(begins) && output.stderr.ends_with("created: stack `told-goes-dev`\n"),
+        "{output:?}"
+    );
 }
 
 #[test]
-fn an_update_that_fails_is_rolled_back_and_is_a_base_to_go_on_from() {
-    let told = Told::at("told-update", "CREATE_COMPLETE", |story| {
-        story.change_set(changed()).change_set(changed()).on(
+fn a_failed_update_is_rolled_back_and_can_be_repeated() {
+    let stack = ScriptedStack::at("told-update", "CREATE_COMPLETE", |script| {
+        script.change_set(changed()).change_set(changed()).on(
             "ExecuteChangeSet",
             [
                 step("UPDATE_IN_PROGRESS"),
@@ -332,75 +349,75 @@ fn an_update_that_fails_is_rolled_back_and_is_a_base_to_go_on_from() {
             ],
         )
     });
-    told.fails(
+    stack.assert_error(
         &APPLY,
         &format!(
             "error: stack `told-update-dev` is in UPDATE_ROLLBACK_COMPLETE\n  cause: WorkerFunction \
              (AWS::Lambda::Function): Resource handler returned message: \"no such layer\"\n  declared by `stages.text` \
              (pipeline.toml:{})\n  the stack was rolled back; fix the cause, then run `fanggen apply --env dev` \
              again\n",
-            told.site.line("name = \"text\"")
+            stack.site.line("name = \"text\"")
         ),
     );
-    let (said, _) = told.run(&APPLY);
-    assert!(said.code == 0 && said.stderr.ends_with("updated: stack `told-update-dev`\n"), "{said:?}");
+    let (output, _) = stack.run(&APPLY);
+    assert!(output.code == 0 && output.stderr.ends_with("updated: stack `told-update-dev`\n"), "{output:?}");
 }
 
 #[test]
-fn a_rollback_that_is_stuck_is_told_offered_to_be_continued_and_may_fail_again() {
-    let stuck = |name: &str, story: fn(Story) -> Story| {
-        Told::at(name, "UPDATE_ROLLBACK_FAILED", |told| {
+fn a_failed_rollback_is_reported_continued_and_may_fail_again() {
+    let stuck = |name: &str, extend: fn(Script) -> Script| {
+        ScriptedStack::at(name, "UPDATE_ROLLBACK_FAILED", |script| {
             let reason = "The following resource(s) failed to update: [WorkerRole]. ";
-            story(told.after(&["UPDATE_IN_PROGRESS"]).because(reason).change_set(changed()))
+            extend(script.after(&["UPDATE_IN_PROGRESS"]).because(reason).change_set(changed()))
         })
     };
-    let told = stuck("told-stuck", |story| story);
-    let calls = told.says(
+    let stack = stuck("told-stuck", |script| script);
+    let calls = stack.assert_stderr(
         &["apply"],
         1,
         "error: the rollback of stack `told-stuck-dev` failed (The following resource(s) failed to update: [WorkerRole].): \
          the stack is unchanged\n  fix the cause, then continue it with `fanggen apply --env dev --yes`\n",
     );
     assert_eq!(calls, ["DescribeStacks"]);
-    told.says(
+    stack.assert_stderr(
         &["plan"],
         1,
         "error: stack `told-stuck-dev` is in UPDATE_ROLLBACK_FAILED: changes to it cannot be planned\n  run `fanggen apply \
          --env dev`, which resolves that first\n",
     );
-    let (said, calls) = told.run(&APPLY);
-    assert!(said.code == 0 && said.stderr.ends_with("updated: stack `told-stuck-dev`\n"), "{said:?}");
+    let (output, calls) = stack.run(&APPLY);
+    assert!(output.code == 0 && output.stderr.ends_with("updated: stack `told-stuck-dev`\n"), "{output:?}");
     assert_eq!(calls[1..4], ["DescribeStackEvents", "ContinueUpdateRollback", "DescribeStackEvents"]);
 
-    let told = stuck("told-stuck-again", |story| {
+    let stack = stuck("told-stuck-again", |script| {
         let failed =
             step("UPDATE_ROLLBACK_FAILED").event("WorkerRole", ROLE, "UPDATE_FAILED", "Access denied").polls(9);
-        story.on("ContinueUpdateRollback", [step("UPDATE_ROLLBACK_IN_PROGRESS"), failed])
+        script.on("ContinueUpdateRollback", [step("UPDATE_ROLLBACK_IN_PROGRESS"), failed])
     });
-    told.fails(
+    stack.assert_error(
         &APPLY,
         &format!(
             "error: stack `told-stuck-again-dev` is in UPDATE_ROLLBACK_FAILED\n  cause: WorkerRole (AWS::IAM::Role): \
              Access denied\n  declared by `stages.text` (pipeline.toml:{})\n  fix the cause, then run `fanggen apply \
              --env dev` again\n",
-            told.site.line("name = \"text\"")
+            stack.site.line("name = \"text\"")
         ),
     );
 }
 
 #[test]
-fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks() {
-    let told = Told::at("told-blocked", "DELETE_FAILED", |story| {
+fn a_failed_deletion_is_retried_by_destroy_which_names_the_cause() {
+    let stack = ScriptedStack::at("told-blocked", "DELETE_FAILED", |script| {
         let failed = || {
             let blocked = "The bucket you tried to delete is not empty";
             let bucket = "told-blocked-dev-archive-123456789012-us-east-1";
             step("DELETE_FAILED").event("ArchiveBucket", BUCKET, "DELETE_FAILED", blocked).named(bucket).polls(2)
         };
-        let story = story.because("The following resource(s) failed to delete: [ArchiveBucket]. ");
-        (0..3).fold(story, |story, _| story.on("DeleteStack", [step("DELETE_IN_PROGRESS"), failed()]))
+        let script = script.because("The following resource(s) failed to delete: [ArchiveBucket]. ");
+        (0..3).fold(script, |script, _| script.on("DeleteStack", [step("DELETE_IN_PROGRESS"), failed()]))
     });
     for arguments in [&["plan"][..], &APPLY] {
-        let calls = told.says(
+        let calls = stack.assert_stderr(
             arguments,
             1,
             "error: the last deletion of stack `told-blocked-dev` failed: The following resource(s) failed to \
@@ -408,22 +425,25 @@ fn a_deletion_that_failed_is_for_destroy_which_tries_again_and_names_what_blocks
         );
         assert_eq!(calls, ["DescribeStacks"]);
     }
-    let calls = told.fails(
+    let calls = stack.assert_error(
         &DESTROY,
         &format!(
             "error: stack `told-blocked-dev` is in DELETE_FAILED\n  cause: ArchiveBucket (AWS::S3::Bucket): The bucket \
              you tried to delete is not empty\n  declared by `sinks.archive` (pipeline.toml:{})\n  fix the cause, then \
              run `fanggen destroy --env dev` again\n",
-            told.site.line("[sinks.archive]")
+            stack.site.line("[sinks.archive]")
         ),
     );
     assert_eq!(calls.iter().filter(|call| *call == "DeleteStack").count(), 3);
-    let (said, _) = told.run(&DESTROY);
-    assert!(said.code == 0 && said.stderr.ends_with("deleted: nothing is left of environment `dev`\n"), "{said:?}");
+    let (output, _) = stack.run(&DESTROY);
+    assert!(
+        output.code == 0 && output.stderr.ends_with("deleted: nothing is left of environment `dev`\n"),
+        "{output:?}"
+    );
 }
 
 #[test]
-fn a_state_that_takes_no_changes_says_how_to_leave_it() {
+fn a_status_that_allows_no_changes_comes_with_advice() {
     let console = "see its events in the CloudFormation console, resolve that there, then run the same command again";
     for (name, state, help) in [
         (
@@ -435,9 +455,9 @@ fn a_state_that_takes_no_changes_says_how_to_leave_it() {
         // A word that CloudFormation has yet to invent.
         ("told-rest-3", "REPAIR_PAUSED", console),
     ] {
-        let told = Told::at(name, state, |story| story.because("Something failed. "));
+        let stack = ScriptedStack::at(name, state, |script| script.because("Something failed. "));
         for arguments in [&["plan"][..], &APPLY] {
-            let calls = told.says(
+            let calls = stack.assert_stderr(
                 arguments,
                 1,
                 &format!(
@@ -451,21 +471,21 @@ fn a_state_that_takes_no_changes_says_how_to_leave_it() {
 }
 
 #[test]
-fn no_changes_is_a_success_in_both_of_aws_sentences() {
+fn both_messages_for_no_changes_are_a_success() {
     for (name, reason) in [("told-same-1", NO_CHANGES), ("told-same-2", NO_UPDATES)] {
-        let told = Told::at(name, "UPDATE_ROLLBACK_COMPLETE", |story| {
-            story.change_set(Outcome::fails(reason).waits(3)).change_set(Outcome::fails(reason))
+        let stack = ScriptedStack::at(name, "UPDATE_ROLLBACK_COMPLETE", |script| {
+            script.change_set(Outcome::fails(reason).waits(3)).change_set(Outcome::fails(reason))
         });
         let nothing = format!("nothing to do: stack `{name}-dev` is up to date\n");
-        let calls = told.says(&APPLY, 0, &nothing);
+        let calls = stack.assert_stderr(&APPLY, 0, &nothing);
         assert_eq!(
             calls,
             ["DescribeStacks", "CreateChangeSet", "DescribeChangeSet", "DeleteChangeSet", "DescribeStacks"]
         );
         // The items are not in the table yet.
-        let (said, _) = told.run(&["plan"]);
+        let (output, _) = stack.run(&["plan"]);
         let items = format!("\nitems of table `{name}-dev-companies-182da4`: 2 new\n  + Apple\n  + Netflix\n");
-        assert!(said.code == 2 && items.ends_with(&said.stdout), "{said:?}");
+        assert!(output.code == 2 && items.ends_with(&output.stdout), "{output:?}");
     }
 }
 
@@ -476,7 +496,7 @@ fn a_change_set_that_cannot_be_made_says_why_and_is_removed() {
                   for successful import. The affected resources are CompaniesTable ({TableName=companies})";
     let checks = "The following hook(s)/validation failed: [AWS::EarlyValidation::PropertyValidation]. To troubleshoot Early \
                   Validation errors, use the DescribeEvents API for detailed failure information.";
-    let told = Told::new("told-refused", |story| {
+    let stack = ScriptedStack::new("told-refused", |script| {
         let check = "AWS::EarlyValidation::PropertyValidation";
         let validated = Outcome::fails(checks).finding(
             "WorkerFunction",
@@ -484,7 +504,7 @@ fn a_change_set_that_cannot_be_made_says_why_and_is_removed() {
             "/Resources/WorkerFunction/Properties/Layers",
             "Unsupported property [Layers]",
         );
-        story.change_set(Outcome::fails(import)).change_set(validated).change_set(Outcome::fails("Quota exceeded"))
+        script.change_set(Outcome::fails(import)).change_set(validated).change_set(Outcome::fails("Quota exceeded"))
     });
     let removed = ["DeleteChangeSet", "DescribeStacks", "ListChangeSets", "DescribeStackEvents", "DeleteStack"];
     for (error, before) in [
@@ -504,20 +524,21 @@ fn a_change_set_that_cannot_be_made_says_why_and_is_removed() {
         ),
         ("Quota exceeded".to_owned(), 3),
     ] {
-        let calls = told.says(&APPLY, 1, &format!("error: CloudFormation cannot make these changes: {error}\n"));
+        let calls =
+            stack.assert_stderr(&APPLY, 1, &format!("error: CloudFormation cannot make these changes: {error}\n"));
         assert_eq!(calls[before..before + 5], removed, "{calls:?}");
     }
 }
 
 #[test]
 fn a_change_set_that_cannot_be_explained_is_removed() {
-    let told = Told::at("told-blind", "CREATE_COMPLETE", |story| {
+    let stack = ScriptedStack::at("told-blind", "CREATE_COMPLETE", |script| {
         let denied = "User: arn:aws:iam::123456789012:user/d is not authorized to perform: cloudformation:GetTemplate on \
                       resource: arn:aws:cloudformation:us-east-1:123456789012:stack/told-blind-dev/1 because no \
                       identity-based policy allows the cloudformation:GetTemplate action";
-        story.change_set(changed()).refuse("GetTemplate", 403, "AccessDenied", denied)
+        script.change_set(changed()).refuse("GetTemplate", 403, "AccessDenied", denied)
     });
-    let calls = told.says(
+    let calls = stack.assert_stderr(
         &APPLY,
         1,
         "error: missing permission: cloudformation:GetTemplate on \
@@ -530,22 +551,22 @@ fn a_change_set_that_cannot_be_explained_is_removed() {
 }
 
 #[test]
-fn polls_that_are_throttled_and_events_over_many_pages_are_borne() {
-    let told = Told::at("told-busy", "CREATE_COMPLETE", |story| {
+fn throttled_polls_and_events_on_many_pages_are_handled() {
+    let stack = ScriptedStack::at("told-busy", "CREATE_COMPLETE", |script| {
         let many = (0..30).fold(step("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"), |step, number| {
             step.event(&format!("Part{number}"), ROLE, "UPDATE_COMPLETE", "")
         });
-        let story = story
+        let script = script
             .change_set(changed())
             .events_a_page(4)
             .on("ExecuteChangeSet", [step("UPDATE_IN_PROGRESS"), many, step("UPDATE_COMPLETE")]);
-        let story = story.refuse("DescribeStackEvents", 400, "Throttling", "Rate exceeded");
-        story.refuse("DescribeStackEvents", 400, "Throttling", "Rate exceeded")
+        let script = script.refuse("DescribeStackEvents", 400, "Throttling", "Rate exceeded");
+        script.refuse("DescribeStackEvents", 400, "Throttling", "Rate exceeded")
     });
-    let (said, _) = told.run(&APPLY);
-    assert!(said.code == 0 && said.stderr.ends_with("updated: stack `told-busy-dev`\n"), "{said:?}");
+    let (output, _) = stack.run(&APPLY);
+    assert!(output.code == 0 && output.stderr.ends_with("updated: stack `told-busy-dev`\n"), "{output:?}");
     for number in 0..30 {
         let line = format!("update complete  Part{number} AWS::IAM::Role\n");
-        assert_eq!(said.stderr.matches(&line).count(), 1, "each event once, and this one: {line}{}", said.stderr);
+        assert_eq!(output.stderr.matches(&line).count(), 1, "each event once, and this one: {line}{}", output.stderr);
     }
 }

@@ -1,4 +1,4 @@
-//! What the archive holds: the same records in every form and packing, read back by another hand.
+//! The archive: the same records in every format and compression, read back independently.
 
 use std::io::Read as _;
 
@@ -8,7 +8,7 @@ use fanggen_runtime::testing::memory_services::MemoryServices;
 use serde_json::json;
 
 #[tokio::test]
-async fn every_packing_unpacks_to_the_same_records_under_a_name_that_says_how() {
+async fn every_compression_gives_the_same_records_under_a_fitting_name() {
     let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
     let records: Vec<_> =
         (0..100).map(|item| Record::new(run.as_str(), "companies", Item::named(format!("item {item}")))).collect();

@@ -22,7 +22,7 @@ async fn ask(kind: &str, settings: Value, items: Vec<Item>) -> Vec<Record> {
 }
 
 #[tokio::test]
-async fn nothing_inside_is_ever_fetched_however_it_is_spelt() {
+async fn internal_addresses_are_never_fetched_in_any_spelling() {
     let inside = HttpServer::start(|_| CannedResponse::text(200, "secret"));
     for (kind, item) in STAGES {
         for (url, code) in addresses(inside.port) {
@@ -36,7 +36,7 @@ async fn nothing_inside_is_ever_fetched_however_it_is_spelt() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_the_inside_is_not_followed_in_any_spelling() {
+async fn redirects_to_internal_addresses_are_not_followed_in_any_spelling() {
     let inside = HttpServer::start(|_| CannedResponse::text(200, "secret"));
     let targets = addresses(inside.port);
     let leads: Vec<String> = targets.iter().map(|(url, _)| url.clone()).collect();
@@ -60,7 +60,7 @@ async fn a_redirect_to_the_inside_is_not_followed_in_any_spelling() {
 }
 
 #[tokio::test]
-async fn bombs_floods_and_drips_are_capped_and_the_other_items_are_not_harmed() {
+async fn oversized_and_slow_responses_are_capped_and_other_items_unaffected() {
     let inside = HttpServer::start(|_| CannedResponse::text(200, "secret"));
     let (bad, good) = (
         hostile_server::start(inside.port),
@@ -90,7 +90,7 @@ async fn bombs_floods_and_drips_are_capped_and_the_other_items_are_not_harmed() 
 }
 
 #[tokio::test]
-async fn a_status_is_a_failure_that_says_whether_another_try_may_help() {
+async fn an_error_status_says_whether_a_retry_may_help() {
     let server = HttpServer::start(|asked| {
         let status = asked.path.trim_start_matches('/').parse().expect("a status");
         let reply = CannedResponse::text(status, "");
@@ -119,7 +119,7 @@ async fn a_status_is_a_failure_that_says_whether_another_try_may_help() {
 }
 
 #[tokio::test]
-async fn one_address_is_fetched_once_and_what_may_pass_is_tried_again() {
+async fn an_address_is_fetched_once_and_transient_failures_are_retried() {
     let server = HttpServer::start(|asked| match asked.index {
         0 => CannedResponse::Reset,
         1 => CannedResponse::text(503, ""),
@@ -139,7 +139,7 @@ async fn one_address_is_fetched_once_and_what_may_pass_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_host_that_asks_for_patience_holds_nobody_up_and_for_a_quarter_of_an_hour_at_most() {
+async fn a_throttling_host_delays_no_other_and_for_15_minutes_at_most() {
     let server = HttpServer::start(|asked| match asked.path.as_str() {
         "/busy" if asked.index == 0 => CannedResponse::text(429, "").with_header("Retry-After: 2"),
         "/closed" => CannedResponse::text(503, "").with_header("Retry-After: 86400"),

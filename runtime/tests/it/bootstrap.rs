@@ -1,4 +1,4 @@
-//! The real `bootstrap` under a Runtime API of our own: what Lambda is answered, event by event.
+//! The real `bootstrap` with a Runtime API of the test: its responses to events.
 
 #![cfg(feature = "aws")]
 
@@ -78,7 +78,7 @@ fn reported(answer: InvocationResult) -> (String, String) {
 }
 
 #[test]
-fn missing_settings_are_answered_to_every_event_and_by_a_process_that_lives() {
+fn missing_settings_are_reported_for_every_event_by_a_running_process() {
     let mut lambda = LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), []);
     for event in [delivery(&[("1", &message())]), json!({ "scheduled_time": "2026-11-22T09:00:00Z" }), json!(null)] {
         let (code, words) = reported(lambda.invoke(&event));
@@ -90,7 +90,7 @@ fn missing_settings_are_answered_to_every_event_and_by_a_process_that_lives() {
 
 #[cfg(unix)]
 #[test]
-fn a_foreign_variable_that_is_not_utf_8_stops_nobody() {
+fn a_foreign_variable_that_is_not_utf_8_is_ignored() {
     use std::ffi::OsString;
     use std::os::unix::ffi::OsStringExt as _;
     let odd = || OsString::from_vec(vec![0xff, 0xfe]);
@@ -115,7 +115,7 @@ fn settings_that_cannot_be_read_name_their_variable() {
 }
 
 #[test]
-fn a_chunk_is_worked_and_only_what_failed_is_handed_back() {
+fn a_chunk_is_processed_and_only_failures_are_returned() {
     let mut lambda = start(&worker(vec![]));
     let good = message();
     let newer = good.replacen("\"version\":1", "\"version\":2", 1);
@@ -157,7 +157,7 @@ fn a_recorded_event_with_a_foreign_body_is_handed_back() {
 }
 
 #[test]
-fn an_event_that_is_none_of_ours_is_refused_and_the_next_one_is_not() {
+fn a_foreign_event_is_refused_and_the_next_one_is_processed() {
     let mut lambda = start(&worker(vec![]));
     for event in [json!({ "hello": 1 }), json!(null), json!([]), json!("Records"), json!({ "Records": [{}] })] {
         let (code, words) = reported(lambda.invoke(&event));
@@ -169,7 +169,7 @@ fn an_event_that_is_none_of_ours_is_refused_and_the_next_one_is_not() {
 }
 
 #[test]
-fn a_sink_that_a_lambda_has_no_door_for_is_named_and_nothing_is_lost_in_silence() {
+fn a_sink_that_a_lambda_cannot_open_is_named_and_nothing_is_lost_silently() {
     let lambda = start(&worker(vec![part(ComponentRole::Sink, "archive", "jsonl", json!({}))]));
     for _ in 0..2 {
         let (code, words) = reported(lambda.invoke(&delivery(&[("1", &message())])));
@@ -184,7 +184,7 @@ fn a_sink_that_a_lambda_has_no_door_for_is_named_and_nothing_is_lost_in_silence(
 }
 
 #[test]
-fn a_producer_reads_its_firing_and_names_the_source_that_cannot_be_opened() {
+fn a_producer_reads_its_event_and_names_a_source_that_cannot_be_opened() {
     let sources = vec![part(ComponentRole::Source, "companies", "file", json!({ "path": "companies.csv" }))];
     let out = FunctionOutput::Queue("https://sqs.us-east-1.amazonaws.com/123456789012/fang-dev-worker".into());
     let lambda = start(&function("producer", Trigger::Schedule(sources), vec![], out));

@@ -1,4 +1,4 @@
-//! Conditions: every identifier, every operator, every message, and that no text breaks them.
+//! Conditions: every identifier, operator and message, and arbitrary texts.
 
 use fanggen_runtime::condition::{Condition, MAX_BYTES};
 use fanggen_runtime::model::error::{Error, ErrorCode};

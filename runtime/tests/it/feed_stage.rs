@@ -1,4 +1,4 @@
-//! The stage `feed` at work: which entries flow, in which run, and what is remembered of them.
+//! The stage `feed`: which entries are emitted, in which run, and what is stored about them.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -118,7 +118,7 @@ fn run(day: u32, hour: u32) -> String {
 const NONE: [String; 0] = [];
 
 #[tokio::test]
-async fn an_entry_flows_once_ever_and_again_in_the_run_that_had_it_first() {
+async fn an_entry_is_emitted_once_and_again_only_in_its_own_run() {
     let scene = Scene::new(json!({}));
     scene.has(&["2:two", "1:one"]);
     let first = run(0, 1);
@@ -138,7 +138,7 @@ async fn an_entry_flows_once_ever_and_again_in_the_run_that_had_it_first() {
 }
 
 #[tokio::test]
-async fn what_a_run_has_in_hand_is_left_to_it_while_its_message_may_come_and_then_taken_over() {
+async fn entries_claimed_by_a_run_are_taken_over_only_after_its_messages_expired() {
     let scene = Scene::new(json!({}));
     scene.has(&["2:two", "1:one"]);
     assert_eq!(seen(&scene.reads(&run(0, 1)).await), ["1 one", "2 two"]);
@@ -153,7 +153,7 @@ async fn what_a_run_has_in_hand_is_left_to_it_while_its_message_may_come_and_the
 }
 
 #[tokio::test]
-async fn a_feed_that_fails_when_its_run_comes_again_is_tried_again_and_its_entries_are_told() {
+async fn a_feed_that_fails_on_redelivery_is_retried_and_its_entries_are_reported() {
     let scene = Scene::new(json!({}));
     scene.has(&["2:two", "1:one"]);
     scene.reads(&run(0, 1)).await;
@@ -176,7 +176,7 @@ async fn a_feed_that_fails_when_its_run_comes_again_is_tried_again_and_its_entri
 }
 
 #[tokio::test]
-async fn an_id_that_was_ever_shared_never_hides_an_entry() {
+async fn a_shared_id_never_hides_an_entry() {
     let titles =
         |seen: Vec<String>| seen.iter().map(|seen| seen.split_once(' ').expect("two").1.to_owned()).collect::<Vec<_>>();
     let scene = Scene::new(json!({}));
@@ -206,7 +206,7 @@ async fn an_id_that_was_ever_shared_never_hides_an_entry() {
 }
 
 #[tokio::test]
-async fn a_run_that_breaks_off_anywhere_and_the_next_one_take_each_entry_once_together() {
+async fn an_interrupted_run_and_the_next_one_emit_each_entry_once() {
     for after in [false, true] {
         for call in 1..=4 {
             let scene = Scene::new(json!({}));
@@ -226,7 +226,7 @@ async fn a_run_that_breaks_off_anywhere_and_the_next_one_take_each_entry_once_to
 }
 
 #[tokio::test]
-async fn of_two_runs_at_once_that_know_nothing_of_each_other_one_takes_an_entry() {
+async fn of_two_concurrent_runs_one_claims_an_entry() {
     let scene = Scene::new(json!({}));
     scene.has(&["2:two", "1:one"]);
     let first = scene.reads(&run(0, 1)).await;
@@ -242,7 +242,7 @@ async fn of_two_runs_at_once_that_know_nothing_of_each_other_one_takes_an_entry(
 }
 
 #[tokio::test]
-async fn where_there_are_more_than_are_wanted_the_oldest_come_first_and_the_rest_later() {
+async fn of_too_many_entries_the_oldest_come_first_and_the_rest_later() {
     let scene = Scene::new(json!({ "entries": 2 }));
     scene.has(&["5:e", "4:d", "3:c", "2:b", "1:a"]);
     assert_eq!(scene.runs(&run(0, 1)).await, ["1 a", "2 b"]);
@@ -253,7 +253,7 @@ async fn where_there_are_more_than_are_wanted_the_oldest_come_first_and_the_rest
 }
 
 #[tokio::test]
-async fn an_entry_that_left_the_feed_while_its_run_was_at_it_is_no_silent_loss() {
+async fn an_entry_removed_from_the_feed_during_its_run_is_reported() {
     let scene = Scene::new(json!({}));
     scene.has(&["2:two", "1:one"]);
     scene.reads(&run(0, 1)).await;
@@ -265,7 +265,7 @@ async fn an_entry_that_left_the_feed_while_its_run_was_at_it_is_no_silent_loss()
 }
 
 #[tokio::test]
-async fn entries_of_one_id_all_flow_once_whoever_comes_and_goes() {
+async fn entries_with_the_same_id_are_each_emitted_once() {
     let scene = Scene::new(json!({}));
     let titles =
         |seen: Vec<String>| seen.iter().map(|seen| seen.split_once(' ').expect("two").1.to_owned()).collect::<Vec<_>>();
@@ -302,7 +302,7 @@ async fn an_entry_that_stays_in_its_feed_for_years_never_comes_twice() {
 }
 
 #[tokio::test]
-async fn nothing_flows_while_the_memory_cannot_be_asked() {
+async fn nothing_is_emitted_while_the_state_is_unavailable() {
     let scene = Scene::new(json!({}));
     scene.has(&["1:one"]);
     for (left, calls) in [(0, "get_cached"), (1, "put_cached")] {
@@ -323,7 +323,7 @@ async fn nothing_flows_while_the_memory_cannot_be_asked() {
 }
 
 #[tokio::test]
-async fn without_a_memory_all_entries_flow_each_time() {
+async fn without_state_all_entries_are_emitted_each_time() {
     let scene = Scene::with(json!({ "entries": 1 }), false);
     scene.has(&["2:two", "1:one"]);
     for hour in 1..3 {
@@ -332,7 +332,7 @@ async fn without_a_memory_all_entries_flow_each_time() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_feed_is_dropped_in_silence() {
+async fn nothing_of_a_feed_is_dropped_silently() {
     let scene = Scene::new(json!({ "language": "de" }));
     let serve = |feed: &str| *scene.feed.lock().expect("no panic") = feed.to_owned();
     serve("<rss version='2.0'><channel><item><guid>1</guid></item><item><title>a</title></item><item><title>cut");
@@ -358,7 +358,7 @@ async fn nothing_of_a_feed_is_dropped_in_silence() {
 }
 
 #[tokio::test]
-async fn a_text_carries_where_it_came_from() {
+async fn a_text_has_its_origin() {
     let scene = Scene::new(json!({ "language": "de", "text": "summary" }));
     *scene.feed.lock().expect("no panic") = "<rss version='2.0'><channel><copyright>CC BY &amp; more</copyright><item>\
         <guid isPermaLink='false'>tag:1</guid><link>/news/1</link><title>Head\nline</title>\

@@ -1,4 +1,4 @@
-//! Feeds as they are found: whatever the crate feed-rs makes of a document is in what we make of it, and often more.
+//! Feeds of all kinds: everything that the crate feed-rs reads from a document, we read, too.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -62,7 +62,7 @@ fn compare(name: &str, ours: &FeedEntry, theirs: &feed_rs::model::Entry) {
 }
 
 #[test]
-fn every_document_that_the_library_reads_is_kept_whole_and_every_other_says_why_not() {
+fn documents_of_the_library_are_read_whole_or_refused_with_a_reason() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/feeds");
     let Ok(files) = fs::read_dir(folder) else {
         // Past the capture of the test runner, so that it is seen.
@@ -95,7 +95,7 @@ fn every_document_that_the_library_reads_is_kept_whole_and_every_other_says_why_
 }
 
 #[test]
-fn rss_of_every_age_is_read_with_all_its_words() {
+fn every_version_of_rss_is_read_with_all_its_text() {
     let rss = |version: &str, items: &str| format!("<rss{version}><channel><title>T</title>{items}</channel></rss>");
     for version in
         ["", " version=\"0.90\"", " version=\"0.91\"", " version=\"0.93\"", " version=\"2\"", " version=\"2.0.1\""]
@@ -161,7 +161,7 @@ fn an_entry_of_atom_is_text_html_or_xhtml_as_it_says() {
 }
 
 #[test]
-fn json_feeds_are_read_as_they_are_written_and_odd_items_fail_alone() {
+fn json_feeds_are_read_and_malformed_items_fail_alone() {
     let feed = read(
         r#"{"version":"https://jsonfeed.org/version/1.1","title":"T","language":"en-US","items":[
             {"id":1,"title":"A & B <c>","content_html":"<p>x&eacute;</p>","url":"/a"},
@@ -220,7 +220,7 @@ fn references_of_html_are_read_and_declared_ones_never_grow() {
 }
 
 #[test]
-fn what_breaks_off_keeps_the_entries_before_that_and_says_so() {
+fn a_truncated_feed_keeps_its_complete_entries_and_says_so() {
     for (end, why) in [
         ("", "it ends early"),
         ("<item><title>Two", "it ends inside `title`"),
@@ -240,7 +240,7 @@ fn what_breaks_off_keeps_the_entries_before_that_and_says_so() {
 }
 
 #[test]
-fn an_empty_feed_is_no_failure_and_what_is_no_feed_says_what_it_is() {
+fn an_empty_feed_is_no_failure_and_other_documents_are_named() {
     for empty in [
         "<rss version='2.0'><channel><title>T</title></channel></rss>",
         "<rss version='2.0'><channel/></rss>",
@@ -267,7 +267,7 @@ fn an_empty_feed_is_no_failure_and_what_is_no_feed_says_what_it_is() {
 }
 
 #[test]
-fn addresses_are_made_whole_by_the_nearest_base_and_ids_may_be_missing_or_shared() {
+fn relative_urls_are_resolved_by_the_nearest_base_and_ids_may_be_missing_or_shared() {
     let feed = read(
         "<rss version='2.0' xml:base='https://a.example/'><channel xml:base='b/'>\
          <item xml:base='c/'><link>d</link></item><item><link>e</link><guid>same</guid></item>\
@@ -370,7 +370,7 @@ fn an_entry_of_too_many_elements_fails_alone() {
 }
 
 #[test]
-fn what_a_feed_says_beside_its_texts_is_cut_and_so_is_what_errors_quote_of_it() {
+fn metadata_of_a_feed_and_quotes_in_errors_are_truncated() {
     let long = "x".repeat(100_000);
     let feed = read(format!(
         "<rss version='2.0'><channel><title>{long}</title><copyright>{long}</copyright><language>en-{}1</language>\
@@ -392,7 +392,7 @@ fn what_a_feed_says_beside_its_texts_is_cut_and_so_is_what_errors_quote_of_it() 
 }
 
 #[test]
-fn whatever_stands_in_a_json_feed_where_it_does_not_belong_is_read_over() {
+fn unexpected_values_in_a_json_feed_are_ignored() {
     let odd = ["null", "true", "1", "-1", "1.5", "\"x\"", "[1,[2]]"];
     let items = odd.map(|odd| format!("{odd},{{\"id\":\"a\",\"title\":{odd},\"authors\":[{odd}]}}")).join(",");
     let feed = read(format!(

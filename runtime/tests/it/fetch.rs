@@ -1,4 +1,4 @@
-//! The guarded fetch against a server that does what servers on the internet do.
+//! The guarded fetch against a server that behaves like servers on the internet.
 
 use std::io::{self, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -39,7 +39,7 @@ fn peak() -> u64 {
 }
 
 #[tokio::test]
-async fn an_answer_comes_with_what_stages_need_of_it() {
+async fn a_response_has_what_stages_need() {
     let server = HttpServer::start(|asked| match asked.path.as_str() {
         "/moved" => CannedResponse::redirect("/there?a=b"),
         "/gzip" => CannedResponse::Full(200, vec!["Content-Encoding: gzip".into()], packed(b"packed")),
@@ -140,7 +140,7 @@ fn endless(head: &'static str, part: Vec<u8>) -> (HttpServer, mpsc::Receiver<usi
 }
 
 #[tokio::test]
-async fn an_answer_without_end_is_read_up_to_the_cap_and_no_further() {
+async fn an_endless_response_is_read_up_to_the_cap() {
     let mut chunk = format!("{:x}\r\n", 64 * 1024).into_bytes();
     chunk.extend(vec![b'x'; 64 * 1024]);
     chunk.extend(b"\r\n");
@@ -168,7 +168,7 @@ async fn an_answer_without_end_is_read_up_to_the_cap_and_no_further() {
 }
 
 #[tokio::test]
-async fn a_small_answer_that_unpacks_to_a_gigabyte_stops_at_the_cap() {
+async fn a_decompression_bomb_stops_at_the_cap() {
     let bomb = packed(&vec![0; 1 << 20]).repeat(1 << 10);
     assert!(bomb.len() < 2 << 20);
     let server =
@@ -193,7 +193,7 @@ async fn a_body_of_exactly_the_cap_is_read() {
 }
 
 #[tokio::test]
-async fn what_breaks_on_the_way_may_be_tried_again() {
+async fn network_failures_are_transient() {
     let write =
         |text: &'static [u8]| CannedResponse::Script(Box::new(move |stream: &mut TcpStream| stream.write_all(text)));
     let server = HttpServer::start(move |asked| match asked.path.as_str() {

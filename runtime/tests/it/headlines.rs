@@ -1,4 +1,4 @@
-//! The engine for headlines is as good as it is said to be, and its weights are what the command makes.
+//! The headlines engine reaches the documented quality, and its weights are reproducible.
 
 use std::path::Path;
 
@@ -19,7 +19,7 @@ fn headlines() -> Option<Vec<Headline>> {
 }
 
 #[test]
-fn headlines_that_were_not_seen_are_judged_as_well_as_promised() {
+fn held_out_headlines_reach_the_promised_macro_f1() {
     let Some(headlines) = headlines() else { return };
     // Three models instead of ten have seen less, and are a little worse.
     let judged = folds::judge_all(&headlines, 3);
@@ -29,7 +29,7 @@ fn headlines_that_were_not_seen_are_judged_as_well_as_promised() {
 }
 
 #[test]
-fn the_weights_and_the_table_are_what_the_command_makes_byte_for_byte() {
+fn weights_and_table_are_reproducible() {
     if std::env::var_os("FANGGEN_SWEEP").is_none_or(|how| how != "full") {
         return eprintln!("skipped: ten models take a minute; FANGGEN_SWEEP=full makes them");
     }
@@ -45,7 +45,7 @@ fn the_weights_and_the_table_are_what_the_command_makes_byte_for_byte() {
 }
 
 #[test]
-fn titles_that_differ_in_figures_only_are_never_learnt_and_judged_apart() {
+fn titles_that_differ_only_in_numbers_are_in_the_same_fold() {
     let lines = (0..60).map(|number| {
         format!("{{\"text\": \"ACC Q{number} net up {number}%!\", \"entities\": {{\"ACC\": \"positive\"}}}}\n")
     });

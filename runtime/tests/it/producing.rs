@@ -1,4 +1,4 @@
-//! A producer that breaks off anywhere is gone on with exactly: no item is lost, none is in two chunks.
+//! A producer that is interrupted anywhere resumes exactly: no item is lost, none is in two chunks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -72,13 +72,13 @@ impl MessageQueue for Line {
     }
 }
 
-struct World {
+struct Fixture {
     shelves: Vec<Shelf>,
     memory: Arc<MemoryState>,
     line: Arc<Line>,
 }
 
-impl World {
+impl Fixture {
     fn of(sizes: &[usize]) -> Self {
         let shelf = |size: &usize| {
             let keys = (0..*size).map(|number| format!("item {number:05}")).collect();
@@ -142,30 +142,30 @@ fn run() -> RunId {
 const LONG: Duration = Duration::from_secs(600);
 
 #[tokio::test]
-async fn a_thousand_items_are_one_send_and_three_calls_to_the_memory() {
-    let world = World::of(&[1_000]);
-    let produced = world.produce("a", LONG).await.expect("a run");
+async fn a_thousand_items_take_one_send_and_three_calls_to_the_state() {
+    let fixture = Fixture::of(&[1_000]);
+    let produced = fixture.produce("a", LONG).await.expect("a run");
     assert_eq!(produced, ProducerOutcome { items: 1_000, chunks: 10, already_done: false });
-    assert_eq!(world.memory.inner().calls, ["claim_run", "save_progress", "send", "save_progress"]);
-    world.is_exact("whole");
+    assert_eq!(fixture.memory.inner().calls, ["claim_run", "save_progress", "send", "save_progress"]);
+    fixture.is_exact("whole");
 }
 
 #[tokio::test]
-async fn a_run_that_breaks_off_anywhere_goes_on_exactly_whatever_changes_meanwhile() {
+async fn an_interrupted_run_resumes_exactly_whatever_changes_meanwhile() {
     for sizes in [&[0][..], &[7], &[1_000], &[2_345], &[150, 0, 1_250]] {
-        let whole = World::of(sizes);
+        let whole = Fixture::of(sizes);
         whole.produce("a", LONG).await.expect("a run");
         let calls = whole.memory.inner().calls.len();
         for (cut, after) in (1..=calls).flat_map(|cut| [(cut, false), (cut, true)]) {
-            let world = World::of(sizes);
+            let fixture = Fixture::of(sizes);
             let before: Vec<BTreeSet<String>> =
-                world.shelves.iter().map(|shelf| shelf.lock().expect("no panic").clone()).collect();
-            (world.memory.inner().fail_from, world.memory.inner().apply_before_failing) = (Some(cut), after);
-            world.produce("a", LONG).await.expect_err("cut");
-            world.memory.inner().fail_from = None;
+                fixture.shelves.iter().map(|shelf| shelf.lock().expect("no panic").clone()).collect();
+            (fixture.memory.inner().fail_from, fixture.memory.inner().apply_before_failing) = (Some(cut), after);
+            fixture.produce("a", LONG).await.expect_err("cut");
+            fixture.memory.inner().fail_from = None;
             // The table changes between: every seventh item goes, and another comes behind every fifth.
             let mut gone = BTreeSet::new();
-            for (place, shelf) in world.shelves.iter().enumerate() {
+            for (place, shelf) in fixture.shelves.iter().enumerate() {
                 for (number, key) in before[place].iter().enumerate() {
                     if number % 7 == 3 {
                         shelf.lock().expect("no panic").remove(key);
@@ -175,10 +175,10 @@ async fn a_run_that_breaks_off_anywhere_goes_on_exactly_whatever_changes_meanwhi
                     }
                 }
             }
-            world.produce("b", LONG).await.expect("gone on with");
+            fixture.produce("b", LONG).await.expect("gone on with");
             let named = format!("{sizes:?}, cut at call {cut}, after it: {after}");
-            world.is_exact(&named);
-            let (items, _) = world.sent();
+            fixture.is_exact(&named);
+            let (items, _) = fixture.sent();
             for (place, keys) in before.iter().enumerate() {
                 for key in keys {
                     let item = (format!("source {place}"), key.clone());
@@ -186,52 +186,52 @@ async fn a_run_that_breaks_off_anywhere_goes_on_exactly_whatever_changes_meanwhi
                 }
             }
             // And a third firing of the same time does nothing at all.
-            let sent = world.line.sent.lock().expect("no panic").len();
-            let again = world.produce("c", LONG).await.expect("nothing to do");
+            let sent = fixture.line.sent.lock().expect("no panic").len();
+            let again = fixture.produce("c", LONG).await.expect("nothing to do");
             assert!(again.already_done);
-            assert_eq!(world.line.sent.lock().expect("no panic").len(), sent);
+            assert_eq!(fixture.line.sent.lock().expect("no panic").len(), sent);
         }
     }
 }
 
 #[tokio::test]
-async fn a_run_that_takes_too_long_says_so_and_goes_on_where_it_was() {
-    let world = World::of(&[2_500]);
-    let error = world.produce("a", Duration::ZERO).await.expect_err("no time");
+async fn a_run_out_of_time_says_so_and_resumes() {
+    let fixture = Fixture::of(&[2_500]);
+    let error = fixture.produce("a", Duration::ZERO).await.expect_err("no time");
     assert_eq!((error.code.as_str(), error.transient), ("run_incomplete", true));
     assert_eq!(
         error.message,
         "run 20261122T090000Z is incomplete: the function ran out of time after sending 0 items in 0 chunks; the next \
          attempt resumes there"
     );
-    world.produce("a", LONG).await.expect("the rest");
-    world.is_exact("after a pause");
-    assert_eq!(world.sent().0.len(), 2_500);
+    fixture.produce("a", LONG).await.expect("the rest");
+    fixture.is_exact("after a pause");
+    assert_eq!(fixture.sent().0.len(), 2_500);
 }
 
 #[tokio::test]
-async fn a_run_that_another_producer_is_at_is_left_alone() {
-    let world = World::of(&[10]);
+async fn a_run_leased_by_another_producer_is_left_alone() {
+    let fixture = Fixture::of(&[10]);
     {
-        let mut inner = world.memory.inner();
+        let mut inner = fixture.memory.inner();
         let run = inner.run(&run());
         (run.owner, run.held) = (Some("another".into()), true);
     }
-    let error = world.produce("a", Duration::from_millis(15_300)).await.expect_err("held");
+    let error = fixture.produce("a", Duration::from_millis(15_300)).await.expect_err("held");
     assert_eq!((error.code.as_str(), error.transient), ("run_held", true));
-    assert!(world.sent().0.is_empty());
+    assert!(fixture.sent().0.is_empty());
     // Another attempt at the same event has the same id, and its own lease back.
-    world.produce("another", LONG).await.expect("its own");
-    world.is_exact("its own");
+    fixture.produce("another", LONG).await.expect("its own");
+    fixture.is_exact("its own");
 }
 
 #[tokio::test]
-async fn who_lost_the_lease_sends_nothing_more() {
-    let world = World::of(&[3_000]);
-    world.memory.inner().stolen_after = Some(1);
-    let error = world.produce("a", LONG).await.expect_err("lost");
+async fn a_producer_that_lost_its_lease_sends_nothing_more() {
+    let fixture = Fixture::of(&[3_000]);
+    fixture.memory.inner().stolen_after = Some(1);
+    let error = fixture.produce("a", LONG).await.expect_err("lost");
     assert_eq!(error.code, ErrorCode::LeaseLost);
-    assert_eq!(world.sent().0.len(), 1_000, "what was written down as its own");
-    world.produce("b", LONG).await.expect("the other's");
-    world.is_exact("after the other's");
+    assert_eq!(fixture.sent().0.len(), 1_000, "what was written down as its own");
+    fixture.produce("b", LONG).await.expect("the other's");
+    fixture.is_exact("after the other's");
 }

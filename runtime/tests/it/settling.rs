@@ -1,4 +1,4 @@
-//! A chunk is written when all its items are settled, and comes again until then; what came twice is as if it came once.
+//! A chunk is written once all its items are settled, and redelivered until then; redeliveries change no result.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,7 +115,7 @@ fn run() -> RunId {
     RunId::scheduled("2026-11-22T09:00:00Z").expect("a time")
 }
 
-struct World {
+struct Fixture {
     texts: Arc<Texts>,
     judge: Arc<Judge>,
     shelves: [Arc<Shelf>; 2],
@@ -123,7 +123,7 @@ struct World {
     running: OpenFunction,
 }
 
-impl World {
+impl Fixture {
     fn new(slow: usize, wait: Option<Duration>) -> Self {
         let texts = Arc::new(Texts { slow: slow.into(), wait, ..Texts::default() });
         let judge = Arc::new(Judge::default());
@@ -184,114 +184,114 @@ fn failed(key: &str, code: &str) -> (String, Option<String>) {
 }
 
 #[tokio::test]
-async fn what_passes_is_waited_for_and_only_what_failed_is_asked_again() {
-    let world = World::new(2, None);
-    let worked = world.work(0, &["a", "slow", "bad"], false, false).await;
+async fn transient_failures_are_waited_for_and_only_they_are_retried() {
+    let fixture = Fixture::new(2, None);
+    let worked = fixture.work(0, &["a", "slow", "bad"], false, false).await;
     assert!(worked.failures.is_empty(), "{:?}", worked.failures);
-    assert_eq!(world.asked(), ["a", "slow", "bad", "slow", "slow"]);
-    assert_eq!(world.kept(0), [[well("a"), well("slow"), failed("bad", "page_missing")]]);
-    assert_eq!(world.kept(0), world.kept(1));
+    assert_eq!(fixture.asked(), ["a", "slow", "bad", "slow", "slow"]);
+    assert_eq!(fixture.kept(0), [[well("a"), well("slow"), failed("bad", "page_missing")]]);
+    assert_eq!(fixture.kept(0), fixture.kept(1));
     assert_eq!(worked.counts, Counts { items: 3, records: 2, failed: 1, reused: 0 });
-    assert_eq!(world.paid(), 2, "each text once, though one of them came later");
+    assert_eq!(fixture.paid(), 2, "each text once, though one of them came later");
 }
 
 #[tokio::test]
-async fn what_does_not_pass_comes_again_as_a_whole_and_nothing_is_written_or_paid_for_twice() {
-    let world = World::new(1_000, Some(Duration::from_secs(90)));
-    let worked = world.work(0, &["a", "slow"], false, false).await;
+async fn a_chunk_with_lasting_failures_is_redelivered_and_nothing_is_written_or_billed_twice() {
+    let fixture = Fixture::new(1_000, Some(Duration::from_secs(90)));
+    let worked = fixture.work(0, &["a", "slow"], false, false).await;
     let codes: Vec<_> = worked.failures.iter().map(|failure| failure.error.code.as_str()).collect();
     assert_eq!((codes, worked.retry_after), (vec!["throttled"], Some(Duration::from_secs(90))));
-    assert!(world.kept(0).is_empty() && world.memory.inner().run(&run()).done.is_empty());
-    assert_eq!(world.paid(), 1);
-    world.texts.slow.store(0, Ordering::Relaxed);
-    let worked = world.work(0, &["a", "slow"], false, true).await;
+    assert!(fixture.kept(0).is_empty() && fixture.memory.inner().run(&run()).done.is_empty());
+    assert_eq!(fixture.paid(), 1);
+    fixture.texts.slow.store(0, Ordering::Relaxed);
+    let worked = fixture.work(0, &["a", "slow"], false, true).await;
     assert!(worked.failures.is_empty());
-    assert_eq!(world.kept(0), [[well("a"), well("slow")]]);
-    assert_eq!((world.paid(), worked.counts.reused), (2, 1), "the finding of the first delivery was remembered");
+    assert_eq!(fixture.kept(0), [[well("a"), well("slow")]]);
+    assert_eq!((fixture.paid(), worked.counts.reused), (2, 1), "the finding of the first delivery was remembered");
 }
 
 #[tokio::test]
-async fn nobody_is_waited_for_longer_than_sqs_hides_a_message() {
-    let world = World::new(1_000, Some(Duration::from_secs(u64::MAX)));
-    let worked = world.work(0, &["a", "slow"], false, false).await;
+async fn waiting_is_limited_by_the_visibility_timeout() {
+    let fixture = Fixture::new(1_000, Some(Duration::from_secs(u64::MAX)));
+    let worked = fixture.work(0, &["a", "slow"], false, false).await;
     assert_eq!((worked.failures.len(), worked.retry_after), (1, Some(Duration::from_secs(12 * 3_600))));
-    let worked = world.work(0, &["a", "slow"], true, true).await;
+    let worked = fixture.work(0, &["a", "slow"], true, true).await;
     assert!(worked.failures.is_empty());
-    assert_eq!(world.kept(0), [[well("a"), failed("slow", "throttled")]]);
+    assert_eq!(fixture.kept(0), [[well("a"), failed("slow", "throttled")]]);
 }
 
 #[tokio::test]
-async fn a_chunk_that_could_not_be_noted_as_done_is_not_written_again() {
-    let world = World::new(0, None);
+async fn a_chunk_that_could_not_be_marked_as_done_is_not_written_again() {
+    let fixture = Fixture::new(0, None);
     // What is known, what was found; then the note breaks off, and so does nothing else.
-    world.memory.inner().fail_from = Some(3);
-    assert_eq!(world.work(0, &["a"], false, false).await.failures.len(), 1);
-    world.memory.inner().fail_from = None;
-    let writes = || *world.shelves[0].writes.lock().expect("no panic");
+    fixture.memory.inner().fail_from = Some(3);
+    assert_eq!(fixture.work(0, &["a"], false, false).await.failures.len(), 1);
+    fixture.memory.inner().fail_from = None;
+    let writes = || *fixture.shelves[0].writes.lock().expect("no panic");
     assert_eq!(writes(), 1);
-    world.work(0, &["a"], false, true).await;
+    fixture.work(0, &["a"], false, true).await;
     assert_eq!(writes(), 2, "here nothing could be written down after it, so it is written again");
 }
 
 #[tokio::test]
-async fn items_that_another_function_let_go_no_further_are_counted_all_the_same() {
-    let world = World::new(0, None);
+async fn items_that_an_earlier_function_dropped_are_counted() {
+    let fixture = Fixture::new(0, None);
     let run = run();
     let records = vec![Record::new(run.as_str(), "s", Item::named("a"))];
     let message = Message { items: Some(7), ..Message::new(Chunk::new(&run, 0, &records), records) };
     let deadline = Instant::now() + Duration::from_secs(5);
-    let worked = world.running.process(message, Delivery { deadline, last: false, redelivered: false }).await;
+    let worked = fixture.running.process(message, Delivery { deadline, last: false, redelivered: false }).await;
     assert_eq!(worked.counts, Counts { items: 7, records: 1, failed: 0, reused: 0 });
 }
 
 #[tokio::test]
-async fn on_the_next_to_last_receive_what_is_unsettled_becomes_a_failure_and_the_chunk_is_done() {
-    let world = World::new(1_000, None);
-    let worked = world.work(0, &["a", "slow"], true, true).await;
+async fn on_the_last_but_one_receive_unsettled_records_fail_and_the_chunk_is_done() {
+    let fixture = Fixture::new(1_000, None);
+    let worked = fixture.work(0, &["a", "slow"], true, true).await;
     assert!(worked.failures.is_empty());
-    assert_eq!(world.kept(1), [[well("a"), failed("slow", "throttled")]]);
+    assert_eq!(fixture.kept(1), [[well("a"), failed("slow", "throttled")]]);
     assert_eq!(worked.counts, Counts { items: 2, records: 1, failed: 1, reused: 0 });
-    assert_eq!(world.memory.inner().run(&run()).done.len(), 1);
+    assert_eq!(fixture.memory.inner().run(&run()).done.len(), 1);
 }
 
 #[tokio::test]
-async fn a_chunk_that_is_done_is_not_done_again() {
-    let world = World::new(0, None);
-    world.work(0, &["a"], false, false).await;
-    world.asked();
-    let worked = world.work(0, &["a"], false, true).await;
+async fn a_finished_chunk_is_not_processed_again() {
+    let fixture = Fixture::new(0, None);
+    fixture.work(0, &["a"], false, false).await;
+    fixture.asked();
+    let worked = fixture.work(0, &["a"], false, true).await;
     assert!(worked.already_done && worked.failures.is_empty());
-    assert!(world.asked().is_empty());
+    assert!(fixture.asked().is_empty());
     assert_eq!(worked.counts, Counts { items: 1, records: 1, failed: 0, reused: 0 });
 }
 
 #[tokio::test]
-async fn a_chunk_half_of_whose_sinks_wrote_comes_again_and_is_in_each_once() {
-    let world = World::new(0, None);
-    world.close(Some(Error::permanent(ErrorCode::AccessDenied, "not allowed")));
-    let worked = world.work(0, &["a", "b"], false, false).await;
+async fn a_chunk_written_by_half_of_its_sinks_is_redelivered_and_is_in_each_once() {
+    let fixture = Fixture::new(0, None);
+    fixture.close(Some(Error::permanent(ErrorCode::AccessDenied, "not allowed")));
+    let worked = fixture.work(0, &["a", "b"], false, false).await;
     assert_eq!(worked.failures.len(), 1);
     assert_eq!((worked.failures[0].stage.as_str(), worked.failures[0].error.code.as_str()), ("two", "access_denied"));
-    assert!(world.memory.inner().run(&run()).done.is_empty());
-    world.close(None);
-    assert!(world.work(0, &["a", "b"], false, true).await.failures.is_empty());
+    assert!(fixture.memory.inner().run(&run()).done.is_empty());
+    fixture.close(None);
+    assert!(fixture.work(0, &["a", "b"], false, true).await.failures.is_empty());
     for place in 0..2 {
-        assert_eq!(world.kept(place), [[well("a"), well("b")]]);
+        assert_eq!(fixture.kept(place), [[well("a"), well("b")]]);
     }
-    let writes = |place: usize| *world.shelves[place].writes.lock().expect("no panic");
+    let writes = |place: usize| *fixture.shelves[place].writes.lock().expect("no panic");
     assert_eq!((writes(0), writes(1)), (1, 1), "whoever took it hears it once");
 }
 
 #[tokio::test]
-async fn a_sink_that_took_a_chunk_keeps_it_when_the_texts_are_worse_by_then() {
-    let world = World::new(0, None);
-    world.close(Some(Error::transient(ErrorCode::Throttled, "later")));
-    world.work(0, &["slow"], false, false).await;
-    world.texts.slow.store(1_000, Ordering::Relaxed);
-    world.close(None);
-    assert!(world.work(0, &["slow"], true, true).await.failures.is_empty());
-    assert_eq!(world.kept(0), [[well("slow")]]);
-    assert_eq!(world.kept(1), [[failed("slow", "throttled")]]);
+async fn a_sink_keeps_its_chunk_when_a_redelivery_fails() {
+    let fixture = Fixture::new(0, None);
+    fixture.close(Some(Error::transient(ErrorCode::Throttled, "later")));
+    fixture.work(0, &["slow"], false, false).await;
+    fixture.texts.slow.store(1_000, Ordering::Relaxed);
+    fixture.close(None);
+    assert!(fixture.work(0, &["slow"], true, true).await.failures.is_empty());
+    assert_eq!(fixture.kept(0), [[well("slow")]]);
+    assert_eq!(fixture.kept(1), [[failed("slow", "throttled")]]);
 }
 
 /// Makes two entries of each record, and knows which of them are where they belong.
@@ -323,58 +323,61 @@ impl Stage for Shared<Halves> {
 }
 
 #[tokio::test]
-async fn a_stage_hears_of_what_it_made_when_all_sinks_have_it_and_before_the_chunk_is_done() {
-    let mut world = World::new(0, None);
+async fn a_stage_is_notified_after_all_sinks_and_before_the_chunk_is_done() {
+    let mut fixture = Fixture::new(0, None);
     let halves = Arc::new(Halves::default());
-    world.running.stages.insert(1, Box::new(Shared(Arc::clone(&halves))));
+    fixture.running.stages.insert(1, Box::new(Shared(Arc::clone(&halves))));
     let heard = || halves.settled.lock().expect("no panic").clone();
-    world.close(Some(Error::transient(ErrorCode::Throttled, "later")));
-    world.work(0, &["a"], false, false).await;
+    fixture.close(Some(Error::transient(ErrorCode::Throttled, "later")));
+    fixture.work(0, &["a"], false, false).await;
     assert!(heard().is_empty(), "a sink has it not");
-    world.close(None);
+    fixture.close(None);
     *halves.forgetful.lock().expect("no panic") = Some(Error::transient(ErrorCode::Throttled, "later"));
-    assert_eq!(world.work(0, &["a"], false, true).await.failures.len(), 1);
-    assert!(world.memory.inner().run(&run()).done.is_empty(), "what is not remembered would be made again");
+    assert_eq!(fixture.work(0, &["a"], false, true).await.failures.len(), 1);
+    assert!(fixture.memory.inner().run(&run()).done.is_empty(), "what is not remembered would be made again");
     *halves.forgetful.lock().expect("no panic") = None;
-    let worked = world.work(0, &["a"], false, true).await;
+    let worked = fixture.work(0, &["a"], false, true).await;
     assert_eq!(heard(), ["20261122T090000Z a 1", "20261122T090000Z a 2"]);
     assert_eq!(worked.counts, Counts { items: 1, records: 2, failed: 0, reused: 2 });
-    assert_eq!((world.kept(0), world.kept(1)), (vec![vec![well("a"), well("a")]], vec![vec![well("a"), well("a")]]));
+    assert_eq!(
+        (fixture.kept(0), fixture.kept(1)),
+        (vec![vec![well("a"), well("a")]], vec![vec![well("a"), well("a")]])
+    );
 }
 
 #[tokio::test]
-async fn the_last_chunk_tells_the_sinks_that_the_run_is_complete_until_they_know() {
-    let world = World::new(0, None);
-    assert_eq!(world.work(1, &["b"], false, false).await.complete, None);
+async fn the_last_chunk_notifies_the_sinks_until_they_succeed() {
+    let fixture = Fixture::new(0, None);
+    assert_eq!(fixture.work(1, &["b"], false, false).await.complete, None);
     // It breaks off when the sinks have heard it, and before that is written down.
-    world.memory.inner().fail_from = Some(3 + 1);
-    let worked = world.work(0, &["a", "bad"], false, false).await;
+    fixture.memory.inner().fail_from = Some(3 + 1);
+    let worked = fixture.work(0, &["a", "bad"], false, false).await;
     assert_eq!(
-        world.memory.inner().calls,
+        fixture.memory.inner().calls,
         ["get_cached", "put_cached", "complete_chunk", "get_cached", "put_cached", "complete_chunk", "mark_notified"]
     );
     assert_eq!(worked.failures.len(), 1, "the chunk comes again");
-    let ends = || world.shelves[0].ends.lock().expect("no panic").clone();
+    let ends = || fixture.shelves[0].ends.lock().expect("no panic").clone();
     let all = Counts { items: 3, records: 2, failed: 1, reused: 0 };
     assert_eq!(ends(), [all]);
-    world.memory.inner().fail_from = None;
-    let worked = world.work(0, &["a", "bad"], false, true).await;
+    fixture.memory.inner().fail_from = None;
+    let worked = fixture.work(0, &["a", "bad"], false, true).await;
     assert!(worked.failures.is_empty() && worked.already_done);
     assert_eq!((ends(), worked.complete), (vec![all, all], Some(all)), "told twice rather than never");
-    world.work(0, &["a", "bad"], false, true).await;
+    fixture.work(0, &["a", "bad"], false, true).await;
     assert_eq!(ends().len(), 2, "and then no more");
 }
 
 #[tokio::test]
-async fn a_memory_that_does_not_answer_lets_the_chunk_come_again() {
+async fn a_chunk_is_redelivered_while_the_state_is_unavailable() {
     for left in 0..=2 {
-        let world = World::new(0, None);
-        world.memory.inner().fail_from = Some(left + 1);
-        let worked = world.work(0, &["a"], false, false).await;
+        let fixture = Fixture::new(0, None);
+        fixture.memory.inner().fail_from = Some(left + 1);
+        let worked = fixture.work(0, &["a"], false, false).await;
         // What cannot be remembered is only paid for again.
         assert_eq!(worked.failures.is_empty(), left == 3, "call {left}: {:?}", worked.failures);
-        world.memory.inner().fail_from = None;
-        assert!(world.work(0, &["a"], false, true).await.failures.is_empty());
-        assert_eq!(world.kept(0), [[well("a")]]);
+        fixture.memory.inner().fail_from = None;
+        assert!(fixture.work(0, &["a"], false, true).await.failures.is_empty());
+        assert_eq!(fixture.kept(0), [[well("a")]]);
     }
 }

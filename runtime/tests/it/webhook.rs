@@ -1,4 +1,4 @@
-//! The webhook against a server: what it posts, how it is signed, and what it makes of the answers.
+//! The webhook against a server: its posts, their signature, and how responses are handled.
 
 use std::time::Duration;
 
@@ -82,7 +82,7 @@ async fn a_chunk_is_posted_and_signed_so_that_anybody_can_verify_it() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_for_one_post_goes_in_several_and_none_is_lost() {
+async fn large_chunks_are_posted_in_parts_and_none_is_lost() {
     let server = HttpServer::start(|_| CannedResponse::text(200, "thanks"));
     // The last one has more text than any post may have.
     let mut records = records(100, 5_000);
@@ -115,7 +115,7 @@ async fn only_what_meets_the_condition_is_posted_and_nothing_where_nothing_does(
 }
 
 #[tokio::test]
-async fn an_answer_says_whether_another_try_may_help() {
+async fn the_response_says_whether_a_retry_may_help() {
     for (status, transient) in [
         (400, false),
         (401, false),
@@ -149,7 +149,7 @@ async fn an_answer_says_whether_another_try_may_help() {
 }
 
 #[tokio::test]
-async fn nobody_leads_a_post_elsewhere() {
+async fn a_post_is_never_redirected() {
     let other = HttpServer::start(|_| CannedResponse::text(200, ""));
     for status in [301, 302, 303, 307, 308] {
         let to = format!("Location: {}", other.url("/"));
@@ -179,7 +179,7 @@ async fn a_closed_address_is_not_connected_to() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_used_posts_nothing_and_is_not_said() {
+async fn an_invalid_secret_posts_nothing_and_is_not_printed() {
     let server = HttpServer::start(|_| CannedResponse::text(200, ""));
     let services = MemoryServices::default();
     *services.0.secret.lock().expect("no panic") = "{\"password\":\"s3cret\"}".into();
@@ -191,7 +191,7 @@ async fn a_secret_that_cannot_be_used_posts_nothing_and_is_not_said() {
 }
 
 #[tokio::test]
-async fn a_listener_that_never_answers_is_left_after_a_while() {
+async fn a_receiver_that_never_answers_times_out() {
     let server = HttpServer::start(|_| {
         std::thread::sleep(Duration::from_secs(30));
         CannedResponse::text(200, "")

@@ -1,4 +1,4 @@
-//! The stage `wikipedia` when it is answered: which titles it asks for, and whose text each record gets.
+//! The stage `wikipedia` with successful responses: which titles it requests, and which text each record gets.
 
 use std::collections::BTreeSet;
 
@@ -130,7 +130,7 @@ async fn forty_five_titles_are_three_requests_whatever_the_order_of_the_answers(
 }
 
 #[tokio::test]
-async fn each_title_is_asked_for_once_and_only_where_it_is_at_home() {
+async fn each_title_is_requested_once_from_the_wikipedia_of_its_language() {
     let server = HttpServer::start(pages);
     let item = |key: &str, title: &str, language: Option<&str>| Item {
         title: Some(title.into()),
@@ -166,7 +166,7 @@ async fn each_title_is_asked_for_once_and_only_where_it_is_at_home() {
 }
 
 #[tokio::test]
-async fn an_answer_in_parts_is_put_together() {
+async fn a_response_in_parts_is_merged() {
     let server = HttpServer::start(|asked| match asked.query.get("excontinue").map(String::as_str) {
         None => CannedResponse::json(&json!({
             "continue": { "excontinue": 1, "continue": "||pageprops|info" },
@@ -195,7 +195,7 @@ async fn an_answer_in_parts_is_put_together() {
 }
 
 #[tokio::test]
-async fn an_answer_that_never_ends_is_given_up() {
+async fn an_endless_response_is_given_up() {
     let more = json!({ "continue": { "excontinue": 1, "continue": "||" }, "query": { "pages": [] } });
     let (record, asked) = apply_to_one(move |_| CannedResponse::json(&more), json!({})).await;
     assert_eq!((failure(&record), asked), (("answer_endless", false, None), 30));

@@ -1,4 +1,4 @@
-//! A template as a security reviewer reads it, and what a rule about it is.
+//! A template as a security reviewer reads it, and rules about it.
 #![allow(clippy::panic, reason = "a test whose template lacks what it is about has nothing to judge")]
 
 use serde_json::{Map, Value};
@@ -9,7 +9,7 @@ mod rules;
 
 pub use rules::RULES;
 
-/// A template: its text, for what is said in comments, and what it says.
+/// A template: its text, for its comments, and its value.
 #[derive(Clone)]
 pub struct Template {
     pub text: String,
@@ -59,11 +59,11 @@ impl Template {
     }
 }
 
-/// A rule: what it asks, what is wrong, and how a template is made to break it.
+/// A rule: its name, how violations are found, and changes that violate it.
 pub struct Rule {
     pub name: &'static str,
     pub faults: fn(&Template) -> Vec<String>,
-    /// Each takes one property away, and has to be found.
+    /// Each removes one property, and must be found.
     pub breaks: &'static [fn(&mut Template)],
 }
 
@@ -83,13 +83,13 @@ fn statements<'a>(value: &'a Value, found: &mut impl FnMut(&'a Value)) {
     }
 }
 
-/// A text, or those of a list.
+/// A string, or the strings of a list.
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
     let list = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
     list.iter().filter_map(Value::as_str)
 }
 
-/// All texts, however deep.
+/// All strings at any depth.
 fn texts_within(value: &Value) -> Vec<&str> {
     match value {
         Value::Object(table) => table.values().flat_map(texts_within).collect(),

@@ -19,7 +19,7 @@ use crate::harness::project::workspace;
 /// It reads the workspace before it listens, and the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The function and its Lambda, which end when this goes.
+/// The function and its Lambda, which end when this is dropped.
 pub struct CargoLambda {
     lambda: Child,
     function: Child,
@@ -78,11 +78,11 @@ impl CargoLambda {
         if good { Ok(value) } else { Err(value) }
     }
 
-    /// The first line that was logged and is such.
-    pub fn logged(&self, such: impl Fn(&Value) -> bool) -> Value {
+    /// The first logged line that meets the condition.
+    pub fn logged(&self, condition: impl Fn(&Value) -> bool) -> Value {
         let log = self.log();
         let mut lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
-        lines.find(such).unwrap_or_else(|| panic!("no such line in\n{log}"))
+        lines.find(condition).unwrap_or_else(|| panic!("no such line in\n{log}"))
     }
 
     /// Whether the process still runs.
@@ -90,13 +90,13 @@ impl CargoLambda {
         self.function.try_wait().expect("a child of ours").is_none()
     }
 
-    /// What it said of failures.
+    /// Its log.
     pub fn log(&self) -> String {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
 
-/// Lambda's stand-in on a port, as soon as it listens.
+/// Starts `cargo lambda watch` on a port, and waits until it listens.
 fn lambda(port: u16, log: &File) -> Child {
     let program = fanggen_runtime::testing::python_tools::isolated("cargo-lambda", "1.9.2", "cargo-lambda");
     // It asks cargo about the folder that it is started in, although it builds nothing.

@@ -14,14 +14,14 @@ use super::tools;
 pub type Finding = (String, String, String);
 
 /// What was found.
-pub struct Said {
+pub struct CheckovReport {
     pub failed: BTreeSet<Finding>,
     pub skipped: BTreeSet<Finding>,
     pub passed: u64,
 }
 
 /// Judges a folder of templates. It asks nobody: every way to the network is closed.
-pub fn judge(folder: &Path) -> Said {
+pub fn judge(folder: &Path) -> CheckovReport {
     let program = tools::checkov();
     let home = tempfile::tempdir().expect("a folder");
     let mut command = Command::new(program);
@@ -46,7 +46,7 @@ pub fn judge(folder: &Path) -> Said {
         all.map(finding).collect::<BTreeSet<_>>()
     };
     let passed = summary["passed"].as_u64().expect("a number");
-    Said { failed: list("failed_checks"), skipped: list("skipped_checks"), passed }
+    CheckovReport { failed: list("failed_checks"), skipped: list("skipped_checks"), passed }
 }
 
 /// A template without what it says to checkov.

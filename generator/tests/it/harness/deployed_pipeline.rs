@@ -1,4 +1,4 @@
-//! A deployed pipeline at work: an encyclopedia that knows every page but the unknown ones, and a look at what came out.
+//! A deployed pipeline, a server in the place of Wikipedia, and access to the results.
 #![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
@@ -28,7 +28,7 @@ pub struct DeployedPipeline {
     plan: Value,
 }
 
-/// A page for every title but those that begin with `Unknown`; what it says depends on its title alone.
+/// A page for every title but those that begin with `Unknown`; its text depends only on its title.
 fn pages(asked: &ReceivedRequest) -> CannedResponse {
     let page = |title: &&str| {
         if title.starts_with("Unknown") {
@@ -61,8 +61,8 @@ impl DeployedPipeline {
         Self::root_with("", name, environment)
     }
 
-    /// The root's pipeline, all that it keeps under a customer key.
-    pub fn locked(name: &str, environment: &'static str) -> Self {
+    /// The root's pipeline with a customer key.
+    pub fn with_customer_key(name: &str, environment: &'static str) -> Self {
         Self::root_with("\n[data]\nkms = true\n", name, environment)
     }
 
@@ -75,6 +75,14 @@ impl DeployedPipeline {
     }
 
     fn of(project: Project, name: &str, environment: &'static str) -> Self {
+        let live = Self::rendered(project, name, environment);
+        live.deployed.good(&["apply", "--env", environment, "--yes", "--no-run"]);
+        live.allow_send_batches();
+        live
+    }
+
+    /// A project's pipeline with an encyclopedia of ours, rendered and not deployed yet.
+    pub fn rendered(project: Project, name: &str, environment: &'static str) -> Self {
         let wiki = HttpServer::start(pages);
         let own = format!(
             "type = \"wikipedia\"\nendpoint = \"{}\"\nallow = [\"{}\"]\nrequests_per_minute = 100000\nat_once = 100\n\
@@ -87,22 +95,34 @@ impl DeployedPipeline {
         let toml = toml.replace("type = \"comprehend\"\n", "type = \"comprehend\"\ncalls_per_second = 10000\n");
         project.write("pipeline.toml", &toml);
         let deployed = Deployed::new(project, name, Program::Real);
-        deployed.good(&["apply", "--env", environment, "--yes", "--no-run"]);
         let plan = deployed.plan(environment);
-        let live = Self { deployed, environment, wiki, plan };
-        live.batches();
-        live
+        Self { deployed, environment, wiki, plan }
     }
 
     /// The emulator asks for a permission `sqs:SendMessageBatch`, which AWS has not: there, `sqs:SendMessage` admits both.
     /// Whoever may send gets the one that goes with it here, on the same queues and no others.
-    pub fn batches(&self) {
-        let roles = template::names(&self.plan).into_keys().filter(|id| id.ends_with("Role"));
-        roles.for_each(|id| self.batches_of(&id, &self.policy(&id)));
+    pub fn allow_send_batches(&self) {
+        self.roles().for_each(|id| self.allow_send_batches_of(&id, &self.policy(&id)));
+    }
+
+    /// Removes what `allow_send_batches` added, so that the roles are as they were deployed.
+    pub fn revoke_send_batches(&self) {
+        if target_account().emulator.is_none() {
+            return;
+        }
+        let client = aws_sdk_iam::Client::new(&target_account().sdk);
+        for id in self.roles() {
+            let delete = client.delete_role_policy().role_name(self.name(&id)).policy_name("batches");
+            block_on(delete.send()).unwrap_or_else(|error| panic!("not deleted: {error:?}"));
+        }
+    }
+
+    fn roles(&self) -> impl Iterator<Item = String> {
+        template::names(&self.plan).into_keys().filter(|id| id.ends_with("Role"))
     }
 
     /// The same for one role, which has this policy.
-    pub fn batches_of(&self, role: &str, policy: &Value) {
+    pub fn allow_send_batches_of(&self, role: &str, policy: &Value) {
         if target_account().emulator.is_none() {
             return;
         }
@@ -143,12 +163,12 @@ impl DeployedPipeline {
         format!("{}/{}/{}", target_account().endpoint(), target_account().account, self.name(id))
     }
 
-    /// Fires the schedule's time by hand, and waits for what the producer says.
-    pub fn fire(&self, time: &str) -> Result<Value, Value> {
+    /// Invokes the producer for this scheduled time, and waits for its response.
+    pub fn start_run(&self, time: &str) -> Result<Value, Value> {
         self.invoke("ProducerFunction", &json!({ "scheduled_time": time }))
     }
 
-    /// Invokes a function and waits for its answer, or for what it says went wrong.
+    /// Invokes a function and waits for its response, or its error.
     pub fn invoke(&self, id: &str, event: &Value) -> Result<Value, Value> {
         let client = aws_sdk_lambda::Client::new(&target_account().sdk);
         let call = client.invoke().function_name(self.name(id)).payload(Blob::new(event.to_string()));
@@ -158,9 +178,9 @@ impl DeployedPipeline {
         if answer.function_error().is_some() { Err(said) } else { Ok(said) }
     }
 
-    /// Waits until something is there.
+    /// Waits until `look` finds something.
     #[track_caller]
-    pub fn until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
+    pub fn wait_until<T>(&self, what: &str, look: impl Fn() -> Option<T>) -> T {
         let begin = Instant::now();
         loop {
             if let Some(found) = look() {
@@ -171,10 +191,10 @@ impl DeployedPipeline {
         }
     }
 
-    /// Waits until so many records of a run are in the bucket of a sink, and gives all objects of it.
+    /// Waits until the bucket of a sink has so many records, and returns all its objects.
     #[track_caller]
     pub fn written(&self, bucket: &str, records: usize) -> BTreeMap<String, Vec<Value>> {
-        self.until("the records", || {
+        self.wait_until("the records", || {
             let objects = self.objects(bucket);
             (objects.values().map(Vec::len).sum::<usize>() >= records).then_some(objects)
         })
@@ -187,11 +207,11 @@ impl DeployedPipeline {
             flate2::read::GzDecoder::new(body.as_slice()).read_to_string(&mut text).expect("gzip of UTF-8");
             (key, text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect())
         };
-        self.packed(bucket).into_iter().map(unpacked).collect()
+        self.compressed_objects(bucket).into_iter().map(unpacked).collect()
     }
 
-    /// All objects of a bucket as they are, by key.
-    pub fn packed(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
+    /// All objects of a bucket, not decompressed, by key.
+    pub fn compressed_objects(&self, bucket: &str) -> BTreeMap<String, Vec<u8>> {
         let client = aws_sdk_s3::Client::new(&target_account().sdk);
         let name = self.name(bucket);
         let listed = block_on(client.list_objects_v2().bucket(&name).into_paginator().send().collect::<Vec<_>>());
@@ -230,13 +250,13 @@ impl DeployedPipeline {
         }
     }
 
-    /// Messages of a queue with their attributes, taken out of it.
-    pub fn messages(&self, queue: &str) -> Vec<aws_sdk_sqs::types::Message> {
-        drained(&self.queue(queue))
+    /// Receives and deletes all messages of a queue.
+    pub fn receive_all(&self, queue: &str) -> Vec<aws_sdk_sqs::types::Message> {
+        receive_all_from(&self.queue(queue))
     }
 
-    /// Messages that wait in a queue, those that are being worked on included.
-    pub fn waiting(&self, queue: &str) -> usize {
+    /// The number of messages of a queue, those in flight included.
+    pub fn message_count(&self, queue: &str) -> usize {
         use aws_sdk_sqs::types::QueueAttributeName as Name;
         let client = aws_sdk_sqs::Client::new(&target_account().sdk);
         let names = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
@@ -253,7 +273,7 @@ impl DeployedPipeline {
         block_on(sent).unwrap_or_else(|error| panic!("not sent: {error:?}"));
     }
 
-    /// What all functions have logged.
+    /// The logs of all functions.
     pub fn logs(&self) -> String {
         let client = aws_sdk_cloudwatchlogs::Client::new(&target_account().sdk);
         let mut all = String::new();
@@ -268,8 +288,8 @@ impl DeployedPipeline {
     }
 }
 
-/// Messages of the queue at this address with their attributes, taken out of it.
-pub fn drained(url: &str) -> Vec<aws_sdk_sqs::types::Message> {
+/// Receives and deletes all messages of the queue with this URL.
+pub fn receive_all_from(url: &str) -> Vec<aws_sdk_sqs::types::Message> {
     let client = aws_sdk_sqs::Client::new(&target_account().sdk);
     let mut all = Vec::new();
     loop {

@@ -1,4 +1,4 @@
-//! Programs that Lambda would take, as small as can be: nothing in them can be run.
+//! Minimal ELF files that Lambda would accept and that cannot run.
 #![allow(dead_code, reason = "each test crate uses only some of it")]
 
 pub const ARM64: u16 = 183;
@@ -6,7 +6,7 @@ pub const X86_64: u16 = 62;
 pub const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 pub const LOADER_ARM64: &str = "/lib/ld-linux-aarch64.so.1";
 
-/// A small ELF file with all that is looked at: its machine, what starts it, and which version of glibc it needs.
+/// A small ELF file with all that is checked: machine, loader, and required version of glibc.
 pub fn elf(machine: u16, loader: &str, version: &str) -> Vec<u8> {
     const HEADER: usize = 64;
     const SEGMENT: usize = 56;
@@ -45,7 +45,7 @@ pub fn elf(machine: u16, loader: &str, version: &str) -> Vec<u8> {
     out
 }
 
-/// One that is taken for x86_64.
+/// A valid one for x86_64.
 pub fn good() -> Vec<u8> {
     elf(X86_64, LOADER, "GLIBC_2.34")
 }

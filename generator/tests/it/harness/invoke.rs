@@ -1,4 +1,4 @@
-//! The functions of a deployed pipeline, invoked by hand with real messages of its queues, and what they said.
+//! Invokes the functions of a deployed pipeline with real messages of its queues.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -18,8 +18,8 @@ use crate::harness::aws::template;
 use crate::harness::deployed_pipeline::DeployedPipeline;
 use crate::harness::roles::Grant;
 
-/// What was made for the test outside of the pipeline.
-pub struct Others {
+/// Resources outside of the pipeline.
+pub struct ForeignResources {
     pub secret: String,
     pub secret_of_others: String,
     pub bucket: String,
@@ -29,50 +29,50 @@ pub struct Others {
 /// The start of the message about a missing permission.
 const LACKS_PERMISSION: &str = "the function's role lacks the permission `";
 
-/// What a function said of an event.
+/// The outcome of an invocation.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct Invocation {
     pub answer: Value,
-    /// Whether the answer is an error.
+    /// Whether the response is an error.
     pub broken: bool,
     pub log: String,
 }
 
-impl Told {
-    /// Whether every message of the event was dealt with, and nothing was refused on the way.
-    pub fn is_fine(&self) -> bool {
-        !self.broken && self.answer == json!({ "batchItemFailures": [] }) && self.refusals().is_empty()
+impl Invocation {
+    /// Whether every message of the event was processed, and no permission was missing.
+    pub fn is_success(&self) -> bool {
+        !self.broken && self.answer == json!({ "batchItemFailures": [] }) && self.denials().is_empty()
     }
 
-    /// Whether the message of this event is to come again.
-    pub fn comes_again(&self, event: &Value) -> bool {
+    /// Whether the message of this event is returned to its queue.
+    pub fn is_redelivered(&self, event: &Value) -> bool {
         let id = &event["Records"][0]["messageId"];
         !self.broken && self.answer == json!({ "batchItemFailures": [{ "itemIdentifier": id }] })
     }
 
-    /// Whether it was this permission that was missing.
-    pub fn refused(&self, grant: &Grant) -> bool {
+    /// Whether this permission was missing.
+    pub fn was_denied(&self, grant: &Grant) -> bool {
         Self::names(&self.log, grant) || Self::names(&self.answer.to_string(), grant)
     }
 
-    /// Whether words say that this permission was missing.
+    /// Whether a text reports that this permission was missing.
     pub fn names(words: &str, grant: &Grant) -> bool {
         // S3's door says where an object should have been; the others the table, the queue, the topic, the secret.
         let last = grant.arn.rsplit([':', '/']).next().unwrap_or_default();
         let bucket = grant.arn.strip_prefix("arn:aws:s3:::").and_then(|rest| rest.split('/').next());
         let name = if grant.arn.contains(":secret:") { &grant.arn } else { bucket.unwrap_or(last) };
-        refusals(words).iter().any(|(action, on)| *action == grant.action && on.contains(name))
+        denials(words).iter().any(|(action, on)| *action == grant.action && on.contains(name))
     }
 
-    /// Every action that was refused, and on what.
-    pub fn refusals(&self) -> Vec<(String, String)> {
-        let mut all = refusals(&self.log);
-        all.extend(refusals(&self.answer.to_string()));
+    /// Every denied action, with its resource.
+    pub fn denials(&self) -> Vec<(String, String)> {
+        let mut all = denials(&self.log);
+        all.extend(denials(&self.answer.to_string()));
         all
     }
 }
 
-fn refusals(words: &str) -> Vec<(String, String)> {
+fn denials(words: &str) -> Vec<(String, String)> {
     let parts = words.split(LACKS_PERMISSION).skip(1);
     let refusal = |part: &str| {
         let mut quoted = part.split('`');
@@ -81,15 +81,15 @@ fn refusals(words: &str) -> Vec<(String, String)> {
     parts.filter_map(refusal).collect()
 }
 
-/// The same event once more: SQS brings it for the second time.
-pub fn again(event: &Value) -> Value {
+/// The same event, delivered by SQS for the second time.
+pub fn redelivered(event: &Value) -> Value {
     let mut event = event.clone();
     event["Records"][0]["attributes"]["ApproximateReceiveCount"] = json!("2");
     event
 }
 
-/// What is no part of the pipeline.
-pub fn others() -> Others {
+/// Creates the resources outside of the pipeline.
+pub fn others() -> ForeignResources {
     let secret = |name: &str| json!({ "Type": "AWS::SecretsManager::Secret", "Properties": { "Name": name, "SecretString": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0" } });
     let template = json!({
         "Resources": { "One": secret("least"), "Other": secret("of-others") },
@@ -120,10 +120,10 @@ pub fn others() -> Others {
         call = call.key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key"));
     }
     block_on(call.send()).expect("a table");
-    Others { secret: outputs["One"].clone(), secret_of_others: outputs["Other"].clone(), bucket, table }
+    ForeignResources { secret: outputs["One"].clone(), secret_of_others: outputs["Other"].clone(), bucket, table }
 }
 
-/// A pipeline whose functions are invoked by hand.
+/// A pipeline whose functions are invoked by the test.
 pub struct Invoker<'a> {
     pub live: &'a DeployedPipeline,
     lambda: aws_sdk_lambda::Client,
@@ -133,17 +133,17 @@ pub struct Invoker<'a> {
 }
 
 impl<'a> Invoker<'a> {
-    /// Nobody else reads the queues from now on.
+    /// Lambda no longer polls the queues from now on.
     pub fn of(live: &'a DeployedPipeline) -> Self {
         let sdk = &target_account().sdk;
         let (lambda, dynamodb) = (aws_sdk_lambda::Client::new(sdk), aws_sdk_dynamodb::Client::new(sdk));
         let hand = Self { live, lambda, dynamodb, events: RefCell::default() };
-        hand.let_lambda_poll(false);
+        hand.set_polling(false);
         hand
     }
 
     /// Switches all event source mappings on or off.
-    pub fn let_lambda_poll(&self, on: bool) {
+    pub fn set_polling(&self, on: bool) {
         let all = block_on(self.lambda.list_event_source_mappings().send()).expect("mappings");
         let mappings = all.event_source_mappings.unwrap_or_default();
         assert!(!mappings.is_empty());
@@ -153,21 +153,21 @@ impl<'a> Invoker<'a> {
         }
     }
 
-    /// Invokes a function and waits for what it says.
-    pub fn tell(&self, id: &str, event: &Value) -> Told {
+    /// Invokes a function and waits for its response.
+    pub fn invoke(&self, id: &str, event: &Value) -> Invocation {
         let call = self.lambda.invoke().function_name(self.live.name(id)).log_type(LogType::Tail);
         let told = block_on(call.payload(Blob::new(event.to_string())).send());
         let told = told.unwrap_or_else(|error| panic!("not invoked: {error:?}"));
         let answer = told.payload().map(|payload| serde_json::from_slice(payload.as_ref()).expect("JSON"));
         let log = told.log_result().map(|log| aws_smithy_types::base64::decode(log).expect("base64"));
-        Told {
+        Invocation {
             answer: answer.unwrap_or_default(),
             broken: told.function_error().is_some(),
             log: String::from_utf8_lossy(&log.unwrap_or_default()).into_owned(),
         }
     }
 
-    /// The event with which Lambda would bring a chunk, which waits in a queue.
+    /// Lambda's event for a chunk, which waits in a queue.
     #[track_caller]
     pub fn message(&self, queue: &str, run: &str, number: u64) -> Value {
         let key = (queue.to_owned(), run.to_owned(), number);
@@ -202,8 +202,8 @@ impl<'a> Invoker<'a> {
         }
     }
 
-    /// The lease of a run's producer is over, as it would be 45 seconds after one that failed.
-    pub fn let_lapse(&self, run: &str) {
+    /// Expires the lease of a run's producer, as 45 seconds after a failure.
+    pub fn expire_lease(&self, run: &str) {
         let call = self.dynamodb.update_item().table_name(self.live.name("StateTable"));
         let call = call
             .key("pk", AttributeValue::S(run.to_owned()))
@@ -218,8 +218,8 @@ impl<'a> Invoker<'a> {
         }
     }
 
-    /// No finding is remembered any longer.
-    pub fn forget(&self) {
+    /// Deletes all cached findings.
+    pub fn delete_cached_findings(&self) {
         let mut forgotten = 0;
         for mut row in self.live.rows("StateTable") {
             if row["pk"].as_s().is_ok_and(|pk| pk.starts_with("finding#")) {
@@ -237,11 +237,12 @@ impl<'a> Invoker<'a> {
     pub fn written(&self, run: &str, chunks: usize) {
         let of_run = |key: &&String| key.contains(run);
         let all = || self.live.objects("ArchiveBucket").keys().filter(of_run).count();
-        self.live.until("the chunks", || (all() == chunks).then_some(()));
+        self.live.wait_until("the chunks", || (all() == chunks).then_some(()));
     }
 
-    /// Leads a function elsewhere: by a variable, or by the store of a component of this name. Gives what was set before.
-    pub fn lead(&self, function: &str, variable: &str, to: &str) -> HashMap<String, String> {
+    /// Points a variable of a function, or the store of a component of this name, to another resource. Returns the variables
+    /// as they were.
+    pub fn redirect(&self, function: &str, variable: &str, to: &str) -> HashMap<String, String> {
         let told = block_on(self.lambda.get_function_configuration().function_name(self.live.name(function)).send());
         let before = told.expect("a function").environment.and_then(|it| it.variables).unwrap_or_default();
         let own = format!("\"name\":\"{variable}\"");
@@ -252,19 +253,19 @@ impl<'a> Invoker<'a> {
         assert!(before.contains_key(&place), "{place} is not in {before:?}");
         let mut changed = before.clone();
         changed.insert(place, to.to_owned());
-        self.give(function, changed);
+        self.set_variables(function, changed);
         before
     }
 
-    /// Gives a function these variables.
-    pub fn give(&self, function: &str, variables: HashMap<String, String>) {
+    /// Sets the environment variables of a function.
+    pub fn set_variables(&self, function: &str, variables: HashMap<String, String>) {
         let environment = Environment::builder().set_variables(Some(variables)).build();
         let call = self.lambda.update_function_configuration().function_name(self.live.name(function));
         block_on(call.environment(environment).send()).unwrap_or_else(|error| panic!("not given: {error:?}"));
     }
 
-    /// The ARNs of everything in the stack that has one.
-    pub fn everything(&self) -> BTreeSet<String> {
+    /// The ARNs of all resources of the stack.
+    pub fn all_arns(&self) -> BTreeSet<String> {
         let (region, account) = (&target_account().region, &target_account().account);
         let arn = |(id, name): (String, String)| {
             let kinds = ["Bucket", "Table", "Queue", "Topic", "Function", "Role"];
@@ -280,8 +281,8 @@ impl<'a> Invoker<'a> {
         template::names(&self.live.deployed.plan(self.live.environment)).into_iter().filter_map(arn).collect()
     }
 
-    /// How many objects and rows there are in what is no part of the pipeline.
-    pub fn left_in(&self, others: &Others) -> usize {
+    /// The number of objects and rows outside of the pipeline.
+    pub fn count_written_to(&self, others: &ForeignResources) -> usize {
         let listed = aws_sdk_s3::Client::new(&target_account().sdk).list_objects_v2().bucket(&others.bucket).send();
         let objects = block_on(listed).expect("a list").contents.unwrap_or_default().len();
         let rows = block_on(self.dynamodb.scan().table_name(&others.table).send()).expect("rows");

@@ -1,5 +1,5 @@
-//! A deployed pipeline whose functions are started and fed by the harness in Lambda's place, behind a proxy that counts
-//! their calls and makes faults.
+//! A deployed pipeline whose functions are started and invoked by the harness instead of Lambda, behind a proxy that counts
+//! their calls and injects faults.
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ use crate::harness::aws::target_account::target_account;
 use crate::harness::deployed_pipeline::{DeployedPipeline, PATIENCE};
 use fanggen_runtime::testing::lambda_api::{LambdaCommand, LambdaProcess};
 
-/// A deployed pipeline, whose queue nobody but the harness reads.
+/// A deployed pipeline whose queue is read only by the harness.
 pub struct LocalLambda {
     pub live: DeployedPipeline,
     pub proxy: Proxy,
@@ -58,7 +58,7 @@ impl LocalLambda {
         got.expect("received").messages.unwrap_or_default().into_iter().next()
     }
 
-    /// The message is dealt with.
+    /// Deletes a processed message.
     pub fn delete(&self, message: Message) {
         let delete =
             aws_sdk_sqs::Client::new(&target_account().sdk).delete_message().queue_url(self.live.queue("WorkerQueue"));
@@ -67,7 +67,7 @@ impl LocalLambda {
     }
 }
 
-/// The event with which Lambda brings a message.
+/// Lambda's event for a message.
 pub fn event(message: &Message) -> Value {
     let attributes: BTreeMap<&str, &String> =
         message.attributes.iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();

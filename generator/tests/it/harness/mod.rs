@@ -1,4 +1,4 @@
-//! What tests share: projects, tools, stand-ins for AWS.
+//! Shared test support: projects, tools, stand-ins for AWS.
 
 pub mod actionlint;
 #[cfg(feature = "aws")]
@@ -18,8 +18,9 @@ pub mod invoke;
 #[cfg(feature = "aws")]
 pub mod local_lambda;
 pub mod privileges;
+#[cfg(feature = "aws")]
+pub mod process_output;
 pub mod project;
-pub mod random;
 pub mod readme;
 pub mod rendered;
 #[cfg(feature = "aws")]

@@ -10,7 +10,7 @@ use std::process::Command;
 use fanggen_runtime::testing::process::ProcessOutput;
 use tempfile::TempDir;
 
-/// A project in a folder of its own, which goes when this is dropped.
+/// A project in a temporary folder.
 pub struct Project {
     folder: TempDir,
 }

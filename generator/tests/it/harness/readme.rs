@@ -1,4 +1,4 @@
-//! What a README shows: its commands run anew in a project, those that need AWS against an emulator.
+//! The examples of a README: runs their commands again in a project, those that need AWS against an emulator.
 
 use std::fs::{self, File};
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::harness::project::Project;
 
-/// Stands for lines of an output that are not shown.
+/// Marks lines of an output that are omitted.
 const LEFT_OUT: &str = "  …";
 
 /// A fenced block: its language, its text, and where the text stands in the file.
@@ -29,8 +29,8 @@ pub fn blocks(readme: &str) -> Vec<(String, String, Range<usize>)> {
     found
 }
 
-/// What differs from run to run: times of runs, durations, hashes of chunks, and where AWS is stood in for.
-fn steady(text: &str) -> String {
+/// Replaces what differs between runs: times, durations, hashes of chunks, and the address of the emulator.
+fn normalize(text: &str) -> String {
     let mut out: String = text.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
     for (pattern, instead) in [
         (r"\d{8}T\d{6}(\.\d+)?Z", "20261122T090000.000Z"),
@@ -48,7 +48,7 @@ fn steady(text: &str) -> String {
     out
 }
 
-/// Whether a command asks an account, or is only there in a build that can.
+/// Whether a command calls AWS, or exists only in a build with the feature `aws`.
 fn needs_aws(line: &str) -> bool {
     let mut words = line.split_whitespace().skip(1);
     match words.next() {
@@ -58,9 +58,9 @@ fn needs_aws(line: &str) -> bool {
     }
 }
 
-/// Runs a line such as `fanggen run --env prod`, and gives what a terminal would show.
-fn shown(project: &Project, folder: &str, environment: &[(&'static str, String)], line: &str) -> String {
-    let log = project.path().join(".shown");
+/// Runs a line such as `fanggen run --env prod`, and returns its stdout and stderr as a terminal shows them.
+fn console_output(project: &Project, folder: &str, environment: &[(&'static str, String)], line: &str) -> String {
+    let log = project.path().join(".console");
     let out = File::create(&log).expect("a file");
     let folder = project.path().join(folder);
     for step in line.split(" && ") {
@@ -88,34 +88,34 @@ fn shown(project: &Project, folder: &str, environment: &[(&'static str, String)]
             .stdout(out.try_clone().expect("a file"))
             .status()
             .expect("started");
-        let said = || fs::read_to_string(&log).unwrap_or_default();
-        assert!(status.code().is_some_and(|code| code <= 2), "{line}: {status}\n{}", said());
+        let printed = || fs::read_to_string(&log).unwrap_or_default();
+        assert!(status.code().is_some_and(|code| code <= 2), "{line}: {status}\n{}", printed());
     }
     fs::read_to_string(log).expect("UTF-8")
 }
 
-/// An output, with the lines left out that were left out before: as many are shown before and after.
-fn shortened(told: &str, before: &str) -> String {
-    let lines: Vec<&str> = told.lines().collect();
+/// An output with the same omission as before: as many lines are kept before and after it.
+fn shortened(output: &str, before: &str) -> String {
+    let lines: Vec<&str> = output.lines().collect();
     let before: Vec<&str> = before.trim_end().lines().collect();
-    let Some(place) = before.iter().position(|line| *line == LEFT_OUT) else { return told.to_owned() };
+    let Some(place) = before.iter().position(|line| *line == LEFT_OUT) else { return output.to_owned() };
     let last = before.len() - place - 1;
-    assert!(place + last < lines.len(), "there is nothing to leave out of:\n{told}");
+    assert!(place + last < lines.len(), "there is nothing to leave out of:\n{output}");
     let kept = lines[..place].iter().chain([&LEFT_OUT]).chain(&lines[lines.len() - last..]);
     kept.map(|line| format!("{line}\n")).collect()
 }
 
-/// The block with the output of each of its commands put in anew.
+/// The block with the present output of each of its commands.
 pub fn run_again(project: &Project, folder: &str, environment: &[(&'static str, String)], block: &str) -> String {
     let mut out = String::new();
     for command in format!("\n{block}").split("\n$ ").skip(1) {
         let (line, before) = command.split_once('\n').unwrap_or((command, ""));
-        let told = if needs_aws(line) && !cfg!(feature = "aws") {
+        let output = if needs_aws(line) && !cfg!(feature = "aws") {
             format!("{}\n", before.trim_end())
         } else {
-            shortened(&steady(&shown(project, folder, environment, line)), before)
+            shortened(&normalize(&console_output(project, folder, environment, line)), before)
         };
-        out += &format!("$ {line}\n{told}\n");
+        out += &format!("$ {line}\n{output}\n");
     }
     out.trim_end().to_owned() + "\n"
 }

@@ -1,4 +1,4 @@
-//! Pipelines in folders of their own, rendered by the real binary, and what the linter says of the templates.
+//! Pipelines in temporary folders, rendered by the real binary, and the linter for their templates.
 #![allow(dead_code, reason = "each test crate uses only some of it")]
 #![allow(clippy::panic, reason = "a test without its pipeline has nothing to judge")]
 
@@ -15,7 +15,7 @@ use super::tools;
 /// The folder of the golden cases.
 pub const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pipelines");
 
-/// A project of its own: a folder with a `pipeline.toml` that goes when this goes.
+/// A temporary folder with a `pipeline.toml`.
 pub struct Project(TempDir);
 
 impl Project {
@@ -48,7 +48,7 @@ impl Project {
         fanggen(self.path(), args)
     }
 
-    /// Renders, which has to work.
+    /// Renders, and asserts success.
     pub fn render(&self) -> &Self {
         good(&self.fanggen(&["render"]));
         self
@@ -129,16 +129,16 @@ pub fn fanggen(folder: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_fanggen")).current_dir(folder).args(args).output().expect("fanggen starts")
 }
 
-/// The stdout of a command that worked.
+/// Asserts success, and returns stdout.
 pub fn good(output: &Output) -> String {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     assert!(output.status.success(), "{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr));
     text(&output.stdout)
 }
 
-/// What the linter has to say of templates, in as few processes as there are cores: each loads for a second.
+/// Asserts that the linter finds nothing, in one process per core: each loads for a second.
 ///
-/// Informational rules are included: they know of retention, of deletion policies, of encryption.
+/// Informational rules are included: they cover retention, deletion policies and encryption.
 pub fn lint(templates: &[PathBuf], more: &[&str]) {
     let linter = tools::cfn_lint();
     let cores = thread::available_parallelism().map_or(1, usize::from);
@@ -158,7 +158,7 @@ pub fn lint(templates: &[PathBuf], more: &[&str]) {
     assert!(said.concat().is_empty(), "cfn-lint says:\n{}", said.concat());
 }
 
-/// Templates as the linter's own YAML reader sees them, which is not ours: short forms of functions are written out.
+/// Templates as read by the linter's YAML reader, which is not ours: short forms of functions are expanded.
 pub fn decoded(templates: &[PathBuf]) -> Vec<Value> {
     const SCRIPT: &str = "import json, sys\nfrom cfnlint.decode import decode\n\
         for path in sys.argv[1:]:\n    template, wrong = decode(path)\n    assert not wrong, wrong\n    print(json.dumps(template))";

@@ -1,4 +1,4 @@
-//! The roles of a deployed pipeline: what they may do, less a part of it, and what the account says that they may.
+//! The roles of a deployed pipeline: their permissions, which can be revoked, and how IAM evaluates them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// A resource that it covers: what stands for any name is a name.
+    /// An example of a resource that it covers.
     pub fn place(&self) -> String {
         if self.arn == "*" { self.arn.clone() } else { self.arn.replace('*', "x") }
     }
@@ -59,27 +59,27 @@ impl<'a> Roles<'a> {
         found.cloned().unwrap_or_else(|| panic!("{role} has no {action} on {resource}: {:#?}", self.all[role]))
     }
 
-    /// Takes these permissions away from a role, and none besides.
-    pub fn without(&self, role: &str, taken: &[&Grant]) {
+    /// Revokes exactly these permissions of a role.
+    pub fn revoke(&self, role: &str, taken: &[&Grant]) {
         let left = self.all[role].iter().filter(|grant| !taken.contains(grant));
         let statement = |grant: &Grant| json!({ "Effect": "Allow", "Action": [grant.action], "Resource": grant.arn });
         let statements: Vec<Value> = left.map(statement).collect();
         self.put(role, &json!({ "Version": "2012-10-17", "Statement": statements }));
     }
 
-    /// Gives a role back what it had.
-    pub fn back(&self, role: &str) {
+    /// Restores the permissions of a role.
+    pub fn restore(&self, role: &str) {
         self.put(role, &self.whole[role]);
     }
 
     fn put(&self, role: &str, policy: &Value) {
         let put = self.client.put_role_policy().role_name(self.live.name(role)).policy_name("derived");
         block_on(put.policy_document(policy.to_string()).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));
-        self.live.batches_of(role, policy);
+        self.live.allow_send_batches_of(role, policy);
     }
 
-    /// Which of these actions the account says that a role may do to a resource.
-    pub fn may(&self, role: &str, actions: &BTreeSet<String>, place: &str) -> BTreeSet<String> {
+    /// The actions among these that IAM allows a role on a resource.
+    pub fn simulate(&self, role: &str, actions: &BTreeSet<String>, place: &str) -> BTreeSet<String> {
         let arn = format!("arn:aws:iam::{}:role/{}", target_account().account, self.live.name(role));
         let ask = self.client.simulate_principal_policy().policy_source_arn(arn).resource_arns(place);
         let ask = ask.set_action_names(Some(actions.iter().cloned().collect()));
@@ -91,7 +91,7 @@ impl<'a> Roles<'a> {
         results.map(|one| one.eval_action_name().to_owned()).collect()
     }
 
-    /// Which of these actions a role's own policy names on a resource.
+    /// The actions among these that the policy of a role names on a resource.
     pub fn named(&self, role: &str, actions: &BTreeSet<String>, place: &str) -> BTreeSet<String> {
         let covers = |action: &&String| self.all[role].iter().any(|grant| grant.covers(action, place));
         actions.iter().filter(covers).cloned().collect()
@@ -117,7 +117,7 @@ fn texts(value: &Value) -> Vec<String> {
     value.as_array().map_or_else(|| vec![text(value)], |all| all.iter().map(text).collect())
 }
 
-/// A resource by its name in the template, with what stands behind it.
+/// A resource by its name in the template, with its suffix.
 fn named(arn: &str, names: &BTreeMap<String, String>) -> String {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let [_, _, service, _, _, rest] = parts[..] else { return arn.to_owned() };

@@ -6,32 +6,32 @@ use std::sync::OnceLock;
 
 use fanggen_runtime::testing::python_tools::{isolated, program_of, shared};
 
-/// Every tool and its version: a tool more is a line here and a function below.
+/// Every tool and its version: another tool is a line here and a function below.
 ///
 /// The emulator learns the actions of REST services from `botocore`, which `cfn-lint` brings: without it, Scheduler's
 /// calls would pass unchecked.
 const PINS: &[(&str, &str)] =
     &[("cfn-lint", "1.58.0"), ("check-jsonschema", "0.39.0"), ("ministack", "1.5.33"), ("taplo", "0.9.3")];
 
-/// The program that judges what is safe in a template: its dependencies conflict with the tools above.
+/// The scanner for security findings; its dependencies conflict with the tools above.
 const CHECKOV: &str = "3.3.30";
 
-/// The program that judges CloudFormation templates.
+/// The linter for CloudFormation templates.
 pub fn cfn_lint() -> PathBuf {
     tool("cfn-lint")
 }
 
-/// The program that checks JSON and YAML against schemas, and carries that of GitHub's workflows.
+/// The validator for JSON and YAML schemas, which includes that of GitHub workflows.
 pub fn check_jsonschema() -> PathBuf {
     tool("check-jsonschema")
 }
 
-/// The Python that has the emulator of AWS.
+/// The Python in which the emulator of AWS is installed.
 pub fn ministack_python() -> PathBuf {
     tool("ministack").with_file_name("python")
 }
 
-/// The program that says what of a CloudFormation template a security reviewer would ask about.
+/// The scanner for security findings in CloudFormation templates.
 pub fn checkov() -> PathBuf {
     isolated("checkov", CHECKOV, "checkov")
 }

@@ -1,9 +1,9 @@
-//! A template as YAML 1.2 has it, short forms of functions kept apart from texts that look like them.
+//! Reads a template as YAML 1.2; short forms of functions are not confused with strings that look like them.
 
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// Reads a template; a name that stands twice, or anything that is not YAML, is an error.
+/// Reads a template; a duplicate key, or anything that is not YAML, is an error.
 pub fn read(text: &str) -> Result<Value, String> {
     let mut documents = Yaml::load_from_str(text).map_err(|error| error.to_string())?;
     match documents.len() {
@@ -23,7 +23,7 @@ fn value(node: Yaml<'_>) -> Result<Value, String> {
         Yaml::Mapping(map) => {
             let mut table = Map::new();
             for (name, inner) in map {
-                let Value::String(name) = value(name)? else { return Err("a name that is no text".into()) };
+                let Value::String(name) = value(name)? else { return Err("a key that is not a string".into()) };
                 table.insert(name, value(inner)?);
             }
             Value::Object(table)

@@ -3,4 +3,5 @@
 #![allow(dead_code, reason = "each test file uses its own part of the harness")]
 
 pub mod hostile_server;
+pub mod random;
 pub mod wikipedia;

@@ -1,126 +1,108 @@
-//! A stand-in for Amazon Comprehend on the wire, which no emulator has: its protocol, its limits and its errors are real,
-//! its answers are worked out by simple rules, and are no model's.
+//! A server that stands in for Amazon Comprehend, which no emulator has: its protocol, limits and errors are those of the
+//! service; its results follow simple rules.
 //!
 //! The sentiment is that of the embedded lexicon, which reads every text as English.
 
 mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
+use hyper::Response;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
+use super::call_server::CallServer;
 use super::faults::{Fault, Faults};
 use super::wire::{Answer, Call, ID, json_error};
 
-/// One call that came, as it was understood.
+/// A parsed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+pub struct ReceivedCall {
     pub operation: String,
     pub language: Option<String>,
     pub texts: Vec<String>,
     pub fault: Option<Fault>,
 }
 
-/// What is done to texts that have these words in them.
+/// What happens to texts that contain a given phrase.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Marked {
-    /// The text's entry stands in the `ErrorList`, with this code.
-    Listed(&'static str),
-    /// The whole call is refused.
-    Refused,
-    /// There is no answer about it.
-    Forgotten,
+pub enum TextFault {
+    /// The text gets an entry in the `ErrorList`, with this code.
+    InErrorList(&'static str),
+    /// The whole call is rejected.
+    CallRejected,
+    /// The response has no entry for the text.
+    Missing,
 }
 
 #[derive(Default)]
 struct State {
-    asked: Vec<Asked>,
+    asked: Vec<ReceivedCall>,
     faults: Option<Faults>,
-    /// What always goes wrong with an operation.
+    /// Faults of every call of an operation.
     wrong: BTreeMap<String, Fault>,
-    marked: Vec<(String, Marked)>,
-    /// What is answered to an operation instead, word for word.
+    marked: Vec<(String, TextFault)>,
+    /// Fixed response bodies, by operation.
     instead: BTreeMap<String, String>,
 }
 
 /// Listens on plain HTTP until it is dropped.
 pub struct Comprehend {
-    port: u16,
+    server: CallServer,
     state: Arc<Mutex<State>>,
-    /// Its thread ends when this goes.
-    _end: oneshot::Sender<Infallible>,
 }
 
 impl Comprehend {
     pub fn start() -> Self {
         let state = Arc::<Mutex<State>>::default();
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = socket.local_addr().expect("an address").port();
-        socket.set_nonblocking(true).expect("a socket");
-        let (end, ended) = oneshot::channel();
         let served = Arc::clone(&state);
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(TcpListener::from_std(socket).expect("a socket"), served) => {}
-                    _ = ended => {}
-                }
-            });
+        let server = CallServer::start(move |call| {
+            let state = Arc::clone(&served);
+            async move { answer(call, &state).await }
         });
-        Self { port, state, _end: end }
+        Self { server, state }
     }
 
     /// For `AWS_ENDPOINT_URL_COMPREHEND`.
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.server.endpoint()
     }
 
-    /// All calls so far, in the order in which they came.
-    pub fn asked(&self) -> Vec<Asked> {
+    /// All calls so far, in the order of their arrival.
+    pub fn asked(&self) -> Vec<ReceivedCall> {
         self.state().asked.clone()
     }
 
-    /// How many calls of each operation came.
+    /// The number of calls of each operation.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         self.asked().into_iter().for_each(|asked| *counts.entry(asked.operation).or_default() += 1);
         counts
     }
 
-    /// Forgets the calls, and all that is to go wrong.
+    /// Clears the calls and all faults.
     pub fn clear(&self) {
         *self.state() = State::default();
     }
 
-    /// A share of all calls goes wrong.
+    /// Injects faults into a share of all calls.
     pub fn faults(&self, faults: Faults) {
         self.state().faults = Some(faults);
     }
 
-    /// Every call of this operation goes wrong.
-    pub fn wrong(&self, operation: &str, fault: Fault) {
+    /// Injects this fault into every call of an operation.
+    pub fn always_fail(&self, operation: &str, fault: Fault) {
         self.state().wrong.insert(operation.to_owned(), fault);
     }
 
-    /// Texts with these words in them meet this.
-    pub fn mark(&self, words: &str, marked: Marked) {
-        self.state().marked.push((words.to_owned(), marked));
+    /// Sets what happens to texts that contain a phrase.
+    pub fn set_text_fault(&self, phrase: &str, fault: TextFault) {
+        self.state().marked.push((phrase.to_owned(), fault));
     }
 
-    /// This operation is answered by these words, which were recorded or are odd.
-    pub fn instead(&self, operation: &str, body: &str) {
+    /// Answers this operation with a fixed body: a recorded or a malformed one.
+    pub fn set_response(&self, operation: &str, body: &str) {
         self.state().instead.insert(operation.to_owned(), body.to_owned());
     }
 
@@ -133,21 +115,8 @@ fn state(shared: &Mutex<State>) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn serve(socket: TcpListener, shared: Arc<Mutex<State>>) {
-    while let Ok((stream, _)) = socket.accept().await {
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let answer = service_fn(|request| answer(request, &shared));
-            // An error here is a connection that ended in the middle, which is what a fault may want.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-        });
-    }
-}
-
 /// An error ends the connection without an answer.
-async fn answer(request: Request<Incoming>, shared: &Mutex<State>) -> Result<Answer, String> {
-    let (head, body) = request.into_parts();
-    let call = Call::new(head, body.collect().await.map_err(|error| error.to_string())?.to_bytes());
+async fn answer(call: Call, shared: &Mutex<State>) -> Result<Answer, String> {
     let target = call.head.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let Some(operation) = target.strip_prefix("Comprehend_20171127.").map(str::to_owned) else {
         return Ok(json_error(400, "UnknownOperationException", ""));
@@ -176,9 +145,9 @@ async fn answer(request: Request<Incoming>, shared: &Mutex<State>) -> Result<Ans
         (state.marked.clone(), state.instead.get(&operation).cloned())
     };
     let answer = match (instead, refused(&operation, language.as_deref(), &texts, &marked)) {
-        (Some(body), _) => said(body),
+        (Some(body), _) => json_response(body),
         (None, Some((code, words))) => json_error(400, code, &words),
-        (None, None) => said(told(&operation, &texts, &marked).await.to_string()),
+        (None, None) => json_response(response_to(&operation, &texts, &marked).await.to_string()),
     };
     if fault == Some(Fault::Unheard) { Err("unheard".to_owned()) } else { Ok(answer) }
 }
@@ -188,22 +157,22 @@ fn note(shared: &Mutex<State>, operation: &str, language: Option<String>, texts:
     let nth = state.asked.iter().filter(|asked| asked.operation == operation).count();
     let share = state.faults.as_ref().and_then(|faults| faults.meets(&format!("comprehend:{operation}"), nth));
     let fault = state.wrong.get(operation).copied().or(share);
-    state.asked.push(Asked { operation: operation.to_owned(), language, texts, fault });
+    state.asked.push(ReceivedCall { operation: operation.to_owned(), language, texts, fault });
     fault
 }
 
-fn said(body: String) -> Answer {
+fn json_response(body: String) -> Answer {
     let answer =
         Response::builder().header("content-type", "application/x-amz-json-1.1").header("x-amzn-requestid", ID);
     answer.body(Full::from(body)).expect("an answer")
 }
 
-/// Why the service refuses a call as a whole, in its own words as far as they are known.
+/// The error of a call that the service rejects as a whole, with the message of the service where it is known.
 fn refused(
     operation: &str,
     language: Option<&str>,
     texts: &[String],
-    marked: &[(String, Marked)],
+    marked: &[(String, TextFault)],
 ) -> Option<(&'static str, String)> {
     let invalid = |words: &str| Some(("ValidationException", format!("1 validation error detected: {words}")));
     let all = BTreeSet::from(["en", "es", "fr", "de", "it", "pt", "ar", "hi", "ja", "ko", "zh", "zh-TW"]);
@@ -242,26 +211,26 @@ fn refused(
         );
         return Some(("TextSizeLimitExceededException", words));
     }
-    let refused = |text: &String| meets(marked, text) == Some(&Marked::Refused);
+    let refused = |text: &String| meets(marked, text) == Some(&TextFault::CallRejected);
     texts.iter().any(refused).then(|| ("InvalidRequestException", "The request is invalid.".to_owned()))
 }
 
-fn meets<'a>(marked: &'a [(String, Marked)], text: &str) -> Option<&'a Marked> {
+fn meets<'a>(marked: &'a [(String, TextFault)], text: &str) -> Option<&'a TextFault> {
     marked.iter().find(|(words, _)| text.contains(words.as_str())).map(|(_, marked)| marked)
 }
 
-async fn told(operation: &str, texts: &[String], marked: &[(String, Marked)]) -> Value {
+async fn response_to(operation: &str, texts: &[String], marked: &[(String, TextFault)]) -> Value {
     if operation == "DetectPiiEntities" {
         return judge::judged(operation, &texts[0]).await;
     }
     let (mut results, mut errors) = (Vec::new(), Vec::new());
     for (index, text) in texts.iter().enumerate() {
         match meets(marked, text) {
-            Some(Marked::Listed(code)) => {
+            Some(TextFault::InErrorList(code)) => {
                 errors.push(json!({ "Index": index, "ErrorCode": code, "ErrorMessage": "as the test wants it" }));
             }
-            Some(Marked::Forgotten) => {}
-            Some(Marked::Refused) | None => {
+            Some(TextFault::Missing) => {}
+            Some(TextFault::CallRejected) | None => {
                 let mut result = judge::judged(operation, text).await;
                 result["Index"] = json!(index);
                 results.push(result);

@@ -1,4 +1,4 @@
-//! Somebody with exactly the permissions of a policy: an IAM user of the emulator, and the key to act as that user.
+//! IAM users of the emulator with exactly the permissions of a policy, and their access keys.
 
 use aws_sdk_iam::Client;
 use aws_sdk_sts::config::Credentials;
@@ -27,7 +27,7 @@ pub fn key(emulator: &Emulator, name: &str, documents: &[String]) -> Credentials
     Credentials::new(key.access_key_id(), key.secret_access_key(), None, None, "deployer")
 }
 
-/// Gives a user exactly these documents, instead of all that it had.
+/// Replaces all documents of a user.
 pub fn renew(emulator: &Emulator, name: &str, documents: &[String]) {
     assert!(documents.len() <= POLICIES, "{} policies, and a user has {POLICIES} at most", documents.len());
     let client = Client::new(&emulator.sdk(&emulator.endpoint(), &emulator.root()));
@@ -48,7 +48,7 @@ pub fn renew(emulator: &Emulator, name: &str, documents: &[String]) {
     });
 }
 
-/// The statements of a policy in as many documents as IAM's limits ask for.
+/// Splits the statements of a policy into documents within IAM's limits.
 fn parts(policy: &str) -> Vec<String> {
     let policy: Value = serde_json::from_str(policy).unwrap_or_else(|error| panic!("no JSON: {error}\n{policy}"));
     let Some(statements) = policy["Statement"].as_array() else { panic!("no statements in {policy}") };

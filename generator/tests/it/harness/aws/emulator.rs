@@ -1,4 +1,4 @@
-//! An emulator of AWS with TLS and checked permissions, and a way to it for the SDK and `fanggen`.
+//! An emulator of AWS with TLS and checked permissions, and the settings with which the SDK and `fanggen` call it.
 
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, TcpListener};
@@ -58,7 +58,7 @@ impl Emulator {
         Self::launch(true)
     }
 
-    /// Without either.
+    /// Without TLS and without checks.
     pub fn plain() -> Self {
         Self::launch(false)
     }
@@ -159,23 +159,23 @@ impl Emulator {
         Credentials::new("test", "test", None, None, "emulator")
     }
 
-    /// The key of another account's root, who sees nothing of the first.
+    /// The key of another account's root.
     pub fn account(&self, number: &str) -> Credentials {
         Credentials::new(number, "test", None, None, "emulator")
     }
 
-    /// Forgets everything in all accounts: not for the shared one, where other tests are at work.
+    /// Deletes everything in all accounts: not for the shared emulator, which other tests use.
     pub fn reset(&self) {
         let answer = block_on(self.client().post(format!("{}/_ministack/reset", self.endpoint())).send());
         assert!(answer.is_ok_and(|answer| answer.status().is_success()), "no reset; the log:\n{}", self.log());
     }
 
-    /// What a program needs in its environment to come here, by root's key.
+    /// The environment variables with which a program calls this emulator as root.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         self.environment_of(&self.endpoint(), &self.root())
     }
 
-    /// What a program needs in its environment to come here by a key, straight or through a proxy.
+    /// The environment variables with which a program calls this emulator with a key, directly or through a proxy.
     pub fn environment_of(&self, endpoint: &str, key: &Credentials) -> Vec<(&'static str, String)> {
         let mut all = vec![
             ("AWS_ENDPOINT_URL", endpoint.to_owned()),
@@ -189,7 +189,7 @@ impl Emulator {
         all
     }
 
-    /// What a client of the SDK in this process needs: `aws_sdk_s3::Client::new(&emulator.sdk(..))`.
+    /// The settings of an SDK client in this process: `aws_sdk_s3::Client::new(&emulator.sdk(..))`.
     pub fn sdk(&self, endpoint: &str, key: &Credentials) -> SdkConfig {
         let authority = fs::read(self.ca_file()).expect("a certificate");
         let trust = tls::TrustStore::empty().with_pem_certificate(authority);
@@ -204,7 +204,12 @@ impl Emulator {
             .build()
     }
 
-    /// A client for plain HTTP requests, which trusts the emulator and nobody else.
+    /// The settings of an SDK client as the account's root, without a proxy.
+    pub fn root_sdk(&self) -> SdkConfig {
+        self.sdk(&self.endpoint(), &self.root())
+    }
+
+    /// An HTTP client that trusts only the certificate of the emulator.
     pub fn client(&self) -> reqwest::Client {
         // Another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();

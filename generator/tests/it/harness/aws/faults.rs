@@ -1,21 +1,21 @@
-//! What goes wrong between us and AWS: how, how often, and for which calls.
+//! Injected faults between us and AWS: which, how often, and for which calls.
 
 use std::time::Duration;
 
-/// What may go wrong with a call.
+/// A fault of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     Throttled,
     Broken,
-    /// The connection ends before AWS hears of the call.
+    /// The connection ends before AWS receives the call.
     Lost,
-    /// AWS does what the call asks, then the connection ends without an answer.
+    /// AWS executes the call, then the connection ends without a response.
     Unheard,
     Late(Duration),
 }
 
-/// Which calls go wrong: a share of all of them, and how. The same seed meets the same calls: each operation's calls
-/// are counted on their own, so that what runs at the same time does not change it.
+/// Which calls meet a fault, and which one. The same seed gives the same faults: the calls of each operation are counted
+/// separately, so that concurrency does not change them.
 #[derive(Clone, Debug)]
 pub struct Faults {
     pub seed: u64,
@@ -26,7 +26,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// A share of calls, with everything that may go wrong.
+    /// A share of all calls, with every kind of fault.
     pub fn all(seed: u64, percent: u64) -> Self {
         let late = Fault::Late(Duration::from_millis(300));
         Self {
@@ -37,17 +37,17 @@ impl Faults {
         }
     }
 
-    /// Every call, in one way.
+    /// Every call, with this fault.
     pub fn every(kind: Fault) -> Self {
         Self { seed: 0, percent: 100, kinds: vec![kind], only: None }
     }
 
-    /// Every other call of one operation: the first attempt goes wrong, the second does not.
+    /// Every other call of one operation: the first attempt fails, the second does not.
     pub fn first(operation: &str, kind: Fault) -> Self {
         Self { only: Some(operation.to_owned()), ..Self::every(kind) }
     }
 
-    /// What happens to the nth call of an operation, if anything does.
+    /// The fault of the nth call of an operation, if any.
     pub fn meets(&self, operation: &str, nth: usize) -> Option<Fault> {
         if self.only.as_ref().is_some_and(|only| only != operation || nth % 2 == 1) {
             return None;

@@ -1,4 +1,4 @@
-//! A pipeline before and after a change, and an emulator of its own to deploy it to, through a proxy, again and again.
+//! A pipeline before and after a change, and an emulator with a proxy to which it is deployed repeatedly.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
 use aws_sdk_sts::config::Credentials;
+use fanggen_runtime::testing::process::ProcessOutput;
 use http_body_util::Full;
 use hyper::Response;
 use rustix::process::Pid;
@@ -20,7 +21,7 @@ use super::emulator::{Emulator, REGION, block_on};
 use super::inventory::{Inventory, inventory};
 use super::proxy::Proxy;
 
-/// No run of `fanggen` takes longer, whatever goes wrong on the way.
+/// The limit for a run of `fanggen`, faults included.
 pub const LIMIT: Duration = Duration::from_secs(180);
 
 /// Two folders with the same pipeline: as it was, and with another memory and other items. `dev` may be deleted at any
@@ -31,7 +32,7 @@ pub struct Pipelines {
 }
 
 impl Pipelines {
-    /// Rendered, and with something in the form of a program: no function is ever run here.
+    /// Rendered, and with a placeholder for the program: no function is run here.
     pub fn new() -> Self {
         Self { before: folder(&before()), after: folder(&after()) }
     }
@@ -45,14 +46,14 @@ impl Pipelines {
     }
 }
 
-/// More rows than go with one call.
+/// More rows than one call can write.
 const ITEMS: usize = 30;
 
 fn before() -> String {
     pipeline(128, (0..ITEMS).map(|item| format!("\"item {item}\"")).collect())
 }
 
-/// One item changed, two came, one left.
+/// One item is changed, two are added, one is removed.
 fn after() -> String {
     let changed = "{ name = \"item 1\", title = \"another title\" }".to_owned();
     let items = (2..ITEMS + 2).map(|item| format!("\"item {item}\""));
@@ -81,28 +82,7 @@ fn folder(text: &str) -> TempDir {
     folder
 }
 
-/// How a run of `fanggen` ended.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Ended {
-    /// What went wrong, in one line.
-    pub fn error(&self) -> &str {
-        self.stderr.lines().find(|line| line.starts_with("error")).unwrap_or_else(|| self.said())
-    }
-
-    /// The last line of what was said that begins at its margin.
-    pub fn said(&self) -> &str {
-        let lines = self.stderr.lines().rev();
-        lines.into_iter().find(|line| !line.is_empty() && !line.starts_with(' ')).unwrap_or_default()
-    }
-}
-
-/// An emulator with a proxy before it; what would be sent to functions is noted.
+/// An emulator behind a proxy, which records invocations of functions instead of passing them on.
 pub struct FreshAccount {
     pub emulator: Emulator,
     pub proxy: Proxy,
@@ -110,7 +90,7 @@ pub struct FreshAccount {
     place: Mutex<Place>,
 }
 
-/// An account that nobody used before, and a machine that knows of nothing.
+/// An unused account, and an empty cache folder.
 struct Place {
     account: u64,
     machine: TempDir,
@@ -143,8 +123,8 @@ impl FreshAccount {
         Self { emulator, proxy, invoked, place: Mutex::new(Place::new(100_000_000_000)) }
     }
 
-    /// An empty account, and a machine that knows of nothing. The account is another one each time: functions of the one
-    /// before may still be about to write a line of their logs.
+    /// Switches to an empty account and an empty cache folder. It is another account each time, since functions of the
+    /// previous one may still write to their logs.
     pub fn reset(&self) {
         self.proxy.clear();
         self.emulator.reset();
@@ -186,7 +166,7 @@ impl FreshAccount {
         all.into_iter().map(|line| line.replace(&account, "ACCOUNT")).collect()
     }
 
-    /// Where this machine keeps what it knows.
+    /// The cache folder of this machine.
     pub fn machine(&self) -> PathBuf {
         self.place().machine.path().to_owned()
     }
@@ -196,7 +176,7 @@ impl FreshAccount {
         self.elsewhere(&self.machine(), folder, arguments)
     }
 
-    /// `fanggen` through the proxy, on a machine with this memory.
+    /// `fanggen` through the proxy, as on a machine with this cache folder.
     pub fn elsewhere(&self, machine: &Path, folder: &Path, arguments: &[&str]) -> Command {
         let environment = self.emulator.environment_of(&self.proxy.endpoint(), &self.root());
         let mut command = super::fanggen(folder, &environment, arguments);
@@ -205,11 +185,11 @@ impl FreshAccount {
     }
 
     /// Runs `fanggen` to its end.
-    pub fn run(&self, folder: &Path, arguments: &[&str]) -> Ended {
-        ended(&mut self.command(folder, arguments))
+    pub fn run(&self, folder: &Path, arguments: &[&str]) -> ProcessOutput {
+        run_to_end(&mut self.command(folder, arguments))
     }
 
-    /// Puts what runs leave behind into the bucket and the table of results.
+    /// Adds objects to the bucket, as runs do.
     pub fn fill(&self, environment: &str) {
         let sdk = self.sdk();
         block_on(async {
@@ -223,37 +203,37 @@ impl FreshAccount {
     }
 }
 
-/// Runs a command to its end.
-pub fn ended(command: &mut Command) -> Ended {
-    ended_with(command, &mpsc::channel().0)
+/// Runs a command to its end; one that takes longer than `LIMIT` is killed, and has the exit code -1.
+pub fn run_to_end(command: &mut Command) -> ProcessOutput {
+    run_to_end_with(command, &mpsc::channel().0)
 }
 
-/// Runs a command to its end, and tells of its process and of the file with what it says while it runs.
-pub fn ended_with(command: &mut Command, begun: &mpsc::Sender<(Pid, PathBuf)>) -> Ended {
+/// The same, and sends its process id and the file with its stderr once it runs.
+pub fn run_to_end_with(command: &mut Command, begun: &mpsc::Sender<(Pid, PathBuf)>) -> ProcessOutput {
     let folder = tempfile::tempdir().expect("a folder");
     let path = |name: &str| folder.path().join(name);
-    // Into files: a pipe that nobody reads would stop a program that says much.
+    // Into files: a pipe that nobody reads would block a program that prints much.
     let (out, err) = (File::create(path("out")).expect("a file"), File::create(path("err")).expect("a file"));
     let begin = Instant::now();
     let mut child = command.stdout(out).stderr(err).spawn().expect("started");
-    // Not everybody listens.
+    // Not every caller has a receiver.
     let _ = begun.send((Pid::from_child(&child), path("err")));
     let code = loop {
         if let Some(status) = child.try_wait().expect("asked") {
-            break status.code();
+            break status.code().unwrap_or(-1);
         }
         if begin.elapsed() > LIMIT {
             let _ = child.kill();
             let _ = child.wait();
-            break None;
+            break -1;
         }
         thread::sleep(Duration::from_millis(5));
     };
     let read = |name: &str| fs::read_to_string(path(name)).expect("text");
-    Ended { code, stdout: read("out"), stderr: read("err") }
+    ProcessOutput { code, stdout: read("out"), stderr: read("err") }
 }
 
-/// All work in some threads, each with a scene of its own.
+/// Does all work in several threads, each with an account of its own.
 pub fn parallel<T: Send, R: Send>(threads: usize, work: Vec<T>, does: impl Fn(&FreshAccount, T) -> R + Sync) -> Vec<R> {
     let (work, done) = (Mutex::new(work.into_iter()), Mutex::new(Vec::new()));
     thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Everything that is in an account, asked of each service: two accounts in the same state have the same inventory.
+//! Lists everything in an account: two accounts in the same state have the same inventory.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,10 +8,10 @@ use aws_sdk_s3::error::ProvideErrorMetadata as _;
 
 use super::catalog;
 
-/// Lines, each of which names one thing and all that matters of it.
+/// One line for each resource, with its relevant properties.
 pub type Inventory = BTreeSet<String>;
 
-/// Asks all services.
+/// Reads the inventory from all services.
 pub async fn inventory(sdk: &SdkConfig) -> Inventory {
     let mut all = Inventory::new();
     stacks(sdk, &mut all).await;
@@ -97,7 +97,7 @@ async fn tables(sdk: &SdkConfig, all: &mut Inventory) {
     }
 }
 
-/// What is in a bucket: its keys; and whether its settings are complete.
+/// The keys of each bucket, and its settings.
 async fn buckets(sdk: &SdkConfig, all: &mut Inventory) {
     let client = aws_sdk_s3::Client::new(sdk);
     for bucket in client.list_buckets().send().await.expect("buckets").buckets() {
@@ -116,7 +116,7 @@ async fn buckets(sdk: &SdkConfig, all: &mut Inventory) {
     }
 }
 
-/// What one has and the other has not, both ways.
+/// The lines that only one of them has.
 pub fn difference(expected: &Inventory, found: &Inventory) -> Vec<String> {
     let missing = expected.difference(found).map(|line| format!("missing: {line}"));
     missing.chain(found.difference(expected).map(|line| format!("too much: {line}"))).collect()

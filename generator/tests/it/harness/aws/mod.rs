@@ -1,7 +1,8 @@
-//! All that a test needs to let `fanggen` and the SDK speak to an AWS that is none.
+//! Stand-ins for AWS, and what `fanggen` and the SDK need to call them.
 #![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
+pub mod call_server;
 mod catalog;
 pub mod comprehend;
 pub mod deployed;

@@ -1,20 +1,14 @@
-//! A proxy between `fanggen` and the emulator: it counts the calls, stops the world at one of them, and makes faults.
+//! A proxy between `fanggen` and the emulator: it counts calls, can stop at one of them, and injects faults.
 
 use std::collections::BTreeMap;
-use std::convert::Infallible;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::thread;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
-use tokio::sync::{Notify, oneshot};
+use http_body_util::Full;
+use hyper::Response;
+use tokio::sync::Notify;
 
+use super::call_server::CallServer;
 use super::emulator::Emulator;
 use super::faults::{Fault, Faults};
 use super::wire::{Answer, Call};
@@ -22,27 +16,27 @@ use super::wire::{Answer, Call};
 /// Answers some calls in the emulator's place.
 pub type StandIn = dyn Fn(&Call) -> Option<Answer> + Send + Sync;
 
-/// Where the world stops: the calls are counted from 1, in the order in which they come.
+/// The call at which the proxy stops; calls are counted from 1, in the order of their arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
     /// The call never reaches AWS.
-    ChunkStatus(usize),
-    /// AWS does what the call asks, and nobody hears of it.
+    Before(usize),
+    /// AWS executes the call, and its response is held back.
     After(usize),
 }
 
-/// One call that came, and what was done to it.
+/// A call that arrived, and the fault that it met.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen {
+pub struct RecordedCall {
     pub operation: String,
     pub fault: Option<Fault>,
 }
 
 #[derive(Default)]
 struct State {
-    seen: Vec<Seen>,
+    seen: Vec<RecordedCall>,
     cut: Option<Cut>,
-    /// Nothing goes on: neither the call of the cut, nor those after it.
+    /// All calls are held: that of the cut, and those after it.
     stopped: bool,
     faults: Option<Faults>,
 }
@@ -50,7 +44,7 @@ struct State {
 struct Shared {
     state: Mutex<State>,
     stops: Condvar,
-    goes_on: Notify,
+    resumed: Notify,
     upstream: String,
     client: reqwest::Client,
     stand_in: Option<Arc<StandIn>>,
@@ -58,10 +52,8 @@ struct Shared {
 
 /// Listens on plain HTTP until it is dropped.
 pub struct Proxy {
-    port: u16,
+    server: CallServer,
     shared: Arc<Shared>,
-    /// Its thread ends when this goes.
-    _end: oneshot::Sender<Infallible>,
 }
 
 impl Proxy {
@@ -79,50 +71,41 @@ impl Proxy {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             stops: Condvar::new(),
-            goes_on: Notify::new(),
+            resumed: Notify::new(),
             upstream,
             client,
             stand_in,
         });
-        let socket = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-        let port = socket.local_addr().expect("an address").port();
-        socket.set_nonblocking(true).expect("a socket");
-        let (end, ended) = oneshot::channel();
         let served = Arc::clone(&shared);
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async {
-                tokio::select! {
-                    () = serve(TcpListener::from_std(socket).expect("a socket"), served) => {}
-                    _ = ended => {}
-                }
-            });
+        let server = CallServer::start(move |call| {
+            let shared = Arc::clone(&served);
+            async move { answer(call, &shared).await }
         });
-        Self { port, shared, _end: end }
+        Self { server, shared }
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        self.server.endpoint()
     }
 
-    /// All calls so far, in the order in which they came.
-    pub fn seen(&self) -> Vec<Seen> {
+    /// All calls so far, in the order of their arrival.
+    pub fn calls(&self) -> Vec<RecordedCall> {
         self.shared.state().seen.clone()
     }
 
     /// The operations of all calls so far.
     pub fn operations(&self) -> Vec<String> {
-        self.seen().into_iter().map(|seen| seen.operation).collect()
+        self.calls().into_iter().map(|call| call.operation).collect()
     }
 
-    /// How many calls of each operation came.
+    /// The number of calls of each operation.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         self.operations().into_iter().for_each(|operation| *counts.entry(operation).or_default() += 1);
         counts
     }
 
-    /// Forgets the calls, the cut and the faults, and lets everything pass again.
+    /// Clears the calls, the cut and the faults; all calls pass again.
     pub fn clear(&self) {
         *self.shared.state() = State::default();
     }
@@ -131,30 +114,30 @@ impl Proxy {
         self.shared.state().faults = Some(faults);
     }
 
-    /// Counts from now on, and stops the world at this call.
-    pub fn cut(&self, cut: Cut) {
+    /// Counts calls from now on, and stops at this one.
+    pub fn stop_at(&self, cut: Cut) {
         *self.shared.state() = State { cut: Some(cut), ..State::default() };
     }
 
-    /// Waits a moment for the cut, and says whether it came.
+    /// Waits for the cut, and returns whether it was reached.
     pub fn has_stopped(&self, patience: Duration) -> bool {
         let waiting = self.shared.stops.wait_timeout_while(self.shared.state(), patience, |state| !state.stopped);
         waiting.is_ok_and(|(state, _)| state.stopped)
     }
 
-    /// Lets the world go on after the cut: what waits there is done now.
-    pub fn go_on(&self) {
+    /// Resumes after the cut: held calls are executed now.
+    pub fn resume(&self) {
         let mut state = self.shared.state();
         (state.cut, state.stopped) = (None, false);
         drop(state);
-        self.shared.goes_on.notify_waiters();
+        self.shared.resumed.notify_waiters();
     }
 
-    /// Runs a program until it comes to the cut and is killed there with SIGKILL, or until its own end.
+    /// Runs a program and kills it with SIGKILL at the cut, unless it ends before.
     ///
-    /// Says what the operation of the cut was, or nothing where the program ended before it.
-    pub fn killed_at(&self, cut: Cut, command: &mut std::process::Command, limit: Duration) -> Option<String> {
-        self.cut(cut);
+    /// Returns the operation of the cut, or `None` if the program ended before it.
+    pub fn kill_at(&self, cut: Cut, command: &mut std::process::Command, limit: Duration) -> Option<String> {
+        self.stop_at(cut);
         let begin = Instant::now();
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?} does not start: {error}"));
         let stopped = loop {
@@ -169,34 +152,20 @@ impl Proxy {
                 panic!("{command:?} neither ended nor came to {cut:?} within {limit:?}: {:?}", self.operations());
             }
         };
-        // It hangs in the call of the cut, so there is no race: it cannot have gone on.
+        // There is no race: the program is blocked in the call of the cut.
         let _ = child.kill();
         child.wait().expect("ended");
-        let (Cut::ChunkStatus(number) | Cut::After(number)) = cut;
+        let (Cut::Before(number) | Cut::After(number)) = cut;
         let operation = stopped.then(|| self.operations()[number - 1].clone());
         self.clear();
         operation
     }
 }
 
-async fn serve(socket: TcpListener, shared: Arc<Shared>) {
-    while let Ok((stream, _)) = socket.accept().await {
-        let shared = Arc::clone(&shared);
-        tokio::spawn(async move {
-            let answer = service_fn(|request| answer(request, &shared));
-            // An error here is a connection that ended in the middle, which is what a fault may want.
-            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), answer).await;
-        });
-    }
-}
-
 /// An error ends the connection without an answer.
-async fn answer(request: Request<Incoming>, shared: &Shared) -> Result<Answer, String> {
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
-    let call = Call::new(head, body);
+async fn answer(call: Call, shared: &Shared) -> Result<Answer, String> {
     let (number, fault, cut) = shared.note(&call);
-    shared.stop(cut == Some(Cut::ChunkStatus(number))).await;
+    shared.stop(cut == Some(Cut::Before(number))).await;
     match fault {
         Some(Fault::Throttled) => return Ok(call.throttled()),
         Some(Fault::Broken) => return Ok(call.broken()),
@@ -219,14 +188,14 @@ impl Shared {
         let mut state = self.state();
         let nth = state.seen.iter().filter(|seen| seen.operation == operation).count();
         let fault = state.faults.as_ref().and_then(|faults| faults.meets(&operation, nth));
-        state.seen.push(Seen { operation, fault });
+        state.seen.push(RecordedCall { operation, fault });
         (state.seen.len(), fault, state.cut)
     }
 
-    /// Here the world stops, or has stopped: the caller waits until it dies, or until the world goes on.
+    /// Holds the caller if the proxy stops here or has stopped, until the proxy resumes or the caller dies.
     async fn stop(&self, here: bool) {
-        let mut goes_on = std::pin::pin!(self.goes_on.notified());
-        goes_on.as_mut().enable();
+        let mut resumed = std::pin::pin!(self.resumed.notified());
+        resumed.as_mut().enable();
         {
             let mut state = self.state();
             state.stopped |= here;
@@ -235,7 +204,7 @@ impl Shared {
             }
         }
         self.stops.notify_all();
-        goes_on.await;
+        resumed.await;
     }
 
     async fn ask(&self, call: &Call) -> Result<Answer, String> {
@@ -243,7 +212,7 @@ impl Shared {
             return Ok(answer);
         }
         let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-        // All headers stay as they came, `Host` among them, for the signature covers them.
+        // All headers are passed on unchanged, `Host` included: the signature covers them.
         let mut headers = call.head.headers.clone();
         for own in ["connection", "transfer-encoding"] {
             headers.remove(own);

@@ -1,15 +1,15 @@
-//! CloudFormation as a test tells it: one stack whose states are a story, in the real wire format.
+//! A scripted CloudFormation: one stack whose statuses a test defines, in the real wire format.
 //!
-//! It stands where the emulator never gets to: failed creations, broken rollbacks, stacks that take their time. Every
-//! call but CloudFormation's goes on to the emulator, through the proxy that this stands in for:
+//! It covers what the emulator never does: failed creations, failed rollbacks, slow stacks. Calls of other services are
+//! passed on to the emulator by the proxy:
 //!
 //! ```ignore
-//! let story = Story::of("fang-dev").on("ExecuteChangeSet", [
+//! let script = Script::of("fang-dev").on("ExecuteChangeSet", [
 //!     step("CREATE_IN_PROGRESS"),
 //!     step("ROLLBACK_IN_PROGRESS").event("Items", TABLE, "CREATE_FAILED", "Table already exists"),
 //!     step("ROLLBACK_COMPLETE"),
 //! ]);
-//! let proxy = Proxy::with(emulator, story.stand_in());
+//! let proxy = Proxy::with(emulator, script.stand_in());
 //! ```
 //!
 //! The first step of a list holds as soon as the call is answered; each DescribeStacks or DescribeStackEvents that was
@@ -38,7 +38,7 @@ struct ChangeSet {
     status: String,
     execution: String,
     reason: String,
-    /// How many looks still see it waiting.
+    /// How many more descriptions show it as pending.
     waits: usize,
     findings: Vec<Finding>,
     changes: Vec<Change>,
@@ -65,9 +65,9 @@ struct Stack {
     resources: BTreeMap<String, Event>,
 }
 
-/// A stack by its name, what it is at first, and what is to happen.
+/// The script of a stack: its name, its first status, and what the calls lead to.
 #[derive(Debug, Default)]
-pub struct Story {
+pub struct Script {
     name: String,
     lives: usize,
     stack: Option<Stack>,
@@ -76,21 +76,21 @@ pub struct Story {
     reactions: BTreeMap<String, VecDeque<Vec<Step>>>,
     refusals: BTreeMap<String, VecDeque<(u16, String, String)>>,
     outcomes: VecDeque<Outcome>,
-    /// The steps after the present one, and how many polls that one still holds.
+    /// The steps after the present one, and for how many polls that one still lasts.
     coming: VecDeque<Step>,
     polls: usize,
-    /// Of the operation at work: its events carry it.
+    /// The token of the operation in progress, which its events have.
     token: String,
     page: usize,
 }
 
-impl Story {
-    /// There is no such stack yet.
+impl Script {
+    /// The stack does not exist yet.
     pub fn of(name: &str) -> Self {
         Self { name: name.to_owned(), page: 100, ..Self::default() }
     }
 
-    /// The stack is there, in this state.
+    /// The stack exists, with this status.
     pub fn at(mut self, status: &str) -> Self {
         self.begin(status);
         self
@@ -120,34 +120,34 @@ impl Story {
         self.stacked(|stack| stack.protected = true)
     }
 
-    /// A resource of the stack that is there, with the event of its state.
+    /// A resource of the existing stack, with the event of its status.
     pub fn resource(mut self, logical: &str, kind: &str, status: &str, reason: &str) -> Self {
         self.happen(Event::new(logical, kind, status, reason));
         self
     }
 
-    /// What the next call of this operation leads to, after the ones told before.
+    /// The steps after the next call of this operation; several scripts of an operation apply in order.
     pub fn on(mut self, operation: &str, steps: impl IntoIterator<Item = Step>) -> Self {
         self.reactions.entry(operation.to_owned()).or_default().push_back(steps.into_iter().collect());
         self
     }
 
-    /// What is at work on the stack already, and comes to these states one after the other: the first look under a
-    /// lock still sees the present one.
+    /// An operation in progress, with the statuses that follow: the first description under a lock still has the
+    /// present one.
     pub fn then(mut self, steps: impl IntoIterator<Item = Step>) -> Self {
         self.coming = steps.into_iter().collect();
         self.polls = 3;
         self
     }
 
-    /// A change set that somebody else has made.
+    /// A change set that exists already.
     pub fn with_set(mut self, name: &str) -> Self {
         let (name, status) = (name.to_owned(), "CREATE_COMPLETE".to_owned());
         self.sets.push(ChangeSet { id: name.clone(), name, status, ..ChangeSet::default() });
         self
     }
 
-    /// The stack has been in these states before the one that it is in now.
+    /// The earlier statuses of the stack.
     pub fn after(mut self, states: &[&str]) -> Self {
         let now = self.stack.as_ref().map(|stack| stack.status.clone()).expect("a stack: say `at` first");
         self.events.clear();
@@ -155,13 +155,13 @@ impl Story {
         self
     }
 
-    /// What becomes of the next change set.
+    /// The outcome of the next change set.
     pub fn change_set(mut self, outcome: Outcome) -> Self {
         self.outcomes.push_back(outcome);
         self
     }
 
-    /// The next call of this operation is answered with an error.
+    /// The next call of this operation fails with this error.
     pub fn refuse(mut self, operation: &str, status: u16, code: &str, message: &str) -> Self {
         let refusal = (status, code.to_owned(), message.to_owned());
         self.refusals.entry(operation.to_owned()).or_default().push_back(refusal);
@@ -175,10 +175,10 @@ impl Story {
 
     /// For `Proxy::with`.
     pub fn stand_in(self) -> Arc<StandIn> {
-        let story = Mutex::new(self);
+        let script = Mutex::new(self);
         Arc::new(move |call| {
-            let mut story = story.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            (call.service == "cloudformation").then(|| story.answer(call))
+            let mut script = script.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            (call.service == "cloudformation").then(|| script.answer(call))
         })
     }
 
@@ -197,7 +197,7 @@ impl Story {
         self.reach(step(status));
     }
 
-    /// The stack comes to a state.
+    /// Changes the status of the stack.
     fn reach(&mut self, step: Step) {
         for event in step.events {
             self.happen(event);
@@ -222,7 +222,7 @@ impl Story {
         self.events.push(event);
     }
 
-    /// Begins what an operation leads to: as it was told, or else as AWS does it.
+    /// Starts the steps of an operation: the scripted ones, or otherwise those of AWS.
     fn react(&mut self, operation: &str, token: &str, otherwise: &[&str]) {
         let told = self.reactions.get_mut(operation).and_then(VecDeque::pop_front);
         let usual = || otherwise.iter().map(|status| step(status)).collect();
@@ -246,7 +246,7 @@ impl Story {
         }
     }
 
-    /// The stack, by its name while it lives and by its id for ever.
+    /// The stack, by its name while it exists and by its id always.
     fn find(&self, wanted: &str) -> Option<&Stack> {
         let stack = self.stack.as_ref()?;
         let alive = stack.status != GONE;

@@ -1,4 +1,4 @@
-//! What is really there: each resource of a plan, asked of its own service, in the words of its template.
+//! The resources of a plan as their services describe them, in the properties of its template.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -11,7 +11,7 @@ use super::emulator::block_on;
 use super::target_account::target_account;
 use super::template::{Asked, plain};
 
-/// What a service answers about something that is not there.
+/// Error codes for a resource that does not exist.
 const ABSENT: [&str; 9] = [
     "AWS.SimpleQueueService.NonExistentQueue",
     "NoSuchBucket",
@@ -24,7 +24,7 @@ const ABSENT: [&str; 9] = [
     "OwnershipControlsNotFoundError",
 ];
 
-/// The answer, or nothing where the thing is not there; any other failure is the harness's.
+/// The response, or `None` where the resource does not exist; panics on any other failure.
 fn got<T, E: ProvideErrorMetadata + Debug, R: Debug>(answer: Result<T, SdkError<E, R>>) -> Option<T> {
     match answer {
         Ok(answer) => Some(answer),
@@ -33,12 +33,12 @@ fn got<T, E: ProvideErrorMetadata + Debug, R: Debug>(answer: Result<T, SdkError<
     }
 }
 
-/// All resources that were asked for, as they are found; what is not there is nothing.
+/// The properties of all these resources; `None` where one does not exist.
 pub fn look(asked: &BTreeMap<String, Asked>) -> BTreeMap<String, Option<Value>> {
     asked.iter().map(|(id, asked)| (id.clone(), find(asked))).collect()
 }
 
-/// The names of what is there.
+/// The names of those that exist.
 pub fn there(asked: &BTreeMap<String, Asked>) -> Vec<String> {
     look(asked).into_iter().filter_map(|(id, found)| found.map(|_| id)).collect()
 }
@@ -80,7 +80,7 @@ fn table(name: &str) -> Option<Value> {
     }))
 }
 
-/// All rows of a table, which all are texts here.
+/// All rows of a table; all values are strings.
 pub fn rows(name: &str) -> Vec<BTreeMap<String, String>> {
     let client = aws_sdk_dynamodb::Client::new(&target_account().sdk);
     let scan = client.scan().table_name(name).consistent_read(true).into_paginator().items().send();
@@ -236,7 +236,7 @@ fn topic_arn(name: &str) -> String {
     format!("arn:aws:sns:{}:{}:{name}", target_account().region, target_account().account)
 }
 
-/// What SNS says of a topic.
+/// The attributes of a topic.
 fn topic_attributes(name: &str) -> Option<std::collections::HashMap<String, String>> {
     let client = aws_sdk_sns::Client::new(&target_account().sdk);
     got(block_on(client.get_topic_attributes().topic_arn(topic_arn(name)).send()))?.attributes

@@ -18,7 +18,7 @@ pub struct Shared {
     /// Threads of tests that are running and have asked for it.
     users: AtomicUsize,
     emulator: OnceLock<Emulator>,
-    pub world: OnceLock<TargetAccount>,
+    pub target_account: OnceLock<TargetAccount>,
 }
 
 impl Shared {

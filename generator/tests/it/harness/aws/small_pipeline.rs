@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use aws_sdk_sts::config::Credentials;
+use fanggen_runtime::testing::process::ProcessOutput;
 
 use super::deployed::Deployed;
 use super::emulator::Emulator;
@@ -40,29 +41,6 @@ type = "s3"
 data.retain = true
 "#;
 
-/// What a command did.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Said {
-    pub code: i32,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Said {
-    /// The exit code and all words.
-    #[track_caller]
-    pub fn is(&self, code: i32, words: &str) {
-        assert!((self.code, self.stderr.as_str()) == (code, words), "{}\n{}{}", self.code, self.stdout, self.stderr);
-    }
-
-    /// The exit code and the words of the error at the end.
-    #[track_caller]
-    pub fn ends(&self, code: i32, error: &str) {
-        let last = self.stderr.find("error: ").map_or("", |at| &self.stderr[at..]);
-        assert!((self.code, last) == (code, error), "{}\n{}{}", self.code, self.stdout, self.stderr);
-    }
-}
-
 pub struct SmallPipeline {
     pub deployed: Deployed,
     endpoint: String,
@@ -93,18 +71,14 @@ impl SmallPipeline {
         self.deployed.edit(from, to).render();
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Said {
-        self.said(&mut self.command(arguments))
+    pub fn run(&self, arguments: &[&str]) -> ProcessOutput {
+        self.run_command(&mut self.command(arguments))
     }
 
-    /// Runs a command to its end.
-    pub fn said(&self, command: &mut Command) -> Said {
-        let out = command.stdin(Stdio::null()).output().expect("started");
-        Said {
-            code: out.status.code().unwrap_or(-1),
-            stdout: String::from_utf8(out.stdout).expect("UTF-8"),
-            stderr: steady(&String::from_utf8(out.stderr).expect("UTF-8")),
-        }
+    /// Runs a command to its end; its stderr is normalized.
+    pub fn run_command(&self, command: &mut Command) -> ProcessOutput {
+        let output = ProcessOutput::from(command.stdin(Stdio::null()).output().expect("started"));
+        ProcessOutput { stderr: normalize(&output.stderr), ..output }
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -122,8 +96,8 @@ impl SmallPipeline {
     }
 }
 
-/// Words without what differs from run to run: where AWS is stood in for, how long something took, names of change sets.
-pub fn steady(words: &str) -> String {
+/// Messages without what differs from run to run: the emulator's address, durations, names of change sets.
+pub fn normalize(words: &str) -> String {
     let pattern = |text| regex_lite::Regex::new(text).expect("a pattern");
     let words = pattern("(?m)^note: using .* instead of AWS\n").replace_all(words, "");
     let words = pattern(r"(?m)^ *\d+\.\ds  ").replace_all(&words, "");

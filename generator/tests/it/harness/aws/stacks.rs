@@ -1,4 +1,4 @@
-//! What CloudFormation and the artifact bucket say of stacks, asked by the account's root.
+//! The state of stacks in CloudFormation and in the artifact bucket, read as the account's root.
 
 use aws_sdk_sts::error::ProvideErrorMetadata as _;
 
@@ -14,7 +14,7 @@ fn described(stack: &str) -> Option<aws_sdk_cloudformation::types::Stack> {
     }
 }
 
-/// The status of a stack; none where there is none.
+/// The status of a stack; `None` where it does not exist.
 pub fn status(stack: &str) -> Option<String> {
     Some(described(stack)?.stack_status?.as_str().to_owned())
 }
@@ -24,7 +24,7 @@ pub fn protected(stack: &str) -> bool {
     described(stack).and_then(|stack| stack.enable_termination_protection).unwrap_or_default()
 }
 
-/// The change sets of a stack that could still be carried out.
+/// The change sets of a stack that can still be executed.
 pub fn change_sets(stack: &str) -> Vec<String> {
     let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
     let all = block_on(client.list_change_sets().stack_name(stack).send());
@@ -46,7 +46,7 @@ pub fn keys(prefix: &str) -> Vec<String> {
     all.contents.unwrap_or_default().into_iter().filter_map(|object| object.key).collect()
 }
 
-/// The stacks that are noted to use the artifact bucket.
+/// The stacks that are registered as users of the artifact bucket.
 pub fn users() -> Vec<String> {
     let name = |key: String| key.trim_start_matches("stacks/").trim_end_matches(".json").to_owned();
     keys("stacks/").into_iter().map(name).collect()

@@ -1,18 +1,24 @@
-//! The long form of a test, declared by `FANGGEN_SWEEP=full`: all of it instead of a sample, with its result in `docs/`.
+//! The long form of a test (`FANGGEN_SWEEP=full`), which runs everything instead of a sample and writes its result to `docs/`.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 
 use jiff::Zoned;
 
 const PROOFS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/proofs.md");
 
-/// Whether all of it is wanted.
+/// Whether the long form is enabled.
 pub fn full() -> bool {
     std::env::var("FANGGEN_SWEEP").is_ok_and(|value| value == "full")
 }
 
-/// Writes a result, with its day, into its part of `docs/proofs.md`.
+/// Prints a line at once, not captured by the test harness: it shows the progress of a long form.
+pub fn print(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+/// Writes a result, with its date, into its part of `docs/proofs.md`.
 pub fn record(part: &str, result: &str) {
     let path = Path::new(PROOFS);
     let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

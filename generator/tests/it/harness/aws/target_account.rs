@@ -24,7 +24,7 @@ pub struct TargetAccount {
 pub fn target_account() -> &'static TargetAccount {
     let shared = super::shared::of_this_module();
     let is_real = std::env::var(REAL).is_ok_and(|set| set == "1");
-    shared.world.get_or_init(|| if is_real { real() } else { emulated(shared.emulator()) })
+    shared.target_account.get_or_init(|| if is_real { real() } else { emulated(shared.emulator()) })
 }
 
 fn emulated(emulator: &'static Emulator) -> TargetAccount {
@@ -53,6 +53,11 @@ impl TargetAccount {
         self.emulator.map(Emulator::endpoint).unwrap_or_default()
     }
 
+    /// The line that `fanggen` prints first where it talks to an emulator.
+    pub fn note(&self) -> String {
+        self.emulator.map(|it| note(&it.endpoint())).unwrap_or_default()
+    }
+
     /// What a program needs in its environment to act by a key, or as whoever runs the tests.
     pub fn environment(&self, endpoint: &str, key: Option<&Credentials>) -> Vec<(&'static str, String)> {
         const OWN: [&str; 8] = [
@@ -71,4 +76,9 @@ impl TargetAccount {
             (None, _) => OWN.iter().filter_map(|name| Some((*name, std::env::var(name).ok()?))).collect(),
         }
     }
+}
+
+/// The line that `fanggen` prints first where it talks to another endpoint than AWS.
+pub fn note(endpoint: &str) -> String {
+    format!("note: using {endpoint} instead of AWS\n")
 }

@@ -1,4 +1,4 @@
-//! A call to AWS as it is on the wire, and how each service's protocol says that it went wrong.
+//! A call to AWS in its wire format, and the error responses of each protocol.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +51,7 @@ impl Call {
         }
     }
 
-    /// What the service says to a caller who asks too often.
+    /// The response of the service to a throttled call.
     pub fn throttled(&self) -> Answer {
         match self.protocol() {
             Protocol::Query => query_error(400, "Throttling", "Rate exceeded"),
@@ -65,16 +65,16 @@ impl Call {
         }
     }
 
-    /// What the service says when something of its own is broken.
+    /// The response of the service to an internal error.
     pub fn broken(&self) -> Answer {
-        const SAID: &str = "We encountered an internal error. Please try again.";
+        const MESSAGE: &str = "We encountered an internal error. Please try again.";
         match self.protocol() {
-            Protocol::Query => query_error(500, "InternalFailure", SAID),
-            Protocol::Json => json_error(500, "InternalServerError", SAID),
-            Protocol::RestJson if self.service == "lambda" => json_error(500, "ServiceException", SAID),
-            Protocol::RestJson => json_error(500, "InternalServerException", SAID),
-            Protocol::Sqs => sqs_error(500, "InternalFailure", SAID),
-            Protocol::S3 => s3_error(500, "InternalError", SAID),
+            Protocol::Query => query_error(500, "InternalFailure", MESSAGE),
+            Protocol::Json => json_error(500, "InternalServerError", MESSAGE),
+            Protocol::RestJson if self.service == "lambda" => json_error(500, "ServiceException", MESSAGE),
+            Protocol::RestJson => json_error(500, "InternalServerException", MESSAGE),
+            Protocol::Sqs => sqs_error(500, "InternalFailure", MESSAGE),
+            Protocol::S3 => s3_error(500, "InternalError", MESSAGE),
         }
     }
 }
@@ -116,7 +116,7 @@ pub fn json_error(status: u16, code: &str, message: &str) -> Answer {
     answer.header("content-type", "application/x-amz-json-1.0").body(body.into()).expect("an answer")
 }
 
-/// SQS speaks JSON, and says its codes of old in a header.
+/// SQS answers in JSON, and has the codes of its former query protocol in a header.
 pub fn sqs_error(status: u16, code: &str, message: &str) -> Answer {
     let side = if status < 500 { "Sender" } else { "Receiver" };
     let mut answer = json_error(status, &format!("com.amazonaws.sqs#{code}"), message);
@@ -129,7 +129,7 @@ pub fn xml(status: u16, body: String) -> Answer {
     answer.body(body.into()).expect("an answer")
 }
 
-/// The request id of every answer that did not come from the emulator.
+/// The request id of every response that does not come from the emulator.
 pub const ID: &str = "00000000-0000-4000-8000-000000000000";
 
 pub fn escaped(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! What the told CloudFormation does for each operation.
+//! What the scripted CloudFormation does for each operation.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,12 @@ use jiff::Timestamp;
 
 use super::super::wire::Answer;
 use super::xml::{event_xml, finding_xml, reply, resources_xml, set_xml, stack_xml, tag, text_tag};
-use super::{ChangeSet, GONE, Story};
+use super::{ChangeSet, GONE, Script};
 
 type Form = BTreeMap<String, String>;
 type Refused = (u16, &'static str, String);
 
-/// The states in which a stack takes an update.
+/// The statuses in which a stack can be updated.
 const SETTLED: [&str; 6] = [
     "CREATE_COMPLETE",
     "UPDATE_COMPLETE",
@@ -21,7 +21,7 @@ const SETTLED: [&str; 6] = [
     "REVIEW_IN_PROGRESS",
 ];
 
-impl Story {
+impl Script {
     pub(super) fn act(&mut self, operation: &str, form: &Form) -> Result<Answer, Refused> {
         let text = |name: &str| form.get(name).cloned().unwrap_or_default();
         let (name, token) = (text("StackName"), text("ClientRequestToken"));
@@ -125,7 +125,7 @@ impl Story {
                 return Err((400, "ValidationError", format!("Stack [{stack}] does not exist")));
             }
             None if stack != self.name => {
-                return Err((400, "ValidationError", format!("this story is of {}, and not of {stack}", self.name)));
+                return Err((400, "ValidationError", format!("this script is of {}, and not of {stack}", self.name)));
             }
             None => self.begin("REVIEW_IN_PROGRESS"),
             Some(found) if kind == "CREATE" && found.status != "REVIEW_IN_PROGRESS" => {
@@ -171,7 +171,7 @@ impl Story {
         found.ok_or_else(|| (404, "ChangeSetNotFound", format!("ChangeSet [{name}] does not exist")))
     }
 
-    /// A change set that was seen in progress once is done.
+    /// A change set that was described as in progress once is done.
     fn settle(&mut self, id: &str) {
         if let Some(set) = self.sets.iter_mut().find(|set| set.id == id && set.status == "CREATE_PENDING") {
             set.waits = set.waits.saturating_sub(1);
@@ -214,7 +214,7 @@ impl Story {
         Ok(reply("ExecuteChangeSet", ""))
     }
 
-    /// To delete what is not there is a success.
+    /// Deleting a stack that does not exist is a success.
     fn delete(&mut self, name: &str, token: &str) -> Result<Answer, Refused> {
         let Some(stack) = self.find(name) else { return Ok(reply("DeleteStack", "")) };
         if stack.protected {

@@ -1,4 +1,4 @@
-//! The words in which a story is told: what state comes next, and what becomes of a change set.
+//! The parts of a script: the next statuses of the stack, and the outcomes of change sets.
 
 use jiff::Timestamp;
 
@@ -7,7 +7,7 @@ pub const NO_CHANGES: &str =
     "The submitted information didn't contain changes. Submit different information to create a change set.";
 pub const NO_UPDATES: &str = "No updates are to be performed.";
 
-/// One state of the stack, and what happened on the way to it. `GONE` is the state of a stack that is no more.
+/// A status of the stack, and the events before it. `GONE` is the status of a deleted stack.
 #[derive(Clone, Debug, Default)]
 pub struct Step {
     pub(super) status: String,
@@ -19,25 +19,25 @@ pub struct Step {
 /// The state after the end of a deletion.
 pub const GONE: &str = "DELETE_COMPLETE";
 
-/// The stack comes to this state, which is the event after all that are added here.
+/// The stack gets this status; its event comes after those that are added here.
 pub fn step(status: &str) -> Step {
     Step { status: status.to_owned(), polls: 1, ..Step::default() }
 }
 
 impl Step {
-    /// Why the stack is in this state.
+    /// The reason of the status.
     pub fn because(mut self, reason: &str) -> Self {
         self.reason = reason.to_owned();
         self
     }
 
-    /// A resource came to a state before the stack did.
+    /// A resource gets a status before the stack does.
     pub fn event(mut self, logical: &str, kind: &str, status: &str, reason: &str) -> Self {
         self.events.push(Event::new(logical, kind, status, reason));
         self
     }
 
-    /// The physical name of the resource that was told of last.
+    /// The physical name of the resource that was added last.
     pub fn named(mut self, physical: &str) -> Self {
         if let Some(event) = self.events.last_mut() {
             event.physical = physical.to_owned();
@@ -45,7 +45,7 @@ impl Step {
         self
     }
 
-    /// How many polls this state outlasts, where it is not one.
+    /// For how many polls this status lasts; one by default.
     pub fn polls(self, polls: usize) -> Self {
         Self { polls, ..self }
     }
@@ -78,7 +78,7 @@ impl Event {
     }
 }
 
-/// What becomes of a new change set.
+/// The outcome of a new change set.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     pub(super) failure: Option<String>,
@@ -105,7 +105,7 @@ pub struct Change {
 }
 
 impl Outcome {
-    /// It fails, for this reason.
+    /// It fails with this reason.
     pub fn fails(reason: &str) -> Self {
         Self { failure: Some(reason.to_owned()), ..Self::default() }
     }
@@ -114,12 +114,12 @@ impl Outcome {
         Self::fails(NO_CHANGES)
     }
 
-    /// So many looks see it waiting for its turn.
+    /// So many descriptions show it as pending.
     pub fn waits(self, waits: usize) -> Self {
         Self { waits, ..self }
     }
 
-    /// DescribeEvents says this of it.
+    /// DescribeEvents has this about it.
     pub fn finding(mut self, logical: &str, check: &str, path: &str, reason: &str) -> Self {
         let [logical, check, path, reason] = [logical, check, path, reason].map(str::to_owned);
         self.findings.push(Finding { logical, check, path, reason });

@@ -1,4 +1,4 @@
-//! The told CloudFormation's answers, in the XML of the query protocol.
+//! The responses of the scripted CloudFormation, in the XML of the query protocol.
 
 use std::collections::BTreeMap;
 
@@ -98,7 +98,7 @@ pub fn tag(name: &str, inner: &str) -> String {
     format!("<{name}>{inner}</{name}>")
 }
 
-/// Absent where there is nothing to say, as on AWS.
+/// Absent where the text is empty, as on AWS.
 pub fn text_tag(name: &str, text: &str) -> String {
     if text.is_empty() { String::new() } else { tag(name, &escaped(text)) }
 }

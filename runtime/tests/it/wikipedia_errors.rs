@@ -1,4 +1,4 @@
-//! The stage `wikipedia` when things go wrong: patience, tries, floods, and how far a failure reaches.
+//! The stage `wikipedia` with failures: throttling, retries, oversized responses, and which records a failure affects.
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 type Say = Box<dyn Fn() -> CannedResponse + Send + Sync>;
 
 #[tokio::test]
-async fn whoever_asks_for_patience_is_given_it() {
+async fn retry_after_is_respected() {
     let maxlag = json!({ "error": { "code": "maxlag", "info": "Waiting for a database server: 6 seconds lagged." } });
     let limited = json!({ "error": { "code": "ratelimited", "info": "You've exceeded your rate limit." } });
     let soon = || (jiff::Timestamp::now() + Duration::from_secs(2)).strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
@@ -45,7 +45,7 @@ async fn whoever_asks_for_patience_is_given_it() {
 }
 
 #[tokio::test]
-async fn patience_beyond_the_chunk_is_handed_back_at_once() {
+async fn a_retry_after_beyond_the_deadline_fails_at_once() {
     let start = Instant::now();
     let maxlag = json!({ "error": { "code": "maxlag", "info": "Waiting" } });
     let replies: [Say; 3] = [
@@ -68,7 +68,7 @@ async fn patience_beyond_the_chunk_is_handed_back_at_once() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_three_times_and_what_may_not_once() {
+async fn transient_failures_are_tried_three_times_and_permanent_ones_once() {
     let error = |code: &str| json!({ "error": { "code": code, "info": "Sorry" } }).to_string();
     let cases = [
         (200, "<html>".to_owned(), "answer_unreadable", true, 3),
@@ -108,7 +108,7 @@ async fn what_may_pass_is_tried_three_times_and_what_may_not_once() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_or_floods_or_leads_astray_costs_one_failure() {
+async fn a_hanging_flooding_or_redirecting_server_costs_one_failure() {
     let start = Instant::now();
     let hang = |_: &ReceivedRequest| {
         CannedResponse::Script(Box::new(|_| {
@@ -157,7 +157,7 @@ async fn a_batch_that_fails_takes_no_other_with_it() {
 }
 
 #[tokio::test]
-async fn a_pace_admits_one_chunk_at_once_and_then_its_rate() {
+async fn a_rate_limit_admits_one_chunk_at_once_and_then_its_rate() {
     let server = HttpServer::start(pages);
     let stage = open(&server, json!({}), Some(RateLimit { calls_per_second: 1.0, max_concurrent: 2 }));
     let start = Instant::now();
@@ -171,7 +171,7 @@ async fn a_pace_admits_one_chunk_at_once_and_then_its_rate() {
 }
 
 #[tokio::test]
-async fn without_a_pace_as_many_are_asked_at_once_as_the_settings_say() {
+async fn without_a_rate_limit_concurrency_follows_the_settings() {
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let seen = Arc::clone(&most);
     let server = HttpServer::start(move |asked| {

@@ -1,4 +1,4 @@
-//! Chance from a seed: the same seed, the same throws, on every machine.
+//! Random numbers from a seed: the same on every machine.
 
 /// SplitMix64, which needs no crate (<https://prng.di.unimi.it/splitmix64.c>).
 pub struct Random(u64);
@@ -8,7 +8,7 @@ impl Random {
         Self(seed)
     }
 
-    /// A number below this one.
+    /// A number below `end`.
     pub fn below(&mut self, end: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
@@ -17,12 +17,12 @@ impl Random {
         ((mixed ^ (mixed >> 31)) % end as u64) as usize
     }
 
-    /// Whether it is the one of so many.
-    pub fn one_in(&mut self, many: usize) -> bool {
-        self.below(many) == 0
+    /// True with a probability of one in `count`.
+    pub fn one_in(&mut self, count: usize) -> bool {
+        self.below(count) == 0
     }
 
-    /// Any of these.
+    /// An element of the list.
     pub fn any<'a, T>(&mut self, list: &'a [T]) -> &'a T {
         &list[self.below(list.len())]
     }

@@ -1,4 +1,4 @@
-//! What others are told: messages of a queue, and the digest of a run, however often and in whatever order it comes.
+//! The sinks `sqs` and `sns`: messages of a queue and digests of runs, with redeliveries in any order.
 
 use fanggen_runtime::component::Sink;
 use fanggen_runtime::component::state::Counts;
@@ -54,7 +54,7 @@ async fn a_record_is_a_message_with_a_key_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_queue_that_exists_is_known_by_its_address() {
+async fn an_existing_queue_is_addressed_by_its_url() {
     let services = MemoryServices::default();
     let settings = json!({ "queue": "arn:aws-cn:sqs:cn-north-1:123456789012:events", "when": "failed" });
     let sink = services.open_sink("sqs", "events", settings);
@@ -69,7 +69,7 @@ async fn a_queue_that_exists_is_known_by_its_address() {
 }
 
 #[tokio::test]
-async fn a_record_that_no_message_holds_goes_without_its_text() {
+async fn a_record_too_large_for_a_message_is_sent_without_its_text() {
     let services = MemoryServices::default();
     let sink = services.open_sink("sqs", "events", json!({}));
     let mut record = record(&run(9), "Apple", GOOD, 0.5);
@@ -81,7 +81,7 @@ async fn a_record_that_no_message_holds_goes_without_its_text() {
 }
 
 #[tokio::test]
-async fn a_digest_reads_as_a_person_would_write_it() {
+async fn a_digest_is_written_in_plain_sentences() {
     let services = MemoryServices::default();
     let sink = services.open_sink("sns", "alerts", json!({ "when": "failed || score > 0.8" }));
     let run = run(9);
@@ -112,7 +112,7 @@ async fn a_digest_reads_as_a_person_would_write_it() {
 }
 
 #[tokio::test]
-async fn nothing_that_matters_is_no_message() {
+async fn an_empty_digest_is_not_sent() {
     let services = MemoryServices::default();
     let sink = services.open_sink("sns", "alerts", json!({ "when": "label == 'MIXED'" }));
     write(&*sink, &run(9), 0, &[("Apple", BAD)]).await;
@@ -122,7 +122,7 @@ async fn nothing_that_matters_is_no_message() {
 }
 
 #[tokio::test]
-async fn a_change_is_told_once_and_to_the_last_of_redeliveries() {
+async fn a_change_is_published_in_one_run_however_often_it_is_redelivered() {
     let services = MemoryServices::default();
     let sink = services.open_sink("sns", "news", json!({ "when": "changed", "email": "press@example.com" }));
     // The first finding ever is no change.
@@ -145,7 +145,7 @@ async fn a_change_is_told_once_and_to_the_last_of_redeliveries() {
 }
 
 #[tokio::test]
-async fn a_run_that_comes_late_is_told_to_nobody_and_overwrites_nothing() {
+async fn a_late_run_is_not_published_and_overwrites_nothing() {
     let services = MemoryServices::default();
     let sink = services.open_sink("sns", "news", json!({ "when": "changed" }));
     write(&*sink, &run(9), 0, &[("Apple", GOOD)]).await;

@@ -1,4 +1,4 @@
-"""The authors' own VADER as a test asks it: its lists, or its scores of texts."""
+"""Prints a list of the package vaderSentiment, or its scores of the texts on standard input, one JSON string per line."""
 
 import json
 import sys
@@ -6,7 +6,7 @@ import sys
 from vaderSentiment import vaderSentiment as module
 
 if sys.version_info >= (3, 12):
-    # Later Pythons sum with a correction of the last digits, which the program was not made with.
+    # Since Python 3.12, sum() compensates rounding errors of floats, which changes the last digit.
     def plain_sum(values):
         total = 0
         for value in values:
@@ -19,39 +19,39 @@ analyzer = module.SentimentIntensityAnalyzer()
 
 
 def words():
-    """What a word of a text can be: in lower case, and without blanks."""
+    """Entries that can match a word of a text: in lower case, and without spaces."""
     for word, rating in analyzer.lexicon.items():
         if word == word.lower() and len(word.split()) == 1:
             yield word, rating
 
 
 def emoji():
-    """Single characters: the program looks no further."""
-    for sign, description in analyzer.emojis.items():
-        if len(sign) == 1:
-            yield sign, description
+    """Single characters: the package looks up no others."""
+    for character, description in analyzer.emojis.items():
+        if len(character) == 1:
+            yield character, description
 
 
-def turns():
-    """What changes the words around it, or is an idiom."""
+def modifiers():
+    """Words that change the score of others, and idioms."""
     yield from module.BOOSTER_DICT
     yield from module.NEGATE
     yield from module.SPECIAL_CASES
     yield from module.SENTIMENT_LADEN_IDIOMS
 
 
-def listed(pairs):
+def print_list(pairs):
     for key, value in sorted(pairs, key=lambda pair: pair[0].encode()):
         print(f"{key}\t{value}")
 
 
 if sys.argv[1] == "words":
-    listed(words())
+    print_list(words())
 elif sys.argv[1] == "emoji":
-    listed(emoji())
-elif sys.argv[1] == "turns":
-    print(*turns(), sep="\n")
+    print_list(emoji())
+elif sys.argv[1] == "modifiers":
+    print(*modifiers(), sep="\n")
 else:
-    for line in open(sys.argv[1], encoding="utf-8"):
+    for line in sys.stdin:
         scores = analyzer.polarity_scores(json.loads(line))
         print(*(repr(scores[name]) for name in ("neg", "neu", "pos", "compound")))
