@@ -75,8 +75,8 @@ macro_rules! mistake_codes {
 mistake_codes! {
     Syntax "E001" Error:
         "The file is not valid TOML.",
-        "Fix the syntax at the place shown. A key may appear once in its table, and a table once in the file. Other \
-         mistakes are reported once the syntax is right.",
+        "Fix the syntax at the place shown. A key may appear only once in its table, and a table only once in the \
+         file. Other mistakes are reported once the syntax is right.",
         "";
     UnknownSetting "E002" Error:
         "A section or a key does not exist.",
@@ -101,7 +101,7 @@ mistake_codes! {
          written under `[sinks.<name>]`, a source under `[sources.<name>]`.",
         "";
     InvalidName "E010" Error:
-        "The name of an environment, a source, a stage or a sink has a character that a name cannot have.",
+        "The name of an environment, a source, a stage or a sink contains a character that is not allowed in names.",
         "Start with a lower-case letter, then use lower-case letters, digits and single dashes; 40 characters at most. \
          Names become part of the names of AWS resources.",
         "";
@@ -123,13 +123,13 @@ mistake_codes! {
         "Change one of them as described under `allowed`.",
         "";
     OtherRegion "E015" Error:
-        "A resource that exists already is in another region than the pipeline. A function reaches only its own region.",
+        "An existing resource is in a different region from the pipeline. A function reaches only its own region.",
         "Set `aws.region` to the region of the resource, or name a resource in the region of the pipeline. Each \
          environment may have its own.",
         "";
     OtherPartition "E016" Error:
-        "An ARN belongs to another AWS partition than the region of the pipeline, such as `aws` and `aws-cn`. Nothing \
-         reaches from one partition into another.",
+        "An ARN belongs to a different AWS partition from the region of the pipeline, such as `aws-cn` instead of \
+         `aws`. Partitions are isolated from each other.",
         "Correct the ARN, or set `aws.region` to a region in its partition.",
         "";
     ScheduleExpression "E020" Error:
@@ -152,11 +152,11 @@ mistake_codes! {
         "Remove one of them, or give it another key.",
         "";
     InvalidItemKey "E032" Error:
-        "The key of an item is too long or has control characters, so it cannot be stored.",
-        "Shorten it. Put a long name into `title`.",
+        "The key of an item is too long or contains control characters, so it cannot be stored.",
+        "Shorten the key, and put a long name into `title`.",
         "";
     ItemsTooLarge "E033" Error:
-        "The items travel in the input of the schedule, and are too large for it.",
+        "The items are sent with the input of the schedule, and are too large for it.",
         "Move them to a source with room for more, such as `dynamodb`, which stores them in a table.",
         "";
     UnknownAttribute "E034" Error:
@@ -172,12 +172,12 @@ mistake_codes! {
         "Write a complete `http` or `https` address, without a user name or password.",
         "";
     ReservedLabel "E037" Error:
-        "A label has the name of an attribute, whose place in the table it would take.",
-        "Write the value as the attribute itself, beside `labels`, or rename the label.",
+        "A label has the same name as an attribute, which it would replace in the table.",
+        "Set the attribute itself, outside `labels`, or rename the label.",
         "";
     UnknownStage "E040" Error:
         "An environment overrides a stage that the file does not have.",
-        "Check the name. An environment changes stages and cannot add any.",
+        "Check the name. An environment can change stages, but cannot add any.",
         "[environments.dev]\nstages.sentiment.type = \"lexicon\"   # the stage whose name is `sentiment`";
     NestedEnvironment "E041" Error:
         "An environment contains `environments`.",
@@ -185,7 +185,7 @@ mistake_codes! {
         "";
     StageList "E042" Error:
         "An environment lists the stages again.",
-        "Address each stage by its name. Order and number of the stages are the same in all environments.",
+        "Address each stage by its name. The order and number of stages are the same in all environments.",
         "[environments.dev]\nstages.summary.sentences = 1";
     UnknownFunction "E050" Error:
         "A permission in `[[iam.scopes]]` names a function that the pipeline does not have.",
@@ -214,8 +214,8 @@ mistake_codes! {
         "Shorten the name of the component, of the environment or of the pipeline: it is made of all three.",
         "";
     NameCollision "E061" Error:
-        "Two components would become one resource: their names differ only in dashes, or they use one store, or a name \
-         that the pipeline itself needs.",
+        "Two resources would have the same name: two components have names that differ only in dashes or use the same \
+         store, or a component has a name that the pipeline itself needs.",
         "Rename one of them.",
         "";
     VariablesTooLarge "E062" Error:
@@ -232,7 +232,7 @@ mistake_codes! {
          `[[iam.scopes]]`.",
         "";
     TooManyOutputs "E065" Error:
-        "The stack would have more outputs than CloudFormation allows. Each table, bucket, queue and topic is one.",
+        "The stack would have more outputs than CloudFormation allows. Each table, bucket, queue and topic has one.",
         "Split the pipeline.",
         "";
     ReservedBucketName "E066" Error:
@@ -240,7 +240,7 @@ mistake_codes! {
         "Give the pipeline another name.",
         "";
     EnvironmentCollision "E067" Error:
-        "Two environments in one account and region would make a resource of the same name.",
+        "Two environments in one account and region would create a resource of the same name.",
         "Rename an environment or the component, or give the environments different accounts.",
         "[environments.dev]\naws.account = \"111111111111\"\n\n[environments.prod]\naws.account = \"222222222222\"";
     FileNotFound "E080" Error:
@@ -252,35 +252,37 @@ mistake_codes! {
         "Leave it, or remove it.",
         "";
     LocalSinkOnly "W103" Warning:
-        "The sink writes files on the machine of `fanggen run`. It is left out when deployed, since a Lambda function \
-         keeps no files.",
+        "The sink writes files on the machine that runs `fanggen run`. It is left out when the pipeline is deployed, \
+         since a Lambda function keeps no files.",
         "Add a sink that works in AWS, such as `s3` or `dynamodb`, if the deployed pipeline has no other.",
         "";
     QuotaExceeded "W104" Warning:
-        "Environments that run at the same time use more of an upstream quota than there is, so calls will be throttled.",
-        "Set `share` on the stages so that the shares add up to 1 at most, or pause an environment with \
+        "Environments that run at the same time together exceed an upstream quota, so calls will be throttled.",
+        "Set `share` on the stages so that the shares add up to at most 1, or pause an environment with \
          `schedule.enabled = false`.",
         "[environments.dev]\nstages.summary.share = 0.1\n\n[environments.prod]\nstages.summary.share = 0.9";
     TimeoutTooShort "W105" Warning:
-        "The stages of a function may wait longer than the function runs, which then ends before it can record what \
-         failed.",
+        "The stages of a function may wait longer than the function may run. It is then stopped before it can record \
+         what failed.",
         "Raise `functions.timeout_s`, let a stage wait less, or give one `isolate = true`.",
         "";
     NoAnalysis "W106" Warning:
-        "No stage analyses anything, so the results have texts and no findings.",
+        "No stage analyses anything, so the results have texts but no findings.",
         "Add a stage that analyses, such as `lexicon`, `headlines` or `comprehend`.",
         "";
     NoItems "W107" Warning:
-        "The source has no items, so no run has any work from it.",
+        "The source has no items, so it adds nothing to any run.",
         "Add `items`.",
         "";
     NoContact "W108" Warning:
-        "A stage sends requests to other sites, and `[pipeline]` has no `contact`. Sites admit fewer requests, or none, \
-         from clients that they cannot reach: Wikimedia allows 10 a minute without a contact and 200 with one.",
+        "A stage sends requests to other sites, and `[pipeline]` has no `contact`. Sites allow fewer requests, or \
+         none, from clients that they cannot contact: Wikimedia allows 10 a minute without a contact and 200 with \
+         one.",
         "Set `contact` in `[pipeline]`. It goes into the User-Agent.",
         "[pipeline]\nname = \"press\"\ncontact = \"data-team@example.com\"";
     TooManyInstances "W109" Warning:
-        "`functions.max_concurrency` allows more calls at once than the upstream quota does, so calls will be throttled.",
+        "`functions.max_concurrency` allows more concurrent calls than the upstream quota does, so calls will be \
+         throttled.",
         "Leave it out: the limit is then derived from the quota.",
         "";
     WildcardResource "W110" Warning:

@@ -40,7 +40,7 @@ impl PipelineSection {
 pub struct AwsSection {
     /// AWS region of all resources.
     pub region: Region,
-    /// The only AWS account to deploy to, as a string of 12 digits. Without it, any account will do.
+    /// The only AWS account to deploy to, as a string of 12 digits. Without it, any account is accepted.
     pub account: Option<AccountId>,
     /// Profile in the AWS configuration files to deploy with. Without it, the default credentials are used.
     pub profile: Option<Line>,
@@ -103,7 +103,7 @@ pub struct FunctionsSection {
     pub architecture: Architecture,
     /// Memory in MB. CPU power grows with it.
     pub memory_mb: Bounded<128, 10_240>,
-    /// Seconds after which an invocation is stopped.
+    /// Seconds after which an invocation of a worker is stopped. The producer always has 900.
     pub timeout_s: Bounded<10, 900>,
     /// Whether AWS X-Ray traces the functions.
     pub tracing: bool,
@@ -157,8 +157,8 @@ pub struct DataSection {
     /// Whether the tables of sources and sinks, the buckets, the logs and the KMS key are kept when the stack is deleted. The
     /// stack is then protected against deletion.
     pub retain: bool,
-    /// Whether data is encrypted with a KMS key that fanggen creates for the environment, instead of the keys that AWS owns. A
-    /// key that exists already cannot be used.
+    /// Whether data is encrypted with a KMS key that fanggen creates for the environment, instead of the keys that AWS
+    /// owns. An existing key cannot be used.
     pub kms: bool,
 }
 
@@ -176,7 +176,7 @@ pub struct BudgetSection {
 pub struct IamSection {
     /// A policy to set as the permissions boundary of every role.
     pub permissions_boundary: Option<PolicyArn>,
-    /// Permissions besides the derived ones.
+    /// Permissions in addition to the derived ones.
     pub scopes: Vec<IamScope>,
 }
 
@@ -247,8 +247,8 @@ impl<'de> Visitor<'de> for ConditionValuesVisitor {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub struct StageOptions {
-    /// Whether a new Lambda function, with its own queue, begins at this stage: it runs this stage and those after it.
+    /// Whether a new Lambda function with its own queue starts at this stage: it runs this stage and those after it.
     pub isolate: bool,
-    /// The part of the upstream quota that this environment may use.
+    /// The share of the upstream quota that this environment may use.
     pub share: Share,
 }

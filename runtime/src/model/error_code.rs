@@ -82,20 +82,20 @@ error_codes! {
         "The item has no key, or an empty one.",
         "Give the row or the item a value in the key attribute (`name`, unless the source sets `key`).";
     KeyUnfit "key_unfit" Record:
-        "The key of the item is too long or has control characters, so it cannot be stored.",
-        "Shorten the key. Put a long name into `title`.";
+        "The key of the item is too long or contains control characters, so it cannot be stored.",
+        "Shorten the key, and put a long name into `title`.";
     RowUnreadable "row_unreadable" Record:
         "A row of the source is not an item: it is not valid CSV or JSON, or an attribute is neither a string nor a number.",
         "Correct the row that the message names.";
     RowTooLong "row_too_long" Record:
-        "A row of the source is too long to travel in a message.",
+        "A row of the source is too long for a message.",
         "Remove what the pipeline does not need from the row: labels are carried through to the results.";
     ItemTwice "item_twice" Record:
         "Another item of the run has the same key. A record is identified by its run and its item, so one of them would be lost.",
         "Remove one of them, or give it another key.";
     ItemGone "item_gone" Record:
         "The item was removed from the table between two attempts of the same run.",
-        "Nothing, if somebody removed it on purpose. The next run no longer has it.";
+        "Nothing, if somebody removed it on purpose. The next run will not include it.";
     TitleInvalid "title_invalid" Record:
         "The `title` of the item cannot be the title of a Wikipedia page.",
         "Set the item's `title` to the title of its page, as in the page's address.";
@@ -124,8 +124,8 @@ error_codes! {
         "There is no page at this address or under this title (404 Not Found or 410 Gone).",
         "Check the URL, or the item's `title`.";
     PageAmbiguous "page_ambiguous" Record:
-        "The title leads to a disambiguation page of Wikipedia.",
-        "Set the item's `title` to the page that you mean, such as `Apple Inc.`.";
+        "The title leads to a disambiguation page on Wikipedia.",
+        "Set the item's `title` to the title of the page that you mean, such as `Apple Inc.`.";
     PageEmpty "page_empty" Record:
         "The page has no readable text.",
         "Open the page: if a script writes its text, use its feed or its API (with `pointer`) instead.";
@@ -136,11 +136,13 @@ error_codes! {
         "The URL is not a valid `http` or `https` address, or it redirects to one that is not.",
         "Correct the URL.";
     AddressRefused "address_refused" Record:
-        "The URL leads to a private or reserved address, or it contains a password. Such addresses are not requested, so that a list of items cannot reach into your network.",
-        "Remove the user name and password. If the address is yours and should be reached, add it to `allow`.";
+        "The URL leads to a private or reserved address, or it contains a password. No request is sent to such an \
+         address, so that a list of items cannot reach into your network.",
+        "Remove the user name and password. If the address is yours and may be requested, add it to `allow`.";
     RedirectRefused "redirect_refused" Record:
-        "The response redirects from an encrypted to an unencrypted address, or answers a webhook with a redirect.",
-        "Use the address that it redirects to, if you trust it.";
+        "The response redirects from an encrypted to an unencrypted address, or it answers the request of a webhook \
+         with a redirect.",
+        "Set the URL to the address that it redirects to, if you trust that address.";
     TooManyRedirects "too_many_redirects" Record:
         "The page redirects too many times.",
         "Use the address of the page itself.";
@@ -160,60 +162,65 @@ error_codes! {
         "The item has no feed.",
         "Set `feed` on the item or `url` on the stage.";
     FeedUnreadable "feed_unreadable" Record:
-        "The response is not a feed (RSS, Atom or JSON Feed), or breaks off in the middle. Entries before that place are processed.",
+        "The response is not a feed (RSS, Atom or JSON Feed), or ends in the middle. Entries before that point are \
+         processed.",
         "Check that the address returns a feed and not a web page.";
     FeedTooLong "feed_too_long" Record:
-        "The feed has more entries than are read from one feed. Those that were read are processed.",
+        "The feed has more entries than fanggen reads from one feed. Those that were read are processed.",
         "Use a feed with fewer entries, such as that of one category.";
     EntryUnreadable "entry_unreadable" Record:
         "One entry of a feed cannot be read. The other entries are processed.",
         "Tell the publisher of the feed.";
     EntryGone "entry_gone" Record:
-        "An entry was seen in an earlier attempt, but cannot be processed now: it has left the feed, or the feed failed.",
-        "Run more often than the feed drops its entries.";
+        "An entry was seen in an earlier attempt, but cannot be processed now: the feed no longer lists it, or the \
+         feed failed.",
+        "Schedule runs often enough that the feed still lists its entries.";
     EntryTwice "entry_twice" Record:
-        "A stage made two entries with the same identity.",
+        "A stage produced two entries with the same identity.",
         "This is a bug in fanggen: please report it with the feed.";
     RecordTooLong "record_too_long" Record:
         "The record is too long for a message of the next queue or of the sink.",
         "Put a `split` stage before the engine, or use a sink of type `s3`, which has no such limit.";
 
     TimedOut "timed_out" Call:
-        "A service did not answer in time, or no time was left in the chunk to ask it.",
-        "The call is tried again. If it stays, raise `timeout_s` of the stage or of the functions.";
+        "A service did not answer in time, or the chunk had no time left to call it.",
+        "The call is retried. If the problem persists, raise `timeout_s` of the stage or of the functions.";
     Unreachable "unreachable" Call:
-        "A host cannot be reached: it has no address, or the connection failed.",
+        "A host cannot be reached: its name has no address, or the connection failed.",
         "Check the host name. In a VPC, check that the subnets have a route to the internet.";
     TlsFailed "tls_failed" Call:
-        "A connection could not be encrypted: most often, the certificate of the server is invalid or expired.",
+        "An encrypted connection could not be established: usually, the certificate of the server is invalid or \
+         expired.",
         "Open the address in a browser to see what is wrong with its certificate.";
     Unavailable "unavailable" Call:
-        "A server has a problem of its own (HTTP 5xx).",
-        "The call is tried again. Look at the server's status page if it stays.";
+        "A server has an internal problem (HTTP 5xx).",
+        "The call is retried. If the problem persists, look at the server's status page.";
     RateLimited "rate_limited" Call:
         "A server throttled the request (HTTP 429 or 503), or the stage's own rate limit left no time in this chunk.",
-        "The call is tried again, after `Retry-After` where the server sent it. If it stays, set a lower rate on the stage, or schedule fewer runs.";
+        "The call is retried, after the time in `Retry-After` if the server sent one. If the problem persists, set a \
+         lower rate on the stage, or schedule fewer runs.";
     AnswerUnreadable "answer_unreadable" Call:
-        "The response cannot be parsed, or is of a kind that the stage does not read.",
+        "The response cannot be parsed, or is of a type that the stage does not read.",
         "Open the address and compare what it returns with what the stage reads ([reference.md](reference.md)).";
     AnswerIncomplete "answer_incomplete" Call:
-        "The response does not contain all that was asked for.",
-        "The call is tried again.";
+        "The response does not contain everything that was requested.",
+        "The call is retried.";
     AnswerEndless "answer_endless" Call:
-        "Wikipedia kept announcing another part of its response.",
+        "Wikipedia kept announcing further parts of its response.",
         "Set a smaller number of `sentences`.";
     WikipediaUnavailable "wikipedia_unavailable" Call:
-        "Wikipedia has a problem of its own.",
-        "The call is tried again. See <https://www.wikimediastatus.net>.";
+        "Wikipedia has an internal problem.",
+        "The call is retried. See <https://www.wikimediastatus.net>.";
     WikipediaRefused "wikipedia_refused" Call:
         "Wikipedia refused the request.",
         "Read the reason in the message; set `contact`, which Wikimedia's policy asks for.";
     Throttled "throttled" Call:
         "An AWS service throttled the call.",
-        "The call is tried again. If it stays, ask for a higher quota or set a lower `max_concurrency` in `[functions]`.";
+        "The call is retried. If the problem persists, ask for a higher quota or set a lower `max_concurrency` in \
+         `[functions]`.";
     AwsUnavailable "aws_unavailable" Call:
-        "An AWS service has a problem of its own (HTTP 5xx).",
-        "The call is tried again. See <https://health.aws.amazon.com>.";
+        "An AWS service has an internal problem (HTTP 5xx).",
+        "The call is retried. See <https://health.aws.amazon.com>.";
     AwsRefused "aws_refused" Call:
         "An AWS service rejected the call.",
         "Read the service's reason in the message.";
@@ -221,27 +228,28 @@ error_codes! {
         "The function's role, a bucket policy, a key policy or an organisation's policy does not permit the call.",
         "Run `fanggen drift` and `fanggen apply`. If the resource is not in the stack, permit the call in its own policy or in `[[iam.scopes]]`.";
     NotFound "not_found" Call:
-        "The resource of AWS that was called does not exist.",
+        "The AWS resource in the call does not exist.",
         "Run `fanggen drift`, then `fanggen apply`. If the resource is not in the stack, create it or correct its name.";
     Conflict "conflict" Call:
         "Somebody else changed the same resource at the same time.",
-        "The call is tried again.";
+        "The call is retried.";
     CredentialsUnknown "credentials_unknown" Call:
-        "AWS does not know the credentials of the function (yet): new roles take some seconds to be known everywhere.",
-        "The call is tried again. If it stays, the role was replaced: run `fanggen apply`.";
+        "AWS does not know the credentials of the function (yet): it takes a few seconds until a new role is known \
+         everywhere.",
+        "The call is retried. If the problem persists, the role was replaced: run `fanggen apply`.";
     PostRefused "post_refused" Call:
         "The receiver of a webhook did not accept the request.",
-        "Read the status in the message, and check the receiver's log. 5xx, 408 and 429 are tried again; others are not.";
+        "Read the status in the message, and check the receiver's log. 5xx, 408 and 429 are retried; others are not.";
 
     MessageUnreadable "message_unreadable" Chunk:
         "A message in the queue was not written by fanggen, or is damaged.",
-        "Find out who sends to the queue. The message ends in the dead-letter queue.";
+        "Find out who sends to the queue. The message ends up in the dead-letter queue.";
     MessageVersion "message_version" Chunk:
         "A message was written by a newer version of the runtime than the one that reads it.",
         "Deploy the newer version with `fanggen apply`, then move the message back from the dead-letter queue.";
     MessageTooLong "message_too_long" Chunk:
         "A message is longer than the service accepts.",
-        "Put a `split` stage before the engine: one long text fills a message.";
+        "Put a `split` stage before the engine: one long text can fill a message.";
     EventUnreadable "event_unreadable" Chunk:
         "The function was invoked with an event that is neither a message of its queue nor one of its schedule.",
         "Invoke the producer with `{}`, and leave the workers to their queues.";
@@ -249,31 +257,34 @@ error_codes! {
         "The time of a run is not a timestamp.",
         "Invoke the producer with `{\"time\": \"2026-11-22T09:00:00Z\"}`, or with `{}` for now.";
     RunUnnamed "run_unnamed" Chunk:
-        "The schedule did not send its time; the clock was used. This is a warning.",
-        "Nothing on AWS. Emulators of EventBridge Scheduler do not fill in `<aws.scheduler.scheduled-time>`.";
+        "The schedule did not send its time, so the current time was used. This is a warning.",
+        "Nothing, if you use an emulator: emulators of EventBridge Scheduler do not fill in \
+         `<aws.scheduler.scheduled-time>`.";
     RunHeld "run_held" Chunk:
         "Another invocation of the producer is working on the same run.",
-        "Nothing: this one ends, and the other goes on.";
+        "Nothing: this one ends, and the other continues.";
     RunIncomplete "run_incomplete" Chunk:
         "The producer had to stop before all items were sent.",
-        "It is invoked again and continues where it stopped. If it stays, raise `timeout_s` of the producer.";
+        "It is invoked again and continues where it stopped. If the problem persists, raise `memory_mb` in \
+         `[functions]` or `segments` of the source, or split the pipeline.";
     LeaseLost "lease_lost" Chunk:
         "Another invocation has taken over the run from this one.",
         "Nothing: the other continues.";
     CursorUnreadable "cursor_unreadable" Chunk:
-        "The place at which to continue a run cannot be read, for example since a source was added or removed in between.",
+        "The position at which to continue a run cannot be read, for example because a source was added or removed in \
+         the meantime.",
         "Nothing: the next run starts from the beginning.";
     SourceChanged "source_changed" Chunk:
         "The file of items was replaced while a run was reading it.",
         "Nothing: the next run reads the new file.";
     StateUnreadable "state_unreadable" Chunk:
         "A row of the state table cannot be read.",
-        "Delete the row that the message names. Somebody else has written to the table, or a newer version did.";
+        "Delete the row that the message names. Somebody else or a newer version has written to the table.";
     StateUnwritable "state_unwritable" Chunk:
         "The progress of a run cannot be written as JSON.",
         "This is a bug in fanggen: please report it.";
     NoteUnreadable "note_unreadable" Chunk:
-        "What a chunk noted for the digest cannot be read.",
+        "The note that a chunk stored for the digest cannot be read.",
         "Nothing: the digest says so, and the results are complete.";
     RecordUnwritable "record_unwritable" Chunk:
         "A record cannot be written in the sink's format.",
@@ -288,8 +299,8 @@ error_codes! {
         "The file of items is larger than the function's disk.",
         "Split it over several sources, or use a `dynamodb` source.";
     DiskUnwritable "disk_unwritable" Chunk:
-        "The function's disk in `/tmp` is full or cannot be written.",
-        "The chunk is tried again on another instance. If it stays, use a smaller file of items.";
+        "The function's disk (`/tmp`) is full or cannot be written to.",
+        "The chunk is retried on another instance. If the problem persists, use a smaller file of items.";
     FileUnreadable "file_unreadable" Chunk:
         "A file on your machine cannot be read.",
         "Check the path and its permissions.";
@@ -301,19 +312,20 @@ error_codes! {
         "Correct `[local] texts` or the line that the message names, or use `--live`.";
     WorkerEnded "worker_ended" Chunk:
         "A worker on your machine ended early.",
-        "This is a bug in fanggen: please report it with what was printed before.";
+        "This is a bug in fanggen: please report it with the output before it.";
 
     SettingsMissing "settings_missing" Setup:
         "A variable of the function's environment is not set.",
         "Run `fanggen apply`: the variables are part of the stack.";
     SettingsUnreadable "settings_unreadable" Setup:
-        "A variable of the function's environment has an invalid value: somebody changed it, or code and stack are from different versions.",
+        "A variable of the function's environment has an invalid value: somebody changed it, or the code and the stack \
+         are from different versions.",
         "Run `fanggen apply`, which deploys both.";
     StateMissing "state_missing" Setup:
         "A sink needs the state table, and the function has none.",
         "Run `fanggen apply`: the table is part of the stack.";
     ItemsMissing "items_missing" Setup:
-        "The source has no items where it should.",
+        "The items of the source are not where they should be.",
         "For an `inline` source, run `fanggen apply`. On your machine, create the file of items that the message names.";
     ItemsUnreadable "items_unreadable" Setup:
         "The file of items on your machine cannot be opened as a source.",
@@ -340,7 +352,7 @@ error_codes! {
         "A sink that writes files runs in a Lambda function, which keeps none.",
         "Use a sink of type `s3`.";
     ReadOnly "read_only" Setup:
-        "A table that is only read was written to.",
+        "Something tried to write to a read-only table.",
         "This is a bug in fanggen: please report it.";
     QueueUnknown "queue_unknown" Setup:
         "A queue does not exist on your machine.",
@@ -352,14 +364,14 @@ error_codes! {
         "A table of items cannot be written on your machine.",
         "This is a bug in fanggen: please report it with the file.";
     CardWrong "card_wrong" Setup:
-        "A component is not what its card says.",
+        "A component does not match its declaration.",
         "This is a bug in fanggen: please report it.";
     NotHere "not_here" Setup:
         "A component needs a service that does not exist where it runs.",
-        "Run the pipeline with `fanggen run` or in an account; `fanggen compare` has no queues and tables.";
+        "Run the pipeline with `fanggen run` or in an account; `fanggen compare` has no queues or tables.";
     Unknown "unknown" Setup:
         "A result or a message has a code that this version does not know.",
-        "Read the message beside it, or use the version that wrote it.";
+        "Read the message next to it, or use the version that wrote it.";
 }
 
 impl fmt::Display for ErrorCode {

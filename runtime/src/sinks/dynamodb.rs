@@ -19,8 +19,8 @@ use crate::model::record::Record;
 use crate::model::run::Chunk;
 use crate::model::values::{Bounded, Name};
 
-/// Writes one row per item and run, or per entry if a stage makes several records of an item. A retry overwrites the same
-/// rows.
+/// Writes one row per item and run, or per entry if a stage makes several records from an item. A retry overwrites the
+/// same rows.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -43,7 +43,7 @@ pub enum ObjectCompression {
     None,
 }
 
-/// Writes objects of up to 100 records under `<prefix>/dt=<date>/<run>-<chunk>`, which Athena and Spark can query directly.
+/// Writes one object per chunk under `<prefix>/dt=<date>/<run>-<chunk>`, which Athena and Spark can query directly.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -24,8 +24,8 @@ use crate::model::values::{Arn, Email};
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SnsSettings {
-    /// Which records the digest lists, such as `sentiment == "NEGATIVE" && score > 0.8`, or `changed` for items whose label
-    /// differs from the run before.
+    /// Which records the digest lists, such as `sentiment == "NEGATIVE" && score > 0.8`, or `changed` for items whose
+    /// label differs from their last one.
     pub when: Condition,
     /// The e-mail address that gets the digest, once its owner has confirmed the subscription. Others can subscribe to the
     /// topic themselves.

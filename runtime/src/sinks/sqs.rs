@@ -21,8 +21,9 @@ use crate::model::values::Arn;
 /// Maximum size of a record in a message: that of a call, minus room for the attributes.
 const MAX_BYTES: usize = MAX_BATCH_BYTES - 16 * 1024;
 
-/// Sends each record as a JSON message, with run, source and key as attributes. Messages are delivered at least once: a
-/// record always has the same key, `RUN/SOURCE/ITEM` (and `/ENTRY` for entries), so that consumers can drop duplicates.
+/// Sends each record as a JSON message, with `run`, `source` and `key` as attributes. Messages are delivered at least
+/// once: a record always has the same key, `RUN/SOURCE/ITEM` (and `/ENTRY` for entries), so that consumers can drop
+/// duplicates.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

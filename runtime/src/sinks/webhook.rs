@@ -27,10 +27,10 @@ const MAX_BYTES: usize = 200 * 1024;
 /// The limits of a request; only the status of the response matters.
 const LIMITS: FetchLimits = FetchLimits { bytes: 64 * 1024, time: Duration::from_secs(10), redirects: 0 };
 
-/// Posts records to a URL as `{"run", "chunk", "records"}`, signed by the Standard Webhooks specification. The secret is read
-/// from AWS Secrets Manager (a text, `whsec_` and base64, or JSON with one of these as `secret`), and is never in a file or
-/// an environment variable. Requests are delivered at least once: the same records have the same `webhook-id`, so that the
-/// receiver can drop duplicates.
+/// Posts records to a URL as `{"run", "chunk", "records"}`, signed as in the Standard Webhooks specification. The
+/// secret is read from AWS Secrets Manager (plain text, `whsec_` followed by base64, or JSON with one of these as
+/// `secret`), and is never in a file or an environment variable. Requests are delivered at least once: the same records
+/// always have the same `webhook-id`, so that the receiver can drop duplicates.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -43,7 +43,7 @@ pub struct WebhookSettings {
     /// Which records are posted, such as `sentiment == "NEGATIVE" && score > 0.8`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
-    /// Private or local addresses that may be reached nevertheless, as `HOST:PORT`; for tests.
+    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`; for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
 }

@@ -10,9 +10,9 @@ use crate::engines::headlines::classify;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Finding, Label, Record, Scores};
 
-/// Classifies English company headlines as positive, neutral or negative for the company that is the item. It is free and
-/// fast, and was trained on the financial press, not on reviews or conversations. A text longer than a headline is classified
-/// sentence by sentence.
+/// Classifies English company headlines as positive, neutral or negative for the company that the item stands for. It
+/// is free and fast, and was trained on the financial press, not on reviews or conversations. A text longer than a
+/// headline is classified sentence by sentence.
 ///
 /// A text whose language is unknown fails with `language_unknown`, and one in another language with `language_unsupported`. Set
 /// `language` on the item or on the stage that provides the text, or put a `language` stage in between.

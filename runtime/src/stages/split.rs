@@ -12,7 +12,7 @@ use crate::model::values::Bounded;
 use crate::text::sentences::sentences;
 
 /// Splits each text into several records of a few sentences. Each has an `entry` that ends in `#1`, `#2` and so on.
-/// Sentences end where Unicode says (UAX 29).
+/// The rules of Unicode (UAX 29) decide where a sentence ends.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]

@@ -23,8 +23,9 @@ use self::stage::Feed;
 /// Default of `patience_s`.
 const DEFAULT_PATIENCE_S: u64 = 60;
 
-/// Fetches the feed of each item (RSS of any version, Atom or JSON Feed) and makes a record of each entry that is new. Entries
-/// are remembered for at least 200 days after the feed last contained them. A feed without new entries makes no records.
+/// Fetches the feed of each item (RSS of any version, Atom or JSON Feed) and makes a record from each new entry.
+/// Entries are remembered for at least 200 days after the feed last contained them. A feed without new entries yields
+/// no records.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -42,7 +43,7 @@ pub struct FeedSettings {
     /// The language of entries if neither the entry nor the feed nor the item has one. It is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// Private or local addresses that may be reached nevertheless, as `HOST:PORT`; for tests.
+    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`; for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
     /// Maximum number of concurrent requests.

@@ -40,7 +40,7 @@ pub struct HttpSettings {
     /// The language of pages if neither the page nor the item has one. It is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// Private or local addresses that may be reached nevertheless, as `HOST:PORT`; for tests.
+    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`; for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
     /// Maximum number of concurrent requests.

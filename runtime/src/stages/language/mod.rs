@@ -15,8 +15,8 @@ use crate::model::values::{Fraction, Language};
 /// Maximum number of characters that are analysed: more only take longer.
 const MAX_CHARS: usize = 4_000;
 
-/// Detects the language of texts without one by their script and trigrams, with the library whatlang. Short texts are hard to
-/// tell: below the confidence the record fails with `language_unknown`.
+/// Detects the language of texts without one by their script and trigrams, with the library whatlang. Short texts are
+/// hard to identify: below the minimum confidence, the record fails with `language_unknown`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -24,10 +24,11 @@ pub struct LanguageSettings {
     /// The minimum confidence, from 0 to 1.
     #[serde(default = "default_confidence")]
     pub confidence: Fraction,
-    /// The expected languages, such as `["en", "de"]`: the fewer, the more reliable. By default all 70 are considered.
+    /// The expected languages, such as `["en", "de"]`: the fewer there are, the more reliable the detection. By default
+    /// all 70 are considered.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub among: Vec<Language>,
-    /// Whether to detect the language of texts that already have one, too.
+    /// Whether to detect the language even of texts that already have one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub overwrite: bool,
 }

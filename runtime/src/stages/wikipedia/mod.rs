@@ -49,7 +49,7 @@ pub struct WikipediaSettings {
     /// The URL of another MediaWiki Action API. `{language}` is replaced with the language. Default: Wikipedia's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<HttpUrl>,
-    /// Private or local addresses that may be reached nevertheless, as `HOST:PORT`; for tests.
+    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`; for tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
     /// Your quota of requests per minute. Wikimedia allows 200 if the pipeline has a `contact`, and 10 without.
