@@ -1,4 +1,4 @@
-//! One `pipeline.toml` becomes a whole serverless pipeline: toml -> config -> plan -> render, or a run on this machine.
+//! One `pipeline.toml` becomes a complete serverless pipeline: toml -> config -> plan -> render, or a run on this machine.
 
 #[cfg(feature = "aws")]
 pub mod artifact;

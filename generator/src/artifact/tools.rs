@@ -22,7 +22,7 @@ pub struct Tools {
 }
 
 impl Tools {
-    /// Searches the PATH, then the folder of tools.
+    /// Searches the PATH, then the tools folder.
     ///
     /// # Errors
     /// A missing tool, with how to install it.

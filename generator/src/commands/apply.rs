@@ -230,7 +230,7 @@ pub fn runtime_to_deploy(
         let artifact = match artifact::artifact(&file.root, architecture)? {
             None if !build => return Ok(None),
             None if runtime_key(manifest, None, found).is_some() => {
-                message("no runtime was built here: the deployed one stays");
+                message("no binary was built here: the deployed one is kept");
                 return Ok(None);
             }
             None => compile(file, architecture, None, None)?.artifact,

@@ -14,7 +14,7 @@ const EXAMPLES: &str = "Examples:
 
 Run `fanggen help COMMAND` for the examples of a command.";
 
-/// One pipeline.toml becomes a whole serverless sentiment pipeline on AWS, and runs on your own machine.
+/// One pipeline.toml becomes a complete serverless sentiment pipeline on AWS, and runs on your own machine.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {

@@ -34,7 +34,7 @@ impl AwsSession {
         let pipeline = file.pipeline(environment)?;
         let text = |name: &str| rendered.text(environment, name);
         let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
-            .map_err(|error| DeployError::Other(format!("what was rendered cannot be read back: {error}")))?;
+            .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
         // Before the first call: without a handler, Ctrl-C ends the process without a message.
         let interrupt = handle_ctrl_c();
         let profile = pipeline.aws.profile.as_ref().map(ToString::to_string);

@@ -18,7 +18,7 @@ const TOOLS: &str = ".fanggen/tools";
 
 /// Build the functions' binary as a Lambda artifact
 #[derive(Debug, Args)]
-#[command(after_help = "Compiling needs cargo-lambda and zig, on the PATH or in the folder of tools, where \
+#[command(after_help = "Compiling needs cargo-lambda and zig, on the PATH or in the tools folder, where \
 `make -f generated/Makefile setup` installs them. The artifact is .fanggen/<architecture>/bootstrap.zip beside the \
 pipeline's file. The same source gives the same bytes.
 
@@ -27,10 +27,10 @@ Examples:
   fanggen build --source ~/src/fanggen  for a pipeline outside a checkout of fanggen
   fanggen build --runtime bootstrap     use a ready program, or a zip that contains one")]
 pub struct BuildArgs {
-    /// The environment to build for: it names the architecture [default: `dev`, or the first of the file]
+    /// The environment to build for: it determines the architecture [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
-    /// A ready program, or a zip that contains one named `bootstrap`: nothing is compiled
+    /// A prebuilt program, or a zip that contains one named `bootstrap`: nothing is compiled
     #[arg(long, value_name = "FILE", conflicts_with = "source")]
     runtime: Option<PathBuf>,
     /// The root of fanggen's source [default: above the pipeline's file, then above this folder]

@@ -39,7 +39,7 @@ pub struct CompareArgs {
     /// A separate file of labels, matched by `id` or by the order of the texts
     #[arg(long, value_name = "FILE")]
     gold: Option<PathBuf>,
-    /// The language of texts that name none
+    /// The language of texts that have none
     #[arg(long, value_name = "TAG", default_value = "en")]
     language: String,
     /// How many of the texts on which the engines differ most to show

@@ -22,13 +22,13 @@ use crate::deploy::policy::{Environment, policies};
 
 Each document fits into one managed policy.")]
 pub struct IamArgs {
-    /// The policy to run plan, apply and destroy
+    /// Print the policy needed to run plan, apply and destroy
     #[arg(long, required = true)]
     deployer: bool,
     /// Only this environment
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
-    /// The account, where the file names none
+    /// The account, if the file names none
     #[arg(long, value_name = "DIGITS", value_parser = digits)]
     account: Option<String>,
 }
@@ -47,7 +47,7 @@ impl IamArgs {
         for environment in &environments {
             let text = |name: &str| rendered.text(environment, name);
             let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
-                .map_err(|error| DeployError::Other(format!("what was rendered cannot be read back: {error}")))?;
+                .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
             let manifest = generated.manifest;
             if let (Some(named), Some(given)) = (&manifest.account, &self.account)
                 && named != given

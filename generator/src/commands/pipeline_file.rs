@@ -128,10 +128,10 @@ fn missing_file(config: &Config, environment: &str, setting: &str, file: &str, r
     if root.join(file).is_file() || config.mistakes.iter().any(|mistake| mistake.span == span) {
         return None;
     }
-    let title = format!("the file `{file}` is not there");
+    let title = format!("the file `{file}` does not exist");
     Some(
         Mistake::new(MistakeCode::FileNotFound, &span, title, "no such file")
-            .allowed(format!("a file, by its path from the folder of `{}`", config.source.path))
+            .allowed(format!("an existing file; the path is relative to the folder of `{}`", config.source.path))
             .help(similar_file(root, file)),
     )
 }

@@ -23,14 +23,14 @@ use crate::local::{self, RunOptions, RunProgress, Summary};
 #[command(after_help = "Nothing is deployed and no AWS account is used. Results go below .fanggen/ beside the file.
 
 Examples:
-  fanggen run                use the local texts, where the pipeline names some
+  fanggen run                use the local texts, if the pipeline has any
   fanggen run --live         fetch the texts
   fanggen run --json | jq '.items[] | select(.label == \"NEGATIVE\")'")]
 pub struct RunArgs {
     /// The environment [default: `dev`, or the first of the file]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
-    /// Fetch the texts, even where the pipeline names local ones
+    /// Fetch the texts, even if the pipeline has local ones
     #[arg(long)]
     live: bool,
     /// Print every row of the result, not only the first 40

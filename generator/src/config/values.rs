@@ -124,7 +124,7 @@ impl<'de> Deserialize<'de> for Retention {
         let days = i64::deserialize(deserializer)?;
         u64::try_from(days).ok().filter(|days| RETENTIONS.contains(days)).map(Self).ok_or_else(|| {
             let known = RETENTIONS.map(|days| days.to_string()).join(", ");
-            let expected = format!("a number of days that CloudWatch knows: {known}");
+            let expected = format!("a number of days that CloudWatch Logs accepts: {known}");
             de::Error::invalid_value(Unexpected::Signed(days), &expected.as_str())
         })
     }
@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Share {
         if share > 0.0 && share <= 1.0 {
             Ok(Self(share))
         } else {
-            Err(de::Error::invalid_value(Unexpected::Float(share), &"a part above 0 and up to 1"))
+            Err(de::Error::invalid_value(Unexpected::Float(share), &"a number above 0, up to 1"))
         }
     }
 }

@@ -37,7 +37,7 @@ impl RuntimeZip {
         if bucket.holds(&self.key, &bytes).await? {
             return Ok(());
         }
-        operator.message(&format!("uploading the runtime ({:.1} MB)", bytes.len() as f64 / 1e6));
+        operator.message(&format!("uploading the functions' binary ({:.1} MB)", bytes.len() as f64 / 1e6));
         Ok(bucket.put(&self.key, bytes).await?)
     }
 }

@@ -99,7 +99,7 @@ pub enum DeployError {
     ForeignStack(String),
     /// There is no runtime.
     #[error(
-        "there is no runtime to deploy: {0}\n  run `fanggen build`, or `fanggen build --runtime FILE` with a ready one"
+        "there is no binary to deploy: {0}\n  run `fanggen build`, or `fanggen build --runtime FILE` with a prebuilt one"
     )]
     NoRuntime(String),
     /// Data would be lost.

@@ -30,7 +30,7 @@ pub enum FirstRunError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// The schedule does not exist.
-    #[error("the schedule `{0}` does not exist, and only it knows the event of a run\n  run `fanggen apply`")]
+    #[error("the schedule `{0}` does not exist, and the event of a run is taken from it\n  run `fanggen apply`")]
     NoSchedule(String),
     /// Somebody changed its event.
     #[error("the event of the schedule `{0}` was changed by somebody else\n  `fanggen drift` shows the difference")]

@@ -188,7 +188,7 @@ fn too_many_instances(config: &Config, pipeline: &Pipeline) -> Option<Mistake> {
         let unit = if quota.max_concurrent.is_some() { "at once" } else { "per second" };
         let share = stage.options.share.get();
         let title = format!("this many instances exceed the quota of {}", quota.service);
-        let found = format!("{set} instances, with a call of stage `{}` each", stage.name);
+        let found = format!("{set} instances, each with one call at a time by stage `{}` each", stage.name);
         Mistake::new(
             MistakeCode::TooManyInstances,
             &config.span(&pipeline.environment, "functions.max_concurrency"),

@@ -104,12 +104,12 @@ fn name_collisions(plan: &Plan, problems: &mut Vec<Problem>) {
                 code: MistakeCode::NameCollision,
                 path: path.to_owned(),
                 title: if other == OWN {
-                    format!("`{path}` would have the name of one of {OWN}")
+                    format!("`{path}` would have the same name as one of {OWN}")
                 } else {
                     format!("`{path}` and {} would become the same resource", quoted(other))
                 },
                 found: format!("`{}` is taken by {}", resource.id.as_str(), quoted(other)),
-                allowed: "names that differ in more than dashes, and different stores".into(),
+                allowed: "names that differ in more than their dashes, and a separate store for each component".into(),
                 help: Some(format!("rename `{path}`")),
             });
         }

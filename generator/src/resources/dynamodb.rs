@@ -57,7 +57,7 @@ pub static TABLE: ResourceType = ResourceType {
         check: "CKV_AWS_119",
         wants: "a customer key for the table",
         when: AcceptedWhen::WithoutKey,
-        reason: "DynamoDB encrypts every table with its own key; [data] kms = true takes a customer key",
+        reason: "DynamoDB encrypts every table with its own key; [data] kms = true uses a customer managed key",
     }],
     lookup: Some(Lookup::Table),
     ..ResourceType::new("AWS::DynamoDB::Table", "table", "tables", "Table")

@@ -49,7 +49,7 @@ pub static FUNCTION: ResourceType = ResourceType {
             check: "CKV_AWS_116",
             wants: "a dead-letter queue of the function itself",
             when: AcceptedWhen::Always,
-            reason: "That one sees asynchronous invocations only: the producer has an on-failure destination, which keeps \
+            reason: "It receives failures of asynchronous invocations only: the producer has an on-failure destination, which keeps \
                      the cause as well, and the queue of each worker has a dead-letter queue",
         },
         AcceptedFinding {
@@ -57,20 +57,20 @@ pub static FUNCTION: ResourceType = ResourceType {
             wants: "the function inside a VPC",
             when: AcceptedWhen::Always,
             reason: "Nothing in a VPC is used and nothing listens: the function calls public endpoints over TLS, each \
-                     allowed by its role, and a VPC would add a way out to the internet to look after",
+                     allowed by its role, and a VPC would need a route to the internet to maintain",
         },
         AcceptedFinding {
             check: "CKV_AWS_173",
             wants: "a customer key for environment variables",
             when: AcceptedWhen::WithoutKey,
             reason: "Lambda encrypts the variables with its own key, and none is a secret: those are named by ARN and read \
-                     at the start; [data] kms = true takes a customer key",
+                     at the start; [data] kms = true uses a customer managed key",
         },
         AcceptedFinding {
             check: "CKV_AWS_45",
             wants: "no secret in environment variables",
             when: AcceptedWhen::NameLikeSecret,
-            reason: "What is found is the name of a component or of a key attribute in the file, of 40 or more letters and \
+            reason: "The match is the name of a component or of a key attribute in the file, of 40 or more letters and \
                      digits; without these names nothing is found",
         },
     ],

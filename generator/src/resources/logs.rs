@@ -56,7 +56,7 @@ pub static LOG_GROUP: ResourceType = ResourceType {
         check: "CKV_AWS_158",
         wants: "a customer key for the log group",
         when: AcceptedWhen::WithoutKey,
-        reason: "CloudWatch Logs encrypts every group with its own key; [data] kms = true takes a customer key",
+        reason: "CloudWatch Logs encrypts every group with its own key; [data] kms = true uses a customer managed key",
     }],
     lookup: Some(Lookup::LogGroup),
     ..ResourceType::new("AWS::Logs::LogGroup", "log group", "log groups", "Logs")

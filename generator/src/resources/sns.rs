@@ -37,7 +37,7 @@ pub static TOPIC: ResourceType = ResourceType {
         wants: "a key for the topic",
         when: AcceptedWhen::WithoutKey,
         reason: "SNS encrypts its disks, keeps no message once it is delivered, and its key alias/aws/sns would lock other \
-                 services out; [data] kms = true takes a customer key",
+                 services out; [data] kms = true uses a customer managed key",
     }],
     lookup: Some(Lookup::Topic),
     ..ResourceType::new("AWS::SNS::Topic", "topic", "topics", "Topic")

@@ -40,7 +40,7 @@ pub static QUEUE: ResourceType = ResourceType {
         check: "CKV_AWS_27",
         wants: "a customer key for the queue",
         when: AcceptedWhen::WithoutKey,
-        reason: "The queue is encrypted with the key of SQS (SqsManagedSseEnabled); [data] kms = true takes a customer key",
+        reason: "The queue is encrypted with the key of SQS (SqsManagedSseEnabled); [data] kms = true uses a customer managed key",
     }],
     lookup: Some(Lookup::Queue),
     ..ResourceType::new("AWS::SQS::Queue", "queue", "queues", "Queue")

@@ -11,13 +11,13 @@ const SCOPES: [(ErrorScope, &str, &str); 4] = [
     (
         ErrorScope::Record,
         "Failures of a record",
-        "The record reaches the sinks with its failure, and the other records go on.",
+        "The record reaches the sinks with its failure, and the other records continue.",
     ),
     (
         ErrorScope::Call,
         "Failures of a call",
-        "A service did not answer as it should. If a stage made the call for one record, that record fails; otherwise the \
-         chunk is tried again.",
+        "A service did not respond as expected. If a stage made the call for one record, that record fails; otherwise the \
+         chunk is retried.",
     ),
     (
         ErrorScope::Chunk,

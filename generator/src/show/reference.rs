@@ -118,7 +118,7 @@ fn notes(page: &mut String, card: &Card) {
         TextFlow::Ignores => {}
         TextFlow::Provides => notes.push("**Text**: provides one.".to_owned()),
         TextFlow::Analyses => notes.push("**Text**: needs one, and analyses it.".to_owned()),
-        TextFlow::Transforms => notes.push("**Text**: needs one, and prepares it for the stages behind.".to_owned()),
+        TextFlow::Transforms => notes.push("**Text**: needs one, and prepares it for later stages.".to_owned()),
     }
     if let Some(stand_in) = card.local_substitute {
         notes.push(format!("**On your machine**: `{stand_in}` is used instead; nothing is sent or charged."));
@@ -133,7 +133,7 @@ fn notes(page: &mut String, card: &Card) {
         for permission in component.settings.permissions(&component.name) {
             let actions: Vec<String> = permission.actions.iter().map(|action| format!("`{action}`")).collect();
             let on = match permission.target {
-                PermissionTarget::Store => "on its own resource".to_owned(),
+                PermissionTarget::Store => "on the table, bucket, queue or topic that it uses".to_owned(),
                 PermissionTarget::Objects(prefix) => format!("on the objects under `{prefix}` in its bucket"),
                 PermissionTarget::StateTable => "on the state table".to_owned(),
                 PermissionTarget::Arn(arn) => format!("on `{arn}`"),
@@ -143,7 +143,7 @@ fn notes(page: &mut String, card: &Card) {
         }
         if let Some(quota) = component.settings.quota() {
             let rate = (quota.calls_per_second * 100.0).round() / 100.0;
-            notes.push(format!("**Quota**: {} admits [{rate} calls a second]({}).", quota.service, quota.docs_url));
+            notes.push(format!("**Quota**: {} allows [{rate} calls per second]({}).", quota.service, quota.docs_url));
         }
     }
     if !notes.is_empty() {

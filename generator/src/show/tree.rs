@@ -75,14 +75,16 @@ fn inside(plan: &Plan, function: &FunctionPlan) -> String {
 
 fn after(queue: &QueuePlan) -> String {
     match &queue.dead_letter {
-        Some(dead) => format!("  visibility {} s, dead after {} receives", queue.visibility_s, dead.after),
-        None if queue.for_others => format!("  for consumers of your own, {} days", queue.retention_s / 86_400),
-        None => format!("  keeps what failed, {} days", queue.retention_s / 86_400),
+        Some(dead) => {
+            format!("  visibility {} s, to its dead-letter queue after {} receives", queue.visibility_s, dead.after)
+        }
+        None if queue.for_others => format!("  for your own consumers, {} days", queue.retention_s / 86_400),
+        None => format!("  dead-letter queue, {} days", queue.retention_s / 86_400),
     }
 }
 
 fn kept(retain: bool) -> &'static str {
-    if retain { ", kept when the stack goes" } else { "" }
+    if retain { ", kept when the stack is deleted" } else { "" }
 }
 
 /// The readable end of an ARN: without partition, service, region and account.

@@ -11,7 +11,7 @@ use aws::template::names;
 use aws_sdk_kms::types::KeyState;
 use serde_json::{Value, json};
 
-/// All sinks of the cloud, with a source that keeps its items.
+/// All sinks that run in AWS, with a source that keeps its items.
 const PIPELINE: &str = include_str!("../pipelines/sinks.toml");
 
 /// The key of an alias: its ARN, its state, whether it is turned over.

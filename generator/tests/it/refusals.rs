@@ -39,7 +39,7 @@ fn the_profile_of_the_file_wins_over_keys_of_the_environment() {
     let site = SmallPipeline::new("profiled");
     let region = format!("region = \"{}\"\n", emulator::REGION);
     site.edit(&region, &format!("{region}profile = \"work\"\n"));
-    let absent = "error: the profile `work` of `[aws] profile` has no AWS credentials: there is no such profile, or nothing in it, in \
+    let absent = "error: the profile `work` named in `[aws] profile` has no AWS credentials: there is no such profile, or nothing in it, in \
                   ~/.aws/config and ~/.aws/credentials\n  set it up with `aws configure --profile \
                   work`, log in with `aws sso login --profile work`, or remove it from the file\n";
     site.run(&["plan"]).assert_stderr(1, absent);
@@ -148,7 +148,7 @@ fn an_expired_token_is_reported_in_every_protocol() {
         site.run(command).assert_error(
             1,
             &format!(
-                "error: the AWS credentials have expired ({action} answered {code})\n  log in again, for example with `aws \
+                "error: the AWS credentials have expired ({action} returned {code})\n  log in again, for example with `aws \
                  sso login`\n"
             ),
         );
@@ -352,7 +352,7 @@ fn wrong_arguments_and_files_are_named() {
     site.run(&APPLY).assert_stderr(
         1,
         &format!(
-            "error: `s3://{}/state/wrong-dev.json`: the record of the items that were applied last cannot be read: \
+            "error: `s3://{}/state/wrong-dev.json`: the saved state of the items cannot be read: \
              EOF while parsing an object at line 1 column 1\n  delete that object to start again; rows that differ from the file are then left unchanged\n",
             artifacts()
         ),
@@ -374,12 +374,12 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     let site = SmallPipeline::new("garbage").through(&proxy);
     let artifact = ".fanggen/x86_64/bootstrap.zip";
     let write = |bytes: &[u8]| std::fs::write(site.path().join(artifact), bytes).expect("written");
-    let next = "\n  run `fanggen build`, or `fanggen build --runtime FILE` with a ready one\n";
+    let next = "\n  run `fanggen build`, or `fanggen build --runtime FILE` with a prebuilt one\n";
     let refused = |flaw: &str| {
         for arguments in [&APPLY[..], &["plan"]] {
             proxy.clear();
             site.run(arguments)
-                .assert_stderr(1, &format!("error: there is no runtime to deploy: `{artifact}` {flaw}{next}"));
+                .assert_stderr(1, &format!("error: there is no binary to deploy: `{artifact}` {flaw}{next}"));
             assert_eq!(proxy.operations(), ["sts:GetCallerIdentity", "cloudformation:DescribeStacks"]);
         }
     };
@@ -389,7 +389,7 @@ fn a_runtime_that_lambda_could_not_run_is_not_deployed() {
     refused("is for arm64, and the functions are x86_64; build it for x86_64, or set `[functions] architecture`");
     std::fs::remove_file(site.path().join(artifact)).expect("removed");
     let output = site.run(&APPLY);
-    let error = "error: there is no runtime to deploy: fanggen's source, which the functions' binary is compiled from, was \
+    let error = "error: there is no binary to deploy: fanggen's source, which the functions' binary is compiled from, was \
                  not found above `";
     assert!(output.code == 1 && output.stderr.contains(error) && output.stderr.ends_with(next), "{output:?}");
 }

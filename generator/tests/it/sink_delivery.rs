@@ -258,7 +258,7 @@ fn a_run_sends_messages_posts_and_one_digest_and_an_unchanged_one_no_news() {
         let (item, label) = (company(number), mood(&format!("{}x", company(number))));
         let line = |line: &str| {
             line.starts_with(&format!("- {item}: {label}"))
-                && line.ends_with(&format!(", before {}", mood(&company(number))))
+                && line.ends_with(&format!(", previously {}", mood(&company(number))))
         };
         assert!(told[0].1.lines().any(line), "{item} is {label}: {}", told[0].1);
     }

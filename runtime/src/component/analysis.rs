@@ -17,11 +17,11 @@ pub enum Analysis {
     TargetedSentiment,
     /// People, places, organisations and the like.
     Entities,
-    /// The phrases that carry the text.
+    /// The key phrases of the text.
     KeyPhrases,
-    /// The language, for texts whose item and stage name none.
+    /// The language, for texts whose language neither the item nor the stage sets.
     DominantLanguage,
-    /// Personal data; English and Spanish only, one text a call.
+    /// Personal data; English and Spanish only, one text per call.
     Pii,
 }
 

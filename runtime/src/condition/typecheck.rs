@@ -43,7 +43,7 @@ pub fn compare(
         }
     }
     if op.is_ordering() && !matches!(types.0, ValueType::Number(..)) {
-        let message = format!("only numbers have an order, and this is {}", types.0.description());
+        let message = format!("only numbers can be ordered, and this is {}", types.0.description());
         return Err(SyntaxError::new(op_at, message));
     }
     Ok(Expr::Compare(left, op, right))

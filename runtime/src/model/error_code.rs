@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// What a failure costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ErrorScope {
-    /// One record: it reaches the sinks with its failure, and the other records go on.
+    /// One record: it reaches the sinks with its failure, and the other records continue.
     Record,
     /// A call to a service: of one record where a stage makes it, else of the chunk.
     Call,

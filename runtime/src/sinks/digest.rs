@@ -171,7 +171,7 @@ impl DigestItem {
             }
         }
         if let Some(before) = self.before {
-            let _ = write!(words, ", before {}", before.as_str());
+            let _ = write!(words, ", previously {}", before.as_str());
         }
         words
     }

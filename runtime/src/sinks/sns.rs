@@ -81,7 +81,7 @@ impl Component for SnsSettings {
             RequiredPermission {
                 actions: vec!["dynamodb:PutItem", "dynamodb:Query"],
                 target: PermissionTarget::StateTable,
-                reason: "the notes about each chunk are stored until the digest of the run",
+                reason: "the notes about each chunk are stored until the digest is sent",
             },
         ];
         own.into_iter().chain(selection::permission(Some(&self.when))).collect()

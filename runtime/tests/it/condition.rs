@@ -187,7 +187,7 @@ fn every_mistake_is_reported_when_the_condition_is_parsed() {
         ("failed)", 7, "found `)`, expected `&&`, `||` or the end".into()),
         ("!label", 1, "`!` negates what is true or false: put the comparison in parentheses".into()),
         ("score == 'a'", 7, "cannot compare a number with a text".into()),
-        ("item < 'b'", 6, "only numbers have an order, and this is a text".into()),
+        ("item < 'b'", 6, "only numbers can be ordered, and this is a text".into()),
         ("entities == 'a'", 10, "a list cannot be compared: use `in` to look for a text in it".into()),
         ("item in 'abc'", 9, "`in` needs a list such as `[\"en\", \"de\"]` or `entities`".into()),
         ("score in ['a']", 1, "only a text can be in a list, and this is a number".into()),

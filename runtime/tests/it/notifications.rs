@@ -138,7 +138,7 @@ async fn a_change_is_published_in_one_run_however_often_it_is_redelivered() {
     }
     let posts = services.published();
     assert_eq!((posts.len(), &posts[0]), (2, &posts[1]));
-    assert!(posts[0].1.body.contains("\n\n- Apple: NEGATIVE +0.50, before POSITIVE\n\n"), "{}", posts[0].1.body);
+    assert!(posts[0].1.body.contains("\n\n- Apple: NEGATIVE +0.50, previously POSITIVE\n\n"), "{}", posts[0].1.body);
     // The third run finds the same: told already.
     write(&*sink, &run(11), 0, &[("Apple", BAD), ("Google", BAD)]).await;
     assert!(!sink.complete(&run(11), of(2)).await.expect("nothing"));
@@ -202,7 +202,7 @@ async fn two_sources_with_one_key_are_two_items() {
     }
     assert!(sink.complete(&run(10), of(2)).await.expect("told"));
     let body = services.published().remove(0).1.body;
-    assert!(body.contains("1 of 2 items") && body.contains("- Apple: NEGATIVE +0.50, before POSITIVE\n"), "{body}");
+    assert!(body.contains("1 of 2 items") && body.contains("- Apple: NEGATIVE +0.50, previously POSITIVE\n"), "{body}");
 }
 
 /// 250 chunks of 100 items with the longest keys that a table takes: one message, below what SNS admits.

@@ -108,7 +108,7 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let help =
         format!("without another sink, the deployed pipeline keeps no results; add one of these types: {lasting}");
     for sink in pipeline.sinks.iter().filter(|sink| sink.kind.card.local_only) {
-        let title = format!("sink `{}` only works in `fanggen run`", sink.name);
+        let title = format!("sink `{}` works only with `fanggen run`", sink.name);
         mistakes.push(
             Mistake::new(
                 MistakeCode::LocalSinkOnly,
@@ -127,7 +127,7 @@ fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         let title = format!("stage `{name}` (type `{kind}`) sends requests without a contact");
         mistakes.push(
             Mistake::new(MistakeCode::NoContact, &stage.span, title, "its User-Agent names no contact").help(
-                "set `contact` in `[pipeline]`: sites admit fewer requests, or none, from clients they cannot reach"
+                "set `contact` in `[pipeline]`: sites allow fewer requests, or none, from clients they cannot contact"
                     .to_owned(),
             ),
         );

@@ -77,8 +77,11 @@ fn everything(scope: &IamScope, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let Some(Value::List(written)) = super::entry(tree, &["resources"]).map(|entry| &entry.tree.value) else { return };
     if let Some(star) = written.iter().find(|tree| tree.as_str() == Some("*")) {
         let actions: Vec<&str> = scope.actions.iter().map(Action::as_str).collect();
-        let title =
-            format!("`{}` may do this to every resource in the account: {}", scope.function, quoted_list(&actions));
+        let title = format!(
+            "`{}` may use these actions on every resource in the account: {}",
+            scope.function,
+            quoted_list(&actions)
+        );
         mistakes.push(
             Mistake::new(MistakeCode::WildcardResource, &star.span, title, "every resource")
                 .allowed("`*` only for actions without resource-level permissions, such as `cloudwatch:PutMetricData`")

@@ -31,7 +31,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             let (key, span) = written(component, &arn);
             let whose = format!("`{}` of {} `{}`", key, component.kind.card.role.as_str(), component.name);
             if !there.is_empty() && there != here {
-                let title = format!("{whose} is in another region than the pipeline");
+                let title = format!("{whose} is in a different region from the pipeline");
                 mistakes.push(
                     Mistake::new(
                         MistakeCode::OtherRegion,
@@ -99,7 +99,7 @@ fn partition(whose: &str, arn: &str, region: &str, span: &Span, mistakes: &mut V
                 format!("{whose} is in another AWS partition than the pipeline"),
                 format!("in `{there}`, but `{region}` is in `{here}`"),
             )
-            .allowed("an ARN in the partition of the pipeline: nothing reaches from one partition into another")
+            .allowed("an ARN in the partition of the pipeline: partitions are isolated from each other")
             .help(format!("write `arn:{here}:..`, or set `aws.region`")),
         );
     }

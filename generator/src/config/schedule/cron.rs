@@ -128,7 +128,7 @@ fn cron_field(index: usize, piece: SpannedStr<'_>) -> Result<(), ScheduleError> 
         }
         // Quartz: a range may wrap around (`22-2`, `FRI-MON`), but time does not wrap around the years.
         if value(field, from)? > value(field, to)? && field.name == "year" {
-            return Err(range.refuse("years in rising order", None));
+            return Err(range.refuse("years in ascending order", None));
         }
     }
     Ok(())

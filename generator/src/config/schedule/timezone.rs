@@ -17,7 +17,7 @@ pub fn check_timezone(name: &str) -> Result<(), ScheduleError> {
     if database.get(name).is_ok_and(|zone| !zone.is_unknown() && zone.iana_name() == Some(name)) {
         return Ok(());
     }
-    let allowed = "a name of the IANA time zone database";
+    let allowed = "a name from the IANA time zone database";
     if name.len() > LONGEST {
         return Err(piece.refuse(allowed, None));
     }

@@ -40,7 +40,7 @@ pub enum CallError {
     NoCredentials(String),
     /// The profile that the file names has no usable credentials.
     #[error(
-        "the profile `{profile}` of `[aws] profile` has no AWS credentials: {reason}\n  set it up with `aws configure --profile \
+        "the profile `{profile}` named in `[aws] profile` has no AWS credentials: {reason}\n  set it up with `aws configure --profile \
          {profile}`, log in with `aws sso login --profile {profile}`, or remove it from the file"
     )]
     Profile {
@@ -51,7 +51,7 @@ pub enum CallError {
     },
     /// Expired credentials.
     #[error(
-        "the AWS credentials have expired ({action} answered {code})\n  log in again, for example with `aws sso login`"
+        "the AWS credentials have expired ({action} returned {code})\n  log in again, for example with `aws sso login`"
     )]
     Expired {
         /// The call, as `service:Operation`.
@@ -61,7 +61,7 @@ pub enum CallError {
     },
     /// Invalid credentials.
     #[error(
-        "AWS rejected these credentials ({action} answered {code}: {message})\n  check the profile, AWS_ACCESS_KEY_ID, and whether \
+        "AWS rejected these credentials ({action} returned {code}: {message})\n  check the profile, AWS_ACCESS_KEY_ID, and whether \
          the region is enabled for the account"
     )]
     Unknown {
@@ -74,7 +74,7 @@ pub enum CallError {
     },
     /// A wrong clock.
     #[error(
-        "the clock of this machine is wrong ({action} answered {code}: {message})\n  set the clock, then run the same command again"
+        "the clock of this machine is wrong ({action} returned {code}: {message})\n  set the clock, then run the same command again"
     )]
     Clock {
         /// The call, as `service:Operation`.

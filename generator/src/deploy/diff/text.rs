@@ -119,7 +119,7 @@ fn lost(f: &mut fmt::Formatter<'_>, danger: &Danger) -> fmt::Result {
     match danger.loss {
         Loss::Deleted => writeln!(f, "      {RED}{loss}{END}: {name} is deleted with {what}"),
         Loss::Replaced => {
-            writeln!(f, "      {RED}{loss}{END}: an empty one takes the place of {name}, and {what} would go")
+            writeln!(f, "      {RED}{loss}{END}: {name} would be replaced by an empty one, losing {what}")
         }
     }
 }
@@ -178,7 +178,7 @@ fn permissions(f: &mut fmt::Formatter<'_>, permissions: &[Permission], boundarie
     }
     for (of, count) in gone {
         let count = plural(count, "permission");
-        writeln!(f, "  {GREEN}-{END} the role of {} goes, with its {count}  {GREEN}narrowed{END}", tidy(of))?;
+        writeln!(f, "  {GREEN}-{END} the role of {} is removed, with its {count}  {GREEN}narrowed{END}", tidy(of))?;
     }
     for it in boundaries {
         let (colour, effect) = meaning(it.effect);
@@ -193,8 +193,8 @@ fn meaning(effect: Effect) -> (&'static str, &'static str) {
     match effect {
         Effect::Broadened => (YELLOW, "broadened"),
         Effect::Narrowed => (GREEN, "narrowed"),
-        Effect::Same => (DIM, "as allowed before"),
-        Effect::Unclear => (YELLOW, "other conditions"),
+        Effect::Same => (DIM, "unchanged access"),
+        Effect::Unclear => (YELLOW, "different conditions"),
     }
 }
 

@@ -55,13 +55,13 @@ pub struct AppliedTable {
 pub enum AppliedStateError {
     /// Damaged, or not written by fanggen.
     #[error(
-        "the record of the items that were applied last cannot be read: {0}\n  delete that object to start again; rows that \
+        "the saved state of the items cannot be read: {0}\n  delete that object to start again; rows that \
          differ from the file are then left unchanged"
     )]
     Shape(#[from] serde_json::Error),
     /// Written by a newer version.
     #[error(
-        "the record of the items that were applied last has version {0}, and this fanggen reads version {VERSION}\n  use a \
+        "the saved state of the items has version {0}, but this fanggen reads version {VERSION}\n  use a \
          newer fanggen"
     )]
     Version(u32),

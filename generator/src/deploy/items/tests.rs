@@ -132,7 +132,7 @@ fn a_state_of_another_version_is_refused() {
     let words = read(r#"{"version":2,"rows":[]}"#).expect_err("a form to come");
     assert_eq!(
         words,
-        "the record of the items that were applied last has version 2, and this fanggen reads version 1\n  use a newer \
+        "the saved state of the items has version 2, but this fanggen reads version 1\n  use a newer \
          fanggen"
     );
     assert!(read("[]").expect_err("no memory").contains("delete that object"));

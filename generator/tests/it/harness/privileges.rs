@@ -113,11 +113,11 @@ impl Proofs {
         let count = |proof| self.0.values().filter(|(one, _)| *one == proof).count();
         let (enforced, simulated) = (count(Proof::Enforced), count(Proof::Simulated));
         let mut text = format!(
-            "# What each role may do, and how we know that it must\n\n\
+            "# What each role may do, and how each permission is proved\n\n\
              Made by `generator/tests/it/privileges.rs`, which fails where it is not true any more: \
              `UPDATE_SNAPSHOTS=1 cargo test -p fanggen --test it privileges` writes it anew. The pipeline has the \
              sources `dynamodb` and `file`, a stage that fetches, Comprehend in a function of its own (asked for all \
-             but the dominant language, since its texts say theirs), all sinks of the cloud, and traces; it is \
+             but the dominant language, since its texts state their language), all sinks that run in AWS, and traces; it is \
              deployed by `fanggen apply` on an emulator that checks permissions, and runs the real \
              `bootstrap`.\n\n\
              Of {} permissions, **{enforced} are enforced, and only these are proved**: with exactly this one taken \

@@ -41,7 +41,7 @@ fn normalize(text: &str) -> String {
         (r"(?m)^ +[0-9.]+s  ((?:create|update|delete) )", "    0.1s  $1"),
         (r"(?m)^note: using .* instead of AWS\n", ""),
         // What is uploaded here is no program; a release build has about this size.
-        (r"uploading the runtime \([0-9.]+ MB\)", "uploading the runtime (3.6 MB)"),
+        (r"uploading the functions' binary \([0-9.]+ MB\)", "uploading the functions' binary (3.6 MB)"),
     ] {
         out = regex_lite::Regex::new(pattern).expect("a pattern").replace_all(&out, instead).into_owned();
     }

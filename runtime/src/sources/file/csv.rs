@@ -66,7 +66,7 @@ impl CsvReader {
         let item = self.cells(format, record).and_then(|row| {
             if row.len() != self.header.len() {
                 let (cells, columns) = (row.len(), self.header.len());
-                return Err(format.unreadable(&format!("line {line} has {cells} cells instead of {columns}")));
+                return Err(format.unreadable(&format!("line {line} has {cells} cells; the header has {columns}")));
             }
             format.item(self.header.iter().zip(&row).map(|(name, cell)| (name.clone(), cell.into())).collect::<Cells>())
         });

@@ -70,7 +70,9 @@ impl Component for ComprehendSettings {
         vec![
             RequiredPermission {
                 actions: self.detect.sorted().into_iter().map(questions::action).collect(),
-                target: PermissionTarget::AllResources("Comprehend's Detect calls have no resource level"),
+                target: PermissionTarget::AllResources(
+                    "Comprehend's Detect actions do not support resource-level permissions",
+                ),
                 reason: "the stage analyses each text with Comprehend",
             },
             RequiredPermission {

@@ -59,10 +59,9 @@ pub const RULES: &[Rule] = &[
         },
         breaks: &[
             |template| {
-                let said = template
-                    .text
-                    .lines()
-                    .filter(|line| !line.contains("Comprehend's Detect calls have no resource level"));
+                let said = template.text.lines().filter(|line| {
+                    !line.contains("Comprehend's Detect actions do not support resource-level permissions")
+                });
                 template.text = said.map(|line| format!("{line}\n")).collect();
             },
             |template| template.text = template.text.replace("# Without this statement nobody", ""),

@@ -103,5 +103,5 @@ pub fn normalize(words: &str) -> String {
     let words = pattern(r"(?m)^ *\d+\.\ds  ").replace_all(&words, "");
     let words = pattern(r"fanggen-(apply|plan|saved)-[0-9a-f]{8}-[0-9a-f]+").replace_all(&words, "fanggen-$1-..");
     let words = pattern(r"(?m)^created the artifact bucket .*\n").replace_all(&words, "");
-    pattern(r"(?m)^uploading the runtime .*\n").replace_all(&words, "").into_owned()
+    pattern(r"(?m)^uploading the functions' binary .*\n").replace_all(&words, "").into_owned()
 }
