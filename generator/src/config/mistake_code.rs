@@ -290,6 +290,11 @@ mistake_codes! {
         "Name the ARNs. Keep `*` only for actions that do not support resource-level permissions, such as \
          `cloudwatch:PutMetricData`.",
         "";
+    ScheduleMeaning "W111" Warning:
+        "The schedule is valid, but probably does not mean what was intended: days of the week as numbers count from 1 \
+         (`SUN`) in AWS and from 0 in a Unix crontab.",
+        "Name the days.",
+        "[schedule]\nexpression = \"cron(0 8 ? * MON-FRI *)\"";
 }
 
 impl MistakeCode {

@@ -6,11 +6,12 @@ use fanggen_runtime::model::tree::{Span, Tree, quoted_list};
 
 use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
-use crate::config::schedule::{ScheduleError, check_timezone, parse};
+use crate::config::schedule::{check_timezone, parse, pitfall};
 use crate::config::shape::shapes;
 
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     patience(pipeline, tree, mistakes);
+    pitfalls(pipeline, tree, mistakes);
     let verdicts = [
         (MistakeCode::ScheduleExpression, "expression", parse(&pipeline.schedule.expression).err()),
         (MistakeCode::TimeZone, "timezone", check_timezone(&pipeline.schedule.timezone).err()),
@@ -19,7 +20,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
         if let (Some(refusal), Some(entry)) = (refusal, super::entry(tree, &["schedule", key])) {
             let what = if key == "expression" { key } else { "time zone" };
             let written = if key == "expression" { &pipeline.schedule.expression } else { &pipeline.schedule.timezone };
-            let span = inside(&entry.tree.span, written, &refusal);
+            let span = inside(&entry.tree.span, written, &refusal.span);
             let title = format!("EventBridge Scheduler rejects the {what} `{written}`");
             mistakes.push(
                 Mistake::new(code, &span, title, format!("found {}", refusal.found))
@@ -27,6 +28,17 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
                     .help(refusal.help),
             );
         }
+    }
+}
+
+/// A schedule that does something else than its author probably meant.
+fn pitfalls(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    let written = &pipeline.schedule.expression;
+    if let (Some(pitfall), Some(entry)) = (pitfall(written), super::entry(tree, &["schedule", "expression"])) {
+        let span = inside(&entry.tree.span, written, &pitfall.span);
+        mistakes.push(
+            Mistake::new(MistakeCode::ScheduleMeaning, &span, pitfall.title, pitfall.label).help(Some(pitfall.help)),
+        );
     }
 }
 
@@ -61,9 +73,9 @@ fn patience(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 }
 
 /// The part of a quoted text that was refused; the whole where escapes keep the two from lining up.
-fn inside(whole: &Span, written: &str, refusal: &ScheduleError) -> Span {
+fn inside(whole: &Span, written: &str, part: &Span) -> Span {
     if whole.len() == written.len() + 2 {
-        whole.start + 1 + refusal.span.start..whole.start + 1 + refusal.span.end
+        whole.start + 1 + part.start..whole.start + 1 + part.end
     } else {
         whole.clone()
     }

@@ -1,5 +1,7 @@
 //! The six fields of a cron expression.
 
+use std::ops::Range;
+
 use super::{ScheduleError, ScheduleExpression, SpannedStr, is_valid};
 
 /// One of the six fields of a cron expression.
@@ -65,18 +67,72 @@ pub(super) fn cron(inner: SpannedStr<'_>) -> Result<ScheduleExpression, Schedule
 
 /// What to write for the five fields of a Unix crontab.
 pub(super) fn five(bare: &str) -> String {
-    let mut fields = bare.split_whitespace().collect::<Vec<_>>();
-    // Days are counted from 0 there and from 1 here: a number cannot simply be taken over.
-    let counted = fields.get(DAY_OF_WEEK).is_some_and(|days| days.contains(|c: char| c.is_ascii_digit()));
-    if let Some(free) = [DAY_OF_WEEK, DAY_OF_MONTH].into_iter().find(|index| fields.get(*index) == Some(&"*")) {
-        fields[free] = "?";
+    let fields = bare.split_whitespace().collect::<Vec<_>>();
+    let general =
+        "AWS has a sixth field, the year, and counts days from 1 (`SUN`), for example `cron(0 18 ? * MON-FRI *)`";
+    let [minutes, hours, month_day, month, week_day] = fields[..] else { return general.to_owned() };
+    let Some(week_day) = unix_week_days(week_day) else { return general.to_owned() };
+    let (month_day, week_day) = match (month_day, week_day.as_str()) {
+        (month_day, "*") => (month_day, "?"),
+        ("*", week_day) => ("?", week_day),
+        // Unix runs on days that match either, which takes two schedules in AWS.
+        (month_day, week_day) => {
+            let each =
+                [(month_day, "?"), ("?", week_day)].map(|(d, w)| format!("cron({minutes} {hours} {d} {month} {w} *)"));
+            return match each.iter().all(|attempt| is_valid(attempt)) {
+                true => format!("AWS cannot combine the two kinds of days: choose `{}` or `{}`", each[0], each[1]),
+                false => general.to_owned(),
+            };
+        }
+    };
+    let attempt = format!("cron({minutes} {hours} {month_day} {month} {week_day} *)");
+    match is_valid(&attempt) {
+        true => format!("AWS has a sixth field, the year, and one of the two days is `?`: write `{attempt}`"),
+        false => general.to_owned(),
     }
-    fields.push("*");
-    let attempt = format!("cron({})", fields.join(" "));
-    if !counted && is_valid(&attempt) {
-        return format!("AWS has a sixth field, the year, and one of the two days is `?`: write `{attempt}`");
+}
+
+/// Days of the week of a Unix crontab (0 and 7 are Sunday) by their names, which mean the same in both.
+fn unix_week_days(text: &str) -> Option<String> {
+    if text == "*" {
+        return Some(text.to_owned());
     }
-    "AWS has a sixth field, the year, and counts days from 1 (`SUN`): `cron(0 18 ? * MON-FRI *)`".to_owned()
+    let day = |text: &str| match text.parse::<usize>() {
+        Ok(number) => DAYS.get(number % 7).filter(|_| number <= 7).map(|_| number),
+        Err(_) => DAYS.iter().position(|day| text.eq_ignore_ascii_case(day)),
+    };
+    let mut days = Vec::new();
+    for item in text.split(',') {
+        let (range, step) = item.split_once('/').map_or((item, Some(1)), |(range, step)| (range, step.parse().ok()));
+        let step = step.filter(|step| (1..=7).contains(step))?;
+        let (from, to) = match range.split_once('-') {
+            _ if range == "*" => (0, 6),
+            Some((from, to)) => (day(from)?, day(to)?),
+            None if step > 1 => (day(range)?, 6),
+            None => (day(range)?, day(range)?),
+        };
+        match step {
+            1 if from < to => days.push(format!("{}-{}", DAYS[from % 7], DAYS[to % 7])),
+            _ if from > to => return None,
+            _ => days.extend((from..=to).step_by(step).map(|day| DAYS[day % 7].to_owned())),
+        }
+    }
+    Some(days.join(","))
+}
+
+/// Days of the week that are written as numbers, with their place and what they mean: AWS counts from 1 (`SUN`), a Unix
+/// crontab from 0.
+pub(super) fn numbered_days(expression: &str) -> Option<(Range<usize>, String)> {
+    let inner = SpannedStr { text: expression, start: 0 }.once('(')?.1;
+    let fields = inner.split(|c| " \t)".contains(c)).filter(|field| !field.text.is_empty());
+    let field = fields.into_iter().nth(DAY_OF_WEEK)?;
+    let name = |number: &str| DAYS.get(number.parse::<usize>().ok()?.checked_sub(1)?).copied();
+    let meant = |item: &str| match item.split_once('-') {
+        Some((from, to)) => Some(format!("{}-{}", name(from)?, name(to)?)),
+        None => name(item).map(str::to_owned),
+    };
+    let days = field.text.split(',').map(meant).collect::<Option<Vec<_>>>()?;
+    Some((field.start..field.start + field.text.len(), days.join(",")))
 }
 
 /// Recorded: `* *` is refused. Guide and rules: a value or `*` in one of the two days needs `?` in the other;

@@ -12,7 +12,7 @@ use std::{fmt, ops::Range, time::Duration};
 
 use jiff::civil::DateTime;
 
-use cron::{cron, five};
+use cron::{cron, five, numbered_days};
 pub use timezone::check_timezone;
 
 /// Why AWS would reject an expression or a time zone, and where.
@@ -81,6 +81,36 @@ impl RateUnit {
             Self::Days => 24 * 60 * 60,
         }
     }
+}
+
+/// What a valid expression means that its author may not have meant, with its place.
+pub fn pitfall(expression: &str) -> Option<SchedulePitfall> {
+    let Ok(ScheduleExpression::Cron(fields)) = parse(expression) else { return None };
+    if let Some((span, meaning)) = numbered_days(expression) {
+        let [minutes, hours, month_day, month, _, year] = &fields;
+        return Some(SchedulePitfall {
+            title: format!("`{}` means {meaning}", &expression[span.clone()]),
+            label: "AWS counts the days of the week from 1 (`SUN`)".to_owned(),
+            help: format!(
+                "write `cron({minutes} {hours} {month_day} {month} {meaning} {year})`, or the days that you mean"
+            ),
+            span,
+        });
+    }
+    None
+}
+
+/// A warning about a valid expression.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchedulePitfall {
+    /// The bytes that it is about.
+    pub span: Range<usize>,
+    /// What the expression does.
+    pub title: String,
+    /// Why.
+    pub label: String,
+    /// What to write instead.
+    pub help: String,
 }
 
 /// A part of the text with its offset.

@@ -53,7 +53,7 @@ rate(10 minutes => rate(10 minutes => `rate(10 minutes)`
 15 minutes => 15 minutes => `rate(15 minutes)`
 0 18 * * * => 0 18 * * * => `cron(0 18 * * ? *)`
 cron(0 18 * * MON) => 0 18 * * MON => `cron(0 18 ? * MON *)`
-cron(0 18 * * 1) => 0 18 * * 1 => counts days from 1
+cron(0 18 * * 1) => 0 18 * * 1 => write `cron(0 18 ? * MON *)`
 cron(0 0 18 * * ? *) => 0 0 18 * * ? * => cron(0 18
 cron( 0 18 * * ? *) =>  0 18 * * ? * => `cron(0 18 * * ? *)`
 cron(0 1 * * * *) => * => `cron(0 1 * * ? *)`
@@ -189,4 +189,27 @@ fn agrees_with_the_recorded_verdicts() {
         }
     }
     assert!(seen.0 >= 17 && seen.1 >= 6, "only {seen:?} verdicts were found");
+}
+
+#[test]
+fn a_unix_crontab_becomes_what_it_means() {
+    for (unix, aws) in [
+        ("0 8-18 * * 1-5", "`cron(0 8-18 ? * MON-FRI *)`"),
+        ("0 8 * * 0", "`cron(0 8 ? * SUN *)`"),
+        ("*/5 * * * 7", "`cron(*/5 * ? * SUN *)`"),
+        ("0 8 * * 1,3,5", "`cron(0 8 ? * MON,WED,FRI *)`"),
+        ("0 8 * * */2", "`cron(0 8 ? * SUN,TUE,THU,SAT *)`"),
+        ("0 8 * * 5-7", "`cron(0 8 ? * FRI-SUN *)`"),
+        ("0 8 * * mon", "`cron(0 8 ? * MON *)`"),
+        ("0 8 1 * *", "`cron(0 8 1 * ? *)`"),
+        ("0 8 1 * 1", "choose `cron(0 8 1 * ? *)` or `cron(0 8 ? * MON *)`"),
+        ("0 8 * * 9", "for example `cron(0 18 ? * MON-FRI *)`"),
+        ("0 8 * * 5-1", "for example `cron(0 18 ? * MON-FRI *)`"),
+        ("61 8 * * 1", "for example `cron(0 18 ? * MON-FRI *)`"),
+    ] {
+        for written in [unix.to_owned(), format!("cron({unix})")] {
+            let help = parse(&written).expect_err("five fields").help.expect("help");
+            assert!(help.ends_with(aws), "{written}: {help}");
+        }
+    }
 }
