@@ -150,7 +150,14 @@ fn show(summary: &Summary, took: Duration, most: usize, json: bool) {
     if summary.items.is_empty() && summary.ended.is_empty() {
         message("the sources have no items: nothing to do");
     }
+    for warning in &summary.warnings {
+        message(&format!("{}warning{}: {warning}", Style::WARNING, Style::END));
+    }
     for (sink, places) in &summary.results {
+        if places.is_empty() {
+            message(&format!("  {sink}  nothing written"));
+            continue;
+        }
         message(&format!("  {sink}  {}", first_of(places.iter().map(String::as_str))));
     }
 }

@@ -132,6 +132,11 @@ mistake_codes! {
          `aws`. Partitions are isolated from each other.",
         "Correct the ARN, or set `aws.region` to a region in its partition.",
         "";
+    DynamicReference "E017" Error:
+        "A text contains a dynamic reference such as `{{resolve:secretsmanager:..}}`. CloudFormation would replace it with the \
+         secret, wherever it stands in the template.",
+        "Remove it. Where a component needs a secret, name the secret by its ARN.",
+        "";
     ScheduleExpression "E020" Error:
         "EventBridge Scheduler would reject the schedule expression.",
         "Write a `rate`, `cron` or `at` expression. Unlike a Unix crontab, `cron` has six fields, the last one for the \
@@ -323,6 +328,7 @@ impl MistakeCode {
                 | Self::UnknownType
                 | Self::InvalidName
                 | Self::DuplicateStage
+                | Self::DynamicReference
                 | Self::ScheduleExpression
                 | Self::TimeZone
                 | Self::ItemWithoutKey

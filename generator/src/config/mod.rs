@@ -64,6 +64,7 @@ impl Config {
         };
         // If the syntax is broken, many values are missing: reporting those would be noise.
         if mistakes.is_empty() {
+            rules::check_dynamic_references(&tree, &mut mistakes);
             let environments = environments(&tree, &mut mistakes);
             // The file without any environment: a wrong value is wrong even where all environments override it, while
             // what is missing, or does not go with another value, may be theirs to say. A file that names none is read

@@ -1,7 +1,9 @@
 //! The pipeline on this machine: the components that run in AWS, with local services.
 
 mod queue;
+mod rows_file;
 mod services;
+mod state_file;
 mod substitute;
 mod summary;
 mod texts;
@@ -91,6 +93,7 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
         run: run.to_string(),
         state: "ended",
         notices: stand_ins.notices(pipeline),
+        warnings: here.warnings(),
         chunks: produced.map_or(0, |produced| produced.chunks),
         ..tally.end()
     };

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use fanggen_runtime::component::services::{
     MessageQueue, ObjectStore, OpenFile, PipelineFile, ScanPage, ScannedItem, Services, TableRow, TableScan, TableStore,
 };
+use fanggen_runtime::component::state::State;
 use fanggen_runtime::component::{Instance, SeedItems, Store};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
@@ -23,6 +24,8 @@ use tokio::sync::mpsc;
 
 use super::Summary;
 use super::queue::MemoryQueue;
+use super::rows_file::RowsFile;
+use super::state_file::StateFile;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 
 /// Items of a source. An item that cannot be read comes with the reason.
@@ -39,6 +42,7 @@ pub async fn seeds(source: &ComponentConfig, root: &Path) -> Result<Seeds, Error
         results: PathBuf::new(),
         seeds: BTreeMap::new(),
         queues: Mutex::default(),
+        warnings: Warnings::default(),
     };
     here.items(&seed).await
 }
@@ -51,6 +55,7 @@ pub struct LocalServices {
     seeds: BTreeMap<String, Arc<Seeds>>,
     /// Queues that no function has taken yet, by the function that reads them.
     queues: Mutex<BTreeMap<String, MemoryQueue>>,
+    warnings: Warnings,
 }
 
 impl LocalServices {
@@ -64,6 +69,7 @@ impl LocalServices {
             results: super::results(root, pipeline),
             seeds: BTreeMap::new(),
             queues: Mutex::default(),
+            warnings: Warnings::default(),
         };
         for source in &pipeline.sources {
             if let Some(seed) = source.settings.seed() {
@@ -125,6 +131,11 @@ impl LocalServices {
         messages
     }
 
+    /// What the user should know about files of earlier runs.
+    pub fn warnings(&self) -> Vec<String> {
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Records the start of a run. No two runs have the same id, however fast they follow each other.
     ///
     /// # Errors
@@ -166,7 +177,10 @@ impl LocalServices {
     }
 }
 
-fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
+/// Sentences for the summary, from any service.
+pub type Warnings = Arc<Mutex<Vec<String>>>;
+
+pub fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
     Error::permanent(ErrorCode::FileUnwritable, format!("`{}`: {error}", path.display()))
 }
 
@@ -183,7 +197,9 @@ impl Services for LocalServices {
     fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error> {
         Ok(match self.seeds.get(name) {
             Some(items) => Arc::new(SeededTable { items: items.clone() }),
-            None => Arc::new(RowsFile { path: self.results.join(last(name)).join("rows.jsonl"), turn: Mutex::new(()) }),
+            None => {
+                Arc::new(RowsFile::new(self.results.join(last(name)).join("rows.jsonl"), Arc::clone(&self.warnings)))
+            }
         })
     }
 
@@ -193,6 +209,10 @@ impl Services for LocalServices {
         let unknown =
             || Error::permanent(ErrorCode::QueueUnknown, format!("there is no queue `{name}` on this machine"));
         Ok(Arc::new(queue.ok_or_else(unknown)?))
+    }
+
+    fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
+        Ok(Arc::new(StateFile::new(self.results.join("state.json"))))
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
@@ -228,39 +248,6 @@ struct FolderBucket {
 impl ObjectStore for FolderBucket {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
         fanggen_runtime::sinks::write_atomically(&self.path.join(key), &body)
-    }
-}
-
-/// A table as a file of rows, which a run only appends to.
-struct RowsFile {
-    path: PathBuf,
-    turn: Mutex<()>,
-}
-
-#[async_trait]
-impl TableStore for RowsFile {
-    async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
-        let mut body = Vec::new();
-        for row in &rows {
-            serde_json::to_writer(&mut body, row).map_err(|error| unwritable(&self.path, &error))?;
-            body.push(b'\n');
-        }
-        let _turn = self.turn.lock();
-        if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder).map_err(|error| unwritable(folder, &error))?;
-        }
-        // One write of whole lines at the end of the file: two runs at once do not mix their rows.
-        let mut file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)
-            .map_err(|error| unwritable(&self.path, &error))?;
-        file.write_all(&body).map_err(|error| unwritable(&self.path, &error))?;
-        Ok(self.path.display().to_string())
-    }
-
-    async fn scan(&self, _: TableScan<'_>) -> Result<ScanPage, Error> {
-        Err(Error::permanent(ErrorCode::TableUnreadable, "a table of results is not read on this machine"))
     }
 }
 

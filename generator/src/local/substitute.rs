@@ -5,11 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use fanggen_runtime::component::services::Services;
 use fanggen_runtime::component::{Binding, Card, Component, ComponentKind, ComponentRole, Instance, Stage};
+use fanggen_runtime::condition::Condition;
 use fanggen_runtime::function::FunctionComponent;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::Record;
 use fanggen_runtime::model::tree::Tree;
+use fanggen_runtime::sinks;
 use tokio::time::Instant;
 
 use super::RunOptions;
@@ -21,6 +23,8 @@ use crate::config::pipeline::{ComponentConfig, Pipeline};
 pub struct Substitutes {
     /// The local texts, if they replace fetching.
     texts: Option<Arc<Texts>>,
+    /// Whether sinks that may send from here do.
+    live: bool,
 }
 
 impl Substitutes {
@@ -32,7 +36,7 @@ impl Substitutes {
         let fetches = pipeline.stages.iter().any(|stage| stage.kind.card.fetches);
         let path = pipeline.local.texts.as_ref().filter(|_| fetches && !options.live);
         let texts = path.map(|path| Texts::read(&options.root, path.as_str()).map(Arc::new)).transpose()?;
-        Ok(Self { texts })
+        Ok(Self { texts, live: options.live })
     }
 
     /// The stage or sink that replaces another, if one does.
@@ -51,12 +55,22 @@ impl Substitutes {
         }
         let other = Substitute::of(&card)?;
         if card.role == ComponentRole::Sink {
-            return Some(other.settings.open(binding.clone(), services));
+            // The last findings of a condition such as `changed` are in a file of this environment.
+            let binding = Binding { state_table: Some("state".into()), ..binding.clone() };
+            if self.sends(component.settings.as_ref()) {
+                return Some(component.settings.open(binding, services));
+            }
+            return Some(other.sink(component.settings.condition(), &binding, services));
         }
         let answered = other.answers(component.settings.as_ref());
         let inner = if answered { other.open(binding.clone(), services) } else { Ok(None) };
         let stage = component.name.clone();
         Some(inner.map(|inner| Instance::Stage(Box::new(SubstituteStage { stage, service: card.name, inner }))))
+    }
+
+    /// Whether a sink really sends.
+    fn sends(&self, settings: &dyn Component) -> bool {
+        self.live && settings.sends_live()
     }
 
     /// A notice about everything that differs from a run in AWS.
@@ -74,6 +88,9 @@ impl Substitutes {
             }
             let Some(other) = Substitute::of(&card) else { return Vec::new() };
             let mut notices = Vec::new();
+            if self.sends(component.settings.as_ref()) {
+                return notices;
+            }
             if card.role == ComponentRole::Sink {
                 notices.push(notice(card.name, other.kind.card.name, "nothing is sent"));
             } else if other.answers(component.settings.as_ref()) {
@@ -113,6 +130,14 @@ impl Substitute {
     fn unanswered(&self, asked: &dyn Component) -> Vec<&'static str> {
         let answers = self.settings.answers();
         asked.answers().into_iter().filter(|question| !answers.contains(question)).collect()
+    }
+
+    /// The sink, with the condition of the one that it replaces.
+    fn sink(&self, when: Option<&Condition>, binding: &Binding, services: &dyn Services) -> Result<Instance, Error> {
+        match self.settings.open(binding.clone(), services)? {
+            Instance::Sink(inner) => Ok(Instance::Sink(sinks::select(inner, when, binding, services)?)),
+            _ => Err(Error::permanent(ErrorCode::CardWrong, format!("`{}` is not a sink", self.kind.card.name))),
+        }
     }
 
     fn open(&self, binding: Binding, services: &dyn Services) -> Result<Option<Box<dyn Stage>>, Error> {

@@ -76,6 +76,9 @@ pub struct Summary {
     pub state: &'static str,
     /// Differences from a run in AWS.
     pub notices: Vec<Notice>,
+    /// What the user should know about files of earlier runs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Number of records without a failure.
     pub succeeded: usize,
     /// Number of chunks.
@@ -147,7 +150,9 @@ impl SummaryBuilder {
             });
         }
         for (sink, place) in worked.locations {
-            summary.results.entry(sink).or_default().insert(place);
+            let places = summary.results.entry(sink).or_default();
+            // A sink has no file if its condition selected no record.
+            places.extend(Some(place).filter(|place| !place.is_empty()));
         }
     }
 

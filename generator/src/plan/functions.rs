@@ -12,7 +12,7 @@ use super::queues::{MAX_RECEIVES, QueuePlan, dead_queue, queue, queue_name};
 use super::reasons::Reasons;
 use super::schedule::{SchedulePlan, schedule};
 use super::storage::{self, TablePlan};
-use super::template_value::{LogicalId, TemplateValue};
+use super::template_value::{LogicalId, TemplateValue, json_length};
 use super::{PlannedResource, ResourceNames};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
@@ -49,6 +49,22 @@ pub struct FunctionPlan {
     /// The paths of the components that it runs.
     #[serde(skip)]
     pub parts: Vec<String>,
+}
+
+/// Bytes that the environment variables of a function may take, as Lambda counts them: the JSON of the whole map, with its
+/// quotes and escapes (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+pub const MAX_ENVIRONMENT_BYTES: usize = 4_096;
+
+impl FunctionPlan {
+    /// Bytes that its environment variables take at most, as Lambda counts them.
+    #[must_use]
+    pub fn environment_bytes(&self) -> usize {
+        let entry = |variable: &EnvironmentVariable| {
+            // A colon, and a comma or one of the outer braces.
+            json_length(&variable.name) + variable.value.longest_json() + 2
+        };
+        1 + self.variables.iter().map(entry).sum::<usize>()
+    }
 }
 
 impl FunctionPlan {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::functions::MAX_ENVIRONMENT_BYTES;
 use super::template_value::TemplateValue;
 use super::{Plan, Problem};
 use crate::config::Config;
@@ -16,9 +17,6 @@ const PARAMETERS: [&str; 2] = ["ArtifactBucket", "ArtifactKey"];
 pub const RESOURCES: usize = 500;
 /// Outputs of a stack (same page).
 const OUTPUTS: usize = 200;
-/// Bytes of all environment variables of a function
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
-const VARIABLES: usize = 4_096;
 /// Characters of a role's inline policies, without white space
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const POLICY: usize = 10_240;
@@ -154,15 +152,14 @@ fn quoted(path: &str) -> String {
 
 fn variables(plan: &Plan, problems: &mut Vec<Problem>) {
     for function in &plan.functions {
-        let size = |name: &str, value: &TemplateValue| name.len() + value.longest();
-        let bytes: usize = function.variables.iter().map(|variable| size(&variable.name, &variable.value)).sum();
-        if bytes > VARIABLES {
+        let bytes = function.environment_bytes();
+        if bytes > MAX_ENVIRONMENT_BYTES {
             problems.push(Problem {
                 code: MistakeCode::VariablesTooLarge,
                 path: function.path.clone(),
                 title: format!("the settings of function `{}` exceed the size of its environment", function.word),
-                found: format!("{bytes} bytes of variables"),
-                allowed: format!("{VARIABLES} bytes per function"),
+                found: format!("{bytes} bytes of variables, as JSON"),
+                allowed: format!("{MAX_ENVIRONMENT_BYTES} bytes per function"),
                 help: Some(if function.path == "schedule" {
                     "the producer has the settings of all sources: split the pipeline".into()
                 } else {

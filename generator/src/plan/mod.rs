@@ -28,7 +28,9 @@ use crate::config::shape;
 use crate::resources::ResourceType;
 
 pub use catalog::{CatalogColumn, CatalogTablePlan, DatabasePlan};
-pub use functions::{EnvironmentVariable, FunctionPlan, InvokeConfigPlan, LogGroupPlan, MappingPlan};
+pub use functions::{
+    EnvironmentVariable, FunctionPlan, InvokeConfigPlan, LogGroupPlan, MAX_ENVIRONMENT_BYTES, MappingPlan,
+};
 pub use key::KeyPlan;
 pub use queues::{QueuePlan, RedriveSources};
 pub use reasons::{DerivedValue, Reasons};

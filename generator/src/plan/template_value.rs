@@ -109,6 +109,15 @@ impl TemplateValue {
         }
     }
 
+    /// The greatest possible length as a JSON string, quotes included, in bytes.
+    #[must_use]
+    pub fn longest_json(&self) -> usize {
+        match self {
+            Self::Literal(text) | Self::Sub(text) => self.longest() - text.len() + json_length(text),
+            Self::Ref(_) | Self::Arn(_) => self.longest() + 2,
+        }
+    }
+
     /// The text, if it is a literal.
     #[must_use]
     pub fn literal(&self) -> Option<&str> {
@@ -143,6 +152,12 @@ fn single_entry<S: Serializer>(serializer: S, name: &str, value: &impl Serialize
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry(name, value)?;
     map.end()
+}
+
+/// The length of a text as a JSON string, quotes included.
+#[must_use]
+pub fn json_length(text: &str) -> usize {
+    serde_json::to_string(text).map_or(text.len() + 2, |json| json.len())
 }
 
 #[cfg(test)]

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::plan::{ACCOUNT, FunctionPlan, LogicalId, PARTITION, Plan, PlannedResource, QueuePlan, REGION};
+use crate::plan::{
+    ACCOUNT, FunctionPlan, LogicalId, MAX_ENVIRONMENT_BYTES, PARTITION, Plan, PlannedResource, QueuePlan, REGION,
+};
 use crate::resources;
 
 /// A plan, shown as a tree.
@@ -68,8 +70,8 @@ fn inside(plan: &Plan, function: &FunctionPlan) -> String {
         let (actions, resources) = (statement.actions.join(", "), resources.join(", "));
         lines.push(format!("│   ├── may {actions} on {resources}  ({})", statement.path));
     }
-    let bytes: usize = function.variables.iter().map(|it| it.name.len() + it.value.longest()).sum();
-    lines.push(format!("│   └── {} variables, {bytes} of 4096 bytes", function.variables.len()));
+    let bytes = function.environment_bytes();
+    lines.push(format!("│   └── {} variables, {bytes} of {MAX_ENVIRONMENT_BYTES} bytes", function.variables.len()));
     lines.join("\n")
 }
 

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::component::card::{BilledUnit, Card, Quota, RequiredPermission, SeedItems, Store};
 use crate::component::services::Services;
 use crate::component::traits::{Binding, Instance};
+use crate::condition::Condition;
 use crate::model::error::Error;
 use crate::model::tree::{Fault, Tree};
 use crate::model::values::RelativePath;
@@ -66,6 +67,16 @@ pub trait Component: ComponentClone + fmt::Debug + Send + Sync {
     /// The language of texts whose item, page or feed states none, as a language tag.
     fn default_language(&self) -> Option<&str> {
         None
+    }
+
+    /// The condition of a sink, if it has one.
+    fn condition(&self) -> Option<&Condition> {
+        None
+    }
+
+    /// Whether a sink that sends may do so in a local run with `--live`.
+    fn sends_live(&self) -> bool {
+        false
     }
 
     /// Why these settings do not go together: the key at fault, what was found, what is allowed.

@@ -187,7 +187,8 @@ impl<S: Services> Handler<S> {
     ) -> bool {
         let receives = sqs_message.receives();
         let message_id = Some(sqs_message.message_id.as_str());
-        let timeout = invocation.deadline.saturating_duration_since(Instant::now());
+        let start = Instant::now();
+        let timeout = invocation.deadline.saturating_duration_since(start);
         let redelivery = Redelivery { services: &self.services, input };
         let message = match Message::from_wire(&sqs_message.body) {
             Ok(message) => message,
@@ -233,7 +234,7 @@ impl<S: Services> Handler<S> {
                 Err(error) => self.log.error(&error, Some(&chunk), message_id),
             }
         }
-        let wait = backoff(outcome.retry_after, receives, timeout);
+        let wait = backoff(outcome.retry_after, receives, timeout, start.elapsed());
         if let Err(error) = redelivery.delay(&sqs_message.receipt_handle, wait).await {
             // The visibility timeout of the queue applies instead.
             self.log.error(&error, Some(&chunk), message_id);

@@ -16,13 +16,23 @@ const MAX_BACKOFF: Duration = Duration::from_secs(900);
 /// in the results.
 const FIRST_BACKOFF_DIVISOR: u32 = 12;
 
-/// How long to hide a message that was received this many times, in a function with this timeout. The wait is random, so
-/// that messages do not return all at once, and at least `retry_after`.
+/// SQS hides a message for at most 12 hours in all since it was received, whatever was asked for in between
+/// (<https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html>).
+const MAX_VISIBILITY: Duration = Duration::from_secs(12 * 3_600);
+
+/// The longest time from receiving a message to invoking the function: Lambda receives it, gathers a batch and may retry the
+/// invocation.
+const RECEIVE_MARGIN: Duration = Duration::from_secs(300);
+
+/// How long to hide a message that was received this many times, in a function with this timeout, `elapsed` after the
+/// invocation began. The wait is random, so that messages do not return all at once, and at least `retry_after`, as far as
+/// SQS allows.
 #[must_use]
-pub fn backoff(retry_after: Option<Duration>, receives: u64, timeout: Duration) -> Duration {
+pub fn backoff(retry_after: Option<Duration>, receives: u64, timeout: Duration, elapsed: Duration) -> Duration {
     let doublings = u32::try_from(receives.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
     let max = (timeout / FIRST_BACKOFF_DIVISOR).saturating_mul(1 << doublings).min(MAX_BACKOFF);
-    (max / 2 + jitter(max / 2)).max(retry_after.unwrap_or_default())
+    let wait = (max / 2 + jitter(max / 2)).max(retry_after.unwrap_or_default());
+    wait.min(MAX_VISIBILITY.saturating_sub(elapsed + RECEIVE_MARGIN))
 }
 
 /// Returns failed messages to the input queue of a function, or moves them to its dead-letter queue.
@@ -75,11 +85,17 @@ mod tests {
         for receives in 1..=12 {
             let max = Duration::from_secs(5 * (1 << (receives - 1))).min(MAX_BACKOFF);
             for _ in 0..20 {
-                let wait = backoff(None, receives, minute);
+                let wait = backoff(None, receives, minute, Duration::ZERO);
                 assert!(wait >= max / 2 && wait <= max, "{receives}: {wait:?}");
             }
         }
-        assert_eq!(backoff(Some(Duration::from_secs(90)), 1, minute), Duration::from_secs(90));
-        assert_eq!(backoff(Some(Duration::from_secs(9_000)), u64::MAX, minute), Duration::from_secs(9_000));
+        let asked = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(backoff(asked(90), 1, minute, minute), Duration::from_secs(90));
+        assert_eq!(backoff(asked(9_000), u64::MAX, minute, minute), Duration::from_secs(9_000));
+        // Half a day is more than is left.
+        for elapsed in [0, 30, 899] {
+            let wait = backoff(asked(12 * 3_600), 1, minute, Duration::from_secs(elapsed)).as_secs();
+            assert_eq!(wait + elapsed + 300, 12 * 3_600);
+        }
     }
 }

@@ -172,10 +172,12 @@ pub fn write_atomically(path: &Path, body: &[u8]) -> Result<String, Error> {
     }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".part");
-    let mut file = std::fs::File::create(&temporary).map_err(unwritable)?;
-    file.write_all(body).map_err(unwritable)?;
-    drop(file);
-    std::fs::rename(&temporary, path).map_err(unwritable)?;
+    let written = std::fs::File::create(&temporary).and_then(|mut file| file.write_all(body));
+    if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, path)) {
+        // Part of a file on a full disk helps nobody; if it cannot be removed either, the first error counts.
+        let _ = std::fs::remove_file(&temporary);
+        return Err(unwritable(error));
+    }
     Ok(place)
 }
 

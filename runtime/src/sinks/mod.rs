@@ -15,6 +15,7 @@ mod webhook;
 
 use crate::component::ComponentKind;
 pub use formats::write_atomically;
+pub use selection::select;
 
 /// The kinds of sinks.
 pub const KINDS: &[ComponentKind] = &[

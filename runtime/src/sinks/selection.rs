@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::component::services::Services;
-use crate::component::state::State;
-use crate::component::{Binding, PermissionTarget, RequiredPermission};
+use crate::component::state::{Counts, State};
+use crate::component::{Binding, PermissionTarget, RequiredPermission, Sink};
 use crate::condition::Condition;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::hash::{PartsHash, hex};
 use crate::model::record::{Label, Record};
+use crate::model::run::{Chunk, RunId};
 
 /// How many days the last finding of an item is kept: longer than the interval of any schedule.
 const RETENTION_DAYS: u64 = 400;
@@ -104,6 +106,44 @@ impl RecordSelector {
             Some(last) if !selection.rows.is_empty() => last.state.put_cached(selection.rows, RETENTION_DAYS).await,
             _ => Ok(()),
         }
+    }
+}
+
+/// A sink that passes on the records that a condition selects.
+struct SelectingSink {
+    selector: RecordSelector,
+    inner: Box<dyn Sink>,
+}
+
+/// Puts a condition in front of a sink that has none of its own.
+///
+/// # Errors
+/// `state_missing` if the condition needs the last findings and there is no state table.
+pub fn select(
+    inner: Box<dyn Sink>,
+    when: Option<&Condition>,
+    binding: &Binding,
+    services: &dyn Services,
+) -> Result<Box<dyn Sink>, Error> {
+    Ok(Box::new(SelectingSink { selector: RecordSelector::open(when, binding, services)?, inner }))
+}
+
+#[async_trait]
+impl Sink for SelectingSink {
+    /// The location is empty if no record is selected.
+    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
+        let selection = self.selector.select(records).await?;
+        let selected: Vec<Record> = selection.records.iter().map(|(record, _)| (*record).clone()).collect();
+        let location = match selected.is_empty() {
+            true => String::new(),
+            false => self.inner.write(chunk, &selected).await?,
+        };
+        self.selector.store(selection).await?;
+        Ok(location)
+    }
+
+    async fn complete(&self, run: &RunId, counts: Counts) -> Result<bool, Error> {
+        self.inner.complete(run, counts).await
     }
 }
 

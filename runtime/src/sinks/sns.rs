@@ -65,6 +65,10 @@ impl Described for SnsSettings {
 }
 
 impl Component for SnsSettings {
+    fn condition(&self) -> Option<&Condition> {
+        Some(&self.when)
+    }
+
     fn store(&self, name: &str) -> Option<Store> {
         let email = self.email.as_ref().map(ToString::to_string);
         self.topic.is_none().then(|| Store::Topic { name: name.into(), email })

@@ -79,6 +79,10 @@ impl Described for SqsSettings {
 }
 
 impl Component for SqsSettings {
+    fn condition(&self) -> Option<&Condition> {
+        self.when.as_ref()
+    }
+
     fn store(&self, name: &str) -> Option<Store> {
         self.queue.is_none().then(|| Store::Queue { name: name.into() })
     }

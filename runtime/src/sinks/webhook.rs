@@ -43,7 +43,8 @@ pub struct WebhookSettings {
     /// Which records are posted, such as `sentiment == "NEGATIVE" && score > 0.8`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
-    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`; for tests.
+    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`. With one, `fanggen run --live` posts
+    /// records; without, it writes them to files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
 }
@@ -82,6 +83,14 @@ impl Described for WebhookSettings {
 }
 
 impl Component for WebhookSettings {
+    fn condition(&self) -> Option<&Condition> {
+        self.when.as_ref()
+    }
+
+    fn sends_live(&self) -> bool {
+        !self.allow.is_empty()
+    }
+
     fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {
         let secret = self.secret.as_ref().and_then(|secret| Arn::new(secret.as_str()).ok());
         let read = |secret| RequiredPermission {

@@ -1,5 +1,6 @@
 //! Rules that concern several values.
 
+mod dynamic_references;
 mod flow;
 mod iam;
 mod items;
@@ -14,6 +15,7 @@ use fanggen_runtime::model::tree::{Tree, quoted_list};
 use super::mistake::Mistake;
 use super::pipeline::Pipeline;
 
+pub use dynamic_references::check_dynamic_references;
 pub use quotas::{SharedQuota, check_quotas, shared_quotas};
 
 /// Reports what does not fit together in one environment.

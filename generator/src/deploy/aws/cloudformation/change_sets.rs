@@ -111,7 +111,9 @@ impl StackClient {
         };
         if request.express {
             let express = types::DeploymentConfigMode::Express;
-            call = call.deployment_config(DeploymentConfig::builder().mode(express).build());
+            // Express mode does not roll back unless it is asked to, and would leave a half-updated stack behind.
+            let config = DeploymentConfig::builder().mode(express).disable_rollback(false);
+            call = call.deployment_config(config.build());
         }
         match call.send().await.map_err(|error| CallError::of(CREATE_SET, error)) {
             // The name is unique, so the response to an earlier attempt was lost.
