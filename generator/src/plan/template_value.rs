@@ -113,7 +113,7 @@ impl TemplateValue {
     #[must_use]
     pub fn longest_json(&self) -> usize {
         match self {
-            Self::Literal(text) | Self::Sub(text) => self.longest() - text.len() + json_length(text),
+            Self::Literal(text) | Self::Sub(text) => self.longest() + json_length(text) - text.len(),
             Self::Ref(_) | Self::Arn(_) => self.longest() + 2,
         }
     }

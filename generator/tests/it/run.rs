@@ -463,3 +463,99 @@ fn a_webhook_sends_nothing_from_this_machine_and_says_so() {
     assert!(ran.stderr.contains("alert: jsonl instead of webhook (nothing is sent)"), "{}", ran.stderr);
     assert_eq!(project.files(".fanggen/hook/dev/alert").len(), 1);
 }
+
+/// A pipeline of two reviews, with sinks that send some of them.
+fn senders(url: &str, allow: &str) -> Project {
+    Project::with(&format!(
+        r#"
+[pipeline]
+name = "reviews"
+[sources.reviews]
+type = "inline"
+items = [
+    {{ name = "good", text = "A wonderful, great product.", language = "en" }},
+    {{ name = "bad", text = "A horrible, terrible product.", language = "en" }},
+]
+[[stages]]
+name = "text"
+type = "text"
+[[stages]]
+name = "sentiment"
+type = "lexicon"
+[sinks.negative]
+type = "sqs"
+when = 'label == "NEGATIVE"'
+[sinks.digest]
+type = "sns"
+when = "changed"
+email = "team@example.com"
+[sinks.hook]
+type = "webhook"
+url = "{url}"
+when = 'label == "POSITIVE"'
+{allow}
+[sinks.all]
+type = "dynamodb"
+"#
+    ))
+}
+
+/// The items in the JSON Lines files of a sink, in order.
+fn sent(project: &Project, sink: &str) -> Vec<String> {
+    let mut items = Vec::new();
+    for file in project.files(&format!(".fanggen/reviews/dev/{sink}")) {
+        let text = fs::read_to_string(file).expect("UTF-8");
+        let item = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["item"]["key"].to_string();
+        items.extend(text.lines().map(item));
+    }
+    items
+}
+
+#[test]
+fn sinks_that_send_write_what_their_condition_selects() {
+    let project = senders("https://example.com/hook", "");
+    let first = project.fanggen(&["run"]);
+    assert_eq!(first.code, 0, "{first:?}");
+    assert!(first.stderr.contains("  digest  nothing written\n"), "nothing was known before: {}", first.stderr);
+    assert_eq!(sent(&project, "negative"), ["\"bad\""]);
+    assert_eq!(sent(&project, "hook"), ["\"good\""]);
+    // The state of the first run is that of the second, in which one item is judged otherwise.
+    let file = project.read("pipeline.toml").replace("A horrible, terrible product", "A nice product");
+    fs::write(project.path().join("pipeline.toml"), file).expect("written");
+    let second = project.fanggen(&["run"]);
+    assert_eq!(second.code, 0, "{second:?}");
+    assert!(second.stderr.contains("  negative  nothing written\n"), "{}", second.stderr);
+    assert_eq!(sent(&project, "digest"), ["\"bad\""]);
+    let third = project.fanggen(&["run"]);
+    assert!(third.stderr.contains("  digest  nothing written\n"), "{}", third.stderr);
+}
+
+#[test]
+fn a_webhook_posts_with_live_to_an_allowed_address_only() {
+    let server = HttpServer::start(|_| CannedResponse::text(204, ""));
+    let project = senders(&server.url("/hook"), &format!("allow = [\"{}\"]", server.host_port()));
+    assert_eq!(project.fanggen(&["run"]).code, 0);
+    assert_eq!(server.requests().len(), 0, "without --live nothing is sent");
+    let live = project.fanggen(&["run", "--live"]);
+    assert_eq!(live.code, 0, "{live:?}");
+    assert!(!live.stderr.contains("hook: jsonl instead of webhook"), "{}", live.stderr);
+    let requests = server.requests();
+    assert_eq!(requests.len(), 1);
+    let body: Value = serde_json::from_slice(&requests[0].body).expect("JSON");
+    let posted: Vec<_> = body["records"].as_array().expect("records").iter().map(|it| &it["item"]["key"]).collect();
+    assert_eq!(posted, ["good"], "{body}");
+}
+
+#[test]
+fn a_torn_row_of_a_killed_run_costs_no_other_row() {
+    let project = senders("https://example.com/hook", "");
+    assert_eq!(project.fanggen(&["run"]).code, 0);
+    let path = project.path().join(".fanggen/reviews/dev/all/rows.jsonl");
+    let whole = fs::read(&path).expect("rows");
+    fs::write(&path, &whole[..whole.len() - 10]).expect("written");
+    let again = project.fanggen(&["run"]);
+    assert_eq!(again.code, 0, "{again:?}");
+    assert!(again.stderr.contains("warning: removed the last row of "), "{}", again.stderr);
+    let kept = rows(&project, ".fanggen/reviews/dev/all/rows.jsonl");
+    assert_eq!(kept.len(), 3, "one of the first run's two rows, and both of the second run");
+}

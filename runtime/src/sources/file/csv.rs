@@ -66,7 +66,8 @@ impl CsvReader {
         let item = self.cells(format, record).and_then(|row| {
             if row.len() != self.header.len() {
                 let (cells, columns) = (row.len(), self.header.len());
-                return Err(format.unreadable(&format!("line {line} has {cells} cells; the header has {columns}")));
+                let noun = if cells == 1 { "cell" } else { "cells" };
+                return Err(format.unreadable(&format!("line {line} has {cells} {noun}; the header has {columns}")));
             }
             format.item(self.header.iter().zip(&row).map(|(name, cell)| (name.clone(), cell.into())).collect::<Cells>())
         });
@@ -162,7 +163,7 @@ mod tests {
         assert_eq!(codes(&found), expected);
         assert_eq!(found[0].1.as_ref().expect("whole").text.as_deref(), Some("good, \"really\"\nnice"));
         let words = &found[1].1.as_ref().expect_err("short").message;
-        assert_eq!(words, "`a.csv`: line 5 has 1 cells instead of 2");
+        assert_eq!(words, "`a.csv`: line 5 has 1 cell; the header has 2");
         assert_eq!(codes(&rows("a.csv", b"name\nAp\x07ple\n")), [(2, "key_unfit")]);
     }
 
