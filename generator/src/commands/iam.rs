@@ -8,6 +8,7 @@ use super::output::{message, print, to_json};
 use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
 use crate::config::mistake::Severity;
+use crate::config::partition_of;
 use crate::deploy::aws::account::CallerIdentity;
 use crate::deploy::aws::s3::artifacts;
 use crate::deploy::error::DeployError;
@@ -67,13 +68,7 @@ impl IamArgs {
                 CommandError::from(DeployError::Other(text))
             })?;
             let boundary = file.pipeline(environment)?.iam.permissions_boundary.as_ref().map(ToString::to_string);
-            let partition = if manifest.region.starts_with("cn-") {
-                "aws-cn"
-            } else if manifest.region.starts_with("us-gov-") {
-                "aws-us-gov"
-            } else {
-                "aws"
-            };
+            let partition = partition_of(&manifest.region);
             let caller = CallerIdentity { arn: format!("arn:{partition}:iam::{account}:root"), account };
             let bucket = artifacts::name(&caller.account, &manifest.region);
             ready.push((manifest, caller, boundary, bucket));

@@ -137,6 +137,16 @@ mistake_codes! {
          secret, wherever it stands in the template.",
         "Remove it. Where a component needs a secret, name the secret by its ARN.",
         "";
+    ServiceNotInRegion "E018" Error:
+        "A component calls an AWS service that does not exist in the region of the pipeline.",
+        "Set `aws.region` to one of the regions listed, or use another component, such as the embedded `lexicon` or \
+         `headlines` instead of `comprehend`.",
+        "[aws]\nregion = \"eu-central-1\"";
+    UnsupportedPartition "E019" Error:
+        "The region belongs to an AWS partition for which fanggen cannot build the right ARNs and endpoints: the European \
+         Sovereign Cloud and the isolated regions.",
+        "Use a region of the partitions `aws`, `aws-cn` or `aws-us-gov`.",
+        "";
     ScheduleExpression "E020" Error:
         "EventBridge Scheduler would reject the schedule expression.",
         "Write a `rate`, `cron` or `at` expression. Unlike a Unix crontab, `cron` has six fields, the last one for the \

@@ -24,7 +24,7 @@ use fanggen_runtime::model::values::Name;
 use mistake::{Mistake, MistakeCode, Severity, SourceFile};
 use pipeline::{ComponentConfig, Pipeline};
 
-pub use rules::{SharedQuota, shared_quotas};
+pub use rules::{SharedQuota, partition_of, shared_quotas};
 
 /// The environment of a file without environments.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";

@@ -148,6 +148,14 @@ impl LocalServices {
         }
         let folder = self.results.join("runs");
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
+        let ignore = top.join(".gitignore");
+        match OpenOptions::new().write(true).create_new(true).open(&ignore).and_then(|mut file| file.write_all(b"*\n"))
+        {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                return Err(unwritable(&ignore, &error));
+            }
+            _ => {}
+        }
         let mut time = time;
         loop {
             let run = RunId::at(time);

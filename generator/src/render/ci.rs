@@ -7,9 +7,9 @@ use minijinja::value::{Serde, Value};
 use serde::Serialize;
 
 use super::{PINS, RenderError, RenderedFile, check_name, engine, render_template};
-use crate::config::default_environment;
 use crate::config::pipeline::Pipeline;
 use crate::config::sections::Architecture;
+use crate::config::{default_environment, partition_of};
 use crate::plan::Plan;
 
 pub(super) const GITHUB: &str = "github.yml";
@@ -33,6 +33,8 @@ pub struct RepositoryPaths<'a> {
 struct EnvironmentJobs {
     name: String,
     region: String,
+    /// The audience of the token, where it is not that of the action's default.
+    audience: Option<&'static str>,
     architecture: &'static str,
     /// Names of jobs allow the same characters as names of environments: letters, digits, `-` and `_`.
     plan: String,
@@ -112,6 +114,7 @@ fn stage(name: &str, plan: &Plan, architecture: &'static str, first: &str) -> En
     EnvironmentJobs {
         name: name.to_owned(),
         region: plan.region.clone(),
+        audience: (partition_of(&plan.region) == "aws-cn").then_some("sts.amazonaws.com.cn"),
         architecture,
         plan: format!("plan-{name}"),
         apply: format!("apply-{name}"),

@@ -66,7 +66,8 @@ pub fn changes(folder: &Path, artifacts: &[RenderedFile]) -> Result<Vec<FileChan
     for artifact in artifacts {
         let path = folder.join(&artifact.path);
         let before = read(&path)?;
-        if before.as_deref() != Some(artifact.text.as_str()) {
+        // Git may check files out with CRLF, which changes nothing of what they say.
+        if before.as_ref().is_none_or(|before| before.replace("\r\n", "\n") != artifact.text) {
             changes.push(FileChange { path, before, after: Some(artifact.text.clone()) });
         }
     }

@@ -71,7 +71,7 @@ fn keys_of_another_account_and_unknown_keys_are_refused() {
     }
     let unknown = |code: &str| {
         format!(
-            "error: AWS rejected these credentials (sts:GetCallerIdentity answered {code})\n  check the profile, AWS_ACCESS_KEY_ID, and whether the region is enabled for the account\n"
+            "error: AWS rejected these credentials (sts:GetCallerIdentity returned {code})\n  check the profile, AWS_ACCESS_KEY_ID, and whether the region is enabled for the account\n"
         )
     };
     let nobody =

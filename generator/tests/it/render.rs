@@ -158,6 +158,17 @@ fn another_output_folder_works() {
 }
 
 #[test]
+fn files_checked_out_with_crlf_are_up_to_date() {
+    let project = project();
+    for file in ["generated/Makefile", "generated/pipeline.schema.json"] {
+        let path = project.path().join(file);
+        let text = fs::read_to_string(&path).expect("UTF-8");
+        fs::write(path, text.replace('\n', "\r\n")).expect("written");
+    }
+    good(&project.fanggen(&["render", "--check"]));
+}
+
+#[test]
 fn a_file_not_made_by_fanggen_is_not_replaced() {
     let project = project();
     let makefile = project.path().join("generated/Makefile");

@@ -501,6 +501,7 @@ fn missing_and_forbidden_resources_are_named() {
             .to_owned()],
     );
     let there = table("services-there", &["pk", "sk"]);
+    block_on(aws_sdk_s3::Client::new(&sdk()).create_bucket().bucket("services-forbidden").send()).expect("a bucket");
     let url = queue("services-there");
     let (services, nobody) = (services(), cloud(&emulator.endpoint(), &nobody));
     let scan = TableScan { key: "name", attributes: &[], segment: 0, segments: 1, after: None };
@@ -512,7 +513,7 @@ fn missing_and_forbidden_resources_are_named() {
         ] {
             let rows = cloud.table(table).expect("a client");
             let state = cloud.state(table).expect("a client");
-            let bucket = if code == "not_found" { "services-no-bucket" } else { "services-objects" };
+            let bucket = if code == "not_found" { "services-no-bucket" } else { "services-forbidden" };
             let errors = [
                 rows.put(row()).await.err(),
                 rows.scan(scan).await.err(),

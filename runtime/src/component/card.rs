@@ -63,6 +63,21 @@ pub struct Card {
     pub local_only: bool,
     /// Sets of settings of which an environment that sets one replaces the others.
     pub alternatives: &'static [&'static [&'static str]],
+    /// The service that it calls in AWS, if that is not in every region.
+    pub regional: Option<RegionalService>,
+}
+
+/// An AWS service that exists in some regions only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegionalService {
+    /// Its name for people.
+    pub name: &'static str,
+    /// Its regions.
+    pub regions: &'static [&'static str],
+    /// When the list was read, as year and month.
+    pub as_of: &'static str,
+    /// The page with the list.
+    pub docs_url: &'static str,
 }
 
 impl Card {
@@ -79,6 +94,7 @@ impl Card {
             local_substitute: None,
             local_only: false,
             alternatives: &[],
+            regional: None,
         }
     }
 }

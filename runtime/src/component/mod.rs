@@ -9,8 +9,8 @@ pub mod state;
 mod traits;
 
 pub use card::{
-    BilledUnit, Card, Catalog, CatalogFormat, ComponentRole, PermissionTarget, Quota, RateLimit, RequiredPermission,
-    SeedItems, Store, TextFlow,
+    BilledUnit, Card, Catalog, CatalogFormat, ComponentRole, PermissionTarget, Quota, RateLimit, RegionalService,
+    RequiredPermission, SeedItems, Store, TextFlow,
 };
 pub use kind::{Component, ComponentClone, ComponentKind, Described};
 pub use traits::{Binding, Instance, Sink, Source, SourceItem, Stage};

@@ -57,12 +57,12 @@ impl Log {
 
     /// Logs a failure.
     pub fn error(&self, error: &Error, chunk: Option<&Chunk>, message_id: Option<&str>) {
-        eprintln!("{}", self.line("ERROR", error.code, &error.message, chunk, message_id));
+        eprintln!("{}", self.line(Timestamp::now(), "ERROR", error.code, &error.message, chunk, message_id));
     }
 
     /// Logs a warning.
     pub fn warn(&self, code: ErrorCode, message: &str) {
-        eprintln!("{}", self.line("WARN", code, message, None, None));
+        eprintln!("{}", self.line(Timestamp::now(), "WARN", code, message, None, None));
     }
 
     /// Logs that a producer has sent a run. `sent` is the number of items sent by this invocation.
@@ -144,6 +144,7 @@ impl Log {
     ) -> Map<String, Value> {
         let mut line = Map::new();
         let mut put = |name: &str, value: Value| drop(line.insert(name.to_owned(), value));
+        put("timestamp", json!(now.to_string()));
         put("level", json!("INFO"));
         put("function", json!(self.function));
         put("message", json!(message));
@@ -170,13 +171,16 @@ impl Log {
 
     fn line(
         &self,
+        now: Timestamp,
         level: &str,
         code: ErrorCode,
         message: &str,
         chunk: Option<&Chunk>,
         message_id: Option<&str>,
     ) -> Value {
-        let mut line = json!({ "level": level, "function": self.function, "code": code, "message": message });
+        let mut line = json!({
+            "timestamp": now.to_string(), "level": level, "function": self.function, "code": code, "message": message,
+        });
         let optional = [
             ("run", chunk.map(|chunk| chunk.run.as_str())),
             ("chunk", chunk.map(|chunk| chunk.id.as_str())),
@@ -237,9 +241,9 @@ mod tests {
     #[test]
     fn a_failure_is_logged_with_its_run_chunk_and_message() {
         assert_eq!(
-            log().line("ERROR", ErrorCode::FileUnwritable, "the disk is full", Some(&chunk()), Some("m-1")),
+            log().line(now(), "ERROR", ErrorCode::FileUnwritable, "the disk is full", Some(&chunk()), Some("m-1")),
             json!({
-                "level": "ERROR", "function": "worker", "code": "file_unwritable", "message": "the disk is full",
+                "timestamp": "2026-11-22T09:00:07Z", "level": "ERROR", "function": "worker", "code": "file_unwritable", "message": "the disk is full",
                 "run": "20261122T090000Z", "chunk": chunk().id, "message_id": "m-1",
             })
         );
@@ -265,7 +269,7 @@ mod tests {
         assert_eq!(
             Value::Object(log.chunk_line(now(), &chunk(), &outcome, reading)),
             json!({
-                "level": "INFO", "function": "worker", "message": "chunk done", "run": "20261122T090000Z",
+                "timestamp": "2026-11-22T09:00:07Z", "level": "INFO", "function": "worker", "message": "chunk done", "run": "20261122T090000Z",
                 "chunk": chunk().id, "pipeline": "fang", "environment": "dev", "cold_start": true,
                 "took_ms": { "summary": 120 }, "ended": { "bad": 12 },
                 "_aws": { "Timestamp": now().as_millisecond(), "CloudWatchMetrics": [{

@@ -333,6 +333,9 @@ error_codes! {
     ColumnMissing "column_missing" Setup:
         "The header of the CSV file has no column for the key.",
         "Set `key` of the source to the name of a column.";
+    ColumnTwice "column_twice" Setup:
+        "The header of the CSV file has two columns of one name, so it is unclear which of them counts.",
+        "Rename one of them.";
     FileKindUnknown "file_kind_unknown" Setup:
         "The file of items is neither CSV nor JSON Lines.",
         "Give it the extension `.csv` or `.jsonl`.";

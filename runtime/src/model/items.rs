@@ -105,11 +105,11 @@ pub fn from_cells(mut cells: Cells, key: &str, columns: &Columns) -> Result<Item
     })
 }
 
-/// Creates an item from a JSON object. Numbers and booleans become strings; an array or object in a label becomes JSON.
+/// Creates an item from a JSON object. Numbers become strings; anything else in a label becomes JSON.
 /// The members of `labels` become labels, even if they have the name of an attribute.
 ///
 /// # Errors
-/// `row_unreadable` if it is not an object, or if its key or an attribute is an array or object; otherwise as
+/// `row_unreadable` if it is not an object, or if its key or an attribute is a boolean, an array or an object; otherwise as
 /// [`from_cells`].
 pub fn from_json(row: Value, key: &str, columns: &Columns) -> Result<Item, Error> {
     let Value::Object(mut row) = row else {
@@ -123,7 +123,7 @@ pub fn from_json(row: Value, key: &str, columns: &Columns) -> Result<Item, Error
     if !labels.is_empty() {
         row.remove("labels");
     }
-    if let Some((name, _)) = row.iter().find(|(name, value)| known.contains(&name.as_str()) && is_nested(value)) {
+    if let Some((name, _)) = row.iter().find(|(name, value)| known.contains(&name.as_str()) && is_unfit(value)) {
         return Err(Error::permanent(ErrorCode::RowUnreadable, format!("`{name}` must be a string or a number")));
     }
     let mut item = from_cells(cells(row), key, columns)?;
@@ -131,8 +131,9 @@ pub fn from_json(row: Value, key: &str, columns: &Columns) -> Result<Item, Error
     Ok(item)
 }
 
-fn is_nested(value: &Value) -> bool {
-    matches!(value, Value::Array(_) | Value::Object(_))
+/// Whether a value cannot be a key or an attribute.
+fn is_unfit(value: &Value) -> bool {
+    matches!(value, Value::Array(_) | Value::Object(_) | Value::Bool(_))
 }
 
 fn cells(row: Map<String, Value>) -> Cells {

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use crate::component::{Instance, Sink};
 use crate::model::error::{Error, ErrorCode};
-use crate::model::record::{Finding, Record};
+use crate::model::record::{Finding, Record, is_invisible};
 use crate::model::run::Chunk;
 
 /// One record per line.
@@ -126,13 +126,33 @@ fn row(record: &Record, finding: Option<&Finding>) -> [String; 15] {
     ]
 }
 
-/// Keeps spreadsheets from running a cell as a formula.
+/// Keeps spreadsheets from running a cell as a formula. Where lists are separated by `;` or tabs, a spreadsheet may split the
+/// cell there, whatever its quotes say, so each part is looked at.
 fn escape_formula(cell: String) -> String {
-    match cell.as_bytes().first() {
-        Some(b'=' | b'@' | b'\t' | b'\r') => format!("'{cell}"),
-        Some(b'+' | b'-') if cell.parse::<f64>().is_err() => format!("'{cell}"),
-        _ => cell,
+    if cell.parse::<f64>().is_ok() {
+        return cell;
     }
+    let is_separator = |c: char| matches!(c, ';' | '\t' | '\r' | '\n');
+    if !cell.split(is_separator).any(starts_formula) && !cell.starts_with(is_separator) {
+        return cell;
+    }
+    let mut escaped = String::with_capacity(cell.len() + 1);
+    if cell.starts_with(['\t', '\r']) {
+        escaped.push('\'');
+    }
+    for part in cell.split_inclusive(is_separator) {
+        if starts_formula(part) {
+            escaped.push('\'');
+        }
+        escaped.push_str(part);
+    }
+    escaped
+}
+
+/// Whether a text begins as a formula does: with a sign of ASCII or its full-width form, after characters that show nothing.
+fn starts_formula(text: &str) -> bool {
+    let first = text.chars().find(|c| !is_invisible(*c));
+    first.is_some_and(|c| matches!(c, '=' | '@' | '+' | '-' | '\u{ff1d}' | '\u{ff20}' | '\u{ff0b}' | '\u{ff0d}'))
 }
 
 /// A sink that writes one file per chunk into a local folder.
@@ -198,6 +218,18 @@ mod tests {
         assert!(sheet.contains("\"'=HYPERLINK(\"\"http://x\"\")\""), "{sheet}");
         assert_eq!(escape_formula("-0.5".into()), "-0.5");
         assert_eq!(escape_formula("+1-cmd".into()), "'+1-cmd");
+        for (cell, escaped) in [
+            ("plain; text\nof two lines", "plain; text\nof two lines"),
+            ("\u{ff1d}1+1", "'\u{ff1d}1+1"),
+            ("\u{200b}=1", "'\u{200b}=1"),
+            ("a;=1;b\t@x", "a;'=1;b\t'@x"),
+            ("a\n -1", "a\n' -1"),
+            ("\tx", "'\tx"),
+            ("1e5", "1e5"),
+            ("", ""),
+        ] {
+            assert_eq!(escape_formula(cell.into()), escaped, "{cell:?}");
+        }
     }
 
     /// The Hive type of a JSON value. Maps look like structs, and are recognized by their names.

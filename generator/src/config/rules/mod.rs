@@ -17,6 +17,7 @@ use super::pipeline::Pipeline;
 
 pub use dynamic_references::check_dynamic_references;
 pub use quotas::{SharedQuota, check_quotas, shared_quotas};
+pub use regions::partition_of;
 
 /// Reports what does not fit together in one environment.
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {

@@ -1,7 +1,7 @@
 //! Existing resources named by ARN: a function only reaches those in its own region and partition.
 
 use fanggen_runtime::component::{PermissionTarget, Store};
-use fanggen_runtime::model::tree::{Span, Tree, Value};
+use fanggen_runtime::model::tree::{Span, Tree, Value, quoted_list};
 
 use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
@@ -18,6 +18,48 @@ const PARTITIONS: [(&str, &str); 7] = [
     ("us-isof-", "aws-iso-f"),
 ];
 
+/// Partitions with the ARNs and endpoints of which fanggen works.
+const SUPPORTED: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
+
+/// The partition of a region.
+#[must_use]
+pub fn partition_of(region: &str) -> &'static str {
+    PARTITIONS.iter().find(|(start, _)| region.starts_with(start)).map_or("aws", |(_, partition)| partition)
+}
+
+/// The region of the pipeline: its partition, and the services that the components call.
+fn check_region(pipeline: &Pipeline, span: Option<&Span>, mistakes: &mut Vec<Mistake>) {
+    let here = pipeline.aws.region.as_str();
+    let partition = partition_of(here);
+    if let Some(span) = span.filter(|_| !SUPPORTED.contains(&partition)) {
+        mistakes.push(
+            Mistake::new(
+                MistakeCode::UnsupportedPartition,
+                span,
+                format!("fanggen does not support the AWS partition `{partition}`"),
+                format!("`{here}` is in `{partition}`"),
+            )
+            .allowed("a region of the partitions `aws`, `aws-cn` or `aws-us-gov`"),
+        );
+        return;
+    }
+    for component in pipeline.components() {
+        let Some(service) = component.kind.card.regional.filter(|service| !service.regions.contains(&here)) else {
+            continue;
+        };
+        mistakes.push(
+            Mistake::new(
+                MistakeCode::ServiceNotInRegion,
+                &component.span,
+                format!("{} is not available in `{here}`", service.name),
+                format!("{} `{}` calls it", component.kind.card.role.as_str(), component.name),
+            )
+            .allowed(format!("the regions {}", quoted_list(service.regions)))
+            .help(format!("set `aws.region`, or use another type; as of {}, see {}", service.as_of, service.docs_url)),
+        );
+    }
+}
+
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let here = pipeline.aws.region.as_str();
     // A mistake in `[aws]` leaves its defaults, and nothing is to be compared with those.
@@ -25,6 +67,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     if stated.is_some_and(|stated| !matches!(stated, Value::String(text) if text == here)) {
         return;
     }
+    check_region(pipeline, super::entry(tree, &["aws", "region"]).map(|entry| &entry.tree.span), mistakes);
     for component in pipeline.components() {
         for arn in foreign(component) {
             let there = arn.split(':').nth(3).unwrap_or_default();
@@ -88,8 +131,7 @@ fn written<'a>(component: &'a ComponentConfig, arn: &str) -> (&'a str, &'a Span)
 }
 
 fn partition(whose: &str, arn: &str, region: &str, span: &Span, mistakes: &mut Vec<Mistake>) {
-    let other = PARTITIONS.iter().find(|(start, _)| region.starts_with(start));
-    let here = other.map_or("aws", |(_, partition)| partition);
+    let here = partition_of(region);
     let there = arn.split(':').nth(1).unwrap_or_default();
     if here != there {
         mistakes.push(

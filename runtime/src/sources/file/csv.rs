@@ -44,6 +44,11 @@ impl CsvReader {
         if let Some(record) = sheet.record(format)? {
             sheet.header = sheet.cells(format, record)?.iter().map(|name| name.trim().to_owned()).collect();
         }
+        let twice = sheet.header.iter().enumerate().find(|(place, name)| sheet.header[..*place].contains(name));
+        if let Some((_, name)) = twice.filter(|(_, name)| !name.is_empty()) {
+            let message = format!("`{}` has two columns `{name}`: rename one of them", format.path);
+            return Err(Error::permanent(ErrorCode::ColumnTwice, message));
+        }
         let has = |column: &str| sheet.header.iter().any(|name| name == column);
         match std::iter::once(format.key.as_str()).chain(format.columns.configured()).find(|column| !has(column)) {
             None => Ok(sheet),

@@ -2,6 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read};
 
+use serde_json::Value;
+
+use super::json_row::JsonRow;
 use super::{FileRow, MAX_ROW_BYTES, RowFormat};
 use crate::model::error::Error;
 
@@ -35,8 +38,8 @@ impl JsonlReader {
             // A file that was edited on Windows may start with a byte order mark.
             let bytes = if self.line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
             if !bytes.is_empty() {
-                let row = serde_json::from_slice(bytes).map_err(|error| format.unreadable(&error));
-                return Ok(Some((self.line, row.and_then(|row| format.object(row)))));
+                let row = serde_json::from_slice::<JsonRow>(bytes).map_err(|error| format.unreadable(&error));
+                return Ok(Some((self.line, row.and_then(|row| format.object(Value::Object(row.0))))));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Source `file`: items in a CSV or JSON Lines file, read row by row.
 
 mod csv;
+mod json_row;
 mod jsonl;
 mod splitter;
 

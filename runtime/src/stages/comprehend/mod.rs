@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::component::services::Services;
 use crate::component::{
-    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, Quota,
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, Quota, RegionalService,
     RequiredPermission, TextFlow,
 };
 use crate::fetch::RateLimiter;
@@ -52,10 +52,33 @@ fn calls() -> Bounded<1, 10_000> {
     Bounded::new::<10>()
 }
 
+/// Where Comprehend is.
+const REGIONS: RegionalService = RegionalService {
+    name: "Amazon Comprehend",
+    regions: &[
+        "ap-northeast-1",
+        "ap-northeast-2",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-west-1",
+        "eu-west-2",
+        "us-east-1",
+        "us-east-2",
+        "us-gov-west-1",
+        "us-west-2",
+    ],
+    as_of: "November 2026",
+    docs_url: "https://docs.aws.amazon.com/comprehend/latest/dg/guidelines-and-limits.html",
+};
+
 impl Described for ComprehendSettings {
     const CARD: Card = Card {
         text: TextFlow::Analyses,
         local_substitute: Some("lexicon"),
+        regional: Some(REGIONS),
         ..Card::new(
             ComponentRole::Stage,
             "comprehend",

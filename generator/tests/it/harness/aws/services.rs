@@ -77,7 +77,20 @@ fn table(name: &str) -> Option<Value> {
         "BillingMode": table.billing_mode_summary().and_then(|mode| mode.billing_mode()).map(|mode| mode.as_str()),
         "DeletionProtectionEnabled": table.deletion_protection_enabled().unwrap_or_default(),
         "KeySchema": table.key_schema().iter().map(key).collect::<Vec<_>>(),
+        "SSESpecification": encryption(table.sse_description()),
     }))
+}
+
+/// The encryption of a table, as its template says it; AWS describes only one that is not its own.
+fn encryption(found: Option<&aws_sdk_dynamodb::types::SseDescription>) -> Value {
+    match found.filter(|sse| sse.status() == Some(&aws_sdk_dynamodb::types::SseStatus::Enabled)) {
+        None => json!({ "SSEEnabled": false }),
+        Some(sse) => json!({
+            "SSEEnabled": true,
+            "SSEType": sse.sse_type().map(|kind| kind.as_str()),
+            "KMSMasterKeyId": sse.kms_master_key_arn(),
+        }),
+    }
 }
 
 /// All rows of a table; all values are strings.
@@ -140,6 +153,7 @@ fn function(name: &str) -> Option<Value> {
         "Role": found.role,
         "Runtime": found.runtime.map(|runtime| runtime.as_str().to_owned()),
         "Timeout": found.timeout,
+        "TracingConfig": { "Mode": found.tracing_config.and_then(|tracing| tracing.mode).map(|mode| mode.as_str().to_owned()) },
     }))
 }
 
@@ -218,7 +232,7 @@ fn attributes(name: &str) -> Option<BTreeMap<String, String>> {
 fn queue(name: &str) -> Option<Value> {
     let attributes = attributes(name)?;
     let mut found = Map::new();
-    for name in ["MessageRetentionPeriod", "SqsManagedSseEnabled", "VisibilityTimeout"] {
+    for name in ["MaximumMessageSize", "MessageRetentionPeriod", "SqsManagedSseEnabled", "VisibilityTimeout"] {
         found.extend(attributes.get(name).map(|value| (name.to_owned(), value.as_str().into())));
     }
     for name in ["RedriveAllowPolicy", "RedrivePolicy"] {
