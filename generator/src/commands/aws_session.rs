@@ -7,6 +7,7 @@ use super::error::CommandError;
 use super::output::{Style, message};
 use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
+use super::stop_signals::interrupt_on_signal;
 use super::terminal::TerminalUi;
 use crate::deploy::aws::account::{Account, CallerIdentity};
 use crate::deploy::deployment::Deployment;
@@ -35,8 +36,8 @@ impl AwsSession {
         let text = |name: &str| rendered.text(environment, name);
         let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
             .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
-        // Before the first call: without a handler, Ctrl-C ends the process without a message.
-        let interrupt = handle_ctrl_c();
+        // Before the first call: without a handler, a signal ends the process without a message.
+        let interrupt = interrupt_on_signal();
         let profile = pipeline.aws.profile.as_ref().map(ToString::to_string);
         let account = Account::open(&generated.manifest.region, profile.as_deref()).await;
         if let Some(address) = account.endpoint() {
@@ -52,31 +53,22 @@ impl AwsSession {
     /// Credentials of another account than the file names.
     pub fn deployment(&self, yes: bool, json: bool) -> Result<Deployment<'_>, CommandError> {
         let terminal = Arc::new(TerminalUi::new(yes, json, &self.generated.manifest));
-        Ok(Deployment::new(&self.account, &self.caller, &self.generated, terminal, &self.interrupt, lock_folder())?)
+        Ok(Deployment::new(&self.account, &self.caller, &self.generated, terminal, &self.interrupt, lock_folder()?)?)
     }
 }
 
-/// An interrupt that Ctrl-C raises; a second Ctrl-C ends the process at once.
-fn handle_ctrl_c() -> Interrupt {
-    let interrupt = Interrupt::default();
-    let raised = interrupt.clone();
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if raised.raised() {
-                std::process::exit(130);
-            }
-            message("interrupted: stopping at the next safe point; press Ctrl-C again to stop at once");
-            raised.raise();
-        }
-    });
-    interrupt
-}
-
-/// Where this machine's lock files are: one folder for all checkouts of a user.
-fn lock_folder() -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")));
-    cache.unwrap_or_else(std::env::temp_dir).join("fanggen").join("locks")
+/// Where this machine's lock files are: one folder for all checkouts of a user, and never one that users share.
+///
+/// # Errors
+/// A user without a home.
+fn lock_folder() -> Result<PathBuf, DeployError> {
+    let set = std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()).map(PathBuf::from);
+    // Without HOME, the home that the system knows of the user.
+    let home = || std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).map(|home| home.join(".cache"));
+    let cache = set.or_else(home).ok_or_else(|| {
+        DeployError::Other("there is no folder for the lock file: set HOME or XDG_CACHE_HOME".to_owned())
+    })?;
+    Ok(cache.join("fanggen").join("locks"))
 }
 
 /// Adds to a failure where in the pipeline's file its resource was asked for.

@@ -5,6 +5,7 @@ mod block_on;
 mod compare;
 mod error;
 mod help;
+mod named_files;
 mod output;
 mod pipeline_file;
 mod plan;
@@ -33,6 +34,8 @@ mod outputs;
 mod paid_engine;
 #[cfg(feature = "aws")]
 mod status;
+#[cfg(feature = "aws")]
+mod stop_signals;
 #[cfg(feature = "aws")]
 mod terminal;
 #[cfg(not(feature = "aws"))]

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use fanggen_runtime::model::values::RelativePath;
 use serde_json::json;
 
 use super::args::GlobalArgs;
 use super::error::CommandError;
+use super::named_files;
 use super::output::{Style, message, plural, print, to_json};
-use crate::config::mistake::{Mistake, MistakeCode, Severity};
-use crate::config::pipeline::{ComponentConfig, Pipeline};
+use crate::config::mistake::{Mistake, Severity};
+use crate::config::pipeline::Pipeline;
 use crate::config::{Config, default_environment, mistake};
 use crate::plan::Plan;
 
@@ -32,7 +32,7 @@ impl LoadedPipeline {
         let root = global.file.parent().map(Path::to_owned).unwrap_or_default();
         let mut config = Config::read(&global.file.display().to_string(), &text);
         let plans = Plan::all(&mut config);
-        let missing = missing_files(&config, &root);
+        let missing = named_files::mistakes(&config, &root);
         config.note(missing);
         config.mistakes.retain(|mistake| mistake.severity() <= least);
         report(&config, global.json);
@@ -103,45 +103,4 @@ pub fn mistakes_json(config: &Config) -> Vec<serde_json::Value> {
         })
     };
     config.mistakes.iter().map(one).collect()
-}
-
-/// A mistake for each file that the pipeline names and that does not exist.
-fn missing_files(config: &Config, root: &Path) -> Vec<Mistake> {
-    let mut missing = Vec::new();
-    for (environment, pipeline) in config.pipelines.iter().chain(&config.unusable) {
-        let texts = pipeline.local.texts.iter().map(|path| ("local.texts".to_owned(), path));
-        for (setting, file) in texts.chain(pipeline.components().flat_map(files_of)) {
-            missing.extend(missing_file(config, environment, &setting, file.as_str(), root));
-        }
-    }
-    missing
-}
-
-/// The files of a component, each with the path of the setting that names it.
-fn files_of(component: &ComponentConfig) -> impl Iterator<Item = (String, &RelativePath)> {
-    component.settings.files().into_iter().map(|(key, file)| (format!("{}.{key}", component.path), file))
-}
-
-fn missing_file(config: &Config, environment: &str, setting: &str, file: &str, root: &Path) -> Option<Mistake> {
-    let span = config.span(environment, setting);
-    // A setting with another mistake is not checked: its file name may be wrong.
-    if root.join(file).is_file() || config.mistakes.iter().any(|mistake| mistake.span == span) {
-        return None;
-    }
-    let title = format!("the file `{file}` does not exist");
-    Some(
-        Mistake::new(MistakeCode::FileNotFound, &span, title, "no such file")
-            .allowed(format!("an existing file; the path is relative to the folder of `{}`", config.source.path))
-            .help(similar_file(root, file)),
-    )
-}
-
-/// "did you mean" for a file of nearly the same name in the same folder.
-fn similar_file(root: &Path, file: &str) -> Option<String> {
-    let wanted = Path::new(file);
-    let folder = wanted.parent()?;
-    let entries = std::fs::read_dir(Path::new(".").join(root).join(folder)).ok()?;
-    let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    let near = mistake::nearest(&wanted.file_name()?.to_string_lossy(), &names)?;
-    Some(format!("did you mean `{}`?", folder.join(near).display()))
 }

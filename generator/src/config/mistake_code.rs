@@ -259,8 +259,9 @@ mistake_codes! {
         "Rename an environment or the component, or give the environments different accounts.",
         "[environments.dev]\naws.account = \"111111111111\"\n\n[environments.prod]\naws.account = \"222222222222\"";
     FileNotFound "E080" Error:
-        "A file that `pipeline.toml` names does not exist.",
-        "Check the path: it is relative to the folder of `pipeline.toml`.",
+        "A file that `pipeline.toml` names does not exist, is not a regular file, or is a link out of the folder of \
+         `pipeline.toml`.",
+        "Check the path: it is relative to the folder of `pipeline.toml`. Copy a file from elsewhere instead of linking it.",
         "";
     NoEffect "W101" Warning:
         "The setting is accepted, but has no effect yet.",

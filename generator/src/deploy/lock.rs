@@ -288,11 +288,21 @@ fn file(bucket: &ArtifactBucket, stack: &str, folder: &Path) -> PathBuf {
     folder.join(format!("{}-{stack}.lock", bucket.name))
 }
 
+/// Opens the lock file of this machine, for its user alone. A link is not followed: the file is truncated at times.
 fn open(path: &Path) -> std::io::Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+    let (mut folders, mut options) = (fs::DirBuilder::new(), OpenOptions::new());
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut folders, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     }
-    OpenOptions::new().create(true).read(true).write(true).truncate(false).open(path)
+    if let Some(folder) = path.parent() {
+        folders.recursive(true).create(folder)?;
+    }
+    if path.is_symlink() {
+        return Err(std::io::Error::other("it is a link: delete it"));
+    }
+    options.create(true).read(true).write(true).truncate(false).open(path)
 }
 
 fn text(holder: &LockHolder) -> String {
@@ -308,4 +318,25 @@ fn token(now: Timestamp) -> String {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(std::process::id());
     format!("{:x}-{random:016x}", now.as_nanosecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_lock_file_is_for_its_user_alone_and_no_link_is_followed() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("fanggen/locks/demo.lock");
+        drop(open(&path).expect("opened"));
+        let mode = |path: &Path| fs::metadata(path).expect("there").permissions().mode() & 0o777;
+        assert_eq!([mode(&path), mode(&folder.path().join("fanggen/locks"))], [0o600, 0o700]);
+        let (other, link) = (folder.path().join("other"), folder.path().join("fanggen/locks/link.lock"));
+        fs::write(&other, "precious").expect("written");
+        symlink(&other, &link).expect("a link");
+        assert_eq!(open(&link).expect_err("a link").to_string(), "it is a link: delete it");
+        assert_eq!(fs::read_to_string(&other).expect("there"), "precious");
+    }
 }

@@ -23,6 +23,7 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::Summary;
+use super::links;
 use super::queue::MemoryQueue;
 use super::rows_file::RowsFile;
 use super::state_file::StateFile;
@@ -142,11 +143,8 @@ impl LocalServices {
     /// `file_unwritable` with the reason of the disk.
     pub fn begin(&self, time: Timestamp) -> Result<(RunId, PathBuf), Error> {
         let top = self.root.join(super::RESULTS);
-        if top.is_symlink() {
-            let words = format!("`{}` is a link: results are only written below the folder of the file", top.display());
-            return Err(Error::permanent(ErrorCode::FileUnwritable, words));
-        }
         let folder = self.results.join("runs");
+        links::refuse(&self.root, &folder)?;
         fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
         let ignore = top.join(".gitignore");
         match OpenOptions::new().write(true).create_new(true).open(&ignore).and_then(|mut file| file.write_all(b"*\n"))
@@ -199,14 +197,16 @@ fn last(path: &str) -> &str {
 
 impl Services for LocalServices {
     fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error> {
-        Ok(Arc::new(FolderBucket { path: self.results.join(last(name)) }))
+        Ok(Arc::new(FolderBucket { root: self.root.clone(), path: self.results.join(last(name)) }))
     }
 
     fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error> {
         Ok(match self.seeds.get(name) {
             Some(items) => Arc::new(SeededTable { items: items.clone() }),
             None => {
-                Arc::new(RowsFile::new(self.results.join(last(name)).join("rows.jsonl"), Arc::clone(&self.warnings)))
+                let path = self.results.join(last(name)).join("rows.jsonl");
+                links::refuse(&self.root, &path)?;
+                Arc::new(RowsFile::new(path, Arc::clone(&self.warnings)))
             }
         })
     }
@@ -220,7 +220,9 @@ impl Services for LocalServices {
     }
 
     fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
-        Ok(Arc::new(StateFile::new(self.results.join("state.json"))))
+        let path = self.results.join("state.json");
+        links::refuse(&self.root, &path)?;
+        Ok(Arc::new(StateFile::new(path)))
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
@@ -228,7 +230,9 @@ impl Services for LocalServices {
     }
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
-        Ok(self.results.join(sink))
+        let folder = self.results.join(sink);
+        links::refuse(&self.root, &folder)?;
+        Ok(folder)
     }
 }
 
@@ -249,13 +253,16 @@ impl PipelineFile for LocalFile {
 
 /// A bucket as a folder: the same keys below it.
 struct FolderBucket {
+    root: PathBuf,
     path: PathBuf,
 }
 
 #[async_trait]
 impl ObjectStore for FolderBucket {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
-        fanggen_runtime::sinks::write_atomically(&self.path.join(key), &body)
+        let path = self.path.join(key);
+        links::refuse(&self.root, &path)?;
+        fanggen_runtime::sinks::write_atomically(&path, &body)
     }
 }
 

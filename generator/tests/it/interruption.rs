@@ -246,8 +246,17 @@ fn a_command_killed_at_any_call_succeeds_when_run_again() {
     assert!(wrong.is_empty(), "{} of {} went wrong:\n{}", wrong.len(), points.len(), wrong.join("\n"));
 }
 
-/// Runs a command, raises Ctrl-C while it waits for the answer to a call, and lets it come to its end.
-fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut: Cut) -> ProcessOutput {
+/// The signals of Ctrl-C, of `kill` and of a closed terminal: all of them do the same.
+const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
+
+/// Runs a command, sends it a signal while it waits for the answer to a call, and lets it come to its end.
+fn interrupted(
+    scene: &FreshAccount,
+    pipelines: &Pipelines,
+    case: &Scenario,
+    cut: Cut,
+    signal: Signal,
+) -> ProcessOutput {
     case.prepare(scene, pipelines);
     scene.proxy.stop_at(cut);
     thread::scope(|scope| {
@@ -256,7 +265,7 @@ fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut
         let running = scope.spawn(move || run_to_end_with(&mut command, &sender));
         let (process, said) = started.recv().expect("a process");
         assert!(scene.proxy.has_stopped(LIMIT), "{} comes to {cut:?}", case.name);
-        kill_process(process, Signal::INT).expect("a signal");
+        kill_process(process, signal).expect("a signal");
         // It has heard of it before the world goes on, so there is no race.
         let begin = Instant::now();
         while !fs::read_to_string(&said).is_ok_and(|said| said.contains("interrupted: stopping at the next safe point"))
@@ -272,7 +281,7 @@ fn interrupted(scene: &FreshAccount, pipelines: &Pipelines, case: &Scenario, cut
 const NOTHING: &str = "error: interrupted: the stack is unchanged\n";
 
 #[test]
-fn ctrl_c_leaves_a_consistent_state_and_says_how_to_continue() {
+fn a_signal_leaves_a_consistent_state_and_says_how_to_continue() {
     let pipelines = Pipelines::new();
     let halfway = |what: &str| format!("error: interrupted: {what}\n  run the same command again to continue\n");
     let continues = "error: interrupted: CloudFormation continues to work on stack `cut-prod`\n  `fanggen status` shows its state; the same command waits for it to finish\n";
@@ -319,7 +328,7 @@ fn ctrl_c_leaves_a_consistent_state_and_says_how_to_continue() {
         let (_, (operations, state)) = wholes.iter().find(|(of, _)| *of == scenario).expect("a whole run");
         let mut places = (1..).zip(operations).filter(|(_, one)| one == operation).map(|(place, _)| place);
         let place = places.nth(nth - 1).expect("a call");
-        let ended = interrupted(scene, &pipelines, case, Cut::Before(place));
+        let ended = interrupted(scene, &pipelines, case, Cut::Before(place), SIGNALS[place % SIGNALS.len()]);
         let mut wrong = Vec::new();
         let said = ended.error_message();
         if ended.code != 1 || !said.starts_with("error: interrupted: ") {

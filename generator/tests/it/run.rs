@@ -446,6 +446,27 @@ fn a_run_that_was_killed_says_so_and_a_link_leads_nowhere() {
 }
 
 #[test]
+fn no_link_below_the_results_is_followed() {
+    let outside = Project::empty();
+    outside.write("profile", "# precious\n");
+    for (place, target) in [
+        (".fanggen/fang", ""),
+        (".fanggen/fang/dev/latest", ""),
+        (".fanggen/fang/dev/latest/rows.jsonl", "profile"),
+        (".fanggen/fang/dev/archive/archive", ""),
+    ] {
+        let linked = Project::root();
+        let link = linked.path().join(place);
+        fs::create_dir_all(link.parent().expect("a folder")).expect("folders");
+        std::os::unix::fs::symlink(outside.path().join(target), &link).expect("a link");
+        let ran = linked.fanggen(&["run"]);
+        assert_eq!(ran.code, 1, "{place}: {ran:?}");
+        assert!(ran.stderr.contains(&format!("{place}` is a link: ")), "{place}: {}", ran.stderr);
+        assert_eq!((outside.files("").len(), outside.read("profile").as_str()), (1, "# precious\n"), "{place}");
+    }
+}
+
+#[test]
 fn local_texts_are_in_the_language_that_the_stage_would_fetch_in() {
     let project = Project::root();
     project.write("examples/fang/texts.jsonl", "{\"item\": \"Apple\", \"text\": \"A great success.\"}\n");
@@ -558,4 +579,37 @@ fn a_torn_row_of_a_killed_run_costs_no_other_row() {
     assert!(again.stderr.contains("warning: removed the last row of "), "{}", again.stderr);
     let kept = rows(&project, ".fanggen/reviews/dev/all/rows.jsonl");
     assert_eq!(kept.len(), 3, "one of the first run's two rows, and both of the second run");
+}
+
+#[test]
+fn a_file_that_is_none_or_leads_outside_is_named_as_what_it_is() {
+    let outside = Project::empty();
+    outside.write("secret.csv", "name\nApple\n");
+    let project = Project::with(
+        "[pipeline]\nname = \"files\"\n[sources.a]\ntype = \"file\"\npath = \"a.csv\"\n[[stages]]\nname = \"t\"\n\
+         type = \"text\"\n[sinks.s]\ntype = \"s3\"\n",
+    );
+    let path = project.path().join("a.csv");
+    let told = |what: &str, found: &str| {
+        let ran = project.fanggen(&["validate"]);
+        assert_eq!(ran.code, 1, "{ran:?}");
+        assert!(ran.stderr.contains(&format!("error[E080]: the file `a.csv` {what}\n")), "{}", ran.stderr);
+        assert!(ran.stderr.contains(found), "{}", ran.stderr);
+    };
+    told("does not exist", "no such file");
+    fs::create_dir(&path).expect("a folder");
+    told("is a folder", "a folder");
+    fs::remove_dir(&path).expect("removed");
+    std::os::unix::fs::symlink("nowhere", &path).expect("a link");
+    told("is a broken link", "a link to `nowhere`, which does not exist");
+    fs::remove_file(&path).expect("removed");
+    assert!(Command::new("mkfifo").arg(&path).status().expect("started").success());
+    told("is not a regular file", "a pipe, a socket or a device");
+    fs::remove_file(&path).expect("removed");
+    std::os::unix::fs::symlink(outside.path().join("secret.csv"), &path).expect("a link");
+    told("is a link out of its folder", "secret.csv`");
+    fs::remove_file(&path).expect("removed");
+    project.write("data/b.csv", "name\nApple\n");
+    std::os::unix::fs::symlink("data/b.csv", &path).expect("a link");
+    assert_eq!(project.fanggen(&["validate"]).code, 0, "a link to a file of the project");
 }

@@ -192,7 +192,9 @@ pub fn write_atomically(path: &Path, body: &[u8]) -> Result<String, Error> {
     }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".part");
-    let written = std::fs::File::create(&temporary).and_then(|mut file| file.write_all(body));
+    // What a killed run left behind is removed, and not written through if it is a link.
+    let _ = std::fs::remove_file(&temporary);
+    let written = std::fs::File::create_new(&temporary).and_then(|mut file| file.write_all(body));
     if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, path)) {
         // Part of a file on a full disk helps nobody; if it cannot be removed either, the first error counts.
         let _ = std::fs::remove_file(&temporary);
