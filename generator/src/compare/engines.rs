@@ -78,22 +78,22 @@ impl Engine {
         &self,
         texts: &[Sample],
         language: &str,
-        doors: &dyn Services,
+        services: &dyn Services,
         done: &dyn Fn(usize),
     ) -> Result<Vec<EngineAnswer>, CompareError> {
         let closed = |reason: String| CompareError::Closed { name: self.name().to_owned(), reason };
         let pace = self.settings.quota().map(|quota| quota.rate_limit(1.0, 1));
         let binding = Binding { name: self.name().to_owned(), rate_limit: pace, ..Binding::default() };
-        let opened = self.settings.open(binding, doors).map_err(|error| closed(error.message))?;
+        let opened = self.settings.open(binding, services).map_err(|error| closed(error.message))?;
         let Instance::Stage(stage) = opened else { return Err(closed("it is not a stage".into())) };
         let mut answers = Vec::with_capacity(texts.len());
         for chunk in texts.chunks(MAX_CHUNK_ITEMS) {
             let records = chunk.iter().map(|given| record(given, language)).collect();
-            let told = stage.apply(records, Instant::now() + CHUNK_TIMEOUT).await;
-            if told.len() != chunk.len() {
-                return Err(closed(format!("it answered {} of {} texts", told.len(), chunk.len())));
+            let analysed = stage.apply(records, Instant::now() + CHUNK_TIMEOUT).await;
+            if analysed.len() != chunk.len() {
+                return Err(closed(format!("it answered {} of {} texts", analysed.len(), chunk.len())));
             }
-            answers.extend(told.iter().map(answer));
+            answers.extend(analysed.iter().map(answer));
             done(chunk.len());
         }
         Ok(answers)

@@ -57,12 +57,12 @@ pub async fn compare(
     engines: &[Engine],
     language: &str,
     most: usize,
-    doors: &dyn Services,
+    services: &dyn Services,
     done: &dyn Fn(usize),
 ) -> Result<Comparison, CompareError> {
     let mut answers = Vec::new();
     for engine in engines {
-        answers.push(engine.ask(texts, language, doors, done).await?);
+        answers.push(engine.ask(texts, language, services, done).await?);
     }
     let names: Vec<&str> = engines.iter().map(Engine::name).collect();
     Ok(Comparison::of(texts, &names, &answers, most))

@@ -194,7 +194,7 @@ impl Destroyer<'_> {
             let id = if known.is_some() { format!("{} (deployed)", resource.resource) } else { resource.resource };
             let stack = self.operations.stack.name();
             let path = known.map_or_else(|| format!("stack {stack}"), |known| known.path.clone());
-            let added = ManifestResource { kind: resource.kind, name: Some(Value::String(name)), path };
+            let added = ManifestResource { kind: resource.kind, name: Some(Value::String(name)), path, service: None };
             manifest.resources.insert(id, added);
         }
         Ok(in_stack)

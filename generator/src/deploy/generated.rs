@@ -50,6 +50,9 @@ pub struct ManifestResource {
     pub name: Option<Value>,
     /// The path in the pipeline's file that asked for it.
     pub path: String,
+    /// Of a role, the service that assumes it: `lambda.amazonaws.com`.
+    #[serde(default)]
+    pub service: Option<String>,
 }
 
 impl Generated {

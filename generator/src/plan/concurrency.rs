@@ -156,7 +156,7 @@ pub fn check(config: &Config, plans: &mut BTreeMap<String, Plan>) -> Vec<Mistake
                 .collect();
             let (title, found) = (
                 format!("all environments together may exceed the quota of {}", together.service),
-                format!("at once: {}", list.join(", ")),
+                format!("instances at once: {}", list.join(", ")),
             );
             mistakes.push(
                 Mistake::new(

@@ -131,7 +131,8 @@ pub fn across_environments(config: &Config, plans: &BTreeMap<String, Plan>) -> V
                     continue;
                 }
                 let title = format!("environments `{other}` and `{environment}` would create the same resource");
-                let found = format!("`{name}` is `{}` here, and `{path}` of `{other}`", resource.path);
+                let found =
+                    format!("`{name}` would be created by `{}` here and by `{path}` in `{other}`", resource.path);
                 met.entry((*other, environment)).or_insert_with(|| {
                     Mistake::new(MistakeCode::EnvironmentCollision, &config.named(environment), title, found)
                         .allowed(format!("one {} of a name, in an account and region", resource.card.name))

@@ -193,8 +193,14 @@ fn sha(plan: &Plan) -> String {
 
 /// The resources with the paths of the file that asked for them, so that a deployment can refer to the file.
 fn plan_json(plan: &Plan, sha: &str) -> String {
-    let resources: BTreeMap<&str, _> =
+    let mut resources: BTreeMap<&str, _> =
         plan.resources().map(|resource| (resource.id.as_str(), json!(resource))).collect();
+    // A deployer may pass a role to this service only.
+    for role in &plan.roles {
+        if let Some(resource) = resources.get_mut(role.id.as_str()) {
+            resource["service"] = json!(role.service);
+        }
+    }
     pretty(&json!({
         "pipeline": plan.pipeline,
         "environment": plan.environment,

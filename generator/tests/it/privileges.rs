@@ -131,7 +131,7 @@ impl Trial<'_> {
                 !outcome.broken && outcome.answer == json!({ "items": 3, "chunks": 2 }),
                 "with {grant:?}: {outcome:?}"
             );
-            self.proofs.enforced(PRODUCER.role, &grant, format!("the producer's answer is an error: {seen}"));
+            self.proofs.enforced(PRODUCER.role, &grant, format!("the producer returns an error: {seen}"));
         }
     }
 
@@ -140,7 +140,7 @@ impl Trial<'_> {
         let event = self.hand.message("WorkerQueue", "20261122T000000Z", 0);
         let onward = self.roles.grant(FIRST.role, "sqs:SendMessage", "WorkerSentimentQueue");
         self.back_and_poison(FIRST, &event, &onward);
-        self.without(FIRST, &event, &onward, "the chunk cannot go on");
+        self.without(FIRST, &event, &onward, "the chunk cannot be forwarded");
     }
 
     /// The worker that analyses and writes: every store, what it remembers, and the digest of a run.
@@ -183,7 +183,7 @@ impl Trial<'_> {
     /// Findings that cannot be looked up keep their chunk back; those that cannot be kept are only paid for again.
     fn remember(&mut self, event: &Value) {
         let grant = self.roles.grant(SECOND.role, "dynamodb:BatchGetItem", STATE);
-        self.without(SECOND, event, &grant, "what was paid for cannot be looked up");
+        self.without(SECOND, event, &grant, "cached findings cannot be read");
 
         let grant = self.roles.grant(SECOND.role, "dynamodb:BatchWriteItem", STATE);
         self.hand.delete_cached_findings();
@@ -205,7 +205,7 @@ impl Trial<'_> {
         self.roles.restore(place.role);
         let outcome = self.hand.invoke(place.function, event);
         assert!(outcome.is_success(), "with {grant:?}: {outcome:?}");
-        self.proofs.enforced(place.role, grant, format!("the message is to come again: {seen}"));
+        self.proofs.enforced(place.role, grant, format!("the message is redelivered: {seen}"));
     }
 
     /// What every worker may do to its own queues: hand a chunk back, here one that cannot pass `wall`, and set a message
@@ -222,14 +222,16 @@ impl Trial<'_> {
         self.roles.restore(place.role);
         let outcome = self.hand.invoke(place.function, event);
         assert!(outcome.is_success(), "{outcome:?}");
-        let seen =
-            format!("an error in the log where a chunk is handed back, here since `{}` is away too", wall.action);
+        let seen = format!(
+            "an error in the log where a chunk is returned to the queue, here because `{}` is missing too",
+            wall.action
+        );
         self.proofs.enforced(place.role, &hide, seen);
 
         let dead = self.roles.grant(place.role, "sqs:SendMessage", &format!("{part}DeadQueue"));
         let mut poison = event.clone();
         poison["Records"][0]["body"] = json!("no JSON");
-        self.without(place, &poison, &dead, "poison cannot be set aside");
+        self.without(place, &poison, &dead, "an unreadable message cannot be moved to the dead-letter queue");
     }
 
     /// What the emulator has not: the account is asked, about exactly the calls that were made.
@@ -254,7 +256,7 @@ impl Trial<'_> {
             self.roles.revoke(role, &[&grant]);
             assert_eq!(self.roles.simulate(role, &asked, "*"), &asked - &only);
             self.roles.restore(role);
-            self.proofs.add(role, &grant, Proof::Simulated, "the run called it; denied where it is away".to_owned());
+            self.proofs.add(role, &grant, Proof::Simulated, "the run called it; denied without it".to_owned());
         }
     }
 

@@ -231,7 +231,7 @@ fn a_run_sends_messages_posts_and_one_digest_and_an_unchanged_one_no_news() {
         let (subject, body) = &told[0];
         assert_eq!(subject, "told (dev): 100 of 300 items, alert");
         let head = format!(
-            "100 of 300 items of the run {run} matched `label == \"NEGATIVE\"`.\nThe run: 300 items, 0 failed.\n"
+            "100 of 300 items in the run {run} matched `label == \"NEGATIVE\"`.\nThe run: 300 items, 0 failed.\n"
         );
         assert!(body.starts_with(&head), "{body}");
         assert_eq!(body.lines().filter(|line| line.starts_with("- Company ")).count(), 100);
@@ -252,7 +252,7 @@ fn a_run_sends_messages_posts_and_one_digest_and_an_unchanged_one_no_news() {
     }
     let run = run(&live, 14);
     let told = digests(&news);
-    let head = format!("5 of 300 items of the run {run} matched `changed`.\n");
+    let head = format!("5 of 300 items in the run {run} matched `changed`.\n");
     assert!(told.len() == 1 && told[0].1.starts_with(&head), "{told:?}");
     for number in [0, 1, 2, 150, 299] {
         let (item, label) = (company(number), mood(&format!("{}x", company(number))));

@@ -23,9 +23,9 @@ impl ValueType {
         match self {
             Self::Bool => "true or false",
             Self::Number(..) => "a number",
-            Self::Text => "a text",
+            Self::Text => "a string",
             Self::Label => "a label",
-            Self::List => "a list of texts",
+            Self::List => "a list of strings",
         }
     }
 }

@@ -35,7 +35,7 @@ pub fn compare(
         | (ValueType::Text, ValueType::Text)
         | (ValueType::Bool, ValueType::Bool) => {}
         (ValueType::List, _) | (_, ValueType::List) => {
-            return Err(SyntaxError::new(op_at, "a list cannot be compared: use `in` to look for a text in it"));
+            return Err(SyntaxError::new(op_at, "a list cannot be compared: use `in` to look for a string in it"));
         }
         (left, right) => {
             let message = format!("cannot compare {} with {}", left.description(), right.description());
@@ -66,7 +66,7 @@ pub fn is_in(left: (usize, Operand), list: (usize, Operand)) -> Result<Expr, Syn
         }
         (ValueType::Label, _) => {}
         (other, _) => {
-            let message = format!("only a text can be in a list, and this is {}", other.description());
+            let message = format!("only a string can be in a list, and this is {}", other.description());
             return Err(SyntaxError::new(at, message));
         }
     }

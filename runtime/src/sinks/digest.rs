@@ -121,7 +121,7 @@ pub(super) fn write(heading: &DigestHeader, run: &RunId, counts: Counts, digest:
     let subject = format!("{pipeline} ({environment}): {of_all}, {sink}");
     let subject = subject.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').take(MAX_SUBJECT_CHARS).collect();
 
-    let mut body = format!("{of_all} of the run {run} matched `{when}`.\n");
+    let mut body = format!("{of_all} in the run {run} matched `{when}`.\n");
     let reused = match counts.reused {
         0 => String::new(),
         reused => format!(", {reused} of them with a reused finding"),

@@ -101,7 +101,7 @@ async fn a_digest_is_written_in_plain_sentences() {
     assert_eq!(post.attributes, [("run", run.to_string()), ("matched", "2".into())]);
     assert_eq!(
         post.body,
-        "2 of 3 items of the run 20261122T090000Z matched `failed || score > 0.8`.\n\
+        "2 of 3 items in the run 20261122T090000Z matched `failed || score > 0.8`.\n\
          The run: 3 items, 1 failed, 1 of them with a reused finding.\n\
          \n\
          - Apple: NEGATIVE -0.93\n\

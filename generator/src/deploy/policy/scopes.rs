@@ -6,9 +6,6 @@ use super::{ConditionBlock, Environment, ScopedResource};
 use crate::deploy::generated::ManifestResource;
 use crate::resources::{ArnScope, GrantCondition, ResourceType, Target, glue, kms, lambda, s3};
 
-/// The role that the schedule assumes; functions assume all others.
-const SCHEDULE_ROLE: &str = "ScheduleRole";
-
 /// Turns targets into the resources of one environment.
 pub struct EnvironmentScopes<'a> {
     environment: &'a Environment<'a>,
@@ -87,8 +84,9 @@ impl<'a> EnvironmentScopes<'a> {
                 is("StringEquals", "iam:PermissionsBoundary", vec![boundary.to_owned()])
             }
             (GrantCondition::PassedToService, _) => {
-                let service = if id == SCHEDULE_ROLE { "scheduler" } else { "lambda" };
-                is("StringEquals", "iam:PassedToService", vec![format!("{service}.amazonaws.com")])
+                let resource = self.environment.manifest.resources.get(id);
+                let service = resource.and_then(|role| role.service.clone());
+                is("StringEquals", "iam:PassedToService", service.into_iter().collect())
             }
             (GrantCondition::ViaCloudFormation, _) => {
                 is("ForAnyValue:StringEquals", "aws:CalledVia", vec!["cloudformation.amazonaws.com".to_owned()])

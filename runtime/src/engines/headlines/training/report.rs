@@ -60,9 +60,9 @@ pub fn table(headlines: &[Headline], judged: &[Judgement]) -> String {
     let mut out = String::from("| headlines | judged | macro-F1 | F1 negative | neutral | positive |\n");
     out.push_str("| --- | ---: | ---: | ---: | ---: | ---: |\n");
     for (what, confusion) in [
-        ("with one subject, which is not told", &plain),
-        ("the same, its name told", &told),
-        ("with several subjects, each told in turn", &several),
+        ("with one subject, name not given", &plain),
+        ("the same, name given", &told),
+        ("with several subjects, each name given in turn", &several),
     ] {
         let count: u32 = confusion.0.iter().flatten().sum();
         let [negative, neutral, positive] = [0, 1, 2].map(|label| confusion.f1(label));
