@@ -7,7 +7,7 @@ use fanggen_runtime::model::tree::{Span, Tree, Value};
 use crate::config::mistake::{Mistake, MistakeCode};
 
 /// Reports every text with a dynamic reference, such as `{{resolve:secretsmanager:..}}`. CloudFormation replaces it wherever it
-/// stands in a template, and knows no way to escape it
+/// stands in a template, and there is no way to escape it
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>): a name or a description in a
 /// harmless-looking change would read a secret.
 pub fn check_dynamic_references(tree: &Tree, mistakes: &mut Vec<Mistake>) {
@@ -39,12 +39,16 @@ fn report(text: &str, span: &Span, mistakes: &mut Vec<Mistake>) {
     );
 }
 
-/// The start of a dynamic reference. Blanks and capitals are counted in: it is not documented that CloudFormation minds them.
+/// The start of a dynamic reference. White space and capital letters are allowed for, since AWS does not document whether
+/// CloudFormation accepts them.
 fn reference(text: &str) -> Option<Range<usize>> {
     text.char_indices().find_map(|(start, _)| {
         let inner = text[start..].strip_prefix("{{")?;
         let word = inner.trim_start();
-        let rest = word.get("resolve".len()..).filter(|_| word.to_ascii_lowercase().starts_with("resolve"))?;
+        let (keyword, rest) = word.split_at_checked("resolve".len())?;
+        if !keyword.eq_ignore_ascii_case("resolve") {
+            return None;
+        }
         let colon = rest.trim_start().starts_with(':').then(|| rest.find(':'))??;
         Some(start..text.len() - rest.len() + colon + 1)
     })
