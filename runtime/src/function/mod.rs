@@ -1,5 +1,6 @@
 //! A function of a pipeline: its settings, and how it processes runs and chunks.
 
+mod batch;
 mod finding_cache;
 mod forward;
 mod open;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
+use super::batch::Batch;
 use super::{OpenFunction, OpenOutput};
 use crate::component::SourceItem;
 use crate::component::services::MessageQueue;
@@ -12,7 +13,7 @@ use crate::component::state::{Claim, Progress};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::{Item, Record};
-use crate::model::run::{Chunk, MAX_BATCH_BYTES, MAX_BATCH_MESSAGES, MAX_CHUNK_BYTES, MAX_PENDING_BYTES, RunId};
+use crate::model::run::{Chunk, MAX_CHUNK_BYTES, RunId};
 
 /// How long before the deadline a producer stops, so that it has time to save its progress.
 const STOP_MARGIN: Duration = Duration::from_secs(15);
@@ -36,67 +37,6 @@ impl ProducerOutcome {
     fn from_progress(progress: &Progress) -> Self {
         let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
         Self { items: count(progress.items), chunks: count(progress.chunks), already_done: false }
-    }
-}
-
-/// Chunks that are sent in one call.
-struct Batch {
-    /// Maximum number of items per chunk.
-    chunk_items: usize,
-    /// The index of the source that all items come from.
-    source: usize,
-    chunks: Vec<Vec<Record>>,
-    /// Bytes of the last chunk.
-    last_chunk_bytes: usize,
-    /// Bytes of all chunks.
-    total_bytes: usize,
-    /// Bytes of the keys of all items.
-    key_bytes: usize,
-    /// The cursor after the last item.
-    after: String,
-}
-
-impl Batch {
-    fn new(chunk_items: usize) -> Self {
-        let (last_chunk_bytes, total_bytes, key_bytes) = (0, 0, 0);
-        Self {
-            chunk_items,
-            source: 0,
-            chunks: Vec::new(),
-            last_chunk_bytes,
-            total_bytes,
-            key_bytes,
-            after: String::new(),
-        }
-    }
-
-    /// Whether there is room for a record of this source and size.
-    fn has_room(&self, source: usize, record: &Record, size: usize) -> bool {
-        let bytes_fit =
-            self.total_bytes + size <= MAX_BATCH_BYTES && self.key_bytes + record.item.key.len() <= MAX_PENDING_BYTES;
-        let chunk_fits = !self.needs_new_chunk(size) || self.chunks.len() < MAX_BATCH_MESSAGES;
-        self.chunks.is_empty() || source == self.source && bytes_fit && chunk_fits
-    }
-
-    /// Whether a record of this size does not fit in the last chunk.
-    fn needs_new_chunk(&self, size: usize) -> bool {
-        self.chunks
-            .last()
-            .is_none_or(|last| last.len() >= self.chunk_items || self.last_chunk_bytes + size > MAX_CHUNK_BYTES)
-    }
-
-    fn add(&mut self, source: usize, record: Record, size: usize, after: String) {
-        if self.needs_new_chunk(size) {
-            self.chunks.push(Vec::new());
-            self.last_chunk_bytes = 0;
-        }
-        self.last_chunk_bytes += size;
-        self.total_bytes += size;
-        self.key_bytes += record.item.key.len();
-        (self.source, self.after) = (source, after);
-        if let Some(last) = self.chunks.last_mut() {
-            last.push(record);
-        }
     }
 }
 
