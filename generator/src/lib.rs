@@ -12,5 +12,6 @@ pub mod metadata;
 pub mod plan;
 pub mod render;
 pub mod resources;
+mod results_folder;
 pub mod show;
 pub mod source;

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use fanggen_runtime::model::hash::sha256_hex;
 
 use crate::config::sections::Architecture;
+use crate::results_folder;
 
 pub use compile::compile;
 pub use error::{BuildError, Flaw};
@@ -54,7 +55,7 @@ pub struct BuildResult {
 /// The path of an architecture's zip, below the folder of the pipeline's file.
 #[must_use]
 pub fn path(root: &Path, architecture: Architecture) -> PathBuf {
-    root.join(".fanggen").join(architecture.word()).join("bootstrap.zip")
+    root.join(results_folder::NAME).join(architecture.word()).join("bootstrap.zip")
 }
 
 /// The zip that was built last for an architecture; nothing if there is none.
@@ -83,6 +84,9 @@ pub fn keep(root: &Path, architecture: Architecture, given: &Path) -> Result<Bui
     let artifact = RuntimeArtifact::of(path, &zip);
     let changed = before.as_ref() != Some(&artifact);
     if changed {
+        let folder = artifact.path.parent().unwrap_or(root);
+        let disk = |source| BuildError::Disk { path: artifact.path.clone(), what: "written", source };
+        results_folder::create(root, folder).map_err(disk)?;
         pack::write(&artifact.path, &zip)?;
     }
     Ok(BuildResult { artifact, unpacked: program.len() as u64, changed })

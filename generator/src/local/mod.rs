@@ -1,6 +1,5 @@
 //! The pipeline on this machine: the components that run in AWS, with local services.
 
-mod links;
 mod queue;
 mod rows_file;
 mod services;
@@ -21,6 +20,7 @@ use tokio::sync::mpsc;
 
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape;
+use crate::results_folder;
 
 use services::LocalServices;
 pub use services::{Seeds, seeds};
@@ -146,11 +146,8 @@ fn functions(pipeline: &Pipeline) -> Vec<Function> {
     shape::shapes(pipeline).into_iter().map(function).collect()
 }
 
-/// The folder of all local results, beside the file.
-const RESULTS: &str = ".fanggen";
-
 /// The folder of a pipeline's local results.
 #[must_use]
 pub fn results(root: &Path, pipeline: &Pipeline) -> PathBuf {
-    root.join(RESULTS).join(pipeline.head.name.as_str()).join(&pipeline.environment)
+    root.join(results_folder::NAME).join(pipeline.head.name.as_str()).join(&pipeline.environment)
 }

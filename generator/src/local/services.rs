@@ -17,17 +17,18 @@ use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
 use fanggen_runtime::model::run::{MAX_CHUNK_ITEMS, RunId};
+use fanggen_runtime::sinks::{refuse_links, write_below};
 use fanggen_runtime::sources;
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::Summary;
-use super::links;
 use super::queue::MemoryQueue;
 use super::rows_file::RowsFile;
 use super::state_file::StateFile;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
+use crate::results_folder;
 
 /// Items of a source. An item that cannot be read comes with the reason.
 pub type Seeds = Vec<(Item, Option<Error>)>;
@@ -142,18 +143,9 @@ impl LocalServices {
     /// # Errors
     /// `file_unwritable` with the reason of the disk.
     pub fn begin(&self, time: Timestamp) -> Result<(RunId, PathBuf), Error> {
-        let top = self.root.join(super::RESULTS);
         let folder = self.results.join("runs");
-        links::refuse(&self.root, &folder)?;
-        fs::create_dir_all(&folder).map_err(|error| unwritable(&folder, &error))?;
-        let ignore = top.join(".gitignore");
-        match OpenOptions::new().write(true).create_new(true).open(&ignore).and_then(|mut file| file.write_all(b"*\n"))
-        {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                return Err(unwritable(&ignore, &error));
-            }
-            _ => {}
-        }
+        refuse_links(&self.root, &folder)?;
+        results_folder::create(&self.root, &folder).map_err(|error| unwritable(&folder, &error))?;
         let mut time = time;
         loop {
             let run = RunId::at(time);
@@ -205,7 +197,7 @@ impl Services for LocalServices {
             Some(items) => Arc::new(SeededTable { items: items.clone() }),
             None => {
                 let path = self.results.join(last(name)).join("rows.jsonl");
-                links::refuse(&self.root, &path)?;
+                refuse_links(&self.root, &path)?;
                 Arc::new(RowsFile::new(path, Arc::clone(&self.warnings)))
             }
         })
@@ -220,9 +212,7 @@ impl Services for LocalServices {
     }
 
     fn state(&self, _: &str) -> Result<Arc<dyn State>, Error> {
-        let path = self.results.join("state.json");
-        links::refuse(&self.root, &path)?;
-        Ok(Arc::new(StateFile::new(path)))
+        Ok(Arc::new(StateFile::new(self.root.clone(), self.results.join("state.json"))))
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
@@ -231,7 +221,7 @@ impl Services for LocalServices {
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
         let folder = self.results.join(sink);
-        links::refuse(&self.root, &folder)?;
+        refuse_links(&self.root, &folder)?;
         Ok(folder)
     }
 }
@@ -260,9 +250,7 @@ struct FolderBucket {
 #[async_trait]
 impl ObjectStore for FolderBucket {
     async fn put(&self, key: &str, body: Vec<u8>) -> Result<String, Error> {
-        let path = self.path.join(key);
-        links::refuse(&self.root, &path)?;
-        fanggen_runtime::sinks::write_atomically(&path, &body)
+        write_below(&self.root, &self.path.join(key), &body)
     }
 }
 

@@ -1,28 +1,40 @@
 //! The last findings of items as a file, so that `changed` and `previous` work from one local run to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use fanggen_runtime::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::run::{Chunk, RunId};
-use fanggen_runtime::sinks::write_atomically;
+use fanggen_runtime::sinks::{refuse_links, write_below};
 
 use super::services::unwritable;
 
-/// A JSON object of values by key. Values do not expire: a local run has no clock to trust and few of them.
+/// A JSON object of values by key. Values do not expire: there is one per item and sink.
 pub struct StateFile {
+    root: PathBuf,
     path: PathBuf,
-    turn: Mutex<()>,
 }
 
 impl StateFile {
-    pub fn new(path: PathBuf) -> Self {
-        Self { path, turn: Mutex::default() }
+    /// A file below `root`, the folder of the pipeline's file.
+    pub fn new(root: PathBuf, path: PathBuf) -> Self {
+        Self { root, path }
+    }
+
+    /// Adds values, while no other run does.
+    fn add(&self, values: Vec<(String, String)>) -> Result<(), Error> {
+        let lock = self.path.with_extension("lock");
+        refuse_links(&self.root, &lock)?;
+        let file = File::create(&lock).map_err(|error| unwritable(&lock, &error))?;
+        file.lock().map_err(|error| unwritable(&lock, &error))?;
+        let mut known = self.read()?;
+        known.extend(values);
+        let body = serde_json::to_vec_pretty(&known).map_err(|error| unwritable(&self.path, &error))?;
+        write_below(&self.root, &self.path, &body).map(drop)
     }
 
     fn read(&self) -> Result<BTreeMap<String, String>, Error> {
@@ -53,11 +65,7 @@ impl State for StateFile {
     }
 
     async fn put_cached(&self, values: Vec<(String, String)>, _: u64) -> Result<(), Error> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut known = self.read()?;
-        known.extend(values);
-        let body = serde_json::to_vec_pretty(&known).map_err(|error| unwritable(&self.path, &error))?;
-        write_atomically(&self.path, &body).map(drop)
+        self.add(values)
     }
 
     async fn claim_run(&self, _: &RunId, _: &str) -> Result<Claim, Error> {

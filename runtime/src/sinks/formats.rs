@@ -1,14 +1,7 @@
-//! The formats of records: JSON Lines and CSV, and files that are written atomically.
+//! The formats of records: JSON Lines and CSV.
 
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-
-use async_trait::async_trait;
-
-use crate::component::{Instance, Sink};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Finding, Record, is_invisible};
-use crate::model::run::Chunk;
 
 /// One record per line.
 ///
@@ -153,54 +146,6 @@ fn escape_formula(cell: String) -> String {
 fn starts_formula(text: &str) -> bool {
     let first = text.chars().find(|c| !is_invisible(*c));
     first.is_some_and(|c| matches!(c, '=' | '@' | '+' | '-' | '\u{ff1d}' | '\u{ff20}' | '\u{ff0b}' | '\u{ff0d}'))
-}
-
-/// A sink that writes one file per chunk into a local folder.
-pub(super) struct FileSink {
-    folder: PathBuf,
-    extension: &'static str,
-    format: fn(&[Record]) -> Result<Vec<u8>, Error>,
-}
-
-impl FileSink {
-    /// Opens a sink that writes records in this format.
-    pub(super) fn open(
-        folder: PathBuf,
-        extension: &'static str,
-        format: fn(&[Record]) -> Result<Vec<u8>, Error>,
-    ) -> Result<Instance, Error> {
-        Ok(Instance::Sink(Box::new(Self { folder, extension, format })))
-    }
-}
-
-#[async_trait]
-impl Sink for FileSink {
-    async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        write_atomically(&self.folder.join(chunk.object_key("", self.extension)), &(self.format)(records)?)
-    }
-}
-
-/// Writes a file atomically: under a temporary name first, which is then renamed.
-///
-/// # Errors
-/// `file_unwritable` with the error of the file system.
-pub fn write_atomically(path: &Path, body: &[u8]) -> Result<String, Error> {
-    let place = path.display().to_string();
-    let unwritable = |error: std::io::Error| Error::permanent(ErrorCode::FileUnwritable, format!("`{place}`: {error}"));
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(unwritable)?;
-    }
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".part");
-    // What a killed run left behind is removed, and not written through if it is a link.
-    let _ = std::fs::remove_file(&temporary);
-    let written = std::fs::File::create_new(&temporary).and_then(|mut file| file.write_all(body));
-    if let Err(error) = written.and_then(|()| std::fs::rename(&temporary, path)) {
-        // Part of a file on a full disk helps nobody; if it cannot be removed either, the first error counts.
-        let _ = std::fs::remove_file(&temporary);
-        return Err(unwritable(error));
-    }
-    Ok(place)
 }
 
 fn unwritable(error: &dyn std::fmt::Display) -> Error {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::formats;
+use super::local_file::FileSink;
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance};
 use crate::model::error::Error;
@@ -27,6 +28,6 @@ impl Described for JsonlSettings {
 
 impl Component for JsonlSettings {
     fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
-        formats::FileSink::open(services.folder(&binding.name)?, ".jsonl", formats::jsonl)
+        FileSink::open(services.folder(&binding.name)?, ".jsonl", formats::jsonl)
     }
 }

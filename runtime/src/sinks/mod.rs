@@ -5,6 +5,7 @@ mod digest;
 mod dynamodb;
 mod formats;
 mod jsonl;
+mod local_file;
 mod message_body;
 mod s3;
 mod selection;
@@ -14,7 +15,7 @@ mod sqs;
 mod webhook;
 
 use crate::component::ComponentKind;
-pub use formats::write_atomically;
+pub use local_file::{refuse_links, write_below};
 pub use selection::select;
 
 /// The kinds of sinks.

@@ -1,0 +1,49 @@
+//! `.fanggen`, the folder beside the pipeline's file for local results and the functions' binary.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use fanggen_runtime::sinks::refuse_links;
+
+/// Its name.
+pub const NAME: &str = ".fanggen";
+
+/// Creates a folder in it, for Git to ignore.
+///
+/// # Errors
+/// The error of the file system, or a link on the way: what is written here is not to end up elsewhere.
+pub fn create(root: &Path, folder: &Path) -> io::Result<()> {
+    refuse_links(root, folder).map_err(|error| io::Error::other(error.message))?;
+    fs::create_dir_all(folder)?;
+    let ignore = root.join(NAME).join(".gitignore");
+    match OpenOptions::new().write(true).create_new(true).open(ignore) {
+        Ok(mut file) => file.write_all(b"*\n"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_ignored_and_made_through_no_link() {
+        let root = tempfile::tempdir().expect("a folder");
+        let folder = root.path().join(NAME).join("arm64");
+        for _ in 0..2 {
+            create(root.path(), &folder).expect("created");
+        }
+        assert_eq!(fs::read_to_string(root.path().join(".fanggen/.gitignore")).expect("there"), "*\n");
+        #[cfg(unix)]
+        {
+            let outside = tempfile::tempdir().expect("a folder");
+            let linked = tempfile::tempdir().expect("a folder");
+            std::os::unix::fs::symlink(outside.path(), linked.path().join(NAME)).expect("a link");
+            let error = create(linked.path(), &linked.path().join(".fanggen/arm64")).expect_err("a link");
+            assert!(error.to_string().contains(".fanggen` is a link"), "{error}");
+            assert_eq!(fs::read_dir(outside.path()).expect("a folder").count(), 0);
+        }
+    }
+}
