@@ -1,5 +1,6 @@
 //! Queues and dead-letter queues, with their retention and visibility.
 
+use fanggen_runtime::model::message::MAX_MESSAGE_BYTES;
 use serde::Serialize;
 
 use super::pages;
@@ -28,6 +29,8 @@ pub struct QueuePlan {
     pub visibility_s: u64,
     /// How long a message is kept, in seconds.
     pub retention_s: u64,
+    /// Maximum size of a message with its attributes, in bytes.
+    pub max_message_bytes: usize,
     /// Where messages go after too many receives.
     pub dead_letter: Option<RedrivePlan>,
     /// Which queues may use it as their dead-letter queue.
@@ -50,6 +53,7 @@ impl QueuePlan {
             name: TemplateValue::physical(name),
             visibility_s: VISIBILITY_S,
             retention_s: RETENTION_S,
+            max_message_bytes: MAX_MESSAGE_BYTES,
             dead_letter: None,
             takes: RedriveSources::Nothing,
             for_others: false,
@@ -146,7 +150,7 @@ pub fn dead_queue(
             function,
             "visibility timeout of its dead-letter queue, seconds",
             VISIBILITY_S,
-            "SQS's default: no function reads it, only people do",
+            "the default of SQS: no function reads this queue, only people do",
             pages::SQS_VISIBILITY,
         ),
         retention_s: retention(function, "dead letters", reasons),

@@ -59,7 +59,7 @@ pub fn queue(names: &ResourceNames, name: &str, path: &str, reasons: &mut Reason
             path,
             "visibility timeout of the queue, seconds",
             VISIBILITY_S,
-            "SQS's default: a consumer that needs longer can extend it per message",
+            "the default of SQS: a consumer that needs longer can extend it per message",
             pages::SQS_VISIBILITY,
         ),
         retention_s: retention(path, "messages of the queue", reasons),

@@ -1,6 +1,6 @@
 //! The codes of all failures in a run: for each, what it concerns, its meaning and what to do.
 //!
-//! A code is never given to another failure later. `docs/errors.md` is made from this list.
+//! A code is never given to another failure later. `docs/errors.md` is made from this list, which is why it is one file.
 
 use std::fmt;
 
@@ -95,7 +95,7 @@ error_codes! {
         "Remove one of them, or give it another key.";
     ItemGone "item_gone" Record:
         "The item was removed from the table between two attempts of the same run.",
-        "Nothing, if somebody removed it on purpose. The next run will not include it.";
+        "No action is needed if it was removed on purpose. The next run will not include it.";
     TitleInvalid "title_invalid" Record:
         "The `title` of the item cannot be the title of a Wikipedia page.",
         "Set the item's `title` to the title of its page, as in the page's address.";
@@ -258,25 +258,25 @@ error_codes! {
         "Invoke the producer with `{\"time\": \"2026-11-22T09:00:00Z\"}`, or with `{}` for now.";
     RunUnnamed "run_unnamed" Chunk:
         "The schedule did not send its time, so the current time was used. This is a warning.",
-        "Nothing, if you use an emulator: emulators of EventBridge Scheduler do not fill in \
+        "No action is needed with an emulator: emulators of EventBridge Scheduler do not fill in \
          `<aws.scheduler.scheduled-time>`.";
     RunHeld "run_held" Chunk:
         "Another invocation of the producer is working on the same run.",
-        "Nothing: this one ends, and the other continues.";
+        "No action is needed: this one ends, and the other continues.";
     RunIncomplete "run_incomplete" Chunk:
         "The producer had to stop before all items were sent.",
         "It is invoked again and continues where it stopped. If the problem persists, raise `memory_mb` in \
          `[functions]` or `segments` of the source, or split the pipeline.";
     LeaseLost "lease_lost" Chunk:
         "Another invocation has taken over the run from this one.",
-        "Nothing: the other continues.";
+        "No action is needed: the other continues.";
     CursorUnreadable "cursor_unreadable" Chunk:
         "The position at which to continue a run cannot be read, for example because a source was added or removed in \
          the meantime.",
-        "Nothing: the next run starts from the beginning.";
+        "No action is needed: the next run starts from the beginning.";
     SourceChanged "source_changed" Chunk:
         "The file of items was replaced while a run was reading it.",
-        "Nothing: the next run reads the new file.";
+        "No action is needed: the next run reads the new file.";
     StateUnreadable "state_unreadable" Chunk:
         "A row of the state table cannot be read.",
         "Delete the row that the message names. Somebody else or a newer version has written to the table.";
@@ -285,7 +285,7 @@ error_codes! {
         "This is a bug in fanggen: please report it.";
     NoteUnreadable "note_unreadable" Chunk:
         "The note that a chunk stored for the digest cannot be read.",
-        "Nothing: the digest says so, and the results are complete.";
+        "No action is needed: the digest says so, and the results are complete.";
     RecordUnwritable "record_unwritable" Chunk:
         "A record cannot be written in the sink's format.",
         "This is a bug in fanggen: please report it with the record.";
