@@ -168,6 +168,9 @@ mod tests {
     fn a_sub_counts_at_its_longest() {
         assert_eq!(TemplateValue::physical("fang-dev").longest(), 8);
         assert_eq!(TemplateValue::physical(format!("a-{ACCOUNT}-{REGION}")).longest(), 2 + 12 + 1 + 14);
+        // As JSON, with quotes and escapes, and the greatest length of each placeholder.
+        assert_eq!(TemplateValue::physical("{\"a\":1}").longest_json(), 2 + 7 + 2);
+        assert_eq!(TemplateValue::physical(format!("\"{ACCOUNT}")).longest_json(), 2 + 2 + 12);
         // What only looks like a place is a literal, which CloudFormation leaves alone.
         assert_eq!(TemplateValue::physical("${Anything}"), TemplateValue::Literal("${Anything}".into()));
     }

@@ -113,6 +113,23 @@ fn a_workflow_contains_no_expressions_in_scripts_and_no_keys() {
 }
 
 #[test]
+fn a_workflow_for_china_asks_for_a_token_of_its_own_partition() {
+    let project = prepared();
+    good(&project.fanggen(&["render", "--ci", "github"]));
+    let before = project.read(".github/workflows/fang.yml");
+    assert!(!before.contains("audience:"), "{before}");
+    let file = project.read("pipeline.toml").replace("detect = [\"sentiment\", \"entities\"]\n", "");
+    let file = file.replace("type = \"comprehend\"", "type = \"lexicon\"");
+    fs::write(project.path().join("pipeline.toml"), file + "\n[aws]\nregion = \"cn-north-1\"\n").expect("written");
+    good(&project.fanggen(&["render", "--ci", "github"]));
+    let workflow = project.path().join(".github/workflows/fang.yml");
+    let text = fs::read_to_string(&workflow).expect("UTF-8");
+    let roles = text.matches("role-to-assume:").count();
+    assert!(roles >= 2 && text.matches("          audience: sts.amazonaws.com.cn\n").count() == roles, "{text}");
+    valid(&[workflow]);
+}
+
+#[test]
 fn check_reports_a_stale_workflow_and_a_foreign_one_is_not_replaced() {
     let project = prepared();
     good(&project.fanggen(&["render"]));

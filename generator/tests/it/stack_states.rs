@@ -123,6 +123,13 @@ fn a_new_stack_is_created_and_a_plan_leaves_nothing_behind() {
 }
 
 #[test]
+fn an_express_deployment_rolls_back_if_it_fails() {
+    let stack = ScriptedStack::new("told-express", |script| script.change_set(made()));
+    let (output, calls) = stack.run(&["apply", "--yes", "--no-items", "--express"]);
+    assert!(output.code == 0 && calls.contains(&"ExecuteChangeSet".to_owned()), "{output:?} {calls:?}");
+}
+
+#[test]
 fn our_empty_stack_is_used_and_a_foreign_one_is_not_changed() {
     let stack = ScriptedStack::new("told-shell", |script| {
         script.at("REVIEW_IN_PROGRESS").with_set("fanggen-plan-0").change_set(made())

@@ -291,3 +291,18 @@ pub(crate) fn is_invisible(c: char) -> bool {
                 | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
         )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_which_nothing_is_visible_is_blank() {
+        for text in ["", " \n", "\u{200e}", "\u{ad}", "\u{fe0f}", "\u{2800}", "\u{3164} \u{e0041}"] {
+            assert!(is_blank(text), "{text:?}");
+        }
+        for text in [".", "\u{200e}a", "\u{2801}", "\u{2764}\u{fe0f}", "\u{65e5}"] {
+            assert!(!is_blank(text), "{text:?}");
+        }
+    }
+}
