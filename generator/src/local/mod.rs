@@ -1,5 +1,6 @@
 //! The pipeline on this machine: the components that run in AWS, with local services.
 
+mod disk_error;
 mod queue;
 mod rows_file;
 mod services;

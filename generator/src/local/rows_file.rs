@@ -3,16 +3,19 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
-use std::sync::PoisonError;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use fanggen_runtime::component::services::{ScanPage, TableRow, TableScan, TableStore};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 
-use super::services::{Warnings, unwritable};
+use super::disk_error::unwritable;
 
 /// Bytes that are read at a time to find the end of the last whole row.
 const STEP: u64 = 64 * 1024;
+
+/// Sentences about files of earlier runs, for the summary.
+pub type Warnings = Arc<Mutex<Vec<String>>>;
 
 /// A file with one JSON object per line.
 pub struct RowsFile {

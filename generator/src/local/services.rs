@@ -24,8 +24,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::Summary;
+use super::disk_error::unwritable;
 use super::queue::MemoryQueue;
-use super::rows_file::RowsFile;
+use super::rows_file::{RowsFile, Warnings};
 use super::state_file::StateFile;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::results_folder;
@@ -173,13 +174,6 @@ impl LocalServices {
         let body = serde_json::to_vec_pretty(summary).map_err(|error| unwritable(note, &error))?;
         fs::write(note, body).map_err(|error| unwritable(note, &error))
     }
-}
-
-/// Sentences for the summary, from any service.
-pub type Warnings = Arc<Mutex<Vec<String>>>;
-
-pub fn unwritable(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::permanent(ErrorCode::FileUnwritable, format!("`{}`: {error}", path.display()))
 }
 
 /// The name of a component, from its path.

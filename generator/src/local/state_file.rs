@@ -11,7 +11,7 @@ use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::run::{Chunk, RunId};
 use fanggen_runtime::sinks::{refuse_links, write_below};
 
-use super::services::unwritable;
+use super::disk_error::unwritable;
 
 /// A JSON object of values by key. Values do not expire: there is one per item and sink.
 pub struct StateFile {
