@@ -7,7 +7,7 @@ mod material;
 use std::path::Path;
 use std::process::Command;
 
-use material::measure::{Measured, machine, measure, print};
+use fanggen_runtime::testing::measure::{Measured, machine, measure, print};
 use material::{ITEMS, READER, STAGES, large, root, texts};
 
 fn fanggen(file: &Path) -> Command {

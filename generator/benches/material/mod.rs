@@ -2,8 +2,6 @@
 
 #![allow(dead_code, reason = "each bench uses its own part")]
 
-pub mod measure;
-
 use std::fmt::Write as _;
 use std::path::PathBuf;
 

@@ -7,15 +7,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use regex_lite::Regex;
-use rendered::{CASES, Project, good, pipelines, repository};
+use rendered::{CASES, RenderedProject, good, pipelines, repository};
 use serde_json::{Value, json};
 
-fn root() -> Project {
-    Project::copy(&repository().join("examples"), &repository().join("pipeline.toml"))
+fn root() -> RenderedProject {
+    RenderedProject::copy(&repository().join("examples"), &repository().join("pipeline.toml"))
 }
 
 /// The root's pipeline, whose texts are found from it.
-fn prepared() -> Project {
+fn prepared() -> RenderedProject {
     let project = root();
     let folder = project.path().join("examples/fang");
     fs::create_dir_all(&folder).expect("a folder");
@@ -23,7 +23,7 @@ fn prepared() -> Project {
     project
 }
 
-fn read(project: &Project, path: &str) -> Value {
+fn read(project: &RenderedProject, path: &str) -> Value {
     yaml::read(&project.read(path)).expect("YAML")
 }
 
@@ -211,10 +211,10 @@ fn in_a_repository_the_workflow_is_at_its_top() {
 
 #[test]
 fn every_golden_case_has_a_valid_workflow() {
-    let cases: Vec<(Project, PathBuf)> = pipelines(Path::new(CASES))
+    let cases: Vec<(RenderedProject, PathBuf)> = pipelines(Path::new(CASES))
         .iter()
         .map(|path| {
-            let project = Project::copy(Path::new(CASES), path);
+            let project = RenderedProject::copy(Path::new(CASES), path);
             good(&project.fanggen(&["render", "--ci", "github"]));
             let files = rendered::files(&project.path().join(".github/workflows"));
             assert_eq!(files.len(), 1, "{path:?}");

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rendered::{CASES, Project, cases, decoded, good, lint};
+use rendered::{CASES, RenderedProject, cases, decoded, good, lint};
 use serde_json::{Value, json};
 use similar::TextDiff;
 
@@ -147,7 +147,7 @@ fn unusual_texts_are_rendered_unchanged() {
 }
 
 /// A pipeline whose stack has 495 resources, and one more for each table.
-fn crowded(tables: usize) -> Project {
+fn crowded(tables: usize) -> RenderedProject {
     let mut file = String::from(
         "[pipeline]\nname = \"crowd\"\n[sources.a]\ntype = \"inline\"\nitems = [\"x\"]\n[sinks.b]\ntype = \"s3\"\n\
          [[stages]]\nname = \"text\"\ntype = \"text\"\nisolate = true\n",
@@ -158,7 +158,7 @@ fn crowded(tables: usize) -> Project {
     for table in 0..tables {
         let _ = writeln!(file, "[sinks.t{table}]\ntype = \"dynamodb\"");
     }
-    Project::of(&file)
+    RenderedProject::of(&file)
 }
 
 #[test]

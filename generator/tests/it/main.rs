@@ -28,6 +28,8 @@ mod concurrency;
 mod crashes;
 mod dependencies;
 #[cfg(feature = "aws")]
+mod deploy_speed;
+#[cfg(feature = "aws")]
 mod deployed_feed;
 #[cfg(feature = "aws")]
 mod deployed_run;

@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use rendered::{Project, repository};
+use rendered::{RenderedProject, repository};
 
 const TARGETS: [&str; 13] = [
     "help", "setup", "env", "install", "bucket", "build", "deploy", "data", "infra", "teardown", "lint", "test", "all",
@@ -39,9 +39,9 @@ const STEPS: [(&str, &[&str]); 11] = [
 ];
 
 /// A copy of the root's project, rendered.
-fn project() -> Project {
+fn project() -> RenderedProject {
     let examples = repository().join("examples");
-    let project = Project::copy(&examples, &repository().join("pipeline.toml"));
+    let project = RenderedProject::copy(&examples, &repository().join("pipeline.toml"));
     let inner = project.path().join("examples/fang");
     std::fs::create_dir_all(&inner).expect("a folder");
     std::fs::copy(examples.join("fang/texts.jsonl"), inner.join("texts.jsonl")).expect("a copy");

@@ -10,7 +10,6 @@ use crate::harness::{project, readme};
 
 use std::fs;
 
-use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
 use project::{Project, workspace};
 use readme::{blocks, run_again};
@@ -116,17 +115,9 @@ fn with_table(readme: &str) -> String {
     let (start, end) = ("<!-- components -->\n", "<!-- end of components -->");
     let from = readme.find(start).expect("the start of the table") + start.len();
     let to = readme.find(end).expect("the end of the table");
-    let mut table = String::from("\n| | type | what it does | local run |\n| --- | --- | --- | --- |\n");
-    for kind in registry::all() {
-        let card = kind.card;
-        let local = match (card.local_substitute, card.fetches, card.role) {
-            _ if card.local_only => "local only".to_owned(),
-            (Some(kind), ..) => format!("`{kind}` instead"),
-            (None, true, _) => "local texts, or `--live`".to_owned(),
-            (None, false, ComponentRole::Sink) => "files".to_owned(),
-            (None, false, _) => "yes".to_owned(),
-        };
-        table += &format!("| {} | `{}` | {} | {local} |\n", card.role.as_str(), card.name, card.summary);
+    let mut table = String::from("\n| | type | what it does |\n| --- | --- | --- |\n");
+    for card in registry::all().map(|kind| kind.card) {
+        table += &format!("| {} | `{}` | {} |\n", card.role.as_str(), card.name, card.summary);
     }
     let mut now = readme.to_owned();
     now.replace_range(from..to, &(table + "\n"));

@@ -8,22 +8,22 @@ use std::path::PathBuf;
 use std::process::Output;
 use std::time::SystemTime;
 
-use rendered::{CASES, Project, good};
+use rendered::{CASES, RenderedProject, good};
 
-fn project() -> Project {
+fn project() -> RenderedProject {
     let file = PathBuf::from(CASES).join("several.toml");
-    let project = Project::copy(CASES.as_ref(), &file);
+    let project = RenderedProject::copy(CASES.as_ref(), &file);
     project.render();
     project
 }
 
-fn change(project: &Project, from: &str, to: &str) {
+fn change(project: &RenderedProject, from: &str, to: &str) {
     let file = project.read("pipeline.toml");
     assert!(file.contains(from));
     fs::write(project.path().join("pipeline.toml"), file.replace(from, to)).expect("a file");
 }
 
-fn times(project: &Project) -> BTreeMap<String, SystemTime> {
+fn times(project: &RenderedProject) -> BTreeMap<String, SystemTime> {
     let time = |path: &str| {
         fs::metadata(project.path().join("generated").join(path)).and_then(|data| data.modified()).expect("a time")
     };

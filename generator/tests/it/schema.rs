@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use rendered::{CASES, Project, own, pipelines};
+use rendered::{CASES, RenderedProject, own, pipelines};
 use serde_json::Value;
 
 const MINIMAL: &str = include_str!("../pipelines/minimal.toml");
@@ -24,13 +24,13 @@ fn judge(schema: &Path, files: &[PathBuf]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
-fn schema(project: &Project) -> PathBuf {
+fn schema(project: &RenderedProject) -> PathBuf {
     project.render().path().join("generated/pipeline.schema.json")
 }
 
 #[test]
 fn it_accepts_every_pipeline_that_fanggen_accepts() {
-    let project = Project::of(MINIMAL);
+    let project = RenderedProject::of(MINIMAL);
     let mut files = own();
     files.extend(pipelines(Path::new(CASES)));
     let (good, said) = judge(&schema(&project), &files);
@@ -39,7 +39,7 @@ fn it_accepts_every_pipeline_that_fanggen_accepts() {
 
 #[test]
 fn it_refuses_what_fanggen_refuses() {
-    let project = Project::of(MINIMAL);
+    let project = RenderedProject::of(MINIMAL);
     let schema = schema(&project);
     let wrong = [
         ("an unknown key", MINIMAL.replace("name = \"least\"", "name = \"least\"\nnome = \"x\"")),
@@ -80,7 +80,7 @@ fn it_refuses_what_fanggen_refuses() {
 
 #[test]
 fn an_environment_need_not_repeat_what_the_file_says() {
-    let project = Project::of(MINIMAL);
+    let project = RenderedProject::of(MINIMAL);
     let schema = schema(&project);
     let file = project.path().join("right.toml");
     let overlay = "[environments.dev]\npipeline.description = \"x\"\nstages.sentiment.isolate = true\n\
@@ -93,7 +93,7 @@ fn an_environment_need_not_repeat_what_the_file_says() {
 
 #[test]
 fn every_key_is_described_and_the_whole_is_small() {
-    let project = Project::of(MINIMAL);
+    let project = RenderedProject::of(MINIMAL);
     let text = fs::read_to_string(schema(&project)).expect("a schema");
     assert!(text.len() < 60_000, "{} bytes", text.len());
     let schema: Value = serde_json::from_str(&text).expect("JSON");

@@ -11,6 +11,7 @@ pub mod corpus;
 pub mod http_server;
 pub mod lambda_api;
 pub mod load;
+pub mod measure;
 pub mod memory_services;
 pub mod memory_state;
 pub mod process;

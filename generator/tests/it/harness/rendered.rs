@@ -16,9 +16,9 @@ use super::tools;
 pub const CASES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/pipelines");
 
 /// A temporary folder with a `pipeline.toml`.
-pub struct Project(TempDir);
+pub struct RenderedProject(TempDir);
 
-impl Project {
+impl RenderedProject {
     /// A project with this file.
     pub fn of(pipeline: &str) -> Self {
         let project = Self(tempfile::tempdir().expect("a folder"));
@@ -107,11 +107,11 @@ pub fn own() -> Vec<PathBuf> {
 }
 
 /// The golden cases, by name, each in a project of its own.
-pub fn cases() -> Vec<(String, Project)> {
+pub fn cases() -> Vec<(String, RenderedProject)> {
     let cases = pipelines(Path::new(CASES));
     assert!(cases.len() >= 12, "{} cases", cases.len());
     let name = |path: &Path| path.file_stem().expect("a name").to_string_lossy().into_owned();
-    cases.iter().map(|path| (name(path), Project::copy(Path::new(CASES), path))).collect()
+    cases.iter().map(|path| (name(path), RenderedProject::copy(Path::new(CASES), path))).collect()
 }
 
 /// Renders the root's pipeline and all examples below a folder, and gives their templates.

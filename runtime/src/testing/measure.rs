@@ -28,6 +28,7 @@ impl Measured {
     }
 
     /// The median, the fastest and the slowest.
+    #[must_use]
     pub fn spread(&self) -> [Duration; 3] {
         let mut times = self.times.clone();
         times.sort();
@@ -50,6 +51,8 @@ pub fn measure(runs: usize, mut before: impl FnMut(), command: impl Fn() -> Comm
     measured
 }
 
+/// Milliseconds with one decimal place.
+#[must_use]
 pub fn ms(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1e3)
 }
@@ -62,6 +65,7 @@ pub fn print(what: &str, runs: &Measured, promise: &str) {
 }
 
 /// What it was measured on.
+#[must_use]
 pub fn machine() -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let cpuinfo = read("/proc/cpuinfo");

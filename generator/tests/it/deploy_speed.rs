@@ -1,27 +1,21 @@
-//! From a pipeline's file to an account and back, beside `sam deploy` of the same resources on the same emulator.
+//! A benchmark: from a pipeline's file to an account and back, beside `sam deploy` of the same resources.
 //!
-//! `cargo bench -p fanggen --bench deploy`; `-- 9` for another number of rounds than 5.
+//! `cargo test --workspace --release --test it deploy_speed -- --ignored --nocapture`; `FANGGEN_ROUNDS` sets the number of
+//! rounds. It is an ignored test because it needs the emulator and the proxy of the tests.
 //!
-//! What each command calls is counted in a round before, through a proxy; the times are those of commands that speak to
-//! the emulator themselves, over TLS. The two pipelines differ in their name only, so they are never in each other's way.
-#![allow(clippy::panic, reason = "a bench that cannot go on has nothing to say")]
-
-#[allow(dead_code, unused_imports, reason = "a bench needs less of it than the tests")]
-// A bench has no other way to the harness of the tests.
-#[path = "../tests/it/harness/mod.rs"]
-mod harness;
-mod material;
+//! The calls of each command are counted in an extra round through a proxy; the times are those of commands that speak to
+//! the emulator themselves, over TLS. The two pipelines differ in their name only, so they do not affect each other.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use harness::aws;
-use harness::aws::emulator::{Emulator, REGION, block_on};
-use harness::aws::proxy::Proxy;
-use material::measure::{Measured, machine, ms};
-use material::root;
+use fanggen_runtime::testing::measure::{Measured, machine, ms};
+
+use crate::harness::aws::emulator::{Emulator, REGION, block_on};
+use crate::harness::aws::proxy::Proxy;
+use crate::harness::{aws, elf, project};
 
 const SAM: &str = "1.170.0";
 const ROUNDS: usize = 5;
@@ -71,9 +65,10 @@ struct Side {
     through: Vec<(&'static str, String)>,
 }
 
-fn main() {
-    let mut arguments = std::env::args().skip(1).filter_map(|argument| argument.parse().ok());
-    let rounds = arguments.next().unwrap_or(ROUNDS);
+#[test]
+#[ignore = "a benchmark of several minutes, for a release build on an idle machine"]
+fn deploying_is_timed_beside_sam() {
+    let rounds = std::env::var("FANGGEN_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
     let sam = fanggen_runtime::testing::python_tools::isolated("aws-sam-cli", SAM, "sam");
     let emulator = Emulator::start();
     let proxy = Proxy::before(&emulator);
@@ -165,7 +160,7 @@ impl Side {
 
     /// The root pipeline, under this name, for this machine, with so much memory.
     fn write(&self, memory: u32) {
-        let text = fs::read_to_string(root().join("pipeline.toml")).expect("the root pipeline");
+        let text = fs::read_to_string(project::workspace().join("pipeline.toml")).expect("the root pipeline");
         let text = text.replace("name = \"fang\"", &format!("name = \"{}\"", self.name));
         let text = text.replace("texts = \"examples/fang/texts.jsonl\"", "");
         let functions = format!("[functions]\narchitecture = \"x86_64\"\nmemory_mb = {memory}\n\n[schedule]");
@@ -252,7 +247,7 @@ fn for_sam(template: &str) -> String {
 
 /// What is uploaded: of the size of the real program, and nothing that could run, for no function is called here.
 fn runtime(folder: &Path) -> PathBuf {
-    let mut program = harness::elf::elf(harness::elf::X86_64, harness::elf::LOADER, "GLIBC_2.34");
+    let mut program = elf::elf(elf::X86_64, elf::LOADER, "GLIBC_2.34");
     // Noise does not get smaller in the zip.
     let mut state = 1_u64;
     program.resize_with(RUNTIME_BYTES, || {
