@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws_sdk_s3::Client;
 use aws_sdk_s3::error::SdkError;
 use aws_sdk_s3::types;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -13,6 +14,7 @@ use super::artifacts::{
     ArtifactBucket, ArtifactBucketError, CREATE, ENCRYPT, LIFECYCLE, OWNERSHIP, POLICY, PRIVATE, READY, TAG, TAGGING,
     VERSION,
 };
+use super::busy_bucket::BusyBucket;
 use crate::deploy::aws::call_error::CallError;
 
 /// How often, and how far apart, the creation is tried if the name is not free yet: for a minute.
@@ -51,7 +53,9 @@ impl ArtifactBucket {
     }
 
     pub(super) async fn set_up(&self) -> Result<(), CallError> {
-        let (client, name, owner) = (&self.client, &self.name, &self.owner);
+        // Another machine may be configuring it at the same time.
+        let client = self.client.config().to_builder().retry_classifier(BusyBucket).build();
+        let (client, name, owner) = (&Client::from_conf(client), &self.name, &self.owner);
         let block = types::PublicAccessBlockConfiguration::builder()
             .block_public_acls(true)
             .ignore_public_acls(true)

@@ -3,4 +3,5 @@
 pub mod artifacts;
 mod artifacts_setup;
 pub mod buckets;
+mod busy_bucket;
 pub mod item_files;
