@@ -58,7 +58,7 @@ fn faults(seed: u64) -> Faults {
     kinds.extend([Fault::Broken; 10]);
     kinds.extend([Fault::Lost, Fault::Lost, Fault::Lost, Fault::Unheard, Fault::Unheard]);
     kinds.extend([Duration::from_millis(100), Duration::from_millis(500), Duration::from_secs(7)].map(Fault::Late));
-    Faults { seed, percent: 48, kinds, only: None }
+    Faults { seed, percent: 48, kinds, only: Vec::new() }
 }
 
 /// What happens by chance, and is the same for the same seed and thread.

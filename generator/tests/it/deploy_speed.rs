@@ -4,7 +4,7 @@
 //! rounds. It is an ignored test because it needs the emulator and the proxy of the tests.
 //!
 //! The calls of each command are counted in an extra round through a proxy; the times are those of commands that speak to
-//! the emulator themselves, over TLS. The two pipelines differ in their name only, so they do not affect each other.
+//! the emulator itself, over TLS and past its gate. The two pipelines differ in their name only, so they do not affect each other.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -150,7 +150,7 @@ impl Side {
             all.push(("SAM_CLI_TELEMETRY", "0".to_owned()));
             all
         };
-        let (own, through) = (environment(&emulator.endpoint()), environment(&proxy.endpoint()));
+        let (own, through) = (environment(emulator.address()), environment(&proxy.endpoint()));
         let side = Self { folder, name, sam, environment: own, through };
         side.write(256);
         side.fanggen(&["build", "--runtime", &runtime.display().to_string()]);

@@ -1,6 +1,7 @@
 //! Runs of a deployed pipeline on the emulator: its results, its dead letters, and repeated runs. A server of the harness
 //! stands in for Comprehend.
 
+use crate::harness::aws::target_account::target_account;
 use crate::harness::deployed_pipeline;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,6 +63,11 @@ fn a_run_of_the_root_pipeline_is_right_in_every_store() {
     let objects = live.written("ArchiveBucket", 12);
     assert_eq!((objects.len(), &objects[&key]), (2, &before.0[&key]));
     live.wait_until("the rows", || (live.rows("SentimentTable").len() == 12).then_some(()));
+    // What the functions asked for was judged like the requests of commands: one that AWS would not take fails this test.
+    if let Some(emulator) = target_account().emulator {
+        let asked = emulator.gate().operations_of_functions();
+        assert!(["dynamodb:Scan", "s3:PutObject"].iter().all(|operation| asked.contains(*operation)), "{asked:?}");
+    }
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn a_lost_response_is_not_taken_for_a_call_that_was_not_made() {
         for (command, arguments) in COMMANDS.iter().enumerate() {
             scene.proxy.clear();
             // Every first attempt is lost, every second one is heard.
-            scene.proxy.faults(Faults::first(operation, Fault::Unheard));
+            scene.proxy.faults(Faults::first(&[operation], Fault::Unheard));
             let ended = scene.run(folder(command, &pipelines), arguments);
             let mut found = difference(&expected[command], &scene.inventory());
             if ended.code != 0 {

@@ -119,7 +119,7 @@ fn a_customer_key_is_enabled_in_place_and_deleted_with_its_data() {
     // Off again, the key is something that is lost with what is still encrypted with it.
     deployed.edit("kms = true", "kms = false").render();
     let off = deployed.fanggen(&["plan", "--env", "prod", "--json"]).json();
-    let dangers = off["changes"]["dangers"].as_array().expect("a list");
+    let dangers = off["changes"]["dangers"].as_array().unwrap_or_else(|| panic!("{off}"));
     assert_eq!(dangers.iter().map(id).collect::<Vec<_>>(), ["Key"]);
     assert_eq!((&dangers[0]["holds"], &dangers[0]["kept"]), (&json!("key"), &json!(true)));
     deployed.edit("kms = false", "kms = true").render();

@@ -73,3 +73,5 @@ mod services_contract;
 mod sink_delivery;
 #[cfg(feature = "aws")]
 mod stack_states;
+#[cfg(all(feature = "aws", unix))]
+mod strict;

@@ -11,7 +11,7 @@ use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
 use crate::harness::aws::deployed::{Deployed, Program};
-use crate::harness::aws::emulator::block_on;
+use crate::harness::aws::emulator::{Emulator, block_on};
 use crate::harness::aws::target_account::target_account;
 use crate::harness::aws::template;
 use crate::harness::project::Project;
@@ -160,7 +160,8 @@ impl DeployedPipeline {
 
     /// The URL of a queue.
     pub fn queue(&self, id: &str) -> String {
-        format!("{}/{}/{}", target_account().endpoint(), target_account().account, self.name(id))
+        let address = target_account().emulator.map(Emulator::address).unwrap_or_default();
+        format!("{address}/{}/{}", target_account().account, self.name(id))
     }
 
     /// Invokes the producer for this scheduled time, and waits for its response.

@@ -8,10 +8,15 @@ use fanggen_runtime::testing::python_tools::{isolated, program_of, shared};
 
 /// Every tool and its version: another tool is a line here and a function below.
 ///
-/// The emulator learns the actions of REST services from `botocore`, which `cfn-lint` brings: without it, Scheduler's
-/// calls would pass unchecked.
-const PINS: &[(&str, &str)] =
-    &[("cfn-lint", "1.58.0"), ("check-jsonschema", "0.39.0"), ("ministack", "1.5.33"), ("taplo", "0.9.3")];
+/// The emulator learns the actions of REST services from `botocore`: without it, Scheduler's calls would pass unchecked.
+/// Its models are also what the harness judges every request by.
+const PINS: &[(&str, &str)] = &[
+    ("botocore", "1.43.106"),
+    ("cfn-lint", "1.58.0"),
+    ("check-jsonschema", "0.39.0"),
+    ("ministack", "1.5.33"),
+    ("taplo", "0.9.3"),
+];
 
 /// The scanner for security findings; its dependencies conflict with the tools above.
 const CHECKOV: &str = "3.3.30";
@@ -29,6 +34,14 @@ pub fn check_jsonschema() -> PathBuf {
 /// The Python in which the emulator of AWS is installed.
 pub fn ministack_python() -> PathBuf {
     tool("ministack").with_file_name("python")
+}
+
+/// The folder of the installed packages: botocore's models and cfn-lint's schemas are read from it.
+pub fn site_packages() -> PathBuf {
+    let library = tool("ministack").with_file_name("../lib");
+    let versions = std::fs::read_dir(&library).unwrap_or_else(|error| panic!("{}: {error}", library.display()));
+    let mut all = versions.flatten().map(|version| version.path().join("site-packages"));
+    all.find(|path| path.is_dir()).unwrap_or_else(|| panic!("no packages in {}", library.display()))
 }
 
 /// The scanner for security findings in CloudFormation templates.

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 use super::call_server::CallServer;
 use super::faults::{Fault, Faults};
+use super::gate::{self, REFUSED, Refusal, Refusals};
+use super::strict::has_comprehend;
 use super::wire::{Answer, Call, ID, json_error};
 
 /// A parsed call.
@@ -47,26 +49,46 @@ struct State {
     instead: BTreeMap<String, String>,
 }
 
-/// Listens on plain HTTP until it is dropped.
+/// Listens on plain HTTP until it is dropped; then it fails its test if the service would not have taken a request.
 pub struct Comprehend {
     server: CallServer,
     state: Arc<Mutex<State>>,
+    refusals: Arc<Refusals>,
 }
 
 impl Comprehend {
     pub fn start() -> Self {
+        Self::start_with(Arc::default())
+    }
+
+    /// Refused requests are added to those of an emulator.
+    pub fn start_with(refusals: Arc<Refusals>) -> Self {
         let state = Arc::<Mutex<State>>::default();
-        let served = Arc::clone(&state);
+        let (served, judged) = (Arc::clone(&state), Arc::clone(&refusals));
         let server = CallServer::start(move |call| {
-            let state = Arc::clone(&served);
-            async move { answer(call, &state).await }
+            let (state, refusals) = (Arc::clone(&served), Arc::clone(&judged));
+            async move {
+                let mistakes = mistakes(&call);
+                if mistakes.is_empty() {
+                    return answer(call, &state).await;
+                }
+                let refusal = Refusal::new(&call, mistakes, &String::from_utf8_lossy(&call.body));
+                let answer = call.error(400, REFUSED, &refusal.to_string());
+                refusals.add(refusal);
+                Ok(answer)
+            }
         });
-        Self { server, state }
+        Self { server, state, refusals }
     }
 
     /// For `AWS_ENDPOINT_URL_COMPREHEND`.
     pub fn endpoint(&self) -> String {
         self.server.endpoint()
+    }
+
+    /// The requests so far that the service would not have taken, for a test that sends such ones.
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        self.refusals.take(|_| true)
     }
 
     /// All calls so far, in the order of their arrival.
@@ -111,6 +133,21 @@ impl Comprehend {
     }
 }
 
+impl Drop for Comprehend {
+    fn drop(&mut self) {
+        self.refusals.fail(|_| true);
+    }
+}
+
+/// A region without the service has no endpoint for it.
+fn mistakes(call: &Call) -> Vec<String> {
+    let mut mistakes = gate::mistakes(call);
+    if !has_comprehend(call.region()) {
+        mistakes.push(format!("Amazon Comprehend is not in {}", call.region()));
+    }
+    mistakes
+}
+
 fn state(shared: &Mutex<State>) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -138,7 +175,8 @@ async fn answer(call: Call, shared: &Mutex<State>) -> Result<Answer, String> {
         }
         Some(Fault::Lost) => return Err("lost".to_owned()),
         Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
-        Some(Fault::Unheard) | None => {}
+        // A bucket's.
+        Some(Fault::Unheard | Fault::Conflict) | None => {}
     }
     let (marked, instead) = {
         let state = state(shared);

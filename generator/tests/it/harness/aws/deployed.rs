@@ -153,6 +153,16 @@ impl Deployed {
     }
 }
 
+impl Drop for Deployed {
+    /// Fails the test for requests of its commands and of its functions that AWS would not have taken.
+    fn drop(&mut self) {
+        let Some(emulator) = target_account().emulator else { return };
+        let key = self.key.as_ref().map(Credentials::access_key_id);
+        let own = format!("{}-", self.name);
+        emulator.refusals().fail(|refusal| key == Some(&refusal.access_key) || refusal.parameters.contains(&own));
+    }
+}
+
 /// Runs a command to its end.
 pub fn ran(command: &mut Command) -> ProcessOutput {
     command.output().unwrap_or_else(|error| panic!("{command:?} does not start: {error}")).into()

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
@@ -13,9 +13,14 @@ use aws_sdk_sts::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_http_client::{Builder, tls};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustix::process::{Pid, Signal, kill_process_group};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
 
+use super::call_server::CallServer;
 use super::comprehend::Comprehend;
+use super::gate::{Gate, Refusals};
+use super::upstream::Upstream;
 use crate::harness::tools;
 
 /// The account of the root key below, and of every user made with it.
@@ -28,6 +33,7 @@ pub const REGION: &str = "us-east-1";
 
 /// How often one is started, where its ports are taken meanwhile.
 const STARTS: usize = 8;
+const IDLE: Duration = Duration::from_secs(20);
 /// The slowest start seen on two busy cores was 6 s.
 const START: Duration = Duration::from_secs(60);
 
@@ -37,12 +43,16 @@ const WATCHED: &str = "import os, runpy, sys, threading\n\
     threading.Thread(target=lambda: (sys.stdin.read(), os.killpg(0, 9)), daemon=True).start()\n\
     runpy.run_module('ministack', run_name='__main__')";
 
-/// A running emulator, which ends with all its Lambda functions when this is dropped.
+/// A running emulator, which ends with all its Lambda functions when this is dropped. Everybody reaches it through its
+/// gate: commands, tests, and the functions themselves.
 pub struct Emulator {
     child: Mutex<Child>,
     folder: TempDir,
-    port: u16,
-    encrypted: bool,
+    door: CallServer,
+    upstream: Upstream,
+    address: String,
+    gate: Arc<Gate>,
+    refusals: Arc<Refusals>,
     comprehend: Comprehend,
 }
 
@@ -95,19 +105,23 @@ impl Emulator {
             command.env("MINISTACK_SSL_CERT", path("server.pem")).env("MINISTACK_SSL_KEY", path("server.key"));
             command.env("AWS_CA_BUNDLE", path("ca.pem")).env("SSL_CERT_FILE", path("ca.pem"));
         }
-        let scheme = if encrypted { "https" } else { "http" };
-        command.env("AWS_ENDPOINT_URL", format!("{scheme}://127.0.0.1:{port}"));
-        // Functions inherit it: the emulator has no Comprehend.
-        let comprehend = Comprehend::start();
+        let address = format!("{}://127.0.0.1:{port}", if encrypted { "https" } else { "http" });
+        let upstream = Upstream::new(address.clone(), client(&folder));
+        let (gate, refusals) = (Arc::<Gate>::default(), Arc::<Refusals>::default());
+        let door = door(encrypted.then(|| tls(&folder)), &gate, &refusals, &upstream);
+        // Functions inherit both: the way through the gate, and to the service that the emulator has not.
+        command.env("AWS_ENDPOINT_URL", door.endpoint());
+        let comprehend = Comprehend::start_with(Arc::clone(&refusals));
         command.env("AWS_ENDPOINT_URL_COMPREHEND", comprehend.endpoint());
         command.stdin(Stdio::piped()).stdout(log.try_clone().expect("a log")).stderr(log).process_group(0);
         let child = command.spawn().unwrap_or_else(|error| panic!("the emulator does not start: {error}"));
-        Self { child: Mutex::new(child), folder, port, encrypted, comprehend }
+        let child = Mutex::new(child);
+        Self { child, folder, door, upstream, address, gate, refusals, comprehend }
     }
 
     /// Waits until it answers, or has ended.
     fn is_healthy(&self) -> bool {
-        let health = format!("{}/_ministack/health", self.endpoint());
+        let health = format!("{}/_ministack/health", self.address);
         let client = self.client();
         let begin = Instant::now();
         while !block_on(client.get(&health).send()).is_ok_and(|answer| answer.status().is_success()) {
@@ -120,8 +134,28 @@ impl Emulator {
         true
     }
 
+    /// The gate's address, as `AWS_ENDPOINT_URL` takes it.
     pub fn endpoint(&self) -> String {
-        format!("{}://127.0.0.1:{}", if self.encrypted { "https" } else { "http" }, self.port)
+        self.door.endpoint()
+    }
+
+    /// The address of the emulator itself, which is in the URLs of its queues.
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// For proxies, which judge requests as the gate does.
+    pub fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate)
+    }
+
+    pub fn upstream(&self) -> Upstream {
+        self.upstream.clone()
+    }
+
+    /// The requests that AWS would not have taken and that no test has failed for.
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// The certificate of the authority that signed the emulator's own.
@@ -166,7 +200,8 @@ impl Emulator {
 
     /// Deletes everything in all accounts: not for the shared emulator, which other tests use.
     pub fn reset(&self) {
-        let answer = block_on(self.client().post(format!("{}/_ministack/reset", self.endpoint())).send());
+        let answer = block_on(self.client().post(format!("{}/_ministack/reset", self.address)).send());
+        self.gate.strict.clear();
         assert!(answer.is_ok_and(|answer| answer.status().is_success()), "no reset; the log:\n{}", self.log());
     }
 
@@ -211,19 +246,47 @@ impl Emulator {
 
     /// An HTTP client that trusts only the certificate of the emulator.
     pub fn client(&self) -> reqwest::Client {
-        // Another test of this process may have been first.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let authority = fs::read(self.ca_file()).expect("a certificate");
-        let authority = reqwest::Certificate::from_pem(&authority).expect("a certificate");
-        let client = reqwest::Client::builder().tls_certs_only([authority]).no_proxy();
-        client.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+        client(&self.folder)
     }
 }
 
 impl Drop for Emulator {
     fn drop(&mut self) {
         self.stop();
+        self.refusals.fail(|_| true);
     }
+}
+
+/// Everybody's way to the emulator.
+fn door(
+    tls: Option<rustls::ServerConfig>,
+    gate: &Arc<Gate>,
+    refusals: &Arc<Refusals>,
+    upstream: &Upstream,
+) -> CallServer {
+    let all = Arc::new((Arc::clone(gate), Arc::clone(refusals), upstream.clone()));
+    CallServer::start_with(tls, move |call| {
+        let all = Arc::clone(&all);
+        async move { all.0.pass(&call, &all.1, |_| None, &all.2).await }
+    })
+}
+
+fn client(folder: &TempDir) -> reqwest::Client {
+    // Another test of this process may have been first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authority = fs::read(folder.path().join("ca.pem")).expect("a certificate");
+    let authority = reqwest::Certificate::from_pem(&authority).expect("a certificate");
+    // The emulator closes idle connections after 75 s, also those on which a request is just arriving.
+    let client = reqwest::Client::builder().tls_certs_only([authority]).no_proxy().pool_idle_timeout(IDLE);
+    client.redirect(reqwest::redirect::Policy::none()).build().expect("a client")
+}
+
+/// The certificate and key of this machine.
+fn tls(folder: &TempDir) -> rustls::ServerConfig {
+    let certificate = CertificateDer::from_pem_file(folder.path().join("server.pem")).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_file(folder.path().join("server.key")).expect("a key");
+    let config = rustls::ServerConfig::builder().with_no_client_auth();
+    config.with_single_cert(vec![certificate], key).expect("a key that fits")
 }
 
 /// Waits for a future, on one runtime for all tests of the process: connections that a client keeps live on it.

@@ -7,6 +7,8 @@ use std::time::Duration;
 pub enum Fault {
     Throttled,
     Broken,
+    /// S3's answer while another request changes the same bucket. The SDK does not try again by itself.
+    Conflict,
     /// The connection ends before AWS receives the call.
     Lost,
     /// AWS executes the call, then the connection ends without a response.
@@ -21,8 +23,8 @@ pub struct Faults {
     pub seed: u64,
     pub percent: u64,
     pub kinds: Vec<Fault>,
-    /// Only of this operation, and then every other call: the first attempt, and not the second.
-    pub only: Option<String>,
+    /// Only of these operations, and then every other call: the first attempt, and not the second.
+    pub only: Vec<&'static str>,
 }
 
 impl Faults {
@@ -33,23 +35,23 @@ impl Faults {
             seed,
             percent,
             kinds: vec![Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard, late],
-            only: None,
+            only: Vec::new(),
         }
     }
 
     /// Every call, with this fault.
     pub fn every(kind: Fault) -> Self {
-        Self { seed: 0, percent: 100, kinds: vec![kind], only: None }
+        Self { seed: 0, percent: 100, kinds: vec![kind], only: Vec::new() }
     }
 
-    /// Every other call of one operation: the first attempt fails, the second does not.
-    pub fn first(operation: &str, kind: Fault) -> Self {
-        Self { only: Some(operation.to_owned()), ..Self::every(kind) }
+    /// Every other call of these operations: the first attempt fails, the second does not.
+    pub fn first(only: &[&'static str], kind: Fault) -> Self {
+        Self { only: only.to_vec(), ..Self::every(kind) }
     }
 
     /// The fault of the nth call of an operation, if any.
     pub fn meets(&self, operation: &str, nth: usize) -> Option<Fault> {
-        if self.only.as_ref().is_some_and(|only| only != operation || nth % 2 == 1) {
+        if !self.only.is_empty() && (!self.only.contains(&operation) || nth % 2 == 1) {
             return None;
         }
         let mut hash = self.seed ^ 0xcbf2_9ce4_8422_2325;

@@ -2,6 +2,7 @@
 #![allow(clippy::panic, reason = "a test without its harness has nothing to judge")]
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
+pub mod botocore;
 pub mod call_server;
 mod catalog;
 pub mod comprehend;
@@ -10,8 +11,8 @@ pub mod deployer;
 pub mod emulator;
 pub mod faults;
 pub mod fresh_account;
+pub mod gate;
 pub mod inventory;
-mod operations;
 pub mod permissions;
 pub mod proxy;
 pub mod scripted_cloudformation;
@@ -19,9 +20,11 @@ pub mod services;
 pub mod shared;
 pub mod small_pipeline;
 pub mod stacks;
+pub mod strict;
 pub mod sweep;
 pub mod target_account;
 pub mod template;
+pub mod upstream;
 pub mod wire;
 
 use std::path::Path;

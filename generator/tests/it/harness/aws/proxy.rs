@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use http_body_util::Full;
-use hyper::Response;
 use tokio::sync::Notify;
 
 use super::call_server::CallServer;
 use super::emulator::Emulator;
 use super::faults::{Fault, Faults};
+use super::gate::{Gate, Refusal, Refusals};
+use super::strict::operation_aborted;
+use super::upstream::Upstream;
 use super::wire::{Answer, Call};
 
 /// Answers some calls in the emulator's place.
@@ -45,12 +46,13 @@ struct Shared {
     state: Mutex<State>,
     stops: Condvar,
     resumed: Notify,
-    upstream: String,
-    client: reqwest::Client,
+    upstream: Upstream,
     stand_in: Option<Arc<StandIn>>,
+    gate: Arc<Gate>,
+    refusals: Refusals,
 }
 
-/// Listens on plain HTTP until it is dropped.
+/// Listens on plain HTTP until it is dropped; then it fails its test if AWS would not have taken one of the requests.
 pub struct Proxy {
     server: CallServer,
     shared: Arc<Shared>,
@@ -67,14 +69,14 @@ impl Proxy {
     }
 
     fn start(emulator: &Emulator, stand_in: Option<Arc<StandIn>>) -> Self {
-        let (upstream, client) = (emulator.endpoint(), emulator.client());
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             stops: Condvar::new(),
             resumed: Notify::new(),
-            upstream,
-            client,
+            upstream: emulator.upstream(),
             stand_in,
+            gate: emulator.gate(),
+            refusals: Refusals::default(),
         });
         let served = Arc::clone(&shared);
         let server = CallServer::start(move |call| {
@@ -91,6 +93,11 @@ impl Proxy {
     /// All calls so far, in the order of their arrival.
     pub fn calls(&self) -> Vec<RecordedCall> {
         self.shared.state().seen.clone()
+    }
+
+    /// The requests so far that AWS would not have taken, for a test that sends such ones: it does not fail for them.
+    pub fn take_refusals(&self) -> Vec<Refusal> {
+        self.shared.refusals.take(|_| true)
     }
 
     /// The operations of all calls so far.
@@ -162,6 +169,12 @@ impl Proxy {
     }
 }
 
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.shared.refusals.fail(|_| true);
+    }
+}
+
 /// An error ends the connection without an answer.
 async fn answer(call: Call, shared: &Shared) -> Result<Answer, String> {
     let (number, fault, cut) = shared.note(&call);
@@ -169,6 +182,7 @@ async fn answer(call: Call, shared: &Shared) -> Result<Answer, String> {
     match fault {
         Some(Fault::Throttled) => return Ok(call.throttled()),
         Some(Fault::Broken) => return Ok(call.broken()),
+        Some(Fault::Conflict) => return Ok(operation_aborted()),
         Some(Fault::Lost) => return Err("lost".to_owned()),
         Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
         Some(Fault::Unheard) | None => {}
@@ -208,25 +222,7 @@ impl Shared {
     }
 
     async fn ask(&self, call: &Call) -> Result<Answer, String> {
-        if let Some(answer) = self.stand_in.as_ref().and_then(|stand_in| stand_in(call)) {
-            return Ok(answer);
-        }
-        let path = call.head.uri.path_and_query().map_or("/", |path| path.as_str());
-        // All headers are passed on unchanged, `Host` included: the signature covers them.
-        let mut headers = call.head.headers.clone();
-        for own in ["connection", "transfer-encoding"] {
-            headers.remove(own);
-        }
-        let request = self.client.request(call.head.method.clone(), format!("{}{path}", self.upstream));
-        let request = request.headers(headers).body(call.body.clone());
-        let answer = request.send().await.map_err(|error| format!("{error:?}"))?;
-        let mut reply = Response::builder().status(answer.status());
-        for (name, value) in answer.headers() {
-            if !["connection", "transfer-encoding"].contains(&name.as_str()) {
-                reply = reply.header(name, value);
-            }
-        }
-        let body = answer.bytes().await.map_err(|error| format!("{error:?}"))?;
-        reply.body(Full::new(body)).map_err(|error| error.to_string())
+        let stand_in = |call: &Call| self.stand_in.as_ref().and_then(|stand_in| stand_in(call));
+        self.gate.pass(call, &self.refusals, stand_in, &self.upstream).await
     }
 }

@@ -258,11 +258,6 @@ impl Script {
             return query_error(status, &code, &message);
         }
         let form = call.form();
-        // AWS accepts this, and then leaves a failed deployment as it is: none of ours is to do so.
-        let setting = |name: &str| form.get(&format!("DeploymentConfig.{name}")).map(String::as_str);
-        if setting("Mode") == Some("EXPRESS") && setting("DisableRollback") != Some("false") {
-            return query_error(400, "ValidationError", "an express deployment that does not roll back");
-        }
         let answer = self.act(&call.name, &form);
         if ["DescribeStacks", "DescribeStackEvents"].contains(&call.name.as_str()) {
             self.poll();

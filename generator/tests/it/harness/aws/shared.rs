@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 use super::emulator::Emulator;
+use super::sweep;
 use super::target_account::TargetAccount;
 
 /// What the tests of a module share.
@@ -32,7 +33,13 @@ struct Share(&'static Shared);
 
 impl Drop for Share {
     fn drop(&mut self) {
-        self.0.users.fetch_sub(1, Ordering::SeqCst);
+        let is_last = self.0.users.fetch_sub(1, Ordering::SeqCst) == 1;
+        let refused = self.0.emulator.get().map(|emulator| emulator.refusals().take(|_| true)).unwrap_or_default();
+        if is_last && !refused.is_empty() {
+            // Sent by a function whose pipeline is not known, after its test. A panic here would say less.
+            refused.iter().for_each(|refusal| sweep::print(&refusal.to_string()));
+            std::process::abort();
+        }
     }
 }
 

@@ -171,7 +171,7 @@ impl Places<'_> {
             _ => return name.clone(),
         }
         match target_account().emulator {
-            Some(emulator) => format!("{}/{account}/{name}", emulator.endpoint()),
+            Some(emulator) => format!("{}/{account}/{name}", emulator.address()),
             None => format!("https://sqs.{region}.amazonaws.com/{account}/{name}"),
         }
     }

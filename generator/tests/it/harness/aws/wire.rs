@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use serde_json::json;
 
-use super::operations;
+use super::botocore;
 
 pub type Answer = Response<Full<Bytes>>;
 
@@ -17,7 +17,7 @@ pub type Answer = Response<Full<Bytes>>;
 pub struct Call {
     /// The name that it is signed for: `s3`, `cloudformation`.
     pub service: String,
-    /// `PutObject`, `CreateChangeSet`; where no rule knows it, the method and the path.
+    /// `PutObject`, `CreateChangeSet`; where the service's model has no such operation, the method and the path.
     pub name: String,
     pub head: Parts,
     pub body: Bytes,
@@ -25,10 +25,20 @@ pub struct Call {
 
 impl Call {
     pub fn new(head: Parts, body: Bytes) -> Self {
-        let service = operations::service(&head).unwrap_or("unsigned").to_owned();
-        let name =
-            operations::name(&service, &head, &body).unwrap_or_else(|| format!("{} {}", head.method, head.uri.path()));
+        let service = credential(&head).and_then(|mut parts| parts.nth(3)).unwrap_or(UNSIGNED).to_owned();
+        let name = botocore::model(&service).and_then(|model| model.operation(&head, &body));
+        let name = name.unwrap_or_else(|| format!("{} {}", head.method, head.uri.path()));
         Self { service, name, head, body }
+    }
+
+    /// The access key that the request is signed with.
+    pub fn access_key(&self) -> &str {
+        credential(&self.head).and_then(|mut parts| parts.next()).unwrap_or_default()
+    }
+
+    /// The region that the request is signed for.
+    pub fn region(&self) -> &str {
+        credential(&self.head).and_then(|mut parts| parts.nth(2)).unwrap_or_default()
     }
 
     /// As permissions name it, nearly: `s3:ListObjectVersions` is the operation, not its permission.
@@ -48,6 +58,16 @@ impl Call {
             _ if self.head.headers.contains_key("x-amz-target") => Protocol::Json,
             "lambda" | "scheduler" => Protocol::RestJson,
             _ => Protocol::Query,
+        }
+    }
+
+    /// An error of the service, in its protocol.
+    pub fn error(&self, status: u16, code: &str, message: &str) -> Answer {
+        match self.protocol() {
+            Protocol::Query => query_error(status, code, message),
+            Protocol::Json | Protocol::RestJson => json_error(status, code, message),
+            Protocol::Sqs => sqs_error(status, code, message),
+            Protocol::S3 => s3_error(status, code, &escaped(message)),
         }
     }
 
@@ -77,6 +97,15 @@ impl Call {
             Protocol::S3 => s3_error(500, "InternalError", MESSAGE),
         }
     }
+}
+
+/// The service of a request without a signature.
+pub const UNSIGNED: &str = "unsigned";
+
+/// The parts of `Credential=KEY/DATE/REGION/SERVICE/aws4_request`.
+fn credential(head: &Parts) -> Option<std::str::Split<'_, char>> {
+    let signed = head.headers.get("authorization")?.to_str().ok()?;
+    Some(signed.split_once("Credential=")?.1.split('/'))
 }
 
 enum Protocol {
