@@ -15,6 +15,7 @@ struct Nobody;
 impl RunProgress for Nobody {
     fn expected(&self, _: usize) {}
     fn done(&self, _: usize) {}
+    fn say(&self, _: &str) {}
 }
 
 fn bench(c: &mut Criterion) {
@@ -27,9 +28,16 @@ fn bench(c: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(ITEMS as u64));
     group.bench_function("10,000 texts through text and lexicon", |b| {
         b.iter(|| {
-            let options = RunOptions { root: folder.path().to_owned(), live: false, time: Timestamp::now() };
-            let summary = runtime.block_on(local::run(pipeline, &options, Arc::new(Nobody))).expect("a run");
-            assert_eq!(summary.succeeded, ITEMS);
+            let options = RunOptions {
+                root: folder.path().to_owned(),
+                live: false,
+                time: Timestamp::now(),
+                new: true,
+                source: READER.to_owned(),
+            };
+            let run = runtime.block_on(local::run(pipeline, &options, Arc::new(Nobody))).expect("a run");
+            assert_eq!(run.summary.succeeded, ITEMS);
+            run.discard();
         });
     });
     group.finish();

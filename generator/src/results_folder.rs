@@ -1,23 +1,22 @@
 //! `.fanggen`, the folder beside the pipeline's file for local results and the functions' binary.
 
-use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use fanggen_runtime::sinks::refuse_links;
+use fanggen_runtime::sinks::{create_private_folder, private_file, refuse_links};
 
 /// Its name.
 pub const NAME: &str = ".fanggen";
 
-/// Creates a folder in it, for Git to ignore.
+/// Creates a folder in it, for Git to ignore and for its owner alone.
 ///
 /// # Errors
 /// The error of the file system, or a link on the way: what is written here is not to end up elsewhere.
 pub fn create(root: &Path, folder: &Path) -> io::Result<()> {
     refuse_links(root, folder).map_err(|error| io::Error::other(error.message))?;
-    fs::create_dir_all(folder)?;
+    create_private_folder(folder)?;
     let ignore = root.join(NAME).join(".gitignore");
-    match OpenOptions::new().write(true).create_new(true).open(ignore) {
+    match private_file().write(true).create_new(true).open(ignore) {
         Ok(mut file) => file.write_all(b"*\n"),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
@@ -26,6 +25,8 @@ pub fn create(root: &Path, folder: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

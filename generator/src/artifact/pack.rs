@@ -91,11 +91,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(fail)?;
     let mut builder = tempfile::Builder::new();
+    // Like everything in its folder, it is readable by its owner only.
     builder.prefix(".bootstrap-");
-    // A temporary file is readable by its owner only; this one gets the permissions of the umask.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder.tempfile_in(folder).map_err(fail)?;
+    if let Ok(before) = fs::metadata(path) {
+        file.as_file().set_permissions(before.permissions()).map_err(fail)?;
+    }
     file.write_all(bytes).map_err(fail)?;
     file.persist(path).map_err(|error| fail(error.error))?;
     Ok(())

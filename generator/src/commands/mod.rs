@@ -4,6 +4,7 @@ mod args;
 mod block_on;
 mod compare;
 mod error;
+mod file_columns;
 mod help;
 mod named_files;
 mod output;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use fanggen_runtime::model::values::RelativePath;
 
+use super::file_columns;
 use crate::config::Config;
 use crate::config::mistake::{self, Mistake, MistakeCode};
 use crate::config::pipeline::ComponentConfig;
@@ -16,6 +17,20 @@ pub fn mistakes(config: &Config, root: &Path) -> Vec<Mistake> {
         let texts = pipeline.local.texts.iter().map(|path| ("local.texts".to_owned(), path));
         for (setting, file) in texts.chain(pipeline.components().flat_map(files_of)) {
             mistakes.extend(check(config, environment, &setting, file.as_str(), root));
+        }
+        for component in pipeline.components() {
+            for (key, file) in component.settings.files() {
+                if fault(root, file.as_str()).is_none() {
+                    let span = |setting: &str| config.span(environment, &format!("{}.{setting}", component.path));
+                    mistakes.extend(file_columns::mistakes(
+                        component.settings.as_ref(),
+                        key,
+                        file.as_str(),
+                        root,
+                        &span,
+                    ));
+                }
+            }
         }
     }
     mistakes

@@ -2,7 +2,7 @@
 
 #[cfg(feature = "aws")]
 use std::io::BufRead as _;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write};
 
 use serde::Serialize;
 
@@ -20,8 +20,13 @@ impl Style {
 
 /// Prints data to stdout. A closed pipe is fine, since its reader has read enough; a full disk is an error.
 pub fn print(data: &str) {
-    let mut out = anstream::stdout().lock();
-    match writeln!(out, "{data}").and_then(|()| out.flush()) {
+    print_with(|out| out.write_all(data.as_bytes()));
+}
+
+/// As [`print`], with data that is written piece by piece.
+pub fn print_with(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
+    let mut out = std::io::BufWriter::new(anstream::stdout().lock());
+    match write(&mut out).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
             message(&format!("{}error{}: cannot write the result: {error}", Style::ERROR, Style::END));
             std::process::exit(1);

@@ -1,6 +1,5 @@
 //! `fanggen run`: runs the pipeline on this machine.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,14 +12,15 @@ use jiff::Timestamp;
 use super::args::GlobalArgs;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
-use super::output::{Style, message, plural, print, stderr_is_terminal, to_json};
+use super::output::{Style, message, plural, print, print_with, stderr_is_terminal};
 use super::pipeline_file::LoadedPipeline;
 use crate::config::mistake::{Severity, tidy};
-use crate::local::{self, RunOptions, RunProgress, Summary};
+use crate::local::{self, FinishedRun, RunFailure, RunOptions, RunProgress};
 
 /// Run the pipeline once, on this machine
 #[derive(Debug, Args)]
 #[command(after_help = "Nothing is deployed and no AWS account is used. Results go below .fanggen/ beside the file.
+A run that was interrupted goes on where it stopped, unless the pipeline or one of its files was changed.
 
 Examples:
   fanggen run                use the local texts, if the pipeline has any
@@ -33,7 +33,10 @@ pub struct RunArgs {
     /// Fetch the texts, even if the pipeline has local ones
     #[arg(long)]
     live: bool,
-    /// Print every row of the result, not only the first 40
+    /// Start a new run, even if an earlier one was interrupted
+    #[arg(long)]
+    new: bool,
+    /// Print every row and every failure, not only the first 40 rows
     #[arg(long)]
     all: bool,
 }
@@ -52,17 +55,24 @@ impl RunArgs {
         // Errors only: warnings are about deployments.
         let file = LoadedPipeline::load(global, Severity::Error)?;
         let pipeline = file.pipeline(file.environment(self.env.as_deref())?)?;
-        let options = RunOptions { root: file.root.clone(), live: self.live, time: Timestamp::now() };
+        let options = RunOptions {
+            root: file.root.clone(),
+            live: self.live,
+            time: Timestamp::now(),
+            new: self.new,
+            source: file.config.source.text.clone(),
+        };
         let bar = ItemsBar::new();
         let start = Instant::now();
-        let summary = block_on(local::run(pipeline, &options, bar.clone()))?
+        let run = block_on(local::run(pipeline, &options, bar.clone()))?
             .map_err(|error| CommandError::Run(with_code(&error)))?;
         bar.0.finish_and_clear();
         if global.json {
-            print(&to_json(&summary));
+            print_with(|out| run.write_json(out));
         }
-        show(&summary, start.elapsed(), if self.all { usize::MAX } else { ROWS }, global.json);
-        if summary.failed.iter().any(|failed| failed.code == ErrorCode::Unreachable) {
+        show(&run, start.elapsed(), if self.all { usize::MAX } else { ROWS }, global.json);
+        let summary = &run.summary;
+        if summary.failures.iter().any(|kind| kind.code == ErrorCode::Unreachable) {
             message(&match &pipeline.local.texts {
                 Some(texts) if self.live => {
                     format!("to run without a network, leave out `--live`: `{texts}` has the texts")
@@ -70,7 +80,12 @@ impl RunArgs {
                 _ => "to run without a network, use your own texts: `[local] texts = \"texts.jsonl\"`".to_owned(),
             });
         }
-        if summary.is_good() { Ok(()) } else { Err(CommandError::Exit(1)) }
+        if let Some(error) = &summary.error {
+            message(&format!("{}error{}: {error}", Style::ERROR, Style::END));
+        }
+        let good = summary.is_good();
+        run.discard();
+        if good { Ok(()) } else { Err(CommandError::Exit(1)) }
     }
 }
 
@@ -109,9 +124,14 @@ impl RunProgress for ItemsBar {
     fn done(&self, items: usize) {
         self.0.inc(items as u64);
     }
+
+    fn say(&self, text: &str) {
+        self.0.suspend(|| message(text));
+    }
 }
 
-fn show(summary: &Summary, took: Duration, most: usize, json: bool) {
+fn show(run: &FinishedRun, took: Duration, most: usize, json: bool) {
+    let summary = &run.summary;
     message(&format!(
         "run {} of {}, environment {}, on this machine",
         summary.run, summary.pipeline, summary.environment
@@ -120,64 +140,91 @@ fn show(summary: &Summary, took: Duration, most: usize, json: bool) {
         let hint = notice.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
         message(&format!("  {}: {} instead of {}{hint}", notice.stage, notice.is, notice.instead_of));
     }
-    if !json && !summary.items.is_empty() {
-        print(&table(summary, most));
+    if !json && summary.records > 0 {
+        print(&table(run, most));
     }
-    if !json && summary.items.len() > most {
-        message(&format!("  and {} more: `--all` prints them", summary.items.len() - most));
+    if !json && summary.records > most {
+        message(&format!("  and {} more: `--all` prints them", summary.records - most));
     }
-    for failed in summary.failed.iter().take(most) {
-        let item = failed.item.as_deref().map_or("a whole chunk".into(), one_line);
-        let error = format!("{}failed{}", Style::ERROR, Style::END);
-        message(&format!("{error}: {item} at {}: {} [{}]", failed.at, tidy(&failed.message), failed.code));
-    }
-    if summary.failed.len() > most {
-        message(&format!("  and {} more that failed: `--all` prints them", summary.failed.len() - most));
-    }
-    let items = summary.failed.iter().filter(|failed| failed.item.is_some()).count();
-    let chunks = summary.failed.len() - items;
-    let lost = if chunks == 0 { String::new() } else { format!(", {} not written", plural(chunks, "chunk")) };
+    show_failures(run, most == usize::MAX);
     // An item with a feed has a row for each of its entries.
-    let total = match summary.items.iter().any(|row| row.entry.is_some()) {
-        true => plural(summary.items.len(), "record"),
-        false => plural(summary.items.len(), "item"),
-    };
+    let noun = if summary.has_entries { "record" } else { "item" };
+    let total = plural(summary.records, noun);
+    let [items, chunks] = summary.failed();
+    let lost = if chunks == 0 { String::new() } else { format!(", {} not written", plural(chunks, "chunk")) };
     message(&format!("{total}, {} succeeded, {items} failed{lost}, in {took:.1?}", summary.succeeded));
+    if !summary.labels.is_empty() {
+        let labels = summary.labels.iter().map(|(label, count)| format!("{count} {}", label.as_str()));
+        message(&format!("  {}", labels.collect::<Vec<_>>().join(", ")));
+    }
     for (stage, records) in &summary.ended {
         let records = plural(usize::try_from(*records).unwrap_or(usize::MAX), "record");
         message(&format!("  {stage}  {records} dropped"));
     }
-    if summary.items.is_empty() && summary.ended.is_empty() {
+    if summary.records == 0 && summary.ended.is_empty() && summary.error.is_none() {
         message("the sources have no items: nothing to do");
     }
     for warning in &summary.warnings {
         message(&format!("{}warning{}: {warning}", Style::WARNING, Style::END));
     }
-    for (sink, places) in &summary.results {
-        if places.is_empty() {
-            message(&format!("  {sink}  nothing written"));
-            continue;
+    for (sink, result) in &summary.results {
+        let place = match (&result.first, result.files.saturating_sub(1)) {
+            (None, _) => "nothing written".to_owned(),
+            (Some(first), 0) => first.clone(),
+            (Some(first), more) => format!("{first} and {}", plural(more, "more file")),
+        };
+        message(&format!("  {sink}  {place}"));
+    }
+}
+
+/// Failures of one kind are told once, or each of them where everything was asked for.
+fn show_failures(run: &FinishedRun, all: bool) {
+    let show = |what: &str, failed: &RunFailure| {
+        let error = format!("{}failed{}", Style::ERROR, Style::END);
+        message(&format!("{error}: {what} at {}: {} [{}]", failed.at, tidy(&failed.message), failed.code));
+    };
+    if all {
+        for failed in run.failures() {
+            match failed {
+                Ok(failed) => show(&failed.item.as_deref().map_or("a whole chunk".into(), one_line), &failed),
+                Err(error) => return unreadable(&error),
+            }
         }
-        message(&format!("  {sink}  {}", first_of(places.iter().map(String::as_str))));
+        return;
+    }
+    let mut told_once = false;
+    for kind in &run.summary.failures {
+        let example = kind.example.item.as_deref().map(one_line);
+        told_once |= kind.count > 1;
+        let what = match (example, kind.count) {
+            (Some(item), 1) => item,
+            (Some(item), count) => format!("{count} items, such as {item},"),
+            (None, 1) => "a whole chunk".into(),
+            (None, count) => format!("{count} whole chunks"),
+        };
+        show(&what, &kind.example);
+    }
+    if told_once {
+        message("  `--all` prints every failure");
     }
 }
 
-/// The one path, or the first of several and how many more there are.
-fn first_of<'a>(mut places: impl ExactSizeIterator<Item = &'a str>) -> String {
-    let count = places.len();
-    let mut text = places.next().unwrap_or_default().to_owned();
-    if count > 1 {
-        let files = if count == 2 { "file" } else { "files" };
-        let _ = write!(text, " and {} more {files}", count - 1);
-    }
-    text
+fn unreadable(error: &std::io::Error) {
+    message(&format!("{}error{}: cannot read the journal of the run: {error}", Style::ERROR, Style::END));
 }
 
-fn table(summary: &Summary, most: usize) -> String {
+fn table(run: &FinishedRun, most: usize) -> String {
     let mut table = Table::new();
     table.load_style(STYLE);
     table.set_header(["item", "label", "score", "engine", "text source"]);
-    for row in summary.items.iter().take(most) {
+    for row in run.rows().take(most) {
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => {
+                unreadable(&error);
+                break;
+            }
+        };
         let label = row.label.map(|label| label.as_str().to_owned());
         table.add_row([
             one_line(&row.item),

@@ -263,6 +263,10 @@ mistake_codes! {
          `pipeline.toml`.",
         "Check the path: it is relative to the folder of `pipeline.toml`. Copy a file from elsewhere instead of linking it.",
         "";
+    ColumnNotFound "E081" Error:
+        "A file of items does not have a column that the settings name. Columns are compared with upper and lower case.",
+        "Name a column that the file has, or rename the column in the file.",
+        "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\nkey = \"ID\"\ncolumns = { text = \"Review\" }";
     NoEffect "W101" Warning:
         "The setting is accepted, but has no effect yet.",
         "Leave it, or remove it.",
@@ -311,6 +315,12 @@ mistake_codes! {
          (`SUN`) in AWS and from 0 in a Unix crontab.",
         "Name the days.",
         "[schedule]\nexpression = \"cron(0 8 ? * MON-FRI *)\"";
+    DoubtfulColumn "W112" Warning:
+        "A file of items probably has a column under another name than the settings expect: a column differs from an \
+         attribute only in case or spaces, so it becomes a label, or the first 100 rows of a JSON Lines file lack a \
+         column that the settings name.",
+        "Set `columns` to the name in the file, or rename the column.",
+        "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\ncolumns = { text = \"Text\" }";
 }
 
 impl MistakeCode {

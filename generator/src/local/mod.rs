@@ -1,14 +1,21 @@
 //! The pipeline on this machine: the components that run in AWS, with local services.
 
 mod disk_error;
+mod inputs;
+mod item_file;
+mod journal;
 mod queue;
+mod resumed;
 mod rows_file;
+mod runs;
 mod services;
 mod state_file;
 mod substitute;
 mod summary;
+mod summary_json;
 mod texts;
 
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,15 +26,20 @@ use fanggen_runtime::model::message::Message;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::config::mistake::tidy;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape;
 use crate::results_folder;
 
+use disk_error::unwritable;
+use inputs::Inputs;
+use journal::{ChunkLine, Journal};
+use runs::{BegunRun, Runs};
 use services::LocalServices;
 pub use services::{Seeds, seeds};
 use substitute::Substitutes;
-use summary::SummaryBuilder;
-pub use summary::{Notice, ResultRow, RunFailure, Summary};
+use summary::Recorder;
+pub use summary::{FailureKind, Notice, ResultRow, RunFailure, SinkResult, Summary};
 
 /// Options of a run on this machine.
 #[derive(Clone, Debug)]
@@ -38,6 +50,10 @@ pub struct RunOptions {
     pub live: bool,
     /// The scheduled time of the run.
     pub time: Timestamp,
+    /// Whether to start a new run even if one was interrupted.
+    pub new: bool,
+    /// The text of `pipeline.toml`: an interrupted run does not go on with another one.
+    pub source: String,
 }
 
 /// Receives the progress of a run.
@@ -46,15 +62,64 @@ pub trait RunProgress: Send + Sync {
     fn expected(&self, items: usize);
     /// This many more items are done.
     fn done(&self, items: usize);
+    /// Something to know before the run starts.
+    fn say(&self, message: &str);
 }
 
-/// Runs a pipeline once.
+/// A run that has come to its end.
+pub struct FinishedRun {
+    /// Its summary.
+    pub summary: Summary,
+    root: PathBuf,
+    journal: Journal,
+}
+
+impl FinishedRun {
+    /// The rows, in the order of the run. They are read one chunk at a time.
+    pub fn rows(&self) -> impl Iterator<Item = io::Result<ResultRow>> {
+        self.parts(|line| line.rows)
+    }
+
+    /// The failures, in the order of the run.
+    pub fn failures(&self) -> impl Iterator<Item = io::Result<RunFailure>> {
+        self.parts(|line| line.failed)
+    }
+
+    fn parts<T>(&self, part: fn(ChunkLine) -> Vec<T>) -> impl Iterator<Item = io::Result<T>> {
+        self.journal.lines::<ChunkLine>().flat_map(move |line| match line {
+            Ok(line) => part(line).into_iter().map(Ok).collect::<Vec<_>>(),
+            Err(error) => vec![Err(error)],
+        })
+    }
+
+    /// Writes the summary as JSON, with all rows and failures.
+    ///
+    /// # Errors
+    /// Why it cannot be written.
+    pub fn write_json(&self, out: &mut dyn Write) -> io::Result<()> {
+        summary_json::write(out, &self.root, &self.summary, &self.journal)
+    }
+
+    /// Removes the journal, once nothing is read from it any more.
+    pub fn discard(self) {
+        // If the summary could not be written, the next run does that.
+        if self.summary.kept {
+            self.journal.discard();
+        }
+    }
+}
+
+/// Runs a pipeline once, or goes on with a run that was interrupted.
 ///
 /// # Errors
-/// What keeps the run from starting or from reading its sources to the end. A failed item is part of the summary.
-pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunProgress>) -> Result<Summary, Error> {
+/// What keeps the run from starting. What keeps it from reading its sources to the end is part of the summary, as are failed
+/// items.
+pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunProgress>) -> Result<FinishedRun, Error> {
+    let root = &options.root;
+    // Before anything is read, so that a change during the run is noticed.
+    let inputs = Inputs::of(pipeline, options);
     let stand_ins = Substitutes::of(pipeline, options)?;
-    let mut here = LocalServices::of(pipeline, &options.root).await?;
+    let mut here = LocalServices::of(pipeline, root).await?;
     let given = pipeline.sources.iter().map(|source| (source.name.clone(), here.given(source))).collect();
     let functions = functions(pipeline);
     let queues: Vec<_> = functions.iter().map(|function| here.queue_before(&function.name)).collect();
@@ -63,59 +128,89 @@ pub async fn run(pipeline: &Pipeline, options: &RunOptions, watch: Arc<dyn RunPr
         function.open_substituted(&here, &given, &|part, binding| stand_ins.substitute(part, binding, &here))
     };
     let opened = functions.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let (run, note) = here.begin(options.time)?;
 
-    let tally = SummaryBuilder::new(watch);
+    let here = Arc::new(here);
+    let names = [pipeline.head.name.as_str(), pipeline.environment.as_str()];
+    let runs = Runs { root, results: here.results(), names };
+    let BegunRun { run, journal, resumed, messages } = runs.begin(options.time, inputs, options.new)?;
+    messages.iter().for_each(|message| watch.say(message));
+    let resumed_after = resumed.then(|| journal.chunks());
+    let recorder = Recorder::watched(root, journal, watch);
+    if resumed {
+        here.resume(recorder.resume(run.clone()).map_err(|error| unwritable(here.results(), &error))?);
+    }
     if let Some(items) = here.expected(pipeline) {
-        tally.expected(items);
+        recorder.expected(items);
     }
     let mut producer = None;
     let mut workers = tokio::task::JoinSet::new();
-    for (running, queue) in opened.into_iter().zip(queues) {
+    let last = opened.len().saturating_sub(1);
+    for (index, (running, messages)) in opened.into_iter().zip(queues).enumerate() {
         // The first function has the schedule before it, and nobody sends to its queue.
         if producer.is_none() {
             producer = Some(running);
         } else {
-            workers.spawn(work(running, queue, tally.clone()));
+            let (here, recorder) = (Arc::clone(&here), recorder.clone());
+            workers.spawn(Worker { running, messages, here, recorder, index, last: index == last }.work());
         }
     }
     let produced = match producer {
         Some(mut producer) => producer.produce(&run, "local", Delivery::once().deadline).await,
         None => Ok(ProducerOutcome::default()),
     };
-    tally.expected(produced.as_ref().map_or(0, |produced| produced.items));
-    let mut trouble = produced.as_ref().err().cloned();
+    recorder.expected(produced.as_ref().map_or(0, |produced| produced.items));
+    let mut trouble = produced.err();
     while let Some(ended) = workers.join_next().await {
         let broken = |error| Error::permanent(ErrorCode::WorkerEnded, format!("a worker ended early: {error}"));
-        trouble = trouble.or(ended.map_err(broken).and_then(|worked| worked).err());
+        trouble = trouble.or(ended.map_err(broken).err());
     }
-    let summary = Summary {
+    let (totals, mut journal) = recorder.end();
+    let state = if trouble.is_some() { "failed" } else { "ended" };
+    let mut summary = Summary {
         pipeline: pipeline.head.name.to_string(),
         environment: pipeline.environment.clone(),
         run: run.to_string(),
-        state: "ended",
+        state,
+        resumed_after,
         notices: stand_ins.notices(pipeline),
-        warnings: here.warnings(),
-        chunks: produced.map_or(0, |produced| produced.chunks),
-        ..tally.end()
+        error: trouble.map(|error| format!("{} ({})", tidy(&error.message), error.code)),
+        warnings: here.warnings().into_iter().chain(totals.warnings).collect(),
+        ..totals
     };
-    // The results are recorded even if an error occurred.
-    here.end(&note, &summary)?;
-    trouble.map_or(Ok(summary), Err)
+    // What was found is told even if it cannot be kept. If neither the end nor the summary is on the disk, the next run goes
+    // on with this one.
+    let _ = journal.end(state);
+    let kept = runs.write(&summary, &journal);
+    summary.kept = kept.is_ok();
+    summary
+        .warnings
+        .extend(kept.err().map(|error| format!("the summary of this run cannot be kept: {}", error.message)));
+    Ok(FinishedRun { summary, root: root.clone(), journal })
 }
 
-async fn work(
+/// A function that takes its messages from a queue.
+struct Worker {
     running: OpenFunction,
-    mut messages: mpsc::Receiver<Message>,
-    tally: SummaryBuilder,
-) -> Result<(), Error> {
-    while let Some(message) = messages.recv().await {
-        // A function in the middle has forwarded its records and reports none.
-        tally.add(running.process(message, Delivery::once()).await);
-        // There is one thread: let the producer and the progress bar run between two chunks.
-        tokio::task::yield_now().await;
+    messages: mpsc::Receiver<Message>,
+    here: Arc<LocalServices>,
+    recorder: Recorder,
+    index: usize,
+    last: bool,
+}
+
+impl Worker {
+    async fn work(mut self) {
+        while let Some(message) = self.messages.recv().await {
+            let chunk = message.chunk.clone();
+            if !self.here.has(&chunk) {
+                // A function in the middle has forwarded its records and reports none.
+                let outcome = self.running.process(message, Delivery::once()).await;
+                self.recorder.add(chunk, self.index, self.last, outcome);
+            }
+            // There is one thread: let the producer and the progress bar run between two chunks.
+            tokio::task::yield_now().await;
+        }
     }
-    Ok(())
 }
 
 /// The functions that would be deployed, with stores and queues of this machine.

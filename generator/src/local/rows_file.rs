@@ -1,15 +1,20 @@
 //! A table of results as a file of rows, which every run only appends to.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use fanggen_runtime::component::services::{ScanPage, TableRow, TableScan, TableStore};
 use fanggen_runtime::model::error::{Error, ErrorCode};
+use fanggen_runtime::model::hash::PartsHash;
+use fanggen_runtime::sinks::{create_private_folder, private_file};
+use serde_json::Value;
 
 use super::disk_error::unwritable;
+use super::resumed::Resumed;
 
 /// Bytes that are read at a time to find the end of the last whole row.
 const STEP: u64 = 64 * 1024;
@@ -17,24 +22,66 @@ const STEP: u64 = 64 * 1024;
 /// Sentences about files of earlier runs, for the summary.
 pub type Warnings = Arc<Mutex<Vec<String>>>;
 
+/// The name of the file.
+pub const NAME: &str = "rows.jsonl";
+
 /// A file with one JSON object per line.
 pub struct RowsFile {
     path: PathBuf,
     warnings: Warnings,
+    /// The run that goes on, if one does; known only once everything is open.
+    resumed: Arc<OnceLock<Resumed>>,
+    /// The rows of chunks that the interrupted process wrote without noting that they are done.
+    written: OnceLock<BTreeSet<RowHash>>,
 }
 
+/// The beginning of a hash of an item and its run: a set of them stays small.
+type RowHash = [u8; 16];
+
 impl RowsFile {
-    pub fn new(path: PathBuf, warnings: Warnings) -> Self {
-        Self { path, warnings }
+    pub fn new(path: PathBuf, warnings: Warnings, resumed: Arc<OnceLock<Resumed>>) -> Self {
+        Self { path, warnings, resumed, written: OnceLock::new() }
+    }
+
+    /// Whether the interrupted process of this run has written a row.
+    fn has(&self, resumed: &Resumed, row: &TableRow) -> Result<bool, Error> {
+        let written = match self.written.get() {
+            Some(written) => written,
+            None => {
+                let written = self.rows_of(resumed).map_err(|error| unwritable(&self.path, &error))?;
+                self.written.get_or_init(|| written)
+            }
+        };
+        Ok(!written.is_empty() && row_hash(row).is_some_and(|hash| written.contains(&hash)))
+    }
+
+    /// The rows of a run after the chunks that are done.
+    fn rows_of(&self, resumed: &Resumed) -> io::Result<BTreeSet<RowHash>> {
+        let mut file = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            file => file?,
+        };
+        file.seek(SeekFrom::Start(resumed.rows_before(&self.path)))?;
+        let (mut reader, mut line, mut found) = (BufReader::new(file), Vec::new(), BTreeSet::new());
+        while reader.read_until(b'\n', &mut line)? > 0 {
+            // An unfinished line is removed before the next row is written.
+            if let Ok(row) = serde_json::from_slice::<TableRow>(&line)
+                && row.get("run").and_then(Value::as_str).is_some_and(|run| resumed.is_of_run(run))
+            {
+                found.extend(row_hash(&row));
+            }
+            line.clear();
+        }
+        Ok(found)
     }
 
     /// Appends whole lines, or nothing: a run that is killed and a full disk may leave part of a row, which would swallow
     /// the next one.
     fn append(&self, lines: &[u8]) -> io::Result<()> {
         if let Some(folder) = self.path.parent() {
-            fs::create_dir_all(folder)?;
+            create_private_folder(folder)?;
         }
-        let mut file = OpenOptions::new().create(true).read(true).append(true).open(&self.path)?;
+        let mut file = private_file().create(true).read(true).append(true).open(&self.path)?;
         // Another run may append at the same time.
         file.lock()?;
         let length = file.metadata()?.len();
@@ -71,15 +118,28 @@ fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
     Ok(0)
 }
 
+/// The identity of a row: its item and its run, which contains the entry.
+fn row_hash(row: &TableRow) -> Option<RowHash> {
+    let part = |name| row.get(name).and_then(Value::as_str);
+    PartsHash::of(&[part("item")?, part("run")?])[..16].try_into().ok()
+}
+
 #[async_trait]
 impl TableStore for RowsFile {
     async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
         let mut lines = Vec::new();
         for row in &rows {
+            if let Some(resumed) = self.resumed.get()
+                && self.has(resumed, row)?
+            {
+                continue;
+            }
             serde_json::to_writer(&mut lines, row).map_err(|error| unwritable(&self.path, &error))?;
             lines.push(b'\n');
         }
-        self.append(&lines).map_err(|error| unwritable(&self.path, &error))?;
+        if !lines.is_empty() {
+            self.append(&lines).map_err(|error| unwritable(&self.path, &error))?;
+        }
         Ok(self.path.display().to_string())
     }
 
@@ -90,13 +150,15 @@ impl TableStore for RowsFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]
     fn a_torn_row_is_removed_and_said() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("latest/rows.jsonl");
-        let file = || RowsFile::new(path.clone(), Warnings::default());
+        let file = || RowsFile::new(path.clone(), Warnings::default(), Arc::default());
         file().append(b"{\"a\":1}\n").expect("written");
         for torn in ["{", "{\"a\":", &"x".repeat(200_000)] {
             fs::OpenOptions::new()

@@ -1,35 +1,29 @@
 //! The services on this machine: buckets are folders, tables are files of rows, items come from the file.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
 use fanggen_runtime::component::services::{
-    MessageQueue, ObjectStore, OpenFile, PipelineFile, ScanPage, ScannedItem, Services, TableRow, TableScan, TableStore,
+    MessageQueue, ObjectStore, PipelineFile, ScanPage, ScannedItem, Services, TableRow, TableScan, TableStore,
 };
 use fanggen_runtime::component::state::State;
 use fanggen_runtime::component::{Instance, SeedItems, Store};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::Item;
-use fanggen_runtime::model::run::{MAX_CHUNK_ITEMS, RunId};
+use fanggen_runtime::model::run::{Chunk, MAX_CHUNK_ITEMS};
 use fanggen_runtime::sinks::{refuse_links, write_below};
 use fanggen_runtime::sources;
-use jiff::Timestamp;
-use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::Summary;
-use super::disk_error::unwritable;
+use super::item_file::ItemFile;
 use super::queue::MemoryQueue;
-use super::rows_file::{RowsFile, Warnings};
+use super::resumed::Resumed;
+use super::rows_file::{self, RowsFile, Warnings};
 use super::state_file::StateFile;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
-use crate::results_folder;
 
 /// Items of a source. An item that cannot be read comes with the reason.
 pub type Seeds = Vec<(Item, Option<Error>)>;
@@ -46,6 +40,7 @@ pub async fn seeds(source: &ComponentConfig, root: &Path) -> Result<Seeds, Error
         seeds: BTreeMap::new(),
         queues: Mutex::default(),
         warnings: Warnings::default(),
+        resumed: Arc::default(),
     };
     here.items(&seed).await
 }
@@ -59,6 +54,8 @@ pub struct LocalServices {
     /// Queues that no function has taken yet, by the function that reads them.
     queues: Mutex<BTreeMap<String, MemoryQueue>>,
     warnings: Warnings,
+    /// What is done of a run that goes on.
+    resumed: Arc<OnceLock<Resumed>>,
 }
 
 impl LocalServices {
@@ -73,6 +70,7 @@ impl LocalServices {
             seeds: BTreeMap::new(),
             queues: Mutex::default(),
             warnings: Warnings::default(),
+            resumed: Arc::default(),
         };
         for source in &pipeline.sources {
             if let Some(seed) = source.settings.seed() {
@@ -92,8 +90,11 @@ impl LocalServices {
             let opened = sources::items_in_file(path, seed.key, self)?;
             let not_a_source = || Error::permanent(ErrorCode::ItemsUnreadable, "a file of items is read by a source");
             let Instance::Source(mut rows) = opened else { return Err(not_a_source()) };
-            while let Some(given) = rows.next().await? {
-                items.push(given);
+            let listed: HashSet<String> = items.iter().map(|(item, _)| item.key.clone()).collect();
+            while let Some((item, error)) = rows.next().await? {
+                // The source knows the keys of its file only.
+                let twice = listed.contains(&item.key).then(|| Error::item_twice(&item.key));
+                items.push((item, error.or(twice)));
             }
         }
         Ok(items)
@@ -139,40 +140,20 @@ impl LocalServices {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Records the start of a run. No two runs have the same id, however fast they follow each other.
-    ///
-    /// # Errors
-    /// `file_unwritable` with the reason of the disk.
-    pub fn begin(&self, time: Timestamp) -> Result<(RunId, PathBuf), Error> {
-        let folder = self.results.join("runs");
-        refuse_links(&self.root, &folder)?;
-        results_folder::create(&self.root, &folder).map_err(|error| unwritable(&folder, &error))?;
-        let mut time = time;
-        loop {
-            let run = RunId::at(time);
-            let note = folder.join(format!("{run}.json"));
-            match OpenOptions::new().write(true).create_new(true).open(&note) {
-                // Until the run ends: the file that a killed run leaves behind says so.
-                Ok(mut file) => {
-                    let begun = json!({ "run": run, "state": "running" }).to_string();
-                    file.write_all(begun.as_bytes()).map_err(|error| unwritable(&note, &error))?;
-                    return Ok((run, note));
-                }
-                Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                    time = time.checked_add(Duration::from_millis(1)).map_err(|error| unwritable(&note, &error))?;
-                }
-                Err(error) => return Err(unwritable(&note, &error)),
-            }
-        }
+    /// Says what is done of a run that goes on.
+    pub fn resume(&self, resumed: Resumed) {
+        // It is set once, when the run begins.
+        let _ = self.resumed.set(resumed);
     }
 
-    /// Records the end of a run.
-    ///
-    /// # Errors
-    /// `file_unwritable` with the reason of the disk.
-    pub fn end(&self, note: &Path, summary: &Summary) -> Result<(), Error> {
-        let body = serde_json::to_vec_pretty(summary).map_err(|error| unwritable(note, &error))?;
-        fs::write(note, body).map_err(|error| unwritable(note, &error))
+    /// Whether an interrupted process has done a chunk.
+    pub fn has(&self, chunk: &Chunk) -> bool {
+        self.resumed.get().is_some_and(|resumed| resumed.has(chunk))
+    }
+
+    /// The folder of the results.
+    pub fn results(&self) -> &Path {
+        &self.results
     }
 }
 
@@ -190,9 +171,9 @@ impl Services for LocalServices {
         Ok(match self.seeds.get(name) {
             Some(items) => Arc::new(SeededTable { items: items.clone() }),
             None => {
-                let path = self.results.join(last(name)).join("rows.jsonl");
+                let path = self.results.join(last(name)).join(rows_file::NAME);
                 refuse_links(&self.root, &path)?;
-                Arc::new(RowsFile::new(path, Arc::clone(&self.warnings)))
+                Arc::new(RowsFile::new(path, Arc::clone(&self.warnings), Arc::clone(&self.resumed)))
             }
         })
     }
@@ -210,28 +191,13 @@ impl Services for LocalServices {
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
-        Ok(Arc::new(LocalFile { root: self.root.clone(), path: path.to_owned() }))
+        Ok(Arc::new(ItemFile::new(&self.root, path)))
     }
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {
         let folder = self.results.join(sink);
         refuse_links(&self.root, &folder)?;
         Ok(folder)
-    }
-}
-
-/// A file below the pipeline's own folder.
-struct LocalFile {
-    root: PathBuf,
-    path: String,
-}
-
-#[async_trait]
-impl PipelineFile for LocalFile {
-    async fn open(&self) -> Result<OpenFile, Error> {
-        let file = File::open(self.root.join(&self.path))
-            .map_err(|error| Error::permanent(ErrorCode::FileUnreadable, format!("`{}`: {error}", self.path)))?;
-        Ok(OpenFile { reader: Box::new(std::io::BufReader::new(file)), version: String::new() })
     }
 }
 

@@ -1,7 +1,7 @@
 //! The last findings of items as a file, so that `changed` and `previous` work from one local run to the next.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use fanggen_runtime::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::run::{Chunk, RunId};
-use fanggen_runtime::sinks::{refuse_links, write_below};
+use fanggen_runtime::sinks::{private_file, refuse_links, write_below};
 
 use super::disk_error::unwritable;
 
@@ -29,7 +29,7 @@ impl StateFile {
     fn add(&self, values: Vec<(String, String)>) -> Result<(), Error> {
         let lock = self.path.with_extension("lock");
         refuse_links(&self.root, &lock)?;
-        let file = File::create(&lock).map_err(|error| unwritable(&lock, &error))?;
+        let file = private_file().create(true).append(true).open(&lock).map_err(|error| unwritable(&lock, &error))?;
         file.lock().map_err(|error| unwritable(&lock, &error))?;
         let mut known = self.read()?;
         known.extend(values);

@@ -57,6 +57,9 @@ impl Texts {
                 // The position within the JSON would look like another line of the file.
                 let words = error.to_string();
                 let words = words.split(" at line ").next().unwrap_or(&words);
+                if body.contains('\r') && !body.contains('\n') {
+                    return wrong(format!("`{path}`: its lines end in CR only: save it with LF or CRLF"));
+                }
                 wrong(format!("{place}: {words}; expected {{\"item\": .., \"text\": .., \"language\": ..}}"))
             })?;
             let text = Text {

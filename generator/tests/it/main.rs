@@ -43,6 +43,8 @@ mod emulator;
 mod faults;
 mod golden;
 mod injection;
+#[cfg(unix)]
+mod interrupted_runs;
 #[cfg(all(feature = "aws", unix))]
 mod interruption;
 #[cfg(feature = "aws")]

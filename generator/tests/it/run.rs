@@ -421,6 +421,94 @@ fn a_name_cannot_move_the_cursor() {
 }
 
 #[test]
+fn failures_of_one_kind_are_told_once_and_labels_are_counted() {
+    let project = many(6, false);
+    project.write("all.csv", "name,text\na,A great day.\nb,\nc,\nd,An awful day.\ne,A great day.\nf,\n");
+    let ran = project.fanggen(&["run"]);
+    let failed: Vec<_> = ran.stderr.lines().filter(|line| line.starts_with("failed: ")).collect();
+    assert_eq!(failed, ["failed: 3 items, such as b, at own: `b` has no text [text_missing]"]);
+    assert!(ran.stderr.contains("  `--all` prints every failure\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\n6 items, 3 succeeded, 3 failed, in "), "{}", ran.stderr);
+    assert!(ran.stderr.contains("\n  2 POSITIVE, 1 NEGATIVE\n"), "{}", ran.stderr);
+    let all = project.fanggen(&["run", "--all"]);
+    assert_eq!(all.stderr.lines().filter(|line| line.starts_with("failed: ")).count(), 3);
+    let summary = project.fanggen(&["run", "--json"]).json();
+    assert_eq!(summary["labels"], json!({ "NEGATIVE": 1, "POSITIVE": 2 }));
+    let kind = &summary["failures"][0];
+    assert_eq!(
+        (&kind["count"], &kind["code"], &kind["example"]["item"]),
+        (&json!(3), &json!("text_missing"), &json!("b"))
+    );
+    assert_eq!(summary["failed"].as_array().map(Vec::len), Some(3), "and all of them are listed");
+}
+
+#[test]
+fn of_two_rows_with_one_key_the_first_counts_wherever_they_are() {
+    let rows_of = |source: &str, file: &str, text: &dyn Fn(usize) -> String| {
+        let project = many(0, false);
+        let toml = project.read("pipeline.toml").replace("type = \"file\"\npath = \"all.csv\"", source);
+        project.write("pipeline.toml", &format!("{toml}[sinks.latest]\ntype = \"dynamodb\"\n"));
+        // The second row with the key is in the chunk of the first, and the third in another chunk.
+        let keys = (0..150).map(|n| if n == 7 || n == 149 { 3 } else { n });
+        let head = if file.ends_with("csv") { "name,text\n" } else { "" };
+        project.write(file, &format!("{head}{}", keys.map(text).collect::<String>()));
+        let ran = project.fanggen(&["run", "--json"]);
+        let summary = ran.json();
+        let failed = summary["failed"].as_array().expect("a list");
+        let codes: Vec<_> = failed.iter().map(|it| (it["item"].as_str(), it["code"].as_str())).collect();
+        assert_eq!(codes, [(Some("item 3"), Some("item_twice")); 2], "{source}: {}", ran.stderr);
+        let stored = rows(&project, ".fanggen/many/dev/latest/rows.jsonl");
+        assert_eq!(stored.len(), 148, "{source}");
+        assert!(stored.iter().all(|row| row["failure"].is_null()), "{source}: no failure replaces the first");
+    };
+    let csv = |key: usize| format!("item {key},A great day.\n");
+    let json = |key: usize| format!("{}\n", json!({ "name": format!("item {key}"), "text": "A great day." }));
+    rows_of("type = \"file\"\npath = \"all.csv\"", "all.csv", &csv);
+    rows_of("type = \"file\"\npath = \"all.jsonl\"", "all.jsonl", &json);
+    rows_of("type = \"dynamodb\"\nitems_file = \"all.csv\"", "all.csv", &csv);
+}
+
+#[test]
+fn a_key_in_the_items_and_in_the_file_of_a_table_is_given_twice() {
+    let project = many(0, false);
+    let table = "type = \"dynamodb\"\nitems = [{ name = \"a\", text = \"A great day.\" }]\nitems_file = \"all.csv\"";
+    let toml = project.read("pipeline.toml").replace("type = \"file\"\npath = \"all.csv\"", table);
+    project.write("pipeline.toml", &toml);
+    project.write("all.csv", "name,text\nb,A great day.\na,An awful day.\n");
+    let summary = project.fanggen(&["run", "--json"]).json();
+    assert_eq!((&summary["succeeded"], &summary["failed"][0]["code"]), (&json!(2), &json!("item_twice")), "{summary}");
+}
+
+#[test]
+fn errors_of_json_lines_name_their_line_and_files_of_old_macs_are_told() {
+    let project = many(0, false);
+    let toml = project.read("pipeline.toml").replace("all.csv", "all.jsonl");
+    project.write("pipeline.toml", &toml);
+    project.write("all.jsonl", "{\"name\": \"a\", \"text\": \"A great day.\"}\n\n{\"name\": oops}\n");
+    let ran = project.fanggen(&["run"]);
+    let told = "failed: all.jsonl:3 at all: `all.jsonl`: line 3, column 10: expected value [row_unreadable]";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    project.write("all.jsonl", "{\"name\": \"a\", \"text\": \"A great day.\"}\r{\"name\": \"b\"}\r");
+    let ran = project.fanggen(&["run"]);
+    let told = "`all.jsonl`: its lines end in CR only: save it with LF or CRLF [row_unreadable]";
+    assert!(ran.stderr.contains(told), "{}", ran.stderr);
+    let texts = Project::root();
+    let text = texts.read("examples/fang/texts.jsonl").replace('\n', "\r");
+    texts.write("examples/fang/texts.jsonl", &text);
+    let ran = texts.fanggen(&["run"]);
+    assert!(ran.stderr.contains("texts.jsonl`: its lines end in CR only"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_page_that_is_missing_is_told_with_its_whole_address() {
+    let server = HttpServer::start(|_| CannedResponse::text(404, "nothing here"));
+    let project = watched(&server, "type = \"http\"", "");
+    let ran = project.fanggen(&["run"]);
+    let told = format!("404 Not Found: check the URL {} [page_missing]", server.url("/Apple.xml"));
+    assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+}
+
+#[test]
 fn a_result_that_cannot_be_printed_is_a_failure() {
     let project = Project::root();
     let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");

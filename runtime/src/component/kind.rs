@@ -14,6 +14,15 @@ use crate::model::error::Error;
 use crate::model::tree::{Fault, Tree};
 use crate::model::values::RelativePath;
 
+/// The columns that a source looks for in its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FileColumns<'a> {
+    /// The columns that the settings name, each with the key of the setting.
+    pub named: Vec<(&'static str, &'a str)>,
+    /// The columns that it takes for an attribute if they are there.
+    pub implied: Vec<&'static str>,
+}
+
 /// The settings of a component: what it needs, what it costs, and how it is opened.
 ///
 /// The fields of the implementing struct are at once TOML keys, members of the environment variable and properties of
@@ -47,6 +56,11 @@ pub trait Component: ComponentClone + fmt::Debug + Send + Sync {
     /// The files it reads next to `pipeline.toml`, each with the key that names it.
     fn files(&self) -> Vec<(&'static str, &RelativePath)> {
         Vec::new()
+    }
+
+    /// The columns that it looks for in these files.
+    fn columns(&self) -> FileColumns<'_> {
+        FileColumns::default()
     }
 
     /// The longest time it waits for other services per chunk, if it calls any.

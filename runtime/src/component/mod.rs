@@ -12,5 +12,5 @@ pub use card::{
     BilledUnit, Card, Catalog, CatalogFormat, ComponentRole, PermissionTarget, Quota, RateLimit, RegionalService,
     RequiredPermission, SeedItems, Store, TextFlow,
 };
-pub use kind::{Component, ComponentClone, ComponentKind, Described};
+pub use kind::{Component, ComponentClone, ComponentKind, Described, FileColumns};
 pub use traits::{Binding, Instance, Sink, Source, SourceItem, Stage};

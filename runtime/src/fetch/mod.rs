@@ -97,9 +97,9 @@ impl Fetcher {
     pub async fn get(&self, url: &str, limits: FetchLimits) -> Result<FetchResponse, Error> {
         let url = guard::parse(url)?;
         let first = guard::origin(&url);
-        tokio::time::timeout(limits.time, self.follow(url, limits)).await.unwrap_or_else(|_| {
-            Err(Error::transient(ErrorCode::TimedOut, format!("`{first}` did not answer within {:.1?}", limits.time)))
-        })
+        tokio::time::timeout(limits.time, self.follow(url, limits))
+            .await
+            .unwrap_or_else(|_| Err(timed_out(&first, limits.time)))
     }
 
     /// Posts a body to a URL, without following redirects: a request that is signed for one URL must not go to another.
@@ -130,9 +130,7 @@ impl Fetcher {
             }
             read_response(url.clone(), response, limits.bytes).await
         };
-        tokio::time::timeout(limits.time, posting).await.unwrap_or_else(|_| {
-            Err(Error::transient(ErrorCode::TimedOut, format!("`{origin}` did not answer within {:.1?}", limits.time)))
-        })
+        tokio::time::timeout(limits.time, posting).await.unwrap_or_else(|_| Err(timed_out(&origin, limits.time)))
     }
 
     async fn follow(&self, mut url: Url, limits: FetchLimits) -> Result<FetchResponse, Error> {
@@ -162,6 +160,16 @@ impl Fetcher {
         clients.insert(key, client.clone());
         Ok(client)
     }
+}
+
+/// The failure of a server that did not answer in time. At the end of a chunk, there may be no time at all.
+fn timed_out(origin: &str, time: Duration) -> Error {
+    let message = if time < Duration::from_millis(100) {
+        format!("no time was left in this chunk to request `{origin}`")
+    } else {
+        format!("`{origin}` did not answer within {time:.1?}")
+    };
+    Error::transient(ErrorCode::TimedOut, message)
 }
 
 /// The URL that a response redirects to, if it is a redirect.
@@ -220,6 +228,13 @@ mod tests {
         assert_eq!(target("http://a.example/", 302, "file:///etc/passwd"), Err("url_unreadable".into()));
         assert_eq!(target("http://a.example/", 302, "http://me:pw@b.example/"), Err("address_refused".into()));
         assert_eq!(target("http://a.example/", 302, "http://[::"), Err("url_unreadable".into()));
+    }
+
+    #[test]
+    fn a_time_of_nothing_is_not_told() {
+        let message = |time| timed_out("https://a.example", time).message;
+        assert_eq!(message(Duration::ZERO), "no time was left in this chunk to request `https://a.example`");
+        assert_eq!(message(Duration::from_millis(1_500)), "`https://a.example` did not answer within 1.5s");
     }
 
     #[tokio::test]

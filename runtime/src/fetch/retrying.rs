@@ -78,8 +78,9 @@ fn check_status(response: FetchResponse) -> Result<FetchResponse, Error> {
     let host = Url::parse(&response.url).map(|url| guard::origin(&url)).unwrap_or_default();
     Err(match status {
         200..=299 => return Ok(response),
-        404 => Error::permanent(ErrorCode::PageMissing, format!("`{host}` returned 404 Not Found: check the URL")),
-        410 => Error::permanent(ErrorCode::PageMissing, format!("`{host}` returned 410 Gone: check the URL")),
+        // The whole address, which is what has to be corrected; a redirect may have led to another one.
+        404 => Error::permanent(ErrorCode::PageMissing, format!("404 Not Found: check the URL {}", response.url)),
+        410 => Error::permanent(ErrorCode::PageMissing, format!("410 Gone: check the URL {}", response.url)),
         429 => Error::transient(ErrorCode::RateLimited, format!("`{host}` throttled the request (HTTP 429)")),
         503 if response.retry_after.is_some() => {
             Error::transient(ErrorCode::RateLimited, format!("`{host}` throttled the request (HTTP 503)"))

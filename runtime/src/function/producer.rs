@@ -253,8 +253,10 @@ fn limit_size(record: &mut Record) -> usize {
         return bytes;
     }
     let key = &record.item.key;
-    let message =
-        format!("`{key}` takes {bytes} bytes, but a message has room for {MAX_CHUNK_BYTES} at most: shorten its text");
+    let message = format!(
+        "`{key}` takes {bytes} bytes, but a message has room for {MAX_CHUNK_BYTES} at most: shorten its {}",
+        record.item.longest_part()
+    );
     record.item.text = None;
     record.fail(&record.source.clone(), Error::permanent(ErrorCode::RowTooLong, message));
     if size(record) > MAX_CHUNK_BYTES {
@@ -342,6 +344,10 @@ mod tests {
                 ("last", None)
             ]
         );
+        let advice =
+            |record: &Record| record.failure.as_ref().map(|it| it.error.message.rsplit(": ").next().map(str::to_owned));
+        assert_eq!(advice(records[1]).flatten().as_deref(), Some("shorten its text"));
+        assert_eq!(advice(records[2]).flatten().as_deref(), Some("shorten its label `note`"));
         assert_eq!((records[1].item.text.as_ref(), &records[1].item.labels), (None, &label(3)));
     }
 }

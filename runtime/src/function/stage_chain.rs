@@ -69,12 +69,10 @@ impl<'a> StageChain<'a> {
         for (index, mut record) in records.into_iter().enumerate() {
             items.entry((record.source.clone(), record.item.key.clone())).or_insert(index);
             let position = (index, 0);
-            // Stages and stores identify an item by its key, so only the first of two in a chunk is processed. A
-            // duplicate in another chunk cannot be detected here: the chunk that is written last replaces its rows.
+            // Stages and stores identify an item by its key, so only the first of two in a chunk is processed.
+            // Sources find those in different chunks.
             if *positions.entry(record.identity()).or_insert(position) != position && record.failure.is_none() {
-                let message =
-                    format!("`{}` is in the source more than once; only the first one is processed", record.item.key);
-                record.fail(&record.source.clone(), Error::permanent(ErrorCode::ItemTwice, message));
+                record.fail(&record.source.clone(), Error::item_twice(&record.item.key));
             }
             if record.failure.is_none() { ready.push((0, record)) } else { done.push((position, record)) }
         }

@@ -27,6 +27,9 @@ const MAX_SINK_TIME: Duration = Duration::from_secs(15);
 /// Maximum time reserved at the end to log the outcome and to delay the message.
 const MAX_REPORT_TIME: Duration = Duration::from_secs(2);
 
+/// So long that nobody waits for it, and so short that no clock overflows. Stages have bounds of their own for each wait.
+const NO_DEADLINE: Duration = Duration::from_secs(10 * 365 * 24 * 3_600);
+
 /// How a chunk was delivered.
 #[derive(Clone, Copy, Debug)]
 pub struct Delivery {
@@ -39,10 +42,10 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// A delivery on the user's machine: the only one, with plenty of time.
+    /// A delivery on the user's machine: the only one, without a deadline.
     #[must_use]
     pub fn once() -> Self {
-        Self { deadline: Instant::now() + Duration::from_secs(3_600), last: true, redelivered: false }
+        Self { deadline: Instant::now() + NO_DEADLINE, last: true, redelivered: false }
     }
 
     /// The deadline of the stages.

@@ -42,6 +42,22 @@ impl Error {
         Self { transient: true, ..Self::permanent(code, message) }
     }
 
+    /// `item_twice`: another item of the source has the same key.
+    #[must_use]
+    pub fn item_twice(key: &str) -> Self {
+        let message = format!("`{key}` is in the source more than once; only the first one is processed");
+        Self::permanent(ErrorCode::ItemTwice, message)
+    }
+
+    /// `source_changed`: a file of items is not what it was when the run began to read it.
+    #[must_use]
+    pub fn source_changed(path: &str) -> Self {
+        let message = format!(
+            "`{path}` was changed during the run: this run stays incomplete, and the next one reads it from the beginning"
+        );
+        Self::permanent(ErrorCode::SourceChanged, message)
+    }
+
     /// The same failure, with the time to wait before the next attempt, which is limited to half a day.
     #[must_use]
     pub fn retry_after(mut self, wait: Option<Duration>) -> Self {

@@ -49,9 +49,25 @@ impl Columns {
         ]
     }
 
-    /// The configured columns. A file with a header must have all of them.
-    pub fn configured(&self) -> impl Iterator<Item = &str> {
-        [&self.title, &self.feed, &self.language, &self.url, &self.text].into_iter().flatten().map(String::as_str)
+    /// The attributes, each with the setting of its column and the column, if it is configured.
+    fn attributes(&self) -> [(&'static str, &'static str, &Option<String>); 5] {
+        [
+            ("title", "columns.title", &self.title),
+            ("feed", "columns.feed", &self.feed),
+            ("language", "columns.language", &self.language),
+            ("url", "columns.url", &self.url),
+            ("text", "columns.text", &self.text),
+        ]
+    }
+
+    /// The configured columns, each with its setting. A file with a header must have all of them.
+    pub fn configured(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.attributes().into_iter().filter_map(|(_, setting, column)| Some((setting, column.as_deref()?)))
+    }
+
+    /// The attributes without a configured column, which have the column of their own name.
+    pub fn implied(&self) -> impl Iterator<Item = &'static str> {
+        self.attributes().into_iter().filter(|(_, _, column)| column.is_none()).map(|(name, ..)| name)
     }
 }
 

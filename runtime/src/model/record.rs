@@ -38,6 +38,22 @@ impl Item {
         Self { key: key.into(), ..Self::default() }
     }
 
+    /// What takes the most room, for advice on what to shorten: `text`, or a label such as `label \`note\``.
+    #[must_use]
+    pub fn longest_part(&self) -> String {
+        let attributes = [
+            ("text", &self.text),
+            ("title", &self.title),
+            ("url", &self.url),
+            ("feed", &self.feed),
+            ("language", &self.language),
+        ];
+        let attributes = attributes.map(|(name, value)| (value.as_ref().map_or(0, String::len), name.to_owned()));
+        let labels = self.labels.iter().map(|(name, value)| (name.len() + value.len(), format!("label `{name}`")));
+        let all = attributes.into_iter().chain(labels);
+        all.reduce(|longest, part| if part.0 > longest.0 { part } else { longest }).map_or_else(String::new, |it| it.1)
+    }
+
     /// The name under which stages look it up.
     pub fn lookup(&self) -> &str {
         self.title.as_deref().unwrap_or(&self.key)

@@ -88,11 +88,14 @@ impl DynamodbSink {
 #[async_trait]
 impl Sink for DynamodbSink {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
-        // One row per item and run: if an item is in the chunk twice, the first record counts, and the failure of the second
-        // does not replace it.
+        // One row per item and run: if an item is in the source twice, the first record counts, and the failure of the second
+        // does not replace it, whichever chunk each of them is in.
+        let is_second =
+            |record: &&Record| record.failure.as_ref().is_some_and(|it| it.error.code == ErrorCode::ItemTwice);
         let mut seen = HashSet::new();
         let rows = records
             .iter()
+            .filter(|record| !is_second(record))
             .filter(|record| seen.insert((&record.item.key, &record.run, &record.entry)))
             .map(|record| row(record, self.expires(chunk)))
             .collect::<Result<_, _>>()?;
@@ -160,10 +163,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_two_rows_of_a_chunk_have_the_same_key() {
+    async fn no_two_rows_of_a_run_have_the_same_key() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
-        let mut records = ["A", "B", "A"].map(|key| Record::new(run.as_str(), "s", Item::named(key)));
-        records[2].fail("s", Error::permanent(ErrorCode::ItemTwice, "twice"));
+        let mut records = ["A", "B", "A", "C"].map(|key| Record::new(run.as_str(), "s", Item::named(key)));
+        for second in [2, 3] {
+            // The first `C` is in another chunk.
+            records[second].fail("s", Error::item_twice("A"));
+        }
         let stored = Arc::new(MemoryTable::default());
         let table = DynamodbSink { table: stored.clone(), ttl_days: None };
         table.write(&Chunk::new(&run, 0, &records), &records).await.expect("written");

@@ -1,7 +1,7 @@
-//! Files on the user's machine: written whole or not at all, and through no link.
+//! Files on the user's machine: written whole or not at all, through no link, and readable by nobody else.
 
-use std::fs::{self, File};
-use std::io::Write as _;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
@@ -42,23 +42,64 @@ impl Sink for FileSink {
 /// # Errors
 /// `file_unwritable` with the error of the file system, or with a link on the way.
 pub fn write_below(root: &Path, path: &Path, body: &[u8]) -> Result<String, Error> {
+    write_streamed(root, path, |file| file.write_all(body))
+}
+
+/// As [`write_below`], with a body that is written piece by piece.
+///
+/// # Errors
+/// `file_unwritable` with the error of the file system or of `write`, or with a link on the way.
+pub fn write_streamed(
+    root: &Path,
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<String, Error> {
     refuse_links(root, path)?;
     let place = path.display().to_string();
-    let unwritable = |error: std::io::Error| Error::permanent(ErrorCode::FileUnwritable, format!("`{place}`: {error}"));
+    let unwritable = |error: io::Error| Error::permanent(ErrorCode::FileUnwritable, format!("`{place}`: {error}"));
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(unwritable)?;
+        create_private_folder(folder).map_err(unwritable)?;
     }
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".part");
     // A killed run may have left one, and a link would be written through.
     let _ = fs::remove_file(&temporary);
-    let written = File::create_new(&temporary).and_then(|mut file| file.write_all(body));
+    let written = private_file().write(true).create_new(true).open(&temporary).and_then(|file| {
+        // A file keeps the permissions that somebody gave it.
+        if let Ok(before) = fs::metadata(path) {
+            file.set_permissions(before.permissions())?;
+        }
+        let mut file = io::BufWriter::new(file);
+        write(&mut file)?;
+        file.flush()
+    });
     if let Err(error) = written.and_then(|()| fs::rename(&temporary, path)) {
         // A partial file is useless. If it cannot be removed either, the first error is the one to report.
         let _ = fs::remove_file(&temporary);
         return Err(unwritable(error));
     }
     Ok(place)
+}
+
+/// Options to create a file that only its owner can read: results may quote reviews and messages of people.
+#[must_use]
+pub fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+/// Creates a folder, with those above it, that only its owner can open. Folders that exist keep their permissions.
+///
+/// # Errors
+/// The error of the file system.
+pub fn create_private_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 /// Checks that no part of a path below `root` is a symbolic link.

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use crate::component::services::{ScannedItem, Services, TableScan, TableStore};
 use crate::component::{
-    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
-    SeedItems, Source, SourceItem, Store,
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, FileColumns, Instance, PermissionTarget,
+    RequiredPermission, SeedItems, Source, SourceItem, Store,
 };
 use crate::model::error::{Error, ErrorCode};
 use crate::model::items::{ATTRIBUTES, InlineItem};
@@ -127,6 +127,14 @@ impl Component for DynamodbSourceSettings {
 
     fn files(&self) -> Vec<(&'static str, &RelativePath)> {
         self.items_file.iter().map(|path| ("items_file", path)).collect()
+    }
+
+    fn columns(&self) -> FileColumns<'_> {
+        if self.items_file.is_none() {
+            return FileColumns::default();
+        }
+        let implied = ATTRIBUTES.into_iter().filter(|name| *name != "labels").collect();
+        FileColumns { named: vec![("key", self.key.as_str())], implied }
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {

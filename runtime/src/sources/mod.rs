@@ -4,6 +4,8 @@ mod dynamodb;
 mod file;
 mod inline;
 
+pub use file::columns::{FoundColumns, columns_in_file};
+
 use crate::component::services::Services;
 use crate::component::{Binding, Component, ComponentKind, Instance};
 use crate::model::error::{Error, ErrorCode};

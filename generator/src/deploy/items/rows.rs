@@ -66,12 +66,14 @@ pub enum ItemsError {
         label: String,
     },
     /// The item is larger than a row may be.
-    #[error("the item `{item}` takes {bytes} bytes, and a row may have {ROW_BYTES}\n  shorten its text")]
+    #[error("the item `{item}` takes {bytes} bytes, and a row may have {ROW_BYTES}\n  shorten its {part}")]
     TooLong {
         /// The item's key.
         item: String,
         /// Bytes of its names and values.
         bytes: usize,
+        /// What takes the most of them.
+        part: String,
     },
 }
 
@@ -135,7 +137,7 @@ fn row(key: &str, item: &Item) -> Result<ItemRow, ItemsError> {
     }
     let bytes = row.iter().map(|(name, cell)| name.len() + cell.len()).sum();
     if bytes > ROW_BYTES {
-        return Err(ItemsError::TooLong { item: item.key.clone(), bytes });
+        return Err(ItemsError::TooLong { item: item.key.clone(), bytes, part: item.longest_part() });
     }
     Ok(row)
 }

@@ -168,6 +168,8 @@ fn an_item_that_cannot_be_a_row_says_why() {
     );
     let long = Item { text: Some("x".repeat(ROW_BYTES)), ..Item::named("a") };
     assert_eq!(error(vec![long]), "the item `a` takes 409609 bytes, and a row may have 409600\n  shorten its text");
+    let long = Item { labels: [("note".to_owned(), "x".repeat(ROW_BYTES))].into(), ..Item::named("a") };
+    assert!(error(vec![long]).ends_with("\n  shorten its label `note`"));
 }
 
 #[test]

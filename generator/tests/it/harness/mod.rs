@@ -17,6 +17,7 @@ pub mod elf;
 pub mod invoke;
 #[cfg(feature = "aws")]
 pub mod local_lambda;
+#[cfg(feature = "aws")]
 pub mod privileges;
 #[cfg(feature = "aws")]
 pub mod process_output;

@@ -12,6 +12,8 @@ pub(super) struct CsvReader {
     reader: BufReader<Box<dyn Read + Send + Sync>>,
     /// The line of the next byte.
     line: u64,
+    /// Whether the last byte was a CR, which ends a line also without an LF: programs of old Macs write it.
+    after_cr: bool,
     header: Vec<String>,
     /// Parses records. It is reused, since creating it costs more than parsing a record.
     parser: csv::Reader<Cursor<Vec<u8>>>,
@@ -35,22 +37,15 @@ impl CsvReader {
     /// # Errors
     /// `column_missing` if a column of the settings does not exist: once for the file, not for every row.
     pub(super) fn open(format: &RowFormat, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
-        let parser = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Cursor::default());
-        let mut sheet = Self { reader: BufReader::new(file), line: 1, header: Vec::new(), parser };
-        // A file that was edited on Windows may start with a byte order mark.
-        let start = sheet.reader.fill_buf().map_err(|error| format.unreadable(&error))?;
-        let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        sheet.reader.consume(mark);
-        if let Some(record) = sheet.record(format)? {
-            sheet.header = sheet.cells(format, record)?.iter().map(|name| name.trim().to_owned()).collect();
-        }
+        let sheet = Self::with_header(format, file)?;
         let twice = sheet.header.iter().enumerate().find(|(place, name)| sheet.header[..*place].contains(name));
         if let Some((_, name)) = twice.filter(|(_, name)| !name.is_empty()) {
             let message = format!("`{}` has two columns `{name}`: rename one of them", format.path);
             return Err(Error::permanent(ErrorCode::ColumnTwice, message));
         }
         let has = |column: &str| sheet.header.iter().any(|name| name == column);
-        match std::iter::once(format.key.as_str()).chain(format.columns.configured()).find(|column| !has(column)) {
+        let configured = format.columns.configured().map(|(_, column)| column);
+        match std::iter::once(format.key.as_str()).chain(configured).find(|column| !has(column)) {
             None => Ok(sheet),
             Some(missing) => {
                 let path = &format.path;
@@ -62,6 +57,25 @@ impl CsvReader {
                 Err(Error::permanent(ErrorCode::ColumnMissing, words))
             }
         }
+    }
+
+    /// The names of the columns.
+    pub(super) fn into_header(self) -> Vec<String> {
+        self.header
+    }
+
+    /// Reads the header, whatever it has.
+    pub(super) fn with_header(format: &RowFormat, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
+        let parser = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Cursor::default());
+        let mut sheet = Self { reader: BufReader::new(file), line: 1, after_cr: false, header: Vec::new(), parser };
+        // A file that was edited on Windows may start with a byte order mark.
+        let start = sheet.reader.fill_buf().map_err(|error| format.read_error(&error))?;
+        let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        sheet.reader.consume(mark);
+        if let Some(record) = sheet.record(format)? {
+            sheet.header = sheet.cells(format, record)?.iter().map(|name| name.trim().to_owned()).collect();
+        }
+        Ok(sheet)
     }
 
     /// The next row.
@@ -85,7 +99,7 @@ impl CsvReader {
         let mut record =
             CsvRecord { line: self.line, bytes: Vec::new(), truncated: false, unclosed: None, stray: None };
         loop {
-            let buffer = self.reader.fill_buf().map_err(|error| format.unreadable(&error))?;
+            let buffer = self.reader.fill_buf().map_err(|error| format.read_error(&error))?;
             if buffer.is_empty() {
                 record.unclosed = record.unclosed.filter(|_| splitter.is_quoted());
                 return Ok((!record.bytes.is_empty()).then_some(record));
@@ -96,7 +110,8 @@ impl CsvReader {
                 used += 1;
                 let blank = record.bytes.is_empty();
                 ended = splitter.ends(*byte);
-                self.line += u64::from(*byte == b'\n');
+                self.line += u64::from(*byte == b'\r' || *byte == b'\n' && !self.after_cr);
+                self.after_cr = *byte == b'\r';
                 if ended && blank {
                     // A blank line, or the second half of CRLF.
                     (ended, record.line) = (false, self.line);
@@ -170,6 +185,18 @@ mod tests {
         let words = &found[1].1.as_ref().expect_err("short").message;
         assert_eq!(words, "`a.csv`: line 5 has 1 cell; the header has 2");
         assert_eq!(codes(&rows("a.csv", b"name\nAp\x07ple\n")), [(2, "key_unfit")]);
+    }
+
+    #[test]
+    fn lines_are_counted_whatever_ends_them() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = ["name,text", "Apple,\"a", "b\"", "", "x", "Lego,", ""].join(end);
+            assert_eq!(
+                codes(&rows("a.csv", text.as_bytes())),
+                [(2, "Apple"), (5, "row_unreadable"), (6, "Lego")],
+                "{end:?}"
+            );
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! Source `file`: items in a CSV or JSON Lines file, read row by row.
 
+pub(super) mod columns;
 mod csv;
 mod json_row;
 mod jsonl;
+mod seen_keys;
 mod splitter;
 
 use std::io::Read;
@@ -12,10 +14,11 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::seen_keys::SeenKeys;
 use crate::component::services::{PipelineFile, Services};
 use crate::component::{
-    BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
-    Source, SourceItem, Store,
+    BilledUnit, Binding, Card, Component, ComponentRole, Described, FileColumns, Instance, PermissionTarget,
+    RequiredPermission, Source, SourceItem, Store,
 };
 use crate::model::error::{Error, ErrorCode};
 use crate::model::items::{self, Cells, Columns};
@@ -74,6 +77,11 @@ impl Component for FileSettings {
         vec![("path", &self.path)]
     }
 
+    fn columns(&self) -> FileColumns<'_> {
+        let key = std::iter::once(("key", self.key.as_str()));
+        FileColumns { named: key.chain(self.columns.configured()).collect(), implied: self.columns.implied().collect() }
+    }
+
     fn check(&self) -> Option<(&'static str, String, String)> {
         // On AWS the path is an object key, and part of the IAM statement that permits reading it.
         if !is_policy_key(self.path.as_str()) {
@@ -87,7 +95,7 @@ impl Component for FileSettings {
         let file = services.file(binding.store.as_deref(), self.path.as_str())?;
         let format =
             RowFormat { path: self.path.to_string(), key: self.key.to_string(), columns: self.columns.clone() };
-        Ok(Instance::Source(Box::new(FileSource { file, rows: None, format, skip: 0, read: 0, edition: None })))
+        Ok(Instance::Source(Box::new(FileSource::new(file, format))))
     }
 }
 
@@ -118,6 +126,12 @@ impl RowFormat {
 
     fn unreadable(&self, error: &dyn std::fmt::Display) -> Error {
         Error::permanent(ErrorCode::RowUnreadable, format!("`{}`: {error}", self.path))
+    }
+
+    /// The failure to read the file. A reader may say itself what it means.
+    fn read_error(&self, error: &std::io::Error) -> Error {
+        let own = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+        own.cloned().unwrap_or_else(|| self.unreadable(error))
     }
 
     fn too_long(&self, line: u64) -> Error {
@@ -170,19 +184,21 @@ struct FileSource {
     read: usize,
     /// The edition of the file that the count refers to, once it is known.
     edition: Option<String>,
+    /// The keys of the rows that were read.
+    seen: SeenKeys,
 }
 
 impl FileSource {
+    fn new(file: Arc<dyn PipelineFile>, format: RowFormat) -> Self {
+        Self { file, rows: None, format, skip: 0, read: 0, edition: None, seen: SeenKeys::default() }
+    }
+
     /// Opens the file. If the run started with another edition, the row count does not apply: continuing would lose items, or
     /// send some twice.
     async fn open(&mut self) -> Result<FileRows, Error> {
         let content = self.file.open().await?;
         if self.edition.as_ref().is_some_and(|edition| *edition != content.version) {
-            let words = format!(
-                "`{}` was changed during the run: this run stays incomplete, and the next one reads it from the beginning",
-                self.format.path
-            );
-            return Err(Error::permanent(ErrorCode::SourceChanged, words));
+            return Err(Error::source_changed(&self.format.path));
         }
         self.edition = Some(content.version);
         FileRows::of(&self.format, content.reader)
@@ -199,12 +215,18 @@ impl Source for FileSource {
         loop {
             let Some((line, row)) = rows.next(&self.format)? else { return Ok(None) };
             self.read += 1;
+            // Of two rows with the same key, the first one counts, also if the run goes on behind it.
+            let first = row.as_ref().is_ok_and(|item| self.seen.is_new(&item.key));
             if self.read <= self.skip {
                 continue;
             }
             // An invalid row is still an item, named by its line, so that it fails alone and is not lost.
             return Ok(Some(match row {
-                Ok(item) => (item, None),
+                Ok(item) if first => (item, None),
+                Ok(item) => {
+                    let error = Error::item_twice(&item.key);
+                    (item, Some(error))
+                }
                 Err(error) => (Item::named(format!("{}:{line}", self.format.path)), Some(error)),
             }));
         }
@@ -222,7 +244,7 @@ impl Source for FileSource {
         let other = std::mem::replace(&mut self.edition, edition) != self.edition;
         if other || self.skip < self.read {
             // Rows before the current one are read again from the start.
-            (self.rows, self.read) = (None, 0);
+            (self.rows, self.read, self.seen) = (None, 0, SeenKeys::default());
         }
         Ok(())
     }
@@ -258,11 +280,32 @@ mod tests {
     fn reader(file: &Arc<MutableFile>) -> FileSource {
         let format = RowFormat { path: "a.csv".into(), key: "name".into(), columns: Columns::default() };
         let file: Arc<dyn PipelineFile> = file.clone();
-        FileSource { file, rows: None, format, skip: 0, read: 0, edition: None }
+        FileSource::new(file, format)
     }
 
     async fn next(reader: &mut FileSource) -> Result<Option<String>, String> {
         reader.next().await.map(|given| given.map(|(item, _)| item.key)).map_err(|error| error.code.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_first_of_two_rows_with_one_key_counts_also_after_a_resume() {
+        let file = Arc::new(MutableFile(Mutex::new(("\"1\"", "name\nA\nB\n A \nC\nB\n"))));
+        let mut all = reader(&file);
+        let mut found = Vec::new();
+        while let Some((item, error)) = all.next().await.expect("a row") {
+            found.push((item.key, error.map(|error| error.code), all.cursor()));
+        }
+        let codes = found.iter().map(|(key, code, _)| (key.as_str(), code.map(ErrorCode::as_str))).collect::<Vec<_>>();
+        let twice = Some("item_twice");
+        assert_eq!(codes, [("A", None), ("B", None), ("A", twice), ("C", None), ("B", twice)]);
+        for (place, (.., cursor)) in found.iter().enumerate() {
+            let mut rest = reader(&file);
+            rest.resume(cursor).expect("a cursor");
+            for (key, code, _) in &found[place + 1..] {
+                let (item, error) = rest.next().await.expect("a row").expect("a row");
+                assert_eq!((&item.key, error.map(|error| error.code)), (key, *code), "after {cursor}");
+            }
+        }
     }
 
     #[tokio::test]
