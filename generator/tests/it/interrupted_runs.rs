@@ -169,7 +169,8 @@ fn a_run_killed_at_any_moment_loses_and_doubles_nothing() {
         assert!(ended.iter().any(|it| it == run));
         assert_whole(&project, ITEMS, &ended.iter().map(String::as_str).collect::<Vec<_>>());
     }
-    assert!(resumed > untouched, "{resumed} resumed, {untouched} before the first chunk or after the end");
+    // How many there are of each depends on what else the machine does.
+    assert!(resumed > 0, "{resumed} resumed, {untouched} before the first chunk or after the end");
 }
 
 #[test]
@@ -390,17 +391,30 @@ fn results_are_for_their_owner_alone() {
     assert_eq!((mode(&shared), mode(shared.parent().expect("a folder"))), (0o644, 0o755));
 }
 
+/// The peak memory of a run in kilobytes. What the kernel counts for an ended child includes its parent's before `exec`, so
+/// it is asked while the run lasts.
+#[cfg(target_os = "linux")]
+fn peak_kb(items: usize) -> u64 {
+    let project = reviews(items);
+    let mut child = command(&project).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
+    let mut peak = 0;
+    loop {
+        let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let found =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse().ok());
+        peak = peak.max(found.unwrap_or(0));
+        if let Some(status) = child.try_wait().expect("a child") {
+            assert!(status.success());
+            return peak;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[cfg(target_os = "linux")]
 #[test]
 fn memory_does_not_grow_with_the_items() {
-    let peak = |items: usize| {
-        let project = reviews(items);
-        let mut child = command(&project);
-        let child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
-        let used = wait4::Wait4::wait4(child).expect("ended");
-        assert!(used.status.success());
-        used.rusage.maxrss
-    };
-    let (few, many) = (peak(1_000), peak(20_000));
-    // The rows of 19,000 items take 5 MB.
-    assert!(many < few + 2_000_000, "{few} bytes for 1,000 items, {many} for 20,000");
+    let (few, many) = (peak_kb(1_000), peak_kb(20_000));
+    // The rows of 19,000 items would take 6 MB.
+    assert!(few > 1_000 && many < few + 2_500, "{few} KB for 1,000 items, {many} KB for 20,000");
 }
