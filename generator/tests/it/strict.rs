@@ -199,8 +199,8 @@ fn template(kind: &str, properties: Value, more: Value) -> Value {
     let mut resource = json!({ "Type": kind, "Properties": properties });
     resource.as_object_mut().expect("a table").extend(more.as_object().cloned().unwrap_or_default());
     json!({
-        "Parameters": { "State": { "Type": "String", "Default": "ENABLED" } },
-        "Conditions": { "On": { "Fn::Equals": [{ "Ref": "State" }, "ENABLED"] } },
+        "Parameters": { "Ready": { "Type": "String", "Default": "" } },
+        "Conditions": { "IsReady": { "Fn::Not": [{ "Fn::Equals": [{ "Ref": "Ready" }, ""] }] } },
         "Resources": { "One": resource },
     })
 }
@@ -237,14 +237,12 @@ fn schedule(expression: &str, state: Value) -> Value {
 
 #[test]
 fn a_rate_schedule_that_is_created_enabled_is_refused() {
-    Emulator::shared().gate().strict.enforce_rates();
     let fires = ["the schedule One is created ENABLED with a rate, and fires at once"];
-    let state = json!({ "Ref": "State" });
-    assert_eq!(change_set("rate", None, &schedule("rate(1 hour)", state.clone()), &[]), fires);
-    assert_eq!(change_set("rate", None, &schedule("rate(1 hour)", state.clone()), &[("State", "DISABLED")]), [""; 0]);
-    let state = json!({ "Fn::If": ["On", "ENABLED", "DISABLED"] });
-    assert_eq!(change_set("rate", None, &schedule("rate(1 hour)", state.clone()), &[]), fires);
-    assert_eq!(change_set("rate", None, &schedule("rate(1 hour)", state), &[("State", "DISABLED")]), [""; 0]);
+    let rate = |state: Value| schedule("rate(1 hour)", state);
+    let when_ready = json!({ "Fn::If": ["IsReady", "ENABLED", "DISABLED"] });
+    assert_eq!(change_set("rate", None, &rate("ENABLED".into()), &[]), fires);
+    assert_eq!(change_set("rate", None, &rate(when_ready.clone()), &[("Ready", "2026-11-29T02:00:00Z")]), fires);
+    assert_eq!(change_set("rate", None, &rate(when_ready), &[]), [""; 0]);
     assert_eq!(change_set("cron", None, &schedule("cron(0 8 ? * MON-FRI *)", "ENABLED".into()), &[]), [""; 0]);
     // Enabling one that is there is how it should be done.
     let off = schedule("rate(1 hour)", "DISABLED".into());

@@ -35,7 +35,6 @@ pub struct Strict {
 struct Ledger {
     stacks: Stacks,
     memory: Memory,
-    rates_fire: bool,
 }
 
 /// A request, and who sends it.
@@ -91,11 +90,6 @@ impl Strict {
         self.ledger().memory.advance(time);
     }
 
-    /// From now on, a rate schedule that is created ENABLED is refused.
-    pub fn enforce_rates(&self) {
-        self.ledger().rates_fire = true;
-    }
-
     /// The account is new: only this many functions run in it at once.
     pub fn set_concurrency(&self, functions: usize) {
         self.ledger().memory.set_concurrency(functions);
@@ -107,7 +101,7 @@ impl Strict {
         let ledger = self.ledger();
         let mut broken = requests::broken(&sent, &ledger.stacks, &ledger.memory);
         if let Some((before, after)) = ledger.stacks.change(&sent) {
-            broken.extend(templates::broken(before, &after, ledger.rates_fire));
+            broken.extend(templates::broken(before, &after));
         }
         broken
     }

@@ -1,6 +1,6 @@
 //! The stacks of an emulator, as the change sets that were executed describe them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -20,6 +20,8 @@ pub struct Resource {
 #[derive(Clone, Debug, Default)]
 pub struct Deployment {
     pub resources: BTreeMap<String, Resource>,
+    /// The names of the template's parameters.
+    pub declared: BTreeSet<String>,
     parameters: Map<String, Value>,
 }
 
@@ -157,5 +159,6 @@ fn deployment(template: &Value, parameters: Map<String, Value>, place: &Place) -
         };
         (id.clone(), resource)
     });
-    Deployment { resources: resources.collect(), parameters: parameters.clone() }
+    let declared = template["Parameters"].as_object().unwrap_or(&none).keys().cloned().collect();
+    Deployment { resources: resources.collect(), declared, parameters: parameters.clone() }
 }

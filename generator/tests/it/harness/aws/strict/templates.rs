@@ -21,8 +21,13 @@ const RULES: [Rule; 4] = [
     the_schema_knows_every_property,
 ];
 
-pub fn broken(before: Option<&Deployment>, after: &Deployment, rates_fire: bool) -> Vec<String> {
-    let rates: &[Rule] = if rates_fire { &[a_rate_fires_at_once] } else { &[] };
+/// The parameter of templates whose schedules are enabled once everything that they need is there.
+///
+/// Templates without it are not judged by `a_rate_fires_at_once`: as soon as all have it, that rule belongs into `RULES`.
+const READY: &str = "Ready";
+
+pub fn broken(before: Option<&Deployment>, after: &Deployment) -> Vec<String> {
+    let rates: &[Rule] = if after.declared.contains(READY) { &[a_rate_fires_at_once] } else { &[] };
     let all = after.resources.iter().map(|(id, resource)| Changed {
         id,
         before: before.and_then(|before| before.resources.get(id)).filter(|before| before.kind == resource.kind),
