@@ -236,7 +236,7 @@ pub fn runtime_to_deploy(
             None => compile(file, architecture, None, None)?.artifact,
             Some(artifact) => artifact,
         };
-        let runtime = RuntimeZip::new(artifact.path.clone(), architecture.word(), &artifact.sha256);
+        let runtime = RuntimeZip::new(artifact.path.clone(), &manifest.stack, architecture.word(), &artifact.sha256);
         let deployed = runtime_key(manifest, None, found).as_ref() == Some(&runtime.key);
         let flaw = if deployed { None } else { artifact.check(architecture).err() };
         Ok(Some((runtime, flaw)))

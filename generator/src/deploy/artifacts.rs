@@ -16,15 +16,15 @@ use super::ui::Operator;
 pub struct RuntimeZip {
     /// Its zip.
     pub path: PathBuf,
-    /// Its key in the artifact bucket, which is a hash of its content.
+    /// Its key in the artifact bucket, which ends in a hash of its content.
     pub key: String,
 }
 
 impl RuntimeZip {
-    /// The runtime of an architecture, by the hash of its zip.
+    /// The runtime of a stack, by its architecture and the hash of its zip.
     #[must_use]
-    pub fn new(path: PathBuf, architecture: &str, sha256: &str) -> Self {
-        Self { path, key: format!("runtime/{architecture}/{sha256}.zip") }
+    pub fn new(path: PathBuf, stack: &str, architecture: &str, sha256: &str) -> Self {
+        Self { path, key: format!("{}{architecture}/{sha256}.zip", runtime_prefix(stack)) }
     }
 
     /// Uploads it, unless the bucket has it.
@@ -82,15 +82,29 @@ pub async fn ensure_bucket(bucket: &ArtifactBucket, operator: Operator<'_>) -> R
 /// Failed calls.
 pub async fn upload_template(
     bucket: &ArtifactBucket,
+    stack: &str,
     template: &str,
     operator: Operator<'_>,
 ) -> Result<String, DeployError> {
     ensure_bucket(bucket, operator).await?;
-    let key = format!("templates/{}.yaml", sha256_hex(template));
+    let key = format!("{}{}.yaml", templates_prefix(stack), sha256_hex(template));
     if !bucket.holds(&key, template.as_bytes()).await? {
         bucket.put(&key, template.as_bytes().to_vec()).await?;
     }
     Ok(bucket.address(&key))
+}
+
+/// What the keys of a stack's runtimes begin with. Each stack has its own, so that whoever deploys one environment cannot
+/// replace the code of another.
+#[must_use]
+pub fn runtime_prefix(stack: &str) -> String {
+    format!("runtime/{stack}/")
+}
+
+/// What the keys of a stack's templates begin with.
+#[must_use]
+pub fn templates_prefix(stack: &str) -> String {
+    format!("templates/{stack}/")
 }
 
 /// The object which says that a stack uses the artifact bucket.

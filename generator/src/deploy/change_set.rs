@@ -172,7 +172,9 @@ impl<'a> ChangeSets<'a> {
         if template.len() <= INLINE_BYTES {
             return Ok(TemplateBody::Inline(template.clone()));
         }
-        Ok(TemplateBody::Url(upload_template(self.bucket, template, self.operations.operator).await?))
+        Ok(TemplateBody::Url(
+            upload_template(self.bucket, self.stack().name(), template, self.operations.operator).await?,
+        ))
     }
 
     async fn wait_until_created(&self, name: &str) -> Result<ChangeSet, DeployError> {
@@ -315,8 +317,17 @@ impl<'a> ChangeSets<'a> {
         let Some(found) = stack.find().await? else { return Ok(()) };
         if found.state() == StackState::Empty && self.delete_old().await?.is_empty() {
             let last = self.operations.last_event(&found.id).await?;
-            stack.client.delete(&found.id).await?;
-            self.operations.wait_uninterrupted(&found.id, last.as_deref()).await?;
+            match stack.client.delete(&found.id).await {
+                // Who may only plan may not delete stacks.
+                Err(CallError::Denied { .. }) => self.operations.operator.message(&format!(
+                    "note: the stack `{}`, which has no resources yet, stays for the next plan or apply",
+                    stack.name()
+                )),
+                deleted => {
+                    deleted?;
+                    self.operations.wait_uninterrupted(&found.id, last.as_deref()).await?;
+                }
+            }
         }
         Ok(())
     }

@@ -360,8 +360,9 @@ impl Destroyer<'_> {
             return Err(DeployError::InUse { bucket: self.bucket.name.clone(), stacks: users });
         }
         let client = BucketsClient::open(self.account, &self.caller.account);
-        client.empty(&self.bucket.name, &mut |_| {}).await?;
-        client.delete(&self.bucket.name).await?;
+        let arn = format!("arn:{}:s3:::{}", self.caller.partition(), self.bucket.name);
+        client.empty(&self.bucket.name, &mut |_| {}).await.map_err(|error| error.on(&arn))?;
+        client.delete(&self.bucket.name).await.map_err(|error| error.on(&arn))?;
         self.operations.operator.message(&format!("deleted the artifact bucket `{}`", self.bucket.name));
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::apply::ApplyOptions;
-use super::artifacts::{is_up_to_date, runtime_key};
+use super::artifacts::{is_up_to_date, runtime_key, runtime_prefix};
 use super::change_set::ChangeSets;
 use super::diff::{Action, Changes, Listed, Replacement, Side, compare};
 use super::error::DeployError;
@@ -78,7 +78,8 @@ pub async fn preview(
             runtime.upload(sets.bucket, sets.operations.operator).await?;
         }
     }
-    let key = key.unwrap_or_else(|| format!("runtime/{}/not-built.zip", manifest.architecture));
+    let key =
+        key.unwrap_or_else(|| format!("{}{}/not-built.zip", runtime_prefix(&manifest.stack), manifest.architecture));
     let name = sets.new_name(if save { "saved" } else { "plan" });
     let prepared = sets.create(&name, found.as_ref(), &key, options.express).await?;
     let Some(prepared) = prepared else { return Ok(Preview { changes: None, change_set: None }) };

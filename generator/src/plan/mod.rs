@@ -39,7 +39,7 @@ pub use schedule::SchedulePlan;
 pub use sink_targets::{SubscriptionPlan, TopicPlan};
 pub use storage::{BucketPlan, TablePlan};
 pub use suppressions::Suppression;
-pub use template_value::{ACCOUNT, LogicalId, PARTITION, REGION, TemplateValue};
+pub use template_value::{ACCOUNT, LogicalId, PARTITION, REGION, SUFFIX, TemplateValue};
 
 /// All resources of one environment.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -14,6 +14,16 @@ use crate::plan::Plan;
 
 pub(super) const GITHUB: &str = "github.yml";
 
+/// The actions, by commit, with the version that it is. Each pair of commit and version was found on 2026-11-29 in public
+/// workflows of several independent repositories, astral-sh/uv among them for the first and third.
+const ACTIONS: [(&str, [&str; 2]); 5] = [
+    ("checkout", ["actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1", "v7.0.1"]),
+    ("credentials", ["aws-actions/configure-aws-credentials@e1253824e5c10ff9df46874f81ed3ec929e19cfd", "v6.3.0"]),
+    ("download", ["actions/download-artifact@3e5f45b2cfb9172054b4087a40e8e0b5a5461e7c", "v8.0.1"]),
+    ("script", ["actions/github-script@3a2844b7e9c422d3c10d287c895573f7108da1b3", "v9.0.0"]),
+    ("upload", ["actions/upload-artifact@043fb46d1a93c77aae656e7c1c64a875d1fc6a0a", "v7.0.1"]),
+];
+
 /// GitHub's expressions use double braces, the delimiters of the other templates.
 const DELIMITERS: (&str, &str) = ("[[", "]]");
 
@@ -96,7 +106,8 @@ pub fn github(
             pipeline => pipeline.as_str(), origin, folder => places.folder, file => places.file,
             source => places.source, stages => Value::from(Serde(&stages)),
             binaries => Value::from(Serde(binaries.into_values().collect::<Vec<_>>())),
-            pins => BTreeMap::from(PINS),
+            check_group => format!("check-{pipeline}-${{{{ github.ref }}}}"),
+            pins => BTreeMap::from(PINS), actions => BTreeMap::from(ACTIONS),
         },
     )?;
     Ok(RenderedFile { path: format!("{pipeline}.yml"), text })

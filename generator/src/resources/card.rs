@@ -162,7 +162,7 @@ pub struct HandlerGrant {
     pub actions: &'static [&'static str],
     /// What they act on.
     pub on: Target,
-    /// The condition under which they are allowed.
+    /// The condition under which they are allowed, besides that CloudFormation calls.
     pub condition: GrantCondition,
 }
 
@@ -173,6 +173,12 @@ impl HandlerGrant {
 
     pub(super) const fn only(self, condition: GrantCondition) -> Self {
         Self { condition, ..self }
+    }
+
+    /// Whether it is about data that this program reads and writes itself, not CloudFormation.
+    #[must_use]
+    pub const fn is_for_data(&self) -> bool {
+        matches!(self.condition, GrantCondition::ViaServices(_))
     }
 }
 
@@ -185,6 +191,8 @@ pub enum Target {
     Objects,
     /// The objects of each bucket that holds a file of items.
     ItemFiles,
+    /// Each table that holds items.
+    ItemTables,
     /// All that the databases of the catalog contain: deleting a database needs the same permission on its contents.
     CatalogContents,
     /// The event source mappings of each function, whose ids Lambda assigns.
@@ -193,10 +201,16 @@ pub enum Target {
     Keys,
     /// The stack.
     Stack,
-    /// The artifact bucket.
+    /// The artifact bucket, to look at it.
     ArtifactBucket,
-    /// The objects of the artifact bucket.
+    /// The environment's own objects in the artifact bucket.
     ArtifactObjects,
+    /// Those of them that are deleted with the environment: its lock, and what was applied to it.
+    ArtifactRecords,
+    /// The artifact bucket, which other pipelines use too, to create, configure and delete it.
+    SharedBucket,
+    /// Everything in the artifact bucket, to empty it.
+    SharedObjects,
     /// Everything, since the service has no resource level for the action: the reason, written as a `Sid`.
     Everything(&'static str),
 }
@@ -214,9 +228,7 @@ pub enum GrantCondition {
     PassedToService,
     /// Only for the event source mappings of the pipeline's functions.
     ForFunctions,
-    /// Only when CloudFormation calls on the caller's behalf.
-    ViaCloudFormation,
-    /// Only when one of these services calls KMS on the caller's behalf.
+    /// Only when one of these services calls KMS on the caller's behalf, whether or not CloudFormation called the service.
     ViaServices(&'static [&'static str]),
 }
 

@@ -7,8 +7,7 @@ use super::logs::LOG_GROUP;
 pub static KEY: ResourceType = ResourceType {
     holds: Some("key"),
     handler: &[
-        HandlerGrant::new(Target::Everything("KeysAreMadeWithoutAResource"), &["kms:CreateKey"])
-            .only(GrantCondition::ViaCloudFormation),
+        HandlerGrant::new(Target::Everything("KeysAreMadeWithoutAResource"), &["kms:CreateKey"]),
         // Includes what the encrypted resources need: their services call KMS on behalf of whoever creates or fills them.
         HandlerGrant::new(
             Target::Keys,
@@ -32,8 +31,7 @@ pub static KEY: ResourceType = ResourceType {
                 "kms:UntagResource",
                 "kms:UpdateKeyDescription",
             ],
-        )
-        .only(GrantCondition::ViaCloudFormation),
+        ),
         // Items in the tables, files of items in the buckets.
         HandlerGrant::new(
             Target::Keys,
@@ -59,8 +57,7 @@ pub static ALIAS: ResourceType = ResourceType {
     arns: &["arn:{partition}:kms:{region}:{account}:{name}"],
     handler: &[
         HandlerGrant::new(Target::Each(&ALIAS), &["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]),
-        HandlerGrant::new(Target::Keys, &["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"])
-            .only(GrantCondition::ViaCloudFormation),
+        HandlerGrant::new(Target::Keys, &["kms:CreateAlias", "kms:DeleteAlias", "kms:UpdateAlias"]),
         HandlerGrant::new(Target::Everything("AliasesAreListedWithoutAResource"), &["kms:ListAliases"]),
     ],
     lookup: Some(Lookup::KeyOfAlias),

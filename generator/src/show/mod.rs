@@ -3,4 +3,5 @@
 pub mod errors;
 pub mod explain;
 pub mod reference;
+pub mod roles;
 pub mod tree;

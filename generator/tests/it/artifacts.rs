@@ -33,15 +33,17 @@ fn artifact_bucket_is_created_first_and_deleted_last() {
     let block = block.public_access_block_configuration.expect("a configuration");
     assert_eq!([block.block_public_acls, block.restrict_public_buckets], [Some(true); 2]);
 
-    // The same bytes are uploaded once, by whichever stack comes first.
+    // Each stack has its own copy, which the deployer of no other stack can replace, and uploads it once.
     one.good(&["apply", "--yes", "--no-run"]);
     if let Some(emulator) = target_account().emulator {
         let proxy = Proxy::before(emulator);
         let ran = other.through(&proxy.endpoint(), &["apply", "--env", "dev", "--yes", "--no-run"]);
         assert_eq!(ran.code, 0, "{ran:?}");
-        assert!(!ran.stderr.contains("uploading"), "{ran:?}");
+        assert!(ran.stderr.contains("uploading"), "{ran:?}");
+        let again = other.good(&["apply", "--env", "dev", "--yes", "--no-run"]);
+        assert!(!again.stderr.contains("uploading"), "{again:?}");
     }
-    assert_eq!(keys("runtime/").len(), 1);
+    assert_eq!((keys("runtime/one-dev/").len(), keys("runtime/other-dev/").len()), (1, 1));
 
     let used = one.fanggen(&["destroy", "--yes", "--artifacts"]);
     assert_eq!(used.code, 1, "{used:?}");

@@ -27,11 +27,15 @@ fn read(project: &RenderedProject, path: &str) -> Value {
     yaml::read(&project.read(path)).expect("YAML")
 }
 
-/// Checks workflows against GitHub's schema, and by the linter.
+/// Checks workflows against GitHub's schema, by the linter, and by the scanner for weaknesses: none has a finding.
 fn valid(files: &[PathBuf]) {
     let mut command = Command::new(tools::check_jsonschema());
     good(&command.args(["--builtin-schema", "vendor.github-workflows"]).args(files).output().expect("started"));
     assert_eq!(actionlint::lint(files).unwrap_or_default(), [""; 0]);
+    // The strictest of its levels, which also asks for what only might be a weakness.
+    let mut command = Command::new(tools::zizmor());
+    command.args(["--offline", "--no-config", "--no-progress", "--color", "never", "--persona", "auditor"]).args(files);
+    good(&command.output().expect("started"));
 }
 
 /// All values below one, with their paths.
@@ -96,7 +100,7 @@ fn a_workflow_contains_no_expressions_in_scripts_and_no_keys() {
         "{text}"
     );
     let (mut scripts, mut actions) = (0, 0);
-    let pinned = Regex::new("^[a-z-]+/[a-z-]+@v[0-9]+$").expect("an expression");
+    let pinned = Regex::new("^[a-z-]+/[a-z-]+@[0-9a-f]{40}$").expect("an expression");
     let workflow = yaml::read(&text).expect("YAML");
     walk(&workflow, "", &mut |path, value| match (path.rsplit('/').next(), value) {
         (Some("run" | "script"), Value::String(script)) => {
@@ -110,6 +114,8 @@ fn a_workflow_contains_no_expressions_in_scripts_and_no_keys() {
         _ => {}
     });
     assert!(scripts > 10 && actions > 10, "{scripts} {actions}");
+    let versioned = Regex::new("uses: [a-z/-]+@[0-9a-f]{40} # v[0-9.]+\n").expect("an expression");
+    assert_eq!(versioned.find_iter(&text).count(), actions, "the version of a commit stands beside it");
 }
 
 #[test]
@@ -119,7 +125,9 @@ fn a_workflow_for_china_asks_for_a_token_of_its_own_partition() {
     let before = project.read(".github/workflows/fang.yml");
     assert!(!before.contains("audience:"), "{before}");
     let file = project.read("pipeline.toml").replace("detect = [\"sentiment\", \"entities\"]\n", "");
-    let file = file.replace("type = \"comprehend\"", "type = \"lexicon\"");
+    let file = file
+        .replace("type = \"comprehend\"", "type = \"lexicon\"")
+        .replace("arn:aws:iam::aws:", "arn:aws-cn:iam::aws:");
     fs::write(project.path().join("pipeline.toml"), file + "\n[aws]\nregion = \"cn-north-1\"\n").expect("written");
     good(&project.fanggen(&["render", "--ci", "github"]));
     let workflow = project.path().join(".github/workflows/fang.yml");

@@ -11,10 +11,11 @@ use aws::permissions::handlers;
 use serde_json::Value;
 
 /// What handlers may call and a deployer is not given: the type, the start of the action, and why.
-const LEFT_OUT: &[(&str, &str, &str)] = &[
+pub const LEFT_OUT: &[(&str, &str, &str)] = &[
     ("AWS::DynamoDB::Table", "dynamodb:AssociateTableReplica", "no global tables"),
     ("AWS::DynamoDB::Table", "dynamodb:CreateTableReplica", "no global tables"),
     ("AWS::DynamoDB::Table", "iam:CreateServiceLinkedRole", "no global tables"),
+    ("AWS::DynamoDB::Table", "dynamodb:BatchWriteItem", "no global tables, whose backfill writes rows"),
     ("AWS::DynamoDB::Table", "dynamodb:DeleteItem", "no global tables, whose backfill writes rows"),
     ("AWS::DynamoDB::Table", "dynamodb:GetItem", "no global tables, whose backfill writes rows"),
     ("AWS::DynamoDB::Table", "dynamodb:PutItem", "no global tables, whose backfill writes rows"),

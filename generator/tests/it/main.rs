@@ -39,6 +39,8 @@ mod deployer;
 mod diff;
 #[cfg(feature = "aws")]
 mod emulator;
+#[cfg(feature = "aws")]
+mod evaluator;
 #[cfg(all(feature = "aws", unix))]
 mod faults;
 mod golden;
@@ -49,6 +51,8 @@ mod interrupted_runs;
 mod interruption;
 #[cfg(feature = "aws")]
 mod kms;
+#[cfg(feature = "aws")]
+mod least_privilege;
 #[cfg(all(feature = "aws", unix))]
 mod leftovers;
 mod makefile;

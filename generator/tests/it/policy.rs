@@ -7,7 +7,7 @@ use std::path::Path;
 
 use fanggen::deploy::aws::account::CallerIdentity;
 use fanggen::deploy::generated::Generated;
-use fanggen::deploy::policy::{Environment, policies};
+use fanggen::deploy::policy::{Environment, Holder, policies};
 use regex_lite::Regex;
 use serde_json::Value;
 
@@ -45,8 +45,9 @@ fn every_action_is_one_of_iams_on_resources_that_it_is_about() {
         let plan = fs::read_to_string(root.join(environment).join("plan.json")).expect("text");
         let generated = Generated::of(&plan, String::new()).expect("a manifest");
         let (manifest, artifacts) = (&generated.manifest, "fanggen-artifacts-123456789012-us-east-1");
-        let environment = Environment { manifest, caller: &caller, boundary: None, artifacts };
-        for document in policies(&[environment]).expect("policies") {
+        let environment = Environment { manifest, caller: &caller, boundary: None, artifacts, template_bytes: 1 << 20 };
+        let both = [Holder::Deployer { shared_bucket: true }, Holder::Planner];
+        for document in both.into_iter().flat_map(|holder| policies(holder, &[environment]).expect("policies")) {
             let policy = serde_json::to_value(document.policy).expect("JSON");
             for statement in policy["Statement"].as_array().expect("a list") {
                 for name in texts(&statement["Action"]) {

@@ -83,7 +83,7 @@ impl Account {
         fs::write(project.path().join("program"), program).expect("written");
         let built = project.fanggen(&["build", "--runtime", "program"]);
         assert_eq!(built.code, 0, "{built:?}");
-        let asked = project.fanggen(&["iam", "--deployer", "--account", ACCOUNT]).json();
+        let asked = project.fanggen(&["iam", "--deployer", "--artifacts", "--account", ACCOUNT]).json();
         let documents = asked.as_array().expect("documents").iter();
         let statements = documents.flat_map(|document| document["policy"]["Statement"].as_array().expect("statements"));
         let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": statements.collect::<Vec<_>>() });

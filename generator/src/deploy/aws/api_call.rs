@@ -9,22 +9,31 @@ pub struct ApiCall {
     pub action: &'static str,
     /// The resources that it acts on.
     pub on: Target,
+    /// Whether `plan` makes it.
+    pub by_plan: bool,
 }
 
 impl ApiCall {
     /// An action on resources.
     #[must_use]
     pub const fn new(action: &'static str, on: Target) -> Self {
-        Self { action, on }
+        Self { action, on, by_plan: false }
+    }
+
+    /// The same, made by `plan` too.
+    #[must_use]
+    pub const fn plan(self) -> Self {
+        Self { by_plan: true, ..self }
     }
 }
 
-/// Names the calls of a client, `NAME = "Operation" on Target::..`, and lists them as its `CALLS`.
+/// Names the calls of a client, `NAME = "Operation" on Target::..`, and lists them as its `CALLS`; `[plan]` before those that
+/// `plan` makes.
 macro_rules! calls {
-    ($service:literal: $($name:ident = $operation:literal on $on:expr),+ $(,)?) => {
+    ($service:literal: $($([$by:ident])? $name:ident = $operation:literal on $on:expr),+ $(,)?) => {
         $(pub(in crate::deploy::aws) const $name: &str = concat!($service, ":", $operation);)+
         /// The IAM actions of this client's calls.
-        pub const CALLS: &[ApiCall] = &[$(ApiCall::new($name, $on)),+];
+        pub const CALLS: &[ApiCall] = &[$(ApiCall::new($name, $on)$(.$by())?),+];
     };
 }
 pub(super) use calls;

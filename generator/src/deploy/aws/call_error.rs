@@ -86,7 +86,8 @@ pub enum CallError {
     },
     /// Missing permissions.
     #[error(
-        "missing permission: {action} on {resource}\n  {message}\n  `fanggen iam --deployer` prints a policy that includes it"
+        "missing permission: {action} on {resource}\n  {message}\n  `fanggen iam --deployer{}` prints a policy that includes it",
+        shared(action, resource)
     )]
     Denied {
         /// The missing action.
@@ -120,7 +121,27 @@ pub enum CallError {
     },
 }
 
+/// Where a service does not say what an action is missing on.
+const UNNAMED: &str = "a resource that the service does not name";
+
+/// The option with which a policy includes an action on the artifact bucket itself, which many pipelines share.
+fn shared(action: &str, resource: &str) -> &'static str {
+    const OWN: [&str; 5] = ["s3:DeleteObject", "s3:GetBucketTagging", "s3:GetObject", "s3:ListBucket", "s3:PutObject"];
+    if resource.contains(":::fanggen-artifacts-") && !OWN.contains(&action) { " --artifacts" } else { "" }
+}
+
 impl CallError {
+    /// The same, with the resource that the call was about, if the service does not name it.
+    #[must_use]
+    pub fn on(mut self, arn: &str) -> Self {
+        if let Self::Denied { resource, .. } = &mut self
+            && resource == UNNAMED
+        {
+            arn.clone_into(resource);
+        }
+        self
+    }
+
     /// The error of a call; `action` is the IAM action that it needs.
     pub fn of<E>(action: &'static str, error: SdkError<E, HttpResponse>) -> Self
     where
@@ -143,7 +164,7 @@ impl CallError {
             let (what, on) = denied(&message);
             Self::Denied {
                 action: what.unwrap_or(action).to_owned(),
-                resource: on.unwrap_or("a resource that the service does not name").to_owned(),
+                resource: on.unwrap_or(UNNAMED).to_owned(),
                 message,
             }
         } else {

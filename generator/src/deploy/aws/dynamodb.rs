@@ -33,11 +33,14 @@ const TABLE: Target = Target::Each(&resources::dynamodb::TABLE);
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[
-    ApiCall::new("dynamodb:BatchWriteItem", TABLE),
+    ApiCall::new("dynamodb:BatchWriteItem", Target::ItemTables),
     ApiCall::new("dynamodb:DeleteTable", TABLE),
     ApiCall::new("dynamodb:DescribeTable", TABLE),
+    ApiCall::new("dynamodb:DescribeTable", Target::ItemTables).plan(),
     ApiCall::new("dynamodb:ListTagsOfResource", TABLE),
+    // To count rows that would be lost, and to compare items.
     ApiCall::new("dynamodb:Scan", TABLE),
+    ApiCall::new("dynamodb:Scan", Target::ItemTables).plan(),
     ApiCall::new("dynamodb:UpdateTable", TABLE),
 ];
 

@@ -26,8 +26,8 @@ const SERVICES: &[&[ApiCall]] = &[
 pub fn all() -> impl Iterator<Item = ApiCall> {
     // The artifact bucket is emptied and deleted with the same calls as the pipeline's own buckets.
     let emptied = buckets::CALLS.iter().map(|call| match call.on {
-        Target::Objects => ApiCall::new(call.action, Target::ArtifactObjects),
-        _ => ApiCall::new(call.action, Target::ArtifactBucket),
+        Target::Objects => ApiCall::new(call.action, Target::SharedObjects),
+        _ => ApiCall::new(call.action, Target::SharedBucket),
     });
     SERVICES.iter().copied().flatten().copied().chain(emptied)
 }

@@ -1,7 +1,9 @@
-//! The deployer's policy: derived from the calls that this program makes and from the resource types of the templates.
+//! What a deployer and a planner may do: derived from the calls that this program makes and from the resource types of the
+//! templates.
 //!
 //! Every action is allowed on the exact ARNs of the pipeline's own resources. `*` is used only where the service has no
-//! resource level, with the reason as the statement's `Sid`.
+//! resource level, with the reason as the statement's `Sid`. What only CloudFormation does is allowed only when CloudFormation
+//! calls: nobody can create a role, or replace a function's code, with these credentials alone.
 
 mod calls;
 mod scopes;
@@ -15,12 +17,64 @@ use serde::Serialize;
 use self::scopes::EnvironmentScopes;
 pub use self::scopes::suffix;
 use super::aws::account::CallerIdentity;
+use super::aws::api_call::ApiCall;
+use super::aws::cloudformation::INLINE_BYTES;
 use super::generated::Manifest;
-use crate::resources::{self, GrantCondition, HandlerGrant};
+use crate::resources::{self, HandlerGrant, Target};
 
 /// The most characters of a managed policy, not counting white space
 /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>).
 const LIMIT: usize = 6_144;
+
+/// Who gets a policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Who runs every command.
+    Deployer {
+        /// Whether they also create, configure, empty and delete the artifact bucket, which all pipelines of an account and
+        /// region share. Whoever may do that can also change what other environments keep in it.
+        shared_bucket: bool,
+    },
+    /// Who runs `plan`: reads, and change sets that are not executed.
+    Planner,
+}
+
+impl Holder {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Deployer { .. } => "deployer",
+            Self::Planner => "planner",
+        }
+    }
+
+    /// Whether it makes a call.
+    fn makes(self, call: &ApiCall) -> bool {
+        match self {
+            Self::Deployer { shared_bucket } => {
+                shared_bucket || !matches!(call.on, Target::SharedBucket | Target::SharedObjects)
+            }
+            Self::Planner => call.by_plan,
+        }
+    }
+
+    /// The actions of a handler that it needs: all, or those that change nothing.
+    fn handled(self, grant: &HandlerGrant) -> Vec<&'static str> {
+        let all = grant.actions.iter().copied();
+        match self {
+            Self::Deployer { .. } => all.collect(),
+            // What is encrypted is read by decrypting it.
+            Self::Planner => {
+                all.filter(|action| only_reads(action) || (grant.is_for_data() && *action == "kms:Decrypt")).collect()
+            }
+        }
+    }
+}
+
+/// Whether an action changes nothing.
+fn only_reads(action: &str) -> bool {
+    let operation = action.split_once(':').map_or(action, |(_, operation)| operation);
+    ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
+}
 
 /// An environment that the policy allows to deploy.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +87,8 @@ pub struct Environment<'a> {
     pub boundary: Option<&'a str>,
     /// The name of the artifact bucket in its account and region.
     pub artifacts: &'a str,
+    /// The size of its template, in bytes: one that is too large for a call is uploaded, by `plan` too.
+    pub template_bytes: usize,
 }
 
 /// A managed policy, with a suggested name.
@@ -99,28 +155,46 @@ pub enum PolicyError {
     },
 }
 
-/// The policies that allow to deploy these environments of one pipeline, each small enough to be a managed policy.
+/// What somebody needs for these environments of one pipeline, as policies each small enough to be a managed policy.
 ///
 /// # Errors
 /// A resource whose type has no card.
-pub fn policies(environments: &[Environment<'_>]) -> Result<Vec<ManagedPolicy>, PolicyError> {
+pub fn policies(holder: Holder, environments: &[Environment<'_>]) -> Result<Vec<ManagedPolicy>, PolicyError> {
     let mut granted: BTreeMap<ScopedResource, BTreeSet<&'static str>> = BTreeMap::new();
     let mut grant = |scopes: Vec<ScopedResource>, actions: &[&'static str]| {
-        for scope in scopes {
+        for scope in scopes.into_iter().filter(|_| !actions.is_empty()) {
             granted.entry(scope).or_default().extend(actions);
         }
     };
     for environment in environments {
         let scopes = EnvironmentScopes::of(environment);
-        for call in calls::all() {
-            grant(scopes.of_target(call.on, GrantCondition::None), &[call.action]);
+        for call in calls::all().filter(|call| holder.makes(call)) {
+            grant(scopes.of_call(call.on), &[call.action]);
+        }
+        if holder == Holder::Planner && environment.template_bytes > INLINE_BYTES {
+            grant(scopes.of_templates(), &["s3:PutObject"]);
         }
         for handler in handler_grants(environment.manifest)? {
-            grant(scopes.of_target(handler.on, handler.condition), handler.actions);
+            grant(scopes.of_handler(handler), &holder.handled(handler));
         }
     }
+    forget_covered(&mut granted);
     let pipeline = environments.first().map_or("fanggen", |environment| &environment.manifest.pipeline);
-    Ok(pack(pipeline, statements(granted)))
+    Ok(pack(pipeline, holder, statements(granted)))
+}
+
+/// Removes what is allowed under a condition and without one.
+fn forget_covered(granted: &mut BTreeMap<ScopedResource, BTreeSet<&'static str>>) {
+    let mut always: BTreeMap<String, BTreeSet<&'static str>> = BTreeMap::new();
+    for (scope, actions) in granted.iter().filter(|(scope, _)| scope.condition.is_empty()) {
+        always.entry(scope.resource.clone()).or_default().extend(actions);
+    }
+    granted.retain(|scope, actions| {
+        if let Some(covered) = always.get(&scope.resource).filter(|_| !scope.condition.is_empty()) {
+            actions.retain(|action| !covered.contains(action));
+        }
+        !actions.is_empty()
+    });
 }
 
 /// What CloudFormation needs for the types of a template.
@@ -176,7 +250,7 @@ fn split_to_fit(statement: PolicyStatement, into: &mut Vec<PolicyStatement>) {
 }
 
 /// Puts each statement into the first policy that has room for it.
-fn pack(pipeline: &str, statements: Vec<PolicyStatement>) -> Vec<ManagedPolicy> {
+fn pack(pipeline: &str, holder: Holder, statements: Vec<PolicyStatement>) -> Vec<ManagedPolicy> {
     let mut policies: Vec<PolicyDocument> = Vec::new();
     for statement in statements {
         let fits = |policy: &&mut PolicyDocument| characters(*policy) + characters(&statement) < LIMIT;
@@ -186,8 +260,9 @@ fn pack(pipeline: &str, statements: Vec<PolicyStatement>) -> Vec<ManagedPolicy> 
         }
     }
     let several = policies.len() > 1;
+    let holder = holder.name();
     let name = |number: usize| {
-        if several { format!("{pipeline}-deployer-{number}") } else { format!("{pipeline}-deployer") }
+        if several { format!("{pipeline}-{holder}-{number}") } else { format!("{pipeline}-{holder}") }
     };
     policies.into_iter().enumerate().map(|(place, policy)| ManagedPolicy { name: name(place + 1), policy }).collect()
 }

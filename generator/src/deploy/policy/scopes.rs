@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{ConditionBlock, Environment, ScopedResource};
+use crate::deploy::artifacts::{items_state_key, runtime_prefix, templates_prefix, usage_key};
 use crate::deploy::generated::ManifestResource;
-use crate::resources::{ArnScope, GrantCondition, ResourceType, Target, glue, kms, lambda, s3};
+use crate::deploy::lock;
+use crate::resources::{ArnScope, GrantCondition, HandlerGrant, ResourceType, Target, dynamodb, glue, kms, lambda, s3};
 
 /// Turns targets into the resources of one environment.
 pub struct EnvironmentScopes<'a> {
@@ -19,11 +21,39 @@ impl<'a> EnvironmentScopes<'a> {
         Self { environment, arn_scope }
     }
 
-    /// The resources that a target means, each under its condition.
-    pub fn of_target(&self, on: Target, condition: GrantCondition) -> Vec<ScopedResource> {
-        if condition == GrantCondition::WithoutBoundary && self.environment.boundary.is_some() {
+    /// The resources of a call that this program makes.
+    pub fn of_call(&self, on: Target) -> Vec<ScopedResource> {
+        let mut scopes = self.of_target(on, GrantCondition::None);
+        if on == Target::Keys {
+            // The id of a key says nothing of whose it is.
+            scopes.iter_mut().for_each(|scope| scope.condition = self.tagged());
+        }
+        scopes
+    }
+
+    /// The resources of what CloudFormation's handler for a type does, which is allowed to CloudFormation only.
+    pub fn of_handler(&self, grant: &HandlerGrant) -> Vec<ScopedResource> {
+        if grant.condition == GrantCondition::WithoutBoundary && self.environment.boundary.is_some() {
             return Vec::new();
         }
+        let mut scopes = self.of_target(grant.on, grant.condition);
+        if !grant.is_for_data() {
+            for scope in &mut scopes {
+                let (operator, keys) = self.via_cloudformation();
+                scope.condition.entry(operator).or_default().extend(keys);
+            }
+        }
+        scopes
+    }
+
+    /// The templates in the artifact bucket.
+    pub fn of_templates(&self) -> Vec<ScopedResource> {
+        let stack = &self.environment.manifest.stack;
+        self.own_objects(&[format!("{}*", templates_prefix(stack))])
+    }
+
+    /// The resources that a target means, each under its condition.
+    fn of_target(&self, on: Target, condition: GrantCondition) -> Vec<ScopedResource> {
         let scope = |reason: Option<&'static str>| {
             move |(id, resource): (&str, String)| ScopedResource {
                 resource,
@@ -39,9 +69,11 @@ impl<'a> EnvironmentScopes<'a> {
                 self.each(&s3::BUCKET).map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
             }
             Target::ItemFiles => {
-                let of_source = |id: &str| self.environment.manifest.resources[id].path.starts_with("sources.");
-                let buckets = self.each(&s3::BUCKET).filter(|(id, _)| of_source(id));
+                let buckets = self.each(&s3::BUCKET).filter(|(id, _)| self.holds_items(id));
                 buckets.map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
+            }
+            Target::ItemTables => {
+                self.each(&dynamodb::TABLE).filter(|(id, _)| self.holds_items(id)).map(scope(None)).collect()
             }
             Target::CatalogContents => {
                 let databases = self.each(&glue::DATABASE).filter(|(_, arn)| arn.contains(":database/"));
@@ -58,18 +90,20 @@ impl<'a> EnvironmentScopes<'a> {
                 if !self.environment.manifest.resources.values().any(|one| one.kind == kms::KEY.name) {
                     return Vec::new();
                 }
-                let mut keys = one(self.arn("kms", "key/*"), Some("KeysHaveIdsThatKmsMakes"));
-                for scope in keys.iter_mut().filter(|_| condition == GrantCondition::None) {
-                    scope.condition = self.tagged();
-                }
-                keys
+                one(self.arn("kms", "key/*"), Some("KeysHaveIdsThatKmsMakes"))
             }
             // The name is followed by an id that differs each time the stack is created.
             Target::Stack => {
                 one(self.arn("cloudformation", &format!("stack/{}/*", self.environment.manifest.stack)), None)
             }
-            Target::ArtifactBucket => one(artifacts, None),
-            Target::ArtifactObjects => one(format!("{artifacts}/*"), None),
+            Target::ArtifactBucket | Target::SharedBucket => one(artifacts, None),
+            Target::SharedObjects => one(format!("{artifacts}/*"), None),
+            Target::ArtifactRecords => self.own_objects(&self.records()),
+            Target::ArtifactObjects => {
+                let stack = &self.environment.manifest.stack;
+                let hashed = [runtime_prefix(stack), templates_prefix(stack)].map(|prefix| format!("{prefix}*"));
+                self.own_objects(&[&self.records()[..], &hashed[..]].concat())
+            }
             Target::Everything(reason) => one("*".to_owned(), Some(reason)),
         }
     }
@@ -88,9 +122,6 @@ impl<'a> EnvironmentScopes<'a> {
                 let service = resource.and_then(|role| role.service.clone());
                 is("StringEquals", "iam:PassedToService", service.into_iter().collect())
             }
-            (GrantCondition::ViaCloudFormation, _) => {
-                is("ForAnyValue:StringEquals", "aws:CalledVia", vec!["cloudformation.amazonaws.com".to_owned()])
-            }
             (GrantCondition::ViaServices(services), _) => {
                 let (region, suffix) = (self.arn_scope.region, suffix(self.arn_scope.partition));
                 let via = services.iter().map(|service| format!("{service}.{region}.{suffix}"));
@@ -101,6 +132,40 @@ impl<'a> EnvironmentScopes<'a> {
                 is("ArnEquals", "lambda:FunctionArn", functions.collect())
             }
         }
+    }
+
+    /// The condition that CloudFormation calls on the caller's behalf, alone or through another service. It holds for
+    /// `iam:PassRole` too: Amazon's own provisioning roles rely on that
+    /// (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-calledvia>).
+    fn via_cloudformation(&self) -> (&'static str, BTreeMap<&'static str, Vec<String>>) {
+        let mut names = vec!["cloudformation.amazonaws.com".to_owned()];
+        // AWS does not say which of its two names a service has in China.
+        if self.arn_scope.partition == "aws-cn" {
+            names.push("cloudformation.amazonaws.com.cn".to_owned());
+        }
+        ("ForAnyValue:StringEquals", BTreeMap::from([("aws:CalledVia", names)]))
+    }
+
+    /// The keys of the objects that change with each deployment.
+    fn records(&self) -> [String; 3] {
+        let stack = &self.environment.manifest.stack;
+        [lock::key(stack), usage_key(stack), items_state_key(stack)]
+    }
+
+    /// Objects of the artifact bucket.
+    fn own_objects(&self, keys: &[String]) -> Vec<ScopedResource> {
+        let artifacts = s3::BUCKET.arn(self.environment.artifacts, self.arn_scope);
+        let scope = |key: &String| ScopedResource {
+            resource: format!("{artifacts}/{key}"),
+            condition: ConditionBlock::new(),
+            reason: None,
+        };
+        keys.iter().map(scope).collect()
+    }
+
+    /// Whether a table or bucket belongs to a source.
+    fn holds_items(&self, id: &str) -> bool {
+        self.environment.manifest.resources.get(id).is_some_and(|resource| resource.path.starts_with("sources."))
     }
 
     /// The condition that a resource carries the environment's tags.

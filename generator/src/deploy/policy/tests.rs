@@ -44,9 +44,19 @@ fn manifests() -> Vec<Manifest> {
 }
 
 fn policy_of(manifests: &[Manifest], boundary: Option<&str>) -> Vec<ManagedPolicy> {
+    policies_of(Holder::Deployer { shared_bucket: true }, manifests, boundary, 0)
+}
+
+fn policies_of(
+    holder: Holder,
+    manifests: &[Manifest],
+    boundary: Option<&str>,
+    template_bytes: usize,
+) -> Vec<ManagedPolicy> {
     let caller = caller();
-    let environment = |manifest| Environment { manifest, caller: &caller, boundary, artifacts: ARTIFACTS };
-    policies(&manifests.iter().map(environment).collect::<Vec<_>>()).expect("policies")
+    let environment =
+        |manifest| Environment { manifest, caller: &caller, boundary, artifacts: ARTIFACTS, template_bytes };
+    policies(holder, &manifests.iter().map(environment).collect::<Vec<_>>()).expect("policies")
 }
 
 fn root() -> Vec<Manifest> {
@@ -67,8 +77,9 @@ fn a_type_without_a_card_is_named() {
     let mut manifest = root().remove(0);
     manifest.resources.values_mut().for_each(|resource| resource.kind = "AWS::Glue::Job".into());
     let caller = caller();
-    let environment = Environment { manifest: &manifest, caller: &caller, boundary: None, artifacts: ARTIFACTS };
-    let error = policies(&[environment]).expect_err("a type without a card").to_string();
+    let environment =
+        Environment { manifest: &manifest, caller: &caller, boundary: None, artifacts: ARTIFACTS, template_bytes: 0 };
+    let error = policies(Holder::Planner, &[environment]).expect_err("a type without a card").to_string();
     assert!(error.contains("its type AWS::Glue::Job has no card\n  add a card"), "{error}");
 }
 
@@ -138,7 +149,12 @@ fn a_role_is_passed_to_the_service_that_takes_it_and_made_only_within_its_bounda
     let free = statements_of(&policy_of(&dev, None));
     let bound = statements_of(&policy_of(&dev, Some(BOUNDARY)));
     let role = |name: &str| format!("arn:aws:iam::123456789012:role/fang-dev-{name}-us-east-1");
-    let to = |service: &str| serde_json::json!({ "StringEquals": { "iam:PassedToService": [service] } });
+    let via = serde_json::json!({ "aws:CalledVia": ["cloudformation.amazonaws.com"] });
+    let to = |service: &str| {
+        serde_json::json!({
+            "ForAnyValue:StringEquals": via, "StringEquals": { "iam:PassedToService": [service] },
+        })
+    };
     let mut passed = allowed(&bound, "iam:PassRole");
     passed.sort_by_key(|(resources, _)| resources.len());
     assert_eq!(
@@ -148,13 +164,16 @@ fn a_role_is_passed_to_the_service_that_takes_it_and_made_only_within_its_bounda
             (vec![role("producer"), role("worker")], to("lambda.amazonaws.com")),
         ]
     );
-    let within = serde_json::json!({ "StringEquals": { "iam:PermissionsBoundary": [BOUNDARY] } });
+    let within = serde_json::json!({
+        "ForAnyValue:StringEquals": via, "StringEquals": { "iam:PermissionsBoundary": [BOUNDARY] },
+    });
     let roles = vec![role("producer"), role("schedule"), role("worker")];
     assert_eq!(allowed(&bound, "iam:CreateRole"), [(roles.clone(), within)]);
-    assert_eq!(allowed(&free, "iam:CreateRole"), [(roles, Value::Null)]);
+    assert_eq!(allowed(&free, "iam:CreateRole"), [(roles, serde_json::json!({ "ForAnyValue:StringEquals": via }))]);
     assert!(allowed(&bound, "iam:DeleteRolePermissionsBoundary").is_empty());
     let of = serde_json::json!({
-        "ArnEquals": { "lambda:FunctionArn": ["arn:aws:lambda:us-east-1:123456789012:function:fang-dev-worker"] }
+        "ArnEquals": { "lambda:FunctionArn": ["arn:aws:lambda:us-east-1:123456789012:function:fang-dev-worker"] },
+        "ForAnyValue:StringEquals": via,
     });
     assert_eq!(allowed(&bound, "lambda:CreateEventSourceMapping"), [(vec!["*".to_owned()], of)]);
 }
@@ -184,4 +203,73 @@ fn every_call_of_the_code_is_in_the_policy() {
         }
     }
     assert!(seen > 20, "the calls were found");
+}
+
+#[test]
+fn what_only_cloudformation_does_is_allowed_to_cloudformation_only() {
+    // The calls of this program are the whole list of what is done without CloudFormation.
+    let direct: BTreeSet<&str> = calls::all().map(|call| call.action).collect();
+    for boundary in [None, Some(BOUNDARY)] {
+        for statement in statements_of(&policy_of(&root(), boundary)) {
+            if statement["Condition"]["ForAnyValue:StringEquals"]["aws:CalledVia"].is_array() {
+                continue;
+            }
+            for action in statement["Action"].as_array().expect("a list").iter().filter_map(Value::as_str) {
+                assert!(direct.contains(action), "{action} is allowed without CloudFormation: {statement}");
+                assert!(!action.starts_with("iam:") || action == "iam:GetRole", "{statement}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_deployer_writes_only_the_objects_of_its_own_environment() {
+    let of = |stack: &str| root().into_iter().filter(|manifest| manifest.stack == stack).collect::<Vec<_>>();
+    let alone = Holder::Deployer { shared_bucket: false };
+    let statements = statements_of(&policies_of(alone, &of("fang-dev"), None, 0));
+    let writes = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:DeleteBucket"];
+    let keys: BTreeSet<String> = writes
+        .iter()
+        .flat_map(|action| allowed(&statements, action))
+        .filter(|(_, condition)| condition.is_null())
+        .flat_map(|(resources, _)| resources)
+        .filter_map(|arn| arn.strip_prefix(&format!("arn:aws:s3:::{ARTIFACTS}")).map(str::to_owned))
+        .collect();
+    let own = [
+        "/locks/fang-dev.json",
+        "/runtime/fang-dev/*",
+        "/stacks/fang-dev.json",
+        "/state/fang-dev.json",
+        "/templates/fang-dev/*",
+    ];
+    assert_eq!(keys, own.map(str::to_owned).into());
+    // Another stack whose name begins with this one's is another stack.
+    assert!(!keys.iter().any(|key| key.ends_with("fang-dev*")));
+}
+
+#[test]
+fn a_planner_reads_and_makes_change_sets_and_no_more() {
+    let writes = |statements: &[Value]| {
+        let all = statements.iter().flat_map(|statement| statement["Action"].as_array().expect("a list"));
+        let names = all.filter_map(Value::as_str).filter(|action| !only_reads(action));
+        names.map(str::to_owned).collect::<BTreeSet<_>>()
+    };
+    let planner = |bytes| statements_of(&policies_of(Holder::Planner, &root(), None, bytes));
+    let sets = [
+        "cloudformation:CreateChangeSet",
+        "cloudformation:DeleteChangeSet",
+        "cloudformation:TagResource",
+        "cloudformation:UntagResource",
+        "dynamodb:Scan",
+    ];
+    assert_eq!(writes(&planner(0)), sets.map(str::to_owned).into());
+    // A template that is too large for a call goes through the bucket.
+    let large = planner(INLINE_BYTES + 1);
+    assert_eq!(writes(&large).len(), sets.len() + 1);
+    let templates = |stack: &str| format!("arn:aws:s3:::{ARTIFACTS}/templates/{stack}/*");
+    assert_eq!(allowed(&large, "s3:PutObject"), [(vec![templates("fang-dev"), templates("fang-prod")], Value::Null)]);
+    // Only the tables of items are read.
+    for (resources, _) in allowed(&large, "dynamodb:Scan") {
+        assert!(resources.iter().all(|arn| arn.contains("-companies-")), "{resources:?}");
+    }
 }

@@ -14,10 +14,13 @@ pub mod deployed_pipeline;
 #[cfg(feature = "aws")]
 pub mod elf;
 #[cfg(feature = "aws")]
+pub mod iam_simulate;
+#[cfg(feature = "aws")]
 pub mod invoke;
 #[cfg(feature = "aws")]
 pub mod local_lambda;
 #[cfg(feature = "aws")]
+pub mod npm;
 pub mod privileges;
 #[cfg(feature = "aws")]
 pub mod process_output;

@@ -21,6 +21,9 @@ const PINS: &[(&str, &str)] = &[
 /// The scanner for security findings; its dependencies conflict with the tools above.
 const CHECKOV: &str = "3.3.30";
 
+/// The scanner for weaknesses of GitHub workflows: a release may find more, and is taken when its findings are looked at.
+const ZIZMOR: &str = "1.32.0";
+
 /// The linter for CloudFormation templates.
 pub fn cfn_lint() -> PathBuf {
     tool("cfn-lint")
@@ -47,6 +50,11 @@ pub fn site_packages() -> PathBuf {
 /// The scanner for security findings in CloudFormation templates.
 pub fn checkov() -> PathBuf {
     isolated("checkov", CHECKOV, "checkov")
+}
+
+/// The scanner for weaknesses of GitHub workflows.
+pub fn zizmor() -> PathBuf {
+    isolated("zizmor", ZIZMOR, "zizmor")
 }
 
 /// The program that checks and formats TOML.

@@ -32,16 +32,16 @@ const NO_STACK: Target = Target::Everything("DriftIsAskedForWithoutAResource");
 
 calls! {
     "cloudformation":
-    DESCRIBE = "DescribeStacks" on Target::Stack,
-    EVENTS = "DescribeStackEvents" on Target::Stack,
-    FINDINGS = "DescribeEvents" on Target::Stack,
+    [plan] DESCRIBE = "DescribeStacks" on Target::Stack,
+    [plan] EVENTS = "DescribeStackEvents" on Target::Stack,
+    [plan] FINDINGS = "DescribeEvents" on Target::Stack,
     RESOURCES = "ListStackResources" on Target::Stack,
-    TEMPLATE = "GetTemplate" on Target::Stack,
-    CREATE_SET = "CreateChangeSet" on Target::Stack,
-    DESCRIBE_SET = "DescribeChangeSet" on Target::Stack,
+    [plan] TEMPLATE = "GetTemplate" on Target::Stack,
+    [plan] CREATE_SET = "CreateChangeSet" on Target::Stack,
+    [plan] DESCRIBE_SET = "DescribeChangeSet" on Target::Stack,
     EXECUTE_SET = "ExecuteChangeSet" on Target::Stack,
-    DELETE_SET = "DeleteChangeSet" on Target::Stack,
-    LIST_SETS = "ListChangeSets" on Target::Stack,
+    [plan] DELETE_SET = "DeleteChangeSet" on Target::Stack,
+    [plan] LIST_SETS = "ListChangeSets" on Target::Stack,
     DELETE = "DeleteStack" on Target::Stack,
     PROTECT = "UpdateTerminationProtection" on Target::Stack,
     CONTINUE = "ContinueUpdateRollback" on Target::Stack,
@@ -51,8 +51,8 @@ calls! {
     DRIFT_STATUS = "DescribeStackDriftDetectionStatus" on NO_STACK,
     DRIFTS = "DescribeStackResourceDrifts" on Target::Stack,
     // Not called by us, but needed for a change set with tags.
-    TAG = "TagResource" on Target::Stack,
-    UNTAG = "UntagResource" on Target::Stack,
+    [plan] TAG = "TagResource" on Target::Stack,
+    [plan] UNTAG = "UntagResource" on Target::Stack,
 }
 
 impl StackClient {

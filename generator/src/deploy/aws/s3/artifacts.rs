@@ -16,19 +16,20 @@ pub(super) const READY: (&str, &str) = ("fanggen:artifacts", "1");
 
 calls! {
     "s3":
-    TAGGING = "GetBucketTagging" on Target::ArtifactBucket,
-    CREATE = "CreateBucket" on Target::ArtifactBucket,
-    PRIVATE = "PutBucketPublicAccessBlock" on Target::ArtifactBucket,
-    ENCRYPT = "PutEncryptionConfiguration" on Target::ArtifactBucket,
-    VERSION = "PutBucketVersioning" on Target::ArtifactBucket,
-    POLICY = "PutBucketPolicy" on Target::ArtifactBucket,
-    LIFECYCLE = "PutLifecycleConfiguration" on Target::ArtifactBucket,
-    OWNERSHIP = "PutBucketOwnershipControls" on Target::ArtifactBucket,
-    TAG = "PutBucketTagging" on Target::ArtifactBucket,
-    GET = "GetObject" on Target::ArtifactObjects,
+    [plan] TAGGING = "GetBucketTagging" on Target::ArtifactBucket,
+    CREATE = "CreateBucket" on Target::SharedBucket,
+    PRIVATE = "PutBucketPublicAccessBlock" on Target::SharedBucket,
+    ENCRYPT = "PutEncryptionConfiguration" on Target::SharedBucket,
+    VERSION = "PutBucketVersioning" on Target::SharedBucket,
+    POLICY = "PutBucketPolicy" on Target::SharedBucket,
+    LIFECYCLE = "PutLifecycleConfiguration" on Target::SharedBucket,
+    OWNERSHIP = "PutBucketOwnershipControls" on Target::SharedBucket,
+    TAG = "PutBucketTagging" on Target::SharedBucket,
+    [plan] GET = "GetObject" on Target::ArtifactObjects,
     PUT = "PutObject" on Target::ArtifactObjects,
-    REMOVE = "DeleteObject" on Target::ArtifactObjects,
-    LIST = "ListBucket" on Target::ArtifactBucket,
+    REMOVE = "DeleteObject" on Target::ArtifactRecords,
+    // Without it, S3 says of an object that does not exist that access is denied.
+    [plan] LIST = "ListBucket" on Target::ArtifactBucket,
 }
 
 /// The artifact bucket of an account and region.

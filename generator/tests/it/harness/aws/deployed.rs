@@ -98,7 +98,7 @@ impl Deployed {
     /// The documents of `fanggen iam --deployer`.
     #[track_caller]
     pub fn policies(&self) -> Vec<String> {
-        let ran = self.project.fanggen(&["iam", "--deployer", "--json"]);
+        let ran = self.project.fanggen(&["iam", "--deployer", "--artifacts", "--json"]);
         assert_eq!(ran.code, 0, "{ran:?}");
         let all = ran.json();
         all.as_array().expect("a list").iter().map(|document| document["policy"].to_string()).collect()

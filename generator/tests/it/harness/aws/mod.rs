@@ -15,6 +15,7 @@ pub mod gate;
 pub mod inventory;
 pub mod permissions;
 pub mod proxy;
+pub mod requests;
 pub mod scripted_cloudformation;
 pub mod services;
 pub mod shared;

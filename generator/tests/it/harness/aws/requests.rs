@@ -1,0 +1,67 @@
+//! The permission that a recorded call needs: the IAM action, and the resource that it is about.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::emulator::{ACCOUNT, REGION};
+use super::wire::{Call, form};
+use crate::harness::iam_simulate::Question;
+
+/// Operations whose permission has another name.
+const RENAMED: &[(&str, &str)] = &[
+    ("lambda:Invoke", "lambda:InvokeFunction"),
+    ("s3:HeadBucket", "s3:ListBucket"),
+    ("s3:HeadObject", "s3:GetObject"),
+    ("s3:ListMultipartUploads", "s3:ListBucketMultipartUploads"),
+    ("s3:ListObjectVersions", "s3:ListBucketVersions"),
+    ("s3:ListObjectsV2", "s3:ListBucket"),
+    ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
+    ("s3:PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
+    ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
+    // What is deleted are versions.
+    ("s3:DeleteObjects", "s3:DeleteObjectVersion"),
+];
+
+/// The permission that a call needs.
+pub fn needed(call: &Call) -> Question {
+    let operation = call.operation();
+    let action = RENAMED.iter().find(|(one, _)| *one == operation).map_or(operation.as_str(), |(_, action)| action);
+    let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let form: BTreeMap<String, String> = form(&call.body);
+    let path: Vec<&str> = call.head.uri.path().split('/').filter(|part| !part.is_empty()).collect();
+    let last = path.last().copied().unwrap_or_default();
+    let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+    let own = |service: &str, name: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}");
+    let resource = match call.service.as_str() {
+        "s3" => match call.name.as_str() {
+            "DeleteObjects" => format!("arn:aws:s3:::{}/any", path.join("/")),
+            _ => format!("arn:aws:s3:::{}", path.join("/")),
+        },
+        "lambda" => match path.as_slice() {
+            [_, "functions", name, ..] => own("lambda", &format!("function:{name}")),
+            _ => "*".to_owned(),
+        },
+        "cloudformation" => {
+            let stack = form.get("StackName").cloned().unwrap_or_default();
+            if stack.starts_with("arn:") { stack } else { own("cloudformation", &format!("stack/{stack}/1")) }
+        }
+        "dynamodb" => {
+            let table = json["RequestItems"].as_object().and_then(|all| all.keys().next().cloned());
+            let table = table.unwrap_or_else(|| text("TableName"));
+            let arn = text("ResourceArn");
+            if arn.is_empty() { own("dynamodb", &format!("table/{table}")) } else { arn }
+        }
+        "iam" => format!("arn:aws:iam::{ACCOUNT}:role/{}", form.get("RoleName").cloned().unwrap_or_default()),
+        "sqs" => own("sqs", &text("QueueName")),
+        "sns" => form.get("TopicArn").cloned().unwrap_or_default(),
+        "logs" => {
+            let (arn, group) = (text("resourceArn"), text("logGroupName"));
+            if arn.is_empty() { own("logs", &format!("log-group:{group}:*")) } else { arn }
+        }
+        "scheduler" => own("scheduler", &format!("schedule/default/{last}")),
+        _ => "*".to_owned(),
+    };
+    // Where the service has no resource level, the request is about everything.
+    Question { resources: vec![resource, "*".to_owned()], ..Question::direct(action, "") }
+}
