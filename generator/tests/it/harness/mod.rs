@@ -19,8 +19,8 @@ pub mod iam_simulate;
 pub mod invoke;
 #[cfg(feature = "aws")]
 pub mod local_lambda;
-#[cfg(feature = "aws")]
 pub mod npm;
+#[cfg(feature = "aws")]
 pub mod privileges;
 #[cfg(feature = "aws")]
 pub mod process_output;
