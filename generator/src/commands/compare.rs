@@ -21,8 +21,8 @@ use crate::compare::{self, Engine, Sample, UnavailableServices};
 #[command(
     after_help = "Texts are JSON Lines ({\"text\": .., \"id\": .., \"item\": .., \"label\": .., \"language\": ..}; only
 `text` is required, and `entities` with one name and its label can replace `item` and `label`), CSV
-with a header of the same names, or plain text with one text per line. Labels are positive,
-negative, neutral or mixed.
+with a header of the same names, or plain text with one text per line. `-` is standard input: JSON
+Lines if it begins with `{`, otherwise plain text. Labels are positive, negative, neutral or mixed.
 
 Examples:
   fanggen compare --engines lexicon,headlines --texts headlines.jsonl
@@ -33,7 +33,7 @@ pub struct CompareArgs {
     /// The engines, separated by commas: lexicon, headlines, comprehend
     #[arg(long, value_name = "NAMES", value_delimiter = ',', required = true)]
     engines: Vec<String>,
-    /// The texts: .jsonl, .csv, or one text per line
+    /// The texts: .jsonl, .csv, or one text per line; `-` is standard input
     #[arg(long, value_name = "FILE")]
     texts: PathBuf,
     /// A separate file of labels, matched by `id` or by the order of the texts

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use fanggen_runtime::component::Component;
+use fanggen_runtime::model::file_format::Delimiter;
 use fanggen_runtime::model::tree::{Span, quoted_list};
 use fanggen_runtime::sources::{FoundColumns, columns_in_file};
 
@@ -19,16 +20,32 @@ pub fn mistakes(
     span: &dyn Fn(&str) -> Span,
 ) -> Vec<Mistake> {
     let expected = settings.columns();
-    let Some(found) = File::open(root.join(file)).ok().and_then(|open| columns_in_file(file, Box::new(open))) else {
+    let Some(found) =
+        File::open(root.join(file)).ok().and_then(|open| columns_in_file(file, expected.format, Box::new(open)))
+    else {
         return Vec::new();
     };
     let (columns, complete) = match &found {
         FoundColumns::Header(columns) => (columns, true),
         FoundColumns::FirstRows(columns) => (columns, false),
+        FoundColumns::InEncoding(other) => {
+            let name = other.as_str();
+            let set = if key == "path" { format!("set `encoding = \"{name}\"`, or ") } else { String::new() };
+            let title = format!("the file `{file}` is not {}", expected.format.encoding.as_str().to_uppercase());
+            let label = format!("it looks like {}", name.to_uppercase());
+            return vec![
+                Mistake::new(MistakeCode::FileEncoding, &span(key), title, label)
+                    .help(format!("{set}save the file as UTF-8")),
+            ];
+        }
     };
     let has = |name: &str| columns.iter().any(|column| column == name);
     let known = quoted_list(columns);
     let mut mistakes = Vec::new();
+    let delimiter = Delimiter::in_header(columns).filter(|_| complete).map(|other| {
+        let set = if key == "path" { format!("set `delimiter = \"{}\"`, or ", other.as_toml()) } else { String::new() };
+        format!("{set}save the file with `{}` between the cells", expected.format.delimiter.as_toml())
+    });
     for (setting, column) in expected.named.iter().filter(|(_, column)| !has(column)) {
         let (code, title) = match complete || *setting == "key" {
             true => (MistakeCode::ColumnNotFound, format!("the file `{file}` has no column `{column}`")),
@@ -38,7 +55,7 @@ pub fn mistakes(
         mistakes.push(
             Mistake::new(code, &span(setting), title, "no such column")
                 .allowed(known.clone())
-                .help(near.or_else(|| did_you_mean(column, columns))),
+                .help(delimiter.clone().or(near).or_else(|| did_you_mean(column, columns))),
         );
     }
     for attribute in expected.implied.iter().filter(|attribute| !has(attribute)) {

@@ -13,6 +13,7 @@ mod plan;
 mod render;
 mod rendered;
 mod run;
+mod schedule_times;
 mod validate;
 
 #[cfg(feature = "aws")]

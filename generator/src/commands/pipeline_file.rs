@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::args::GlobalArgs;
 use super::error::CommandError;
 use super::named_files;
 use super::output::{Style, message, plural, print, to_json};
+use super::schedule_times;
 use crate::config::mistake::{Mistake, Severity};
 use crate::config::pipeline::Pipeline;
 use crate::config::{Config, default_environment, mistake};
@@ -34,6 +36,8 @@ impl LoadedPipeline {
         let plans = Plan::all(&mut config);
         let missing = named_files::mistakes(&config, &root);
         config.note(missing);
+        let untimely = schedule_times::mistakes(&config, Timestamp::now());
+        config.note(untimely);
         config.mistakes.retain(|mistake| mistake.severity() <= least);
         report(&config, global.json);
         if config.broken() {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args;
-#[cfg(feature = "aws")]
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::args::GlobalArgs;
@@ -28,6 +28,7 @@ use crate::deploy::items::TableChanges;
 use crate::deploy::preview::{Preview, preview};
 #[cfg(feature = "aws")]
 use crate::deploy::seed::SeedOptions;
+use crate::show::next_runs::NextRuns;
 use crate::show::tree::PlanTree;
 
 /// Show what apply would change
@@ -66,7 +67,14 @@ impl PlanArgs {
             return Err(CommandError::NeedsAws("plan".to_owned()));
         }
         let plan = file.plan(environment)?;
-        print(&if global.json { to_json(plan) } else { PlanTree(plan).to_string() });
+        let next_runs = NextRuns::of(&plan.schedule, Timestamp::now());
+        print(&if global.json {
+            let mut shown = json!(plan);
+            shown["next_runs"] = json!(next_runs);
+            to_json(&shown)
+        } else {
+            PlanTree(plan, &next_runs).to_string()
+        });
         Ok(())
     }
 }
@@ -96,11 +104,12 @@ impl PlanArgs {
         let Planned { stack, preview, items, files } = block_on(self.compare(file, environment, &rendered, global))??;
         let writes: usize = items.values().map(TableChanges::writes).sum();
         let changed = preview.changes.is_some() || writes > 0 || !files.is_empty();
+        let next_runs = NextRuns::of(&file.plan(environment)?.schedule, Timestamp::now());
         if global.json {
             let (changes, set) = (&preview.changes, &preview.change_set);
             print(&to_json(&json!({
                 "stack": stack, "changed": changed, "changes": changes, "change_set": set, "items": items,
-                "files": files,
+                "files": files, "next_runs": next_runs,
             })));
         } else {
             if let Some(changes) = &preview.changes {
@@ -112,6 +121,7 @@ impl PlanArgs {
             for file in &files {
                 print(&format!("\nupload `s3://{file}`"));
             }
+            message(&format!("the schedule fires {}", next_runs.lines().join("\n                   ")));
         }
         let dangers = preview.changes.iter().flat_map(|changes| changes.dangers()).filter(|danger| !danger.kept);
         let lost: Vec<String> = dangers.map(|danger| format!("--replace {}", danger.id)).collect();

@@ -1,6 +1,7 @@
 //! Texts from a file: JSON Lines, CSV with a header, or one text per line.
 
 use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::Path;
 
 use fanggen_runtime::model::record::Label;
@@ -53,10 +54,11 @@ pub fn wrong(path: &Path, line: usize, what: impl Into<String>) -> CompareError 
 
 /// The texts of a file.
 pub fn texts(path: &Path) -> Result<Vec<Sample>, CompareError> {
-    let plain = InputFormat::of(path) == InputFormat::Plain;
+    let (format, rows) = rows(path)?;
+    let plain = format == InputFormat::Plain;
     let mut lines_of = BTreeMap::new();
     let mut texts = Vec::new();
-    for (line, row) in rows(path)? {
+    for (line, row) in rows {
         let cell = |name: &str| cell(path, line, &row, name);
         let Some(text) = cell(if plain { ALL } else { "text" })? else {
             let known = fanggen_runtime::model::tree::quoted_list(&row.keys().collect::<Vec<_>>());
@@ -124,9 +126,26 @@ pub fn label_of(path: &Path, line: usize, word: &str) -> Result<Label, CompareEr
     Err(wrong(path, line, format!("unknown label `{word}`; allowed: {allowed}{help}")))
 }
 
-/// The rows of a file, without blank lines.
-pub fn rows(path: &Path) -> Result<Vec<InputRow>, CompareError> {
-    let bytes = std::fs::read(path).map_err(|error| {
+/// The path that stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// All bytes of a file, or of standard input, which is read once.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if path != Path::new(STANDARD_INPUT) {
+        return std::fs::read(path);
+    }
+    let mut input = std::io::stdin().lock();
+    if input.is_terminal() {
+        return Err(std::io::Error::other("standard input is a terminal: pipe a file into it, or name a file"));
+    }
+    let mut bytes = Vec::new();
+    input.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The rows of a file, without blank lines, and the format in which it was written.
+pub fn rows(path: &Path) -> Result<(InputFormat, Vec<InputRow>), CompareError> {
+    let bytes = read(path).map_err(|error| {
         let reason = match error.kind() {
             std::io::ErrorKind::NotFound => "no such file".into(),
             std::io::ErrorKind::IsADirectory => "it is a folder".into(),
@@ -140,11 +159,18 @@ pub fn rows(path: &Path) -> Result<Vec<InputRow>, CompareError> {
     })?;
     // A file that was edited on Windows may start with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let rows = match InputFormat::of(path) {
+    let format = match InputFormat::of(path) {
+        // Standard input has no name that says it.
+        InputFormat::Plain if path == Path::new(STANDARD_INPUT) && text.trim_start().starts_with('{') => {
+            InputFormat::Lines
+        }
+        named => named,
+    };
+    let rows = match format {
         InputFormat::Sheet => sheet(path, text)?,
         kept => lines(path, text, kept)?,
     };
-    if rows.is_empty() { Err(CompareError::Empty(path.to_owned())) } else { Ok(rows) }
+    if rows.is_empty() { Err(CompareError::Empty(path.to_owned())) } else { Ok((format, rows)) }
 }
 
 fn lines(path: &Path, text: &str, kept: InputFormat) -> Result<Vec<InputRow>, CompareError> {

@@ -8,9 +8,10 @@ use super::{CompareError, Sample};
 
 /// Adds the label to each text. Every text needs a label, and every label a text.
 pub fn join(texts: &mut [Sample], path: &Path, labels: &Path) -> Result<(), CompareError> {
-    let name = if InputFormat::of(labels) == InputFormat::Plain { ALL } else { "label" };
+    let (format, rows) = rows(labels)?;
+    let name = if format == InputFormat::Plain { ALL } else { "label" };
     let mut found = Vec::new();
-    for (line, row) in rows(labels)? {
+    for (line, row) in rows {
         let cell = |name| cell(labels, line, &row, name);
         let word = cell(name)?.ok_or_else(|| wrong(labels, line, "there is no column `label`"))?;
         found.push((line, cell("id")?, label_of(labels, line, &word)?));

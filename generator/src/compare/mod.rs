@@ -41,6 +41,12 @@ pub struct Sample {
 /// # Errors
 /// What is wrong with either file, with its line.
 pub fn texts(path: &Path, labels: Option<&Path>) -> Result<Vec<Sample>, CompareError> {
+    if let Some(labels) = labels.filter(|labels| *labels == path && path == Path::new("-")) {
+        return Err(CompareError::Unreadable {
+            path: labels.to_owned(),
+            reason: "standard input cannot be both the texts and the labels: name a file for one of them".to_owned(),
+        });
+    }
     let mut texts = input::texts(path)?;
     if let Some(labels) = labels {
         labels::join(&mut texts, path, labels)?;

@@ -267,6 +267,10 @@ mistake_codes! {
         "A file of items does not have a column that the settings name. Columns are compared with upper and lower case.",
         "Name a column that the file has, or rename the column in the file.",
         "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\nkey = \"ID\"\ncolumns = { text = \"Review\" }";
+    FileEncoding "E082" Error:
+        "A file of items has another encoding than the settings say.",
+        "Set `encoding` of the `file` source, or save the file as UTF-8.",
+        "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\ndelimiter = \";\"\nencoding = \"utf-16\"";
     NoEffect "W101" Warning:
         "The setting is accepted, but has no effect yet.",
         "Leave it, or remove it.",
@@ -321,6 +325,15 @@ mistake_codes! {
          column that the settings name.",
         "Set `columns` to the name in the file, or rename the column.",
         "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\ncolumns = { text = \"Text\" }";
+    ClockChange "W113" Warning:
+        "The clocks of the time zone skip a time of the schedule, or show it twice: EventBridge Scheduler leaves out a time \
+         that is skipped, and fires once at a time that comes twice.",
+        "Choose a time outside the hour that the clocks change, or set `timezone` to `UTC`, whose clocks never change.",
+        "[schedule]\nexpression = \"cron(30 4 * * ? *)\"\ntimezone = \"America/New_York\"";
+    ScheduleNeverFires "W114" Warning:
+        "The schedule never fires: its time is past, or no month has such a day.",
+        "Write a time that is still to come, or pause the schedule with `schedule.enabled = false`.",
+        "";
 }
 
 impl MistakeCode {

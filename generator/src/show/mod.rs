@@ -2,6 +2,7 @@
 
 pub mod errors;
 pub mod explain;
+pub mod next_runs;
 pub mod reference;
 pub mod roles;
 pub mod tree;

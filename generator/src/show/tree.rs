@@ -7,17 +7,26 @@ use crate::plan::{
     ACCOUNT, FunctionPlan, LogicalId, MAX_ENVIRONMENT_BYTES, PARTITION, Plan, PlannedResource, QueuePlan, REGION,
 };
 use crate::resources;
+use crate::show::next_runs::NextRuns;
 
-/// A plan, shown as a tree.
+/// A plan and the next firings of its schedule, shown as a tree.
 #[derive(Clone, Copy, Debug)]
-pub struct PlanTree<'a>(pub &'a Plan);
+pub struct PlanTree<'a>(pub &'a Plan, pub &'a NextRuns);
 
 impl fmt::Display for PlanTree<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(plan) = self;
+        let Self(plan, next_runs) = self;
         let resources: Vec<PlannedResource<'_>> = plan.resources().collect();
         writeln!(f, "{} in {}: {} resources", plan.stack, plan.region, resources.len())?;
-        let details = details(plan);
+        let mut details = details(plan);
+        if let Some(schedule) = details.get_mut(&plan.schedule.id) {
+            let lines = next_runs.lines();
+            let last = lines.len().saturating_sub(1);
+            for (at, line) in lines.iter().enumerate() {
+                let branch = if at == last { "└──" } else { "├──" };
+                schedule.push_str(&format!("\n│   {branch} fires {line}"));
+            }
+        }
         let mut unnamed = resources.len();
         for card in resources::ALL {
             for resource in resources.iter().filter(|resource| resource.card == *card) {

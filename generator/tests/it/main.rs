@@ -43,6 +43,7 @@ mod emulator;
 mod evaluator;
 #[cfg(all(feature = "aws", unix))]
 mod faults;
+mod file_formats;
 mod golden;
 mod injection;
 #[cfg(unix)]
@@ -64,6 +65,7 @@ mod original_deployed;
 mod policy;
 #[cfg(feature = "aws")]
 mod privileges;
+mod proxies;
 mod readme;
 #[cfg(all(feature = "aws", unix))]
 mod refusals;
@@ -71,6 +73,7 @@ mod render;
 mod run;
 #[cfg(feature = "aws")]
 mod schedule;
+mod schedule_times;
 mod schema;
 mod security;
 #[cfg(feature = "aws")]

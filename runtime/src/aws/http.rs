@@ -45,7 +45,6 @@ impl Http {
             .with_no_client_auth();
         let mut client = Client::builder()
             .tls_backend_preconfigured(tls)
-            .no_proxy()
             .redirect(redirect::Policy::none())
             .referer(false)
             .pool_idle_timeout(IDLE_TIMEOUT);

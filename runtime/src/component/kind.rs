@@ -11,6 +11,7 @@ use crate::component::services::Services;
 use crate::component::traits::{Binding, Instance};
 use crate::condition::Condition;
 use crate::model::error::Error;
+use crate::model::file_format::FileFormat;
 use crate::model::tree::{Fault, Tree};
 use crate::model::values::RelativePath;
 
@@ -21,6 +22,8 @@ pub struct FileColumns<'a> {
     pub named: Vec<(&'static str, &'a str)>,
     /// The columns that it takes for an attribute if they are there.
     pub implied: Vec<&'static str>,
+    /// How the file is read.
+    pub format: FileFormat,
 }
 
 /// The settings of a component: what it needs, what it costs, and how it is opened.

@@ -12,6 +12,7 @@ use rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
 use super::guard;
+use super::proxies::Proxies;
 use crate::model::error::{Error, ErrorCode};
 
 /// Timeout for DNS, TCP connect and the TLS handshake together.
@@ -20,14 +21,21 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was idle for longer is not reused: a Lambda may have been frozen in the meantime.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A client for one port that may also reach the non-public addresses in `allow`.
-pub fn build(user_agent: HeaderValue, port: u16, allow: Vec<SocketAddr>) -> Result<Client, Error> {
-    Client::builder()
+/// A client for one port that may also reach the non-public addresses in `allow`, through the proxies of the environment if
+/// there are any.
+pub fn build(
+    user_agent: HeaderValue,
+    port: u16,
+    allow: Vec<SocketAddr>,
+    proxies: Option<Proxies>,
+) -> Result<Client, Error> {
+    let client = Client::builder();
+    // With proxies, the client reads the variables itself, `NO_PROXY` too.
+    let client = if proxies.is_some() { client } else { client.no_proxy() };
+    client
         .tls_backend_preconfigured(tls_config()?)
         .user_agent(user_agent)
-        .dns_resolver(GuardedResolver { port: (!allow.is_empty()).then_some(port), allow: allow.into() })
-        // A proxy would resolve names and connect by itself, past the address guard.
-        .no_proxy()
+        .dns_resolver(GuardedResolver { port: (!allow.is_empty()).then_some(port), allow: allow.into(), proxies })
         .redirect(reqwest::redirect::Policy::none())
         .referer(false)
         .connect_timeout(CONNECT_TIMEOUT)
@@ -57,15 +65,21 @@ struct GuardedResolver {
     // None: the port of the request, which the connector fills in.
     port: Option<u16>,
     allow: Arc<[SocketAddr]>,
+    /// The proxies, which may be in a private network. A URL with the name of one was checked before.
+    proxies: Option<Proxies>,
 }
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
         let (port, allow) = (self.port.unwrap_or_default(), Arc::clone(&self.allow));
+        let is_proxy = self.proxies.as_ref().is_some_and(|proxies| proxies.has(name.as_str()));
         Box::pin(async move {
             let host = name.as_str().to_owned();
             let found = tokio::task::spawn_blocking(move || (host.as_str(), port).to_socket_addrs()).await??;
             let found: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            if is_proxy {
+                return Ok(Box::new(found.into_iter().map(move |address| SocketAddr::new(address, port))) as Addrs);
+            }
             let permitted = guard::resolved(name.as_str(), port, found, &allow)?;
             Ok(Box::new(permitted.into_iter()) as Addrs)
         })

@@ -3,6 +3,7 @@
 mod body;
 mod client;
 mod guard;
+mod proxies;
 mod rate_limiter;
 mod retrying;
 mod user_agent;
@@ -20,6 +21,7 @@ use crate::model::error::{Error, ErrorCode};
 use crate::model::retry;
 use crate::model::values::HostPort;
 
+use proxies::Proxies;
 pub use rate_limiter::RateLimiter;
 pub use retrying::RetryingFetcher;
 pub use user_agent::user_agent;
@@ -68,6 +70,7 @@ pub struct Fetcher {
     // A resolver sees names but not ports. So each allowed port has its own client, whose resolver knows the port; all
     // other ports share one that permits public addresses only.
     clients: Mutex<HashMap<Option<u16>, Client>>,
+    proxies: Option<Proxies>,
 }
 
 impl Fetcher {
@@ -85,6 +88,7 @@ impl Fetcher {
                 .map(|text| text.as_str().parse().map_err(|_| unreadable(text.as_str())))
                 .collect::<Result<_, _>>()?,
             clients: Mutex::default(),
+            proxies: Proxies::from_env(),
         })
     }
 
@@ -116,7 +120,7 @@ impl Fetcher {
         let url = guard::parse(url)?;
         let origin = guard::origin(&url);
         let posting = async {
-            guard::check_literal(&url, &self.allow)?;
+            self.check(&url).await?;
             let mut request = self.client(guard::port(&url))?.post(url.clone()).header(ACCEPT_ENCODING, "gzip");
             for (name, value) in headers {
                 request = request.header(*name, value);
@@ -135,7 +139,7 @@ impl Fetcher {
 
     async fn follow(&self, mut url: Url, limits: FetchLimits) -> Result<FetchResponse, Error> {
         for _ in 0..=limits.redirects {
-            guard::check_literal(&url, &self.allow)?;
+            self.check(&url).await?;
             let request = self.client(guard::port(&url))?.get(url.clone()).header(ACCEPT_ENCODING, "gzip");
             let response = request.send().await.map_err(|error| client::request_error(&url, &error))?;
             match redirect_target(&url, response.status().as_u16(), response.headers())? {
@@ -149,6 +153,15 @@ impl Fetcher {
         ))
     }
 
+    /// Checks a host before a request. Without proxies, names are checked when they are resolved.
+    async fn check(&self, url: &Url) -> Result<(), Error> {
+        guard::check_literal(url, &self.allow)?;
+        match &self.proxies {
+            Some(proxies) => proxies.check(url, &self.allow).await,
+            None => Ok(()),
+        }
+    }
+
     fn client(&self, port: u16) -> Result<Client, Error> {
         let allow: Vec<_> = self.allow.iter().filter(|allowed| allowed.port() == port).copied().collect();
         let key = (!allow.is_empty()).then_some(port);
@@ -156,7 +169,7 @@ impl Fetcher {
         if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = client::build(self.user_agent.clone(), port, allow)?;
+        let client = client::build(self.user_agent.clone(), port, allow, self.proxies.clone())?;
         clients.insert(key, client.clone());
         Ok(client)
     }

@@ -126,6 +126,9 @@ error_codes! {
     PageAmbiguous "page_ambiguous" Record:
         "The title leads to a disambiguation page on Wikipedia.",
         "Set the item's `title` to the title of the page that you mean, such as `Apple Inc.`.";
+    PageSection "page_section" Record:
+        "The title redirects to a section of a page on Wikipedia. The introduction of that page is about something larger.",
+        "Set the item's `title` to a page of its own, or to the page with the section if that is what you mean.";
     PageEmpty "page_empty" Record:
         "The page has no readable text.",
         "Open the page: if a script writes its text, use its feed or its API (with `pointer`) instead.";

@@ -2,6 +2,7 @@
 
 pub mod error;
 mod error_code;
+pub mod file_format;
 pub mod hash;
 pub mod items;
 pub mod message;

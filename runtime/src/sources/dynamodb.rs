@@ -134,7 +134,7 @@ impl Component for DynamodbSourceSettings {
             return FileColumns::default();
         }
         let implied = ATTRIBUTES.into_iter().filter(|name| *name != "labels").collect();
-        FileColumns { named: vec![("key", self.key.as_str())], implied }
+        FileColumns { named: vec![("key", self.key.as_str())], implied, ..FileColumns::default() }
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {

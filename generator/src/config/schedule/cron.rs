@@ -1,5 +1,6 @@
 //! The six fields of a cron expression.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::{ScheduleError, ScheduleExpression, SpannedStr, is_valid};
@@ -33,8 +34,8 @@ impl CronField {
 
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const DAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
-const DAY_OF_MONTH: usize = 2;
-const DAY_OF_WEEK: usize = 4;
+pub(super) const DAY_OF_MONTH: usize = 2;
+pub(super) const DAY_OF_WEEK: usize = 4;
 
 pub(super) fn cron(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
     let form = "six fields: minutes hours day-of-month month day-of-week year";
@@ -255,4 +256,27 @@ fn span_of(field: &CronField) -> String {
         (Some(first), Some(last)) => format!("{numbers} or {first} to {last} in {}", field.name),
         _ => format!("{numbers} in {}", field.name),
     }
+}
+
+/// All values of a valid field that is a list: numbers, names, ranges and steps.
+pub(super) fn field_values(index: usize, text: &str) -> BTreeSet<u64> {
+    let field = &FIELDS[index];
+    let number = |text: &str| value(field, SpannedStr { text, start: 0 }).ok();
+    let mut values = BTreeSet::new();
+    for item in text.split(',') {
+        let (range, step) = item.split_once('/').map_or((item, None), |(range, step)| (range, step.parse().ok()));
+        let bounds = match range.split_once('-') {
+            _ if range == "*" => Some((field.low, field.high)),
+            Some((from, to)) => number(from).zip(number(to)),
+            // `5/15` goes on to the end, `5` does not.
+            None => number(range).map(|from| (from, if step.is_some() { field.high } else { from })),
+        };
+        let Some((from, to)) = bounds else { continue };
+        // Quartz: a range that wraps around counts its steps on across the end.
+        let count = field.high - field.low + 1;
+        let to = if from > to { to + count } else { to };
+        let step = usize::try_from(step.unwrap_or(1_u64).max(1)).unwrap_or(usize::MAX);
+        values.extend((from..=to).step_by(step).map(|value| if value > field.high { value - count } else { value }));
+    }
+    values
 }

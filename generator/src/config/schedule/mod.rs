@@ -6,6 +6,7 @@
 //! silent; *ours* = no source: the reading that cannot fail at deployment.
 
 mod cron;
+pub mod firings;
 mod timezone;
 
 use std::{fmt, ops::Range, time::Duration};
@@ -74,6 +75,16 @@ impl ScheduleExpression {
 }
 
 impl RateUnit {
+    /// So many of it, in words: `minute` for one, since it follows `every`.
+    pub fn counted(self, value: u64) -> String {
+        let unit = match self {
+            Self::Minutes => "minute",
+            Self::Hours => "hour",
+            Self::Days => "day",
+        };
+        if value == 1 { unit.to_owned() } else { format!("{value} {unit}s") }
+    }
+
     fn seconds(self) -> u64 {
         match self {
             Self::Minutes => 60,
@@ -276,5 +287,7 @@ fn at(inner: SpannedStr<'_>) -> Result<ScheduleExpression, ScheduleError> {
     time.map(ScheduleExpression::At).ok_or_else(|| inner.refuse("a date and time that exist", None))
 }
 
+#[cfg(test)]
+mod firings_tests;
 #[cfg(test)]
 mod tests;

@@ -11,9 +11,12 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts as sts;
 use aws_sdk_sts::config::ProvideCredentials as _;
-use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::api_call::ApiCall;
 use super::call_error::CallError;
@@ -42,6 +45,18 @@ pub struct Account {
     profile: Option<String>,
 }
 
+/// The HTTP client of all calls, through the proxies of the environment (`HTTPS_PROXY`, `NO_PROXY`) if there are any.
+fn http_client() -> SharedHttpClient {
+    let proxies = ProxyConfig::from_env();
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut connector = Connector::builder();
+        connector.set_connector_settings(settings.cloned());
+        connector.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        let connector = connector.proxy_config(proxies.clone());
+        connector.tls_provider(Provider::Rustls(CryptoMode::Ring)).build()
+    })
+}
+
 /// Who is calling.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct CallerIdentity {
@@ -68,7 +83,7 @@ impl Account {
 
     /// Loads the configuration as every AWS tool does. Makes no call, unless the credentials need one.
     pub async fn open(region: &str, profile: Option<&str>) -> Self {
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let http = http_client();
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(Duration::from_secs(CONNECT_S))
             .operation_attempt_timeout(Duration::from_secs(ATTEMPT_S))

@@ -5,7 +5,9 @@ use std::io::{BufRead as _, BufReader, Cursor, Read, SeekFrom};
 use super::splitter::RecordSplitter;
 use super::{FileRow, MAX_ROW_BYTES, RowFormat};
 use crate::model::error::{Error, ErrorCode};
+use crate::model::file_format::Delimiter;
 use crate::model::items::Cells;
+use crate::text::decoding_reader::decoded;
 
 /// A file, and the names of its columns.
 pub(super) struct CsvReader {
@@ -17,6 +19,8 @@ pub(super) struct CsvReader {
     header: Vec<String>,
     /// Parses records. It is reused, since creating it costs more than parsing a record.
     parser: csv::Reader<Cursor<Vec<u8>>>,
+    /// The character between cells.
+    delimiter: u8,
 }
 
 /// The bytes of one record, and its first line.
@@ -53,7 +57,10 @@ impl CsvReader {
                     [] => "it is empty".into(),
                     header => format!("it has {}", crate::model::tree::quoted_list(header)),
                 };
-                let words = format!("`{path}` has no column `{missing}`: {columns}; correct `key` or `columns`");
+                let mut words = format!("`{path}` has no column `{missing}`: {columns}; correct `key` or `columns`");
+                if let Some(other) = Delimiter::in_header(&sheet.header) {
+                    words.push_str(&format!(", or set `delimiter = \"{}\"` in a `file` source", other.as_toml()));
+                }
                 Err(Error::permanent(ErrorCode::ColumnMissing, words))
             }
         }
@@ -66,10 +73,15 @@ impl CsvReader {
 
     /// Reads the header, whatever it has.
     pub(super) fn with_header(format: &RowFormat, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
-        let parser = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(Cursor::default());
-        let mut sheet = Self { reader: BufReader::new(file), line: 1, after_cr: false, header: Vec::new(), parser };
+        let delimiter = format.file.delimiter.byte();
+        let mut parser = csv::ReaderBuilder::new();
+        parser.has_headers(false).flexible(true).delimiter(delimiter);
+        let parser = parser.from_reader(Cursor::default());
+        let reader = BufReader::new(decoded(file, format.file.encoding));
+        let mut sheet = Self { reader, line: 1, after_cr: false, header: Vec::new(), parser, delimiter };
         // A file that was edited on Windows may start with a byte order mark.
         let start = sheet.reader.fill_buf().map_err(|error| format.read_error(&error))?;
+        format.check_head(start)?;
         let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         sheet.reader.consume(mark);
         if let Some(record) = sheet.record(format)? {
@@ -95,7 +107,7 @@ impl CsvReader {
 
     /// The next record that is not blank. A record beyond the maximum is truncated.
     fn record(&mut self, format: &RowFormat) -> Result<Option<CsvRecord>, Error> {
-        let mut splitter = RecordSplitter::default();
+        let mut splitter = RecordSplitter::new(self.delimiter);
         let mut record =
             CsvRecord { line: self.line, bytes: Vec::new(), truncated: false, unclosed: None, stray: None };
         loop {
@@ -158,13 +170,13 @@ impl CsvReader {
             .map_err(|error| format.unreadable(&error))?;
         let line = record.line;
         csv::StringRecord::from_byte_record(cells)
-            .map_err(|_| format.unreadable(&format!("line {line} is not UTF-8: save the file as UTF-8")))
+            .map_err(|error| format.invalid(line, error.into_byte_record().as_slice()))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Columns, FileRow, rows};
+    use super::super::{Columns, FileFormat, FileRow, rows};
     use super::*;
 
     fn codes(rows: &[FileRow]) -> Vec<(u64, &str)> {
@@ -221,7 +233,12 @@ mod tests {
         assert_eq!(codes(&rows("a.csv", text.as_bytes())), [(2, "row_too_long"), (3, "row_too_long"), (5, "Lego")]);
 
         // Many megabytes inside a quote: only one row's worth is kept.
-        let format = RowFormat { path: "a.csv".into(), key: "name".into(), columns: Columns::default() };
+        let format = RowFormat {
+            path: "a.csv".into(),
+            key: "name".into(),
+            columns: Columns::default(),
+            file: FileFormat::default(),
+        };
         let file = Cursor::new(b"name\nApple\n\"".to_vec()).chain(std::io::repeat(b'x').take(9 << 20));
         let mut sheet = CsvReader::open(&format, Box::new(file)).expect("a header");
         assert!(sheet.next(&format).expect("no fault of the disk").is_some());
@@ -242,7 +259,7 @@ mod tests {
     #[test]
     fn a_missing_column_is_reported_once_with_the_existing_ones() {
         let open = |text: &str, columns: Columns| {
-            let format = RowFormat { path: "a.csv".into(), key: "name".into(), columns };
+            let format = RowFormat { path: "a.csv".into(), key: "name".into(), columns, file: FileFormat::default() };
             let error = CsvReader::open(&format, Box::new(Cursor::new(text.as_bytes().to_vec()))).err();
             error.map(|error| (error.code.to_string(), error.message))
         };

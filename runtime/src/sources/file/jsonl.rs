@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::json_row::JsonRow;
 use super::{FileRow, MAX_ROW_BYTES, RowFormat};
 use crate::model::error::Error;
+use crate::text::decoding_reader::decoded;
 
 /// A file, and the number of its last line.
 pub(super) struct JsonlReader {
@@ -15,8 +16,14 @@ pub(super) struct JsonlReader {
 }
 
 impl JsonlReader {
-    pub(super) fn open(file: Box<dyn Read + Send + Sync>) -> Self {
-        Self { reader: BufReader::new(file), line: 0 }
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// A file of another encoding than that of the settings.
+    pub(super) fn open(format: &RowFormat, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
+        let mut reader = BufReader::new(decoded(file, format.file.encoding));
+        format.check_head(reader.fill_buf().map_err(|error| format.read_error(&error))?)?;
+        Ok(Self { reader, line: 0 })
     }
 
     /// The next row; empty lines are skipped.
@@ -41,6 +48,9 @@ impl JsonlReader {
             // A file that was edited on Windows may start with a byte order mark.
             let bytes = if self.line == 1 { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) } else { bytes };
             if !bytes.is_empty() {
+                if std::str::from_utf8(bytes).is_err() {
+                    return Ok(Some((self.line, Err(format.invalid(self.line, bytes)))));
+                }
                 let start = length - bytes.len();
                 let row = serde_json::from_slice::<JsonRow>(bytes);
                 let row = row.map_err(|error| format.unreadable(&reason(&error, bytes, self.line, start)));

@@ -21,6 +21,7 @@ use crate::component::{
     RequiredPermission, Source, SourceItem, Store,
 };
 use crate::model::error::{Error, ErrorCode};
+use crate::model::file_format::{Delimiter, FileEncoding, FileFormat};
 use crate::model::items::{self, Cells, Columns};
 use crate::model::record::Item;
 use crate::model::values::{Attribute, RelativePath, is_policy_key};
@@ -41,6 +42,18 @@ pub struct FileSettings {
     /// The columns of the other attributes. All remaining columns become labels.
     #[serde(default)]
     pub columns: Columns,
+    /// The character between the cells of a CSV file: a comma, a semicolon, a tab or a vertical bar.
+    #[serde(default, skip_serializing_if = "Delimiter::is_comma")]
+    pub delimiter: Delimiter,
+    /// The encoding of the file. UTF-16 may have a byte order mark; `latin1` is read as Windows-1252.
+    #[serde(default, skip_serializing_if = "FileEncoding::is_utf_8")]
+    pub encoding: FileEncoding,
+}
+
+impl FileSettings {
+    fn format(&self) -> FileFormat {
+        FileFormat { delimiter: self.delimiter, encoding: self.encoding }
+    }
 }
 
 fn default_key() -> Attribute {
@@ -79,7 +92,11 @@ impl Component for FileSettings {
 
     fn columns(&self) -> FileColumns<'_> {
         let key = std::iter::once(("key", self.key.as_str()));
-        FileColumns { named: key.chain(self.columns.configured()).collect(), implied: self.columns.implied().collect() }
+        FileColumns {
+            named: key.chain(self.columns.configured()).collect(),
+            implied: self.columns.implied().collect(),
+            format: self.format(),
+        }
     }
 
     fn check(&self) -> Option<(&'static str, String, String)> {
@@ -88,13 +105,21 @@ impl Component for FileSettings {
             let allowed = "up to 900 bytes, of characters up to `ÿ` without `*`, `?` and `$`".into();
             return Some(("path", format!("the path `{}`", self.path), allowed));
         }
+        if !self.delimiter.is_comma() && super::extension(self.path.as_str()) != "csv" {
+            let allowed = "no `delimiter`: only a file ending in `.csv` has one".into();
+            return Some(("delimiter", format!("a delimiter for `{}`", self.path), allowed));
+        }
         super::unsupported_file(self.path.as_str()).map(|(found, allowed)| ("path", found, allowed))
     }
 
     fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let file = services.file(binding.store.as_deref(), self.path.as_str())?;
-        let format =
-            RowFormat { path: self.path.to_string(), key: self.key.to_string(), columns: self.columns.clone() };
+        let format = RowFormat {
+            path: self.path.to_string(),
+            key: self.key.to_string(),
+            columns: self.columns.clone(),
+            file: self.format(),
+        };
         Ok(Instance::Source(Box::new(FileSource::new(file, format))))
     }
 }
@@ -104,6 +129,7 @@ struct RowFormat {
     path: String,
     key: String,
     columns: Columns,
+    file: FileFormat,
 }
 
 impl RowFormat {
@@ -134,6 +160,29 @@ impl RowFormat {
         own.cloned().unwrap_or_else(|| self.unreadable(error))
     }
 
+    /// A file whose first bytes show another encoding than that of the settings.
+    fn check_head(&self, head: &[u8]) -> Result<(), Error> {
+        let Some(other) = self.file.encoding.other_in_head(head) else { return Ok(()) };
+        let name = other.as_str();
+        Err(self.unreadable(&format!(
+            "it looks like {}: save it as UTF-8, or set `encoding = \"{name}\"` in a `file` source",
+            name.to_uppercase()
+        )))
+    }
+
+    /// A row that is not valid in the encoding of the settings.
+    fn invalid(&self, line: u64, row: &[u8]) -> Error {
+        let help = match self.file.encoding.other_in_row(row) {
+            Some(other) => {
+                let name = other.as_str();
+                format!("save the file as UTF-8, or set `encoding` in a `file` source; it looks like `{name}`")
+            }
+            None if self.file.encoding.is_utf_8() => "save the file as UTF-8".to_owned(),
+            None => "correct `encoding`, or save the file as UTF-8 and remove `encoding`".to_owned(),
+        };
+        self.unreadable(&format!("line {line} is not {}: {help}", self.file.encoding.as_str().to_uppercase()))
+    }
+
     fn too_long(&self, line: u64) -> Error {
         let words = format!("`{}`: line {line} exceeds the limit of {MAX_ROW_BYTES} bytes", self.path);
         Error::permanent(ErrorCode::RowTooLong, words)
@@ -153,7 +202,7 @@ impl FileRows {
     fn of(format: &RowFormat, file: Box<dyn Read + Send + Sync>) -> Result<Self, Error> {
         match super::extension(&format.path).as_str() {
             "csv" => Ok(Self::Csv(csv::CsvReader::open(format, file)?)),
-            "jsonl" | "ndjson" => Ok(Self::Jsonl(jsonl::JsonlReader::open(file))),
+            "jsonl" | "ndjson" => Ok(Self::Jsonl(jsonl::JsonlReader::open(format, file)?)),
             _ => Err(Error::permanent(
                 ErrorCode::FileKindUnknown,
                 format!("`{}` is neither a `.csv` nor a `.jsonl` file", format.path),
@@ -253,10 +302,15 @@ impl Source for FileSource {
 /// All rows of a text, for the tests of both formats.
 #[cfg(test)]
 fn rows(path: &str, text: &[u8]) -> Vec<FileRow> {
-    let format = RowFormat { path: path.into(), key: "name".into(), columns: Columns::default() };
-    let mut rows =
-        FileRows::of(&format, Box::new(std::io::Cursor::new(text.to_vec()))).expect("a file with its columns");
-    std::iter::from_fn(|| rows.next(&format).expect("no fault of the disk")).collect()
+    rows_in(path, FileFormat::default(), text).expect("a file with its columns")
+}
+
+/// All rows of a text in a format, or why the file cannot be read.
+#[cfg(test)]
+fn rows_in(path: &str, file: FileFormat, text: &[u8]) -> Result<Vec<FileRow>, Error> {
+    let format = RowFormat { path: path.into(), key: "name".into(), columns: Columns::default(), file };
+    let mut rows = FileRows::of(&format, Box::new(std::io::Cursor::new(text.to_vec())))?;
+    Ok(std::iter::from_fn(|| rows.next(&format).expect("no fault of the disk")).collect())
 }
 
 #[cfg(test)]
@@ -278,13 +332,79 @@ mod tests {
     }
 
     fn reader(file: &Arc<MutableFile>) -> FileSource {
-        let format = RowFormat { path: "a.csv".into(), key: "name".into(), columns: Columns::default() };
+        let format = RowFormat {
+            path: "a.csv".into(),
+            key: "name".into(),
+            columns: Columns::default(),
+            file: FileFormat::default(),
+        };
         let file: Arc<dyn PipelineFile> = file.clone();
         FileSource::new(file, format)
     }
 
     async fn next(reader: &mut FileSource) -> Result<Option<String>, String> {
         reader.next().await.map(|given| given.map(|(item, _)| item.key)).map_err(|error| error.code.to_string())
+    }
+
+    /// The keys and texts of a file, with errors by their words.
+    fn found(path: &str, delimiter: Delimiter, encoding: FileEncoding, text: &[u8]) -> Result<Vec<String>, String> {
+        let rows = rows_in(path, FileFormat { delimiter, encoding }, text).map_err(|error| error.message)?;
+        let shown = |row: FileRow| match row.1 {
+            Ok(item) => format!("{}={}", item.key, item.text.unwrap_or_default()),
+            Err(error) => error.message,
+        };
+        Ok(rows.into_iter().map(shown).collect())
+    }
+
+    #[test]
+    fn cells_are_separated_by_the_delimiter_and_texts_decoded_from_the_encoding() {
+        let sheet = "name,text\r\nZürich,\"a, b; c|d\te \"\"f\"\"\r\ng\"\r\n\"Köln\",gut\r\n";
+        let expected = Ok(vec!["Zürich=a, b; c|d\te \"f\"\r\ng".to_owned(), "Köln=gut".to_owned()]);
+        for delimiter in Delimiter::ALL {
+            let mark = char::from(delimiter.byte()).to_string();
+            let text = sheet
+                .replace("name,", &format!("name{mark}"))
+                .replace("h,\"", &format!("h{mark}\""))
+                .replace("\",g", &format!("\"{mark}g"));
+            let utf_16 =
+                |bytes: fn(u16) -> [u8; 2], text: &str| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+            for (encoding, bytes) in [
+                (FileEncoding::Utf8, format!("\u{feff}{text}").into_bytes()),
+                (FileEncoding::Utf16, utf_16(u16::to_le_bytes, &format!("\u{feff}{text}"))),
+                (FileEncoding::Utf16, utf_16(u16::to_be_bytes, &format!("\u{feff}{text}"))),
+                (FileEncoding::Utf16, utf_16(u16::to_le_bytes, &text)),
+                (FileEncoding::Windows1252, encoding_rs::WINDOWS_1252.encode(&text).0.into_owned()),
+                (FileEncoding::Latin1, encoding_rs::WINDOWS_1252.encode(&text).0.into_owned()),
+            ] {
+                assert_eq!(found("a.csv", delimiter, encoding, &bytes), expected, "{delimiter:?} {encoding:?}");
+            }
+        }
+        let lines =
+            "{\"name\":\"Zürich\",\"text\":\"schön\"}\n".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+        assert_eq!(
+            found("a.jsonl", Delimiter::Comma, FileEncoding::Utf16, &lines),
+            Ok(vec!["Zürich=schön".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_file_that_looks_like_another_format_says_which_setting_reads_it() {
+        let csv = |text: &[u8]| found("a.csv", Delimiter::Comma, FileEncoding::Utf8, text);
+        let words = "`a.csv` has no column `name`: it has `name;text`; correct `key` or `columns`, or set `delimiter = \";\"` in a \
+                     `file` source";
+        assert_eq!(csv(b"name;text\nA;b\n"), Err(words.to_owned()));
+        let words = "it looks like UTF-16: save it as UTF-8, or set `encoding = \"utf-16\"` in a `file` source";
+        assert_eq!(csv(b"\xff\xfen\0"), Err(format!("`a.csv`: {words}")));
+        let lines = found("a.jsonl", Delimiter::Comma, FileEncoding::Utf8, b"{\0\"\0");
+        assert_eq!(lines, Err(format!("`a.jsonl`: {words}")));
+        let words = "line 2 is not UTF-8: save the file as UTF-8, or set `encoding` in a `file` source; it looks like `windows-1252`";
+        assert_eq!(csv(b"name\nZ\xfcrich\nBern\n"), Ok(vec![format!("`a.csv`: {words}"), "Bern=".to_owned()]));
+        let lines = found("a.jsonl", Delimiter::Comma, FileEncoding::Utf8, b"{}\n{\"name\":\"Z\xfcrich\"}\n");
+        assert_eq!(lines.expect("rows")[1], format!("`a.jsonl`: {words}"));
+        let lone = found("a.csv", Delimiter::Comma, FileEncoding::Utf16, b"n\0a\0m\0e\0\n\0\x3d\xd8\n\0A\0\n\0");
+        let words =
+            "`a.csv`: line 2 is not UTF-16: correct `encoding`, or save the file as UTF-8 and remove `encoding`";
+        assert_eq!(lone, Ok(vec![words.to_owned(), "A=".to_owned()]));
     }
 
     #[tokio::test]

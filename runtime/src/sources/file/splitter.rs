@@ -12,14 +12,20 @@ enum QuoteState {
 }
 
 /// Tracks the quotes of a record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct RecordSplitter {
+    delimiter: u8,
     state: QuoteState,
     opened: bool,
     strayed: bool,
 }
 
 impl RecordSplitter {
+    /// For records whose cells are separated by this byte.
+    pub(super) const fn new(delimiter: u8) -> Self {
+        Self { delimiter, state: QuoteState::FieldStart, opened: false, strayed: false }
+    }
+
     /// Whether this byte ends the record.
     pub(super) fn ends(&mut self, byte: u8) -> bool {
         let before = self.state;
@@ -27,10 +33,10 @@ impl RecordSplitter {
             (QuoteState::Quoted, b'"') => QuoteState::Quote,
             (QuoteState::Quoted, _) | (QuoteState::FieldStart | QuoteState::Quote, b'"') => QuoteState::Quoted,
             (_, b'\n' | b'\r') => {
-                *self = Self::default();
+                *self = Self::new(self.delimiter);
                 return true;
             }
-            (_, b',') => QuoteState::FieldStart,
+            (_, byte) if byte == self.delimiter => QuoteState::FieldStart,
             // A quote inside an unquoted field is an ordinary character.
             _ => QuoteState::Plain,
         };
@@ -61,7 +67,7 @@ mod tests {
 
     /// The number of records that the splitter finds.
     fn split(text: &[u8]) -> usize {
-        let mut splitter = RecordSplitter::default();
+        let mut splitter = RecordSplitter::new(b',');
         let (mut records, mut bytes) = (0, 0);
         for byte in text {
             let ends = splitter.ends(*byte);

@@ -11,6 +11,8 @@ use crate::model::error::{Error, ErrorCode};
 pub struct WikipediaPages {
     // Normalized, converted and redirected titles, each mapped to the next step.
     redirects: HashMap<String, String>,
+    // The section of its page to which a title redirects.
+    sections: HashMap<String, String>,
     interwiki: HashSet<String>,
     pages: BTreeMap<String, PageData>,
     complete: bool,
@@ -80,6 +82,9 @@ impl WikipediaPages {
             if let (Some(from), Some(to)) = (text(step, "from"), text(step, "to")) {
                 // Titles in another Unicode form than MediaWiki's are returned percent-encoded.
                 let from = if flag(step.get("fromencoded")) { decoded(from) } else { from.to_owned() };
+                if let Some(section) = text(step, "tofragment").filter(|section| !section.is_empty()) {
+                    self.sections.insert(from.clone(), section.to_owned());
+                }
                 if from != to {
                     self.redirects.insert(from, to.to_owned());
                 }
@@ -107,11 +112,15 @@ impl WikipediaPages {
     /// The introduction of the page that a requested title leads to.
     ///
     /// # Errors
-    /// `page_missing`, `page_ambiguous`, `title_invalid` and `text_empty` are permanent; `answer_incomplete` is transient.
+    /// `page_missing`, `page_section`, `page_ambiguous`, `title_invalid` and `text_empty` are permanent; `answer_incomplete` is
+    /// transient.
     pub fn find(&self, requested: &str, language: &str) -> Result<Introduction, Error> {
         let mut title = requested;
         let mut seen = HashSet::new();
+        let mut section = None;
         while let Some(next) = self.redirects.get(title) {
+            // Only that of the last step: it belongs to the page itself.
+            section = self.sections.get(title);
             if !seen.insert(title) {
                 let message = format!("`{requested}` is a circular redirect on {language}.wikipedia.org: {TITLE_HELP}");
                 return Err(Error::permanent(ErrorCode::PageMissing, message));
@@ -141,6 +150,14 @@ impl WikipediaPages {
             let message =
                 format!("{named} does not exist on {language}.wikipedia.org: check the spelling, or {TITLE_HELP}");
             return permanent(ErrorCode::PageMissing, message);
+        }
+        if let Some(section) = section {
+            // The introduction is about the page, which is something larger, and extracts of sections do not exist.
+            let message = format!(
+                "`{requested}` is only a section of `{title}` on {language}.wikipedia.org (`{section}`): set the item's \
+                 `title` to `{title}` if you mean the whole page, or to another page"
+            );
+            return permanent(ErrorCode::PageSection, message);
         }
         if page.ambiguous {
             let message = format!(
@@ -243,11 +260,30 @@ mod tests {
                 {"fromencoded": true, "from": "Cafe%CC%81%20%26%2B", "to": "Café &+"}
             ],
             "converted": [{"from": "Big apple", "to": "Big Apple"}],
-            "redirects": [{"from": "Big Apple", "to": "NYC"}, {"from": "NYC", "to": "New York City", "tofragment": "x"}],
+            "redirects": [{"from": "Big Apple", "to": "NYC"}, {"from": "NYC", "to": "New York City"}],
             "pages": [{"title": "Café &+", "extract": "B"}, {"title": "New York City", "extract": "A\n"}]
         }})]);
         assert_eq!(pages.find("big_apple", "en").expect("a page").title, "New York City");
         assert_eq!(pages.find("Cafe\u{301} &+", "en").expect("a page").body, "B");
+    }
+
+    #[test]
+    fn a_redirect_into_a_section_does_not_give_the_introduction_of_the_whole_page() {
+        let pages = pages(&[json!({"batchcomplete": true, "query": {
+            "normalized": [{"from": "galaxy_A3", "to": "Galaxy A3"}],
+            "redirects": [
+                {"from": "Galaxy A3", "to": "Galaxy A", "tofragment": "A3"},
+                {"from": "Old", "to": "Older", "tofragment": "gone"}, {"from": "Older", "to": "Galaxy A"}
+            ],
+            "pages": [{"title": "Galaxy A", "extract": "A series."}, {"title": "Lost", "missing": true}]
+        }})]);
+        let error = pages.find("galaxy_A3", "en").expect_err("a section");
+        assert_eq!((error.code.as_str(), error.transient), ("page_section", false));
+        let words = "`galaxy_A3` is only a section of `Galaxy A` on en.wikipedia.org (`A3`): set the item's `title` to \
+                     `Galaxy A` if you mean the whole page, or to another page";
+        assert_eq!(error.message, words);
+        assert_eq!(pages.find("Galaxy A", "en").expect("the page itself").body, "A series.");
+        assert_eq!(pages.find("Old", "en").expect("the last step has no section").body, "A series.");
     }
 
     #[test]
