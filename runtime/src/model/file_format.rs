@@ -13,7 +13,7 @@ pub enum Delimiter {
     /// A semicolon, as spreadsheets write it where the comma is the decimal separator.
     #[serde(rename = ";")]
     Semicolon,
-    /// A tab.
+    /// A tab, written `\t`.
     #[serde(rename = "\t")]
     Tab,
     /// A vertical bar.
