@@ -72,7 +72,7 @@ async fn status_of(
     let deployment = session.deployment(false, global.json)?;
     let described = deployment.stack().find().await?;
     let held = deployment.bucket.read(&lock::key(&deployment.client.name)).await.unwrap_or(None);
-    let at_work = held.and_then(|object| serde_json::from_str(&object.text).ok());
+    let at_work = held.and_then(|object| lock::parsed(&object.text));
     Ok(EnvironmentStatus {
         stack: deployment.client.name.clone(),
         region: session.account.region.clone(),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::output::{Style, ask, message, stderr_is_terminal};
+use super::output::{Style, ask, message, stderr_is_terminal, without_controls};
 use crate::deploy::diff::Changes;
 use crate::deploy::events::StackEvent;
 use crate::deploy::generated::Manifest;
@@ -62,7 +62,7 @@ impl TerminalUi {
 
     fn line(&self, line: &str) {
         match &*self.operation.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(operation) if stderr_is_terminal() => drop(operation.bars.println(line)),
+            Some(operation) if stderr_is_terminal() => drop(operation.bars.println(without_controls(line))),
             _ => message(line),
         }
     }
@@ -152,7 +152,7 @@ impl UserInterface for TerminalUi {
     fn set_progress(&self, what: &str, done: u64, all: u64) {
         let mut guard = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(operation) = guard.as_mut() {
-            operation.total.set_message(what.to_owned());
+            operation.total.set_message(without_controls(what).into_owned());
             operation.total.set_length(all);
             operation.total.set_position(done);
         }

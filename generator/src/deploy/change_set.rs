@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::artifacts::{ensure_bucket, upload_template};
-use super::aws::account::CallerIdentity;
+use super::aws::account::{Account, CallerIdentity};
 use super::aws::call_error::CallError;
 use super::aws::cloudformation::{ChangeSet, ChangeSetRequest, INLINE_BYTES, TemplateBody};
 use super::aws::s3::artifacts::ArtifactBucket;
@@ -12,8 +12,10 @@ use super::diff::{Changes, Side, compare};
 use super::environment_stack::{CHANGE_SET_PREFIX, EnvironmentStack};
 use super::error::DeployError;
 use super::generated::Generated;
+use super::imports;
 use super::operation::Operations;
 use super::pending_sets::{PendingSet, PendingSets};
+use super::resource_tags::ResourceTags;
 use super::stack_state::{ARTIFACT_BUCKET, ARTIFACT_KEY, StackDescription, StackState};
 
 /// Milliseconds between two polls of a change set that is being created.
@@ -41,6 +43,8 @@ pub struct ChangeSets<'a> {
     pub operations: Operations<'a>,
     /// What was rendered.
     pub generated: &'a Generated,
+    /// The SDK's configuration.
+    pub account: &'a Account,
     /// Who is calling.
     pub caller: &'a CallerIdentity,
     /// Where the runtime and large templates are.
@@ -197,7 +201,12 @@ impl<'a> ChangeSets<'a> {
     }
 
     /// What a change set would change, in terms of the pipeline.
+    ///
+    /// # Errors
+    /// Resources that it would import and that are not ours, and failed calls.
     async fn explain(&self, set: &ChangeSet, deployed: Option<&StackDescription>) -> Result<Changes, DeployError> {
+        let tags = ResourceTags { account: self.account, caller: self.caller };
+        imports::check(&set.listed, &self.generated.manifest, &self.stack().tags(), tags).await?;
         let template = match deployed {
             Some(_) => Some(self.stack().client.template().await?),
             None => None,

@@ -101,6 +101,7 @@ impl<'a> Deployment<'a> {
         ChangeSets {
             operations: self.operations(),
             generated: self.generated,
+            account: self.account,
             caller: self.caller,
             bucket: &self.bucket,
             pending: PendingSets::new(&self.locks, &self.bucket.name, &self.client.name),
@@ -136,7 +137,11 @@ impl<'a> Deployment<'a> {
     /// # Errors
     /// See [`LockError`].
     pub async fn lock(&self, command: &str) -> Result<DeployLock, DeployError> {
-        Ok(DeployLock::take(&self.bucket, &self.client.name, &self.caller.arn, command, &self.locks).await?)
+        let lock = DeployLock::take(&self.bucket, &self.client.name, &self.caller.arn, command, &self.locks).await?;
+        if let Some(expired) = lock.expired() {
+            self.operator().message(&format!("note: {expired}"));
+        }
+        Ok(lock)
     }
 
     /// Cleans up after processes of this machine that were killed: deletes their change sets and releases their lock.

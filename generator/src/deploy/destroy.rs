@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::artifacts::{items_state_key, usage_key};
 use super::aws::account::{Account, CallerIdentity};
+use super::aws::call_error::CallError;
 use super::aws::dynamodb::DynamoDbClient;
 use super::aws::kms::KmsClient;
 use super::aws::logs::LogsClient;
@@ -20,6 +21,7 @@ use super::generated::{Manifest, ManifestResource};
 use super::leftovers::{self, Found};
 use super::lock::DeployLock;
 use super::operation::Operations;
+use super::resource_tags::{ResourceTags, are_ours};
 use super::stack_state::{StackDescription, StackState};
 use crate::resources::{self, dynamodb, kms, logs, s3};
 
@@ -122,6 +124,8 @@ impl Destroyer<'_> {
         if retained && !delete_data && stack.is_some() {
             return Err(refused());
         }
+        let states = [StackState::InProgress, StackState::Deleting];
+        let is_moving = stack.as_ref().is_some_and(|stack| states.contains(&stack.state()));
         let mut everything = self.manifest().clone();
         let mut in_stack = match stack {
             Some(_) => self.add_stack_resources(&mut everything).await?,
@@ -133,16 +137,15 @@ impl Destroyer<'_> {
         in_stack.extend(record.unwrap_or_default().names);
         let mut resources = Vec::new();
         for found in leftovers::look(&everything, self.caller, self.account).await? {
-            if !found.there {
+            if !found.there && !found.elsewhere {
                 continue;
             }
-            if self.is_ours(&found, &in_stack).await? {
-                resources.push(ResourceToDelete { holds: self.holds(&found).await?, found });
-            } else {
-                self.operations.operator.message(&format!(
-                    "note: {found} is kept: its tags say that it does not belong to this environment"
-                ));
-                everything.resources.retain(|_, known| self.physical(known) != Some(found.name.clone()));
+            match self.why_foreign(&found, &in_stack, is_moving).await? {
+                None => resources.push(ResourceToDelete { holds: self.holds(&found).await?, found }),
+                Some(why) => {
+                    self.operations.operator.message(&format!("note: {found} is kept: {why}"));
+                    everything.resources.retain(|_, known| self.physical(known) != Some(found.name.clone()));
+                }
             }
         }
         if retained && !delete_data && !resources.is_empty() {
@@ -155,25 +158,29 @@ impl Destroyer<'_> {
         self.manifest().physical(resource, self.caller)
     }
 
-    /// Whether a resource belongs to this environment: it is in the stack, or has our tags. Types without tags are deleted
-    /// with the stack.
-    async fn is_ours(&self, found: &Found, in_stack: &BTreeSet<String>) -> Result<bool, DeployError> {
-        if in_stack.contains(&found.name) {
-            return Ok(true);
+    /// Why a resource does not belong to this environment, if it does not: it is not in the stack, and has not our tags. What
+    /// has no data is deleted with its stack, so one that is not in it was never ours, unless the stack is changing meanwhile.
+    async fn why_foreign(
+        &self,
+        found: &Found,
+        in_stack: &BTreeSet<String>,
+        is_moving: bool,
+    ) -> Result<Option<&'static str>, DeployError> {
+        if found.elsewhere {
+            return Ok(Some("it belongs to another account"));
         }
-        let tags = match found.kind.as_str() {
-            BUCKET => BucketsClient::open(self.account, &self.caller.account).tags(&found.name).await?,
-            TABLE => DynamoDbClient::open(self.account).tags(&found.name).await?,
-            LOGS => LogsClient::open(self.account).tags(&self.log_group_arn(&found.name)).await?,
-            KEY => KmsClient::open(self.account).tags(&found.name).await?,
-            _ => return Ok(true),
-        };
-        Ok(self.operations.stack.tags().iter().all(|(key, value)| tags.get(key) == Some(value)))
-    }
-
-    fn log_group_arn(&self, group: &str) -> String {
-        let (partition, region) = (self.caller.partition(), &self.account.region);
-        format!("arn:{partition}:logs:{region}:{}:log-group:{group}", self.caller.account)
+        if in_stack.contains(&found.name) {
+            return Ok(None);
+        }
+        let tags = ResourceTags { account: self.account, caller: self.caller };
+        Ok(match tags.read(&found.kind, &found.name).await {
+            Ok(Some(tags)) if are_ours(&tags, &self.operations.stack.tags()) => None,
+            Ok(Some(_)) => Some("its tags say that it does not belong to this environment"),
+            Ok(None) if is_moving => None,
+            Ok(None) => Some("it does not belong to the stack"),
+            Err(CallError::Denied { .. }) => Some("it does not belong to the stack, and its tags cannot be read"),
+            Err(error) => return Err(error.into()),
+        })
     }
 
     /// Adds the resources of the stack that the file no longer asks for, or asks for under another name. Gives the names of

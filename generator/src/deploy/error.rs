@@ -102,6 +102,18 @@ pub enum DeployError {
         "there is no binary to deploy: {0}\n  run `fanggen build`, or `fanggen build --runtime FILE` with a prebuilt one"
     )]
     NoRuntime(String),
+    /// The change set would import resources that are not ours.
+    #[error(
+        "these resources exist already and do not belong to this environment:{}\n  the stack is unchanged: rename the \
+         pipeline or the environment; or, if an earlier deployment of this environment left them, tag them with {tags}",
+        listed(.foreign)
+    )]
+    ForeignImports {
+        /// Each resource, with its tags.
+        foreign: Vec<String>,
+        /// The tags of this environment.
+        tags: String,
+    },
     /// Data would be lost.
     #[error("this would replace or delete data:{}\n  the stack is unchanged; to lose this data, add {}", .0.list(), .0.flags())]
     DataLoss(DataLosses),

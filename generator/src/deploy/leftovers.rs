@@ -15,7 +15,7 @@ use super::aws::iam::IamClient;
 use super::aws::kms::KmsClient;
 use super::aws::lambda::LambdaClient;
 use super::aws::logs::LogsClient;
-use super::aws::s3::buckets::BucketsClient;
+use super::aws::s3::buckets::{BucketOwner, BucketsClient};
 use super::aws::scheduler::SchedulerClient;
 use super::aws::sns::SnsClient;
 use super::aws::sqs::SqsClient;
@@ -38,6 +38,9 @@ pub struct Found {
     pub path: String,
     /// Whether it exists.
     pub there: bool,
+    /// Whether its name is taken by another account, which only a bucket's can be. It does not count as existing.
+    #[serde(skip)]
+    pub elsewhere: bool,
 }
 
 impl Found {
@@ -77,7 +80,7 @@ impl LookupServices {
     /// Whether a resource exists.
     async fn there(&self, lookup: Lookup, name: &str) -> Result<bool, CallError> {
         match lookup {
-            Lookup::Bucket => self.contents.exists(name).await,
+            Lookup::Bucket => self.contents.owner(name).await.map(|owner| owner == BucketOwner::ThisAccount),
             Lookup::Function => self.functions.exists(name).await,
             Lookup::KeyOfAlias => self.keys.exists(name).await,
             Lookup::LogGroup => self.logs.exists(name).await,
@@ -114,6 +117,11 @@ pub async fn look(manifest: &Manifest, caller: &CallerIdentity, account: &Accoun
         asking.spawn(async move {
             // The semaphore is never closed. Even without a permit, the call would only start earlier.
             let _permit = permits.acquire().await;
+            if let Lookup::Bucket = lookup {
+                let owner = services.contents.owner(&found.name).await?;
+                let (there, elsewhere) = (owner == BucketOwner::ThisAccount, owner == BucketOwner::SomebodyElse);
+                return Ok(Found { there, elsewhere, ..found });
+            }
             services.there(lookup, &found.name).await.map(|there| Found { there, ..found })
         });
     }
@@ -135,7 +143,7 @@ fn asked(manifest: &Manifest, caller: &CallerIdentity) -> Vec<(Lookup, Found)> {
             let card = resources::find(&resource.kind)?;
             let name = manifest.name_by_card(card, resource, caller)?;
             let (kind, path) = (resource.kind.clone(), resource.path.clone());
-            Some((card.lookup?, Found { id: id.clone(), kind, name, path, there: false }))
+            Some((card.lookup?, Found { id: id.clone(), kind, name, path, there: false, elsewhere: false }))
         })
         .collect()
 }

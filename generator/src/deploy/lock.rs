@@ -1,8 +1,10 @@
 //! The lock of an environment: a conditional write in the artifact bucket, and a lock file on this machine.
 //!
-//! The object in the bucket keeps other machines out until it expires. The system releases the lock file when its process
+//! The object in the bucket keeps other machines out until it expires: when it was not renewed for a while, by S3's clock, since
+//! those of two machines may differ by minutes. The system releases the lock file when its process
 //! ends, so that a killed process of this machine does not block the next one until then.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
@@ -16,6 +18,7 @@ use tokio::task::JoinHandle;
 
 use super::aws::call_error::CallError;
 use super::aws::s3::artifacts::ArtifactBucket;
+use super::diff::tidy;
 use super::error::DeployError;
 
 /// When a lock expires, and how often it is renewed.
@@ -45,7 +48,7 @@ pub struct LockHolder {
     pub what: String,
     /// Since when.
     pub since: Timestamp,
-    /// Until when, unless it is renewed.
+    /// Until when, unless it is renewed: for people, and for versions of fanggen that judge by it.
     pub expires: Timestamp,
     /// Identifies this holder.
     pub token: String,
@@ -56,14 +59,19 @@ pub struct LockHolder {
 pub enum LockError {
     /// Somebody else has it.
     #[error(
-        "`{}` is already running on `{stack}`: {} since {} (the lock expires at {} unless it is renewed)\n  wait until it \
-         is done, then run the same command again", .holder.what, .holder.who, .holder.since, .holder.expires
+        "`{}` is already running on `{stack}`: {} since {} (the lock expires at {expires} unless it is renewed)\n  wait until it \
+         is done, then run the same command again; if it was killed, wait until the lock expires, or delete it: `{removal}`",
+        .holder.what, .holder.who, .holder.since
     )]
     Held {
         /// The stack.
         stack: String,
         /// Who has it.
         holder: Box<LockHolder>,
+        /// When it expires, by S3's clock.
+        expires: Timestamp,
+        /// The command that deletes it.
+        removal: String,
     },
     /// Another process of this machine has it.
     #[error(
@@ -72,9 +80,14 @@ pub enum LockError {
     Here(String),
     /// The lock object is not one of ours.
     #[error(
-        "the lock `{0}` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object"
+        "the lock `{key}` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete it: `{removal}`"
     )]
-    Unreadable(String),
+    Unreadable {
+        /// The key of the object.
+        key: String,
+        /// The command that deletes it.
+        removal: String,
+    },
     /// A failed call.
     #[error(transparent)]
     Call(#[from] CallError),
@@ -97,8 +110,26 @@ pub struct DeployLock {
     token: String,
     renewal: JoinHandle<()>,
     lost: Arc<AtomicBool>,
+    /// Whose lock had expired, and was taken over.
+    expired: Option<ExpiredLock>,
     /// Unlocked by the system when this process ends, however it ends.
     here: File,
+}
+
+/// A lock that was taken over, since its holder no longer renewed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiredLock {
+    /// Who had it.
+    pub holder: LockHolder,
+    /// When it expired, by S3's clock.
+    pub at: Timestamp,
+}
+
+impl fmt::Display for ExpiredLock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { holder: LockHolder { who, what, since, .. }, at } = self;
+        write!(f, "took over the lock of `{what}` by {who} since {since}, which expired at {at}")
+    }
 }
 
 /// The key of the lock object of a stack.
@@ -144,7 +175,7 @@ impl DeployLock {
         }
         let mut tokens = String::new();
         here.read_to_string(&mut tokens).map_err(disk)?;
-        let now = Timestamp::now();
+        let now = bucket.now();
         let holder = LockHolder {
             who: who.to_owned(),
             what: what.to_owned(),
@@ -160,9 +191,9 @@ impl DeployLock {
         here.seek(SeekFrom::End(0)).map_err(disk)?;
         writeln!(here, "{}", holder.token).and_then(|()| here.sync_all()).map_err(disk)?;
         let key = key(stack);
-        let tag = match bucket.write(&key, &text(&holder), None).await? {
-            Some(tag) => tag,
-            None => match replace(bucket, &key, stack, &holder, &tokens).await {
+        let (tag, expired) = match bucket.write(&key, &text(&holder), None).await? {
+            Some(tag) => (tag, None),
+            None => match replace(bucket, &key, stack, &holder, &tokens, pace.life).await {
                 Err(held @ LockError::Held { .. }) => {
                     // The holder is another machine, so none of our tokens is in the bucket.
                     here.set_len(0).map_err(disk)?;
@@ -174,7 +205,13 @@ impl DeployLock {
         let lost = Arc::new(AtomicBool::new(false));
         let renewal = LockRenewal { pace, bucket: bucket.clone(), key: key.clone(), lost: Arc::clone(&lost) };
         let renewal = tokio::spawn(renewal.run(holder.clone(), tag));
-        Ok(Self { bucket: bucket.clone(), stack: stack.to_owned(), key, token: holder.token, renewal, lost, here })
+        Ok(Self { bucket: bucket.clone(), stack: stack.to_owned(), key, token: holder.token, renewal, lost, expired, here })
+    }
+
+    /// The expired lock that was taken over, if there was one.
+    #[must_use]
+    pub const fn expired(&self) -> Option<&ExpiredLock> {
+        self.expired.as_ref()
     }
 
     /// Stops a deployment that has lost its lock: after a machine slept, or was without a network, for minutes.
@@ -222,26 +259,39 @@ impl DeployLock {
     }
 }
 
-/// Replaces a holder whose lock has expired, or whose process has ended.
+/// Replaces a holder whose lock has expired, or whose process on this machine has ended. Gives the new entity tag, and the
+/// lock that had expired.
 async fn replace(
     bucket: &ArtifactBucket,
     key: &str,
     stack: &str,
     ours: &LockHolder,
     dead: &str,
-) -> Result<String, LockError> {
+    life: SignedDuration,
+) -> Result<(String, Option<ExpiredLock>), LockError> {
+    let held = |holder: &LockHolder, expires: Timestamp| LockError::Held {
+        stack: stack.to_owned(),
+        holder: Box::new(holder.clone()),
+        expires,
+        removal: bucket.removal_command(key),
+    };
     let Some(found) = bucket.read(key).await? else {
         // Released in the meantime.
         let taken = bucket.write(key, &text(ours), None).await?;
-        return taken.ok_or_else(|| LockError::Held { stack: stack.to_owned(), holder: Box::new(ours.clone()) });
+        return taken.map(|tag| (tag, None)).ok_or_else(|| held(ours, ours.expires));
     };
-    let holder = parsed(&found.text).ok_or_else(|| LockError::Unreadable(key.to_owned()))?;
-    let stale = holder.expires < ours.since || dead.lines().any(|token| token == holder.token);
-    let held = || LockError::Held { stack: stack.to_owned(), holder: Box::new(holder.clone()) };
-    if !stale {
-        return Err(held());
+    // The response that was just read carried S3's time.
+    let now = bucket.now();
+    let unreadable = || LockError::Unreadable { key: key.to_owned(), removal: bucket.removal_command(key) };
+    let holder = parsed(&found.text).ok_or_else(unreadable)?;
+    // What the holder wrote is the time of its machine, which may be in 2030.
+    let expires = found.written.map_or(holder.expires, |written| written + life);
+    let ended_here = dead.lines().any(|token| token == holder.token);
+    if expires >= now && !ended_here {
+        return Err(held(&holder, expires));
     }
-    bucket.write(key, &text(ours), Some(&found.tag)).await?.ok_or_else(held)
+    let tag = bucket.write(key, &text(ours), Some(&found.tag)).await?.ok_or_else(|| held(&holder, expires))?;
+    Ok((tag, (!ended_here).then_some(ExpiredLock { holder, at: expires })))
 }
 
 /// Renews a lock in the background.
@@ -258,7 +308,7 @@ impl LockRenewal {
         loop {
             tokio::time::sleep(self.pace.renewal).await;
             let before = holder.expires;
-            holder.expires = Timestamp::now() + self.pace.life;
+            holder.expires = self.bucket.now() + self.pace.life;
             match self.bucket.write(&self.key, &text(&holder), Some(&tag)).await {
                 Ok(Some(new)) => tag = new,
                 Ok(None) => match self.ours(&holder.token).await {
@@ -269,7 +319,7 @@ impl LockRenewal {
                 // Tried again later: there are several renewals before it expires.
                 Err(_) => {
                     holder.expires = before;
-                    if before < Timestamp::now() {
+                    if before < self.bucket.now() {
                         return self.lost.store(true, Ordering::SeqCst);
                     }
                 }
@@ -309,8 +359,11 @@ fn text(holder: &LockHolder) -> String {
     serde_json::to_string_pretty(holder).unwrap_or_default()
 }
 
-fn parsed(text: &str) -> Option<LockHolder> {
-    serde_json::from_str(text).ok()
+/// The holder that an object names. Others can write to the bucket, and what they wrote is printed.
+#[must_use]
+pub fn parsed(text: &str) -> Option<LockHolder> {
+    let holder: LockHolder = serde_json::from_str(text).ok()?;
+    Some(LockHolder { who: tidy(&holder.who), what: tidy(&holder.what), ..holder })
 }
 
 /// Time and process id make it unique, since two processes of one machine cannot have its lock file at once.
@@ -323,6 +376,25 @@ fn token(now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_others_wrote_into_a_lock_is_printed_without_control_characters() {
+        let now = "2026-11-29T00:00:00Z";
+        let lock = serde_json::json!({
+            "who": "a\u{1b}]0;b\u{7}\nerror: c", "what": "apply\u{9b}2J", "since": now, "expires": now, "token": "t",
+        });
+        let holder = parsed(&lock.to_string()).expect("a holder");
+        let at = holder.expires;
+        let error = LockError::Held { stack: "s".into(), holder: Box::new(holder), expires: at, removal: "r".into() };
+        let first = error.to_string().lines().next().map(str::to_owned).expect("a line");
+        assert_eq!(
+            first,
+            format!(
+                "`apply\\u{{9b}}2J` is already running on `s`: a\\u{{1b}}]0;b\\u{{7}}\\nerror: c since {now} (the lock \
+                 expires at {now} unless it is renewed)"
+            )
+        );
+    }
 
     #[cfg(unix)]
     #[test]

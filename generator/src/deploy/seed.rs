@@ -92,7 +92,7 @@ impl Seeder<'_> {
     pub async fn load_state(&self, stack: &str, options: &SeedOptions) -> Result<SeedState, DeployError> {
         let object = self.bucket.read(&self.state_key()).await?;
         let (applied, tag) = match object {
-            Some(StoredObject { text, tag }) => {
+            Some(StoredObject { text, tag, .. }) => {
                 let place = || format!("{}/{}", self.bucket.name, self.state_key());
                 let read = AppliedState::read(text.as_bytes());
                 (read.map_err(|error| DeployError::ItemsState { place: place(), error })?, Some(tag))

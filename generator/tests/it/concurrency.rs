@@ -21,6 +21,9 @@ use regex_lite::Regex;
 const APPLY: &[&str] = &["apply", "--env", "dev", "--yes"];
 const DESTROY: &[&str] = &["destroy", "--env", "dev", "--yes"];
 const STACK: &str = "cut-dev";
+const WAY_OUT: &str = "  wait until it is done, then run the same command again; if it was killed, wait until the lock expires, or \
+                       delete it: `aws s3api delete-object --bucket fanggen-artifacts-ACCOUNT-us-east-1 --key \
+                       locks/cut-dev.json --region us-east-1`\n";
 
 fn pipelines() -> &'static Pipelines {
     static PIPELINES: OnceLock<Pipelines> = OnceLock::new();
@@ -82,7 +85,7 @@ fn of_two_concurrent_commands_one_runs_and_the_other_names_the_lock_holder() {
     let held = |what: &str| {
         format!(
             "error: `{what}` is already running on `cut-dev`: arn:aws:iam::ACCOUNT:root since TIME (the lock expires at TIME \
-             unless it is renewed)\n  wait until it is done, then run the same command again\n"
+             unless it is renewed)\n{WAY_OUT}"
         )
     };
     let here = "error: another fanggen process on this machine is working on `cut-dev`\n  wait until it is done, then run the same command again\n";
@@ -158,12 +161,11 @@ fn a_live_lock_is_respected_an_expired_one_taken_over_and_an_unreadable_one_repo
     write(&holder(2));
     let stopped = scene.run(pipelines().before(), APPLY);
     assert_eq!(
-        (stopped.code, plain(&scene, &stopped).as_str()),
-        (
-            1,
-            "error: `apply` is already running on `cut-dev`: arn:aws:iam::1:user/somebody since TIME (the lock expires at TIME \
-             unless it is renewed)\n  wait until it is done, then run the same command again\n"
-        )
+        (stopped.code, plain(&scene, &stopped)),
+        (1, format!(
+                "error: `apply` is already running on `cut-dev`: arn:aws:iam::1:user/somebody since TIME (the lock expires at \
+                 TIME unless it is renewed)\n{WAY_OUT}"
+            ))
     );
     write("{}");
     let stopped = scene.run(pipelines().before(), APPLY);
@@ -171,13 +173,19 @@ fn a_live_lock_is_respected_an_expired_one_taken_over_and_an_unreadable_one_repo
         (stopped.code, plain(&scene, &stopped).as_str()),
         (
             1,
-            "error: the lock `locks/cut-dev.json` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete that object\n"
+            "error: the lock `locks/cut-dev.json` in the artifact bucket was not written by fanggen\n  if no deployment is running, delete it: `aws s3api delete-object --bucket fanggen-artifacts-ACCOUNT-us-east-1 --key locks/cut-dev.json --region us-east-1`\n"
         )
     );
     assert!(!scene.inventory().iter().any(|line| line.starts_with("stack")), "nothing was deployed");
-    write(&holder(-2));
+    // Until 2030 by a wrong clock, and nobody renews it: time is S3's, which is three minutes later now.
+    write(&holder(3 * 365 * 24 * 60));
+    scene.proxy.set_clock(190, 0);
     let done = scene.run(pipelines().before(), APPLY);
     assert_eq!(done.code, 0, "{}", done.stderr);
+    let times = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").expect("a pattern");
+    let said = "note: took over the lock of `apply` by arn:aws:iam::1:user/somebody since TIME, which expired at TIME\n";
+    assert!(times.replace_all(&done.stderr, "TIME").contains(said), "who had it, and since when: {}", done.stderr);
+    scene.proxy.clear();
     assert!(!scene.inventory().iter().any(|line| line.contains("/locks/")), "and it is given up");
 
     // What is deployed already needs nobody's leave.
@@ -209,12 +217,46 @@ fn a_lock_is_renewed_as_long_as_its_holder_lives_and_no_longer() {
         // Its process stops without a word: here its renewal does, and its file stays locked.
         drop(lock.forget());
         let last = read().await;
-        while Timestamp::now() <= last.expires {
+        while bucket.now() <= last.expires {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        let taken = DeployLock::take(&bucket, STACK, "other", "apply", other.path()).await.expect("an expired lock");
+        // Dates have no fractions of a second.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let taken = DeployLock::take_at(pace, &bucket, STACK, "other", "apply", other.path()).await;
+        let taken = taken.expect("an expired lock");
+        assert_eq!(taken.expired().map(|lock| lock.holder.who.as_str()), Some("one"));
         assert_eq!(read().await.who, "other");
         taken.release().await.expect("released");
         assert!(bucket.read(&key(STACK)).await.expect("an answer").is_none());
     });
+}
+
+#[test]
+fn a_lock_is_judged_by_the_clock_of_s3_and_not_by_this_machines() {
+    let scene = FreshAccount::new();
+    scene.reset();
+    let bucket = bucket(&scene);
+    // This machine is four minutes ahead of S3 and of the holder, whose lock is valid for three.
+    scene.proxy.set_clock(-240, -240);
+    let now = Timestamp::now() - SignedDuration::from_mins(4);
+    let holder = LockHolder {
+        who: "arn:aws:iam::1:user/somebody".into(),
+        what: "apply".into(),
+        since: now,
+        expires: now + SignedDuration::from_mins(3),
+        token: "theirs".into(),
+    };
+    block_on(async {
+        bucket.ensure().await.expect("a bucket");
+        let text = serde_json::to_string(&holder).expect("JSON");
+        bucket.write(&key(STACK), &text, None).await.expect("written").expect("the first");
+    });
+    let stopped = scene.run(pipelines().before(), APPLY);
+    assert_eq!(stopped.code, 1, "a live lock is not taken: {}", stopped.stderr);
+    assert!(stopped.stderr.contains("error: `apply` is already running on `cut-dev`"), "{}", stopped.stderr);
+    // And behind: what expired by S3's clock is free.
+    scene.proxy.set_clock(240, 0);
+    let done = scene.run(pipelines().before(), APPLY);
+    assert_eq!(done.code, 0, "{}", done.stderr);
+    assert!(done.stderr.contains("note: took over the lock of `apply` by "), "{}", done.stderr);
 }

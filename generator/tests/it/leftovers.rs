@@ -4,14 +4,30 @@ use crate::harness::aws;
 use crate::harness::process_output::ProcessOutputExt as _;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use aws::emulator::{Emulator, block_on};
+use aws::proxy::Proxy;
 use aws::small_pipeline::SmallPipeline;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType, Tag,
+};
+
+/// Creates a table as a pipeline would name it.
+fn create_table(tables: &aws_sdk_dynamodb::Client, table: &str, tags: &[(&str, &str)]) {
+    let name = AttributeDefinition::builder().attribute_name("name").attribute_type(ScalarAttributeType::S).build();
+    let key = KeySchemaElement::builder().attribute_name("name").key_type(KeyType::Hash).build();
+    let tags = tags.iter().map(|(key, value)| Tag::builder().key(*key).value(*value).build().expect("one")).collect();
+    let made = tables.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest).set_tags(Some(tags));
+    let made = made.attribute_definitions(name.expect("one")).key_schema(key.expect("one")).send();
+    block_on(made).expect("made");
+}
 
 #[test]
 fn retained_resources_are_imported_with_their_rows() {
-    let site = SmallPipeline::new("earlier");
+    // By root's key: the emulator knows no table in `ListTagsOfResource`, and so allows it only on everything.
+    let site = SmallPipeline::new("earlier").by(Emulator::shared().root());
     let sdk = Emulator::shared().root_sdk();
     let (cloud, tables) = (aws_sdk_cloudformation::Client::new(&sdk), aws_sdk_dynamodb::Client::new(&sdk));
     let apply = ["apply", "--env", "prod", "--yes", "--no-run"];
@@ -74,12 +90,7 @@ fn an_existing_table_is_reported_with_the_command_that_helps() {
     let sdk = Emulator::shared().root_sdk();
     let tables = aws_sdk_dynamodb::Client::new(&sdk);
     let table = "in-the-way-dev-companies-182da4";
-    use aws_sdk_dynamodb::types::{AttributeDefinition, BillingMode, KeySchemaElement, KeyType, ScalarAttributeType};
-    let name = AttributeDefinition::builder().attribute_name("name").attribute_type(ScalarAttributeType::S).build();
-    let key = KeySchemaElement::builder().attribute_name("name").key_type(KeyType::Hash).build();
-    let made = tables.create_table().table_name(table).billing_mode(BillingMode::PayPerRequest);
-    let made = made.attribute_definitions(name.expect("one")).key_schema(key.expect("one")).send();
-    block_on(made).expect("made");
+    create_table(&tables, table, &[]);
     site.run(&["apply", "--yes", "--no-run"]).assert_stderr(
         1,
         &format!(
@@ -112,4 +123,55 @@ fn an_existing_table_is_reported_with_the_command_that_helps() {
     let output = destroy();
     assert!(output.0 == Some(0) && output.1.contains(&format!("deleted table {table} ")), "{output:?}");
     assert_eq!(site.run(&["apply", "--yes", "--no-run"]).code, 0);
+}
+
+#[test]
+fn a_table_with_somebody_elses_tags_is_neither_imported_nor_deleted() {
+    let site = SmallPipeline::new("taken").by(Emulator::shared().root());
+    let tables = aws_sdk_dynamodb::Client::new(&Emulator::shared().root_sdk());
+    let table = "taken-prod-companies-182da4";
+    create_table(&tables, table, &[("fanggen:environment", "prod"), ("fanggen:pipeline", "theirs"), ("team", "data")]);
+    let refused = format!(
+        "error: these resources exist already and do not belong to this environment:\n  - table {table} \
+         (sources.companies): it is tagged `fanggen:environment` = `prod`, `fanggen:pipeline` = `theirs`, `team` = \
+         `data`\n  the stack is unchanged: rename the pipeline or the environment; or, if an earlier deployment of this \
+         environment left them, tag them with `fanggen:environment` = `prod` and `fanggen:pipeline` = `taken`\n"
+    );
+    site.run(&["apply", "--env", "prod", "--yes", "--no-run"]).assert_error(1, &refused);
+    site.run(&["plan", "--env", "prod"]).assert_error(1, &refused);
+    let output = site.run(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
+    let kept = format!(
+        "note: table {table} (sources.companies) is kept: its tags say that it does not belong to this environment\n"
+    );
+    assert!(output.code == 0 && output.stderr.contains(&kept), "{output:?}");
+    block_on(tables.describe_table().table_name(table).send()).expect("it is still there");
+}
+
+#[test]
+fn a_queue_and_a_bucket_of_somebody_else_stop_no_destroy() {
+    let denied = |call: &aws::wire::Call| {
+        let is_its = call.service == "s3" && call.head.uri.path().starts_with("/namesake-dev-archive-");
+        // S3 does not say within one account why it denies access to a bucket of another.
+        is_its.then(|| call.error(403, "AccessDenied", "Access Denied"))
+    };
+    let proxy = Proxy::with(Emulator::shared(), Arc::new(denied));
+    let site = SmallPipeline::new("namesake").through(&proxy);
+    let plan = site.deployed.plan("dev");
+    let resources = plan["resources"].as_object().expect("resources");
+    let queue = resources.values().find(|one| one["type"] == "AWS::SQS::Queue").expect("a queue");
+    let queue = queue["name"].as_str().expect("a name");
+    let queues = aws_sdk_sqs::Client::new(&Emulator::shared().root_sdk());
+    block_on(queues.create_queue().queue_name(queue).send()).expect("made");
+    let begin = Instant::now();
+    let output = site.run(&["destroy", "--yes"]);
+    assert!(begin.elapsed() < Duration::from_secs(60), "what is not ours is not waited for");
+    let notes = [
+        "(sinks.archive) is kept: it belongs to another account\n".to_owned(),
+        format!("note: queue {queue} "),
+        "is kept: it does not belong to the stack\n".to_owned(),
+    ];
+    for note in notes {
+        assert!(output.code == 0 && output.stderr.contains(&note), "{note}: {output:?}");
+    }
+    block_on(queues.get_queue_url().queue_name(queue).send()).expect("it is still there");
 }

@@ -35,9 +35,9 @@ const TABLE: Target = Target::Each(&resources::dynamodb::TABLE);
 pub const CALLS: &[ApiCall] = &[
     ApiCall::new("dynamodb:BatchWriteItem", Target::ItemTables),
     ApiCall::new("dynamodb:DeleteTable", TABLE),
-    ApiCall::new("dynamodb:DescribeTable", TABLE),
+    ApiCall::new("dynamodb:DescribeTable", TABLE).plan(),
     ApiCall::new("dynamodb:DescribeTable", Target::ItemTables).plan(),
-    ApiCall::new("dynamodb:ListTagsOfResource", TABLE),
+    ApiCall::new("dynamodb:ListTagsOfResource", TABLE).plan(),
     // To count rows that would be lost, and to compare items.
     ApiCall::new("dynamodb:Scan", TABLE),
     ApiCall::new("dynamodb:Scan", Target::ItemTables).plan(),

@@ -12,8 +12,8 @@ use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[
-    ApiCall::new("kms:DescribeKey", Target::Keys),
-    ApiCall::new("kms:ListResourceTags", Target::Keys),
+    ApiCall::new("kms:DescribeKey", Target::Keys).plan(),
+    ApiCall::new("kms:ListResourceTags", Target::Keys).plan(),
     ApiCall::new("kms:ScheduleKeyDeletion", Target::Keys),
     ApiCall::new("kms:DeleteAlias", Target::Keys),
     ApiCall::new("kms:DeleteAlias", Target::Each(&resources::kms::ALIAS)),

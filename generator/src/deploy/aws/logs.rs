@@ -13,7 +13,7 @@ use crate::resources::{self, Target};
 pub const CALLS: &[ApiCall] = &[
     ApiCall::new("logs:DeleteLogGroup", Target::Each(&resources::logs::LOG_GROUP)),
     ApiCall::new("logs:DescribeLogGroups", Target::Everything("LogGroupsAreListedWithoutAResource")),
-    ApiCall::new("logs:ListTagsForResource", Target::Each(&resources::logs::LOG_GROUP)),
+    ApiCall::new("logs:ListTagsForResource", Target::Each(&resources::logs::LOG_GROUP)).plan(),
 ];
 
 /// The client.

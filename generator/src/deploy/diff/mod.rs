@@ -25,6 +25,7 @@ pub use resources::{Change, Danger, Loss, Verb};
 pub use settings::{DerivedChange, Setting, SettingChange};
 
 pub use template::{TemplateError, Which};
+pub use words::tidy;
 
 /// What CloudFormation would do with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -4,8 +4,11 @@ use aws_sdk_s3::Client;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types;
 use aws_smithy_types::base64;
+use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::buckets::is_of_other_account;
+use super::server_clock::{ServerClock, time};
 use crate::deploy::aws::account::{Account, CallerIdentity};
 use crate::deploy::aws::api_call::{ApiCall, calls};
 use crate::deploy::aws::call_error::CallError;
@@ -36,6 +39,7 @@ calls! {
 #[derive(Clone, Debug)]
 pub struct ArtifactBucket {
     pub(super) client: Client,
+    clock: ServerClock,
     /// Its name.
     pub name: String,
     pub(super) region: String,
@@ -82,6 +86,8 @@ pub struct StoredObject {
     pub text: String,
     /// Its entity tag.
     pub tag: String,
+    /// When it was last written, by S3's clock.
+    pub written: Option<Timestamp>,
 }
 
 /// The name of the bucket.
@@ -94,8 +100,11 @@ impl ArtifactBucket {
     /// The bucket of this account and region, whether it exists or not.
     #[must_use]
     pub fn new(account: &Account, caller: &CallerIdentity) -> Self {
+        let clock = ServerClock::default();
+        let config = aws_sdk_s3::config::Builder::from(&account.sdk).interceptor(clock.clone());
         Self {
-            client: Client::new(&account.sdk),
+            client: Client::from_conf(config.build()),
+            clock,
             name: name(&caller.account, &account.region),
             region: account.region.clone(),
             owner: caller.account.clone(),
@@ -120,10 +129,7 @@ impl ArtifactBucket {
             }
             Err(error) if error.is("NoSuchTagSet") => self.untagged().await,
             Err(error) if error.is_absent() => Ok(BucketStatus::Absent),
-            // Within the account, the message names the missing permission; for a bucket of another account it does not.
-            Err(CallError::Denied { message, .. }) if !message.contains("not authorized to perform") => {
-                Err(ArtifactBucketError::Theirs(self.name.clone()))
-            }
+            Err(error) if is_of_other_account(&error) => Err(ArtifactBucketError::Theirs(self.name.clone())),
             Err(error) => Err(error.into()),
         }
     }
@@ -152,6 +158,18 @@ impl ArtifactBucket {
             self.set_up().await?;
         }
         Ok(state)
+    }
+
+    /// The time by S3's clock, which all machines share.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The command that deletes an object, for people.
+    #[must_use]
+    pub fn removal_command(&self, key: &str) -> String {
+        format!("aws s3api delete-object --bucket {} --key {key} --region {}", self.name, self.region)
     }
 
     /// Whether an object with this key exists.
@@ -202,10 +220,11 @@ impl ArtifactBucket {
             other => other?,
         };
         let tag = answer.e_tag.unwrap_or_default();
+        let written = answer.last_modified.as_ref().and_then(time);
         let broken = |reason: String| CallError::Unreachable { action: GET, reason };
         let bytes = answer.body.collect().await.map_err(|error| broken(error.to_string()))?.to_vec();
         let text = String::from_utf8(bytes).map_err(|_| broken(format!("`{key}` is not text")))?;
-        Ok(Some(StoredObject { text, tag }))
+        Ok(Some(StoredObject { text, tag, written }))
     }
 
     /// Writes a small object if it still has the entity tag `before`, or does not exist where that is none. Gives the new

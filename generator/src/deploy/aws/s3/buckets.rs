@@ -19,6 +19,7 @@ const COUNTED: u64 = 100_000;
 /// Passes over a bucket before we give up because something still writes to it.
 const PASSES: usize = 10;
 
+const TAGGING: &str = "s3:GetBucketTagging";
 const BUCKET: Target = Target::Each(&resources::s3::BUCKET);
 
 /// The IAM actions of this client's calls.
@@ -27,11 +28,28 @@ pub const CALLS: &[ApiCall] = &[
     ApiCall::new("s3:DeleteBucket", BUCKET),
     ApiCall::new("s3:DeleteObject", Target::Objects),
     ApiCall::new("s3:DeleteObjectVersion", Target::Objects),
-    ApiCall::new("s3:GetBucketTagging", BUCKET),
+    ApiCall::new(TAGGING, BUCKET).plan(),
     ApiCall::new("s3:ListBucket", BUCKET),
     ApiCall::new("s3:ListBucketMultipartUploads", BUCKET),
     ApiCall::new("s3:ListBucketVersions", BUCKET),
 ];
+
+/// Who has a bucket: their names are global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BucketOwner {
+    /// It does not exist.
+    Nobody,
+    /// This account.
+    ThisAccount,
+    /// Another account, or this one in another region.
+    SomebodyElse,
+}
+
+/// Whether S3 denies access since the bucket is another account's: within an account, it names the missing permission
+/// (<https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html>, read 2026-11-29).
+pub(super) fn is_of_other_account(error: &CallError) -> bool {
+    matches!(error, CallError::Denied { message, .. } if !message.contains("not authorized to perform"))
+}
 
 /// How much a bucket holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -56,22 +74,34 @@ impl BucketsClient {
         Self { client: Client::new(&account.sdk), owner: owner.to_owned() }
     }
 
-    /// Whether the bucket exists.
+    /// Who has the bucket.
     ///
     /// # Errors
-    /// A call that failed; a bucket of this name in another account is a missing permission.
-    pub async fn exists(&self, bucket: &str) -> Result<bool, CallError> {
+    /// A failed call.
+    pub async fn owner(&self, bucket: &str) -> Result<BucketOwner, CallError> {
         let call = self.client.head_bucket().bucket(bucket).expected_bucket_owner(&self.owner);
-        let answer = CallError::exists(call.send().await.map_err(|error| CallError::of("s3:ListBucket", error)));
-        answer.map_err(|error| match error {
-            // A response to HEAD has no message.
-            CallError::Denied { action, .. } => CallError::Denied {
-                action,
-                resource: format!("the bucket `{bucket}`"),
-                message: format!("S3 gives no reason; the bucket may belong to another account than {}", self.owner),
-            },
-            other => other,
-        })
+        let error = match call.send().await.map_err(|error| CallError::of("s3:ListBucket", error)) {
+            Ok(_) => return Ok(BucketOwner::ThisAccount),
+            Err(error) if error.is_absent() => return Ok(BucketOwner::Nobody),
+            Err(error) => error,
+        };
+        // A bucket of another region: ours are all in this one.
+        if error.is("PermanentRedirect") {
+            return Ok(BucketOwner::SomebodyElse);
+        }
+        // A response to HEAD has no reason, and one to GET has.
+        match self.tags(bucket).await {
+            Err(error) if is_of_other_account(&error) => Ok(BucketOwner::SomebodyElse),
+            Err(error) => Err(error),
+            Ok(_) => Err(match error {
+                CallError::Denied { action, .. } => CallError::Denied {
+                    action,
+                    resource: format!("the bucket `{bucket}`"),
+                    message: "S3 gives no reason".to_owned(),
+                },
+                other => other,
+            }),
+        }
     }
 
     /// The tags of a bucket; none if it does not exist.
@@ -80,7 +110,7 @@ impl BucketsClient {
     /// A failed call.
     pub async fn tags(&self, bucket: &str) -> Result<BTreeMap<String, String>, CallError> {
         let call = self.client.get_bucket_tagging().bucket(bucket).expected_bucket_owner(&self.owner);
-        match call.send().await.map_err(|error| CallError::of("s3:GetBucketTagging", error)) {
+        match call.send().await.map_err(|error| CallError::of(TAGGING, error)) {
             Ok(answer) => Ok(answer.tag_set.into_iter().map(|tag| (tag.key, tag.value)).collect()),
             Err(error) if error.is_absent() || error.is("NoSuchTagSet") => Ok(BTreeMap::new()),
             Err(error) => Err(error),

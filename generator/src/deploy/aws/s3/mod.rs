@@ -5,3 +5,4 @@ mod artifacts_setup;
 pub mod buckets;
 mod busy_bucket;
 pub mod item_files;
+mod server_clock;

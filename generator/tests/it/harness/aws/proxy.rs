@@ -40,6 +40,8 @@ struct State {
     /// All calls are held: that of the cut, and those after it.
     stopped: bool,
     faults: Option<Faults>,
+    /// By how many seconds the clock of AWS is ahead, and by how many of objects' times.
+    ahead: (i64, i64),
 }
 
 struct Shared {
@@ -121,6 +123,11 @@ impl Proxy {
         self.shared.state().faults = Some(faults);
     }
 
+    /// Sets the clock of AWS ahead of this machine's by so many seconds, and what it says of the times of objects.
+    pub fn set_clock(&self, now: i64, written: i64) {
+        self.shared.state().ahead = (now, written);
+    }
+
     /// Counts calls from now on, and stops at this one.
     pub fn stop_at(&self, cut: Cut) {
         *self.shared.state() = State { cut: Some(cut), ..State::default() };
@@ -187,9 +194,21 @@ async fn answer(call: Call, shared: &Shared) -> Result<Answer, String> {
         Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
         Some(Fault::Unheard) | None => {}
     }
-    let answer = shared.ask(&call).await?;
+    let mut answer = shared.ask(&call).await?;
+    let (now, written) = shared.state().ahead;
+    set_ahead(&mut answer, "date", now);
+    set_ahead(&mut answer, "last-modified", written);
     shared.stop(cut == Some(Cut::After(number))).await;
     if fault == Some(Fault::Unheard) { Err("unheard".to_owned()) } else { Ok(answer) }
+}
+
+/// Changes the time in a header.
+fn set_ahead(answer: &mut Answer, header: &'static str, seconds: i64) {
+    let Some(value) = answer.headers().get(header).and_then(|value| value.to_str().ok()) else { return };
+    let time = jiff::fmt::rfc2822::parse(value).expect("a time").checked_add(jiff::SignedDuration::from_secs(seconds));
+    let time = time.expect("a time").timestamp();
+    let text = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&time).expect("a time");
+    answer.headers_mut().insert(header, text.parse().expect("a header"));
 }
 
 impl Shared {
