@@ -123,6 +123,9 @@ impl ApplyArgs {
         let done = self.all(&deployment, file, &options).await;
         let (applied, seeded) = done.map_err(|error| with_location(error, file, environment))?;
         report(&applied, &deployment, seeded.is_some());
+        if let Some(warning) = deployment.regions().warning() {
+            message(&format!("{}warning{}: {warning}", Style::WARNING, Style::END));
+        }
         seeded.as_ref().inspect(|seeded| report_items(seeded));
         Ok(json!({ "stack": applied, "items": seeded }))
     }

@@ -1,6 +1,8 @@
 //! What the pipeline's file wants in the stores of its sources: the rows of its tables, and the files in its buckets.
 
 use fanggen_runtime::component::Store;
+use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::record::Item;
 
 use super::error::CommandError;
 use super::pipeline_file::LoadedPipeline;
@@ -51,7 +53,14 @@ pub async fn rows(file: &LoadedPipeline, deployment: &Deployment<'_>) -> Result<
             continue;
         };
         let items = local::seeds(source, &file.root).await.map_err(CommandError::Run)?;
-        let invalid: Vec<String> = items.iter().filter_map(|(_, error)| Some(error.as_ref()?.to_string())).collect();
+        let place = seed.file.map(|file| format!("{file}:"));
+        let described = |(item, error): &(Item, Option<Error>)| {
+            let error = error.as_ref()?.to_string();
+            // A row without a usable key is named by its file and line.
+            let is_place = place.as_ref().is_some_and(|place| item.key.starts_with(place));
+            Some(if is_place && !error.contains(" line ") { format!("{}: {error}", item.key) } else { error })
+        };
+        let invalid: Vec<String> = items.iter().filter_map(described).collect();
         if !invalid.is_empty() {
             let text = format!("{} of `{}` cannot be read:\n  {}", invalid.len(), source.path, invalid.join("\n  "));
             return Err(DeployError::Other(text).into());

@@ -59,11 +59,15 @@ impl DestroyArgs {
         let session = AwsSession::open(file, environment, rendered).await?;
         let deployment = session.deployment(self.yes, global.json)?;
         let plan = self.all(&deployment, global).await.map_err(|error| with_location(error, file, environment))?;
-        let (success, end) = (Style::SUCCESS, Style::END);
+        let (success, end, region) = (Style::SUCCESS, Style::END, &session.account.region);
         message(&match plan.is_empty() {
-            true => format!("{success}nothing to do{end}: nothing is left of environment `{environment}`"),
-            false => format!("{success}deleted{end}: nothing is left of environment `{environment}`"),
+            true => format!("{success}nothing to do{end}: nothing is left of environment `{environment}` in {region}"),
+            false => format!("{success}deleted{end}: nothing is left of environment `{environment}` in {region}"),
         });
+        deployment.regions().remove();
+        if let Some(warning) = deployment.regions().warning() {
+            message(&format!("{}warning{}: {warning}", Style::WARNING, end));
+        }
         Ok(json!({ "gone": plan }))
     }
 

@@ -1,6 +1,8 @@
 //! A pipeline's file, read, checked and planned for every environment.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -16,6 +18,9 @@ use crate::config::pipeline::Pipeline;
 use crate::config::{Config, default_environment, mistake};
 use crate::plan::Plan;
 
+/// The most bytes of a pipeline's file: a hundred times what a schedule's input and a template can hold of it.
+const MAX_BYTES: u64 = 16 * 1024 * 1024;
+
 /// A pipeline's file without errors.
 pub struct LoadedPipeline {
     pub config: Config,
@@ -29,7 +34,7 @@ impl LoadedPipeline {
     /// warnings too where `least` is [`Severity::Warning`].
     pub fn load(global: &GlobalArgs, least: Severity) -> Result<Self, CommandError> {
         let read = |source| CommandError::File { path: global.file.clone(), source };
-        let text = std::fs::read_to_string(&global.file).map_err(read)?;
+        let text = read_limited(&global.file).map_err(read)?;
         // Empty for a file in the current folder, so that printed paths start with what the user typed.
         let root = global.file.parent().map(Path::to_owned).unwrap_or_default();
         let mut config = Config::read(&global.file.display().to_string(), &text);
@@ -76,6 +81,19 @@ impl LoadedPipeline {
     pub fn plan(&self, environment: &str) -> Result<&Plan, CommandError> {
         self.plans.get(environment).ok_or(CommandError::Mistakes)
     }
+}
+
+/// The text of a file that is not larger than a pipeline's file may be.
+fn read_limited(path: &Path) -> io::Result<String> {
+    let mut text = String::new();
+    // Not by its size on disk: it may be a pipe.
+    let read = File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text);
+    if text.len() as u64 > MAX_BYTES || read.as_ref().is_ok_and(|bytes| *bytes as u64 > MAX_BYTES) {
+        let words =
+            format!("it is larger than {} MB; keep long lists of items in a file of their own", MAX_BYTES >> 20);
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, words));
+    }
+    read.map(|_| text)
 }
 
 /// Prints all mistakes and their count.

@@ -40,6 +40,13 @@ struct EnvironmentStatus {
     at_work: Option<LockHolder>,
 }
 
+/// An environment whose state cannot be read.
+#[derive(Debug, Serialize)]
+struct UnreadableStatus {
+    environment: String,
+    error: String,
+}
+
 impl StatusArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
         let file = LoadedPipeline::load(global, Severity::Error)?;
@@ -48,18 +55,42 @@ impl StatusArgs {
         let work = async {
             let mut all = Vec::new();
             for environment in environments {
-                all.push(status_of(&file, environment, &rendered, global).await?);
+                all.push((environment.clone(), status_of(&file, environment, &rendered, global).await));
             }
-            Ok::<Vec<EnvironmentStatus>, CommandError>(all)
+            all
         };
-        let all = block_on(work)??;
+        let mut all = block_on(work)?;
+        // What is wrong with one environment is no reason to hide the others; what is wrong with all is an error.
+        if all.iter().all(|(_, status)| status.is_err())
+            && let Some((_, status)) = all.pop()
+        {
+            return status.map(|_| ());
+        }
         if global.json {
-            print(&to_json(&all));
+            let values: Vec<_> = all.iter().map(|(environment, status)| value(environment, status)).collect();
+            print(&to_json(&values));
         } else {
-            all.iter().for_each(|status| print(&line(status)));
+            for (environment, status) in &all {
+                print(&status.as_ref().map_or_else(|error| unreadable(environment, error), line));
+            }
         }
         Ok(())
     }
+}
+
+/// An environment in JSON, whatever is known of it.
+fn value(environment: &str, status: &Result<EnvironmentStatus, CommandError>) -> serde_json::Value {
+    let value = match status {
+        Ok(status) => serde_json::to_value(status),
+        Err(error) => {
+            serde_json::to_value(UnreadableStatus { environment: environment.to_owned(), error: error.to_string() })
+        }
+    };
+    value.unwrap_or_default()
+}
+
+fn unreadable(environment: &str, error: &CommandError) -> String {
+    format!("{environment:<12} {}error{}: {error}", Style::ERROR, Style::END)
 }
 
 async fn status_of(

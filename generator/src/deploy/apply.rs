@@ -164,6 +164,7 @@ impl StackApply<'_> {
         }
         let PreparedChangeSet { set, changes, pending } = prepared;
         self.recovery.lock.check()?;
+        self.sets.regions.add();
         stack.client.execute_change_set(&set.name).await?;
         pending.into_iter().for_each(PendingSet::finish);
         if options.no_wait {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::applied_regions::AppliedRegions;
 use super::artifacts::{ensure_bucket, upload_template};
 use super::aws::account::{Account, CallerIdentity};
 use super::aws::call_error::CallError;
@@ -51,6 +52,8 @@ pub struct ChangeSets<'a> {
     pub bucket: &'a ArtifactBucket,
     /// The change sets that this machine has to execute or delete.
     pub pending: PendingSets,
+    /// The regions to which this machine has applied the stack.
+    pub regions: AppliedRegions,
 }
 
 /// The description of a change set: what it was created from, so that a stack that has changed since is noticed.

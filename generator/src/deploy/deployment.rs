@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::applied_regions::AppliedRegions;
 use super::apply::StackApply;
 use super::aws::account::{Account, CallerIdentity};
 use super::aws::cloudformation::StackClient;
@@ -95,6 +96,14 @@ impl<'a> Deployment<'a> {
         Operations { stack: self.stack(), operator: self.operator() }
     }
 
+    /// The regions to which this machine has applied the stack.
+    #[must_use]
+    pub fn regions(&self) -> AppliedRegions {
+        let manifest = &self.generated.manifest;
+        let (account, region) = (&self.caller.account, &self.account.region);
+        AppliedRegions::new(&self.locks, account, &manifest.stack, region, &manifest.environment)
+    }
+
     /// The change sets of the stack.
     #[must_use]
     pub fn change_sets(&self) -> ChangeSets<'_> {
@@ -105,6 +114,7 @@ impl<'a> Deployment<'a> {
             caller: self.caller,
             bucket: &self.bucket,
             pending: PendingSets::new(&self.locks, &self.bucket.name, &self.client.name),
+            regions: self.regions(),
         }
     }
 

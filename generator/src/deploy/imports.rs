@@ -30,7 +30,9 @@ pub async fn check(
         let whose = match tags.read(&import.kind, &name).await {
             Ok(Some(found)) if !are_ours(&found, ours) => owner(&found),
             Ok(_) => continue,
-            Err(CallError::Denied { action, .. }) => format!("its tags cannot be read, since {action} is not permitted"),
+            Err(CallError::Denied { action, .. }) => {
+                format!("its tags cannot be read, since {action} is not permitted")
+            }
             Err(error) => return Err(error.into()),
         };
         let noun = resources::find(&import.kind).map_or(import.kind.as_str(), |card| card.noun);

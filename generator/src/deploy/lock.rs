@@ -205,7 +205,16 @@ impl DeployLock {
         let lost = Arc::new(AtomicBool::new(false));
         let renewal = LockRenewal { pace, bucket: bucket.clone(), key: key.clone(), lost: Arc::clone(&lost) };
         let renewal = tokio::spawn(renewal.run(holder.clone(), tag));
-        Ok(Self { bucket: bucket.clone(), stack: stack.to_owned(), key, token: holder.token, renewal, lost, expired, here })
+        Ok(Self {
+            bucket: bucket.clone(),
+            stack: stack.to_owned(),
+            key,
+            token: holder.token,
+            renewal,
+            lost,
+            expired,
+            here,
+        })
     }
 
     /// The expired lock that was taken over, if there was one.

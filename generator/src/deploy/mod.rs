@@ -1,5 +1,6 @@
 //! From `generated/` to an account and back: reads what was rendered, and knows nothing of how it was planned.
 
+pub mod applied_regions;
 pub mod apply;
 pub mod artifacts;
 pub mod aws;

@@ -98,6 +98,11 @@ pub fn renamed(folder: &Path, artifact: &RenderedFile) -> Result<Vec<FileChange>
 }
 
 fn read(path: &Path) -> Result<Option<String>, DiskError> {
+    // Opening a pipe waits for somebody who writes to it.
+    if fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir()) {
+        let source = io::Error::other("it is a pipe, a socket or a device; remove it");
+        return Err(DiskError::of(path, "read", source));
+    }
     match fs::read(path) {
         // Generated files are UTF-8; other content is shown as far as it can be decoded.
         Ok(bytes) => Ok(Some(

@@ -159,7 +159,7 @@ fn create_change_and_destroy(
     assert_eq!((there(&second), status(stack)), (vec![], None), "nothing is left");
     assert!(!users().contains(&stack.to_owned()), "{:?}", users());
     let again = deployed.good(&destroy);
-    let said = format!("nothing to do: nothing is left of environment `{environment}`\n");
+    let said = format!("nothing to do: nothing is left of environment `{environment}` in us-east-1\n");
     assert!(again.stderr.ends_with(&said), "{}", again.stderr);
 }
 

@@ -162,10 +162,13 @@ fn a_live_lock_is_respected_an_expired_one_taken_over_and_an_unreadable_one_repo
     let stopped = scene.run(pipelines().before(), APPLY);
     assert_eq!(
         (stopped.code, plain(&scene, &stopped)),
-        (1, format!(
+        (
+            1,
+            format!(
                 "error: `apply` is already running on `cut-dev`: arn:aws:iam::1:user/somebody since TIME (the lock expires at \
                  TIME unless it is renewed)\n{WAY_OUT}"
-            ))
+            )
+        )
     );
     write("{}");
     let stopped = scene.run(pipelines().before(), APPLY);
@@ -183,7 +186,8 @@ fn a_live_lock_is_respected_an_expired_one_taken_over_and_an_unreadable_one_repo
     let done = scene.run(pipelines().before(), APPLY);
     assert_eq!(done.code, 0, "{}", done.stderr);
     let times = Regex::new(r"\d{4}-\d\d-\d\dT[\d:.]+Z").expect("a pattern");
-    let said = "note: took over the lock of `apply` by arn:aws:iam::1:user/somebody since TIME, which expired at TIME\n";
+    let said =
+        "note: took over the lock of `apply` by arn:aws:iam::1:user/somebody since TIME, which expired at TIME\n";
     assert!(times.replace_all(&done.stderr, "TIME").contains(said), "who had it, and since when: {}", done.stderr);
     scene.proxy.clear();
     assert!(!scene.inventory().iter().any(|line| line.contains("/locks/")), "and it is given up");

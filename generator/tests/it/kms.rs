@@ -128,5 +128,9 @@ fn a_customer_key_is_enabled_in_place_and_deleted_with_its_data() {
     assert_eq!(key(alias), None);
     assert_eq!(key(&arn).map(|(_, state, _)| state), Some(KeyState::PendingDeletion));
     let again = deployed.good(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
-    assert!(again.stderr.ends_with("nothing to do: nothing is left of environment `prod`\n"), "{}", again.stderr);
+    assert!(
+        again.stderr.ends_with("nothing to do: nothing is left of environment `prod` in us-east-1\n"),
+        "{}",
+        again.stderr
+    );
 }

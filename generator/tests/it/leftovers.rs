@@ -33,6 +33,13 @@ fn retained_resources_are_imported_with_their_rows() {
     let apply = ["apply", "--env", "prod", "--yes", "--no-run"];
     let output = site.run(&apply);
     assert_eq!(output.code, 0, "{output:?}");
+    let s3 = aws_sdk_s3::Client::new(&sdk);
+    let bucket = format!("earlier-prod-archive-{}-{}", aws::emulator::ACCOUNT, aws::emulator::REGION);
+    // AWS gives the tags of a stack to its buckets, and the emulator does not.
+    let tag = |key: &str, value: &str| aws_sdk_s3::types::Tag::builder().key(key).value(value).build().expect("one");
+    let tags = [tag("fanggen:pipeline", "earlier"), tag("fanggen:environment", "prod")];
+    let tags = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags.to_vec())).build().expect("tags");
+    block_on(s3.put_bucket_tagging().bucket(&bucket).tagging(tags).send()).expect("tagged");
     let table = "earlier-prod-companies-182da4";
     let rows = || {
         let all = block_on(tables.scan().table_name(table).send()).expect("rows");
@@ -70,8 +77,6 @@ fn retained_resources_are_imported_with_their_rows() {
         ),
     );
     assert_eq!(rows(), left);
-    let s3 = aws_sdk_s3::Client::new(&sdk);
-    let bucket = format!("earlier-prod-archive-{}-{}", aws::emulator::ACCOUNT, aws::emulator::REGION);
     block_on(s3.delete_bucket().bucket(bucket).send()).expect("deleted");
     let output = site.run(&apply);
     assert!(output.code == 0 && output.stderr.contains("← log group of worker "), "{output:?}");
@@ -79,7 +84,7 @@ fn retained_resources_are_imported_with_their_rows() {
     assert_eq!(rows(), left, "what somebody deleted and added is as they left it");
     let output = site.run(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
     assert!(
-        output.code == 0 && output.stderr.ends_with("deleted: nothing is left of environment `prod`\n"),
+        output.code == 0 && output.stderr.ends_with("deleted: nothing is left of environment `prod` in us-east-1\n"),
         "{output:?}"
     );
 }

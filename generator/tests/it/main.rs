@@ -16,6 +16,8 @@ mod build;
 mod call_counts;
 #[cfg(feature = "aws")]
 mod cargo_lambda;
+#[cfg(feature = "aws")]
+mod causes;
 mod ci;
 mod compare;
 #[cfg(feature = "aws")]

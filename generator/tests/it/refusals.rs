@@ -341,7 +341,7 @@ fn wrong_arguments_and_files_are_named() {
             emulator::REGION
         ),
     );
-    site.run(&["destroy"]).assert_stderr(0, "nothing to do: nothing is left of environment `dev`\n");
+    site.run(&["destroy"]).assert_stderr(0, "nothing to do: nothing is left of environment `dev` in us-east-1\n");
     let named = site.run(&["apply", "--yes", "--no-run", "--replace", "Nothing"]);
     let note = "\nnote: `--replace Nothing` has no effect: no data of `Nothing` would be lost\n";
     assert!(named.code == 0 && named.stderr.contains(note), "{named:?}");

@@ -444,7 +444,7 @@ fn a_failed_deletion_is_retried_by_destroy_which_names_the_cause() {
     assert_eq!(calls.iter().filter(|call| *call == "DeleteStack").count(), 3);
     let (output, _) = stack.run(&DESTROY);
     assert!(
-        output.code == 0 && output.stderr.ends_with("deleted: nothing is left of environment `dev`\n"),
+        output.code == 0 && output.stderr.ends_with("deleted: nothing is left of environment `dev` in us-east-1\n"),
         "{output:?}"
     );
 }

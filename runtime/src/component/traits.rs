@@ -1,5 +1,7 @@
 //! The traits of a running source, stage and sink, and what a component receives when it is opened.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use tokio::time::Instant;
 
@@ -74,6 +76,11 @@ pub trait Stage: Send + Sync {
 
     /// Processes these records, until the deadline at the latest.
     async fn apply(&self, records: Vec<Record>, deadline: Instant) -> Vec<Record>;
+
+    /// The longest time that it waits for other services per chunk, in all rounds together, if it calls any.
+    fn max_wait(&self) -> Option<Duration> {
+        None
+    }
 
     /// Marks records that this stage created from others as delivered, so that no later run creates them again. It is
     /// called before the chunk is complete, possibly more than once.

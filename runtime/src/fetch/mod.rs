@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, header};
-use url::Url;
+use url::{Host, Url};
 
 use crate::model::error::{Error, ErrorCode};
 use crate::model::retry;
@@ -71,6 +71,25 @@ pub struct Fetcher {
     // other ports share one that permits public addresses only.
     clients: Mutex<HashMap<Option<u16>, Client>>,
     proxies: Option<Proxies>,
+}
+
+/// What kind of non-public address the host of a URL is, if its settings allow no request to it: `localhost`, or an address
+/// that is written out. Other names are checked when they are resolved.
+#[must_use]
+pub fn refused_host(url: &str, allow: &[HostPort]) -> Option<&'static str> {
+    let url = Url::parse(url).ok()?;
+    let allow: Vec<SocketAddr> = allow.iter().filter_map(|text| text.as_str().parse().ok()).collect();
+    let port = guard::port(&url);
+    match url.host()? {
+        Host::Ipv4(address) => guard::non_public(address.into()).filter(|_| !allow.contains(&(address, port).into())),
+        Host::Ipv6(address) => guard::non_public(address.into()).filter(|_| !allow.contains(&(address, port).into())),
+        Host::Domain(name) => {
+            let name = name.trim_end_matches('.');
+            let local = name == "localhost" || name.ends_with(".localhost");
+            let allowed = allow.iter().any(|target| target.port() == port && target.ip().is_loopback());
+            (local && !allowed).then_some("a loopback address")
+        }
+    }
 }
 
 impl Fetcher {
@@ -256,6 +275,22 @@ mod tests {
         let error = fetcher.get("http://localhost:9/", FetchLimits::default()).await.expect_err("refused");
         assert_eq!(error.code, ErrorCode::AddressRefused, "{error}");
         assert!(!error.transient);
+    }
+
+    #[test]
+    fn an_address_of_the_inside_is_known_before_a_request() {
+        let refused = |url: &str, allow: &[&str]| {
+            let allow: Vec<_> = allow.iter().map(|text| HostPort::new(*text).expect("an address")).collect();
+            refused_host(url, &allow)
+        };
+        assert_eq!(refused("http://169.254.169.254/latest", &[]), Some("a link-local address"));
+        assert_eq!(refused("https://[::1]/", &[]), Some("an address outside the public IPv6 space"));
+        assert_eq!(refused("http://0x7f.1:8080/", &[]), Some("a loopback address"));
+        assert_eq!(refused("http://LOCALHOST./", &[]), Some("a loopback address"));
+        assert_eq!(refused("http://127.0.0.1:8080/", &["127.0.0.1:8080"]), None);
+        assert_eq!(refused("http://localhost:8080/", &["127.0.0.1:8080"]), None);
+        assert_eq!(refused("http://127.0.0.1:8081/", &["127.0.0.1:8080"]), Some("a loopback address"));
+        assert_eq!(refused("https://hooks.example.com/", &[]), None);
     }
 
     #[test]

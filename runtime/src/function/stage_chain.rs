@@ -7,13 +7,14 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{ComponentTiming, finding_cache};
 use crate::component::Stage;
 use crate::component::state::State;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Identity, Record};
+use crate::model::retry::backoff;
 
 /// How long a stage may overrun its deadline, so that it can note the timeout on its records itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -40,6 +41,8 @@ pub(super) struct StageChain<'a> {
     ready: Vec<(usize, Record)>,
     /// Records that have passed all stages or failed.
     done: Vec<(RecordPosition, Record)>,
+    /// How long each stage took in all rounds, with the waits between them.
+    waited: Vec<Duration>,
     reused: u64,
     cache_writes: CacheWrites,
     timings: Vec<ComponentTiming>,
@@ -77,8 +80,21 @@ impl<'a> StageChain<'a> {
             if record.failure.is_none() { ready.push((0, record)) } else { done.push((position, record)) }
         }
         let (created, dropped) = (vec![Vec::new(); stages.len()], vec![0; stages.len()]);
-        let (cache_writes, timings) = (JoinSet::new(), Vec::new());
-        Self { stages, state, positions, items, created, dropped, ready, done, reused: 0, cache_writes, timings }
+        let (waited, cache_writes, timings) = (vec![Duration::ZERO; stages.len()], JoinSet::new(), Vec::new());
+        Self {
+            stages,
+            state,
+            positions,
+            items,
+            created,
+            dropped,
+            ready,
+            done,
+            waited,
+            reused: 0,
+            cache_writes,
+            timings,
+        }
     }
 
     /// Takes all records that are ready through the stages.
@@ -92,8 +108,11 @@ impl<'a> StageChain<'a> {
             }
             let records: Vec<Record> = now.into_iter().map(|(_, record)| record).collect();
             let input: Vec<Identity> = records.iter().map(Record::identity).collect();
-            let start = SystemTime::now();
-            let records = self.apply(stage.as_ref(), records, deadline).await;
+            let (start, begin) = (SystemTime::now(), Instant::now());
+            let patience = begin.checked_add(self.patience_left(index).unwrap_or_default());
+            let until = patience.map_or(deadline, |patience| patience.min(deadline));
+            let records = self.apply(stage.as_ref(), records, until).await;
+            self.waited[index] += begin.elapsed();
             self.dropped[index] += count_dropped(&input, &records);
             let duration = start.elapsed().unwrap_or_default();
             let failed = records.iter().any(|record| record.failure.is_some());
@@ -134,23 +153,46 @@ impl<'a> StageChain<'a> {
         position
     }
 
-    /// `None` if no record has a transient failure; otherwise the longest `Retry-After` of those failures, if any.
-    pub(super) fn retry_wait(&self) -> Option<Option<Duration>> {
-        let errors = self.done.iter().filter_map(|(_, record)| Some(&record.failure.as_ref()?.error));
-        errors.filter(|error| error.transient).map(|error| error.retry_after_s.map(Duration::from_secs)).max()
+    /// Waits until the records with transient failures may be tried again, and makes them ready from the stage in which they
+    /// failed. False if there are none, or not enough time is left: until the deadline, or of the patience of their stages,
+    /// which is for all rounds together.
+    pub(super) async fn wait_for_retry(&mut self, pass: u32, deadline: Instant) -> bool {
+        let transient = |chain: &Self, record: &Record, than: Duration| {
+            let failure = record.failure.as_ref().filter(|failure| failure.error.transient)?;
+            let next = chain.stages.iter().position(|stage| stage.name() == failure.stage).unwrap_or_default();
+            (chain.patience_left(next)? > than).then_some((next, failure.error.retry_after_s))
+        };
+        let asked = self.done.iter().filter_map(|(_, record)| transient(self, record, Duration::ZERO));
+        let Some(asked) = asked.map(|(_, seconds)| seconds.map(Duration::from_secs)).max() else { return false };
+        let wait = asked.unwrap_or_else(|| backoff(pass));
+        if wait >= deadline.saturating_duration_since(Instant::now()) {
+            return false;
+        }
+        let (mut retried, mut done) = (Vec::new(), Vec::new());
+        for (position, record) in std::mem::take(&mut self.done) {
+            match transient(self, &record, wait) {
+                Some((next, _)) => retried.push((next, record)),
+                None => done.push((position, record)),
+            }
+        }
+        self.done = done;
+        if retried.is_empty() {
+            return false;
+        }
+        sleep(wait).await;
+        let stages: HashSet<usize> = retried.iter().map(|(next, _)| *next).collect();
+        stages.into_iter().for_each(|stage| self.waited[stage] += wait);
+        for (next, mut record) in retried {
+            record.failure = None;
+            self.ready.push((next, record));
+        }
+        true
     }
 
-    /// Makes the records with transient failures ready again, from the stage in which they failed.
-    pub(super) fn requeue_transient(&mut self) {
-        let transient = |record: &Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
-        let (retried, done): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.done).into_iter().partition(|(_, record)| transient(record));
-        self.done = done;
-        for (_, mut record) in retried {
-            let failure = record.failure.take();
-            let next = failure.and_then(|failure| self.stages.iter().position(|stage| stage.name() == failure.stage));
-            self.ready.push((next.unwrap_or(0), record));
-        }
+    /// How long a stage may still wait for other services; nothing for an unknown stage.
+    fn patience_left(&self, stage: usize) -> Option<Duration> {
+        let all = self.stages.get(stage)?.max_wait().unwrap_or(Duration::MAX);
+        Some(all.saturating_sub(self.waited[stage]))
     }
 
     /// Puts the records in order and returns the result.
@@ -261,6 +303,48 @@ mod tests {
             records.reverse();
             records
         }
+    }
+
+    /// Waits for a service that never answers, for up to three seconds.
+    struct Waiting;
+
+    #[async_trait]
+    impl Stage for Waiting {
+        fn name(&self) -> &str {
+            "waiting"
+        }
+
+        fn max_wait(&self) -> Option<Duration> {
+            Some(Duration::from_secs(3))
+        }
+
+        async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
+            sleep(Duration::from_millis(500).min(deadline.saturating_duration_since(Instant::now()))).await;
+            for record in &mut records {
+                let error = Error::transient(ErrorCode::TimedOut, "no answer");
+                record.fail("waiting", error.retry_after(Some(Duration::from_secs(1))));
+            }
+            records
+        }
+    }
+
+    #[tokio::test]
+    async fn the_patience_of_a_stage_bounds_all_rounds_together() {
+        let stages: [Box<dyn Stage>; 1] = [Box::new(Waiting)];
+        let mut chain = StageChain::new(&stages, None, records(&["A"]));
+        let (begin, deadline) = (Instant::now(), Instant::now() + Duration::from_secs(600));
+        let mut rounds = 1;
+        chain.run(deadline).await;
+        while chain.wait_for_retry(rounds, deadline).await {
+            chain.run(deadline).await;
+            rounds += 1;
+        }
+        assert!(
+            rounds > 1 && begin.elapsed() < Duration::from_millis(3_500),
+            "{rounds} rounds in {:?}",
+            begin.elapsed()
+        );
+        assert_eq!(summary(&chain.finish().records), [("A", "0", "timed_out")], "and why it failed is kept");
     }
 
     async fn run_stages(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {

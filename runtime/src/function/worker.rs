@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::stage_chain::{CacheWrites, ChainOutcome, StageChain};
 use super::{ComponentTiming, NamedComponents, OpenFunction, OpenOutput, forward};
@@ -15,7 +15,6 @@ use crate::component::state::{Counts, RunStatus};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::{Failure, Identity, Record};
-use crate::model::retry::backoff;
 use crate::model::run::{Chunk, RunId};
 
 /// Maximum number of passes through the stages for records with transient failures, within one delivery.
@@ -198,13 +197,9 @@ impl OpenFunction {
         for pass in 1..=MAX_PASSES {
             chain.run(deadline).await;
             // Without state this is the user's machine, where the retries within the stages are enough.
-            let Some(retry_after) = self.state.as_ref().and_then(|_| chain.retry_wait()) else { return };
-            let wait = retry_after.unwrap_or_else(|| backoff(pass));
-            if pass == MAX_PASSES || wait >= deadline.saturating_duration_since(Instant::now()) {
+            if self.state.is_none() || pass == MAX_PASSES || !chain.wait_for_retry(pass, deadline).await {
                 return;
             }
-            sleep(wait).await;
-            chain.requeue_transient();
         }
     }
 

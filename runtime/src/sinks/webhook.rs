@@ -15,7 +15,7 @@ use crate::component::{
     Sink,
 };
 use crate::condition::Condition;
-use crate::fetch::{FetchLimits, FetchResponse, Fetcher, user_agent};
+use crate::fetch::{FetchLimits, FetchResponse, Fetcher, refused_host, user_agent};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
 use crate::model::run::Chunk;
@@ -107,6 +107,12 @@ impl Component for WebhookSettings {
             per_record: 0.0,
             reason: "one read per start of the function, and every 15 minutes",
         }]
+    }
+
+    fn check(&self) -> Option<(&'static str, String, String)> {
+        let kind = refused_host(self.url.as_str(), &self.allow)?;
+        let allowed = "a URL on the public internet, or one whose address and port are in `allow`";
+        Some(("url", format!("{kind}, to which nothing is posted"), allowed.to_owned()))
     }
 
     fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {

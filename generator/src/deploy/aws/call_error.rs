@@ -107,6 +107,17 @@ pub enum CallError {
         /// The reason.
         reason: String,
     },
+    /// An object that is not what fanggen writes.
+    #[error(
+        "the object `{key}` in the bucket `{bucket}` is not text, so it is not what fanggen wrote\n  restore an earlier version of \
+         it: `aws s3api list-object-versions --bucket {bucket} --prefix {key}` lists them"
+    )]
+    NotText {
+        /// The bucket.
+        bucket: String,
+        /// The object's key.
+        key: String,
+    },
     /// An error response.
     #[error("{action} failed: {message} ({code})")]
     Refused {

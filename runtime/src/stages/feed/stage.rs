@@ -42,6 +42,10 @@ impl Stage for Feed {
         &self.name
     }
 
+    fn max_wait(&self) -> Option<Duration> {
+        Some(self.max_wait)
+    }
+
     async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
         // Failed entries are retried together with their item, which produces them anew.
         let items: HashSet<_> = records.iter().filter(|one| one.entry.is_none()).map(Record::identity).collect();

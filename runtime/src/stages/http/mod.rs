@@ -134,6 +134,10 @@ impl Stage for HttpStage {
         &self.name
     }
 
+    fn max_wait(&self) -> Option<Duration> {
+        Some(self.max_wait)
+    }
+
     async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
         let deadline = deadline.min(Instant::now() + self.max_wait);
         let urls: Vec<_> = records.iter().map(|record| self.page_url(record)).collect();

@@ -156,6 +156,10 @@ impl Stage for Wikipedia {
         &self.name
     }
 
+    fn max_wait(&self) -> Option<Duration> {
+        Some(self.max_wait)
+    }
+
     async fn apply(&self, mut records: Vec<Record>, deadline: Instant) -> Vec<Record> {
         let deadline = deadline.min(Instant::now() + self.max_wait);
         let (batches, refused) = request::batches(&records, &self.language);

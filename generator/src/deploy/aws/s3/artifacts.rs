@@ -67,13 +67,14 @@ pub enum ArtifactBucketError {
     /// The bucket belongs to another account.
     #[error(
         "the bucket `{0}` belongs to another account: nothing was written to it\n  bucket names are global, and this one \
-         consists of account and region; ask AWS support for it, or deploy to another region"
+         consists of account and region; deploy to another region, or ask the owner of the bucket, or AWS support, to delete it"
     )]
     Theirs(String),
     /// The bucket was not created by fanggen.
     #[error(
         "the bucket `{0}` in this account has objects but no tag `{tag}`, so fanggen did not create it: nothing was written \
-         to it\n  delete it; or, if fanggen created it and the tag was removed, tag it with `{tag}` = `{value}`",
+         to it\n  if nobody needs these objects, delete it: `aws s3 rb s3://{0} --force`; if fanggen created it and its tag was \
+         removed, tag it: `aws s3api put-bucket-tagging --bucket {0} --tagging 'TagSet=[{{Key={tag},Value={value}}}]'`",
         tag = READY.0, value = READY.1
     )]
     Foreign(String),
@@ -181,7 +182,7 @@ impl ArtifactBucket {
         match call.send().await.map_err(|error| CallError::of(GET, error)) {
             Ok(_) => Ok(true),
             Err(error) if error.is_absent() => Ok(false),
-            Err(error) => Err(error),
+            Err(error) => Err(self.cause(key, error).await),
         }
     }
 
@@ -195,7 +196,17 @@ impl ArtifactBucket {
         match call.send().await.map_err(|error| CallError::of(GET, error)) {
             Ok(answer) => Ok(answer.checksum_sha256.as_deref() == Some(&sha256(bytes))),
             Err(error) if error.is_absent() => Ok(false),
-            Err(error) => Err(error),
+            Err(error) => Err(self.cause(key, error).await),
+        }
+    }
+
+    /// The cause of a failed HEAD request, whose response has no body to name it: a GET of the first byte fails for the same
+    /// reason, and says so.
+    async fn cause(&self, key: &str, error: CallError) -> CallError {
+        let call = self.client.get_object().bucket(&self.name).key(key).expected_bucket_owner(&self.owner);
+        match call.range("bytes=0-0").send().await.map_err(|error| CallError::of(GET, error)) {
+            Err(CallError::Refused { status: 416, .. }) | Ok(_) => error,
+            Err(cause) => cause,
         }
     }
 
@@ -223,7 +234,8 @@ impl ArtifactBucket {
         let written = answer.last_modified.as_ref().and_then(time);
         let broken = |reason: String| CallError::Unreachable { action: GET, reason };
         let bytes = answer.body.collect().await.map_err(|error| broken(error.to_string()))?.to_vec();
-        let text = String::from_utf8(bytes).map_err(|_| broken(format!("`{key}` is not text")))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| CallError::NotText { bucket: self.name.clone(), key: key.to_owned() })?;
         Ok(Some(StoredObject { text, tag, written }))
     }
 
