@@ -416,7 +416,8 @@ fn a_bucket_of_another_account_is_not_written_to() {
     let theirs = |bucket: &str| {
         format!(
             "error: the bucket `{bucket}` belongs to another account: nothing was written to it\n  bucket names are global, \
-             and this one consists of account and region; ask AWS support for it, or deploy to another region\n"
+             and this one consists of account and region; deploy to another region, or ask the owner of the bucket, or AWS \
+             support, to delete it\n"
         )
     };
     // Asked for its tags, with the owner that is expected, S3 says no more than no.
@@ -444,7 +445,7 @@ fn an_untagged_bucket_is_set_up_if_it_is_empty_and_otherwise_left_alone() {
         site.run(arguments).assert_stderr(
             1,
             &format!(
-                "error: the bucket `{bucket}` in this account has objects but no tag `fanggen:artifacts`, so fanggen did not create it: nothing was written to it\n  delete it; or, if fanggen created it and the tag was removed, tag it with `fanggen:artifacts` = `1`\n"
+                "error: the bucket `{bucket}` in this account has objects but no tag `fanggen:artifacts`, so fanggen did not create it: nothing was written to it\n  if nobody needs these objects, delete it: `aws s3 rb s3://{bucket} --force`; if fanggen created it and its tag was removed, tag it: `aws s3api put-bucket-tagging --bucket {bucket} --tagging 'TagSet=[{{Key=fanggen:artifacts,Value=1}}]'`\n"
             ),
         );
     }
