@@ -8,6 +8,22 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The parameter with the time of the first run, by which `apply` enables the schedule; empty until items and tables are
+/// there.
+pub const READY: &str = "Ready";
+
+/// What starts the first run of an environment, once its items are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FirstRun {
+    /// `apply`: the schedule's own first time may be hours away.
+    Apply,
+    /// The schedule, within minutes.
+    Schedule,
+    /// Nothing: the schedule is disabled.
+    Never,
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TemplateMetadata {

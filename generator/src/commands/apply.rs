@@ -24,6 +24,7 @@ use crate::deploy::items::source_files::SourceFiles;
 use crate::deploy::lock::DeployLock;
 use crate::deploy::seed::{NO_ITEMS, SeedOptions, SeedResult, WantedTables};
 use crate::deploy::stack_state::StackDescription;
+use crate::metadata::FirstRun;
 use crate::render::disk;
 
 /// Deploy what was rendered
@@ -54,7 +55,7 @@ pub struct ApplyArgs {
     /// Also delete from the table the items that were removed from the file
     #[arg(long)]
     prune: bool,
-    /// Do not start a run after the first apply
+    /// Do not start a run after the first apply, nor after a later one
     #[arg(long)]
     no_run: bool,
     /// Render first
@@ -117,7 +118,7 @@ impl ApplyArgs {
             wanted: if self.no_items { WantedTables::new() } else { desired_items::rows(file, &deployment).await? },
             files: if self.no_items { SourceFiles::new() } else { desired_items::files(file, &deployment)? },
             prune: self.prune,
-            run: !self.no_run && !self.no_items && self.only.is_none(),
+            run: !self.no_run,
             confirmed: false,
         };
         let done = self.all(&deployment, file, &options).await;
@@ -126,7 +127,12 @@ impl ApplyArgs {
         if let Some(warning) = deployment.regions().warning() {
             message(&format!("{}warning{}: {warning}", Style::WARNING, Style::END));
         }
-        seeded.as_ref().inspect(|seeded| report_items(seeded));
+        seeded.as_ref().inspect(|seeded| report_items(seeded, &deployment));
+        if seeded.is_none() && applied.stack.as_ref().is_some_and(|stack| !stack.is_ready()) {
+            message(&format!(
+                "the schedule is not enabled yet: `fanggen apply --env {environment}` writes the items and enables it"
+            ));
+        }
         Ok(json!({ "stack": applied, "items": seeded }))
     }
 
@@ -166,7 +172,7 @@ impl ApplyArgs {
             if self.no_items {
                 return Ok((applied, None));
             }
-            let state = deployment.seeder().load_state(&stack.id, seed_options).await?;
+            let state = deployment.seeder().load_state(Some(stack), seed_options).await?;
             if state.is_done {
                 if state.has_removed_rows {
                     message("items that were removed from the file are still in their table: `--prune` deletes them");
@@ -175,6 +181,9 @@ impl ApplyArgs {
             }
         } else if options.saved.is_none() && runtime_key(manifest, options.runtime, found.as_ref()).is_none() {
             return Err(DeployError::NoRuntime(options.no_runtime));
+        }
+        if !up_to_date {
+            deployment.warn_if_throttled().await;
         }
         ensure_bucket(&deployment.bucket, deployment.operator()).await?;
         let lock = deployment.lock("apply").await?;
@@ -203,7 +212,7 @@ impl ApplyArgs {
             return Ok((applied, None));
         };
         let seeder = deployment.seeder();
-        let state = seeder.load_state(&stack.id, seed_options).await?;
+        let state = seeder.load_state(Some(&stack), seed_options).await?;
         if state.is_done {
             return Ok((applied, None));
         }
@@ -259,13 +268,19 @@ async fn create_bucket(deployment: &Deployment<'_>) -> Result<serde_json::Value,
     Ok(json!({ "bucket": name, "made": made }))
 }
 
-/// Reports the items and the first run.
-fn report_items(seeded: &SeedResult) {
+/// Reports the items, the schedule and the first run.
+fn report_items(seeded: &SeedResult, deployment: &Deployment<'_>) {
     for (table, rows) in &seeded.tables {
         message(&format!("items of table `{table}`: {rows}"));
     }
     for file in &seeded.files {
         message(&format!("uploaded `s3://{file}`"));
+    }
+    match deployment.generated.manifest.first_run {
+        _ if !seeded.enabled_schedule => {}
+        FirstRun::Apply => message("enabled the schedule"),
+        FirstRun::Schedule => message("enabled the schedule, which starts the first run within minutes"),
+        FirstRun::Never => message("the schedule is disabled, as `[schedule] enabled` says: nothing runs by itself"),
     }
     if let Some(run) = &seeded.run {
         message(&format!(

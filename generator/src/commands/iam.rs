@@ -15,7 +15,7 @@ use crate::deploy::aws::account::CallerIdentity;
 use crate::deploy::aws::s3::artifacts;
 use crate::deploy::error::DeployError;
 use crate::deploy::generated::Generated;
-use crate::deploy::policy::{Environment, Holder, policies, suffix};
+use crate::deploy::policy::{Environment, PolicyHolder, policies, suffix};
 use crate::plan::{ACCOUNT, PARTITION, REGION, SUFFIX};
 use crate::show::roles::{self, ExplainedRole, PseudoParameters, RolePolicy};
 
@@ -101,7 +101,8 @@ impl IamArgs {
                 template_bytes: generated.template.len(),
             })
             .collect();
-        let holder = if self.planner { Holder::Planner } else { Holder::Deployer { shared_bucket: self.artifacts } };
+        let holder =
+            if self.planner { PolicyHolder::Planner } else { PolicyHolder::Deployer { shared_bucket: self.artifacts } };
         let documents = policies(holder, &all).map_err(|error| DeployError::Other(error.to_string()))?;
         if documents.len() > 1 && !global.json {
             message(&format!(

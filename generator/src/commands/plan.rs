@@ -28,6 +28,8 @@ use crate::deploy::items::TableChanges;
 use crate::deploy::preview::{Preview, preview};
 #[cfg(feature = "aws")]
 use crate::deploy::seed::SeedOptions;
+#[cfg(feature = "aws")]
+use crate::deploy::stack_state::StackState;
 use crate::show::next_runs::NextRuns;
 use crate::show::tree::PlanTree;
 
@@ -85,6 +87,8 @@ struct Planned {
     preview: Preview,
     items: BTreeMap<String, TableChanges>,
     files: Vec<String>,
+    /// Whether an apply would enable the schedule.
+    enables_schedule: bool,
 }
 
 #[cfg(feature = "aws")]
@@ -101,15 +105,16 @@ impl PlanArgs {
                 rendered.folder.display()
             ));
         }
-        let Planned { stack, preview, items, files } = block_on(self.compare(file, environment, &rendered, global))??;
+        let Planned { stack, preview, items, files, enables_schedule } =
+            block_on(self.compare(file, environment, &rendered, global))??;
         let writes: usize = items.values().map(TableChanges::writes).sum();
-        let changed = preview.changes.is_some() || writes > 0 || !files.is_empty();
+        let changed = preview.changes.is_some() || writes > 0 || !files.is_empty() || enables_schedule;
         let next_runs = NextRuns::of(&file.plan(environment)?.schedule, Timestamp::now());
         if global.json {
             let (changes, set) = (&preview.changes, &preview.change_set);
             print(&to_json(&json!({
                 "stack": stack, "changed": changed, "changes": changes, "change_set": set, "items": items,
-                "files": files, "next_runs": next_runs,
+                "files": files, "next_runs": next_runs, "enables_schedule": enables_schedule,
             })));
         } else {
             if let Some(changes) = &preview.changes {
@@ -120,6 +125,9 @@ impl PlanArgs {
             }
             for file in &files {
                 print(&format!("\nupload `s3://{file}`"));
+            }
+            if enables_schedule {
+                print("\nenable the schedule, once the items are written");
             }
             message(&format!("the schedule fires {}", next_runs.lines().join("\n                   ")));
         }
@@ -161,13 +169,19 @@ impl PlanArgs {
         let found = deployment.stack().find().await?;
         let (runtime, no_runtime) = apply::runtime_to_deploy(file, &deployment, found.as_ref(), self.save)?;
         let apply_options = ApplyOptions { runtime: runtime.as_ref(), no_runtime, ..ApplyOptions::default() };
-        let id = found.as_ref().map(|found| found.id.clone()).unwrap_or_default();
-        let preview = preview(&deployment.change_sets(), found, &apply_options, self.save).await;
+        let preview = preview(&deployment.change_sets(), found.clone(), &apply_options, self.save).await;
         let preview = preview.map_err(|error| with_location(error, file, environment))?;
+        if preview.changes.is_some() {
+            deployment.warn_if_throttled().await;
+        }
         let seeder = deployment.seeder();
-        let state = seeder.load_state(&id, &options).await?;
+        let state = seeder.load_state(found.as_ref(), &options).await?;
+        // A new stack is always created with its schedule disabled: that is no news.
+        let enables_schedule =
+            found.as_ref().is_some_and(|found| found.state() == StackState::Stable && !found.is_ready());
         let items = if state.is_done { BTreeMap::new() } else { seeder.table_changes(&state, &options).await? };
-        let files = seeder.changed_files(&id, &state, &options);
-        Ok(Planned { stack: deployment.client.name.clone(), preview, items, files })
+        let id = found.as_ref().map_or("", |found| &found.id);
+        let files = seeder.changed_files(id, &state, &options);
+        Ok(Planned { stack: deployment.client.name.clone(), preview, items, files, enables_schedule })
     }
 }

@@ -1,7 +1,6 @@
 //! Creates, reads and deletes the change sets of an environment, and explains what each would change.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::applied_regions::AppliedRegions;
 use super::artifacts::{ensure_bucket, upload_template};
@@ -18,9 +17,8 @@ use super::operation::Operations;
 use super::pending_sets::{PendingSet, PendingSets};
 use super::resource_tags::ResourceTags;
 use super::stack_state::{ARTIFACT_BUCKET, ARTIFACT_KEY, StackDescription, StackState};
+use crate::metadata::READY;
 
-/// Milliseconds between two polls of a change set that is being created.
-const POLL_MS: u64 = 250;
 /// Polls in a row for which a change set that was just requested may not be visible yet.
 const MAX_ABSENT_POLLS: u32 = 20;
 /// Minutes after which an unsaved change set must be the rest of an interrupted command.
@@ -98,6 +96,7 @@ impl<'a> ChangeSets<'a> {
         let parameters = BTreeMap::from([
             (ARTIFACT_BUCKET.to_owned(), self.bucket.name.clone()),
             (ARTIFACT_KEY.to_owned(), runtime_key.to_owned()),
+            (READY.to_owned(), deployed.map_or_else(String::new, StackDescription::ready_time)),
         ]);
         let request = ChangeSetRequest {
             name,
@@ -148,7 +147,7 @@ impl<'a> ChangeSets<'a> {
     }
 
     /// Requests a change set; without express mode if this CloudFormation does not know it.
-    async fn request(
+    pub(super) async fn request(
         &self,
         request: ChangeSetRequest<'_>,
         found: Option<&StackDescription>,
@@ -184,7 +183,7 @@ impl<'a> ChangeSets<'a> {
         ))
     }
 
-    async fn wait_until_created(&self, name: &str) -> Result<ChangeSet, DeployError> {
+    pub(super) async fn wait_until_created(&self, name: &str) -> Result<ChangeSet, DeployError> {
         let mut absent = 0;
         loop {
             match self.stack().client.change_set(name).await? {
@@ -197,7 +196,7 @@ impl<'a> ChangeSets<'a> {
                 None => absent += 1,
             }
             tokio::select! {
-                () = tokio::time::sleep(Duration::from_millis(POLL_MS)) => {}
+                () = tokio::time::sleep(self.stack().client.shortest_poll) => {}
                 () = self.operations.operator.interrupt.wait() => return Err(DeployError::Interrupted),
             }
         }
@@ -265,7 +264,7 @@ impl<'a> ChangeSets<'a> {
     }
 
     /// The error for a change set that CloudFormation could not create, with what helps.
-    async fn refusal(&self, set: &ChangeSet) -> DeployError {
+    pub(super) async fn refusal(&self, set: &ChangeSet) -> DeployError {
         let mut reason = set.reason.clone().unwrap_or_else(|| format!("{}, without a reason", set.status));
         let stack = self.stack();
         let help = if reason.contains("already exist in your account") || reason.contains("already exists") {
@@ -323,7 +322,7 @@ impl<'a> ChangeSets<'a> {
     }
 
     /// Deletes a change set, and the stack if it has neither resources nor another change set.
-    async fn delete(&self, name: &str) -> Result<(), DeployError> {
+    pub(super) async fn delete(&self, name: &str) -> Result<(), DeployError> {
         let stack = self.stack();
         stack.client.delete_change_set(name).await?;
         let Some(found) = stack.find().await? else { return Ok(()) };

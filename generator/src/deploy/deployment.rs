@@ -9,6 +9,7 @@ use super::aws::account::{Account, CallerIdentity};
 use super::aws::cloudformation::StackClient;
 use super::aws::s3::artifacts::ArtifactBucket;
 use super::change_set::ChangeSets;
+use super::concurrency::warn_if_throttled;
 use super::destroy::Destroyer;
 use super::environment_stack::EnvironmentStack;
 use super::error::DeployError;
@@ -104,6 +105,11 @@ impl<'a> Deployment<'a> {
         AppliedRegions::new(&self.locks, account, &manifest.stack, region, &manifest.environment)
     }
 
+    /// Warns if the account may not run as many functions at once as the environment asks for.
+    pub async fn warn_if_throttled(&self) {
+        warn_if_throttled(self.account, &self.generated.manifest, self.operator()).await;
+    }
+
     /// The change sets of the stack.
     #[must_use]
     pub fn change_sets(&self) -> ChangeSets<'_> {
@@ -132,6 +138,7 @@ impl<'a> Deployment<'a> {
             caller: self.caller,
             manifest: &self.generated.manifest,
             bucket: &self.bucket,
+            sets: self.change_sets(),
             operator: self.operator(),
         }
     }
@@ -139,7 +146,13 @@ impl<'a> Deployment<'a> {
     /// Deletes the environment.
     #[must_use]
     pub fn destroyer(&self) -> Destroyer<'_> {
-        Destroyer { account: self.account, caller: self.caller, bucket: &self.bucket, operations: self.operations() }
+        Destroyer {
+            account: self.account,
+            caller: self.caller,
+            bucket: &self.bucket,
+            sets: self.change_sets(),
+            operations: self.operations(),
+        }
     }
 
     /// Takes the lock of the environment.

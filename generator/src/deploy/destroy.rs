@@ -15,6 +15,7 @@ use super::aws::kms::KmsClient;
 use super::aws::logs::LogsClient;
 use super::aws::s3::artifacts::{ArtifactBucket, BucketStatus};
 use super::aws::s3::buckets::{BucketsClient, ObjectCounts};
+use super::change_set::ChangeSets;
 use super::count::Count;
 use super::error::DeployError;
 use super::generated::{Manifest, ManifestResource};
@@ -23,6 +24,7 @@ use super::lock::DeployLock;
 use super::operation::Operations;
 use super::resource_tags::{ResourceTags, are_ours};
 use super::stack_state::{StackDescription, StackState};
+use crate::metadata::READY;
 use crate::resources::{self, dynamodb, kms, logs, s3};
 
 /// How often a deletion is tried whose buckets were written to in between.
@@ -96,7 +98,7 @@ impl fmt::Display for DestroyPlan {
 }
 
 /// Deletes one environment.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Destroyer<'a> {
     /// The SDK's configuration.
     pub account: &'a Account,
@@ -104,6 +106,8 @@ pub struct Destroyer<'a> {
     pub caller: &'a CallerIdentity,
     /// The artifact bucket.
     pub bucket: &'a ArtifactBucket,
+    /// The change sets of the stack.
+    pub sets: ChangeSets<'a>,
     /// Operations on the stack.
     pub operations: Operations<'a>,
 }
@@ -201,7 +205,13 @@ impl Destroyer<'_> {
             let id = if known.is_some() { format!("{} (deployed)", resource.resource) } else { resource.resource };
             let stack = self.operations.stack.name();
             let path = known.map_or_else(|| format!("stack {stack}"), |known| known.path.clone());
-            let added = ManifestResource { kind: resource.kind, name: Some(Value::String(name)), path, service: None };
+            let added = ManifestResource {
+                kind: resource.kind,
+                name: Some(Value::String(name)),
+                path,
+                service: None,
+                concurrency: None,
+            };
             manifest.resources.insert(id, added);
         }
         Ok(in_stack)
@@ -249,6 +259,7 @@ impl Destroyer<'_> {
             }
             self.stop_if_interrupted()?;
             lock.map_or(Ok(()), DeployLock::check)?;
+            self.disable_schedule(&found, lock).await?;
             self.empty_buckets(everything, &plan.in_stack).await?;
             if found.protected {
                 stack.client.protect(false).await?;
@@ -269,6 +280,26 @@ impl Destroyer<'_> {
             self.bucket.remove(&key).await?;
         }
         Ok(())
+    }
+
+    /// Disables the schedule, so that no run starts while the environment is being deleted. A stack that cannot be changed
+    /// can still be deleted.
+    async fn disable_schedule(&self, found: &StackDescription, lock: Option<&DeployLock>) -> Result<(), DeployError> {
+        let has_schedule = found.parameters.get(READY).is_some_and(|time| !time.is_empty());
+        if !has_schedule || found.state() != StackState::Stable {
+            return Ok(());
+        }
+        match self.sets.set_ready(found, "", lock).await {
+            Err(error @ (DeployError::Interrupted | DeployError::WaitInterrupted(_) | DeployError::Lock(_))) => {
+                Err(error)
+            }
+            Err(error) => {
+                let text = format!("note: a run may still start until the stack is deleted: {error}");
+                self.operations.operator.message(&text);
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
     }
 
     fn stop_if_interrupted(&self) -> Result<(), DeployError> {

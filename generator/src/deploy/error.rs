@@ -190,7 +190,8 @@ pub enum DeployError {
     },
     /// The state of the stack allows no changes.
     #[error(
-        "stack `{stack}` is in {status}: CloudFormation accepts no changes to it{}\n  {}", because(.reason), resolution(.stack, .status)
+        "stack `{stack}` is in {status}: CloudFormation accepts no changes to it{}\n  see its events in the CloudFormation \
+         console, resolve that there, then run the same command again", because(.reason)
     )]
     Unchangeable {
         /// The stack.
@@ -206,6 +207,19 @@ pub enum DeployError {
          `fanggen apply --env {environment} --yes`"
     )]
     RollbackFailed {
+        /// The stack.
+        stack: String,
+        /// Why, in brackets, where CloudFormation says so.
+        reason: String,
+        /// The environment.
+        environment: String,
+    },
+    /// An update failed, and was not rolled back.
+    #[error(
+        "an update of stack `{stack}` failed{reason} and was not rolled back: the stack is partly updated\n  fix the cause, \
+         then roll it back with `fanggen apply --env {environment} --yes`"
+    )]
+    UpdateFailed {
         /// The stack.
         stack: String,
         /// Why, in brackets, where CloudFormation says so.
@@ -264,18 +278,6 @@ pub enum DeployError {
 
 fn listed(lines: &[String]) -> String {
     lines.iter().map(|line| format!("\n  - {line}")).collect()
-}
-
-/// How to resolve a state that allows no changes.
-fn resolution(stack: &str, status: &str) -> String {
-    if status == "UPDATE_FAILED" {
-        // Only a stack that somebody updated with rollback disabled.
-        format!(
-            "roll back with `aws cloudformation rollback-stack --stack-name {stack}`, then run the same command again"
-        )
-    } else {
-        "see its events in the CloudFormation console, resolve that there, then run the same command again".into()
-    }
 }
 
 fn because(reason: &Option<String>) -> String {

@@ -1,6 +1,5 @@
 //! Starts one run now, with the same event as the schedule sends, and the current time as its scheduled time.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::aws::account::{Account, CallerIdentity};
@@ -38,12 +37,6 @@ pub enum FirstRunError {
     /// The template has no schedule, or no function for it.
     #[error("`plan.json` has no schedule with a function\n  run `fanggen render`")]
     NoFunction,
-}
-
-/// The current time in RFC 3339, to the second.
-#[must_use]
-pub fn now() -> String {
-    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Starts the run of a scheduled time without waiting for its end; the same time again is the same run. The event is read

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::aws::account::CallerIdentity;
+use crate::metadata::FirstRun;
 use crate::resources::ResourceType;
 
 /// One environment of `generated/`.
@@ -32,6 +33,8 @@ pub struct Manifest {
     pub account: Option<String>,
     /// Whether data is retained when the stack is deleted, and the stack is protected.
     pub retain: bool,
+    /// What starts the first run.
+    pub first_run: FirstRun,
     /// Architecture of the functions.
     pub architecture: String,
     /// Hash of what was rendered.
@@ -53,6 +56,9 @@ pub struct ManifestResource {
     /// Of a role, the service that assumes it: `lambda.amazonaws.com`.
     #[serde(default)]
     pub service: Option<String>,
+    /// Of an event source mapping, how many instances of its function it may run at once.
+    #[serde(default)]
+    pub concurrency: Option<u64>,
 }
 
 impl Generated {

@@ -9,8 +9,7 @@ use super::events::{StackEvent, root_cause};
 use super::interrupt::Interrupt;
 use super::ui::{Operator, UserInterface};
 
-/// Milliseconds between two polls: short while events arrive, longer while none do.
-const SHORTEST_MS: u64 = 100;
+/// Milliseconds between two polls at most. While events arrive they are as short as the client allows.
 const LONGEST_MS: u64 = 3_000;
 /// Polls in a row that may fail: CloudFormation continues without us, so a short network failure is no error.
 const MAX_FAILURES: u32 = 5;
@@ -112,7 +111,8 @@ async fn poll(
 ) -> Result<OperationResult, DeployError> {
     let mut events: Vec<StackEvent> = Vec::new();
     let mut last = since.map(str::to_owned);
-    let mut pause = SHORTEST_MS;
+    let shortest = stack.client.shortest_poll;
+    let mut pause = shortest;
     let mut failures = 0;
     let mut quiet = 0;
     loop {
@@ -120,7 +120,7 @@ async fn poll(
             Ok(new) => {
                 failures = 0;
                 quiet = if new.is_empty() { quiet + 1 } else { 0 };
-                pause = if new.is_empty() { (pause * 3 / 2).min(LONGEST_MS) } else { SHORTEST_MS };
+                pause = if new.is_empty() { (pause * 3 / 2).min(Duration::from_millis(LONGEST_MS)) } else { shortest };
                 for event in new {
                     ui.stack_event(&event);
                     last = Some(event.id.clone());
@@ -129,7 +129,7 @@ async fn poll(
             }
             Err(error @ (CallError::Unreachable { .. } | CallError::Refused { .. })) if failures < MAX_FAILURES => {
                 failures += 1;
-                pause = LONGEST_MS;
+                pause = Duration::from_millis(LONGEST_MS);
                 ui.message(&format!("{error}; trying again"));
             }
             Err(error) => return Err(error.into()),
@@ -148,7 +148,7 @@ async fn poll(
             }
         }
         tokio::select! {
-            () = tokio::time::sleep(Duration::from_millis(pause)) => {}
+            () = tokio::time::sleep(pause) => {}
             () = interrupt.wait() => return Err(DeployError::WaitInterrupted(stack.name().to_owned())),
         }
     }

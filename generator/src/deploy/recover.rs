@@ -1,5 +1,5 @@
-//! Brings a stack into a state that can be changed: waits for a running operation, cleans up a failed creation, continues a
-//! failed rollback.
+//! Brings a stack into a state that can be changed: waits for a running operation, cleans up a failed creation, rolls a
+//! failed update back.
 
 use super::environment_stack::EnvironmentStack;
 use super::error::DeployError;
@@ -35,7 +35,7 @@ impl Recovery<'_> {
                     operator.message(&format!("stack `{}` is in {}", stack.name(), result.status));
                 }
                 StackState::CreateFailed => self.clean_up(&current).await?,
-                StackState::RollbackFailed => self.continue_rollback(&current).await?,
+                StackState::RollbackFailed | StackState::UpdateFailed => self.roll_back(&current).await?,
                 StackState::DeleteFailed => {
                     return Err(DeployError::DeleteFailed {
                         stack: stack.name().to_owned(),
@@ -48,12 +48,23 @@ impl Recovery<'_> {
         }
     }
 
-    async fn continue_rollback(&self, current: &StackDescription) -> Result<(), DeployError> {
+    /// Continues a failed rollback, or rolls a failed update back.
+    async fn roll_back(&self, current: &StackDescription) -> Result<(), DeployError> {
         let Operations { stack, operator } = self.operations;
+        let continues = current.state() == StackState::RollbackFailed;
         let reason = current.reason.as_ref().map(|reason| format!(" ({})", reason.trim())).unwrap_or_default();
-        let question = format!("The rollback of stack `{}` failed{reason}. Continue it?", stack.name());
+        let question = if continues {
+            format!("The rollback of stack `{}` failed{reason}. Continue it?", stack.name())
+        } else {
+            format!("An update of stack `{}` failed{reason} and was not rolled back. Roll it back?", stack.name())
+        };
         operator.confirm(&question).await.map_err(|error| match error {
-            DeployError::NoTerminal => DeployError::RollbackFailed {
+            DeployError::NoTerminal if continues => DeployError::RollbackFailed {
+                stack: stack.name().to_owned(),
+                reason,
+                environment: stack.environment().to_owned(),
+            },
+            DeployError::NoTerminal => DeployError::UpdateFailed {
                 stack: stack.name().to_owned(),
                 reason,
                 environment: stack.environment().to_owned(),
@@ -62,8 +73,14 @@ impl Recovery<'_> {
         })?;
         self.lock.check()?;
         let last = self.operations.last_event(&current.id).await?;
-        stack.client.continue_rollback().await?;
-        let result = self.operations.wait("continuing the rollback", 0, &current.id, last.as_deref()).await?;
+        let what = if continues {
+            stack.client.continue_rollback().await?;
+            "continuing the rollback"
+        } else {
+            stack.client.roll_back().await?;
+            "rolling the failed update back"
+        };
+        let result = self.operations.wait(what, 0, &current.id, last.as_deref()).await?;
         match StackState::of(&result.status) {
             StackState::RollbackFailed => Err(self.operations.failure(&result, &self.operations.retry_hint(""))),
             _ => Ok(()),

@@ -11,14 +11,16 @@ use super::aws::account::{Account, CallerIdentity};
 use super::aws::dynamodb::{DynamoDbClient, TableDescription};
 use super::aws::s3::artifacts::{ArtifactBucket, StoredObject};
 use super::aws::s3::item_files::ItemFilesClient;
+use super::change_set::ChangeSets;
 use super::error::DeployError;
-use super::first_run::{StartedRun, now, start};
+use super::first_run::{StartedRun, start};
 use super::generated::Manifest;
 use super::items::source_files::{self, SourceFiles};
 use super::items::{AppliedState, TableChanges, WantedRows};
 use super::lock::DeployLock;
-use super::stack_state::StackDescription;
+use super::stack_state::{StackDescription, now};
 use super::ui::Operator;
+use crate::metadata::FirstRun;
 
 /// How often, and how far apart, a table that is being created is polled: for a minute.
 const TABLE_POLLS: u32 = 60;
@@ -36,7 +38,7 @@ pub struct SeedOptions {
     pub files: SourceFiles,
     /// Whether rows that were removed from the file are deleted.
     pub prune: bool,
-    /// Whether a first run is started if there was none.
+    /// Whether the first run is started; if not, no later apply starts it either.
     pub run: bool,
     /// Whether the user has already confirmed the changes of the stack, and with them its items.
     pub confirmed: bool,
@@ -50,6 +52,8 @@ pub struct SeedResult {
     /// The files that were uploaded, by bucket and key.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<String>,
+    /// Whether the schedule was enabled.
+    pub enabled_schedule: bool,
     /// The run that was started.
     pub run: Option<StartedRun>,
 }
@@ -66,7 +70,7 @@ pub struct SeedState {
 }
 
 /// Writes the items of one environment.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Seeder<'a> {
     /// The SDK's configuration.
     pub account: &'a Account,
@@ -76,6 +80,8 @@ pub struct Seeder<'a> {
     pub manifest: &'a Manifest,
     /// Where it is kept what was applied last.
     pub bucket: &'a ArtifactBucket,
+    /// The change sets of the stack.
+    pub sets: ChangeSets<'a>,
     /// Who is told and asked.
     pub operator: Operator<'a>,
 }
@@ -85,11 +91,16 @@ impl Seeder<'_> {
         items_state_key(&self.manifest.stack)
     }
 
-    /// Reads what was applied last to this stack, given by its ARN.
+    /// Reads what was applied last to this stack.
     ///
     /// # Errors
     /// A state that cannot be read, and failed calls.
-    pub async fn load_state(&self, stack: &str, options: &SeedOptions) -> Result<SeedState, DeployError> {
+    pub async fn load_state(
+        &self,
+        found: Option<&StackDescription>,
+        options: &SeedOptions,
+    ) -> Result<SeedState, DeployError> {
+        let stack = found.map_or("", |found| &found.id);
         let object = self.bucket.read(&self.state_key()).await?;
         let (applied, tag) = match object {
             Some(StoredObject { text, tag, .. }) => {
@@ -101,7 +112,11 @@ impl Seeder<'_> {
         };
         let started = !options.run || applied.first_run_started(stack);
         let uploaded = source_files::changed(&options.files, applied.uploaded(stack)).is_empty();
-        let is_done = tag.is_some() && started && uploaded && applied.is_done(stack, &options.wanted, options.prune);
+        let is_done = tag.is_some()
+            && started
+            && uploaded
+            && found.is_some_and(StackDescription::is_ready)
+            && applied.is_done(stack, &options.wanted, options.prune);
         let has_removed_rows = applied.has_removed_rows(&options.wanted);
         Ok(SeedState { applied, tag, is_done, has_removed_rows })
     }
@@ -177,20 +192,37 @@ impl Seeder<'_> {
         result.files = self.upload_files(stack, &mut applied, options, lock).await?;
         applied.keep_only(&options.wanted);
         applied.set_stack(&stack.id);
-        let first =
-            (options.run && !applied.first_run_started(&stack.id)).then(|| applied.first_run_time(&stack.id, now));
         self.save_state(&applied, &mut tag).await?;
-        if let Some(time) = first {
-            if self.operator.interrupt.raised() {
-                return Err(DeployError::InterruptedBetweenSteps(
-                    "the stack is deployed and the items are written, the first run is not started",
-                ));
+        let ready = self.enable_schedule(stack, lock).await?;
+        result.enabled_schedule = ready.is_some();
+        if !applied.first_run_started(&stack.id) {
+            if options.run && self.manifest.first_run == FirstRun::Apply {
+                self.stop_if_interrupted("the schedule is enabled, the first run is not started")?;
+                // The time is in the stack: the command after an interruption starts the same run and no second one.
+                let time = ready.as_ref().unwrap_or(stack).ready_time();
+                result.run = Some(start(self.manifest, self.caller, self.account, time).await?);
             }
-            result.run = Some(start(self.manifest, self.caller, self.account, time).await?);
             applied.set_first_run_started(&stack.id);
             self.save_state(&applied, &mut tag).await?;
         }
         Ok(result)
+    }
+
+    /// Enables the schedule if it is not, and gives the stack with the time of the first run.
+    async fn enable_schedule(
+        &self,
+        stack: &StackDescription,
+        lock: &DeployLock,
+    ) -> Result<Option<StackDescription>, DeployError> {
+        if stack.is_ready() {
+            return Ok(None);
+        }
+        self.stop_if_interrupted("the stack is deployed and the items are written, the schedule is not enabled")?;
+        Ok(Some(self.sets.set_ready(stack, &now(), Some(lock)).await?))
+    }
+
+    fn stop_if_interrupted(&self, state: &'static str) -> Result<(), DeployError> {
+        if self.operator.interrupt.raised() { Err(DeployError::InterruptedBetweenSteps(state)) } else { Ok(()) }
     }
 
     async fn confirm_rows(

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::metadata::READY;
+
 /// The tag that names the pipeline of a stack; the stack and its resources have it.
 pub const PIPELINE_TAG: &str = "fanggen:pipeline";
 /// The tag that names the environment.
@@ -16,6 +18,12 @@ pub const RENDER_SHA: &str = "RenderSha";
 pub const ARTIFACT_KEY: &str = "ArtifactKey";
 /// The parameter that names the artifact bucket.
 pub const ARTIFACT_BUCKET: &str = "ArtifactBucket";
+
+/// The current time in RFC 3339, to the second.
+#[must_use]
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
 
 /// A stack as CloudFormation describes it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -61,6 +69,9 @@ pub enum StackState {
     /// It is being deleted.
     #[serde(rename = "going")]
     Deleting,
+    /// An update failed and was not rolled back, which only other tools ask for.
+    #[serde(rename = "update_failed")]
+    UpdateFailed,
     /// A rollback failed and has to be continued.
     #[serde(rename = "rollback_stuck")]
     RollbackFailed,
@@ -78,6 +89,7 @@ impl StackState {
             "REVIEW_IN_PROGRESS" => Self::Empty,
             "DELETE_IN_PROGRESS" => Self::Deleting,
             "ROLLBACK_COMPLETE" | "ROLLBACK_FAILED" | "CREATE_FAILED" => Self::CreateFailed,
+            "UPDATE_FAILED" => Self::UpdateFailed,
             "UPDATE_ROLLBACK_FAILED" => Self::RollbackFailed,
             "DELETE_FAILED" => Self::DeleteFailed,
             other if other.ends_with("_IN_PROGRESS") => Self::InProgress,
@@ -96,6 +108,19 @@ impl StackDescription {
     /// The outputs that name a resource: all but the hash of what was rendered.
     pub fn named(&self) -> impl Iterator<Item = (&String, &String)> {
         self.outputs.iter().filter(|(key, _)| *key != RENDER_SHA)
+    }
+
+    /// Whether its items are written, and its schedule is enabled if the file enables it. A stack of an older fanggen, which
+    /// has no such parameter, was ready from the beginning.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.parameters.get(READY).is_none_or(|time| !time.is_empty())
+    }
+
+    /// The parameter of a changed template: an update neither enables the schedule nor disables it.
+    #[must_use]
+    pub fn ready_time(&self) -> String {
+        self.parameters.get(READY).cloned().unwrap_or_else(now)
     }
 
     /// Whether it is the stack of this pipeline and environment.
@@ -124,7 +149,9 @@ mod tests {
     /// Every status of CloudFormation's `StackStatus`.
     #[test]
     fn every_status_has_its_meaning() {
-        use StackState::{Absent, CreateFailed, DeleteFailed, Deleting, Empty, InProgress, RollbackFailed, Stable};
+        use StackState::{
+            Absent, CreateFailed, DeleteFailed, Deleting, Empty, InProgress, RollbackFailed, Stable, UpdateFailed,
+        };
         for (status, meaning) in [
             ("CREATE_COMPLETE", Stable),
             ("CREATE_FAILED", CreateFailed),
@@ -143,7 +170,7 @@ mod tests {
             ("ROLLBACK_IN_PROGRESS", InProgress),
             ("UPDATE_COMPLETE", Stable),
             ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", InProgress),
-            ("UPDATE_FAILED", Stable),
+            ("UPDATE_FAILED", UpdateFailed),
             ("UPDATE_IN_PROGRESS", InProgress),
             ("UPDATE_ROLLBACK_COMPLETE", Stable),
             ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", InProgress),

@@ -11,19 +11,19 @@ use fanggen_runtime::model::error::{Error, ErrorCode};
 use super::inputs::edition_of;
 
 /// A file below a folder.
-pub struct ItemFile {
+pub struct LocalItemFile {
     root: PathBuf,
     path: String,
 }
 
-impl ItemFile {
+impl LocalItemFile {
     pub fn new(root: &Path, path: &str) -> Self {
         Self { root: root.to_owned(), path: path.to_owned() }
     }
 }
 
 #[async_trait]
-impl PipelineFile for ItemFile {
+impl PipelineFile for LocalItemFile {
     async fn open(&self) -> Result<OpenFile, Error> {
         let unreadable = |error| Error::permanent(ErrorCode::FileUnreadable, format!("`{}`: {error}", self.path));
         let file = File::open(self.root.join(&self.path)).map_err(unreadable)?;

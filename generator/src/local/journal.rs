@@ -15,7 +15,7 @@ use super::summary::{ResultRow, RunFailure};
 
 /// The first line.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Header {
+pub struct JournalHeader {
     /// The run.
     pub run: RunId,
     /// `running`, also if the run was killed.
@@ -117,7 +117,7 @@ pub struct Journal {
 
 impl Journal {
     /// A journal in a new file, which is locked. Its first line says what the run began with.
-    pub fn create(path: PathBuf, file: File, header: &Header) -> io::Result<Self> {
+    pub fn create(path: PathBuf, file: File, header: &JournalHeader) -> io::Result<Self> {
         file.lock()?;
         let mut journal = Self { path, file: Some(file), length: 0, lines: BTreeMap::new(), kept: Vec::new() };
         journal.append(&line_bytes(header)?)?;
@@ -131,11 +131,11 @@ impl Journal {
 
     /// Opens the journal of a run whose process has ended. It keeps the lines of the chunks that are done, and removes an
     /// unfinished last line. Returns it with its header, and with the state in which the run ended, if it did.
-    pub fn open(root: &Path, path: PathBuf, file: File) -> io::Result<(Self, Header, Option<String>)> {
+    pub fn open(root: &Path, path: PathBuf, file: File) -> io::Result<(Self, JournalHeader, Option<String>)> {
         let mut reader = BufReader::new(&file);
         let mut line = Vec::new();
         let mut length = read_line(&mut reader, &mut line)?;
-        let header: Header = serde_json::from_slice(&line)?;
+        let header: JournalHeader = serde_json::from_slice(&line)?;
         let (mut lines, mut ended) = (BTreeMap::new(), None);
         let (mut finished, mut broken) = (BTreeSet::new(), BTreeSet::new());
         loop {
@@ -264,7 +264,7 @@ mod tests {
     fn begin(path: &Path) -> Journal {
         let file = private_file().create_new(true).read(true).append(true).open(path).expect("created");
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
-        let header = Header { run, state: "running".into(), inputs: Inputs::default() };
+        let header = JournalHeader { run, state: "running".into(), inputs: Inputs::default() };
         Journal::create(path.to_owned(), file, &header).expect("begun")
     }
 

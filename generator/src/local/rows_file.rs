@@ -32,11 +32,11 @@ pub struct RowsFile {
     /// The run that goes on, if one does; known only once everything is open.
     resumed: Arc<OnceLock<Resumed>>,
     /// The rows of chunks that the interrupted process wrote without noting that they are done.
-    written: OnceLock<BTreeSet<RowHash>>,
+    written: OnceLock<BTreeSet<RowDigest>>,
 }
 
 /// The beginning of a hash of an item and its run: a set of them stays small.
-type RowHash = [u8; 16];
+type RowDigest = [u8; 16];
 
 impl RowsFile {
     pub fn new(path: PathBuf, warnings: Warnings, resumed: Arc<OnceLock<Resumed>>) -> Self {
@@ -56,7 +56,7 @@ impl RowsFile {
     }
 
     /// The rows of a run after the chunks that are done.
-    fn rows_of(&self, resumed: &Resumed) -> io::Result<BTreeSet<RowHash>> {
+    fn rows_of(&self, resumed: &Resumed) -> io::Result<BTreeSet<RowDigest>> {
         let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
             file => file?,
@@ -119,7 +119,7 @@ fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
 }
 
 /// The identity of a row: its item and its run, which contains the entry.
-fn row_hash(row: &TableRow) -> Option<RowHash> {
+fn row_hash(row: &TableRow) -> Option<RowDigest> {
     let part = |name| row.get(name).and_then(Value::as_str);
     PartsHash::of(&[part("item")?, part("run")?])[..16].try_into().ok()
 }

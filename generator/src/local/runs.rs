@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::disk_error::unwritable;
 use super::inputs::Inputs;
-use super::journal::{Header, Journal};
+use super::journal::{Journal, JournalHeader};
 use super::summary::{Recorder, Summary};
 use super::summary_json;
 use crate::results_folder;
@@ -119,7 +119,7 @@ impl Runs<'_> {
             if !self.summary_path(&run).exists() {
                 match private_file().create_new(true).read(true).append(true).open(&path) {
                     Ok(file) => {
-                        let header = Header { run: run.clone(), state: "running".into(), inputs };
+                        let header = JournalHeader { run: run.clone(), state: "running".into(), inputs };
                         let journal = Journal::create(path.clone(), file, &header);
                         return journal.map(|journal| (run, journal)).inspect_err(|_| {
                             // An empty journal is of no use. If it cannot be removed, the next run does that.

@@ -18,7 +18,7 @@ use fanggen_runtime::sinks::{refuse_links, write_below};
 use fanggen_runtime::sources;
 use tokio::sync::mpsc;
 
-use super::item_file::ItemFile;
+use super::item_file::LocalItemFile;
 use super::queue::MemoryQueue;
 use super::resumed::Resumed;
 use super::rows_file::{self, RowsFile, Warnings};
@@ -191,7 +191,7 @@ impl Services for LocalServices {
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
-        Ok(Arc::new(ItemFile::new(&self.root, path)))
+        Ok(Arc::new(LocalItemFile::new(&self.root, path)))
     }
 
     fn folder(&self, sink: &str) -> Result<PathBuf, Error> {

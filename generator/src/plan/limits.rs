@@ -7,11 +7,12 @@ use super::template_value::TemplateValue;
 use super::{Plan, Problem};
 use crate::config::Config;
 use crate::config::mistake::{Mistake, MistakeCode};
+use crate::metadata::READY;
 
 /// Who owns the parameters, in a mistake about a collision.
 const OWN: &str = "the template's own parameters";
 /// The names of the template's own parameters.
-const PARAMETERS: [&str; 2] = ["ArtifactBucket", "ArtifactKey"];
+const PARAMETERS: [&str; 3] = ["ArtifactBucket", "ArtifactKey", READY];
 
 /// Resources of a stack (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
 pub const RESOURCES: usize = 500;

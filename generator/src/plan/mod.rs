@@ -281,8 +281,9 @@ impl Plan {
             serde_json::Value::Array(list) => list.iter().filter_map(serde_json::Value::as_str).collect(),
             other => Vec::from_iter(other.as_str()),
         });
-        [self.description.as_str(), self.schedule.input.as_str()]
+        [self.description.as_str()]
             .into_iter()
+            .chain(self.schedule.input.literals())
             .chain(self.subscriptions.iter().map(|subscription| subscription.email.as_str()))
             .chain(
                 variables

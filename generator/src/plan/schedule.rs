@@ -1,7 +1,9 @@
 //! The schedule: when it invokes the producer, with which input, and where failed invocations go.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use fanggen_runtime::model::run::FIRST_RUN_WINDOW_S;
 use serde::Serialize;
 use serde_json::json;
 
@@ -10,13 +12,26 @@ use super::reasons::Reasons;
 use super::template_value::{LogicalId, TemplateValue};
 use super::{PlannedResource, ResourceNames};
 use crate::config::pipeline::Pipeline;
+use crate::config::schedule::parse;
 use crate::config::shape::PRODUCER;
+use crate::metadata::{FirstRun, READY};
 use crate::resources::scheduler;
 
 /// How often an invocation is retried when Lambda itself does not respond.
 const INVOCATION_RETRIES: u64 = 3;
 /// When an invocation is given up: a run that starts an hour late overlaps the next one.
 const MAX_EVENT_AGE_S: u64 = 3_600;
+
+/// What starts the first run, and the time between two runs if the expression is a rate.
+fn first_run(pipeline: &Pipeline) -> (FirstRun, Option<Duration>) {
+    let rate = parse(&pipeline.schedule.expression).ok().and_then(|expression| expression.period());
+    let first = match rate {
+        _ if !pipeline.schedule.enabled => FirstRun::Never,
+        Some(rate) if rate.as_secs() <= FIRST_RUN_WINDOW_S => FirstRun::Schedule,
+        _ => FirstRun::Apply,
+    };
+    (first, rate)
+}
 
 /// The EventBridge Scheduler schedule.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,14 +44,16 @@ pub struct SchedulePlan {
     pub expression: String,
     /// Its time zone.
     pub timezone: String,
-    /// `ENABLED` or `DISABLED`.
+    /// `ENABLED` or `DISABLED`, once the environment is ready.
     pub state: &'static str,
+    /// What starts the first run.
+    pub first_run: FirstRun,
     /// The function that it invokes.
     pub function: LogicalId,
     /// Its role.
     pub role: LogicalId,
     /// The input of the function.
-    pub input: String,
+    pub input: TemplateValue,
     /// The queue of invocations that reached no function.
     pub dead_letter: LogicalId,
     /// How often the Scheduler retries.
@@ -54,14 +71,23 @@ impl SchedulePlan {
     }
 }
 
+/// Names the rest of the input, after the time of the first run.
+const REST: &str = "Rest";
+
 /// The input of the function. The Scheduler must replace one `<aws.scheduler..>` only: those in the names of items are
-/// escaped, which JSON allows for `<`.
-fn input_text(given: &BTreeMap<&str, serde_json::Value>) -> String {
-    let time = r#""scheduled_time":"<aws.scheduler.scheduled-time>""#;
-    if given.is_empty() {
-        return format!("{{{time}}}");
+/// escaped, which JSON allows for `<`. `with_first_run` tells the function when the first run was due.
+fn input(given: &BTreeMap<&str, serde_json::Value>, with_first_run: bool) -> TemplateValue {
+    let mut rest = r#""scheduled_time":"<aws.scheduler.scheduled-time>"}"#.to_owned();
+    if !given.is_empty() {
+        let given = json!(given).to_string().replace('<', r"\u003c");
+        rest = format!(r#""given":{given},{rest}"#);
     }
-    format!(r#"{{"given":{},{time}}}"#, json!(given).to_string().replace('<', r"\u003c"))
+    if with_first_run {
+        let text = format!(r#"{{"first_run":"${{{READY}}}",${{{REST}}}"#);
+        TemplateValue::SubWith(text, BTreeMap::from([(REST, rest)]))
+    } else {
+        TemplateValue::Literal(format!("{{{rest}"))
+    }
 }
 
 /// Plans the schedule.
@@ -81,6 +107,9 @@ pub fn schedule(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reason
         "the scheduled time identifies the run: a second invocation for the same time is the same run",
         pages::SCHEDULER_INPUT,
     );
+    let (first_run, rate) = first_run(pipeline);
+    // A disabled schedule has nothing else that changes when the environment becomes ready.
+    let with_first_run = first_run == FirstRun::Never || first_run == FirstRun::Apply && rate.is_some();
     SchedulePlan {
         id: LogicalId::of("schedule", ""),
         name: TemplateValue::physical(names.of_part("schedule")),
@@ -89,7 +118,8 @@ pub fn schedule(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reason
         state: if pipeline.schedule.enabled { "ENABLED" } else { "DISABLED" },
         function: LogicalId::of(PRODUCER, "Function"),
         role: LogicalId::of("schedule", "Role"),
-        input: input_text(&given),
+        first_run,
+        input: input(&given, with_first_run),
         dead_letter: LogicalId::of("schedule", "DeadQueue"),
         retries: reasons.derive(
             "schedule",

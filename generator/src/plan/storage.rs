@@ -1,6 +1,6 @@
 //! The tables, buckets, queues and topics that components need, and the state table.
 
-use fanggen_runtime::component::Store;
+use fanggen_runtime::component::{Store, TimeToLive};
 use fanggen_runtime::model::hash::sha256_hex;
 use serde::Serialize;
 
@@ -33,8 +33,8 @@ pub struct TablePlan {
     pub partition: String,
     /// Sort key.
     pub sort: Option<String>,
-    /// The attribute with a row's expiry time.
-    pub expires: Option<&'static str>,
+    /// The expiry of its rows, if they can have one.
+    pub ttl: Option<TimeToLive>,
     /// Whether it outlives the stack.
     pub retain: bool,
     /// What asked for it.
@@ -104,7 +104,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
     let mut stores = StorePlans::default();
     for component in pipeline.components() {
         match component.settings.store(&component.name) {
-            Some(Store::Table { name, partition_key: partition, sort_key: sort, ttl_attribute: expires }) => {
+            Some(Store::Table { name, partition_key: partition, sort_key: sort, ttl }) => {
                 let physical = table_name(names, &name, &partition, sort.as_deref());
                 reasons.derive(
                     &component.path,
@@ -118,7 +118,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
                     name: TemplateValue::physical(physical),
                     partition,
                     sort,
-                    expires,
+                    ttl,
                     retain,
                     path: component.path.clone(),
                     word: name,
@@ -189,7 +189,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, reasons: &mut Reasons) -
         name: TemplateValue::physical(state),
         partition: "pk".into(),
         sort: Some("sk".into()),
-        expires: Some("expires"),
+        ttl: Some(TimeToLive { attribute: "expires", enabled: true }),
         // Its data can be recreated, so it never blocks the deletion of a stack.
         retain: false,
         path: "pipeline".into(),

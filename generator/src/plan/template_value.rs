@@ -1,5 +1,7 @@
 //! Values of a template: a literal, a `Sub` with a declared greatest length, or a reference to another resource.
 
+use std::collections::BTreeMap;
+
 use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
@@ -73,6 +75,8 @@ pub enum TemplateValue {
     Ref(LogicalId),
     /// What `GetAtt` gives for `Arn`.
     Arn(LogicalId),
+    /// A `Sub` with texts of its own by name, in which `${..}` is literal.
+    SubWith(String, BTreeMap<&'static str, String>),
 }
 
 impl TemplateValue {
@@ -106,6 +110,9 @@ impl TemplateValue {
                 length - text.matches(place).count() * place.len() + text.matches(place).count() * longest
             }),
             Self::Ref(_) | Self::Arn(_) => LONGEST_REFERENCE,
+            Self::SubWith(text, named) => {
+                text.len() + LONGEST_REFERENCE + named.values().map(String::len).sum::<usize>()
+            }
         }
     }
 
@@ -115,6 +122,9 @@ impl TemplateValue {
         match self {
             Self::Literal(text) | Self::Sub(text) => self.longest() + json_length(text) - text.len(),
             Self::Ref(_) | Self::Arn(_) => self.longest() + 2,
+            Self::SubWith(text, named) => {
+                json_length(text) + LONGEST_REFERENCE + named.values().map(|text| json_length(text)).sum::<usize>()
+            }
         }
     }
 
@@ -123,15 +133,24 @@ impl TemplateValue {
     pub fn literal(&self) -> Option<&str> {
         match self {
             Self::Literal(text) => Some(text),
-            Self::Sub(_) | Self::Ref(_) | Self::Arn(_) => None,
+            Self::Sub(_) | Self::Ref(_) | Self::Arn(_) | Self::SubWith(..) => None,
         }
+    }
+
+    /// All literal texts in it.
+    pub fn literals(&self) -> impl Iterator<Item = &str> {
+        let named = match self {
+            Self::SubWith(_, named) => Some(named),
+            _ => None,
+        };
+        self.literal().into_iter().chain(named.into_iter().flat_map(BTreeMap::values).map(String::as_str))
     }
 
     /// The text with its placeholders, for people.
     #[must_use]
     pub fn plain(&self) -> &str {
         match self {
-            Self::Literal(text) | Self::Sub(text) => text,
+            Self::Literal(text) | Self::Sub(text) | Self::SubWith(text, _) => text,
             Self::Ref(id) | Self::Arn(id) => id.as_str(),
         }
     }
@@ -144,6 +163,7 @@ impl Serialize for TemplateValue {
             Self::Sub(text) => single_entry(serializer, "Fn::Sub", text),
             Self::Ref(id) => single_entry(serializer, "Ref", id),
             Self::Arn(id) => single_entry(serializer, "Fn::GetAtt", &[id.as_str(), "Arn"]),
+            Self::SubWith(text, named) => single_entry(serializer, "Fn::Sub", &(text, named)),
         }
     }
 }

@@ -201,6 +201,12 @@ fn plan_json(plan: &Plan, sha: &str) -> String {
             resource["service"] = json!(role.service);
         }
     }
+    // An account may run only so many functions at once.
+    for mapping in &plan.mappings {
+        if let Some(resource) = resources.get_mut(mapping.id.as_str()) {
+            resource["concurrency"] = json!(mapping.concurrency);
+        }
+    }
     pretty(&json!({
         "pipeline": plan.pipeline,
         "environment": plan.environment,
@@ -208,6 +214,7 @@ fn plan_json(plan: &Plan, sha: &str) -> String {
         "region": plan.region,
         "account": plan.account,
         "retain": plan.retain,
+        "first_run": plan.schedule.first_run,
         "architecture": plan.functions.first().map(|function| function.architecture),
         "render_sha": sha,
         "resources": resources,

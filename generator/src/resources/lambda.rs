@@ -9,7 +9,11 @@ use super::iam::ROLE;
 pub static FUNCTION: ResourceType = ResourceType {
     name_limit: NameLimit::new(64, "https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html"),
     identity: &["FunctionName"],
-    arns: &["arn:{partition}:lambda:{region}:{account}:function:{name}"],
+    // The handler also reads the function's versions, as `function:NAME:QUALIFIER`.
+    arns: &[
+        "arn:{partition}:lambda:{region}:{account}:function:{name}",
+        "arn:{partition}:lambda:{region}:{account}:function:{name}:*",
+    ],
     handler: &[
         HandlerGrant::new(
             Target::Each(&FUNCTION),

@@ -24,12 +24,12 @@ pub struct ExplainedRole {
     /// The ARN of its permissions boundary.
     pub boundary: Option<String>,
     /// What it may do.
-    pub permissions: Vec<Permission>,
+    pub permissions: Vec<ExplainedPermission>,
 }
 
 /// An action that a role is allowed.
 #[derive(Clone, Debug, Serialize)]
-pub struct Permission {
+pub struct ExplainedPermission {
     /// The action.
     pub action: String,
     /// The resources, by ARN.
@@ -99,7 +99,7 @@ pub fn explained(
     line: &dyn Fn(&str) -> usize,
 ) -> ExplainedRole {
     let permissions = role.statements.iter().flat_map(|statement| {
-        statement.actions.iter().map(|action| Permission {
+        statement.actions.iter().map(|action| ExplainedPermission {
             action: action.clone(),
             resources: statement
                 .resources
@@ -155,7 +155,7 @@ impl fmt::Display for ExplainedRole {
         let width = self.permissions.iter().map(|one| one.action.len()).max().unwrap_or_default();
         let digits = self.permissions.iter().map(|one| one.line.to_string().len()).max().unwrap_or_default();
         write!(f, "\n  {DIM}{:width$}  {:>indent$}  why{END}", "action", "line", indent = digits.max(4))?;
-        for Permission { action, resources, line, path, why, .. } in &self.permissions {
+        for ExplainedPermission { action, resources, line, path, why, .. } in &self.permissions {
             write!(f, "\n  {action:width$}  {line:>indent$}  {why} (`{path}`)", indent = digits.max(4))?;
             for resource in resources {
                 write!(f, "\n  {:width$}  {:indent$}  {DIM}on {resource}{END}", "", "", indent = digits.max(4))?;

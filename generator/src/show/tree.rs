@@ -52,7 +52,7 @@ fn details(plan: &Plan) -> BTreeMap<&LogicalId, String> {
     all.extend(plan.queues.iter().map(|queue| (&queue.id, after(queue))));
     for table in &plan.tables {
         let sort = table.sort.as_ref().map(|sort| format!(", {sort}")).unwrap_or_default();
-        let expires = table.expires.map(|_| ", rows expire").unwrap_or_default();
+        let expires = if table.ttl.is_some_and(|ttl| ttl.enabled) { ", rows expire" } else { "" };
         all.insert(&table.id, format!("  key {}{sort}{expires}{}", table.partition, kept(table.retain)));
     }
     all.extend(plan.buckets.iter().map(|bucket| (&bucket.id, kept(bucket.retain).to_owned())));

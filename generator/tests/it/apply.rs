@@ -83,12 +83,13 @@ fn create_change_and_destroy(
 
     let applied = deployed.good(&of(&["apply", "--yes", "--no-run", "--json"])).json();
     assert_eq!((&applied["stack"]["outcome"], &applied["items"]["run"]), (&"created".into(), &Value::Null));
+    let first = asked(deployed, environment);
     all_there(&first);
     let tables = names(&plan);
     for (id, expected) in items {
         assert_eq!(&rows(&tables[*id]), expected);
     }
-    assert_eq!((status(stack).as_deref(), protected(stack)), (Some("CREATE_COMPLETE"), retains));
+    assert_eq!((status(stack).as_deref(), protected(stack)), (Some("UPDATE_COMPLETE"), retains));
 
     // Again: nothing to do, and hardly anything asked.
     if let Some(emulator) = target_account().emulator {
@@ -117,7 +118,7 @@ fn create_change_and_destroy(
     let second = asked(deployed, environment);
     let planned = deployed.fanggen(&of(&["plan", "--json"]));
     assert_eq!(planned.code, 2, "{planned:?}");
-    assert_eq!((status(stack).as_deref(), change_sets(stack)), (Some("CREATE_COMPLETE"), vec![]));
+    assert_eq!((status(stack).as_deref(), change_sets(stack)), (Some("UPDATE_COMPLETE"), vec![]));
     all_there(&first);
     let planned = planned.json();
     let shown: Settings = shown(&planned["changes"]);
@@ -285,7 +286,7 @@ fn two_environments_do_not_affect_each_other() {
     let (dev, print) = (asked(&deployed, "dev"), look(&dev));
     deployed.good(&["apply", "--env", "prod", "--yes", "--no-run"]);
     assert_eq!((look(&dev), rows(&dev_table)), (print.clone(), companies()));
-    all_there(&prod);
+    all_there(&asked(&deployed, "prod"));
 
     deployed.edit("\"rate(1 hour)\"", "\"rate(2 hours)\"").edit("    \"Google\",\n", "").render();
     let prod = asked(&deployed, "prod");

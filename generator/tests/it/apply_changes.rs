@@ -5,7 +5,7 @@ use crate::harness::{aws, project};
 use std::time::{Duration, Instant};
 
 use aws::deployed::{Deployed, Program};
-use aws::emulator::block_on;
+use aws::emulator::{Emulator, block_on};
 use aws::proxy::Proxy;
 use aws::services::{look, rows, there};
 use aws::stacks::{artifacts, change_sets, keys, status};
@@ -65,7 +65,7 @@ fn a_saved_change_set_is_executed_exactly_or_not_at_all() {
     let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
     let kept = |name: &str| Parameter::builder().parameter_key(name).use_previous_value(true).build();
     let update = client.update_stack().stack_name("saved-dev").use_previous_template(true);
-    let update = update.parameters(kept("ArtifactBucket")).parameters(kept("ArtifactKey"));
+    let update = update.parameters(kept("ArtifactBucket")).parameters(kept("ArtifactKey")).parameters(kept("Ready"));
     let tag = |name: &str, value: &str| Tag::builder().key(name).value(value).build();
     let update = update.tags(tag("fanggen:pipeline", "saved")).tags(tag("fanggen:environment", "dev"));
     let update = update.tags(tag("theirs", "1")).capabilities(Capability::CapabilityNamedIam).send();
@@ -163,6 +163,79 @@ fn the_first_apply_starts_one_run_and_no_other_does() {
     let own = answer.contains("sqs:SendMessageBatch") && target_account().emulator.is_some();
     assert!(own || !answer.contains("errorType"), "{answer}");
     deployed.good(&["destroy", "--yes"]);
+}
+
+/// Whether the schedule of `dev` is enabled.
+fn enabled(deployed: &Deployed) -> bool {
+    look(&asked(deployed, "dev"))["Schedule"].as_ref().expect("a schedule")["State"] == "ENABLED"
+}
+
+#[test]
+fn the_schedule_is_enabled_once_the_items_are_written_and_disabled_before_anything_is_deleted() {
+    let deployed = Deployed::root("ready");
+    let proxy = Proxy::before(Emulator::shared());
+    let through = |arguments: &[&str]| {
+        proxy.clear();
+        let ran = deployed.through(&proxy.endpoint(), arguments);
+        let calls = proxy.operations();
+        let places = |name: &str| -> Vec<usize> { (0..calls.len()).filter(|place| calls[*place] == name).collect() };
+        (ran, places("cloudformation:ExecuteChangeSet"), places("dynamodb:BatchWriteItem"), places("lambda:Invoke"))
+    };
+    let (ran, executed, _, _) = through(&["apply", "--yes", "--no-items"]);
+    assert!(executed.len() == 1 && !enabled(&deployed), "{ran:?}");
+    let words = "the schedule is not enabled yet: `fanggen apply --env dev` writes the items and enables it\n";
+    assert!(ran.stderr.ends_with(words), "{ran:?}");
+    let planned = deployed.fanggen(&["plan"]);
+    assert!(
+        planned.code == 2 && planned.stdout.ends_with("\nenable the schedule, once the items are written\n"),
+        "{planned:?}"
+    );
+
+    let (ran, executed, written, started) = through(&["apply", "--yes"]);
+    assert!(
+        executed.len() == 1 && written[0] < executed[0] && executed[0] < started[0] && started.len() == 1,
+        "{ran:?}"
+    );
+    assert!(enabled(&deployed) && ran.stderr.contains("\nenabled the schedule\nstarted the first run, "), "{ran:?}");
+
+    // An update neither disables it nor enables it again.
+    deployed.edit("sentences = 3", "sentences = 5").render();
+    let (ran, executed, _, started) = through(&["apply", "--yes"]);
+    assert!(executed.len() == 1 && started.is_empty() && enabled(&deployed), "{ran:?}");
+    assert_eq!(deployed.fanggen(&["plan"]).code, 0);
+
+    proxy.clear();
+    let ran = deployed.through(&proxy.endpoint(), &["destroy", "--yes"]);
+    let calls = proxy.operations();
+    let place = |name: &str| calls.iter().position(|call| call == name).unwrap_or_else(|| panic!("{name}: {ran:?}"));
+    assert!(place("cloudformation:ExecuteChangeSet") < place("cloudformation:DeleteStack"), "{calls:?}");
+}
+
+#[test]
+fn no_first_run_is_started_that_the_file_or_the_user_does_not_want() {
+    for (name, from, to, arguments, words) in [
+        ("no-run", "", "", &["--no-run"][..], "enabled the schedule\n"),
+        ("paused", "[schedule]\n", "[schedule]\nenabled = false\n", &[], "nothing runs by itself\n"),
+        (
+            "soon",
+            "rate(1 day)",
+            "rate(5 minutes)",
+            &[],
+            "enabled the schedule, which starts the first run within minutes\n",
+        ),
+    ] {
+        let deployed = Deployed::root(name);
+        deployed.edit(from, to).render();
+        let proxy = Proxy::before(Emulator::shared());
+        let ran = deployed.through(&proxy.endpoint(), &[&["apply", "--yes"], arguments].concat());
+        assert!(ran.code == 0 && ran.stderr.ends_with(words), "{ran:?}");
+        // Nor does a later apply.
+        let again = deployed.through(&proxy.endpoint(), &["apply", "--yes"]);
+        assert!(again.code == 0 && again.stderr.contains("nothing to do"), "{again:?}");
+        assert_eq!(proxy.counts().get("lambda:Invoke"), None);
+        assert_eq!(enabled(&deployed), name != "paused");
+        deployed.good(&["destroy", "--yes"]);
+    }
 }
 
 #[test]

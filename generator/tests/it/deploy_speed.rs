@@ -234,13 +234,15 @@ fn theirs(step: Step) -> &'static [&'static str] {
     }
 }
 
-/// Our template, with the code where SAM looks for it; nothing else is changed.
+/// Our template, with the code where SAM looks for it, and ready from the beginning; nothing else is changed.
 fn for_sam(template: &str) -> String {
     let code = "Code:\n        S3Bucket: !Ref ArtifactBucket\n        S3Key: !Ref ArtifactKey\n";
-    let (parameters, resources) = (template.find("Parameters:\n"), template.find("Resources:\n"));
-    let (parameters, resources) = (parameters.expect("parameters"), resources.expect("resources"));
-    let text = format!("{}{}", &template[..parameters], &template[resources..]);
+    let (artifact, ready) = (template.find("  ArtifactBucket:\n"), template.find("  Ready:\n    Type: String\n"));
+    let (artifact, ready) = (artifact.expect("the artifact's parameters"), ready.expect("the parameter of readiness"));
+    let text = format!("{}{}", &template[..artifact], &template[ready..]);
     let text = text.replace(code, "Code: bootstrap.zip\n");
+    let text = text
+        .replace("  Ready:\n    Type: String\n", "  Ready:\n    Type: String\n    Default: \"2026-11-22T09:00:00Z\"\n");
     assert!(!text.contains("Artifact"), "the template has changed its form");
     text
 }

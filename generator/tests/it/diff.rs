@@ -95,8 +95,9 @@ fn changed(before: Option<&str>, after: &str, more: &[Listed], runtime: &str) ->
     let before = before.map(|pipeline| rendered(pipeline).0);
     let (after, manifest) = rendered(after);
     let parameters = |key: &str| {
-        let all =
-            [("ArtifactBucket", "artifacts".to_owned()), ("ArtifactKey", format!("runtime/{}.zip", key.repeat(64)))];
+        let key = format!("runtime/{}.zip", key.repeat(64));
+        let ready = "2026-11-22T09:00:00Z".to_owned();
+        let all = [("ArtifactBucket", "artifacts".to_owned()), ("ArtifactKey", key), ("Ready", ready)];
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<BTreeMap<_, _>>()
     };
     let (was, is) = (parameters("a"), parameters(runtime));

@@ -86,3 +86,5 @@ mod sink_delivery;
 mod stack_states;
 #[cfg(all(feature = "aws", unix))]
 mod strict;
+#[cfg(feature = "aws")]
+mod transitions;

@@ -15,6 +15,9 @@ const ROLE: &str = "AWS::IAM::Role";
 const FUNCTION: &str = "AWS::Lambda::Function";
 const BUCKET: &str = "AWS::S3::Bucket";
 const APPLY: [&str; 3] = ["apply", "--yes", "--no-items"];
+/// What such an apply says last of a new stack.
+const NOT_ENABLED: &str =
+    "the schedule is not enabled yet: `fanggen apply --env dev` writes the items and enables it\n";
 const DESTROY: [&str; 2] = ["destroy", "--yes"];
 
 /// The calls of an apply that makes a change set, carries it out and looks at what came of it.
@@ -112,13 +115,14 @@ fn a_new_stack_is_created_and_a_plan_leaves_nothing_behind() {
     let (output, calls) = stack.run(&["plan"]);
     let items = "\nitems of table `told-none-dev-companies-182da4`: 2 new\n  + Apple\n  + Netflix\n";
     assert_eq!((output.code, output.stdout), (2, format!("{shown}{items}")));
-    assert_eq!(output.stderr, "apply with `fanggen apply --env dev`\n");
+    let fires = "the schedule fires every hour after it is enabled\n";
+    assert_eq!(output.stderr, format!("{fires}apply with `fanggen apply --env dev`\n"));
     assert_eq!(calls, looked);
     // Nobody is there to say yes.
     let nobody =
         "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n";
     assert_eq!(stack.assert_stderr(&["apply", "--no-items"], 1, &format!("{shown}{nobody}")), looked);
-    let calls = stack.assert_stderr(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n"));
+    let calls = stack.assert_stderr(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n{NOT_ENABLED}"));
     assert_eq!(calls[1..], CARRIED_OUT);
 }
 
@@ -202,7 +206,7 @@ fn a_failed_creation_names_its_first_cause_is_deleted_and_can_be_repeated() {
     );
     assert_eq!(calls[calls.len() - 2..], ["DeleteStack", "DescribeStackEvents"]);
     let (output, calls) = stack.run(&APPLY);
-    assert!(output.stderr.ends_with("created: stack `told-broken-dev`\n"), "{output:?}");
+    assert!(output.stderr.ends_with(&format!("created: stack `told-broken-dev`\n{NOT_ENABLED}")), "{output:?}");
     assert_eq!((output.code, &calls[1..]), (0, &CARRIED_OUT.map(str::to_owned)[..]));
 }
 
@@ -238,14 +242,15 @@ fn the_remains_of_a_failed_creation_are_deleted_and_the_stack_is_created() {
         assert_eq!(
             output.stderr,
             format!(
-                "stack `{name}-dev` is in {state}: its creation failed; apply deletes what is left and creates it again\napply with `fanggen apply --env dev`\n"
+                "stack `{name}-dev` is in {state}: its creation failed; apply deletes what is left and creates it again\nthe schedule fires every hour after it is enabled\napply with `fanggen apply --env dev`\n"
             )
         );
         assert!(output.stdout.contains("+ table companies"), "{output:?}");
         let (output, calls) = stack.run(&APPLY);
         let begins = format!("stack `{name}-dev` is in {state}: its creation failed, deleting what is left\n");
         assert!(
-            output.stderr.starts_with(&begins) && output.stderr.ends_with(&format!("created: stack `{name}-dev`\n")),
+            output.stderr.starts_with(&begins)
+                && output.stderr.ends_with(&format!("created: stack `{name}-dev`\n{NOT_ENABLED}")),
             "{output:?}"
         );
         let cleaned = ["DescribeStacks", "DescribeStackEvents", "DeleteStack", "DescribeStackEvents", "DescribeStacks"];
@@ -322,7 +327,8 @@ fn a_failing_creation_and_a_deletion_in_progress_are_awaited_and_the_stack_is_cr
     let begins = "stack `told-falls-dev` is in CREATE_IN_PROGRESS: waiting\nstack `told-falls-dev` is in \
                   ROLLBACK_COMPLETE\nstack `told-falls-dev` is in ROLLBACK_COMPLETE: its creation failed, deleting what is left\n";
     assert!(
-        output.stderr.starts_with(begins) && output.stderr.ends_with("created: stack `told-falls-dev`\n"),
+        output.stderr.starts_with(begins)
+            && output.stderr.ends_with(&format!("created: stack `told-falls-dev`\n{NOT_ENABLED}")),
         "{output:?}"
     );
     let stack =
@@ -331,7 +337,8 @@ fn a_failing_creation_and_a_deletion_in_progress_are_awaited_and_the_stack_is_cr
     let begins =
         "stack `told-goes-dev` is in DELETE_IN_PROGRESS: waiting\nstack `told-goes-dev` is in DELETE_COMPLETE\n";
     assert!(
-        output.stderr.starts_with(begins) && output.stderr.ends_with("created: stack `told-goes-dev`\n"),
+        output.stderr.starts_with(begins)
+            && output.stderr.ends_with(&format!("created: stack `told-goes-dev`\n{NOT_ENABLED}")),
         "{output:?}"
     );
 }
@@ -413,6 +420,29 @@ fn a_failed_rollback_is_reported_continued_and_may_fail_again() {
 }
 
 #[test]
+fn a_failed_update_that_was_not_rolled_back_is_rolled_back_first() {
+    let stack = ScriptedStack::at("told-half", "UPDATE_FAILED", |script| {
+        script.because("The following resource(s) failed to update: [WorkerRole]. ").change_set(changed())
+    });
+    stack.assert_stderr(
+        &["apply"],
+        1,
+        "error: an update of stack `told-half-dev` failed (The following resource(s) failed to update: [WorkerRole].) and \
+         was not rolled back: the stack is partly updated\n  fix the cause, then roll it back with `fanggen apply --env dev \
+         --yes`\n",
+    );
+    stack.assert_stderr(
+        &["plan"],
+        1,
+        "error: stack `told-half-dev` is in UPDATE_FAILED: changes to it cannot be planned\n  run `fanggen apply --env \
+         dev`, which resolves that first\n",
+    );
+    let (output, calls) = stack.run(&APPLY);
+    assert!(output.code == 0 && output.stderr.ends_with("updated: stack `told-half-dev`\n"), "{output:?}");
+    assert_eq!(calls[1..4], ["DescribeStackEvents", "RollbackStack", "DescribeStackEvents"]);
+}
+
+#[test]
 fn a_failed_deletion_is_retried_by_destroy_which_names_the_cause() {
     let stack = ScriptedStack::at("told-blocked", "DELETE_FAILED", |script| {
         let failed = || {
@@ -453,11 +483,6 @@ fn a_failed_deletion_is_retried_by_destroy_which_names_the_cause() {
 fn a_status_that_allows_no_changes_comes_with_advice() {
     let console = "see its events in the CloudFormation console, resolve that there, then run the same command again";
     for (name, state, help) in [
-        (
-            "told-rest-1",
-            "UPDATE_FAILED",
-            "roll back with `aws cloudformation rollback-stack --stack-name told-rest-1-dev`, then run the same command again",
-        ),
         ("told-rest-2", "IMPORT_ROLLBACK_FAILED", console),
         // A word that CloudFormation has yet to invent.
         ("told-rest-3", "REPAIR_PAUSED", console),

@@ -99,6 +99,16 @@ impl Card {
     }
 }
 
+/// The expiry of a table's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct TimeToLive {
+    /// The attribute with the expiry time of a row, in seconds since 1970.
+    pub attribute: &'static str,
+    /// Whether expired rows are deleted. A table whose rows may expire later has it disabled rather than not at all: an
+    /// update that only drops it would be empty, which DynamoDB refuses.
+    pub enabled: bool,
+}
+
 /// The AWS resource that holds a component's data. The plan creates it, unless it exists already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Store {
@@ -110,8 +120,8 @@ pub enum Store {
         partition_key: String,
         /// The sort key.
         sort_key: Option<String>,
-        /// The attribute with the expiry time of a row, in seconds since 1970.
-        ttl_attribute: Option<&'static str>,
+        /// The expiry of its rows, if they can have one.
+        ttl: Option<TimeToLive>,
     },
     /// An S3 bucket.
     Bucket {

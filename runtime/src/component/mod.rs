@@ -10,7 +10,7 @@ mod traits;
 
 pub use card::{
     BilledUnit, Card, Catalog, CatalogFormat, ComponentRole, PermissionTarget, Quota, RateLimit, RegionalService,
-    RequiredPermission, SeedItems, Store, TextFlow,
+    RequiredPermission, SeedItems, Store, TextFlow, TimeToLive,
 };
 pub use kind::{Component, ComponentClone, ComponentKind, Described, FileColumns};
 pub use traits::{Binding, Instance, Sink, Source, SourceItem, Stage};

@@ -34,6 +34,13 @@ pub const MAX_BATCH_BYTES: usize = 1_000 * 1024;
 /// Maximum bytes of the item keys that a producer saves before it sends a batch. DynamoDB allows 400 KB per row.
 pub const MAX_PENDING_BYTES: usize = 200 * 1024;
 
+/// Seconds after the first run in which a firing of a rate schedule is still that run. EventBridge Scheduler invokes the
+/// target of a rate schedule without a start date as soon as the schedule exists
+/// (<https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html>, read on 2026-11-29); whether it also does
+/// so when the schedule is enabled, no page says. In both cases there is one first run. The window covers the deployment
+/// that enables the schedule and the Scheduler's precision of a minute; only rates above it may use it.
+pub const FIRST_RUN_WINDOW_S: u64 = 600;
+
 /// The id of a run: its scheduled time in UTC, such as `20261122T090000Z`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

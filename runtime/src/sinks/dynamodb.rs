@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::component::services::{Services, TableRow, TableStore};
 use crate::component::{
     BilledUnit, Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission,
-    Sink, Store,
+    Sink, Store, TimeToLive,
 };
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
@@ -48,7 +48,7 @@ impl Component for DynamodbSinkSettings {
             name: self.table.as_ref().map_or_else(|| name.into(), ToString::to_string),
             partition_key: "item".into(),
             sort_key: Some("run".into()),
-            ttl_attribute: self.ttl_days.map(|_| "expires"),
+            ttl: Some(TimeToLive { attribute: "expires", enabled: self.ttl_days.is_some() }),
         })
     }
 

@@ -96,12 +96,7 @@ impl Component for DynamodbSourceSettings {
     fn store(&self, name: &str) -> Option<Store> {
         Some(match &self.existing {
             Some(table) => Store::Existing(table.to_string()),
-            None => Store::Table {
-                name: name.into(),
-                partition_key: self.key.to_string(),
-                sort_key: None,
-                ttl_attribute: None,
-            },
+            None => Store::Table { name: name.into(), partition_key: self.key.to_string(), sort_key: None, ttl: None },
         })
     }
 

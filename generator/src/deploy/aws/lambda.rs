@@ -20,6 +20,7 @@ const READY: Duration = Duration::from_secs(60);
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[
+    ApiCall::new("lambda:GetAccountSettings", Target::Everything("TheAccountItselfHasNoResource")).plan(),
     ApiCall::new("lambda:GetFunction", FUNCTION),
     ApiCall::new("lambda:InvokeFunction", FUNCTION),
     ApiCall::new("lambda:ListEventSourceMappings", Target::Everything("MappingsAreListedWithoutAResource")),
@@ -43,6 +44,17 @@ impl LambdaClient {
     pub async fn exists(&self, function: &str) -> Result<bool, CallError> {
         let answer = self.0.get_function().function_name(function).send().await;
         CallError::exists(answer.map_err(|error| CallError::of("lambda:GetFunction", error)))
+    }
+
+    /// How many functions may run at once that have no concurrency reserved for them.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn concurrent_executions(&self) -> Result<Option<u64>, CallError> {
+        let answer = self.0.get_account_settings().send().await;
+        let answer = answer.map_err(|error| CallError::of("lambda:GetAccountSettings", error))?;
+        let limit = answer.account_limit.and_then(|limit| limit.unreserved_concurrent_executions);
+        Ok(limit.and_then(|limit| u64::try_from(limit).ok()))
     }
 
     /// The number of event source mappings of the function, without those that are being deleted.

@@ -218,9 +218,10 @@ impl Places {
                 if let Some(known) = map.get("Ref").and_then(Value::as_str).and_then(|name| self.texts.get(name)) {
                     return Value::String(known.clone());
                 }
-                match map.get("Fn::Sub").and_then(Value::as_str) {
-                    Some(text) => self.substitute(text),
-                    None => self.fill_all(map),
+                match map.get("Fn::Sub") {
+                    Some(Value::String(text)) => self.substitute(text),
+                    Some(Value::Array(list)) => self.substitute_named(list).unwrap_or_else(|| self.fill_all(map)),
+                    _ => self.fill_all(map),
                 }
             }
             Value::Object(map) => self.fill_all(map),
@@ -230,6 +231,15 @@ impl Places {
 
     fn fill_all(&self, map: Map<String, Value>) -> Value {
         Value::Object(map.into_iter().map(|(name, inner)| (name, self.fill(inner))).collect())
+    }
+
+    /// A `Sub` with texts of its own; nothing if one of them is not known beforehand.
+    fn substitute_named(&self, list: &[Value]) -> Option<Value> {
+        let [Value::String(text), Value::Object(named)] = list else { return None };
+        let named = named.iter().map(|(name, text)| Some((name.clone(), text.as_str()?.to_owned())));
+        let mut all = self.texts.clone();
+        all.extend(named.collect::<Option<BTreeMap<_, _>>>()?);
+        Some(Self { texts: all }.substitute(text))
     }
 
     fn substitute(&self, text: &str) -> Value {

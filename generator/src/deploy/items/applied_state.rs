@@ -17,12 +17,9 @@ pub struct AppliedState {
     version: u32,
     /// The stack's ARN: a stack that was deleted and created again has another.
     stack: String,
-    /// The ARN of the stack whose first run was started.
+    /// The ARN of the stack whose first run was started, or need not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     started: Option<String>,
-    /// The ARN of the stack whose first run is being started, and the time of that run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    starting: Option<(String, String)>,
     /// By table name.
     tables: BTreeMap<String, AppliedTable>,
     /// The uploaded files of items.
@@ -75,7 +72,6 @@ impl AppliedState {
             version: VERSION,
             stack: stack.to_owned(),
             started: None,
-            starting: None,
             tables: BTreeMap::new(),
             files: UploadedFiles::new(),
         }
@@ -147,25 +143,15 @@ impl AppliedState {
         if self.stack == stack { &self.files } else { &NONE }
     }
 
-    /// Whether the first run of this stack was started.
+    /// Whether the first run of this stack was started, or `apply` will not start it.
     #[must_use]
     pub fn first_run_started(&self, stack: &str) -> bool {
         self.started.as_deref() == Some(stack)
     }
 
-    /// Records that the first run was started.
+    /// Records that the first run was started, or that `apply` will not start it.
     pub fn set_first_run_started(&mut self, stack: &str) {
         self.started = Some(stack.to_owned());
-        self.starting = None;
-    }
-
-    /// The time of the first run of this stack: the recorded time, or else `now`, which is recorded. It is stored before the
-    /// run is started, so that the command after an interruption starts the same run and no second one.
-    pub fn first_run_time(&mut self, stack: &str, now: impl FnOnce() -> String) -> String {
-        match &self.starting {
-            Some((known, time)) if known == stack => time.clone(),
-            _ => self.starting.insert((stack.to_owned(), now())).1.clone(),
-        }
     }
 
     /// Removes tables that the file no longer has.

@@ -28,7 +28,7 @@ const LIMIT: usize = 6_144;
 
 /// Who gets a policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
+pub enum PolicyHolder {
     /// Who runs every command.
     Deployer {
         /// Whether they also create, configure, empty and delete the artifact bucket, which all pipelines of an account and
@@ -39,7 +39,7 @@ pub enum Holder {
     Planner,
 }
 
-impl Holder {
+impl PolicyHolder {
     fn name(self) -> &'static str {
         match self {
             Self::Deployer { .. } => "deployer",
@@ -159,7 +159,7 @@ pub enum PolicyError {
 ///
 /// # Errors
 /// A resource whose type has no card.
-pub fn policies(holder: Holder, environments: &[Environment<'_>]) -> Result<Vec<ManagedPolicy>, PolicyError> {
+pub fn policies(holder: PolicyHolder, environments: &[Environment<'_>]) -> Result<Vec<ManagedPolicy>, PolicyError> {
     let mut granted: BTreeMap<ScopedResource, BTreeSet<&'static str>> = BTreeMap::new();
     let mut grant = |scopes: Vec<ScopedResource>, actions: &[&'static str]| {
         for scope in scopes.into_iter().filter(|_| !actions.is_empty()) {
@@ -171,7 +171,7 @@ pub fn policies(holder: Holder, environments: &[Environment<'_>]) -> Result<Vec<
         for call in calls::all().filter(|call| holder.makes(call)) {
             grant(scopes.of_call(call.on), &[call.action]);
         }
-        if holder == Holder::Planner && environment.template_bytes > INLINE_BYTES {
+        if holder == PolicyHolder::Planner && environment.template_bytes > INLINE_BYTES {
             grant(scopes.of_templates(), &["s3:PutObject"]);
         }
         for handler in handler_grants(environment.manifest)? {
@@ -250,7 +250,7 @@ fn split_to_fit(statement: PolicyStatement, into: &mut Vec<PolicyStatement>) {
 }
 
 /// Puts each statement into the first policy that has room for it.
-fn pack(pipeline: &str, holder: Holder, statements: Vec<PolicyStatement>) -> Vec<ManagedPolicy> {
+fn pack(pipeline: &str, holder: PolicyHolder, statements: Vec<PolicyStatement>) -> Vec<ManagedPolicy> {
     let mut policies: Vec<PolicyDocument> = Vec::new();
     for statement in statements {
         let fits = |policy: &&mut PolicyDocument| characters(*policy) + characters(&statement) < LIMIT;

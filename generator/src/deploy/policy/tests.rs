@@ -44,11 +44,11 @@ fn manifests() -> Vec<Manifest> {
 }
 
 fn policy_of(manifests: &[Manifest], boundary: Option<&str>) -> Vec<ManagedPolicy> {
-    policies_of(Holder::Deployer { shared_bucket: true }, manifests, boundary, 0)
+    policies_of(PolicyHolder::Deployer { shared_bucket: true }, manifests, boundary, 0)
 }
 
 fn policies_of(
-    holder: Holder,
+    holder: PolicyHolder,
     manifests: &[Manifest],
     boundary: Option<&str>,
     template_bytes: usize,
@@ -79,7 +79,7 @@ fn a_type_without_a_card_is_named() {
     let caller = caller();
     let environment =
         Environment { manifest: &manifest, caller: &caller, boundary: None, artifacts: ARTIFACTS, template_bytes: 0 };
-    let error = policies(Holder::Planner, &[environment]).expect_err("a type without a card").to_string();
+    let error = policies(PolicyHolder::Planner, &[environment]).expect_err("a type without a card").to_string();
     assert!(error.contains("its type AWS::Glue::Job has no card\n  add a card"), "{error}");
 }
 
@@ -225,7 +225,7 @@ fn what_only_cloudformation_does_is_allowed_to_cloudformation_only() {
 #[test]
 fn a_deployer_writes_only_the_objects_of_its_own_environment() {
     let of = |stack: &str| root().into_iter().filter(|manifest| manifest.stack == stack).collect::<Vec<_>>();
-    let alone = Holder::Deployer { shared_bucket: false };
+    let alone = PolicyHolder::Deployer { shared_bucket: false };
     let statements = statements_of(&policies_of(alone, &of("fang-dev"), None, 0));
     let writes = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutBucketPolicy", "s3:DeleteBucket"];
     let keys: BTreeSet<String> = writes
@@ -254,7 +254,7 @@ fn a_planner_reads_and_makes_change_sets_and_no_more() {
         let names = all.filter_map(Value::as_str).filter(|action| !only_reads(action));
         names.map(str::to_owned).collect::<BTreeSet<_>>()
     };
-    let planner = |bytes| statements_of(&policies_of(Holder::Planner, &root(), None, bytes));
+    let planner = |bytes| statements_of(&policies_of(PolicyHolder::Planner, &root(), None, bytes));
     let sets = [
         "cloudformation:CreateChangeSet",
         "cloudformation:DeleteChangeSet",

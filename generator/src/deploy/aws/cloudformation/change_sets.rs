@@ -18,6 +18,8 @@ pub enum TemplateBody {
     Inline(String),
     /// In S3, by its URL.
     Url(String),
+    /// The deployed template stays.
+    Previous,
 }
 
 /// What a change set is created from.
@@ -108,6 +110,7 @@ impl StackClient {
         call = match &request.body {
             TemplateBody::Inline(text) => call.template_body(text),
             TemplateBody::Url(address) => call.template_url(address),
+            TemplateBody::Previous => call.use_previous_template(true),
         };
         if request.express {
             let express = types::DeploymentConfigMode::Express;

@@ -1,6 +1,7 @@
 //! Describes, deletes and protects one stack.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types;
@@ -18,12 +19,19 @@ use crate::resources::Target;
 /// (<https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>).
 pub const INLINE_BYTES: usize = 51_200;
 
+/// Milliseconds between two polls at least, of AWS and of an emulator.
+const POLL_MS: u64 = 1_000;
+const EMULATOR_POLL_MS: u64 = 100;
+
 /// A stack, by its name.
 #[derive(Clone, Debug)]
 pub struct StackClient {
     pub(super) client: Client,
     /// Its name.
     pub name: String,
+    /// The least time between two polls. CloudFormation throttles an account that asks more often than its operations
+    /// change; an emulator does not.
+    pub shortest_poll: Duration,
 }
 
 /// CloudFormation has no resource level for it
@@ -45,6 +53,7 @@ calls! {
     DELETE = "DeleteStack" on Target::Stack,
     PROTECT = "UpdateTerminationProtection" on Target::Stack,
     CONTINUE = "ContinueUpdateRollback" on Target::Stack,
+    ROLL_BACK = "RollbackStack" on Target::Stack,
     DETECT_DRIFT = "DetectStackDrift" on Target::Stack,
     // Not called by us, but by CloudFormation for the call before.
     DETECT_EACH = "DetectStackResourceDrift" on Target::Stack,
@@ -59,7 +68,8 @@ impl StackClient {
     /// The stack of this name, whether it exists or not.
     #[must_use]
     pub fn new(account: &Account, name: &str) -> Self {
-        Self { client: Client::new(&account.sdk), name: name.to_owned() }
+        let poll_ms = if account.endpoint().is_some() { EMULATOR_POLL_MS } else { POLL_MS };
+        Self { client: Client::new(&account.sdk), name: name.to_owned(), shortest_poll: Duration::from_millis(poll_ms) }
     }
 
     /// Describes it, by name or by ARN; nothing if it does not exist.
@@ -184,6 +194,15 @@ impl StackClient {
     pub async fn continue_rollback(&self) -> Result<(), CallError> {
         let call = self.client.continue_update_rollback().stack_name(&self.name);
         call.send().await.map(drop).map_err(|error| CallError::of(CONTINUE, error))
+    }
+
+    /// Rolls a failed update back.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn roll_back(&self) -> Result<(), CallError> {
+        let call = self.client.rollback_stack().stack_name(&self.name);
+        call.send().await.map(drop).map_err(|error| CallError::of(ROLL_BACK, error))
     }
 }
 

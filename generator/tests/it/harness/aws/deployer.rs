@@ -40,9 +40,13 @@ pub fn renew(emulator: &Emulator, name: &str, documents: &[String]) {
         for (index, document) in documents.iter().enumerate() {
             let size = document.chars().filter(|one| !one.is_whitespace()).count();
             assert!(size <= POLICY_SIZE, "a policy of {size} characters");
-            let policy = client.create_policy().policy_name(format!("{name}-{index}")).policy_document(document);
-            let made = policy.send().await.unwrap_or_else(|error| panic!("no policy: {error:?}"));
-            let arn = made.policy().and_then(|policy| policy.arn()).expect("an ARN");
+            let policy_name = format!("{name}-{index}");
+            let arn = format!("arn:aws:iam::{}:policy/{policy_name}", super::emulator::ACCOUNT);
+            match client.create_policy().policy_name(policy_name).policy_document(document).send().await {
+                // The answer to an earlier attempt was lost, as when the emulator closes an idle connection.
+                Err(error) if error.as_service_error().is_some_and(|it| it.is_entity_already_exists_exception()) => {}
+                made => drop(made.unwrap_or_else(|error| panic!("no policy: {error:?}"))),
+            }
             client.attach_user_policy().user_name(name).policy_arn(arn).send().await.expect("attached");
         }
     });

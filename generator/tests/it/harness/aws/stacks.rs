@@ -51,3 +51,9 @@ pub fn users() -> Vec<String> {
     let name = |key: String| key.trim_start_matches("stacks/").trim_end_matches(".json").to_owned();
     keys("stacks/").into_iter().map(name).collect()
 }
+
+/// A parameter of a stack; nothing if there is no such stack or parameter.
+pub fn parameter(stack: &str, name: &str) -> Option<String> {
+    let parameters = described(stack)?.parameters.unwrap_or_default();
+    parameters.into_iter().find(|one| one.parameter_key() == Some(name))?.parameter_value
+}

@@ -101,7 +101,9 @@ impl Strict {
         let ledger = self.ledger();
         let mut broken = requests::broken(&sent, &ledger.stacks, &ledger.memory);
         if let Some((before, after)) = ledger.stacks.change(&sent) {
-            broken.extend(templates::broken(before, &after));
+            // A stack that is not known here, as a scripted one, has what it would have.
+            let is_update = parameters["ChangeSetType"] == "UPDATE";
+            broken.extend(templates::broken(before.or(is_update.then_some(&after)), &after));
         }
         broken
     }

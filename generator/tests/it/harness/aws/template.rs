@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::yaml;
 use super::deployed::Deployed;
+use super::stacks::parameter;
 use super::target_account::target_account;
 
 /// Properties that are not compared: the emulator keeps none of the first four, and answers to nobody about tags in one
@@ -58,9 +59,11 @@ pub fn asked(deployed: &Deployed, environment: &str) -> BTreeMap<String, Asked> 
     let plan = deployed.plan(environment);
     let names = names(&plan);
     let all = template["Resources"].as_object().expect("resources");
+    let stack = plan["stack"].as_str().expect("a name");
+    let ready = &parameter(stack, "Ready").unwrap_or_default();
     let one = |(id, resource): (&String, &Value)| {
         let kind = resource["Type"].as_str().expect("a type").to_owned();
-        let places = Places { names: &names, all };
+        let places = Places { names: &names, all, ready };
         let mut properties = places.resolved(&resource["Properties"]);
         let whole =
             ["Bucket", "FunctionName", "Queues", "Topics", "TopicArn"].iter().find_map(|name| {
@@ -141,6 +144,8 @@ fn base64(bytes: &[u8]) -> String {
 struct Places<'a> {
     names: &'a BTreeMap<String, String>,
     all: &'a Map<String, Value>,
+    /// The time of the first run, if the environment is ready.
+    ready: &'a str,
 }
 
 impl Places<'_> {
@@ -150,6 +155,15 @@ impl Places<'_> {
             Value::Object(table) => match table.iter().next() {
                 Some((tag, inner)) if tag == "!Ref" => self.reference(inner.as_str().expect("a name")).into(),
                 Some((tag, inner)) if tag == "!GetAtt" => self.attribute(inner.as_str().expect("a name")).into(),
+                Some((tag, inner)) if tag == "!If" => {
+                    assert_eq!(inner[0], "IsReady");
+                    self.resolved(&inner[if self.ready.is_empty() { 2 } else { 1 }])
+                }
+                Some((tag, inner)) if tag == "Fn::Sub" => {
+                    let rest = inner[1]["Rest"].as_str().expect("a text");
+                    let text = inner[0].as_str().expect("a text");
+                    text.replace("${Ready}", self.ready).replace("${Rest}", rest).into()
+                }
                 Some((tag, inner)) if tag == "!Sub" => self.text(inner.as_str().expect("a text")).into(),
                 _ => table.iter().map(|(name, value)| (name.clone(), self.resolved(value))).collect(),
             },

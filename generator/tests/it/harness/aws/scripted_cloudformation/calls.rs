@@ -67,6 +67,11 @@ impl Script {
                 self.react(operation, &token, &["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]);
                 Ok(reply(operation, ""))
             }
+            "RollbackStack" => {
+                self.in_state(&name, &["CREATE_FAILED", "UPDATE_FAILED"], "can not be rolled back")?;
+                self.react(operation, &token, &["UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"]);
+                Ok(reply(operation, &tag("StackId", &self.stack_id())))
+            }
             "UpdateTerminationProtection" => {
                 let id = self.find(&name).ok_or_else(|| no_stack(&name))?.id.clone();
                 let stack = self.stack.as_mut().ok_or_else(|| no_stack(&name))?;

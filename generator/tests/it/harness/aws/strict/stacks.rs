@@ -1,6 +1,6 @@
 //! The stacks of an emulator, as the change sets that were executed describe them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
@@ -20,9 +20,8 @@ pub struct Resource {
 #[derive(Clone, Debug, Default)]
 pub struct Deployment {
     pub resources: BTreeMap<String, Resource>,
-    /// The names of the template's parameters.
-    pub declared: BTreeSet<String>,
     parameters: Map<String, Value>,
+    template: Value,
 }
 
 #[derive(Default)]
@@ -52,12 +51,16 @@ impl Stacks {
         }
         let stack = (sent.account.clone(), name(sent.text("StackName")));
         let before = self.deployed.get(&stack);
-        let text = match sent.parameters["TemplateBody"].as_str() {
-            Some(text) => text,
-            None => self.uploaded.get(path(sent.text("TemplateURL")))?,
+        let template = if sent.parameters["UsePreviousTemplate"] == true {
+            before?.template.clone()
+        } else {
+            let text = match sent.parameters["TemplateBody"].as_str() {
+                Some(text) => text,
+                None => self.uploaded.get(path(sent.text("TemplateURL")))?,
+            };
+            // One that cannot be read is refused by whoever is behind the gate.
+            serde_json::from_str(text).ok().or_else(|| yaml::read(text).ok())?
         };
-        // One that cannot be read is refused by whoever is behind the gate.
-        let template = serde_json::from_str(text).ok().or_else(|| yaml::read(text).ok())?;
         let given = sent.parameters["Parameters"].as_array().into_iter().flatten();
         let parameters = given.filter_map(|one| {
             let key = one["ParameterKey"].as_str()?;
@@ -66,7 +69,8 @@ impl Stacks {
             Some((key.to_owned(), value))
         });
         let place = Place { account: sent.account.clone(), region: sent.call.region().to_owned() };
-        Some((before, deployment(&template, parameters.collect(), &place)))
+        let parameters = parameters.collect();
+        Some((before, deployment(template, parameters, &place)))
     }
 
     /// The resources of a stack that a DeleteStack would delete.
@@ -147,8 +151,8 @@ fn path(url: &str) -> &str {
     rest.find('/').map_or("", |at| &rest[at..])
 }
 
-fn deployment(template: &Value, parameters: Map<String, Value>, place: &Place) -> Deployment {
-    let resolver = intrinsics::Resolver::new(template, &parameters, place);
+fn deployment(template: Value, parameters: Map<String, Value>, place: &Place) -> Deployment {
+    let resolver = intrinsics::Resolver::new(&template, &parameters, place);
     let none = Map::new();
     let all = template["Resources"].as_object().unwrap_or(&none).iter();
     let resources = all.map(|(id, resource)| {
@@ -159,6 +163,6 @@ fn deployment(template: &Value, parameters: Map<String, Value>, place: &Place) -
         };
         (id.clone(), resource)
     });
-    let declared = template["Parameters"].as_object().unwrap_or(&none).keys().cloned().collect();
-    Deployment { resources: resources.collect(), declared, parameters: parameters.clone() }
+    let resources = resources.collect();
+    Deployment { resources, parameters, template }
 }

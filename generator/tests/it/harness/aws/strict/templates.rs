@@ -14,26 +14,21 @@ struct Changed<'a> {
 
 type Rule = fn(&Changed<'_>) -> Vec<String>;
 
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
+    a_rate_fires_at_once,
     a_protected_table_cannot_be_rolled_back,
     a_property_that_is_dropped_is_no_change,
     variables_are_at_most_4_kb,
     the_schema_knows_every_property,
 ];
 
-/// The parameter of templates whose schedules are enabled once everything that they need is there.
-///
-/// Templates without it are not judged by `a_rate_fires_at_once`: as soon as all have it, that rule belongs into `RULES`.
-const READY: &str = "Ready";
-
 pub fn broken(before: Option<&Deployment>, after: &Deployment) -> Vec<String> {
-    let rates: &[Rule] = if after.declared.contains(READY) { &[a_rate_fires_at_once] } else { &[] };
     let all = after.resources.iter().map(|(id, resource)| Changed {
         id,
         before: before.and_then(|before| before.resources.get(id)).filter(|before| before.kind == resource.kind),
         after: resource,
     });
-    all.flat_map(|changed| RULES.iter().chain(rates).flat_map(|rule| rule(&changed)).collect::<Vec<_>>()).collect()
+    all.flat_map(|changed| RULES.iter().flat_map(|rule| rule(&changed)).collect::<Vec<_>>()).collect()
 }
 
 /// "If you do not provide a `StartDate` for a rate-based schedule, your schedule starts invoking the target immediately":
@@ -62,7 +57,9 @@ fn a_protected_table_cannot_be_rolled_back(changed: &Changed<'_>) -> Vec<String>
 }
 
 /// Properties that may go, by type: their absence is a value of its own. Read on 2026-11-29.
-const ABSENCES: [(&str, &str); 7] = [
+const ABSENCES: [(&str, &str); 8] = [
+    // Its update handler asks for iam:DeleteRolePermissionsBoundary: the schema of AWS::IAM::Role, `handlers.update`
+    ("AWS::IAM::Role", "PermissionsBoundary"),
     // The handler removes the key of a log group, and sets a topic's attribute to nothing:
     // https://github.com/aws-cloudformation/aws-cloudformation-resource-providers-logs, and ..-sns, `UpdateHandler.java`
     ("AWS::Logs::LogGroup", "KmsKeyId"),
