@@ -285,9 +285,10 @@ fn a_signal_leaves_a_consistent_state_and_says_how_to_continue() {
     let pipelines = Pipelines::new();
     let halfway = |what: &str| format!("error: interrupted: {what}\n  run the same command again to continue\n");
     let continues = "error: interrupted: CloudFormation continues to work on stack `cut-prod`\n  `fanggen status` shows its state; the same command waits for it to finish\n";
-    let (no_items, no_run) = (
+    let (no_items, disabled, no_run) = (
         halfway("the stack is deployed, the items are not written"),
-        halfway("the stack is deployed and the items are written, the first run is not started"),
+        halfway("the stack is deployed and the items are written, the schedule is not enabled"),
+        halfway("the schedule is enabled, the first run is not started"),
     );
     let some = halfway("some resources are deleted, the others are unchanged");
     /// Where, at the how manieth call of it, and what may be said.
@@ -308,7 +309,8 @@ fn a_signal_leaves_a_consistent_state_and_says_how_to_continue() {
                 ("cloudformation:UpdateTerminationProtection", 1, &[&no_items]),
                 ("dynamodb:Scan", 1, &[&no_items]),
                 ("dynamodb:BatchWriteItem", 2, &[&no_items]),
-                ("s3:PutObject", 5, &[&no_run]),
+                ("s3:PutObject", 5, &[&disabled]),
+                ("cloudformation:DescribeStacks", 4, &[&no_run]),
             ],
         ),
         (
