@@ -249,6 +249,15 @@ fn a_command_killed_at_any_call_succeeds_when_run_again() {
 /// The signals of Ctrl-C, of `kill` and of a closed terminal: all of them do the same.
 const SIGNALS: [Signal; 3] = [Signal::INT, Signal::TERM, Signal::HUP];
 
+/// The signal for a place. Below `nohup` every process ignores SIGHUP, as it should: the others stand in for it there.
+fn signal_at(place: usize) -> Signal {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigIgn:")?.trim(), 16).ok());
+    let is_below_nohup = ignored.is_some_and(|mask| mask & 1 == 1);
+    let signals = if is_below_nohup { &SIGNALS[..2] } else { &SIGNALS[..] };
+    signals[place % signals.len()]
+}
+
 /// Runs a command, sends it a signal while it waits for the answer to a call, and lets it come to its end.
 fn interrupted(
     scene: &FreshAccount,
@@ -330,7 +339,7 @@ fn a_signal_leaves_a_consistent_state_and_says_how_to_continue() {
         let (_, (operations, state)) = wholes.iter().find(|(of, _)| *of == scenario).expect("a whole run");
         let mut places = (1..).zip(operations).filter(|(_, one)| one == operation).map(|(place, _)| place);
         let place = places.nth(nth - 1).expect("a call");
-        let ended = interrupted(scene, &pipelines, case, Cut::Before(place), SIGNALS[place % SIGNALS.len()]);
+        let ended = interrupted(scene, &pipelines, case, Cut::Before(place), signal_at(place));
         let mut wrong = Vec::new();
         let said = ended.error_message();
         if ended.code != 1 || !said.starts_with("error: interrupted: ") {
