@@ -34,7 +34,15 @@ fn reviews(items: usize) -> Project {
 }
 
 fn command(project: &Project) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_fanggen"));
+    let fanggen = env!("CARGO_BIN_EXE_fanggen");
+    // A test that runs in the background of a shell ignores SIGINT, and so would every process that it starts.
+    let mut command = if cfg!(target_os = "linux") {
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT", fanggen]);
+        command
+    } else {
+        Command::new(fanggen)
+    };
     let path = std::env::var_os("PATH").unwrap_or_default();
     command.args(["run", "--json"]).current_dir(project.path()).env_clear().env("PATH", path);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -70,9 +78,10 @@ fn started(project: &Project, chunks: usize) -> Child {
 
 /// Starts a run and ends it with a signal after some of its chunks. Returns its id.
 fn interrupted(project: &Project, with: Signal) -> String {
-    let mut child = started(project, 3);
+    let child = started(project, 3);
     signal(&child, with);
-    let status = child.wait().expect("ended");
+    // Its pipes are read, so that a run that goes on comes to an end and fails here.
+    let status = child.wait_with_output().expect("ended").status;
     assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(with.as_raw()), "{status:?}");
     runs(project, "jsonl")[0].file_stem().expect("a name").to_string_lossy().into_owned()
 }
