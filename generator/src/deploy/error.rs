@@ -114,6 +114,19 @@ pub enum DeployError {
         /// The tags of this environment.
         tags: String,
     },
+    /// The key of retained data is left from an earlier stack.
+    #[error(
+        "{alias} is the key of an earlier stack, which encrypts the data that was retained: a new stack would make a key of \
+         its own, and could not read that data\n  the stack is unchanged: to keep the data, import the key into a new stack \
+         as `Key` first (docs/deploy.md, `A key of an earlier stack`); to delete the data and the key, run \
+         `fanggen destroy --env {environment} --delete-data`"
+    )]
+    KeyOfEarlierStack {
+        /// The alias of the key.
+        alias: String,
+        /// The environment.
+        environment: String,
+    },
     /// Data would be lost.
     #[error("this would replace or delete data:{}\n  the stack is unchanged; to lose this data, add {}", .0.list(), .0.flags())]
     DataLoss(DataLosses),

@@ -1,4 +1,4 @@
-//! The policies of a deployer, a planner and the functions, judged by a real evaluator of IAM policies: what a run and
+//! The policies of a deployer and a planner, judged by a real evaluator of IAM policies: what a run and
 //! CloudFormation's handlers need is allowed, and what nobody should do is refused.
 
 use crate::harness::{aws, iam_simulate};
@@ -10,7 +10,7 @@ use aws::deployed::Deployed;
 use aws::emulator::{ACCOUNT, Emulator, REGION};
 use aws::permissions::handlers;
 use aws::proxy::Proxy;
-use aws::requests::needed;
+use aws::requests::all_needed;
 use fanggen::deploy::aws::account::CallerIdentity;
 use fanggen::deploy::generated::Generated;
 use fanggen::resources::{self, ArnScope};
@@ -22,18 +22,18 @@ use crate::deployer::LEFT_OUT;
 const BOUNDARY: &str = "arn:aws:iam::123456789012:policy/boundary";
 const SCOPE: ArnScope<'static> = ArnScope { partition: "aws", region: REGION, account: ACCOUNT };
 
-fn documents(of: &Deployed, arguments: &[&str]) -> Vec<Value> {
+pub fn documents(of: &Deployed, arguments: &[&str]) -> Vec<Value> {
     let printed = of.project.fanggen(&[&["iam"], arguments].concat());
     assert_eq!(printed.code, 0, "{printed:?}");
     printed.json().as_array().expect("a list").iter().map(|one| one["policy"].clone()).collect()
 }
 
-fn artifacts(key: &str) -> String {
+pub fn artifacts(key: &str) -> String {
     format!("arn:aws:s3:::fanggen-artifacts-{ACCOUNT}-{REGION}{key}")
 }
 
 /// The root's pipeline and the examples, and one with every sink and a key.
-fn pipelines(prefix: &str) -> Vec<Deployed> {
+pub fn pipelines(prefix: &str) -> Vec<Deployed> {
     let keys = include_str!("../pipelines/sinks.toml")
         .replace("[sources.companies]", "[data]\nkms = true\n\n[sources.companies]");
     let examples = ["crm", "fang", "isolated", "languages", "press", "reviews", "tickets"];
@@ -144,13 +144,13 @@ const IN_BOUNDARY: [&str; 4] =
     ["iam:CreateRole", "iam:DeleteRolePolicy", "iam:PutRolePermissionsBoundary", "iam:PutRolePolicy"];
 
 /// A proxy, and every permission that the calls through it needed.
-fn recorded() -> (Proxy, Arc<Mutex<BTreeSet<Question>>>) {
+pub fn recorded() -> (Proxy, Arc<Mutex<BTreeSet<Question>>>) {
     let seen = Arc::new(Mutex::new(BTreeSet::new()));
     let noted = Arc::clone(&seen);
     let proxy = Proxy::with(
         Emulator::shared(),
         Arc::new(move |call| {
-            noted.lock().unwrap_or_else(PoisonError::into_inner).insert(needed(call));
+            noted.lock().unwrap_or_else(PoisonError::into_inner).extend(all_needed(call));
             None
         }),
     );
@@ -202,6 +202,44 @@ fn every_call_of_a_run_is_allowed_to_the_deployer_and_every_call_of_a_plan_to_th
     let changing: Vec<Question> = changing.cloned().collect();
     let all_refused = refused(ACCOUNT, &planner, &changing).expect("judged before");
     assert!(!changing.is_empty() && all_refused.len() == changing.len(), "{all_refused:#?} of {changing:#?}");
+}
+
+#[test]
+fn a_boundary_is_set_changed_and_removed_with_the_old_and_the_new_policy_together() {
+    let deployed = Deployed::root("bounded");
+    let role = format!("arn:aws:iam::{ACCOUNT}:role/bounded-dev-worker-{REGION}");
+    let original = deployed.project.read("pipeline.toml");
+    let other = format!("{BOUNDARY}-2");
+    let unset = original.lines().filter(|line| !line.starts_with("permissions_boundary")).collect::<Vec<_>>().join("\n");
+    // The policy of each boundary, and none.
+    let [none, first, second] = [None, Some(BOUNDARY), Some(other.as_str())].map(|boundary| {
+        let section = boundary.map(|arn| format!("[iam]\npermissions_boundary = \"{arn}\"")).unwrap_or_default();
+        deployed.project.write("pipeline.toml", &unset.replacen("[iam]", &section, 1));
+        (boundary, documents(&deployed, &["--deployer", "--env", "dev"]))
+    });
+    for (before, after) in [(&none, &first), (&first, &second), (&second, &none)] {
+        let both = [&before.1[..], &after.1[..]].concat();
+        // CloudFormation does not say in which order it changes a role.
+        let mut questions = Vec::new();
+        for action in IN_BOUNDARY {
+            for boundary in [before.0, after.0] {
+                let question = Question::direct(action, &role).via_cloudformation();
+                questions.push(match boundary {
+                    Some(boundary) => question.with("iam:PermissionsBoundary", boundary),
+                    None if action == "iam:PutRolePermissionsBoundary" => continue,
+                    None => question,
+                });
+            }
+        }
+        if after.0.is_none() {
+            questions.push(Question::direct("iam:DeleteRolePermissionsBoundary", &role).via_cloudformation());
+        }
+        let Some(wrong) = refused(ACCOUNT, &both, &questions) else { return };
+        assert!(wrong.is_empty(), "{:?} to {:?}: {wrong:#?}", before.0, after.0);
+    }
+    // One of them alone is not enough.
+    let old = [Question::direct("iam:PutRolePolicy", &role).via_cloudformation().with("iam:PermissionsBoundary", BOUNDARY)];
+    assert_eq!(refused(ACCOUNT, &second.1, &old).map(|wrong| wrong.len()), Some(1));
 }
 
 #[test]
@@ -286,63 +324,4 @@ fn what_nobody_should_do_is_refused() {
     ];
     let wrong = refused(ACCOUNT, &planner, &writes).expect("judged before");
     assert_eq!(wrong.len(), writes.len(), "{wrong:#?}");
-}
-
-#[test]
-fn a_function_may_do_what_its_role_says_and_nothing_to_its_neighbours() {
-    let own = |service: &str, name: &str| format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}");
-    let key = own("kms", "key/1234abcd-12ab-34cd-56ef-1234567890ab");
-    let others = [
-        Question::direct("sqs:SendMessage", &own("sqs", "somebody-elses")),
-        Question::direct("sqs:PurgeQueue", &own("sqs", "runtime-dev-worker")),
-        Question::direct("dynamodb:UpdateItem", &own("dynamodb", "table/somebody-elses")),
-        Question::direct("dynamodb:DeleteTable", &own("dynamodb", "table/somebody-elses")),
-        Question::direct("s3:PutObject", "arn:aws:s3:::somebody-elses/x"),
-        Question::direct("s3:PutObject", &artifacts("/runtime/x")),
-        Question::direct("kms:Decrypt", &key).with("kms:ViaService", "ec2.us-east-1.amazonaws.com"),
-        Question::direct("lambda:UpdateFunctionCode", &own("lambda", "function:x")),
-        Question::direct("iam:PassRole", &format!("arn:aws:iam::{ACCOUNT}:role/x"))
-            .with("iam:PassedToService", "lambda.amazonaws.com"),
-    ];
-    let mut cases = Vec::new();
-    let mut names = Vec::new();
-    for deployed in pipelines("runtime") {
-        let printed = deployed.project.fanggen(&["iam", "--runtime", "--json"]);
-        assert_eq!(printed.code, 0, "{printed:?}");
-        let printed = printed.stdout.replace("${Key.Arn}", &key);
-        let roles: Vec<Value> = serde_json::from_str(&printed).expect("JSON");
-        for role in roles {
-            let mut questions = Vec::new();
-            for statement in role["policy"]["Statement"].as_array().expect("statements") {
-                let via = statement["Condition"]["StringEquals"]["kms:ViaService"].as_str().unwrap_or_default();
-                let text = |value: &Value| value.as_str().expect("a text").to_owned();
-                let example = |arn: String| match arn.as_str() {
-                    "*" => arn,
-                    _ if arn.contains(":log-group:") => arn.replace(":*", ":log-stream:x"),
-                    _ => arn.replace('*', "x"),
-                };
-                for arn in statement["Resource"].as_array().expect("a list").iter().map(text).map(example) {
-                    for action in statement["Action"].as_array().expect("a list").iter().map(text) {
-                        questions.push(Question::direct(&action, &arn).with("kms:ViaService", via));
-                    }
-                }
-            }
-            questions.extend(others.clone());
-            // The schedule's role decrypts its input without a condition that AWS documents.
-            if role["service"] == "scheduler.amazonaws.com" {
-                questions.retain(|one| one.action != "kms:Decrypt");
-            }
-            names.push(format!("{} {}", deployed.name, role["name"]));
-            cases.push(Case { policies: vec![role["policy"].clone()], questions });
-        }
-    }
-    let judged: usize = cases.iter().map(|case| case.questions.len()).sum();
-    let Some(all) = judge(ACCOUNT, &cases) else { return };
-    for (name, refused) in names.iter().zip(all) {
-        let refused: Vec<&Question> = refused.iter().map(|(question, _)| question).collect();
-        let expected: Vec<&Question> =
-            others.iter().filter(|one| one.action != "kms:Decrypt" || !name.contains("-schedule-")).collect();
-        assert_eq!(refused, expected, "{name}");
-    }
-    eprintln!("{judged} requests of functions were judged");
 }

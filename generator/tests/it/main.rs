@@ -46,6 +46,7 @@ mod evaluator;
 #[cfg(all(feature = "aws", unix))]
 mod faults;
 mod file_formats;
+mod function_roles;
 mod golden;
 mod injection;
 #[cfg(unix)]

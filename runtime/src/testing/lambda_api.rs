@@ -51,6 +51,8 @@ pub struct LambdaProcess {
     calls: Receiver<RuntimeApiCall>,
     timeout: Duration,
     invoked: AtomicU64,
+    /// What it sent in response to events, as received.
+    responses: Arc<Mutex<Vec<Vec<u8>>>>,
     /// Lines of stdout and of stderr.
     lines: [Arc<Mutex<Vec<String>>>; 2],
     bytes: Arc<AtomicU64>,
@@ -109,11 +111,13 @@ impl LambdaCommand {
         let (report, calls) = channel();
         let waiting = Arc::new(Mutex::new(waiting));
         let timeout = self.timeout;
+        let responses = Arc::new(Mutex::new(Vec::new()));
+        let received = Arc::clone(&responses);
         thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (waiting, report) = (Arc::clone(&waiting), report.clone());
+                let (waiting, report, received) = (Arc::clone(&waiting), report.clone(), Arc::clone(&received));
                 // A function that is killed closes its connections, which is not an error here.
-                thread::spawn(move || drop(serve(&stream, &waiting, &report, timeout)));
+                thread::spawn(move || drop(serve(&stream, &waiting, &report, &received, timeout)));
             }
         });
         self.command.env("AWS_LAMBDA_RUNTIME_API", address);
@@ -126,7 +130,8 @@ impl LambdaCommand {
             child.stderr.take().map(|out| follow(out, self.quiet, true, &lines[1], &bytes)),
         ];
         let readers = readers.into_iter().flatten().collect();
-        LambdaProcess { child, started, events, calls, timeout, invoked: AtomicU64::new(0), lines, bytes, readers }
+        let invoked = AtomicU64::new(0);
+        LambdaProcess { child, started, events, calls, timeout, invoked, responses, lines, bytes, readers }
     }
 }
 
@@ -242,6 +247,11 @@ impl LambdaProcess {
         self.calls.recv_timeout(self.timeout).expect("the function calls the Runtime API in time")
     }
 
+    /// What it sent to the Runtime API in response to events so far, results and errors alike, byte for byte.
+    pub fn responses(&self) -> Vec<Vec<u8>> {
+        self.responses.lock().expect("no panic").clone()
+    }
+
     /// Its lines on stderr, as soon as there are at least `lines` of them.
     pub fn stderr_lines(&self, lines: usize) -> Vec<String> {
         self.wait_for_lines(1, lines)
@@ -294,6 +304,7 @@ fn serve(
     stream: &TcpStream,
     waiting: &Mutex<Receiver<PendingEvent>>,
     report: &Sender<RuntimeApiCall>,
+    received: &Mutex<Vec<Vec<u8>>>,
     timeout: Duration,
 ) -> io::Result<()> {
     stream.set_nodelay(true)?;
@@ -318,6 +329,7 @@ fn serve(
             writer.write_all((head + &event.body).as_bytes())?;
             continue;
         }
+        received.lock().expect("no panic").push(body.clone());
         let body = serde_json::from_slice(&body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&body)));
         // Before the 202, after which the function continues: its result must not arrive after its next poll.
         let _ = report.send(match part {

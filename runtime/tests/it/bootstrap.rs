@@ -2,48 +2,27 @@
 
 #![cfg(feature = "aws")]
 
+use crate::harness::functions::{bootstrap, component, delivery, function};
 use crate::harness::hostile_server;
 use fanggen_runtime::component::ComponentRole;
-use fanggen_runtime::function::registry;
 use fanggen_runtime::function::{Function, FunctionComponent, FunctionOutput, InputQueue, Trigger};
 use fanggen_runtime::model::message::Message;
 use fanggen_runtime::model::record::{Item, Record};
-use fanggen_runtime::model::run::{Chunk, MAX_CHUNK_ITEMS, RunId};
-use fanggen_runtime::model::tree::Tree;
+use fanggen_runtime::model::run::{Chunk, RunId};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use fanggen_runtime::testing::lambda_api::{InvocationResult, LambdaProcess};
 use serde_json::{Value, json};
 
 fn start(function: &Function) -> LambdaProcess {
     let variables = function.to_env().into_iter().map(|variable| (variable.name, variable.value));
-    LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), variables)
-}
-
-fn part(role: ComponentRole, name: &str, kind: &str, settings: Value) -> FunctionComponent {
-    let kind = registry::find(role, kind).expect("a kind");
-    let settings = (kind.read)(&Tree::from_json(settings)).expect("settings");
-    FunctionComponent { name: name.into(), kind, settings, store: Some(format!("fang-dev-{name}")), rate_limit: None }
-}
-
-fn function(name: &str, trigger: Trigger, stages: Vec<FunctionComponent>, output: FunctionOutput) -> Function {
-    Function {
-        pipeline: "fang".into(),
-        environment: "dev".into(),
-        name: name.into(),
-        contact: None,
-        state: None,
-        chunk_items: MAX_CHUNK_ITEMS,
-        trigger,
-        stages,
-        output,
-    }
+    LambdaProcess::start(&bootstrap(), variables)
 }
 
 /// A worker that takes the items' own texts, judges them, and hands them to these sinks.
 fn worker(sinks: Vec<FunctionComponent>) -> Function {
     let stages = vec![
-        part(ComponentRole::Stage, "review", "text", json!({ "language": "en" })),
-        part(ComponentRole::Stage, "sentiment", "lexicon", json!({})),
+        component(ComponentRole::Stage, "review", "text", json!({ "language": "en" })),
+        component(ComponentRole::Stage, "sentiment", "lexicon", json!({})),
     ];
     function("worker", Trigger::Queue(InputQueue::default()), stages, FunctionOutput::Sinks(sinks))
 }
@@ -55,14 +34,6 @@ fn message() -> String {
         .map(|(key, text)| Record::new(run.as_str(), "reviews", Item { text: Some(text.into()), ..Item::named(key) }))
         .into();
     serde_json::to_string(&Message::new(Chunk::new(&run, 0, &records), records)).expect("serializable")
-}
-
-fn delivery(bodies: &[(&str, &str)]) -> Value {
-    let records: Vec<Value> = bodies
-        .iter()
-        .map(|(id, body)| json!({ "messageId": id, "body": body, "eventSource": "aws:sqs", "attributes": {} }))
-        .collect();
-    json!({ "Records": records })
 }
 
 fn failures(ids: &[&str]) -> InvocationResult {
@@ -79,7 +50,7 @@ fn reported(answer: InvocationResult) -> (String, String) {
 
 #[test]
 fn missing_settings_are_reported_for_every_event_by_a_running_process() {
-    let mut lambda = LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), []);
+    let mut lambda = LambdaProcess::start(&bootstrap(), []);
     for event in [delivery(&[("1", &message())]), json!({ "scheduled_time": "2026-11-22T09:00:00Z" }), json!(null)] {
         let (code, words) = reported(lambda.invoke(&event));
         assert_eq!(code, "settings_missing");
@@ -96,7 +67,7 @@ fn a_foreign_variable_that_is_not_utf_8_is_ignored() {
     let odd = || OsString::from_vec(vec![0xff, 0xfe]);
     let own = worker(vec![]).to_env().into_iter().map(|variable| (variable.name.into(), variable.value.into()));
     let mut lambda = LambdaProcess::start_os(
-        env!("CARGO_BIN_EXE_bootstrap"),
+        &bootstrap(),
         own.chain([("LEGACY".into(), odd()), (odd(), "x".into())]),
     );
     assert_eq!(lambda.invoke(&delivery(&[("1", &message())])), failures(&[]));
@@ -106,7 +77,7 @@ fn a_foreign_variable_that_is_not_utf_8_is_ignored() {
 #[test]
 fn settings_that_cannot_be_read_name_their_variable() {
     let broken = [("FANG_STAGE_0".to_owned(), "{\"name\":\"x\",\"type\":\"oracle\"}".to_owned())];
-    let lambda = LambdaProcess::start(env!("CARGO_BIN_EXE_bootstrap"), broken);
+    let lambda = LambdaProcess::start(&bootstrap(), broken);
     let (code, words) = reported(lambda.invoke(&delivery(&[])));
     assert_eq!(
         (code.as_str(), words.as_str()),
@@ -170,7 +141,7 @@ fn a_foreign_event_is_refused_and_the_next_one_is_processed() {
 
 #[test]
 fn a_sink_that_a_lambda_cannot_open_is_named_and_nothing_is_lost_silently() {
-    let lambda = start(&worker(vec![part(ComponentRole::Sink, "archive", "jsonl", json!({}))]));
+    let lambda = start(&worker(vec![component(ComponentRole::Sink, "archive", "jsonl", json!({}))]));
     for _ in 0..2 {
         let (code, words) = reported(lambda.invoke(&delivery(&[("1", &message())])));
         assert_eq!(code, "no_disk");
@@ -185,7 +156,7 @@ fn a_sink_that_a_lambda_cannot_open_is_named_and_nothing_is_lost_silently() {
 
 #[test]
 fn a_producer_reads_its_event_and_names_a_source_that_cannot_be_opened() {
-    let sources = vec![part(ComponentRole::Source, "companies", "file", json!({ "path": "companies.csv" }))];
+    let sources = vec![component(ComponentRole::Source, "companies", "file", json!({ "path": "companies.csv" }))];
     let out = FunctionOutput::Queue("https://sqs.us-east-1.amazonaws.com/123456789012/fang-dev-worker".into());
     let lambda = start(&function("producer", Trigger::Schedule(sources), vec![], out));
     for (event, code, words) in [
@@ -229,9 +200,9 @@ fn the_guards_hold_in_the_lambda_too() {
         let settings = json!({
             "allow": [bad.host_port()], "timeout_s": 1, "patience_s": 3, "at_once": 50, "max_bytes": 1_000_000,
         });
-        let stages = vec![part(ComponentRole::Stage, "press", kind, settings)];
+        let stages = vec![component(ComponentRole::Stage, "press", kind, settings)];
         let sink =
-            part(ComponentRole::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.host_port()] }));
+            component(ComponentRole::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.host_port()] }));
         // The next-to-last receive, on which what may still pass is settled as the failure that it is.
         let intake = InputQueue { max_receives: Some(2), ..InputQueue::default() };
         let mut lambda = start(&function("worker", Trigger::Queue(intake), stages, FunctionOutput::Sinks(vec![sink])));

@@ -5,6 +5,7 @@
 mod harness;
 
 mod archive;
+mod architectures;
 mod attacks;
 mod bootstrap;
 mod condition;

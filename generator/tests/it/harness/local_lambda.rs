@@ -25,13 +25,17 @@ pub struct LocalLambda {
 
 impl LocalLambda {
     pub fn of(live: DeployedPipeline) -> Self {
+        Self::behind(live, Proxy::before(target_account().emulator.expect("an emulator")))
+    }
+
+    /// With a proxy of the test, which the functions take for AWS.
+    pub fn behind(live: DeployedPipeline, proxy: Proxy) -> Self {
         let lambda = aws_sdk_lambda::Client::new(&target_account().sdk);
         let mappings = block_on(lambda.list_event_source_mappings().function_name(live.name("WorkerFunction")).send());
         for mapping in mappings.expect("mappings").event_source_mappings.unwrap_or_default() {
             let off = lambda.update_event_source_mapping().uuid(mapping.uuid.unwrap_or_default()).enabled(false);
             block_on(off.send()).expect("switched off");
         }
-        let proxy = Proxy::before(target_account().emulator.expect("an emulator"));
         Self { live, proxy, comprehend: Comprehend::start() }
     }
 

@@ -23,6 +23,13 @@ pub struct FakeObjects {
     pub count: u64,
 }
 
+impl FakeObjects {
+    /// The stored objects by their path: the bucket and the key.
+    pub fn stored(&self) -> &BTreeMap<String, Bytes> {
+        &self.stored
+    }
+}
+
 /// The fields that are read of a line.
 #[derive(Deserialize)]
 struct WrittenLine<'a> {

@@ -18,10 +18,42 @@ const RENAMED: &[(&str, &str)] = &[
     ("s3:ListObjectsV2", "s3:ListBucket"),
     ("s3:PutBucketEncryption", "s3:PutEncryptionConfiguration"),
     ("s3:PutBucketLifecycleConfiguration", "s3:PutLifecycleConfiguration"),
+    ("sqs:ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility"),
+    ("sqs:DeleteMessageBatch", "sqs:DeleteMessage"),
+    ("sqs:SendMessageBatch", "sqs:SendMessage"),
+    ("sns:PublishBatch", "sns:Publish"),
     ("s3:PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock"),
     // What is deleted are versions.
     ("s3:DeleteObjects", "s3:DeleteObjectVersion"),
 ];
+
+/// The operations within a transaction of DynamoDB, each of which needs its own permission
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html>).
+const IN_TRANSACTION: &[(&str, &str)] = &[
+    ("ConditionCheck", "dynamodb:ConditionCheckItem"),
+    ("Delete", "dynamodb:DeleteItem"),
+    ("Get", "dynamodb:GetItem"),
+    ("Put", "dynamodb:PutItem"),
+    ("Update", "dynamodb:UpdateItem"),
+];
+
+/// The permissions that a call needs: several, where it is about several tables.
+pub fn all_needed(call: &Call) -> Vec<Question> {
+    let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let table = |name: &str| format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}");
+    if let Some(items) = json["TransactItems"].as_array() {
+        let of_item = |item: &Value| {
+            let (_, action) = IN_TRANSACTION.iter().find(|(member, _)| item[member].is_object())?;
+            let name = item.as_object()?.values().next()?["TableName"].as_str()?;
+            Some(Question::direct(action, &table(name)))
+        };
+        return items.iter().map(|item| of_item(item).unwrap_or_else(|| panic!("unknown: {item}"))).collect();
+    }
+    match json["RequestItems"].as_object() {
+        Some(tables) => tables.keys().map(|name| Question::direct(&call.operation(), &table(name))).collect(),
+        None => vec![needed(call)],
+    }
+}
 
 /// The permission that a call needs.
 pub fn needed(call: &Call) -> Question {
@@ -53,7 +85,10 @@ pub fn needed(call: &Call) -> Question {
             if arn.is_empty() { own("dynamodb", &format!("table/{table}")) } else { arn }
         }
         "iam" => format!("arn:aws:iam::{ACCOUNT}:role/{}", form.get("RoleName").cloned().unwrap_or_default()),
-        "sqs" => own("sqs", &text("QueueName")),
+        "sqs" => {
+            let url = text("QueueUrl");
+            own("sqs", url.rsplit('/').next().filter(|name| !name.is_empty()).unwrap_or(&text("QueueName")))
+        }
         "sns" => form.get("TopicArn").cloned().unwrap_or_default(),
         "logs" => {
             let (arn, group) = (text("resourceArn"), text("logGroupName"));

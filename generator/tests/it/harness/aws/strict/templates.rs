@@ -57,7 +57,7 @@ fn a_protected_table_cannot_be_rolled_back(changed: &Changed<'_>) -> Vec<String>
 }
 
 /// Properties that may go, by type: their absence is a value of its own. Read on 2026-11-29.
-const ABSENCES: [(&str, &str); 8] = [
+const ABSENCES: [(&str, &str); 7] = [
     // Its update handler asks for iam:DeleteRolePermissionsBoundary: the schema of AWS::IAM::Role, `handlers.update`
     ("AWS::IAM::Role", "PermissionsBoundary"),
     // The handler removes the key of a log group, and sets a topic's attribute to nothing:
@@ -71,8 +71,6 @@ const ABSENCES: [(&str, &str); 8] = [
     ("AWS::SQS::Queue", "KmsDataKeyReusePeriodSeconds"),
     ("AWS::SQS::Queue", "KmsMasterKeyId"),
     ("AWS::SQS::Queue", "SqsManagedSseEnabled"),
-    // Not known: the source of this handler is not public. A real account has to be asked.
-    ("AWS::Lambda::Function", "KmsKeyArn"),
 ];
 
 /// A property that is not there is not sent to the service, which keeps what it had; where nothing else is changed, the
