@@ -210,7 +210,8 @@ fn a_boundary_is_set_changed_and_removed_with_the_old_and_the_new_policy_togethe
     let role = format!("arn:aws:iam::{ACCOUNT}:role/bounded-dev-worker-{REGION}");
     let original = deployed.project.read("pipeline.toml");
     let other = format!("{BOUNDARY}-2");
-    let unset = original.lines().filter(|line| !line.starts_with("permissions_boundary")).collect::<Vec<_>>().join("\n");
+    let unset =
+        original.lines().filter(|line| !line.starts_with("permissions_boundary")).collect::<Vec<_>>().join("\n");
     // The policy of each boundary, and none.
     let [none, first, second] = [None, Some(BOUNDARY), Some(other.as_str())].map(|boundary| {
         let section = boundary.map(|arn| format!("[iam]\npermissions_boundary = \"{arn}\"")).unwrap_or_default();
@@ -238,7 +239,8 @@ fn a_boundary_is_set_changed_and_removed_with_the_old_and_the_new_policy_togethe
         assert!(wrong.is_empty(), "{:?} to {:?}: {wrong:#?}", before.0, after.0);
     }
     // One of them alone is not enough.
-    let old = [Question::direct("iam:PutRolePolicy", &role).via_cloudformation().with("iam:PermissionsBoundary", BOUNDARY)];
+    let old =
+        [Question::direct("iam:PutRolePolicy", &role).via_cloudformation().with("iam:PermissionsBoundary", BOUNDARY)];
     assert_eq!(refused(ACCOUNT, &second.1, &old).map(|wrong| wrong.len()), Some(1));
 }
 

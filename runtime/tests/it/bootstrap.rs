@@ -66,10 +66,7 @@ fn a_foreign_variable_that_is_not_utf_8_is_ignored() {
     use std::os::unix::ffi::OsStringExt as _;
     let odd = || OsString::from_vec(vec![0xff, 0xfe]);
     let own = worker(vec![]).to_env().into_iter().map(|variable| (variable.name.into(), variable.value.into()));
-    let mut lambda = LambdaProcess::start_os(
-        &bootstrap(),
-        own.chain([("LEGACY".into(), odd()), (odd(), "x".into())]),
-    );
+    let mut lambda = LambdaProcess::start_os(&bootstrap(), own.chain([("LEGACY".into(), odd()), (odd(), "x".into())]));
     assert_eq!(lambda.invoke(&delivery(&[("1", &message())])), failures(&[]));
     assert!(lambda.is_alive());
 }
@@ -201,8 +198,12 @@ fn the_guards_hold_in_the_lambda_too() {
             "allow": [bad.host_port()], "timeout_s": 1, "patience_s": 3, "at_once": 50, "max_bytes": 1_000_000,
         });
         let stages = vec![component(ComponentRole::Stage, "press", kind, settings)];
-        let sink =
-            component(ComponentRole::Sink, "hook", "webhook", json!({ "url": hook.url("/"), "allow": [hook.host_port()] }));
+        let sink = component(
+            ComponentRole::Sink,
+            "hook",
+            "webhook",
+            json!({ "url": hook.url("/"), "allow": [hook.host_port()] }),
+        );
         // The next-to-last receive, on which what may still pass is settled as the failure that it is.
         let intake = InputQueue { max_receives: Some(2), ..InputQueue::default() };
         let mut lambda = start(&function("worker", Trigger::Queue(intake), stages, FunctionOutput::Sinks(vec![sink])));

@@ -4,8 +4,8 @@
 
 mod harness;
 
-mod archive;
 mod architectures;
+mod archive;
 mod attacks;
 mod bootstrap;
 mod condition;
