@@ -112,13 +112,13 @@ when = 'label == "NEGATIVE"'
 
 [sinks.good]
 type = "sns"
-changed = true
+when = 'label == "POSITIVE"'
 "#;
 
 #[test]
 fn every_call_of_the_functions_is_allowed_to_their_own_role_and_to_no_other() {
     const MINUTE: Duration = Duration::from_secs(60);
-    let live = DeployedPipeline::new(EVERY_SERVICE, &[("more.csv", "key\nGoogle\n")], "roles", "dev");
+    let live = DeployedPipeline::new(EVERY_SERVICE, &[("more.csv", "name\nGoogle\n")], "roles", "dev");
     let (proxy, seen) = recorded();
     let ground = LocalLambda::behind(live, proxy);
     let take = || Vec::from_iter(std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner)));

@@ -122,6 +122,7 @@ fn every_rule_detects_its_violation() {
         ("LatestTable", None),
         ("WorkerQueue", Some("SqsManagedSseEnabled")),
         ("ArchiveBucket", Some("BucketEncryption")),
+        ("WorkerFunction", Some("KmsKeyArn")),
     ] {
         let mut broken = whole.clone();
         let properties = broken.value["Resources"][id]["Properties"].as_object_mut().expect("properties");

@@ -161,12 +161,15 @@ pub const RULES: &[Rule] = &[
                 (TABLE, "/SSESpecification/KMSMasterKeyId"),
                 (TOPIC, "/KmsMasterKeyId"),
                 (GROUP, "/KmsKeyId"),
-                (FUNCTION, "/KmsKeyArn"),
                 ("AWS::Scheduler::Schedule", "/KmsKeyArn"),
             ] {
                 for (id, one) in template.each(kind) {
                     expect(id, one.pointer(place) == keyed.then_some(&key));
                 }
+            }
+            // An empty key takes away that of an earlier version.
+            for (id, function) in template.each(FUNCTION) {
+                expect(id, if keyed { function["KmsKeyArn"] == key } else { function["KmsKeyArn"] == "" });
             }
             for (id, table) in template.each(TABLE).filter(|_| keyed) {
                 let sse = &table["SSESpecification"];

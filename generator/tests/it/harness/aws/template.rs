@@ -86,6 +86,10 @@ pub fn asked(deployed: &Deployed, environment: &str) -> BTreeMap<String, Asked> 
             table.insert("CodeSha256".to_owned(), hash(deployed).into());
         }
         LEFT_OUT.iter().for_each(|name| drop(table.remove(*name)));
+        // An empty key is none.
+        if table.get("KmsKeyArn").is_some_and(|key| key == "") {
+            table.remove("KmsKeyArn");
+        }
         if target_account().emulator.is_some() {
             // It forgets the boundary of a role that CloudFormation made, and the time zone of a schedule.
             ["PermissionsBoundary", "ScheduleExpressionTimezone"].iter().for_each(|name| drop(table.remove(*name)));
