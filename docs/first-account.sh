@@ -57,8 +57,11 @@ words() { grep -v -e '^note' -e '^ *$' "$folder/$1" | tail -n 6 | tr -s ' \n' ' 
 
 # ---- How AWS and fanggen are called ----------------------------------------------------------------------------------
 
+# Version 1 of the AWS CLI calls SQS in us-east-1 under an old name, unless the endpoint is an argument.
+aws_text() { "$aws_cli" ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} --output text "$@"; }
+
 # As the administrator; what goes wrong is in the file `error`.
-ask() { "$aws_cli" "$@" --output text 2>"$folder/error"; }
+ask() { aws_text "$@" 2>"$folder/error"; }
 
 # The rest of a subshell acts as one of the two users. Their keys are never written to a file.
 become() {
@@ -178,7 +181,7 @@ apply() {
 
 # SQS, on a queue of our own. That its name is free again is checked after the first apply, which takes longer than that.
 visibility() {
-    queue="$name-throwaway"
+    local queue_url queue="$name-throwaway"
     queue_url=$(ask sqs create-queue --queue-name "$queue" --tags "$tag_json" --query QueueUrl)
     ask sqs send-message --queue-url "$queue_url" --message-body x >/dev/null
     local receipt claim='SQS counts 12 hours of visibility since the receive'
@@ -207,11 +210,11 @@ visibility() {
 }
 
 name_is_free() {
-    local claim="a deleted queue's name is free after 60 s"
+    local queue_url claim="a deleted queue's name is free after 60 s"
     pause $((61 - SECONDS + queue_deleted)) 'the name of a deleted queue'
-    if queue_url=$(ask sqs create-queue --queue-name "$queue" --tags "$tag_json" --query QueueUrl); then
+    if queue_url=$(ask sqs create-queue --queue-name "$name-throwaway" --tags "$tag_json" --query QueueUrl); then
         ok "$claim"
-        ask sqs delete-queue --queue-url "$queue_url" && queue_url=''
+        ask sqs delete-queue --queue-url "$queue_url"
     else
         fail "$claim" 'a new queue' "$(words error)"
     fi
@@ -287,7 +290,7 @@ first_apply() {
         run administrator build --runtime "$runtime"
     else
         note 'compiling the functions'
-        run administrator build --source "$source_folder"
+        run administrator build --source "$source_folder" --tools "$source_folder/.fanggen/tools"
     fi
     if [ "$code" != 0 ]; then
         fail 'the functions are built' 'exit code 0' "$code: $(words said)"
@@ -404,6 +407,7 @@ express() {
         note 'an express update that IAM refuses: the permissions boundary does not exist'
         boundary="permissions_boundary = \"$policy_arn/$name-absent\"" && write_pipeline
         run deployer apply --env dev --yes --render --express
+        within 180 is_settled
         check "$claim" 'exit code 1, UPDATE_ROLLBACK_COMPLETE' "exit code $code, $(status)"
         boundary=''
     else
@@ -417,6 +421,7 @@ express() {
 }
 
 status() { ask cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].StackStatus'; }
+is_settled() { case $(status) in *_IN_PROGRESS) return 1 ;; esac }
 
 scheduled_run() {
     local claim='a run of the schedule has its scheduled time as id' run
@@ -496,7 +501,9 @@ destroy() {
 # ---- The end: always ------------------------------------------------------------------------------------------------
 
 clean_up() {
-    local attempt who policy prefix key version
+    local attempt who prefix key version
+    # What was started in the background may still make users and policies.
+    wait
     for attempt in 1 2 3; do
         [ "$destroyed" = yes ] && break
         run administrator destroy --env dev --yes --delete-data ${artifacts:+"$artifacts"}
@@ -504,7 +511,8 @@ clean_up() {
     done
     # The planner may not delete the empty stack that its plan made.
     ask cloudformation delete-stack --stack-name "$name-wide" &
-    if [ -n "$queue_url" ]; then ask sqs delete-queue --queue-url "$queue_url" & fi
+    queue_url=$(ask sqs get-queue-url --queue-name "$name-throwaway" --query QueueUrl) &&
+        ask sqs delete-queue --queue-url "$queue_url"
     for who in deployer planner; do remove_user "$who" & done
     wait
     if [ -z "$artifacts" ]; then
@@ -536,8 +544,8 @@ remove_user() {
 # look SERVICE QUERY ARGUMENTS..: what is left there goes to a file of its own, also that it could not be asked.
 look() {
     local file="$folder/left-$1-$2" service=$1 query=$3
-    "$aws_cli" "$1" "$2" --query "$query" --output text "${@:4}" >"$file" 2>"$file-error" ||
-        printf '%s cannot be asked: %s' "$service" "$(tail -n 1 "$file-error")" >"$file"
+    aws_text "$1" "$2" --query "$query" "${@:4}" >"$file" 2>"$file-error" ||
+        printf '%s cannot be asked: %s\n' "$service" "$(tail -n 1 "$file-error")" >"$file"
     rm -f "$file-error"
 }
 
@@ -561,15 +569,19 @@ nothing_left() {
     wait
     look resourcegroupstaggingapi get-resources 'ResourceTagMappingList[].[ResourceARN]' \
         --tag-filters "Key=fanggen:pipeline,Values=$name"
-    # A key can only be scheduled for deletion.
-    local tagged="$folder/left-resourcegroupstaggingapi-get-resources"
+    # It still lists what was deleted a while ago: what was asked for by name does not count.
+    local tagged="$folder/left-resourcegroupstaggingapi-get-resources" named='dynamodb|sqs|s3|logs|scheduler|glue|iam'
+    named=":($named|cloudformation):|:lambda:.*:function:"
+    grep -v -E "$named" "$tagged" >"$folder/others"
+    : >"$tagged"
     while read -r arn; do
+        # A key can only be scheduled for deletion.
         if [ "$(ask kms describe-key --key-id "$arn" --query KeyMetadata.KeyState)" = PendingDeletion ]; then
-            grep -v "$arn" "$tagged" >"$folder/others"
-            mv "$folder/others" "$tagged"
             key_note="the customer key is deleted in 30 days and costs nothing until then: $arn"
+        else
+            printf '%s\n' "$arn" >>"$tagged"
         fi
-    done < <(grep ':kms:' "$tagged")
+    done <"$folder/others"
     left=$(cat "$folder"/left-* | tr -s '\t\n' '  ')
     [ -z "$left" ]
 }
@@ -655,7 +667,7 @@ if [ -z "$contact" ]; then stop 'nothing was done: add --contact, which Wikipedi
 name="first-account-$(od -An -N3 -tx1 /dev/urandom | tr -d ' \n')" stack="$name-dev"
 tag="Key=fanggen:pipeline,Value=$name" tag_json="{\"fanggen:pipeline\":\"$name\"}"
 policy_arn="arn:$partition:iam::$account:policy" bucket="fanggen-artifacts-$account-$region"
-destroyed=yes queue_url='' known_runs='' first='' due='' due_at=0 queue_deleted=0
+destroyed=yes known_runs='' first='' due='' due_at=0 queue_deleted=0
 # The locks and records that fanggen keeps on this machine go with the folder.
 export XDG_CACHE_HOME="$folder/cache"
 # The bucket is deleted only if an apply of this script created it.

@@ -47,6 +47,8 @@ mod evaluator;
 mod faults;
 mod file_formats;
 mod function_roles;
+#[cfg(all(feature = "aws", unix))]
+mod first_account;
 mod golden;
 mod injection;
 #[cfg(unix)]

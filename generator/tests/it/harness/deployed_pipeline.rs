@@ -29,7 +29,7 @@ pub struct DeployedPipeline {
 }
 
 /// A page for every title but those that begin with `Unknown`; its text depends only on its title.
-fn pages(asked: &ReceivedRequest) -> CannedResponse {
+pub fn pages(asked: &ReceivedRequest) -> CannedResponse {
     let page = |title: &&str| {
         if title.starts_with("Unknown") {
             return json!({ "title": title, "ns": 0, "missing": true });

