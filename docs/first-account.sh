@@ -501,7 +501,7 @@ destroy() {
 # ---- The end: always ------------------------------------------------------------------------------------------------
 
 clean_up() {
-    local attempt who prefix key version
+    local attempt prefix key version
     # What was started in the background may still make users and policies.
     wait
     for attempt in 1 2 3; do
@@ -513,7 +513,7 @@ clean_up() {
     ask cloudformation delete-stack --stack-name "$name-wide" &
     queue_url=$(ask sqs get-queue-url --queue-name "$name-throwaway" --query QueueUrl) &&
         ask sqs delete-queue --queue-url "$queue_url"
-    for who in deployer planner; do remove_user "$who" & done
+    remove_users
     wait
     if [ -z "$artifacts" ]; then
         # The bucket was there before: what this script put there goes, with all versions.
@@ -527,18 +527,21 @@ clean_up() {
     fi
 }
 
-remove_user() {
-    local arn id
-    for arn in $(ask iam list-attached-user-policies --user-name "$name-$1" --query 'AttachedPolicies[].PolicyArn'); do
-        ask iam detach-user-policy --user-name "$name-$1" --policy-arn "$arn"
+remove_users() {
+    local who id arn
+    for arn in $(ask iam list-policies --scope Local --query "Policies[?starts_with(PolicyName,'$name-')].Arn"); do
+        who=${arn##*/}
+        (ask iam detach-user-policy --user-name "${who%-*}" --policy-arn "$arn"; ask iam delete-policy --policy-arn "$arn") &
     done
-    for id in $(ask iam list-access-keys --user-name "$name-$1" --query 'AccessKeyMetadata[].AccessKeyId'); do
-        ask iam delete-access-key --user-name "$name-$1" --access-key-id "$id"
+    for who in "$name-deployer" "$name-planner"; do
+        for id in $(ask iam list-access-keys --user-name "$who" --query 'AccessKeyMetadata[].AccessKeyId'); do
+            ask iam delete-access-key --user-name "$who" --access-key-id "$id"
+        done
     done
-    ask iam delete-user --user-name "$name-$1"
-    for arn in $(ask iam list-policies --scope Local --query "Policies[?starts_with(PolicyName,'$name-$1-')].Arn"); do
-        ask iam delete-policy --policy-arn "$arn"
-    done
+    wait
+    ask iam delete-user --user-name "$name-deployer" &
+    ask iam delete-user --user-name "$name-planner" &
+    wait
 }
 
 # look SERVICE QUERY ARGUMENTS..: what is left there goes to a file of its own, also that it could not be asked.

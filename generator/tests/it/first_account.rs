@@ -151,7 +151,8 @@ fn allow_more(key: &Credentials, is_done: &AtomicBool) {
                 drop(block_on(put.send()));
             }
         }
-        thread::sleep(Duration::from_millis(100));
+        // A function is invoked seconds after its role is made.
+        thread::sleep(Duration::from_millis(500));
     }
 }
 
