@@ -258,7 +258,8 @@ make_users() {
     read -r planner_id planner_secret < <(ask iam create-access-key --user-name "$name-planner" --query "$query")
     wait
     local claim='two users have the policies of `fanggen iam --deployer --artifacts` and `--planner`, and no more'
-    if within 60 is_known deployer && within 60 is_known planner; then
+    if [ -n "${deployer_id:-}" ] && [ -n "${planner_id:-}" ] &&
+        within 60 is_known deployer && within 60 is_known planner; then
         ok "$claim"
     else
         fail "$claim" 'access keys that work' "$(words error)"
@@ -284,18 +285,19 @@ read_rows() {
 has_rows() { read_rows && [ "$(grep -c "^$1	" "$folder/rows")" -ge 3 ]; }
 runs() { cut -f 1 "$folder/rows" | sort -u | tr '\n' ' '; }
 
-first_apply() {
-    run administrator render
+# Before anything exists in the account.
+build() {
+    write_pipeline
     if [ -n "$runtime" ]; then
         run administrator build --runtime "$runtime"
     else
         note 'compiling the functions'
         run administrator build --source "$source_folder" --tools "$source_folder/.fanggen/tools"
     fi
-    if [ "$code" != 0 ]; then
-        fail 'the functions are built' 'exit code 0' "$code: $(words said)"
-        return 1
-    fi
+    if [ "$code" != 0 ]; then stop "nothing was done: the functions cannot be built: $(words said)"; fi
+}
+
+first_apply() {
     note 'first apply'
     apply "the deployer's policy is enough for the first apply" || return 1
     first=$(sed -n 's/^started the first run, \([^,]*\),.*/\1/p' "$folder/said" | tr -d ':-')
@@ -605,9 +607,8 @@ finish() {
     fi
     if [ -n "$key_note" ]; then note "$key_note"; fi
     printf '%s ok, %s failed, %s skipped\n' "$passed" "$failed" "$skipped"
-    if [ "$status" -ge 128 ]; then exit "$status"; fi
-    [ "$failed" = 0 ] && [ "$status" = 0 ]
-    exit
+    if [ "$status" = 0 ] && [ "$failed" != 0 ]; then status=1; fi
+    exit "$status"
 }
 
 # ---- The beginning ---------------------------------------------------------------------------------------------------
@@ -680,11 +681,11 @@ if ! ask s3api head-bucket --bucket "$bucket" >/dev/null && grep -q -e 404 -e 'N
 fi
 printf 'pipeline %s, in %s\n' "$name" "$folder"
 
+build
 trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 trap 'exit 129' HUP
-write_pipeline
 visibility
 if make_users; then
     destroyed=no

@@ -18,12 +18,16 @@ use aws::emulator::{ACCOUNT, Emulator, REGION, STRANGER, block_on};
 use aws::inventory::inventory;
 use aws::proxy::Proxy;
 use aws::shared::scoped;
+use aws::wire::Call;
 use aws_sdk_sts::config::Credentials;
 use fanggen_runtime::testing::http_server::HttpServer;
 use fanggen_runtime::testing::process::ProcessOutput;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
+
+/// An account of nobody else.
+const ANOTHER: &str = "109876543210";
 
 /// What the emulator shows.
 const SHOWN: &[&str] = &[
@@ -224,6 +228,24 @@ fn the_script_cleans_up_when_it_is_interrupted() {
 }
 
 #[test]
+fn the_script_cleans_up_after_a_failure() {
+    let emulator = Emulator::shared();
+    let script = Script::by(emulator.account(ANOTHER));
+    let no_keys = |call: &Call| {
+        (call.operation() == "iam:CreateAccessKey").then(|| call.error(403, "AccessDenied", "no keys in this account"))
+    };
+    let proxy = Proxy::with(emulator, Arc::new(no_keys));
+    let ran = script.run(&proxy, &["--yes", "--contact", "team@example.com"]);
+    proxy.take_refusals();
+    let told = format!("{}\n{}", ran.stdout, ran.stderr);
+    let failed = lines(&ran.stdout, "FAIL ");
+    let [failed] = &failed[..] else { panic!("{told}") };
+    assert!(failed.starts_with("two users have") && failed.contains("no keys in this account"), "{told}");
+    assert!(ran.stdout.ends_with("3 ok, 1 failed, 0 skipped\n"), "{told}");
+    assert_eq!((ran.code, script.left(), script.files()), (1, vec![], vec![]), "{told}");
+}
+
+#[test]
 fn without_yes_the_script_only_says_what_it_would_cost() {
     let emulator = Emulator::shared();
     let script = Script::by(emulator.root());
@@ -242,7 +264,7 @@ fn without_yes_the_script_only_says_what_it_would_cost() {
 }
 
 #[test]
-fn the_script_says_which_program_is_missing() {
+fn the_script_says_what_is_missing_before_it_makes_anything() {
     let emulator = Emulator::shared();
     let script = Script::by(emulator.root());
     let proxy = Proxy::before(emulator);
@@ -254,6 +276,12 @@ fn the_script_says_which_program_is_missing() {
     };
     let help = "run `cargo install --path generator`, or set FANGGEN to the program";
     assert_eq!(without("FANGGEN"), format!("first-account.sh: absent is not installed: {help}\n"));
+    let unbuilt = script.command(&proxy, &["--yes", "--contact", "x"]).env("FIRST_ACCOUNT_RUNTIME", "absent").output();
+    let unbuilt = ProcessOutput::from(unbuilt.expect("started"));
+    let why = "first-account.sh: nothing was done: the functions cannot be built: error: ";
+    assert!(unbuilt.code == 1 && unbuilt.stderr.starts_with(why) && unbuilt.stderr.contains("absent"), "{unbuilt:?}");
+    assert_eq!(proxy.operations(), ["sts:GetCallerIdentity", "s3:HeadBucket"]);
+    assert_eq!(script.files(), Vec::<String>::new());
     let help = "install the AWS CLI, or set AWS_CLI to the program";
     assert_eq!(without("AWS_CLI"), format!("first-account.sh: absent is not installed: {help}\n"));
 }
