@@ -46,9 +46,10 @@ mod evaluator;
 #[cfg(all(feature = "aws", unix))]
 mod faults;
 mod file_formats;
-mod function_roles;
 #[cfg(all(feature = "aws", unix))]
 mod first_account;
+#[cfg(feature = "aws")]
+mod function_roles;
 mod golden;
 mod injection;
 #[cfg(unix)]
