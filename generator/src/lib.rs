@@ -8,7 +8,9 @@ pub mod config;
 #[cfg(feature = "aws")]
 pub mod deploy;
 pub mod local;
+mod log;
 pub mod metadata;
+pub mod operate;
 pub mod plan;
 pub mod render;
 pub mod resources;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser};
 
 use super::{Command, help};
+use crate::log::LogFormat;
 
 const EXAMPLES: &str = "Examples:
   fanggen run                       run ./pipeline.toml on this machine: no account, no network
@@ -36,6 +37,12 @@ pub struct GlobalArgs {
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", alias = "colour")]
     pub(super) color: ColorWhen,
+    /// Log the command, its calls to AWS and the items it changes to stderr
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+    /// Log in this format; `json` makes every line on stderr a JSON object
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
 }
 
 /// When output is coloured.

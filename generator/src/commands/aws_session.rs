@@ -32,17 +32,12 @@ impl AwsSession {
     /// # Errors
     /// Credentials that do not work.
     pub async fn open(file: &LoadedPipeline, environment: &str, rendered: &Rendered) -> Result<Self, CommandError> {
-        let pipeline = file.pipeline(environment)?;
         let text = |name: &str| rendered.text(environment, name);
         let generated = Generated::of(text("plan.json"), text("template.yaml").to_owned())
             .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
         // Before the first call: without a handler, a signal ends the process without a message.
         let interrupt = interrupt_on_signal();
-        let profile = pipeline.aws.profile.as_ref().map(ToString::to_string);
-        let account = Account::open(&generated.manifest.region, profile.as_deref()).await;
-        if let Some(address) = account.endpoint() {
-            message(&format!("{}note{}: using {address} instead of AWS", Style::WARNING, Style::END));
-        }
+        let account = open_account(file, environment, &generated.manifest.region).await?;
         let caller = account.identity().await.map_err(DeployError::from)?;
         Ok(Self { generated, account, caller, interrupt })
     }
@@ -55,6 +50,19 @@ impl AwsSession {
         let terminal = Arc::new(TerminalUi::new(yes, json, &self.generated.manifest));
         Ok(Deployment::new(&self.account, &self.caller, &self.generated, terminal, &self.interrupt, lock_folder()?)?)
     }
+}
+
+/// Loads the credentials of an environment, without a call, and says where AWS is if that is not AWS.
+///
+/// # Errors
+/// An environment with mistakes.
+pub async fn open_account(file: &LoadedPipeline, environment: &str, region: &str) -> Result<Account, CommandError> {
+    let profile = file.pipeline(environment)?.aws.profile.as_ref().map(ToString::to_string);
+    let account = Account::open(region, profile.as_deref()).await;
+    if let Some(address) = account.endpoint() {
+        message(&format!("{}note{}: using {address} instead of AWS", Style::WARNING, Style::END));
+    }
+    Ok(account)
 }
 
 /// Where this machine's lock files are: one folder for all checkouts of a user, and never one that users share.

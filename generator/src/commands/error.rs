@@ -1,7 +1,6 @@
 //! Why a command fails, and with which exit code.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use serde_json::json;
 
@@ -11,6 +10,7 @@ use crate::artifact::BuildError;
 use crate::compare::CompareError;
 #[cfg(feature = "aws")]
 use crate::deploy::error::DeployError;
+use crate::operate::items::ItemsEditError;
 
 /// What a command returns: its output is printed by then.
 pub type CommandResult = Result<(), CommandError>;
@@ -42,6 +42,9 @@ pub enum CommandError {
     /// Texts or engines cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
+    /// Items cannot be read or edited.
+    #[error(transparent)]
+    Items(#[from] ItemsEditError),
     /// The artifact cannot be built.
     #[cfg(feature = "aws")]
     #[error(transparent)]
@@ -72,9 +75,9 @@ pub enum CommandError {
 
 impl CommandError {
     /// Prints the error, as JSON too where that was asked for, and gives the exit code.
-    pub fn report(&self, json: bool) -> ExitCode {
+    pub fn report(&self, json: bool) -> u8 {
         match self {
-            Self::Exit(code) => return ExitCode::from(*code),
+            Self::Exit(code) => return *code,
             Self::Mistakes => {}
             declined if declined.is_declined() => message(&declined.to_string()),
             error => {
@@ -84,7 +87,7 @@ impl CommandError {
                 message(&format!("{}error{}: {error}", Style::ERROR, Style::END));
             }
         }
-        ExitCode::FAILURE
+        1
     }
 
     /// Whether the user declined a prompt, which is no error.

@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// Every command belongs to one group; a build without AWS has fewer commands.
-const GROUPS: [(&str, &[&str]); 3] = [
+const GROUPS: [(&str, &[&str]); 4] = [
     ("Deploy", &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
     ("Run locally", &["run", "compare"]),
+    ("Operate", &["items"]),
     ("Permissions", &["iam"]),
 ];
 

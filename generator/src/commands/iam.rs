@@ -1,4 +1,4 @@
-//! `fanggen iam`: the IAM policies that a deployer and a planner need, and those of the functions' roles.
+//! `fanggen iam`: the IAM policies that a deployer, a planner and an operator need, and those of the functions' roles.
 
 use std::collections::BTreeMap;
 
@@ -19,15 +19,16 @@ use crate::deploy::policy::{Environment, PolicyHolder, policies, suffix};
 use crate::plan::{ACCOUNT, PARTITION, REGION, SUFFIX};
 use crate::show::roles::{self, ExplainedRole, PseudoParameters, RolePolicy};
 
-/// Print the IAM policies of a deployer, a planner, or the functions
+/// Print the IAM policies of a deployer, a planner, an operator, or the functions
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("whose").required(true)), after_help = "Examples:
   fanggen iam --deployer --artifacts              for all environments, and the first deployment of a region
   fanggen iam --deployer --env prod --account 123456789012
   fanggen iam --planner --env prod                for the job that plans pull requests
+  fanggen iam --operator --env prod               for whoever looks after the items
   fanggen iam --runtime --explain                 what the functions may do, and why
 
-Each document of a deployer or planner fits into one managed policy.")]
+Each document of a deployer, planner or operator fits into one managed policy.")]
 pub struct IamArgs {
     /// Print the policy needed to run plan, apply and destroy
     #[arg(long, group = "whose")]
@@ -35,16 +36,19 @@ pub struct IamArgs {
     /// Print the policy needed to run plan: it reads, and creates change sets without executing them
     #[arg(long, group = "whose")]
     planner: bool,
+    /// Print the policy needed to run `items`: it reads and edits the items, and deploys nothing
+    #[arg(long, group = "whose")]
+    operator: bool,
     /// Print the policies of the roles of the functions and the schedule; a key's ARN, which only the deployed stack knows, is
     /// printed as `${Key.Arn}`
     #[arg(long, group = "whose")]
     runtime: bool,
     /// Include the artifact bucket itself, which all pipelines of an account and region share: to create it before the first
     /// deployment, and to delete it with `destroy --artifacts`
-    #[arg(long, conflicts_with_all = ["planner", "runtime"])]
+    #[arg(long, conflicts_with_all = ["planner", "operator", "runtime"])]
     artifacts: bool,
     /// Print a table: each action with the line of the file that asked for it, and why
-    #[arg(long, conflicts_with_all = ["deployer", "planner"])]
+    #[arg(long, conflicts_with_all = ["deployer", "planner", "operator"])]
     explain: bool,
     /// Only this environment
     #[arg(short, long, value_name = "ENV")]
@@ -70,7 +74,7 @@ impl IamArgs {
         }
     }
 
-    /// Who deploys, or plans.
+    /// Who deploys, plans, or looks after the pipeline.
     fn of_people(&self, file: &LoadedPipeline, environments: &[String], global: &GlobalArgs) -> CommandResult {
         let rendered = Rendered::of(file, global, None)?;
         let mut ready = Vec::new();
@@ -101,8 +105,11 @@ impl IamArgs {
                 template_bytes: generated.template.len(),
             })
             .collect();
-        let holder =
-            if self.planner { PolicyHolder::Planner } else { PolicyHolder::Deployer { shared_bucket: self.artifacts } };
+        let holder = match () {
+            () if self.planner => PolicyHolder::Planner,
+            () if self.operator => PolicyHolder::Operator,
+            () => PolicyHolder::Deployer { shared_bucket: self.artifacts },
+        };
         let documents = policies(holder, &all).map_err(|error| DeployError::Other(error.to_string()))?;
         if documents.len() > 1 && !global.json {
             message(&format!(

@@ -6,6 +6,7 @@ mod compare;
 mod error;
 mod file_columns;
 mod help;
+mod items;
 mod named_files;
 mod output;
 mod pipeline_file;
@@ -49,6 +50,9 @@ use clap::Subcommand;
 
 pub use args::Cli;
 use args::ColorWhen;
+pub(crate) use output::without_controls;
+
+use crate::log::{self, LogFormat};
 
 /// Every command; those that need AWS are replaced by a message in a build without it.
 #[derive(Debug, Subcommand)]
@@ -58,6 +62,7 @@ enum Command {
     Render(render::RenderArgs),
     Run(run::RunArgs),
     Compare(compare::CompareArgs),
+    Items(items::ItemsArgs),
     #[cfg(feature = "aws")]
     Build(build::BuildArgs),
     #[cfg(feature = "aws")]
@@ -87,12 +92,16 @@ impl Cli {
             ColorWhen::Always => anstream::ColorChoice::Always.write_global(),
             ColorWhen::Never => anstream::ColorChoice::Never.write_global(),
         }
+        if global.verbose || global.log_format.is_some() {
+            log::start(global.log_format.unwrap_or(LogFormat::Text));
+        }
         let result = match command {
             Command::Validate(args) => args.execute(&global),
             Command::Plan(args) => args.execute(&global),
             Command::Render(args) => args.execute(&global),
             Command::Run(args) => args.execute(&global),
             Command::Compare(args) => args.execute(&global),
+            Command::Items(args) => args.execute(&global),
             #[cfg(feature = "aws")]
             Command::Build(args) => args.execute(&global),
             #[cfg(feature = "aws")]
@@ -110,9 +119,8 @@ impl Cli {
             #[cfg(not(feature = "aws"))]
             Command::WithoutAws(command) => Err(command.error()),
         };
-        match result {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => error.report(global.json),
-        }
+        let code = result.err().map_or(0, |error| error.report(global.json));
+        log::command(code);
+        ExitCode::from(code)
     }
 }

@@ -7,6 +7,8 @@ use std::io::{IsTerminal as _, Write};
 
 use serde::Serialize;
 
+use crate::log;
+
 /// ANSI styles; anstream removes them where the output is not a terminal.
 pub struct Style;
 
@@ -38,6 +40,9 @@ pub fn print_with(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) {
 
 /// Prints a message to stderr.
 pub fn message(text: &str) {
+    if log::is_json() {
+        return log::message(&anstream::adapter::strip_str(text).to_string());
+    }
     let mut out = anstream::stderr().lock();
     let _ = writeln!(out, "{}", without_controls(text));
 }

@@ -16,6 +16,7 @@ use super::schedule_times;
 use crate::config::mistake::{Mistake, Severity};
 use crate::config::pipeline::Pipeline;
 use crate::config::{Config, default_environment, mistake};
+use crate::log;
 use crate::plan::Plan;
 
 /// The most bytes of a pipeline's file: a hundred times what a schedule's input and a template can hold of it.
@@ -39,6 +40,9 @@ impl LoadedPipeline {
         let root = global.file.parent().map(Path::to_owned).unwrap_or_default();
         let mut config = Config::read(&global.file.display().to_string(), &text);
         let plans = Plan::all(&mut config);
+        if let Some(pipeline) = config.pipelines.values().next() {
+            log::pipeline(pipeline.head.name.as_str());
+        }
         let missing = named_files::mistakes(&config, &root);
         config.note(missing);
         let untimely = schedule_times::mistakes(&config, Timestamp::now());
@@ -54,7 +58,11 @@ impl LoadedPipeline {
     /// The environment that was asked for, or the default one.
     pub fn environment(&self, asked: Option<&str>) -> Result<&str, CommandError> {
         let known = &self.config.environments;
-        let Some(asked) = asked else { return Ok(default_environment(known)) };
+        let Some(asked) = asked else {
+            log::environment(default_environment(known));
+            return Ok(default_environment(known));
+        };
+        log::environment(asked);
         known.iter().find(|name| *name == asked).map(String::as_str).ok_or_else(|| CommandError::Environment {
             path: PathBuf::from(&self.config.source.path),
             found: asked.to_owned(),

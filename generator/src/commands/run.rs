@@ -42,7 +42,7 @@ pub struct RunArgs {
 }
 
 /// A line under the header and nothing else, so that programs can still split the columns.
-const STYLE: TableStyle = TableStyle::new()
+pub(super) const STYLE: TableStyle = TableStyle::new()
     .header_lines(ContentLineStyle::none().junction(' '))
     .header_separator(LineStyle::none().fill('─').junction('─'))
     .content_lines(ContentLineStyle::none().junction(' '));
@@ -241,7 +241,7 @@ fn table(run: &FinishedRun, most: usize) -> String {
 }
 
 /// An untrusted name made safe for a terminal: no control characters, and shortened.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let mut line = tidy(&text.chars().take(WIDE).collect::<String>());
     if text.chars().nth(WIDE).is_some() {
         line.push('…');

@@ -16,15 +16,20 @@ use super::error::DeployError;
 use super::first_run::{StartedRun, start};
 use super::generated::Manifest;
 use super::items::source_files::{self, SourceFiles};
-use super::items::{AppliedState, TableChanges, WantedRows};
+use super::items::{AppliedState, ItemRow, TableChanges, WantedRows, WriteReason};
 use super::lock::DeployLock;
 use super::stack_state::{StackDescription, now};
 use super::ui::Operator;
+use crate::log::{self, ItemChange};
 use crate::metadata::FirstRun;
 
 /// How often, and how far apart, a table that is being created is polled: for a minute.
 const TABLE_POLLS: u32 = 60;
 const TABLE_POLL: Duration = Duration::from_secs(1);
+
+/// Rows of one BatchGetItem
+/// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html>).
+const GET_BATCH: usize = 100;
 
 /// The rows that each table should have, by its physical name.
 pub type WantedTables = BTreeMap<String, WantedRows>;
@@ -274,13 +279,42 @@ impl Seeder<'_> {
         wanted: &WantedRows,
         changes: &TableChanges,
     ) -> Result<(), DeployError> {
+        let before = self.rows_before(client, name, wanted.key(), changes).await?;
         let all = changes.writes() as u64;
         let ui = self.operator.ui;
         ui.start_progress(&format!("items of {name}"), changes.writes());
         let mut progress = |done: usize| ui.set_progress(&format!("items of {name}"), done as u64, all);
         let written = client.write(name, wanted.key(), changes, &mut progress).await;
         ui.finish_progress();
-        Ok(written?)
+        written?;
+        let note = |action, item: &str, after| {
+            let (who, before) = (self.caller.arn.as_str(), before.get(item));
+            log::change(&ItemChange { action, item, place: name, who, before, after });
+        };
+        for (key, put) in &changes.put {
+            note(if before.contains_key(key) { "replace" } else { "add" }, key, Some(&put.row));
+        }
+        changes.delete.iter().for_each(|key| note("remove", key, None));
+        Ok(())
+    }
+
+    /// The rows that are about to be replaced or deleted, if changes are logged.
+    async fn rows_before(
+        &self,
+        client: &DynamoDbClient,
+        table: &str,
+        key: &str,
+        changes: &TableChanges,
+    ) -> Result<BTreeMap<String, ItemRow>, DeployError> {
+        let mut before = BTreeMap::new();
+        if log::is_on() {
+            let changed = changes.put.iter().filter(|(_, put)| put.why == WriteReason::Changed).map(|(key, _)| key);
+            let keys: Vec<&str> = changed.chain(&changes.delete).map(String::as_str).collect();
+            for part in keys.chunks(GET_BATCH) {
+                before.extend(client.rows(table, key, part).await?);
+            }
+        }
+        Ok(before)
     }
 
     async fn save_state(&self, applied: &AppliedState, tag: &mut Option<String>) -> Result<(), DeployError> {

@@ -191,6 +191,8 @@ pub enum Target {
     Objects,
     /// The objects of each bucket that holds a file of items.
     ItemFiles,
+    /// Each bucket that holds a file of items.
+    ItemBuckets,
     /// Each table that holds items.
     ItemTables,
     /// All that the databases of the catalog contain: deleting a database needs the same permission on its contents.

@@ -11,7 +11,7 @@ use crate::component::services::Services;
 use crate::component::traits::{Binding, Instance};
 use crate::condition::Condition;
 use crate::model::error::Error;
-use crate::model::file_format::FileFormat;
+use crate::model::file_format::{FileFormat, ItemFileFormat};
 use crate::model::tree::{Fault, Tree};
 use crate::model::values::RelativePath;
 
@@ -53,6 +53,11 @@ pub trait Component: ComponentClone + fmt::Debug + Send + Sync {
 
     /// The items in the settings of a source.
     fn seed(&self) -> Option<SeedItems<'_>> {
+        None
+    }
+
+    /// The file that is the store of a source's items.
+    fn item_file(&self) -> Option<ItemFileFormat> {
         None
     }
 

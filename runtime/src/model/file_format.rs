@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::items::Columns;
+
 /// The character between the cells of a CSV file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema), schemars(inline))]
@@ -123,6 +125,19 @@ pub struct FileFormat {
     pub delimiter: Delimiter,
     /// The encoding.
     pub encoding: FileEncoding,
+}
+
+/// How a file of items is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemFileFormat {
+    /// Its path, whose extension is the format; it appears in messages.
+    pub path: String,
+    /// The column of the key.
+    pub key: String,
+    /// The columns of the attributes.
+    pub columns: Columns,
+    /// The character between cells, and the encoding.
+    pub file: FileFormat,
 }
 
 #[cfg(test)]

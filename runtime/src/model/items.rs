@@ -37,7 +37,8 @@ pub struct Columns {
 
 impl Columns {
     /// The columns of the key and the attributes. All other columns are labels.
-    fn all<'a>(&'a self, key: &'a str) -> [&'a str; 6] {
+    #[must_use]
+    pub fn all<'a>(&'a self, key: &'a str) -> [&'a str; 6] {
         let column = |configured: &'a Option<String>, default| configured.as_deref().unwrap_or(default);
         [
             key,
@@ -119,6 +120,25 @@ pub fn from_cells(mut cells: Cells, key: &str, columns: &Columns) -> Result<Item
         text: attribute(&columns.text, "text"),
         labels: cells,
     })
+}
+
+/// The row of an item: the inverse of [`from_cells`]. Blank attributes are left out.
+///
+/// # Errors
+/// The label that has the name of an attribute's column.
+pub fn to_cells(item: &Item, key: &str, columns: &Columns) -> Result<Cells, String> {
+    let mut cells = Cells::from([(key.to_owned(), item.key.clone())]);
+    let [_, title, feed, language, url, text] = columns.all(key);
+    let attributes =
+        [(title, &item.title), (feed, &item.feed), (language, &item.language), (url, &item.url), (text, &item.text)];
+    let attributes = attributes.into_iter().filter_map(|(column, value)| Some((column, value.as_ref()?)));
+    let labels = item.labels.iter().map(|(name, value)| (name.as_str(), value));
+    for (name, value) in attributes.chain(labels).filter(|(_, value)| !value.trim().is_empty()) {
+        if cells.insert(name.to_owned(), value.clone()).is_some() {
+            return Err(name.to_owned());
+        }
+    }
+    Ok(cells)
 }
 
 /// Creates an item from a JSON object. Numbers become strings; anything else in a label becomes JSON.

@@ -5,6 +5,7 @@ mod file;
 mod inline;
 
 pub use file::columns::{FoundColumns, columns_in_file};
+pub use file::reader::ItemReader;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Component, ComponentKind, Instance};

@@ -20,11 +20,12 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 
 use super::api_call::ApiCall;
 use super::call_error::CallError;
+use super::call_log::CallLog;
 use crate::resources::Target;
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] =
-    &[ApiCall::new("sts:GetCallerIdentity", Target::Everything("WhoIsCallingHasNoResource")).plan()];
+    &[ApiCall::new("sts:GetCallerIdentity", Target::Everything("WhoIsCallingHasNoResource")).plan().operate()];
 
 /// How often a call is tried: if a fifth of all calls fail, one in 15,000 fails for good.
 const ATTEMPTS: u32 = 6;
@@ -135,7 +136,7 @@ impl Account {
         const ACTION: &str = "sts:GetCallerIdentity";
         // Nothing has started yet: a missing network is reported within seconds.
         let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(FIRST_BACKOFF);
-        let config = sts::config::Builder::from(&self.sdk).retry_config(retries).build();
+        let config = sts::config::Builder::from(&self.sdk).retry_config(retries).interceptor(CallLog).build();
         let answer = sts::Client::from_conf(config).get_caller_identity().send().await;
         let answer = answer.map_err(|error| CallError::of(ACTION, error).with_profile(self.profile.as_deref()))?;
         Ok(CallerIdentity { account: answer.account.unwrap_or_default(), arn: answer.arn.unwrap_or_default() })

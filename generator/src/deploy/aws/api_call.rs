@@ -11,13 +11,15 @@ pub struct ApiCall {
     pub on: Target,
     /// Whether `plan` makes it.
     pub by_plan: bool,
+    /// Whether the commands for a running pipeline make it: `items`.
+    pub by_operator: bool,
 }
 
 impl ApiCall {
     /// An action on resources.
     #[must_use]
     pub const fn new(action: &'static str, on: Target) -> Self {
-        Self { action, on, by_plan: false }
+        Self { action, on, by_plan: false, by_operator: false }
     }
 
     /// The same, made by `plan` too.
@@ -25,15 +27,21 @@ impl ApiCall {
     pub const fn plan(self) -> Self {
         Self { by_plan: true, ..self }
     }
+
+    /// The same, made by the commands for a running pipeline too.
+    #[must_use]
+    pub const fn operate(self) -> Self {
+        Self { by_operator: true, ..self }
+    }
 }
 
 /// Names the calls of a client, `NAME = "Operation" on Target::..`, and lists them as its `CALLS`; `[plan]` before those that
-/// `plan` makes.
+/// `plan` makes, `[operate]` before those of the commands for a running pipeline.
 macro_rules! calls {
-    ($service:literal: $($([$by:ident])? $name:ident = $operation:literal on $on:expr),+ $(,)?) => {
+    ($service:literal: $($([$($by:ident)+])? $name:ident = $operation:literal on $on:expr),+ $(,)?) => {
         $(pub(in crate::deploy::aws) const $name: &str = concat!($service, ":", $operation);)+
         /// The IAM actions of this client's calls.
-        pub const CALLS: &[ApiCall] = &[$(ApiCall::new($name, $on)$(.$by())?),+];
+        pub const CALLS: &[ApiCall] = &[$(ApiCall::new($name, $on)$($(.$by())+)?),+];
     };
 }
 pub(super) use calls;

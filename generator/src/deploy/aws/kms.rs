@@ -8,6 +8,7 @@ use aws_sdk_kms::types::KeyState;
 use super::account::Account;
 use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
@@ -30,7 +31,7 @@ impl KmsClient {
     /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
-        Self(Client::new(&account.sdk))
+        Self(logged_client!(aws_sdk_kms, account))
     }
 
     /// Whether the key of an alias exists and is not scheduled for deletion.

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::account::Account;
 use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::resources::{self, Target};
 
 const FUNCTION: Target = Target::Each(&resources::lambda::FUNCTION);
@@ -34,7 +35,7 @@ impl LambdaClient {
     /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
-        Self(Client::new(&account.sdk))
+        Self(logged_client!(aws_sdk_lambda, account))
     }
 
     /// Whether the function exists.

@@ -7,6 +7,7 @@ use aws_sdk_cloudwatchlogs::Client;
 use super::account::Account;
 use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
@@ -24,7 +25,7 @@ impl LogsClient {
     /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
-        Self(Client::new(&account.sdk))
+        Self(logged_client!(aws_sdk_cloudwatchlogs, account))
     }
 
     /// Whether the log group exists.

@@ -3,6 +3,7 @@
 pub mod account;
 pub mod api_call;
 pub mod call_error;
+mod call_log;
 pub mod cloudformation;
 pub mod dynamodb;
 pub mod iam;

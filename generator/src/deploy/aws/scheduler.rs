@@ -5,6 +5,7 @@ use aws_sdk_scheduler::Client;
 use super::account::Account;
 use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
@@ -27,7 +28,7 @@ impl SchedulerClient {
     /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
-        Self(Client::new(&account.sdk))
+        Self(logged_client!(aws_sdk_scheduler, account))
     }
 
     /// Describes the schedule of this name in the default group; nothing if it does not exist.

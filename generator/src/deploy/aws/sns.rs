@@ -5,6 +5,7 @@ use aws_sdk_sns::Client;
 use super::account::{Account, CallerIdentity};
 use super::api_call::ApiCall;
 use super::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
@@ -23,7 +24,7 @@ impl SnsClient {
     #[must_use]
     pub fn open(account: &Account, caller: &CallerIdentity) -> Self {
         let prefix = format!("arn:{}:sns:{}:{}", caller.partition(), account.region, caller.account);
-        Self { client: Client::new(&account.sdk), prefix }
+        Self { client: logged_client!(aws_sdk_sns, account), prefix }
     }
 
     /// Whether the topic exists.

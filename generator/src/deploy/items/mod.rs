@@ -10,5 +10,5 @@ mod table_changes;
 mod tests;
 
 pub use applied_state::{AppliedState, AppliedStateError, AppliedTable};
-pub use rows::{ItemRow, ItemsError, RowHash, RowHashes, WantedRows};
+pub use rows::{ItemRow, ItemsError, RowHash, RowHashes, WantedRows, row};
 pub use table_changes::{RowWrite, SkipReason, TableChanges, WriteReason};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use fanggen_runtime::model::hash::hex;
-use fanggen_runtime::model::items::Cells;
+use fanggen_runtime::model::items::{Cells, Columns, to_cells};
 use fanggen_runtime::model::record::Item;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -119,22 +119,12 @@ impl WantedRows {
 }
 
 /// The row of an item, with attributes and labels as the source reads them.
-fn row(key: &str, item: &Item) -> Result<ItemRow, ItemsError> {
-    let mut row = ItemRow::from([(key.to_owned(), item.key.clone())]);
-    let attributes = [
-        ("title", &item.title),
-        ("feed", &item.feed),
-        ("language", &item.language),
-        ("url", &item.url),
-        ("text", &item.text),
-    ];
-    let attributes = attributes.into_iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
-    let labels = item.labels.iter().map(|(name, value)| (name.as_str(), value));
-    for (name, value) in attributes.chain(labels).filter(|(_, value)| !value.trim().is_empty()) {
-        if row.insert(name.to_owned(), value.clone()).is_some() {
-            return Err(ItemsError::Label { item: item.key.clone(), label: name.to_owned() });
-        }
-    }
+///
+/// # Errors
+/// A label with the name of an attribute, and an item that is too large for a row.
+pub fn row(key: &str, item: &Item) -> Result<ItemRow, ItemsError> {
+    let row = to_cells(item, key, &Columns::default())
+        .map_err(|label| ItemsError::Label { item: item.key.clone(), label })?;
     let bytes = row.iter().map(|(name, cell)| name.len() + cell.len()).sum();
     if bytes > ROW_BYTES {
         return Err(ItemsError::TooLong { item: item.key.clone(), bytes, part: item.longest_part() });

@@ -1,4 +1,4 @@
-//! What a deployer and a planner may do: derived from the calls that this program makes and from the resource types of the
+//! What a deployer, a planner and an operator may do: derived from the calls that this program makes and from the resource types of the
 //! templates.
 //!
 //! Every action is allowed on the exact ARNs of the pipeline's own resources. `*` is used only where the service has no
@@ -37,6 +37,8 @@ pub enum PolicyHolder {
     },
     /// Who runs `plan`: reads, and change sets that are not executed.
     Planner,
+    /// Who looks after a running pipeline: its items. Deploys nothing.
+    Operator,
 }
 
 impl PolicyHolder {
@@ -44,6 +46,7 @@ impl PolicyHolder {
         match self {
             Self::Deployer { .. } => "deployer",
             Self::Planner => "planner",
+            Self::Operator => "operator",
         }
     }
 
@@ -54,6 +57,7 @@ impl PolicyHolder {
                 shared_bucket || !matches!(call.on, Target::SharedBucket | Target::SharedObjects)
             }
             Self::Planner => call.by_plan,
+            Self::Operator => call.by_operator,
         }
     }
 
@@ -62,6 +66,9 @@ impl PolicyHolder {
         let all = grant.actions.iter().copied();
         match self {
             Self::Deployer { .. } => all.collect(),
+            // Nothing that CloudFormation does; but data may be encrypted.
+            Self::Operator if grant.is_for_data() => all.collect(),
+            Self::Operator => Vec::new(),
             // What is encrypted is read by decrypting it.
             Self::Planner => {
                 all.filter(|action| only_reads(action) || (grant.is_for_data() && *action == "kms:Decrypt")).collect()

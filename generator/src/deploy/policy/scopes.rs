@@ -72,6 +72,9 @@ impl<'a> EnvironmentScopes<'a> {
                 let buckets = self.each(&s3::BUCKET).filter(|(id, _)| self.holds_items(id));
                 buckets.map(|(id, arn)| (id, format!("{arn}/*"))).map(scope(None)).collect()
             }
+            Target::ItemBuckets => {
+                self.each(&s3::BUCKET).filter(|(id, _)| self.holds_items(id)).map(scope(None)).collect()
+            }
             Target::ItemTables => {
                 self.each(&dynamodb::TABLE).filter(|(id, _)| self.holds_items(id)).map(scope(None)).collect()
             }

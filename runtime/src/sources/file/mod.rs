@@ -4,6 +4,7 @@ pub(super) mod columns;
 mod csv;
 mod json_row;
 mod jsonl;
+pub(super) mod reader;
 mod seen_keys;
 mod splitter;
 
@@ -21,7 +22,7 @@ use crate::component::{
     RequiredPermission, Source, SourceItem, Store,
 };
 use crate::model::error::{Error, ErrorCode};
-use crate::model::file_format::{Delimiter, FileEncoding, FileFormat};
+use crate::model::file_format::{Delimiter, FileEncoding, FileFormat, ItemFileFormat};
 use crate::model::items::{self, Cells, Columns};
 use crate::model::record::Item;
 use crate::model::values::{Attribute, RelativePath, is_policy_key};
@@ -72,6 +73,15 @@ impl Described for FileSettings {
 impl Component for FileSettings {
     fn store(&self, name: &str) -> Option<Store> {
         Some(Store::Bucket { name: name.into(), expire_days: None, catalog: None })
+    }
+
+    fn item_file(&self) -> Option<ItemFileFormat> {
+        Some(ItemFileFormat {
+            path: self.path.to_string(),
+            key: self.key.to_string(),
+            columns: self.columns.clone(),
+            file: self.format(),
+        })
     }
 
     fn permissions(&self, _name: &str) -> Vec<RequiredPermission> {

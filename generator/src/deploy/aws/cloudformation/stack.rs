@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::deploy::aws::account::Account;
 use crate::deploy::aws::api_call::{ApiCall, calls};
 use crate::deploy::aws::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::deploy::events::StackEvent;
 use crate::deploy::stack_state::StackDescription;
 use crate::resources::Target;
@@ -40,7 +41,7 @@ const NO_STACK: Target = Target::Everything("DriftIsAskedForWithoutAResource");
 
 calls! {
     "cloudformation":
-    [plan] DESCRIBE = "DescribeStacks" on Target::Stack,
+    [plan operate] DESCRIBE = "DescribeStacks" on Target::Stack,
     [plan] EVENTS = "DescribeStackEvents" on Target::Stack,
     [plan] FINDINGS = "DescribeEvents" on Target::Stack,
     RESOURCES = "ListStackResources" on Target::Stack,
@@ -69,7 +70,11 @@ impl StackClient {
     #[must_use]
     pub fn new(account: &Account, name: &str) -> Self {
         let poll_ms = if account.endpoint().is_some() { EMULATOR_POLL_MS } else { POLL_MS };
-        Self { client: Client::new(&account.sdk), name: name.to_owned(), shortest_poll: Duration::from_millis(poll_ms) }
+        Self {
+            client: logged_client!(aws_sdk_cloudformation, account),
+            name: name.to_owned(),
+            shortest_poll: Duration::from_millis(poll_ms),
+        }
     }
 
     /// Describes it, by name or by ARN; nothing if it does not exist.

@@ -12,6 +12,7 @@ use super::server_clock::{ServerClock, time};
 use crate::deploy::aws::account::{Account, CallerIdentity};
 use crate::deploy::aws::api_call::{ApiCall, calls};
 use crate::deploy::aws::call_error::CallError;
+use crate::deploy::aws::call_log::CallLog;
 use crate::resources::Target;
 
 /// The tag of a bucket that fanggen created and configured; a new value makes every bucket be configured again.
@@ -19,7 +20,7 @@ pub(super) const READY: (&str, &str) = ("fanggen:artifacts", "1");
 
 calls! {
     "s3":
-    [plan] TAGGING = "GetBucketTagging" on Target::ArtifactBucket,
+    [plan operate] TAGGING = "GetBucketTagging" on Target::ArtifactBucket,
     CREATE = "CreateBucket" on Target::SharedBucket,
     PRIVATE = "PutBucketPublicAccessBlock" on Target::SharedBucket,
     ENCRYPT = "PutEncryptionConfiguration" on Target::SharedBucket,
@@ -30,9 +31,12 @@ calls! {
     TAG = "PutBucketTagging" on Target::SharedBucket,
     [plan] GET = "GetObject" on Target::ArtifactObjects,
     PUT = "PutObject" on Target::ArtifactObjects,
-    REMOVE = "DeleteObject" on Target::ArtifactRecords,
+    // Whoever writes items keeps the lock and the state of the items, and never replaces code.
+    [operate] GET_RECORD = "GetObject" on Target::ArtifactRecords,
+    [operate] PUT_RECORD = "PutObject" on Target::ArtifactRecords,
+    [operate] REMOVE = "DeleteObject" on Target::ArtifactRecords,
     // Without it, S3 says of an object that does not exist that access is denied.
-    [plan] LIST = "ListBucket" on Target::ArtifactBucket,
+    [plan operate] LIST = "ListBucket" on Target::ArtifactBucket,
 }
 
 /// The artifact bucket of an account and region.
@@ -102,7 +106,7 @@ impl ArtifactBucket {
     #[must_use]
     pub fn new(account: &Account, caller: &CallerIdentity) -> Self {
         let clock = ServerClock::default();
-        let config = aws_sdk_s3::config::Builder::from(&account.sdk).interceptor(clock.clone());
+        let config = aws_sdk_s3::config::Builder::from(&account.sdk).interceptor(clock.clone()).interceptor(CallLog);
         Self {
             client: Client::from_conf(config.build()),
             clock,

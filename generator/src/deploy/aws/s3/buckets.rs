@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::deploy::aws::account::Account;
 use crate::deploy::aws::api_call::ApiCall;
 use crate::deploy::aws::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::deploy::count::Count;
 use crate::resources::{self, Target};
 
@@ -71,7 +72,7 @@ impl BucketsClient {
     /// Creates the client for the buckets of an account, without a call.
     #[must_use]
     pub fn open(account: &Account, owner: &str) -> Self {
-        Self { client: Client::new(&account.sdk), owner: owner.to_owned() }
+        Self { client: logged_client!(aws_sdk_s3, account), owner: owner.to_owned() }
     }
 
     /// Who has the bucket.

@@ -1,4 +1,4 @@
-//! DynamoDB: the rows of the tables of items, and the deletion of retained tables.
+//! Tables: their descriptions, all rows of a table of items, and the deletion of retained tables.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -8,9 +8,11 @@ use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, Select,
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-use super::account::Account;
-use super::api_call::ApiCall;
-use super::call_error::CallError;
+use super::item_rows;
+use crate::deploy::aws::account::Account;
+use crate::deploy::aws::api_call::ApiCall;
+use crate::deploy::aws::call_error::CallError;
+use crate::deploy::aws::call_log::logged_client;
 use crate::deploy::count::Count;
 use crate::deploy::items::{ItemRow, RowHash, RowHashes, TableChanges};
 use crate::resources::{self, Target};
@@ -33,14 +35,19 @@ const TABLE: Target = Target::Each(&resources::dynamodb::TABLE);
 
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[
-    ApiCall::new("dynamodb:BatchWriteItem", Target::ItemTables),
+    ApiCall::new(item_rows::GET_BATCH, Target::ItemTables).operate(),
+    ApiCall::new("dynamodb:BatchWriteItem", Target::ItemTables).operate(),
+    ApiCall::new(item_rows::DELETE, Target::ItemTables).operate(),
     ApiCall::new("dynamodb:DeleteTable", TABLE),
     ApiCall::new("dynamodb:DescribeTable", TABLE).plan(),
-    ApiCall::new("dynamodb:DescribeTable", Target::ItemTables).plan(),
+    ApiCall::new("dynamodb:DescribeTable", Target::ItemTables).plan().operate(),
+    ApiCall::new(item_rows::GET, Target::ItemTables).operate(),
     ApiCall::new("dynamodb:ListTagsOfResource", TABLE).plan(),
+    ApiCall::new(item_rows::PUT, Target::ItemTables).operate(),
     // To count rows that would be lost, and to compare items.
     ApiCall::new("dynamodb:Scan", TABLE),
-    ApiCall::new("dynamodb:Scan", Target::ItemTables).plan(),
+    ApiCall::new("dynamodb:Scan", Target::ItemTables).plan().operate(),
+    ApiCall::new(item_rows::UPDATE, Target::ItemTables).operate(),
     ApiCall::new("dynamodb:UpdateTable", TABLE),
 ];
 
@@ -59,13 +66,13 @@ pub struct TableDescription {
 
 /// The client.
 #[derive(Clone, Debug)]
-pub struct DynamoDbClient(Client);
+pub struct DynamoDbClient(pub(super) Client);
 
 impl DynamoDbClient {
     /// Creates the client without a call.
     #[must_use]
     pub fn open(account: &Account) -> Self {
-        Self(Client::new(&account.sdk))
+        Self(logged_client!(aws_sdk_dynamodb, account))
     }
 
     /// Describes a table; nothing if it does not exist.
@@ -174,7 +181,7 @@ impl DynamoDbClient {
                     last = Instant::now();
                 } else if last.elapsed() > MAX_STALL {
                     let message = format!("the table `{table}` accepted none of {before} rows for a minute");
-                    return Err(refused(ACTION, "UnprocessedItems", message));
+                    return Err(refused(ACTION, "UnprocessedItems", &message));
                 }
                 sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
@@ -218,7 +225,7 @@ impl DynamoDbClient {
         while let Some(found) = self.find(table).await? {
             if start.elapsed() > MAX_DELETE {
                 let message = format!("the table `{table}` still exists after ten minutes, in {}", found.status);
-                return Err(refused("dynamodb:DeleteTable", "StillThere", message));
+                return Err(refused("dynamodb:DeleteTable", "StillThere", &message));
             }
             let step = match () {
                 () if asked || found.status == "DELETING" => Ok(()),
@@ -247,16 +254,16 @@ impl DynamoDbClient {
     }
 }
 
-fn refused(action: &'static str, code: &str, message: String) -> CallError {
-    CallError::Refused { action, code: code.to_owned(), message, status: 200 }
+pub(super) fn refused(action: &'static str, code: &str, message: &str) -> CallError {
+    CallError::Refused { action, code: code.to_owned(), message: message.to_owned(), status: 200 }
 }
 
-fn unsent(action: &'static str, error: &dyn std::error::Error) -> CallError {
-    refused(action, "Unsent", error.to_string())
+pub(super) fn unsent(action: &'static str, error: &dyn std::error::Error) -> CallError {
+    refused(action, "Unsent", &error.to_string())
 }
 
 /// The attributes of a row as strings, as the source `dynamodb` reads them: other types become JSON.
-fn cells(row: HashMap<String, AttributeValue>) -> ItemRow {
+pub(super) fn cells(row: HashMap<String, AttributeValue>) -> ItemRow {
     let cell = |value: Value| match value {
         Value::Null => None,
         Value::String(text) => Some(text),

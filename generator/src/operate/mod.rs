@@ -1,0 +1,3 @@
+//! A running pipeline: what can be seen and changed without a deployment.
+
+pub mod items;
