@@ -4,50 +4,18 @@ use crate::harness::aws;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use aws::deployed::{Deployed, ran};
-use aws::deployer;
-use aws::emulator::{Emulator, block_on};
+use aws::deployed::Deployed;
+use aws::emulator::block_on;
 use aws::inventory::inventory;
+use aws::person::Person;
 use aws::target_account::target_account;
-use aws_sdk_sts::config::Credentials;
-use fanggen_runtime::testing::process::ProcessOutput;
 use serde_json::{Value, json};
-
-/// Somebody with exactly the documents that `fanggen iam` prints for these arguments.
-struct Person<'a> {
-    of: &'a Deployed,
-    key: Credentials,
-}
-
-impl<'a> Person<'a> {
-    fn new(of: &'a Deployed, name: &str, arguments: &[&str]) -> Self {
-        let printed = of.project.fanggen(&[&["iam"], arguments].concat());
-        assert_eq!(printed.code, 0, "{printed:?}");
-        let documents = printed.json();
-        let documents = documents.as_array().expect("a list").iter().map(|one| one["policy"].to_string());
-        Self { of, key: deployer::key(emulator(), name, &documents.collect::<Vec<_>>()) }
-    }
-
-    fn run(&self, arguments: &[&str]) -> ProcessOutput {
-        let mut environment = target_account().environment(&emulator().endpoint(), Some(&self.key));
-        environment.push(("HOME", self.of.path().join("home").display().to_string()));
-        ran(aws::fanggen(self.of.path(), &environment, arguments).stdin(std::process::Stdio::null()))
-    }
-
-    fn sdk(&self) -> aws_config::SdkConfig {
-        emulator().sdk(&emulator().endpoint(), &self.key)
-    }
-}
 
 /// The tests share the artifact bucket of an account, which one of them deletes.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
     ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn emulator() -> &'static Emulator {
-    target_account().emulator.expect("users are made here: this is for the emulator only")
 }
 
 #[track_caller]

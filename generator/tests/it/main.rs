@@ -56,6 +56,9 @@ mod injection;
 mod interrupted_runs;
 #[cfg(all(feature = "aws", unix))]
 mod interruption;
+#[cfg(all(feature = "aws", unix))]
+mod items;
+mod items_local;
 #[cfg(feature = "aws")]
 mod kms;
 #[cfg(feature = "aws")]

@@ -14,6 +14,7 @@ pub mod fresh_account;
 pub mod gate;
 pub mod inventory;
 pub mod permissions;
+pub mod person;
 pub mod proxy;
 pub mod requests;
 pub mod scripted_cloudformation;
