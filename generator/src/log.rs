@@ -101,6 +101,7 @@ pub fn command(exit_code: u8) {
 }
 
 /// Logs a call to AWS.
+#[cfg(feature = "aws")]
 pub fn call(operation: &str, took: Duration, attempts: u32, outcome: &str) {
     let again = if attempts > 1 { format!(", {attempts} attempts") } else { String::new() };
     let words = format!("{operation} {}: {outcome}{again}", milliseconds(took));

@@ -46,8 +46,8 @@ fn every_action_is_one_of_iams_on_resources_that_it_is_about() {
         let generated = Generated::of(&plan, String::new()).expect("a manifest");
         let (manifest, artifacts) = (&generated.manifest, "fanggen-artifacts-123456789012-us-east-1");
         let environment = Environment { manifest, caller: &caller, boundary: None, artifacts, template_bytes: 1 << 20 };
-        let both = [PolicyHolder::Deployer { shared_bucket: true }, PolicyHolder::Planner];
-        for document in both.into_iter().flat_map(|holder| policies(holder, &[environment]).expect("policies")) {
+        let all = [PolicyHolder::Deployer { shared_bucket: true }, PolicyHolder::Planner, PolicyHolder::Operator];
+        for document in all.into_iter().flat_map(|holder| policies(holder, &[environment]).expect("policies")) {
             let policy = serde_json::to_value(document.policy).expect("JSON");
             for statement in policy["Statement"].as_array().expect("a list") {
                 for name in texts(&statement["Action"]) {

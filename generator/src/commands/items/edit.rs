@@ -12,7 +12,7 @@ use super::given::GivenItems;
 use super::source::{ItemSource, ItemStore};
 use crate::log::{self, ItemChange};
 use crate::operate::items::edit::{EditSummary, RowEdit};
-use crate::operate::items::file_edit::{FileChange, FileEdit};
+use crate::operate::items::file_edit::{FileEdit, RowsChange};
 use crate::operate::items::input::{EditVerb, ItemInput};
 use crate::operate::items::local_file::LocalItemsFile;
 
@@ -110,7 +110,7 @@ fn edit(items: GivenItems, args: &SourceArgs, verb: EditVerb, dry_run: bool, glo
     let mut summaries = match &source.store {
         ItemStore::File(_) => {
             let edits = edits.collect::<Result<Vec<_>, _>>()?;
-            block_on(edit_files(&source, FileChange::Rows(&edits), args.local, dry_run, global))??
+            block_on(edit_files(&source, RowsChange::Rows(&edits), args.local, dry_run, global))??
         }
         _ => block_on(edit_table(&source, edits, count, dry_run, global))??,
     };
@@ -167,7 +167,7 @@ async fn edit_table(
 /// Edits the file on this machine, then its copy in the account.
 pub async fn edit_files(
     source: &ItemSource,
-    change: FileChange<'_>,
+    change: RowsChange<'_>,
     local: bool,
     dry_run: bool,
     global: &GlobalArgs,
@@ -185,7 +185,7 @@ pub async fn edit_files(
 #[cfg(feature = "aws")]
 async fn edit_uploaded(
     source: &ItemSource,
-    change: FileChange<'_>,
+    change: RowsChange<'_>,
     dry_run: bool,
     global: &GlobalArgs,
 ) -> Result<Option<EditSummary>, CommandError> {
@@ -212,7 +212,7 @@ async fn edit_uploaded(
 #[cfg(not(feature = "aws"))]
 async fn edit_uploaded(
     _: &ItemSource,
-    _: FileChange<'_>,
+    _: RowsChange<'_>,
     _: bool,
     _: &GlobalArgs,
 ) -> Result<Option<EditSummary>, CommandError> {

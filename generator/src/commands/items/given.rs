@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Args, Command, FromArgMatches, 
 use super::super::args::GlobalArgs;
 use super::super::error::CommandError;
 use crate::operate::items::ItemsEditError;
-use crate::operate::items::input::{InputFormat, looks_like_items};
+use crate::operate::items::input::{ItemListFormat, looks_like_items};
 
 /// The items of an edit. Each `-i` takes a name as it stands, and any number of attributes up to the next option; clap's derive
 /// cannot tell apart the values of an option that is given several times.
@@ -18,7 +18,7 @@ pub struct GivenItems {
     /// A file of items.
     pub from: Option<PathBuf>,
     /// Its format.
-    pub format: Option<InputFormat>,
+    pub format: Option<ItemListFormat>,
 }
 
 impl FromArgMatches for GivenItems {
@@ -62,7 +62,7 @@ impl Args for GivenItems {
                     .long("format")
                     .requires("from")
                     .value_name("FORMAT")
-                    .value_parser(value_parser!(InputFormat))
+                    .value_parser(value_parser!(ItemListFormat))
                     .help("The format of the file [default: by its extension, or else by its first line]"),
             )
             .group(ArgGroup::new("given").args(["item", "from"]).multiple(true))

@@ -10,7 +10,7 @@ use super::edit::{edit_files, report};
 use super::source::{ItemSource, ItemStore};
 use crate::operate::items::ItemsEditError;
 use crate::operate::items::edit::EditSummary;
-use crate::operate::items::file_edit::FileChange;
+use crate::operate::items::file_edit::RowsChange;
 
 /// Renames an item.
 pub fn rename(old: &str, new: &str, args: &SourceArgs, dry_run: bool, global: &GlobalArgs) -> CommandResult {
@@ -55,7 +55,7 @@ async fn in_files(
     dry_run: bool,
     global: &GlobalArgs,
 ) -> Result<Vec<EditSummary>, CommandError> {
-    let summaries = edit_files(source, FileChange::Rename { old, new }, local, dry_run, global).await?;
+    let summaries = edit_files(source, RowsChange::Rename { old, new }, local, dry_run, global).await?;
     for (place, summary) in summaries.iter().enumerate() {
         let (is_first, at) = (place == 0, format!("`{}`", summary.place));
         let failure = match () {

@@ -273,3 +273,25 @@ fn a_planner_reads_and_makes_change_sets_and_no_more() {
         assert!(resources.iter().all(|arn| arn.contains("-companies-")), "{resources:?}");
     }
 }
+
+#[test]
+fn an_operator_writes_items_and_their_records_and_no_more() {
+    let statements = statements_of(&policies_of(PolicyHolder::Operator, &root(), None, INLINE_BYTES + 1));
+    let all = statements.iter().flat_map(|statement| statement["Action"].as_array().expect("a list"));
+    let writes: BTreeSet<&str> = all.filter_map(Value::as_str).filter(|action| !only_reads(action)).collect();
+    let rows = ["BatchGetItem", "BatchWriteItem", "DeleteItem", "PutItem", "Scan", "UpdateItem"];
+    let rows: BTreeSet<String> = rows.iter().map(|action| format!("dynamodb:{action}")).collect();
+    let expected = rows.iter().map(String::as_str).chain(["s3:DeleteObject", "s3:PutObject"]);
+    assert_eq!(writes, expected.collect());
+    for (resources, _) in rows.iter().flat_map(|action| allowed(&statements, action)) {
+        assert!(resources.iter().all(|arn| arn.contains("-companies-")), "{resources:?}");
+    }
+    let records = ["locks", "stacks", "state"].iter().flat_map(|folder| {
+        ["fang-dev", "fang-prod"].map(|stack| format!("arn:aws:s3:::{ARTIFACTS}/{folder}/{stack}.json"))
+    });
+    let records: BTreeSet<String> = records.collect();
+    for action in ["s3:PutObject", "s3:DeleteObject"] {
+        let resources = allowed(&statements, action).into_iter().flat_map(|(resources, _)| resources);
+        assert_eq!(resources.collect::<BTreeSet<_>>(), records, "{action}");
+    }
+}

@@ -35,7 +35,7 @@ struct FileRecord {
 }
 
 /// A file, its rows, and how a row is written.
-struct RowsFile<'a> {
+struct EditedFile<'a> {
     format: &'a ItemFileFormat,
     text: &'a str,
     records: Vec<FileRecord>,
@@ -46,7 +46,7 @@ struct RowsFile<'a> {
 
 /// What is asked of a file.
 #[derive(Clone, Copy, Debug)]
-pub enum FileChange<'a> {
+pub enum RowsChange<'a> {
     /// Edits of rows.
     Rows(&'a [RowEdit]),
     /// Another key for a row, which stays in its place.
@@ -66,11 +66,11 @@ pub enum FileChange<'a> {
 pub fn edit_file(
     content: &[u8],
     format: &ItemFileFormat,
-    change: FileChange<'_>,
+    change: RowsChange<'_>,
 ) -> Result<(Vec<u8>, Vec<FileEdit>), ItemsEditError> {
     check(content, format)?;
     let text = std::str::from_utf8(content).map_err(|error| not_editable(format, &error))?;
-    let file = RowsFile::of(text, format)?;
+    let file = EditedFile::of(text, format)?;
     let mut places: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (place, record) in file.records.iter().enumerate() {
         places.entry(record.cells.get(&format.key).map_or("", |key| key.trim())).or_default().push(place);
@@ -92,14 +92,14 @@ pub fn edit_file(
         Ok(())
     };
     match change {
-        FileChange::Rows(edits) => {
+        RowsChange::Rows(edits) => {
             for edit in edits {
                 let there = found(edit.key()).first().map(|place| &file.records[*place].cells);
                 let (outcome, after) = edit.outcome(there);
                 edit_one(edit.key(), outcome, after)?;
             }
         }
-        FileChange::Rename { old, new } => {
+        RowsChange::Rename { old, new } => {
             let there = found(old).first().map(|place| file.records[*place].cells.clone());
             let (outcome, after) = match there {
                 None => (EditOutcome::Missing, None),
@@ -176,7 +176,7 @@ fn not_editable(format: &ItemFileFormat, reason: &dyn std::fmt::Display) -> Item
     ItemsEditError::NotEditable { name: format.path.clone(), reason: reason.to_string() }
 }
 
-impl<'a> RowsFile<'a> {
+impl<'a> EditedFile<'a> {
     fn of(text: &'a str, format: &'a ItemFileFormat) -> Result<Self, ItemsEditError> {
         let first = text.find('\n').map_or("", |end| &text[..end]);
         let line_end = if first.ends_with('\r') { "\r\n" } else { "\n" };
@@ -212,7 +212,11 @@ impl<'a> RowsFile<'a> {
         for ((at, record), end) in found {
             let cells = header.iter().zip(&record).filter(|(_, cell)| !cell.trim().is_empty());
             let cells = cells.map(|(name, cell)| (name.clone(), cell.to_owned())).collect();
-            self.records.push(FileRecord { range: at..end, cells });
+            // Blank lines after it are not part of it.
+            let own = self.text[at..end].trim_end_matches(['\r', '\n']).len();
+            let rest = &self.text[at + own..end];
+            let line_end = if rest.starts_with("\r\n") { 2 } else { usize::from(!rest.is_empty()) };
+            self.records.push(FileRecord { range: at..at + own + line_end, cells });
         }
         self.header = Some(header);
         Ok(())

@@ -25,7 +25,7 @@ const LINE: u64 = 64 * 1024;
 
 /// The format of a list of items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum InputFormat {
+pub enum ItemListFormat {
     /// One name per line.
     Text,
     /// CSV with a header.
@@ -60,7 +60,7 @@ pub struct ItemInput {
 struct InputFile {
     name: String,
     content: File,
-    format: InputFormat,
+    format: ItemListFormat,
 }
 
 /// Where an item was given.
@@ -95,7 +95,7 @@ impl ItemInput {
     pub fn open(
         arguments: Vec<Vec<String>>,
         from: Option<&Path>,
-        format: Option<InputFormat>,
+        format: Option<ItemListFormat>,
         key: &str,
         columns: &Columns,
     ) -> Result<Self, ItemsEditError> {
@@ -235,7 +235,7 @@ fn argument(words: &[String]) -> GivenItem {
 }
 
 impl InputFile {
-    fn open(path: &Path, format: Option<InputFormat>, key: &str) -> Result<Self, ItemsEditError> {
+    fn open(path: &Path, format: Option<ItemListFormat>, key: &str) -> Result<Self, ItemsEditError> {
         let is_stdin = path == Path::new("-");
         let name = if is_stdin { STDIN.to_owned() } else { path.display().to_string() };
         let unreadable =
@@ -260,9 +260,9 @@ impl InputFile {
         self.content.rewind().map_err(unreadable)?;
         let content = self.content.try_clone().map_err(unreadable)?;
         let extension = match self.format {
-            InputFormat::Text => return Ok(Box::new(names(name, content))),
-            InputFormat::Csv => "csv",
-            InputFormat::Jsonl => "jsonl",
+            ItemListFormat::Text => return Ok(Box::new(names(name, content))),
+            ItemListFormat::Csv => "csv",
+            ItemListFormat::Jsonl => "jsonl",
         };
         // The reader takes the format from the extension; messages show the name.
         let shown = if name.to_lowercase().ends_with(extension) { name.clone() } else { format!("{name}.{extension}") };
@@ -344,17 +344,17 @@ fn spooled(from: &mut dyn Read) -> io::Result<File> {
     Ok(file)
 }
 
-fn by_extension(path: &Path) -> Option<InputFormat> {
+fn by_extension(path: &Path) -> Option<ItemListFormat> {
     match path.extension()?.to_string_lossy().to_lowercase().as_str() {
-        "csv" => Some(InputFormat::Csv),
-        "jsonl" | "ndjson" => Some(InputFormat::Jsonl),
-        "txt" | "text" | "list" => Some(InputFormat::Text),
+        "csv" => Some(ItemListFormat::Csv),
+        "jsonl" | "ndjson" => Some(ItemListFormat::Jsonl),
+        "txt" | "text" | "list" => Some(ItemListFormat::Text),
         _ => None,
     }
 }
 
 /// The format that the first line shows: an object, a header with the key's column, or else a name.
-fn by_content(file: &mut File, key: &str) -> io::Result<InputFormat> {
+fn by_content(file: &mut File, key: &str) -> io::Result<ItemListFormat> {
     let mut first = Vec::new();
     BufReader::new(file.try_clone()?).take(LINE).read_until(b'\n', &mut first)?;
     file.rewind()?;
@@ -362,9 +362,9 @@ fn by_content(file: &mut File, key: &str) -> io::Result<InputFormat> {
     let first = first.trim_start_matches('\u{feff}').trim();
     let is_header = first.split(',').any(|column| column.trim().trim_matches('"') == key);
     Ok(match first {
-        _ if first.starts_with('{') => InputFormat::Jsonl,
-        _ if is_header => InputFormat::Csv,
-        _ => InputFormat::Text,
+        _ if first.starts_with('{') => ItemListFormat::Jsonl,
+        _ if is_header => ItemListFormat::Csv,
+        _ => ItemListFormat::Text,
     })
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use fanggen_runtime::model::file_format::ItemFileFormat;
 
 use super::error::ItemsEditError;
-use super::file_edit::{FileChange, FileEdit, edit_file};
+use super::file_edit::{FileEdit, RowsChange, edit_file};
 
 /// A file below the folder of `pipeline.toml`.
 pub struct LocalItemsFile {
@@ -36,7 +36,7 @@ impl LocalItemsFile {
     ///
     /// # Errors
     /// A file that cannot be edited or written.
-    pub fn edit(&self, change: FileChange<'_>, dry_run: bool) -> Result<Vec<FileEdit>, ItemsEditError> {
+    pub fn edit(&self, change: RowsChange<'_>, dry_run: bool) -> Result<Vec<FileEdit>, ItemsEditError> {
         let before = self.content()?;
         let (after, done) = edit_file(&before, &self.format, change)?;
         if !dry_run && after != before {

@@ -3,7 +3,7 @@
 use fanggen_runtime::model::file_format::ItemFileFormat;
 
 use super::error::ItemsEditError;
-use super::file_edit::{FileChange, FileEdit, edit_file};
+use super::file_edit::{FileEdit, RowsChange, edit_file};
 use super::table::TableEditError;
 use crate::deploy::aws::s3::item_files::ItemFilesClient;
 use crate::deploy::error::DeployError;
@@ -41,7 +41,7 @@ impl UploadedItemsFile {
     ///
     /// # Errors
     /// A file that cannot be edited, others who change it all the time, and failed calls.
-    pub async fn edit(&self, change: FileChange<'_>, dry_run: bool) -> Result<Option<Vec<FileEdit>>, TableEditError> {
+    pub async fn edit(&self, change: RowsChange<'_>, dry_run: bool) -> Result<Option<Vec<FileEdit>>, TableEditError> {
         let mut format = self.format.clone();
         format.path = self.place();
         for _ in 0..ATTEMPTS {

@@ -87,7 +87,7 @@ impl DynamoDbClient {
             if reasons.len() != open.len() {
                 return Err(CallError::of(PUT, error));
             }
-            let mut left = Vec::new();
+            let (count, mut left) = (open.len(), Vec::new());
             for (place, (code, there)) in open.into_iter().zip(reasons) {
                 match code.as_str() {
                     "ConditionalCheckFailed" => replies[place] = RowReply::Refused(there),
@@ -102,8 +102,8 @@ impl DynamoDbClient {
                     _ => return Err(CallError::of(PUT, error)),
                 }
             }
-            // Rows that were refused are left out of the next attempt: that is progress, and nothing to wait for.
-            if left.len() == replies.len() || replies.iter().all(|reply| *reply == RowReply::Done) {
+            // Without the rows that were refused, the next attempt is another one, and there is nothing to wait for.
+            if left.len() == count {
                 sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
