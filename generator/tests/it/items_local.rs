@@ -80,7 +80,7 @@ fn only_the_edited_rows_of_a_json_lines_file_change() {
 fn a_duplicate_and_a_missing_item_are_reported_and_harmless() {
     let project = project("csv", "id,review,title\n1,good,A\n");
     let same = items(&project, &["add", "-i", "1", "title=A", "text=good"]);
-    says(&same, 0, "reviews.csv: 1 already as asked for\n");
+    says(&same, 0, "reviews.csv: 1 already there, unchanged\n");
     let other = items(&project, &["add", "-i", "1", "title=B"]);
     let words = "reviews.csv: 1 already there with other attributes, not changed\n  ! 1: there already; `--replace` gives it \
                  these attributes\n";
@@ -168,7 +168,7 @@ fn lists_are_read_as_text_csv_and_json_lines() {
     assert_eq!(project.read("reviews.csv"), csv);
     let listed = items(&project, &["list", "--csv"]);
     project.write("listed.csv", &listed.stdout);
-    says(&items(&project, &["add", "--from", "listed.csv"]), 0, "reviews.csv: 5 already as asked for\n");
+    says(&items(&project, &["add", "--from", "listed.csv"]), 0, "reviews.csv: 5 already there, unchanged\n");
     fs::write(project.path().join("bad"), b"Z\xfcrich\n").expect("written");
     let words =
         "error: nothing was written: 1 item cannot be used\n  bad:1: the line is not UTF-8; save the file as UTF-8\n";

@@ -99,6 +99,8 @@ impl RowEdit {
         match (self, there) {
             (Self::Add { row, .. }, None) => (EditOutcome::Added, Some(row.clone())),
             (Self::Add { row, .. }, Some(there)) if is_same(row, there) => (EditOutcome::Unchanged, None),
+            // A name alone asks for no attributes, so none differ.
+            (Self::Add { row, replace: false, .. }, Some(_)) if row.len() == 1 => (EditOutcome::Unchanged, None),
             (Self::Add { row, replace: true, .. }, Some(_)) => (EditOutcome::Replaced, Some(row.clone())),
             (Self::Add { .. }, Some(_)) => (EditOutcome::Exists, None),
             (Self::Change { .. } | Self::Remove { .. }, None) => (EditOutcome::Missing, None),
@@ -139,7 +141,7 @@ pub struct EditSummary {
     pub renamed: usize,
     /// Number of items that were removed.
     pub removed: usize,
-    /// Number of items that were as asked for already.
+    /// Number of items that were there already as asked for.
     pub unchanged: usize,
     /// Items that are there with other attributes, which were not changed.
     pub exists: Vec<String>,
@@ -185,7 +187,7 @@ impl fmt::Display for EditSummary {
             (self.changed, "changed"),
             (self.renamed, "renamed"),
             (self.removed, "removed"),
-            (self.unchanged, "already as asked for"),
+            (self.unchanged, "already there, unchanged"),
             (self.exists.len(), "already there with other attributes, not changed"),
             (self.missing.len(), "not there"),
             (self.repeated, "given more than once"),
@@ -231,6 +233,9 @@ mod tests {
         assert_eq!(add("A", true).outcome(Some(&there)), (EditOutcome::Unchanged, None));
         assert_eq!(add("B", false).outcome(Some(&there)), (EditOutcome::Exists, None));
         assert_eq!(add("B", true).outcome(Some(&there)), (EditOutcome::Replaced, Some(row("B"))));
+        let name = |replace| RowEdit::Add { key: "a".into(), row: [("name".into(), "a".into())].into(), replace };
+        assert_eq!(name(false).outcome(Some(&there)), (EditOutcome::Unchanged, None));
+        assert_eq!(name(true).outcome(Some(&there)).0, EditOutcome::Replaced);
         assert_eq!(change("B", &[]).outcome(Some(&there)), (EditOutcome::Changed, Some(row("B"))));
         assert_eq!(change("A", &["none"]).outcome(Some(&there)), (EditOutcome::Unchanged, None));
         let (outcome, after) = change("A", &["team"]).outcome(Some(&there));

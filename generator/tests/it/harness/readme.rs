@@ -58,10 +58,23 @@ fn normalize(text: &str) -> String {
 fn needs_aws(line: &str) -> bool {
     let mut words = line.split_whitespace().skip(1);
     match words.next() {
-        Some("apply" | "build" | "destroy" | "drift" | "iam" | "outputs" | "status") => true,
+        Some("apply" | "build" | "destroy" | "drift" | "iam" | "items" | "outputs" | "status") => true,
         Some("plan") => !words.any(|word| word == "--offline"),
         _ => false,
     }
+}
+
+/// The words of a command as a shell splits them, with single quotes around spaces.
+fn words(step: &str) -> Vec<String> {
+    let (mut words, mut is_quoted) = (vec![String::new()], false);
+    for c in step.chars() {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            other => words.iter_mut().last().expect("a word").push(other),
+        }
+    }
+    words
 }
 
 /// Runs a line such as `fanggen run --env prod`, and returns its stdout and stderr as a terminal shows them.
@@ -70,8 +83,8 @@ fn console_output(project: &Project, folder: &str, environment: &[(&'static str,
     let out = File::create(&log).expect("a file");
     let folder = project.path().join(folder);
     for step in line.split(" && ") {
-        let mut words = step.split_whitespace();
-        let mut command = match words.next() {
+        let mut words = words(step).into_iter();
+        let mut command = match words.next().as_deref() {
             Some("fanggen") => {
                 let mut command = Command::new(env!("CARGO_BIN_EXE_fanggen"));
                 command.args(words);
