@@ -354,7 +354,9 @@ fn a_sync_killed_at_random_moments_ends_with_the_table_like_the_file() {
             let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
             // xorshift: all that is asked of it is to differ.
             let mut chance = (seed * 1_000 + attempt + 1) as u64;
-            (chance ^= chance << 13, chance ^= chance >> 7, chance ^= chance << 17);
+            chance ^= chance << 13;
+            chance ^= chance >> 7;
+            chance ^= chance << 17;
             let until = Duration::from_millis(150 + chance % (300 + 100 * attempt as u64));
             let start = std::time::Instant::now();
             let ended = loop {

@@ -3,11 +3,10 @@
 //! All of them are checked before the first one is written, so what is read is read twice: memory does not grow with the rows.
 
 use std::collections::{BTreeSet, HashMap, hash_map::DefaultHasher};
-use std::fmt;
 use std::fs::File;
 use std::hash::{Hash as _, Hasher as _};
 use std::io::{self, BufRead, BufReader, Read, Seek as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use fanggen_runtime::model::file_format::{FileFormat, ItemFileFormat};
 use fanggen_runtime::model::items::{ATTRIBUTES, Cells, Columns, invalid_key};
@@ -16,7 +15,8 @@ use fanggen_runtime::sources::ItemReader;
 
 use super::edit::RowEdit;
 use super::error::ItemsEditError;
-use super::mistakes::{probable_attribute, row};
+use super::given_item::{GivenItem, InputPlace, argument};
+use super::mistakes::row;
 
 /// The name of standard input in messages.
 const STDIN: &str = "standard input";
@@ -63,29 +63,11 @@ struct InputFile {
     format: ItemListFormat,
 }
 
-/// Where an item was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum InputPlace {
-    Argument(String),
-    Line(String, u64),
-}
+/// An edit or the mistake in it, with its place; or why the input cannot be read any further.
+type PlacedEdit = Result<(InputPlace, Result<RowEdit, String>), ItemsEditError>;
 
-impl fmt::Display for InputPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Argument(name) => write!(f, "-i {}", fanggen_runtime::model::values::truncate(name, 60)),
-            Self::Line(file, line) => write!(f, "{file}:{line}"),
-        }
-    }
-}
-
-/// An item as it was given.
-struct GivenItem {
-    place: InputPlace,
-    item: Result<Item, String>,
-    /// Attributes that were given without a value.
-    clear: BTreeSet<String>,
-}
+/// The rows of a file.
+type GivenRows = Box<dyn Iterator<Item = Result<GivenItem, ItemsEditError>>>;
 
 impl ItemInput {
     /// Takes the arguments, and opens the file. Rows go to a source with this key and these columns.
@@ -146,12 +128,8 @@ impl ItemInput {
         }))
     }
 
-    /// All edits in the order in which they were given, each with its place.
-    fn edits(
-        &mut self,
-        verb: EditVerb,
-    ) -> Result<impl Iterator<Item = Result<(InputPlace, Result<RowEdit, String>), ItemsEditError>>, ItemsEditError>
-    {
+    /// All edits in the order in which they were given.
+    fn edits(&mut self, verb: EditVerb) -> Result<impl Iterator<Item = PlacedEdit>, ItemsEditError> {
         let (key, columns) = (self.key.clone(), self.columns.clone());
         let arguments: Vec<GivenItem> = self.arguments.iter().map(|words| argument(words)).collect();
         let rows = self.file.as_mut().map(|file| file.rows(&key)).transpose()?;
@@ -191,49 +169,6 @@ fn edit(verb: EditVerb, item: Item, clear: BTreeSet<String>, key: &str, columns:
     }
 }
 
-/// An item of the command line: its name as it stands, then attributes.
-fn argument(words: &[String]) -> GivenItem {
-    let (name, attributes) = words.split_first().map_or((String::new(), &[][..]), |(name, rest)| (name.clone(), rest));
-    let (mut item, mut clear) = (Item::named(name.clone()), BTreeSet::new());
-    let mut given = BTreeSet::new();
-    let read = attributes.iter().try_for_each(|word| {
-        let (attribute, value) = word.split_once('=').ok_or_else(|| {
-            format!("`{word}` is not an attribute such as `title=..`; for another item, write `-i` before it")
-        })?;
-        let label = attribute.strip_prefix("labels.");
-        let attribute = label.unwrap_or(attribute).trim();
-        if attribute.is_empty() || invalid_key(attribute).is_some() {
-            return Err(format!("`{word}` has no attribute before the `=`"));
-        }
-        if !given.insert(attribute.to_owned()) {
-            return Err(format!("the attribute `{attribute}` is given twice"));
-        }
-        if value.trim().is_empty() {
-            clear.insert(attribute.to_owned());
-            return Ok(());
-        }
-        let value = Some(value.to_owned());
-        match (attribute, label) {
-            (_, Some(_)) => drop(item.labels.insert(attribute.to_owned(), value.unwrap_or_default())),
-            ("title", _) => item.title = value,
-            ("feed", _) => item.feed = value,
-            ("language", _) => item.language = value,
-            ("url", _) => item.url = value,
-            ("text", _) => item.text = value,
-            (other, None) => {
-                if let Some(meant) = probable_attribute(other) {
-                    return Err(format!(
-                        "there is no attribute `{other}`; did you mean `{meant}`? For a label, write `labels.{other}=..`"
-                    ));
-                }
-                item.labels.insert(other.to_owned(), value.unwrap_or_default());
-            }
-        }
-        Ok(())
-    });
-    GivenItem { place: InputPlace::Argument(name), item: read.map(|()| item), clear }
-}
-
 impl InputFile {
     fn open(path: &Path, format: Option<ItemListFormat>, key: &str) -> Result<Self, ItemsEditError> {
         let is_stdin = path == Path::new("-");
@@ -250,10 +185,7 @@ impl InputFile {
     }
 
     /// Its rows, from the beginning.
-    fn rows(
-        &mut self,
-        key: &str,
-    ) -> Result<Box<dyn Iterator<Item = Result<GivenItem, ItemsEditError>>>, ItemsEditError> {
+    fn rows(&mut self, key: &str) -> Result<GivenRows, ItemsEditError> {
         let name = self.name.clone();
         let unreadable =
             |error: io::Error| ItemsEditError::Unreadable { name: name.clone(), reason: error.to_string() };
@@ -377,5 +309,5 @@ fn hash(text: &str) -> u64 {
 /// The path of the input, if it has one, for messages about options that were mixed up.
 #[must_use]
 pub fn looks_like_items(path: &Path) -> bool {
-    by_extension(path).is_some() || path == PathBuf::from("-")
+    by_extension(path).is_some() || path == Path::new("-")
 }

@@ -3,6 +3,7 @@
 pub mod edit;
 mod error;
 pub mod file_edit;
+mod given_item;
 pub mod input;
 pub mod local_file;
 mod mistakes;

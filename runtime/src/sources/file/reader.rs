@@ -7,6 +7,9 @@ use crate::model::error::Error;
 use crate::model::file_format::ItemFileFormat;
 use crate::model::record::Item;
 
+/// A row: the line that it starts on, and its item or why it has none.
+pub type NumberedRow = (u64, Result<Item, Error>);
+
 /// The items of a file, one at a time.
 pub struct ItemReader {
     rows: FileRows,
@@ -24,11 +27,11 @@ impl ItemReader {
         Ok(Self { rows: FileRows::of(&format, file)?, format })
     }
 
-    /// The next row: the line that it starts on, and its item or why it has none.
+    /// The next row, or `None` at the end.
     ///
     /// # Errors
     /// An error of the file as a whole.
-    pub fn next_row(&mut self) -> Result<Option<(u64, Result<Item, Error>)>, Error> {
+    pub fn next_row(&mut self) -> Result<Option<NumberedRow>, Error> {
         self.rows.next(&self.format)
     }
 }
