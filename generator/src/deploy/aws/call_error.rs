@@ -224,6 +224,16 @@ impl CallError {
         matches!(self, Self::Refused { code, .. } if code == wanted)
     }
 
+    /// Whether the same call may succeed later: no response, throttling, or a fault of the service.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { code, status, .. } => *status >= 500 || code.contains("Throttl"),
+            _ => false,
+        }
+    }
+
     /// Whether the subject of a call exists: a "not found" response answers that too.
     ///
     /// # Errors

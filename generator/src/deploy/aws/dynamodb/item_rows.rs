@@ -3,6 +3,7 @@
 //! A transaction has a token, so an attempt whose answer was lost is not taken for somebody else's write when it is repeated.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
@@ -31,6 +32,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a transaction may make no progress.
 const MAX_STALL: Duration = Duration::from_secs(60);
+
+/// How often the SDK's attempts are started over: among thousands of calls, all attempts of one may meet a fault.
+const AGAIN: u32 = 1;
 
 /// One row to write, under its condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,16 +81,23 @@ impl DynamoDbClient {
         let mut replies = vec![RowReply::Done; actions.len()];
         let mut open: Vec<usize> = (0..actions.len()).collect();
         let (mut wait, start) = (FIRST_WAIT, Instant::now());
+        let (mut token, mut again) = (token(), AGAIN);
         while !open.is_empty() {
             let parts = open.iter().map(|place| part(table, key, &actions[*place]));
             let parts = parts.collect::<Result<Vec<_>, _>>()?;
-            let Err(error) = self.0.transact_write_items().set_transact_items(Some(parts)).send().await else {
-                break;
-            };
+            let call = self.0.transact_write_items().set_transact_items(Some(parts)).client_request_token(&token);
+            let Err(error) = call.send().await else { break };
             let reasons = reasons(&error);
             if reasons.len() != open.len() {
-                return Err(CallError::of(PUT, error));
+                let error = CallError::of(PUT, error);
+                if again == 0 || !error.is_passing() {
+                    return Err(error);
+                }
+                // It may have been executed all the same: the token tells.
+                again -= 1;
+                continue;
             }
+            token = self::token();
             let (count, mut left) = (open.len(), Vec::new());
             for (place, (code, there)) in open.into_iter().zip(reasons) {
                 match code.as_str() {
@@ -219,6 +230,12 @@ pub enum Renaming {
     NewExists,
     /// Somebody changed the row in between.
     OldChanged,
+}
+
+/// A token of a transaction, by which DynamoDB knows it again for ten minutes.
+fn token() -> String {
+    let random = || RandomState::new().hash_one(std::process::id());
+    format!("{:016x}{:016x}", random(), random())
 }
 
 /// Whether a reason goes away by itself.
