@@ -89,7 +89,7 @@ mod tests {
         let manifest = json!({
             "pipeline": "fang", "environment": "prod", "stack": "fang-prod", "region": "us-east-1", "account": null,
             "retain": true, "first_run": "apply", "architecture": "arm64", "render_sha": "",
-            "resources": { "KeyAlias": { "type": "AWS::KMS::Alias", "name": "alias/fang-prod", "path": "data.kms" } },
+            "resources": { "KeyAlias": { "type": kms::ALIAS.name, "name": "alias/fang-prod", "path": "data.kms" } },
         });
         let manifest: Manifest = serde_json::from_value(manifest).expect("a manifest");
         let caller = CallerIdentity { arn: "arn:aws:iam::123456789012:root".into(), account: "123456789012".into() };
@@ -101,8 +101,8 @@ mod tests {
             physical: None,
             scope: Vec::new(),
         };
-        let key = |action| listed("Key", "AWS::KMS::Key", action);
-        let alias = |action| listed("KeyAlias", "AWS::KMS::Alias", action);
+        let key = |action| listed("Key", kms::KEY.name, action);
+        let alias = |action| listed("KeyAlias", kms::ALIAS.name, action);
         let found = |listed: &[Listed]| alias_without_key(listed, &manifest, &caller);
         assert_eq!(found(&[key(Action::Add), alias(Action::Import)]).as_deref(), Some("alias/fang-prod"));
         assert_eq!(found(&[key(Action::Add), alias(Action::Add)]), None);
