@@ -14,6 +14,7 @@ pub mod operate;
 pub mod plan;
 pub mod render;
 pub mod resources;
+pub mod results;
 mod results_folder;
 pub mod show;
 pub mod source;

@@ -45,6 +45,12 @@ pub enum CommandError {
     /// Items cannot be read or edited.
     #[error(transparent)]
     Items(#[from] ItemsEditError),
+    /// What was asked of the results cannot be had.
+    #[error("{0}")]
+    Results(String),
+    /// Results cannot be read or written.
+    #[error(transparent)]
+    ReadResults(#[from] crate::results::archive::ResultsError),
     /// The artifact cannot be built.
     #[cfg(feature = "aws")]
     #[error(transparent)]

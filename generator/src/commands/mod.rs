@@ -13,8 +13,10 @@ mod pipeline_file;
 mod plan;
 mod render;
 mod rendered;
+mod results;
 mod run;
 mod schedule_times;
+mod shown_results;
 mod validate;
 
 #[cfg(feature = "aws")]
@@ -62,6 +64,7 @@ enum Command {
     Render(render::RenderArgs),
     Run(run::RunArgs),
     Compare(compare::CompareArgs),
+    Results(results::ResultsArgs),
     Items(items::ItemsArgs),
     #[cfg(feature = "aws")]
     Build(build::BuildArgs),
@@ -101,6 +104,7 @@ impl Cli {
             Command::Render(args) => args.execute(&global),
             Command::Run(args) => args.execute(&global),
             Command::Compare(args) => args.execute(&global),
+            Command::Results(args) => args.execute(&global),
             Command::Items(args) => args.execute(&global),
             #[cfg(feature = "aws")]
             Command::Build(args) => args.execute(&global),

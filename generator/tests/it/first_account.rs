@@ -167,8 +167,9 @@ fn lines<'a>(output: &'a str, word: &str) -> Vec<&'a str> {
     output.lines().filter_map(|line| line.strip_prefix(word)).collect()
 }
 
+/// The longest, and the first by its name: the others run beside it.
 #[test]
-fn the_script_shows_what_the_emulator_can_show_and_leaves_nothing() {
+fn all_that_the_emulator_can_show_is_ok_and_nothing_is_left() {
     let emulator = Emulator::shared();
     let script = Script::by(emulator.root());
     let gate = emulator.gate();

@@ -79,6 +79,9 @@ mod readme;
 #[cfg(all(feature = "aws", unix))]
 mod refusals;
 mod render;
+mod results;
+#[cfg(feature = "aws")]
+mod results_deployed;
 mod run;
 #[cfg(feature = "aws")]
 mod schedule;

@@ -61,6 +61,8 @@ pub struct Card {
     pub local_substitute: Option<&'static str>,
     /// Whether it works only on the user's machine, because it needs a disk that lasts.
     pub local_only: bool,
+    /// Whether its local files have whole records, one per line, so that results can be read back from them.
+    pub keeps_records: bool,
     /// Sets of settings of which an environment that sets one replaces the others.
     pub alternatives: &'static [&'static [&'static str]],
     /// The service that it calls in AWS, if that is not in every region.
@@ -93,6 +95,7 @@ impl Card {
             fetches: false,
             local_substitute: None,
             local_only: false,
+            keeps_records: false,
             alternatives: &[],
             regional: None,
         }

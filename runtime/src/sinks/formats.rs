@@ -78,21 +78,40 @@ pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
     ("message", "string"),
 ];
 
-/// One row per finding, and one for a record without findings.
+/// A header, then one row per finding, and one for a record without findings.
 ///
 /// # Errors
 /// `record_unwritable`, which should never happen.
 pub(super) fn csv(records: &[Record]) -> Result<Vec<u8>, Error> {
+    let mut body = csv_header()?;
+    for record in records {
+        body.extend(csv_rows(record)?);
+    }
+    Ok(body)
+}
+
+/// The header of a sheet of records.
+///
+/// # Errors
+/// `record_unwritable`, which should never happen.
+pub fn csv_header() -> Result<Vec<u8>, Error> {
     let mut sheet = csv::Writer::from_writer(Vec::new());
     sheet.write_record(CSV_COLUMNS.iter().map(|(name, _)| name)).map_err(|error| unwritable(&error))?;
-    for record in records {
-        let findings: Vec<Option<&Finding>> = match record.findings.as_slice() {
-            [] => vec![None],
-            findings => findings.iter().map(Some).collect(),
-        };
-        for finding in findings {
-            sheet.write_record(row(record, finding).map(escape_formula)).map_err(|error| unwritable(&error))?;
-        }
+    sheet.into_inner().map_err(|error| unwritable(&error.error()))
+}
+
+/// The rows of a record: one per finding, or one if it has none.
+///
+/// # Errors
+/// `record_unwritable`, which should never happen.
+pub fn csv_rows(record: &Record) -> Result<Vec<u8>, Error> {
+    let mut sheet = csv::Writer::from_writer(Vec::new());
+    let findings: Vec<Option<&Finding>> = match record.findings.as_slice() {
+        [] => vec![None],
+        findings => findings.iter().map(Some).collect(),
+    };
+    for finding in findings {
+        sheet.write_record(row(record, finding).map(escape_formula)).map_err(|error| unwritable(&error))?;
     }
     sheet.into_inner().map_err(|error| unwritable(&error.error()))
 }

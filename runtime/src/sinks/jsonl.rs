@@ -17,6 +17,7 @@ pub struct JsonlSettings {}
 impl Described for JsonlSettings {
     const CARD: Card = Card {
         local_only: true,
+        keeps_records: true,
         ..Card::new(
             ComponentRole::Sink,
             "jsonl",

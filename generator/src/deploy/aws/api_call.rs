@@ -11,15 +11,17 @@ pub struct ApiCall {
     pub on: Target,
     /// Whether `plan` makes it.
     pub by_plan: bool,
-    /// Whether the commands for a running pipeline make it: `items`.
+    /// Whether the commands for a running pipeline make it: `items`, `results`.
     pub by_operator: bool,
+    /// Whether a deployer makes it.
+    pub by_deployer: bool,
 }
 
 impl ApiCall {
     /// An action on resources.
     #[must_use]
     pub const fn new(action: &'static str, on: Target) -> Self {
-        Self { action, on, by_plan: false, by_operator: false }
+        Self { action, on, by_plan: false, by_operator: false, by_deployer: true }
     }
 
     /// The same, made by `plan` too.
@@ -32,6 +34,12 @@ impl ApiCall {
     #[must_use]
     pub const fn operate(self) -> Self {
         Self { by_operator: true, ..self }
+    }
+
+    /// The same, made by the commands for a running pipeline and by no others.
+    #[must_use]
+    pub const fn operate_only(self) -> Self {
+        Self { by_operator: true, by_deployer: false, ..self }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Every call that this program makes to AWS, with its target.
 
 use crate::deploy::aws::api_call::ApiCall;
-use crate::deploy::aws::s3::{artifacts, buckets, item_files};
+use crate::deploy::aws::s3::{artifacts, buckets, item_files, result_objects};
 use crate::deploy::aws::{account, cloudformation, dynamodb, iam, kms, lambda, logs, scheduler, sns, sqs};
 use crate::resources::Target;
 
@@ -11,6 +11,7 @@ const SERVICES: &[&[ApiCall]] = &[
     artifacts::CALLS,
     buckets::CALLS,
     item_files::CALLS,
+    result_objects::CALLS,
     lambda::CALLS,
     kms::CALLS,
     logs::CALLS,

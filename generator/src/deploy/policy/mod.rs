@@ -37,7 +37,7 @@ pub enum PolicyHolder {
     },
     /// Who runs `plan`: reads, and change sets that are not executed.
     Planner,
-    /// Who looks after a running pipeline: its items. Deploys nothing.
+    /// Who looks after a running pipeline: its items and its results. Deploys nothing.
     Operator,
 }
 
@@ -54,7 +54,7 @@ impl PolicyHolder {
     fn makes(self, call: &ApiCall) -> bool {
         match self {
             Self::Deployer { shared_bucket } => {
-                shared_bucket || !matches!(call.on, Target::SharedBucket | Target::SharedObjects)
+                call.by_deployer && (shared_bucket || !matches!(call.on, Target::SharedBucket | Target::SharedObjects))
             }
             Self::Planner => call.by_plan,
             Self::Operator => call.by_operator,

@@ -5,4 +5,5 @@ mod artifacts_setup;
 pub mod buckets;
 mod busy_bucket;
 pub mod item_files;
+pub mod result_objects;
 mod server_clock;

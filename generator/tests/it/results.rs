@@ -1,0 +1,175 @@
+//! `fanggen results`: what local runs wrote, in every format and by every filter, and its wrong inputs.
+
+use std::fs;
+
+use crate::harness::project::Project;
+use fanggen_runtime::testing::process::ProcessOutput;
+use serde_json::Value;
+
+const TOML: &str = r#"[pipeline]
+name = "shop"
+contact = "me@example.com"
+
+[sources.reviews]
+type = "inline"
+items = [
+    { name = "Good", text = "A great phone, and I love it." },
+    { name = "Bad", text = "A horrible, broken thing." },
+    { name = "Flat", text = "A thing in a box." },
+    { name = "=Empty", text = "\u00ad" },
+]
+
+[[stages]]
+name = "text"
+type = "text"
+language = "en"
+
+[[stages]]
+name = "words"
+type = "lexicon"
+
+[sinks.archive]
+type = "s3"
+
+[sinks.files]
+type = "jsonl"
+
+[sinks.sheet]
+type = "csv"
+
+[sinks.zstd]
+type = "s3"
+compression = "zstd"
+"#;
+
+/// A pipeline that has run so many times.
+fn run(times: usize) -> Project {
+    let project = Project::with(TOML);
+    for _ in 0..times {
+        // One of the four has no text that shows.
+        assert_eq!(project.fanggen(&["run"]).code, 1);
+    }
+    project
+}
+
+fn results(project: &Project, arguments: &[&str]) -> ProcessOutput {
+    project.fanggen(&[&["results"], arguments].concat())
+}
+
+/// The keys of the records that were printed as JSON.
+fn keys(project: &Project, arguments: &[&str]) -> Vec<String> {
+    let ran = results(project, &[arguments, &["--json"]].concat());
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let all = ran.json();
+    let key = |record: &Value| record["item"]["key"].as_str().expect("a key").to_owned();
+    all.as_array().expect("a list").iter().map(key).collect()
+}
+
+#[test]
+fn a_run_is_shown_with_its_counts_and_the_reason_of_each_failure() {
+    let project = run(1);
+    let ran = results(&project, &[]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let rows: Vec<Vec<&str>> =
+        ran.stdout.lines().skip(2).map(|line| line.split_whitespace().skip(1).take(2).collect()).collect();
+    assert_eq!(rows, [["Good", "POSITIVE"], ["Bad", "NEGATIVE"], ["Flat", "NEUTRAL"], ["=Empty", "text_empty"]]);
+    assert_eq!(
+        ran.stderr,
+        "shop, environment dev, on this machine, since 7d: 4 records of 1 run: 1 POSITIVE, 1 NEGATIVE, 1 NEUTRAL, 1 failed\n  \
+         1 text_empty at words, such as =Empty: `=Empty` has a blank text\n"
+    );
+}
+
+#[test]
+fn every_sink_with_whole_records_gives_the_same_ones() {
+    let project = run(2);
+    let first = results(&project, &["--json"]).json();
+    assert_eq!(first.as_array().map(Vec::len), Some(8));
+    for sink in ["archive", "files", "zstd"] {
+        assert_eq!(results(&project, &["--sink", sink, "--json"]).json(), first, "{sink}");
+    }
+    let runs: Vec<&str> = first.as_array().expect("a list").iter().filter_map(|one| one["run"].as_str()).collect();
+    assert!(runs[..4].iter().all(|run| *run == runs[0]) && runs[0] > runs[4], "the newest run first: {runs:?}");
+}
+
+#[test]
+fn filters_select_records_and_all_of_them_must_hold() {
+    let project = run(1);
+    assert_eq!(keys(&project, &["-i", "Good", "-i", "Flat", "-i", "Nobody"]), ["Good", "Flat"]);
+    assert_eq!(keys(&project, &["--label", "negative", "--label", "NEUTRAL"]), ["Bad", "Flat"]);
+    assert_eq!(keys(&project, &["--where", "polarity > 0.3"]), ["Good"]);
+    assert_eq!(keys(&project, &["--failed"]), ["=Empty"]);
+    assert_eq!(keys(&project, &["--limit", "2"]), ["Good", "Bad"]);
+    assert_eq!(keys(&project, &["--label", "NEGATIVE", "-i", "Good"]), [""; 0]);
+    assert_eq!(keys(&project, &["--since", "2099-01-01"]), [""; 0]);
+    assert_eq!(keys(&project, &["--since", "all", "-n", "0"]), [""; 0]);
+}
+
+#[test]
+fn records_are_written_to_a_file_by_its_suffix_and_whole_or_not_at_all() {
+    let project = run(1);
+    for (file, lines) in [("all.jsonl", 4), ("all.csv", 5), ("all.json", 6)] {
+        let ran = results(&project, &["-o", file]);
+        assert!(ran.code == 0 && ran.stdout.is_empty(), "{ran:?}");
+        assert!(ran.stderr.starts_with(&format!("written to `{file}`\n")), "{ran:?}");
+        let text = project.read(file);
+        assert_eq!(text.lines().count(), lines, "{text}");
+    }
+    assert!(project.read("all.csv").contains(",'=Empty,"), "no cell is a formula");
+    for (arguments, problem) in [
+        (["-o", "all.parquet"], "no format has the suffix `.parquet`: add --format json, jsonl or csv"),
+        (["-o", "all"], "a table is not written to a file: give `all` a format"),
+    ] {
+        let ran = results(&project, &arguments);
+        assert_eq!((ran.code, ran.stderr), (1, format!("error: {problem}\n")));
+    }
+    let ran = results(&project, &["-o", "nowhere/all.csv"]);
+    assert!(ran.code == 1 && ran.stderr.starts_with("error: cannot write `nowhere/all.csv`: "), "{ran:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_the_rest_is_shown() {
+    let project = run(2);
+    let files = project.files(".fanggen/shop/dev/files");
+    let [torn, whole] = &files[..] else { panic!("{files:?}") };
+    let text = fs::read_to_string(torn).expect("a file");
+    fs::write(torn, format!("{}\n{{\"run\":\n", text.trim_end())).expect("written");
+    let ran = results(&project, &["--sink", "files", "--json"]);
+    assert_eq!((ran.code, ran.json().as_array().map(Vec::len)), (1, Some(8)), "{ran:?}");
+    assert!(ran.stderr.contains("jsonl`: line 5: EOF while parsing"), "{ran:?}");
+    assert!(whole.exists());
+    let objects = project.files(".fanggen/shop/dev/archive/archive");
+    let object = objects.iter().find(|path| path.extension().is_some_and(|it| it == "gz")).expect("an object");
+    fs::write(object, "no gzip").expect("written");
+    let ran = results(&project, &["--json"]);
+    assert_eq!((ran.code, ran.json().as_array().map(Vec::len)), (1, Some(4)), "{ran:?}");
+}
+
+#[test]
+fn wrong_arguments_say_what_is_allowed() {
+    let project = run(0);
+    for (arguments, problem) in [
+        (
+            &["--sink", "sheet"][..],
+            "`sheet` does not keep whole records; these keep whole records: `archive`, `files`, `zstd`",
+        ),
+        (&["--sink", "x"], "`x` is not a sink of this pipeline; these keep whole records: `archive`, `files`, `zstd`"),
+        (
+            &["--since", "yesterday"],
+            "`yesterday` is neither a duration such as 7d, 12h or 30m, nor a date such as 2026-11-22, a time such as \
+             2026-11-22T09:00:00Z, or `all`",
+        ),
+    ] {
+        let ran = results(&project, arguments);
+        assert_eq!((ran.code, ran.stderr), (1, format!("error: {problem}\n")), "{arguments:?}");
+    }
+    for arguments in [["--where", "scor > 1"], ["--label", "sad"], ["--format", "xml"]] {
+        assert_eq!(results(&project, &arguments).code, 2, "{arguments:?}");
+    }
+    let ran = results(&project, &["--from", "local"]);
+    assert_eq!(
+        (ran.code, ran.stderr.as_str()),
+        (0, "no results of shop, environment dev, on this machine, since 7d\n")
+    );
+    assert_eq!(results(&project, &["--from", "local", "--json"]).stdout, "[]\n");
+}
