@@ -27,19 +27,15 @@ pub fn since(text: &str, now: Timestamp) -> Result<Option<Timestamp>, String> {
     let split = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(help)?;
     let (number, unit) = text.split_at(split);
     let number: i64 = number.parse().map_err(|_| help())?;
-    let hours = match unit {
-        "m" => return before(now, SignedDuration::from_mins(number)).ok_or_else(help).map(Some),
-        "h" => 1,
-        "d" => 24,
-        "w" => 24 * 7,
+    let seconds = match unit {
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 24 * 3_600,
+        "w" => 7 * 24 * 3_600,
         _ => return Err(help()),
     };
-    let hours = number.checked_mul(hours).filter(|hours| *hours < i64::MAX / 3_600).ok_or_else(help)?;
-    before(now, SignedDuration::from_hours(hours)).ok_or_else(help).map(Some)
-}
-
-fn before(now: Timestamp, duration: SignedDuration) -> Option<Timestamp> {
-    now.checked_sub(duration).ok()
+    let seconds = number.checked_mul(seconds).ok_or_else(help)?;
+    now.checked_sub(SignedDuration::from_secs(seconds)).map(Some).map_err(|_| help())
 }
 
 #[cfg(test)]
