@@ -33,8 +33,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// How long a transaction may make no progress.
 const MAX_STALL: Duration = Duration::from_secs(60);
 
-/// How often the SDK's attempts are started over: among thousands of calls, all attempts of one may meet a fault.
-const AGAIN: u32 = 1;
+/// How long a transaction is repeated after the SDK gave up: it retries less and less where many calls of one client fail, as
+/// among the thousands of a long list.
+const MAX_FAULT: Duration = Duration::from_secs(30);
 
 /// One row to write, under its condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,7 +82,7 @@ impl DynamoDbClient {
         let mut replies = vec![RowReply::Done; actions.len()];
         let mut open: Vec<usize> = (0..actions.len()).collect();
         let (mut wait, start) = (FIRST_WAIT, Instant::now());
-        let (mut token, mut again) = (token(), AGAIN);
+        let mut token = token();
         while !open.is_empty() {
             let parts = open.iter().map(|place| part(table, key, &actions[*place]));
             let parts = parts.collect::<Result<Vec<_>, _>>()?;
@@ -90,11 +91,12 @@ impl DynamoDbClient {
             let reasons = reasons(&error);
             if reasons.len() != open.len() {
                 let error = CallError::of(PUT, error);
-                if again == 0 || !error.is_passing() {
+                if start.elapsed() > MAX_FAULT || !error.is_passing() {
                     return Err(error);
                 }
-                // It may have been executed all the same: the token tells.
-                again -= 1;
+                // It may have been executed all the same: under its token, that is no second one.
+                sleep(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
                 continue;
             }
             token = self::token();
