@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::args::GlobalArgs;
 use super::error::CommandError;
 use super::output::{Style, message};
 use super::pipeline_file::LoadedPipeline;
@@ -12,7 +13,7 @@ use super::terminal::TerminalUi;
 use crate::deploy::aws::account::{Account, CallerIdentity};
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
-use crate::deploy::generated::Generated;
+use crate::deploy::generated::{Generated, Manifest, ManifestResource};
 use crate::deploy::interrupt::Interrupt;
 
 /// One environment, and the account that it is deployed to.
@@ -52,11 +53,61 @@ impl AwsSession {
     }
 }
 
+/// One environment for the commands of a running pipeline: nobody is asked who is calling unless that matters.
+pub struct EnvironmentAccount {
+    /// The SDK's configuration.
+    pub account: Account,
+    /// What was rendered for the environment.
+    pub manifest: Manifest,
+    /// Raised when the user wants to stop.
+    pub interrupt: Interrupt,
+}
+
+impl EnvironmentAccount {
+    /// Loads the credentials, without a call.
+    ///
+    /// # Errors
+    /// An environment with mistakes.
+    pub async fn open(file: &LoadedPipeline, environment: &str, global: &GlobalArgs) -> Result<Self, CommandError> {
+        let rendered = Rendered::of(file, global, None)?;
+        let generated = Generated::of(rendered.text(environment, "plan.json"), String::new())
+            .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
+        let interrupt = interrupt_on_signal();
+        let account = open_account(file, environment, &generated.manifest.region).await?;
+        Ok(Self { account, manifest: generated.manifest, interrupt })
+    }
+
+    /// Asks who is calling, and refuses another account than the file names.
+    ///
+    /// # Errors
+    /// Credentials that do not work, or of another account.
+    pub async fn caller(&self) -> Result<CallerIdentity, CommandError> {
+        let caller = self.account.identity().await.map_err(DeployError::from)?;
+        match &self.manifest.account {
+            Some(wanted) if *wanted != caller.account => {
+                Err(DeployError::WrongAccount { found: caller.account, wanted: wanted.clone(), caller: caller.arn }
+                    .into())
+            }
+            _ => Ok(caller),
+        }
+    }
+
+    /// The resource of this type that a component asked for.
+    ///
+    /// # Errors
+    /// A plan without one, which is a bug.
+    pub fn resource(&self, kind: &str, path: &str) -> Result<&ManifestResource, CommandError> {
+        let mut all = self.manifest.resources.values();
+        let found = all.find(|resource| resource.kind == kind && resource.path == path);
+        found.ok_or_else(|| DeployError::Other(format!("the plan has no {kind} of `{path}`")).into())
+    }
+}
+
 /// Loads the credentials of an environment, without a call, and says where AWS is if that is not AWS.
 ///
 /// # Errors
 /// An environment with mistakes.
-pub async fn open_account(file: &LoadedPipeline, environment: &str, region: &str) -> Result<Account, CommandError> {
+async fn open_account(file: &LoadedPipeline, environment: &str, region: &str) -> Result<Account, CommandError> {
     let profile = file.pipeline(environment)?.aws.profile.as_ref().map(ToString::to_string);
     let account = Account::open(region, profile.as_deref()).await;
     if let Some(address) = account.endpoint() {

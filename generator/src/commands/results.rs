@@ -103,7 +103,11 @@ enum Format {
 }
 
 fn condition(text: &str) -> Result<Condition, String> {
-    Condition::parse(text).map_err(|error| error.to_string())
+    let condition = Condition::parse(text).map_err(|error| error.to_string())?;
+    if condition.needs_history() {
+        return Err("`changed` and `previous` compare with the result before, which only sinks know".to_owned());
+    }
+    Ok(condition)
 }
 
 impl ResultsArgs {
@@ -227,7 +231,7 @@ async fn account_archive(
     sink: &ArchiveSink<'_>,
     global: &GlobalArgs,
 ) -> Result<Box<dyn ResultArchive>, CommandError> {
-    use super::aws_session::AwsSession;
+    use super::aws_session::EnvironmentAccount;
     use crate::deploy::aws::s3::result_objects::ResultObjectsClient;
     use crate::resources;
     use crate::results::s3_archive::S3Archive;
@@ -236,17 +240,13 @@ async fn account_archive(
     if !sink.in_account {
         return Err(CommandError::Results(format!("`{name}` keeps its records on this machine only, which has none")));
     }
-    let rendered = super::rendered::Rendered::of(file, global, None)?;
-    let session = AwsSession::open(file, environment, &rendered).await?;
-    let manifest = &session.generated.manifest;
-    let bucket = manifest
-        .resources
-        .values()
-        .find(|resource| resource.kind == resources::s3::BUCKET.name && resource.path == sink.config.path);
-    let bucket = bucket.and_then(|resource| manifest.physical(resource, &session.caller));
-    let bucket = bucket.ok_or_else(|| CommandError::Results(format!("the plan has no bucket of `{name}`")))?;
-    let client = ResultObjectsClient::open(&session.account, &session.caller.account);
-    Ok(Box::new(S3Archive { client, bucket, prefix: sink.prefix.clone() }))
+    let account = EnvironmentAccount::open(file, environment, global).await?;
+    let caller = account.caller().await?;
+    let bucket = account.resource(resources::s3::BUCKET.name, &sink.config.path)?;
+    let bucket = account.manifest.physical(bucket, &caller);
+    let bucket = bucket.ok_or_else(|| CommandError::Results(format!("the bucket of `{name}` has no name")))?;
+    let client = ResultObjectsClient::open(&account.account, &caller.account);
+    Ok(Box::new(S3Archive { client, bucket, prefix: sink.prefix.clone(), environment: environment.to_owned() }))
 }
 
 #[cfg(not(feature = "aws"))]

@@ -51,6 +51,17 @@ pub enum ResultsError {
         /// The error of the system.
         source: std::io::Error,
     },
+    /// No bucket.
+    #[error(
+        "the bucket `{bucket}` does not exist: environment `{environment}` is not deployed\n  run `fanggen apply --env \
+         {environment}`, or `fanggen run` for results on this machine"
+    )]
+    NotDeployed {
+        /// The bucket.
+        bucket: String,
+        /// The environment.
+        environment: String,
+    },
     /// Something in the account.
     #[error("{0}")]
     Account(String),

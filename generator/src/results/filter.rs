@@ -13,14 +13,14 @@ pub struct RecordFilter {
     pub since: Option<Timestamp>,
     /// The labels.
     pub labels: Vec<Label>,
-    /// A condition, as a sink has it.
+    /// A condition, as a sink has it, but without history.
     pub condition: Option<Condition>,
     /// Only records with a failure.
     pub failed: bool,
 }
 
 impl RecordFilter {
-    /// Whether a record passes. When it was written decides its chunk, and not the record.
+    /// Whether a record passes. Its time is that of its chunk, which is not read if it is too old.
     #[must_use]
     pub fn matches(&self, record: &Record) -> bool {
         let has_label = |label: &Label| record.finding().and_then(|finding| finding.label) == Some(*label);
@@ -28,11 +28,5 @@ impl RecordFilter {
             && (self.labels.is_empty() || self.labels.iter().any(has_label))
             && (!self.failed || record.failure.is_some())
             && self.condition.as_ref().is_none_or(|condition| condition.matches(record, None))
-    }
-
-    /// Whether it lets every record of its time pass.
-    #[must_use]
-    pub fn is_open(&self) -> bool {
-        self.items.is_empty() && self.labels.is_empty() && !self.failed && self.condition.is_none()
     }
 }

@@ -14,7 +14,7 @@ const DAY: &str = "dt=";
 /// The folder of a sink.
 #[derive(Clone, Debug)]
 pub struct LocalArchive {
-    /// The folder in which the folders of days are, or the files themselves.
+    /// The folder with a folder for each day.
     pub folder: PathBuf,
 }
 
@@ -24,32 +24,19 @@ impl LocalArchive {
     pub fn exists(&self) -> bool {
         self.folder.is_dir()
     }
-
-    /// The chunks of a folder, those of all its files or of one day.
-    fn files(&self, folder: &Path) -> Result<Vec<ArchivedChunk>, ResultsError> {
-        let files = names(folder)?.into_iter();
-        let path = |name: String| ArchivedChunk::of(&folder.join(name).to_string_lossy());
-        Ok(files.filter_map(path).collect())
-    }
 }
 
 #[async_trait]
 impl ResultArchive for LocalArchive {
     async fn days(&self) -> Result<Vec<String>, ResultsError> {
         let names = names(&self.folder)?;
-        let mut days: Vec<String> =
-            names.iter().filter_map(|name| name.strip_prefix(DAY)).map(ToOwned::to_owned).collect();
-        // The files of a sink without days tell theirs by their names.
-        days.extend(self.files(&self.folder)?.into_iter().map(|chunk| chunk.run.date()));
-        days.sort_unstable();
-        days.dedup();
-        Ok(days)
+        Ok(names.iter().filter_map(|name| name.strip_prefix(DAY)).map(ToOwned::to_owned).collect())
     }
 
     async fn chunks(&self, day: &str) -> Result<Vec<ArchivedChunk>, ResultsError> {
-        let mut chunks = self.files(&self.folder.join(format!("{DAY}{day}")))?;
-        chunks.extend(self.files(&self.folder)?.into_iter().filter(|chunk| chunk.run.date() == day));
-        Ok(chunks)
+        let folder = self.folder.join(format!("{DAY}{day}"));
+        let names = names(&folder)?;
+        Ok(names.iter().filter_map(|name| ArchivedChunk::of(&folder.join(name).to_string_lossy())).collect())
     }
 
     async fn read(&self, chunk: &ArchivedChunk) -> Result<Vec<u8>, ResultsError> {

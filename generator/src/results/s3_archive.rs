@@ -15,11 +15,16 @@ pub struct S3Archive {
     pub bucket: String,
     /// The first part of the keys, without a trailing slash.
     pub prefix: String,
+    /// The environment that has it.
+    pub environment: String,
 }
 
-impl From<CallError> for ResultsError {
-    fn from(error: CallError) -> Self {
-        Self::Account(error.to_string())
+impl S3Archive {
+    fn failed(&self, error: CallError) -> ResultsError {
+        match error.is_absent() {
+            true => ResultsError::NotDeployed { bucket: self.bucket.clone(), environment: self.environment.clone() },
+            false => ResultsError::Account(error.to_string()),
+        }
     }
 }
 
@@ -27,17 +32,20 @@ impl From<CallError> for ResultsError {
 impl ResultArchive for S3Archive {
     async fn days(&self) -> Result<Vec<String>, ResultsError> {
         let start = format!("{}/dt=", self.prefix);
-        let folders = self.client.folders(&self.bucket, &start).await?;
+        let folders = self.client.folders(&self.bucket, &start).await;
+        let folders = folders.map_err(|error| self.failed(error))?;
         let day = |folder: &String| Some(folder.strip_prefix(&start)?.strip_suffix('/')?.to_owned());
         Ok(folders.iter().filter_map(day).collect())
     }
 
     async fn chunks(&self, day: &str) -> Result<Vec<ArchivedChunk>, ResultsError> {
-        let keys = self.client.keys(&self.bucket, &format!("{}/dt={day}/", self.prefix)).await?;
+        let keys = self.client.keys(&self.bucket, &format!("{}/dt={day}/", self.prefix)).await;
+        let keys = keys.map_err(|error| self.failed(error))?;
         Ok(keys.iter().filter_map(|key| ArchivedChunk::of(key)).collect())
     }
 
     async fn read(&self, chunk: &ArchivedChunk) -> Result<Vec<u8>, ResultsError> {
-        Ok(self.client.read(&self.bucket, &chunk.key).await?)
+        // One that was deleted since it was listed is reported, and not taken for an environment without a bucket.
+        self.client.read(&self.bucket, &chunk.key).await.map_err(|error| ResultsError::Account(error.to_string()))
     }
 }

@@ -5,10 +5,9 @@ use std::fmt;
 
 use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::record::{Label, Record};
-use serde::Serialize;
 
 /// Failures of one reason.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailureTally {
     /// The stage or sink.
     pub at: String,
@@ -16,7 +15,7 @@ pub struct FailureTally {
     pub code: ErrorCode,
     /// How many records.
     pub records: u64,
-    /// The message of the first one, and its item.
+    /// The message of the first one.
     pub message: String,
     /// The item of the first one.
     pub item: String,

@@ -25,17 +25,18 @@ pub struct RecordWriter<W> {
 }
 
 impl<W: Write> RecordWriter<W> {
-    /// Begins the output.
-    ///
-    /// # Errors
-    /// An output that cannot be written.
-    pub fn begin(mut out: W, format: RecordFormat) -> io::Result<Self> {
-        match format {
-            RecordFormat::Json => out.write_all(b"[")?,
-            RecordFormat::Jsonl => {}
-            RecordFormat::Csv => out.write_all(&csv_header().map_err(unwritable)?)?,
+    /// A writer, which writes nothing before its first record or its end.
+    #[must_use]
+    pub const fn new(out: W, format: RecordFormat) -> Self {
+        Self { out, format, written: 0 }
+    }
+
+    fn begin(&mut self) -> io::Result<()> {
+        match self.format {
+            RecordFormat::Json => self.out.write_all(b"["),
+            RecordFormat::Jsonl => Ok(()),
+            RecordFormat::Csv => self.out.write_all(&csv_header().map_err(unwritable)?),
         }
-        Ok(Self { out, format, written: 0 })
     }
 
     /// Writes a record.
@@ -43,6 +44,9 @@ impl<W: Write> RecordWriter<W> {
     /// # Errors
     /// An output that cannot be written.
     pub fn record(&mut self, record: &Record) -> io::Result<()> {
+        if self.written == 0 {
+            self.begin()?;
+        }
         match self.format {
             RecordFormat::Json => {
                 self.out.write_all(if self.written == 0 { b"\n  " } else { b",\n  " })?;
@@ -63,6 +67,9 @@ impl<W: Write> RecordWriter<W> {
     /// # Errors
     /// An output that cannot be written.
     pub fn end(mut self) -> io::Result<W> {
+        if self.written == 0 {
+            self.begin()?;
+        }
         if self.format == RecordFormat::Json {
             self.out.write_all(if self.written == 0 { b"]\n" } else { b"\n]\n" })?;
         }
@@ -83,7 +90,7 @@ mod tests {
 
     fn written(format: RecordFormat, keys: &[&str]) -> String {
         let mut out = Vec::new();
-        let mut writer = RecordWriter::begin(&mut out, format).expect("begun");
+        let mut writer = RecordWriter::new(&mut out, format);
         for key in keys {
             writer.record(&Record::new("20261122T090000Z", "companies", Item::named(*key))).expect("written");
         }

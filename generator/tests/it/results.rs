@@ -118,7 +118,7 @@ fn records_are_written_to_a_file_by_its_suffix_and_whole_or_not_at_all() {
     assert!(project.read("all.csv").contains(",'=Empty,"), "no cell is a formula");
     for (arguments, problem) in [
         (["-o", "all.parquet"], "no format has the suffix `.parquet`: add --format json, jsonl or csv"),
-        (["-o", "all"], "a table is not written to a file: give `all` a format"),
+        (["-o", "all"], "a table cannot be written to `all`: add --format json, jsonl or csv"),
     ] {
         let ran = results(&project, &arguments);
         assert_eq!((ran.code, ran.stderr), (1, format!("error: {problem}\n")));
@@ -163,7 +163,7 @@ fn wrong_arguments_say_what_is_allowed() {
         let ran = results(&project, arguments);
         assert_eq!((ran.code, ran.stderr), (1, format!("error: {problem}\n")), "{arguments:?}");
     }
-    for arguments in [["--where", "scor > 1"], ["--label", "sad"], ["--format", "xml"]] {
+    for arguments in [["--where", "scor > 1"], ["--where", "changed"], ["--label", "sad"], ["--format", "xml"]] {
         assert_eq!(results(&project, &arguments).code, 2, "{arguments:?}");
     }
     let ran = results(&project, &["--from", "local"]);

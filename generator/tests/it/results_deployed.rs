@@ -9,7 +9,7 @@ fn an_operator_reads_the_archive_in_few_calls_and_a_planner_does_not() {
     live.start_run("2026-11-22T12:00:00Z").expect("produced");
     live.start_run("2026-11-23T12:00:00Z").expect("produced");
     live.written("ArchiveBucket", 10);
-    let operator = Person::new(&live.deployed, "read-back-operator", &["--operator", "--env", "prod"]);
+    let operator = Person::new(&live.deployed, "read-back-operator", &["--operator"]);
     let read = ["results", "--env", "prod", "--since", "2026-11-22", "--json"];
     let ran = operator.run(&[&read[..], &["-v"]].concat());
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -22,6 +22,10 @@ fn an_operator_reads_the_archive_in_few_calls_and_a_planner_does_not() {
     assert_eq!((calls("s3:ListObjectsV2"), calls("s3:GetObject")), (3, 2), "{}", ran.stderr);
     let one_day = operator.run(&["results", "--env", "prod", "--since", "2026-11-23", "--json"]);
     assert_eq!(one_day.json().as_array().map(Vec::len), Some(5), "{one_day:?}");
+    let nowhere = operator.run(&["results", "--env", "dev", "--json"]);
+    let problem = "does not exist: environment `dev` is not deployed\n  run `fanggen apply --env dev`";
+    assert!(nowhere.code == 1 && nowhere.stderr.contains(problem), "{nowhere:?}");
+    assert_eq!(nowhere.json().as_array(), None, "an error, and no list of records");
     let planner = Person::new(&live.deployed, "read-back-planner", &["--planner", "--env", "prod"]);
     let ran = planner.run(&read);
     assert!(ran.code == 1 && ran.stderr.contains("s3:ListBucket"), "{ran:?}");

@@ -148,7 +148,7 @@ async fn edit_table(
     let what = format!("items of {}", table.name);
     ui.start_progress(&what, count);
     let progress = |done: usize| ui.set_progress(&what, done as u64, count as u64);
-    let edited = table.edit(edits, dry_run, &account.interrupt, progress).await;
+    let edited = table.edit(edits, dry_run, account.interrupt(), progress).await;
     ui.finish_progress();
     Ok(vec![edited?])
 }
@@ -195,7 +195,7 @@ async fn edit_uploaded(
     let later = format!("`fanggen apply --env {}` uploads the file", source.environment);
     let (uploaded, caller) = match account.uploaded().await {
         Err(CommandError::Deploy(DeployError::Call(CallError::NoCredentials(_)))) => {
-            message(&format!("no AWS credentials were found, so only the file on this machine was changed: {later}"));
+            message(&format!("no AWS credentials were found, so this is about the file on this machine only: {later}"));
             return Ok(None);
         }
         other => other?,
@@ -216,7 +216,7 @@ async fn edit_uploaded(
     _: bool,
     _: &GlobalArgs,
 ) -> Result<Option<EditSummary>, CommandError> {
-    message("only the file on this machine was changed: this build has no AWS support");
+    message("this build has no AWS support, so this is about the file on this machine only");
     Ok(None)
 }
 
