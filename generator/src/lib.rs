@@ -5,6 +5,7 @@ pub mod artifact;
 pub mod commands;
 pub mod compare;
 pub mod config;
+mod control_characters;
 #[cfg(feature = "aws")]
 pub mod deploy;
 pub mod local;

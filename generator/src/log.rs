@@ -10,6 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use crate::control_characters::without_controls;
+
 /// The most characters of an argument in the log.
 const ARGUMENT: usize = 200;
 
@@ -137,7 +139,7 @@ fn write(event: &str, value: Value, words: &str) {
         }
     };
     let line = match log.format {
-        LogFormat::Text => crate::commands::without_controls(&line).into_owned(),
+        LogFormat::Text => without_controls(&line).into_owned(),
         LogFormat::Json => line,
     };
     let _ = std::io::stderr().lock().write_all(line.as_bytes());

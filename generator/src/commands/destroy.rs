@@ -13,7 +13,7 @@ use super::rendered::Rendered;
 use crate::config::mistake::Severity;
 use crate::deploy::aws::s3::artifacts::BucketStatus;
 use crate::deploy::deployment::Deployment;
-use crate::deploy::destroy::DestroyPlan;
+use crate::deploy::destroy_plan::DestroyPlan;
 use crate::deploy::error::DeployError;
 
 /// Delete everything that apply created

@@ -52,7 +52,6 @@ use clap::Subcommand;
 
 pub use args::Cli;
 use args::ColorWhen;
-pub(crate) use output::without_controls;
 
 use crate::log::{self, LogFormat};
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::output::{Style, ask, message, stderr_is_terminal, without_controls};
+use super::output::{Style, ask, message, stderr_is_terminal};
+use crate::control_characters::without_controls;
 use crate::deploy::diff::Changes;
 use crate::deploy::events::StackEvent;
 use crate::deploy::generated::Manifest;

@@ -9,6 +9,7 @@ pub mod concurrency;
 pub mod count;
 pub mod deployment;
 pub mod destroy;
+pub mod destroy_plan;
 pub mod diff;
 pub mod environment_stack;
 pub mod error;
