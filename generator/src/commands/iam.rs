@@ -25,7 +25,7 @@ use crate::show::roles::{self, ExplainedRole, PseudoParameters, RolePolicy};
   fanggen iam --deployer --artifacts              for all environments, and the first deployment of a region
   fanggen iam --deployer --env prod --account 123456789012
   fanggen iam --planner --env prod                for the job that plans pull requests
-  fanggen iam --operator --env prod               for whoever looks after the items
+  fanggen iam --operator --env prod               for whoever looks after items and results
   fanggen iam --runtime --explain                 what the functions may do, and why
 
 Each document of a deployer, planner or operator fits into one managed policy.")]
@@ -36,7 +36,7 @@ pub struct IamArgs {
     /// Print the policy needed to run plan: it reads, and creates change sets without executing them
     #[arg(long, group = "whose")]
     planner: bool,
-    /// Print the policy needed to run `items`: it reads and edits the items, and deploys nothing
+    /// Print the policy needed to run `items` and `results`: it edits items, reads results, and deploys nothing
     #[arg(long, group = "whose")]
     operator: bool,
     /// Print the policies of the roles of the functions and the schedule; a key's ARN, which only the deployed stack knows, is
@@ -105,10 +105,12 @@ impl IamArgs {
                 template_bytes: generated.template.len(),
             })
             .collect();
-        let holder = match () {
-            () if self.planner => PolicyHolder::Planner,
-            () if self.operator => PolicyHolder::Operator,
-            () => PolicyHolder::Deployer { shared_bucket: self.artifacts },
+        let holder = if self.planner {
+            PolicyHolder::Planner
+        } else if self.operator {
+            PolicyHolder::Operator
+        } else {
+            PolicyHolder::Deployer { shared_bucket: self.artifacts }
         };
         let documents = policies(holder, &all).map_err(|error| DeployError::Other(error.to_string()))?;
         if documents.len() > 1 && !global.json {

@@ -1,5 +1,5 @@
-//! What a deployer, a planner and an operator may do: derived from the calls that this program makes and from the resource types of the
-//! templates.
+//! What a deployer, a planner and an operator may do: derived from the calls that this program makes and from the resource
+//! types of the templates.
 //!
 //! Every action is allowed on the exact ARNs of the pipeline's own resources. `*` is used only where the service has no
 //! resource level, with the reason as the statement's `Sid`. What only CloudFormation does is allowed only when CloudFormation

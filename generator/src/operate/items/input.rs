@@ -306,7 +306,7 @@ fn hash(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// The path of the input, if it has one, for messages about options that were mixed up.
+/// Whether a path looks like a list of items, and not like a pipeline's file: the options are easily mixed up.
 #[must_use]
 pub fn looks_like_items(path: &Path) -> bool {
     by_extension(path).is_some() || path == Path::new("-")

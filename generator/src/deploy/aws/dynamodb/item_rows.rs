@@ -107,7 +107,7 @@ impl DynamoDbClient {
                     "None" => left.push(place),
                     code if is_passing(code) => {
                         if start.elapsed() > MAX_STALL {
-                            let text = format!("the table `{table}` accepted no row for a minute");
+                            let text = format!("the table `{table}` accepted no rows for a minute");
                             return Err(refused(PUT, code, &text));
                         }
                         left.push(place);
@@ -192,7 +192,7 @@ impl DynamoDbClient {
             asked = answer.unprocessed_keys.unwrap_or_default().remove(table);
             if asked.is_some() {
                 if last.elapsed() > MAX_STALL {
-                    let text = format!("the table `{table}` gave no row for a minute");
+                    let text = format!("the table `{table}` returned no rows for a minute");
                     return Err(refused(GET_BATCH, "UnprocessedKeys", &text));
                 }
                 sleep(wait).await;
