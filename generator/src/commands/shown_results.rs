@@ -94,7 +94,7 @@ impl ShownResults {
         if hidden > 0 {
             message(&format!("  and {hidden} more: `--limit`, or another format, prints them"));
         }
-        let since = if since == "all" { String::new() } else { format!(", since {since}") };
+        let since = if since == "all" { String::new() } else { format!(" (--since {since})") };
         if self.tally.records == 0 {
             message(&format!("no results of {of}{since}"));
         } else {

@@ -75,7 +75,7 @@ fn a_run_is_shown_with_its_counts_and_the_reason_of_each_failure() {
     assert_eq!(rows, [["Good", "POSITIVE"], ["Bad", "NEGATIVE"], ["Flat", "NEUTRAL"], ["=Empty", "text_empty"]]);
     assert_eq!(
         ran.stderr,
-        "shop, environment dev, on this machine, since 7d: 4 records of 1 run: 1 POSITIVE, 1 NEGATIVE, 1 NEUTRAL, 1 failed\n  \
+        "shop, environment dev, on this machine (--since 7d): 4 records of 1 run: 1 POSITIVE, 1 NEGATIVE, 1 NEUTRAL, 1 failed\n  \
          1 text_empty at words, such as =Empty: `=Empty` has a blank text\n"
     );
 }
@@ -169,7 +169,7 @@ fn wrong_arguments_say_what_is_allowed() {
     let ran = results(&project, &["--from", "local"]);
     assert_eq!(
         (ran.code, ran.stderr.as_str()),
-        (0, "no results of shop, environment dev, on this machine, since 7d\n")
+        (0, "no results of shop, environment dev, on this machine (--since 7d)\n")
     );
     assert_eq!(results(&project, &["--from", "local", "--json"]).stdout, "[]\n");
 }
