@@ -11,7 +11,7 @@ usage() {
 Usage: first-account.sh --yes --contact ADDRESS [--region REGION]
 
 Deploys a small pipeline to an AWS account, checks on it what only a real account can show, and deletes everything
-again, also when it fails or is interrupted. Takes about 20 minutes. Use a sandbox account.
+again, even if it fails or is interrupted. Takes about 20 minutes. Use a sandbox account.
 
   --yes              do it; without it, only the account, the region and the cost are printed
   --contact ADDRESS  your e-mail address or URL, which Wikipedia requires in the User-Agent of every request
