@@ -11,10 +11,13 @@ use super::rendered::Rendered;
 use super::stop_signals::interrupt_on_signal;
 use super::terminal::TerminalUi;
 use crate::deploy::aws::account::{Account, CallerIdentity};
+use crate::deploy::aws::call_error::CallError;
+use crate::deploy::aws::dynamodb::run_rows::RunRowsClient;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::generated::{Generated, Manifest, ManifestResource};
 use crate::deploy::interrupt::Interrupt;
+use crate::resources;
 
 /// One environment, and the account that it is deployed to.
 pub struct AwsSession {
@@ -100,6 +103,36 @@ impl EnvironmentAccount {
         let mut all = self.manifest.resources.values();
         let found = all.find(|resource| resource.kind == kind && resource.path == path);
         found.ok_or_else(|| DeployError::Other(format!("the plan has no {kind} of `{path}`")).into())
+    }
+}
+
+impl EnvironmentAccount {
+    /// The state table. One call, if the file names the account.
+    ///
+    /// # Errors
+    /// Credentials of another account, and a plan without the table.
+    pub async fn state_table(&self) -> Result<RunRowsClient, CommandError> {
+        if self.manifest.account.is_some() {
+            self.caller().await?;
+        }
+        let table = self.resource(resources::dynamodb::TABLE.name, "pipeline")?;
+        match &table.name {
+            Some(serde_json::Value::String(name)) => Ok(RunRowsClient::open(&self.account, name.clone())),
+            _ => Err(DeployError::Other("the state table has no name".to_owned()).into()),
+        }
+    }
+
+    /// The error of a call; says that nothing is deployed where that is why.
+    pub fn explained(&self, error: CallError, environment: &str) -> CommandError {
+        if error.is_absent() {
+            let stack = &self.manifest.stack;
+            return CommandError::Results(format!(
+                "environment `{environment}` is not deployed: nothing of the stack `{stack}` is in {}\n  run `fanggen apply \
+                 --env {environment}`",
+                self.account.region
+            ));
+        }
+        DeployError::from(error).into()
     }
 }
 

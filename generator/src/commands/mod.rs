@@ -1,5 +1,6 @@
 //! The commands: one file each, with its arguments, its help and what it does.
 
+mod archive_sink;
 mod args;
 mod block_on;
 mod compare;
@@ -13,8 +14,10 @@ mod pipeline_file;
 mod plan;
 mod render;
 mod rendered;
+mod result_place;
 mod results;
 mod run;
+mod runs;
 mod schedule_times;
 mod shown_results;
 mod validate;
@@ -33,6 +36,8 @@ mod destroy;
 mod drift;
 #[cfg(feature = "aws")]
 mod iam;
+#[cfg(feature = "aws")]
+mod invoke;
 #[cfg(feature = "aws")]
 mod outputs;
 #[cfg(feature = "aws")]
@@ -64,6 +69,7 @@ enum Command {
     Run(run::RunArgs),
     Compare(compare::CompareArgs),
     Results(results::ResultsArgs),
+    Runs(runs::RunsArgs),
     Items(items::ItemsArgs),
     #[cfg(feature = "aws")]
     Build(build::BuildArgs),
@@ -79,6 +85,8 @@ enum Command {
     Drift(drift::DriftArgs),
     #[cfg(feature = "aws")]
     Iam(iam::IamArgs),
+    #[cfg(feature = "aws")]
+    Invoke(invoke::InvokeArgs),
     #[cfg(not(feature = "aws"))]
     #[command(flatten)]
     WithoutAws(without_aws::AwsCommand),
@@ -104,6 +112,7 @@ impl Cli {
             Command::Run(args) => args.execute(&global),
             Command::Compare(args) => args.execute(&global),
             Command::Results(args) => args.execute(&global),
+            Command::Runs(args) => args.execute(&global),
             Command::Items(args) => args.execute(&global),
             #[cfg(feature = "aws")]
             Command::Build(args) => args.execute(&global),
@@ -119,6 +128,8 @@ impl Cli {
             Command::Drift(args) => args.execute(&global),
             #[cfg(feature = "aws")]
             Command::Iam(args) => args.execute(&global),
+            #[cfg(feature = "aws")]
+            Command::Invoke(args) => args.execute(&global),
             #[cfg(not(feature = "aws"))]
             Command::WithoutAws(command) => Err(command.error()),
         };

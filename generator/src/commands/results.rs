@@ -3,24 +3,26 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use fanggen_runtime::component::{CatalogFormat, Store};
 use fanggen_runtime::condition::Condition;
 use fanggen_runtime::model::record::Label;
+use fanggen_runtime::model::run::RunId;
 use fanggen_runtime::model::tree::quoted_list;
 use jiff::Timestamp;
 
+use super::archive_sink::{ArchiveSink, account_archive};
 use super::args::GlobalArgs;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::pipeline_file::LoadedPipeline;
+use super::result_place::ResultPlace;
 use super::shown_results::ShownResults;
 use crate::config::mistake::Severity;
-use crate::config::pipeline::{ComponentConfig, Pipeline};
+use crate::config::pipeline::Pipeline;
 use crate::local;
-use crate::results::archive::{ResultArchive, read_records};
+use crate::results::archive::read_records;
 use crate::results::filter::RecordFilter;
 use crate::results::local_archive::LocalArchive;
-use crate::results::since::since;
+use crate::results::since::{range, since};
 use crate::results::writer::RecordFormat;
 
 /// Show the results of past runs, newest first
@@ -51,6 +53,9 @@ pub struct ResultsArgs {
     /// Only runs since then: 7d, 12h, 30m, 2w, a date, a time, or `all`
     #[arg(long, value_name = "TIME", default_value = "7d")]
     since: String,
+    /// Only this run, whenever it was
+    #[arg(long, value_name = "RUN", value_parser = run_id, conflicts_with = "since")]
+    run: Option<RunId>,
     /// Only this label (can be repeated)
     #[arg(short, long = "label", value_name = "LABEL", ignore_case = true)]
     labels: Vec<LabelName>,
@@ -69,15 +74,6 @@ pub struct ResultsArgs {
     /// Write to this file instead of stdout
     #[arg(short, long, value_name = "RESULT_FILE")]
     output: Option<PathBuf>,
-}
-
-/// Where results are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum ResultPlace {
-    /// In `.fanggen` beside the pipeline's file
-    Local,
-    /// In the deployed environment
-    Account,
 }
 
 /// A label, as it is typed.
@@ -102,6 +98,10 @@ enum Format {
     Csv,
 }
 
+fn run_id(text: &str) -> Result<RunId, &'static str> {
+    RunId::try_from(text.to_owned())
+}
+
 fn condition(text: &str) -> Result<Condition, String> {
     let condition = Condition::parse(text).map_err(|error| error.to_string())?;
     if condition.needs_history() {
@@ -116,18 +116,23 @@ impl ResultsArgs {
         let environment = file.environment(self.env.as_deref())?.to_owned();
         let pipeline = file.pipeline(&environment)?;
         let sink = self.chosen_sink(pipeline)?;
-        let from = since(&self.since, Timestamp::now()).map_err(CommandError::Results)?;
+        let from = match self.run {
+            Some(_) => None,
+            None => since(&self.since, Timestamp::now()).map_err(CommandError::Results)?,
+        };
+        let range = self.run.as_ref().map_or_else(|| range(&self.since), |run| format!(" (--run {run})"));
         let format = self.format(global)?;
         let filter = RecordFilter {
             items: self.items.clone(),
             since: from,
+            run: self.run.clone(),
             labels: self.labels.iter().map(|label| label.label()).collect(),
             condition: self.condition.clone(),
             failed: self.failed,
         };
         let local =
             LocalArchive { folder: local::results(&file.root, pipeline).join(&sink.config.name).join(&sink.prefix) };
-        let place = self.from.unwrap_or(if local.exists() { ResultPlace::Local } else { ResultPlace::Account });
+        let place = ResultPlace::or_default(self.from, local.exists());
         let mut shown = ShownResults::begin(format.records(), self.limit, self.output.as_deref())?;
         let read = async {
             match place {
@@ -139,11 +144,7 @@ impl ResultsArgs {
             }
         };
         block_on(read)??;
-        let place = match place {
-            ResultPlace::Local => "on this machine",
-            ResultPlace::Account => "in the account",
-        };
-        shown.end(&format!("{}, environment {environment}, {place}", pipeline.head.name.as_str()), &self.since)
+        shown.end(&format!("{}, environment {environment}, {}", pipeline.head.name.as_str(), place.phrase()), &range)
     }
 
     fn format(&self, global: &GlobalArgs) -> Result<Format, CommandError> {
@@ -201,61 +202,4 @@ impl LabelName {
             Self::Mixed => Label::Mixed,
         }
     }
-}
-
-/// A sink that keeps whole records.
-struct ArchiveSink<'a> {
-    config: &'a ComponentConfig,
-    /// The first part of its keys; empty if it writes its files side by side.
-    prefix: String,
-    /// Whether the account has it too.
-    in_account: bool,
-}
-
-impl<'a> ArchiveSink<'a> {
-    fn of(config: &'a ComponentConfig) -> Option<Self> {
-        match config.settings.store(&config.name) {
-            Some(Store::Bucket { catalog: Some(catalog), .. }) if catalog.format == CatalogFormat::JsonLines => {
-                Some(Self { config, prefix: catalog.prefix, in_account: true })
-            }
-            None if config.kind.card.keeps_records => Some(Self { config, prefix: String::new(), in_account: false }),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(feature = "aws")]
-async fn account_archive(
-    file: &LoadedPipeline,
-    environment: &str,
-    sink: &ArchiveSink<'_>,
-    global: &GlobalArgs,
-) -> Result<Box<dyn ResultArchive>, CommandError> {
-    use super::aws_session::EnvironmentAccount;
-    use crate::deploy::aws::s3::result_objects::ResultObjectsClient;
-    use crate::resources;
-    use crate::results::s3_archive::S3Archive;
-
-    let name = &sink.config.name;
-    if !sink.in_account {
-        return Err(CommandError::Results(format!("`{name}` keeps its records on this machine only, which has none")));
-    }
-    let account = EnvironmentAccount::open(file, environment, global).await?;
-    let caller = account.caller().await?;
-    let bucket = account.resource(resources::s3::BUCKET.name, &sink.config.path)?;
-    let bucket = account.manifest.physical(bucket, &caller);
-    let bucket = bucket.ok_or_else(|| CommandError::Results(format!("the bucket of `{name}` has no name")))?;
-    let client = ResultObjectsClient::open(&account.account, &caller.account);
-    Ok(Box::new(S3Archive { client, bucket, prefix: sink.prefix.clone(), environment: environment.to_owned() }))
-}
-
-#[cfg(not(feature = "aws"))]
-async fn account_archive(
-    _: &LoadedPipeline,
-    _: &str,
-    sink: &ArchiveSink<'_>,
-    _: &GlobalArgs,
-) -> Result<Box<dyn ResultArchive>, CommandError> {
-    let _ = sink.in_account;
-    Err(CommandError::NeedsAws("results".to_owned()))
 }

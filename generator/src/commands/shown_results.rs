@@ -68,7 +68,7 @@ impl ShownResults {
     ///
     /// # Errors
     /// An output that cannot be written; exit code 1 if something could not be read.
-    pub fn end(self, of: &str, since: &str) -> CommandResult {
+    pub fn end(self, of: &str, range: &str) -> CommandResult {
         let mut hidden = 0;
         match self.output {
             Output::Table(mut table) => {
@@ -94,11 +94,10 @@ impl ShownResults {
         if hidden > 0 {
             message(&format!("  and {hidden} more: `--limit`, or another format, prints them"));
         }
-        let since = if since == "all" { String::new() } else { format!(" (--since {since})") };
         if self.tally.records == 0 {
-            message(&format!("no results of {of}{since}"));
+            message(&format!("no results of {of}{range}"));
         } else {
-            message(&format!("{of}{since}: {}", self.tally));
+            message(&format!("{of}{range}: {}", self.tally));
         }
         if self.unreadable > TOLD {
             message(&format!("{}error{}: {} more cannot be read", Style::ERROR, Style::END, self.unreadable - TOLD));

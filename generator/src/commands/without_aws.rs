@@ -21,6 +21,8 @@ pub enum AwsCommand {
     Drift(AnyArgs),
     #[command(hide = true)]
     Iam(AnyArgs),
+    #[command(hide = true)]
+    Invoke(AnyArgs),
 }
 
 /// Whatever the command was given, so that its options are no usage error.
@@ -42,6 +44,7 @@ impl AwsCommand {
             Self::Outputs(_) => "outputs",
             Self::Drift(_) => "drift",
             Self::Iam(_) => "iam",
+            Self::Invoke(_) => "invoke",
         };
         CommandError::NeedsAws(name.to_owned())
     }

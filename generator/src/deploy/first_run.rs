@@ -1,5 +1,6 @@
 //! Starts one run now, with the same event as the schedule sends, and the current time as its scheduled time.
 
+use fanggen_runtime::model::run::RunId;
 use serde::Serialize;
 
 use super::aws::account::{Account, CallerIdentity};
@@ -20,6 +21,8 @@ pub struct StartedRun {
     pub function: String,
     /// The run's time, in RFC 3339 and to the second.
     pub scheduled_time: String,
+    /// The run.
+    pub run: RunId,
 }
 
 /// Why no run was started.
@@ -54,9 +57,9 @@ pub async fn start(
     let found = SchedulerClient::open(account).find(&schedule).await?;
     let found = found.ok_or_else(|| FirstRunError::NoSchedule(schedule.clone()))?;
     let payload = found.input.and_then(|input| payload(&input, &scheduled_time));
-    let payload = payload.ok_or(FirstRunError::Input(schedule))?;
+    let (payload, run) = payload.ok_or(FirstRunError::Input(schedule))?;
     LambdaClient::open(account).invoke(&function, &payload).await?;
-    Ok(StartedRun { function, scheduled_time })
+    Ok(StartedRun { function, scheduled_time, run })
 }
 
 /// The schedule and its function, which have the same path in the file.
@@ -70,11 +73,14 @@ fn names(manifest: &Manifest, caller: &CallerIdentity) -> Option<(String, String
     Some((manifest.physical(schedule, caller)?, manifest.physical(function, caller)?))
 }
 
-/// The event of the schedule with the time filled in; nothing if it has no place for a time, or is not JSON.
-fn payload(input: &str, time: &str) -> Option<String> {
+/// The event of the schedule with the time filled in, and the run that it starts; nothing if it has no place for a time, or
+/// is not JSON.
+fn payload(input: &str, time: &str) -> Option<(String, RunId)> {
     let payload = input.replacen(TIME, time, 1);
     let value: serde_json::Value = serde_json::from_str(&payload).ok()?;
-    (value.get("scheduled_time")?.as_str()? == time).then_some(payload)
+    let first = value.get("first_run").and_then(serde_json::Value::as_str);
+    let run = RunId::of_firing(time, first).ok()?;
+    (value.get("scheduled_time")?.as_str()? == time).then_some((payload, run))
 }
 
 #[cfg(test)]
@@ -85,7 +91,8 @@ mod tests {
     fn a_run_gets_the_event_of_the_schedule() {
         let time = "2026-11-22T09:00:00Z";
         let given = r#"{"given":{"s":{"items":["\u003caws.scheduler.scheduled-time>"],"key":"name"}},"scheduled_time":"<aws.scheduler.scheduled-time>"}"#;
-        let sent = payload(given, time).expect("a payload");
+        let (sent, run) = payload(given, time).expect("a payload");
+        assert_eq!(run.as_str(), "20261122T090000Z");
         assert!(sent.contains(r#"["\u003caws.scheduler.scheduled-time>"]"#), "an item of that name stays as it is");
         assert!(sent.ends_with(r#""scheduled_time":"2026-11-22T09:00:00Z"}"#));
         assert_eq!(payload(r#"{"scheduled_time":"x"}"#, time), None);

@@ -84,7 +84,7 @@ impl State for StateFile {
         unused()
     }
 
-    async fn complete_chunk(&self, _: &Chunk, _: Counts) -> Result<RunStatus, Error> {
+    async fn complete_chunk(&self, _: &Chunk, _: &Counts) -> Result<RunStatus, Error> {
         unused()
     }
 

@@ -82,7 +82,7 @@ pub struct Notice {
 }
 
 /// All failures with the same code in the same place.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FailureKind {
     /// The source, stage or sink.
     pub at: String,
@@ -166,7 +166,8 @@ impl Summary {
         [count(false), count(true)]
     }
 
-    fn add(&mut self, root: &Path, line: &ChunkLine) {
+    /// Adds what a function did with a chunk.
+    pub(super) fn add(&mut self, root: &Path, line: &ChunkLine) {
         self.chunks += usize::from(line.last);
         self.records += line.rows.len();
         self.succeeded += line.rows.iter().filter(|row| row.failed.is_none()).count();

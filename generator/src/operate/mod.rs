@@ -1,3 +1,4 @@
 //! A running pipeline: what can be seen and changed without a deployment.
 
 pub mod items;
+pub mod runs;

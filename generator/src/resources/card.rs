@@ -195,8 +195,14 @@ pub enum Target {
     ItemBuckets,
     /// Each table that holds items.
     ItemTables,
+    /// The state table.
+    StateTable,
+    /// Each table that holds results.
+    ResultTables,
     /// All that the databases of the catalog contain: deleting a database needs the same permission on its contents.
     CatalogContents,
+    /// The function that the schedule invokes.
+    ScheduledFunction,
     /// The event source mappings of each function, whose ids Lambda assigns.
     Mappings,
     /// The customer key, whose id KMS assigns; nothing where the template has none.

@@ -8,7 +8,6 @@ use fanggen_runtime::model::record::Record;
 use fanggen_runtime::model::run::RunId;
 use flate2::read::MultiGzDecoder;
 use futures_util::stream::{self, StreamExt as _};
-use jiff::Timestamp;
 
 use super::filter::RecordFilter;
 
@@ -109,13 +108,12 @@ pub async fn read_records(
     filter: &RecordFilter,
     visitor: &mut dyn RecordVisitor,
 ) -> Result<(), ResultsError> {
-    let first_day = filter.since.map(|since| RunId::at(since).date());
     let mut days = archive.days().await?;
-    days.retain(|day| first_day.as_ref().is_none_or(|first| day >= first));
+    days.retain(|day| filter.may_match_day(day));
     days.sort_unstable_by(|one, other| other.cmp(one));
     for day in days {
         let mut chunks = archive.chunks(&day).await?;
-        chunks.retain(|chunk| is_since(&chunk.run, filter.since));
+        chunks.retain(|chunk| filter.matches_run(&chunk.run));
         chunks.sort_unstable_by(|one, other| other.run.cmp(&one.run).then_with(|| one.key.cmp(&other.key)));
         let mut read =
             pin!(stream::iter(&chunks).map(async |chunk| (chunk, archive.read(chunk).await)).buffered(AHEAD));
@@ -141,10 +139,6 @@ pub async fn read_records(
         }
     }
     Ok(())
-}
-
-fn is_since(run: &RunId, since: Option<Timestamp>) -> bool {
-    since.is_none_or(|since| run.time().is_ok_and(|time| time >= since))
 }
 
 /// The lines of a chunk, by the compression that its name tells.

@@ -2,6 +2,7 @@
 
 use fanggen_runtime::condition::Condition;
 use fanggen_runtime::model::record::{Label, Record};
+use fanggen_runtime::model::run::RunId;
 use jiff::Timestamp;
 
 /// A filter of records; one that names nothing lets everything pass.
@@ -11,6 +12,8 @@ pub struct RecordFilter {
     pub items: Vec<String>,
     /// The beginning of the first run.
     pub since: Option<Timestamp>,
+    /// The only run.
+    pub run: Option<RunId>,
     /// The labels.
     pub labels: Vec<Label>,
     /// A condition, as a sink has it, but without history.
@@ -20,6 +23,20 @@ pub struct RecordFilter {
 }
 
 impl RecordFilter {
+    /// Whether a run on this day may pass: `2026-11-22`.
+    #[must_use]
+    pub fn may_match_day(&self, day: &str) -> bool {
+        self.since.is_none_or(|since| day >= RunId::at(since).date().as_str())
+            && self.run.as_ref().is_none_or(|run| day == run.date())
+    }
+
+    /// Whether a run passes.
+    #[must_use]
+    pub fn matches_run(&self, run: &RunId) -> bool {
+        self.since.is_none_or(|since| run.time().is_ok_and(|time| time >= since))
+            && self.run.as_ref().is_none_or(|only| only == run)
+    }
+
     /// Whether a record passes. Its time is that of its chunk, which is not read if it is too old.
     #[must_use]
     pub fn matches(&self, record: &Record) -> bool {

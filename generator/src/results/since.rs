@@ -38,6 +38,12 @@ pub fn since(text: &str, now: Timestamp) -> Result<Option<Timestamp>, String> {
     now.checked_sub(SignedDuration::from_secs(seconds)).map(Some).map_err(|_| help())
 }
 
+/// The value as it is repeated in a summary: ` (--since 7d)`; nothing for everything.
+#[must_use]
+pub fn range(text: &str) -> String {
+    if text == "all" { String::new() } else { format!(" (--since {text})") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -220,6 +220,33 @@ fn an_interrupted_run_is_named_and_goes_on_with_the_chunks_that_are_not_done() {
 }
 
 #[test]
+fn runs_at_work_killed_and_abandoned_are_told_apart() {
+    let project = reviews(ITEMS);
+    let states = || {
+        let ran = project.fanggen(&["runs", "--json"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let all = ran.json();
+        let state = |run: &Value| (run["state"].as_str().expect("a state").to_owned(), run["chunks_done"].as_u64());
+        all.as_array().expect("a list").iter().map(state).collect::<Vec<_>>()
+    };
+    let child = started(&project, 3);
+    let running = states();
+    assert!(running.len() == 1 && running[0].0 == "running" && running[0].1 > Some(0), "{running:?}");
+    signal(&child, Signal::KILL);
+    child.wait_with_output().expect("ended");
+    let before = project.read(&runs(&project, "jsonl")[0].display().to_string());
+    let killed = states();
+    assert!(killed.len() == 1 && killed[0].0 == "interrupted" && killed[0].1 >= running[0].1, "{killed:?}");
+    let after = project.read(&runs(&project, "jsonl")[0].display().to_string());
+    assert_eq!(before, after, "looking at runs changes nothing");
+    let listed = project.fanggen(&["runs"]);
+    assert!(listed.stdout.contains(" interrupted after "), "{listed:?}");
+    assert!(listed.stderr.contains(" was interrupted: `fanggen run --env dev` goes on with it\n"), "{listed:?}");
+    assert_eq!(project.fanggen(&["run", "--new"]).code, 0);
+    assert_eq!(states().into_iter().map(|(state, _)| state).collect::<Vec<_>>(), ["complete", "abandoned"]);
+}
+
+#[test]
 fn ctrl_c_ends_a_run_at_once_and_the_next_one_goes_on() {
     let project = reviews(ITEMS);
     let run = interrupted(&project, Signal::INT);

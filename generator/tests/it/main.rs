@@ -83,6 +83,8 @@ mod results;
 #[cfg(feature = "aws")]
 mod results_deployed;
 mod run;
+mod runs;
+mod runs_deployed;
 #[cfg(feature = "aws")]
 mod schedule;
 mod schedule_times;

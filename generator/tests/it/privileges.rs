@@ -125,7 +125,7 @@ impl Trial<'_> {
             let outcome = self.hand.invoke(PRODUCER.function, &firing);
             assert!(outcome.broken && outcome.was_denied(&grant), "without {grant:?}: {outcome:?}");
             self.roles.restore(PRODUCER.role);
-            self.hand.expire_lease(&format!("run#20261122T{hour:02}0000Z"));
+            self.hand.expire_lease(&format!("20261122T{hour:02}0000Z"));
             let outcome = self.hand.invoke(PRODUCER.function, &firing);
             assert!(
                 !outcome.broken && outcome.answer == json!({ "items": 3, "chunks": 2 }),
@@ -329,7 +329,7 @@ fn elsewhere(hand: &Invoker<'_>, others: &ForeignResources) {
         ("WorkerSentimentFunction", &second, "events", stranger("WorkerQueue"), "sqs:SendMessage"),
     ];
     for (function, event, variable, value, action) in cases {
-        hand.expire_lease("run#20261122T100000Z");
+        hand.expire_lease("20261122T100000Z");
         let before = hand.redirect(function, variable, &value);
         let outcome = hand.invoke(function, event);
         let name = value.rsplit('/').next().expect("a name");

@@ -104,8 +104,7 @@ fn state(name: &str) -> Arc<dyn State> {
 /// Ends the lease of a run's producer.
 async fn expire_lease(table: &str, run: &RunId) {
     let update = dynamodb().update_item().table_name(table).update_expression("SET #until = :past");
-    let update =
-        update.key("pk", AttributeValue::S(format!("run#{run}"))).key("sk", AttributeValue::S("producer".into()));
+    let update = update.key("pk", AttributeValue::S("runs".into())).key("sk", AttributeValue::S(run.to_string()));
     let update = update.expression_attribute_names("#until", "until");
     update.expression_attribute_values(":past", AttributeValue::N("1".into())).send().await.expect("updated");
 }
@@ -520,7 +519,7 @@ fn missing_and_forbidden_resources_are_named() {
                 state.claim_run(&run(1), "me").await.err(),
                 state.save_progress(&run(1), "me", &progress(1, false), None).await.err(),
                 state.save_progress(&run(1), "me", &progress(1, false), Some(150)).await.err(),
-                state.complete_chunk(&chunk(&run(1), 0), Counts::default()).await.err(),
+                state.complete_chunk(&chunk(&run(1), 0), &Counts::default()).await.err(),
                 state.chunk_status(&chunk(&run(1), 0)).await.err(),
                 state.record_sinks(&chunk(&run(1), 0), &BTreeSet::from(["s".into()])).await.err(),
                 state.get_cached(&["k".into()]).await.err(),

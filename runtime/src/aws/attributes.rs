@@ -29,6 +29,11 @@ pub fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
+/// The value of an integer attribute, if the row has it.
+pub fn integer(row: &Attributes, name: &str) -> Option<i64> {
+    row.get(name)?.as_n().ok()?.parse().ok()
+}
+
 /// The attributes of a row. If it is too large, its largest attributes are dropped and their names listed.
 pub fn to_attributes(row: TableRow) -> Attributes {
     let mut row: Attributes = row.into_iter().map(|(name, value)| (name, json_to_attribute(value))).collect();

@@ -14,6 +14,7 @@ mod services;
 mod sns;
 mod sqs;
 mod state;
+pub mod state_rows;
 mod table;
 mod throttle;
 mod tls_roots;

@@ -1,11 +1,14 @@
 //! The status of a run's chunks, in rows of 100 chunks with one attribute each, so that updates are idempotent.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 
 use super::attributes::Attributes;
 use crate::component::state::{Counts, RunStatus};
+use crate::model::error::ErrorCode;
 
 /// Chunks per row.
 pub const PAGE_CHUNKS: u64 = 100;
@@ -14,6 +17,8 @@ pub const PAGE_CHUNKS: u64 = 100;
 pub const EXPECTED: &str = "expected";
 /// Attribute of the first row: set once the sinks are notified that the run is complete.
 pub const NOTIFIED: &str = "told";
+/// Attribute of each row: when a chunk of it was last completed, in Unix milliseconds.
+pub const LAST_CHUNK_AT: &str = "at";
 /// Attribute of the last row, unless it is also the first: the number of its chunks.
 pub const PAGE_EXPECTED: &str = "here";
 
@@ -48,16 +53,38 @@ pub const fn last_page(expected: u64) -> (u64, u64) {
     (page, expected - page * PAGE_CHUNKS)
 }
 
-/// Formats counts as the value of an attribute.
-pub fn format_counts(counts: Counts) -> String {
-    format!("{} {} {} {}", counts.items, counts.records, counts.failed, counts.reused)
+/// Formats counts as the value of an attribute: `100 97 3 40 failed:summary:text_missing=3 dropped:about=2`. Short, since
+/// every update of a row is billed by the length of the whole row.
+pub fn format_counts(counts: &Counts) -> String {
+    let mut text = format!("{} {} {} {}", counts.items, counts.records, counts.failed, counts.reused);
+    for ((stage, code), count) in &counts.failures {
+        let _ = write!(text, " failed:{stage}:{code}={count}");
+    }
+    for (stage, count) in &counts.dropped {
+        let _ = write!(text, " dropped:{stage}={count}");
+    }
+    text
 }
 
-/// Parses the value of an attribute written by [`format_counts`].
+/// Parses the value of an attribute written by [`format_counts`]. Reasons that a later version may add are skipped.
 pub fn parse_counts(value: &AttributeValue) -> Option<Counts> {
-    let mut numbers = value.as_s().ok()?.split(' ').map(str::parse);
-    let mut next = || numbers.next()?.ok();
-    Some(Counts { items: next()?, records: next()?, failed: next()?, reused: next()? })
+    let mut parts = value.as_s().ok()?.split(' ');
+    let mut next = || parts.next()?.parse().ok();
+    let (items, records, failed, reused) = (next()?, next()?, next()?, next()?);
+    let mut counts = Counts { items, records, failed, reused, ..Counts::default() };
+    for (reason, count) in parts.filter_map(|part| part.split_once('=')) {
+        let Ok(count) = count.parse() else { continue };
+        match *reason.split(':').collect::<Vec<_>>() {
+            ["failed", stage, code] => {
+                counts.failures.insert((stage.to_owned(), ErrorCode::parse(code)), count);
+            }
+            ["dropped", stage] => {
+                counts.dropped.insert(stage.to_owned(), count);
+            }
+            _ => {}
+        }
+    }
+    Some(counts)
 }
 
 /// The content of a row.
@@ -67,6 +94,7 @@ pub struct ChunkPage {
     totals: BTreeMap<u64, Counts>,
     expected: Option<u64>,
     page_expected: Option<u64>,
+    last_chunk_at: Option<i64>,
     notified: bool,
 }
 
@@ -80,6 +108,7 @@ impl ChunkPage {
             match name.as_str() {
                 EXPECTED => page.expected = number(value),
                 PAGE_EXPECTED => page.page_expected = number(value),
+                LAST_CHUNK_AT => page.last_chunk_at = value.as_n().ok().and_then(|value| value.parse().ok()),
                 NOTIFIED => page.notified = true,
                 _ => {
                     if let (Some(chunk), Some(counts)) = (index('c'), parse_counts(value)) {
@@ -99,6 +128,31 @@ impl ChunkPage {
         (self.chunks.len() as u64 >= expected).then(|| sum(self.chunks.values()))
     }
 
+    /// The number of chunks of the run, if this is the first row and it is known.
+    pub const fn expected(&self) -> Option<u64> {
+        self.expected
+    }
+
+    /// The complete rows other than the first and their counts, if this is the first row.
+    pub fn totals(&self) -> impl Iterator<Item = (u64, &Counts)> {
+        self.totals.iter().map(|(index, total)| (*index, total))
+    }
+
+    /// Whether another row is complete, if this is the first row.
+    pub fn has_total(&self, index: u64) -> bool {
+        self.totals.contains_key(&index)
+    }
+
+    /// How many of its own chunks are done, and their counts.
+    pub fn done(&self) -> (u64, Counts) {
+        (self.chunks.len() as u64, sum(self.chunks.values()))
+    }
+
+    /// When one of them was last completed.
+    pub fn last_chunk_at(&self) -> Option<Timestamp> {
+        Timestamp::from_millisecond(self.last_chunk_at?).ok()
+    }
+
     /// The status of the run, if this is the first row.
     pub fn status(&self) -> RunStatus {
         let complete = self.expected.and_then(|expected| {
@@ -115,7 +169,7 @@ impl ChunkPage {
 
 fn sum<'a>(all: impl IntoIterator<Item = &'a Counts>) -> Counts {
     all.into_iter().fold(Counts::default(), |mut sum, counts| {
-        sum += *counts;
+        sum += counts;
         sum
     })
 }
@@ -125,12 +179,16 @@ mod tests {
     use super::*;
     use crate::aws::attributes::{number, string};
 
-    const ONE: Counts = Counts { items: 3, records: 2, failed: 1, reused: 0 };
+    fn one() -> Counts {
+        let failures = BTreeMap::from([(("summary".to_owned(), ErrorCode::TextMissing), 1)]);
+        let dropped = BTreeMap::from([("about".to_owned(), 4)]);
+        Counts { items: 3, records: 2, failed: 1, reused: 0, failures, dropped }
+    }
 
     fn first(expected: u64, chunks: &[u64], totals: &[u64]) -> ChunkPage {
         let mut row = Attributes::from([(EXPECTED.to_owned(), number(expected)), ("pk".to_owned(), string("run#x"))]);
-        row.extend(chunks.iter().map(|index| (chunk_attribute(*index), string(format_counts(ONE)))));
-        row.extend(totals.iter().map(|index| (total_attribute(*index), string(format_counts(ONE)))));
+        row.extend(chunks.iter().map(|index| (chunk_attribute(*index), string(format_counts(&one())))));
+        row.extend(totals.iter().map(|index| (total_attribute(*index), string(format_counts(&one())))));
         ChunkPage::parse(&row)
     }
 
@@ -139,7 +197,14 @@ mod tests {
         let all: Vec<u64> = (0..100).collect();
         assert_eq!(
             first(2, &[0, 1], &[]).status().complete,
-            Some(Counts { items: 6, records: 4, failed: 2, reused: 0 })
+            Some(Counts {
+                items: 6,
+                records: 4,
+                failed: 2,
+                reused: 0,
+                failures: BTreeMap::from([(("summary".to_owned(), ErrorCode::TextMissing), 2)]),
+                dropped: BTreeMap::from([("about".to_owned(), 8)]),
+            })
         );
         assert_eq!(first(2, &[0], &[]).status().complete, None);
         assert_eq!(first(2, &[0, 2], &[]).status().complete, None, "chunk 2 does not belong to the run");
@@ -149,7 +214,7 @@ mod tests {
         assert_eq!(first(250, &all, &[2]).status().complete, None);
         assert_eq!(first(250, &all[1..], &[1, 2]).status().complete, None);
         assert_eq!(first(250, &all, &[1, 2]).status().complete.map(|counts| counts.items), Some(306));
-        let row = Attributes::from([(chunk_attribute(0), string(format_counts(ONE)))]);
+        let row = Attributes::from([(chunk_attribute(0), string(format_counts(&one())))]);
         assert_eq!(ChunkPage::parse(&row).status(), RunStatus::default());
     }
 
@@ -157,7 +222,7 @@ mod tests {
     fn the_last_row_is_complete_with_fewer_chunks() {
         assert_eq!([1, 100, 101, 200, 250].map(last_page), [(0, 1), (0, 100), (1, 1), (1, 100), (2, 50)]);
         let total = |page_expected: Option<u64>, chunks: u64| {
-            let chunks = (100..100 + chunks).map(|chunk| (chunk_attribute(chunk), string(format_counts(ONE))));
+            let chunks = (100..100 + chunks).map(|chunk| (chunk_attribute(chunk), string(format_counts(&one()))));
             let mut row: Attributes = chunks.collect();
             row.extend(page_expected.map(|expected| (PAGE_EXPECTED.to_owned(), number(expected))));
             ChunkPage::parse(&row).total_counts().map(|counts| counts.items)
@@ -170,7 +235,11 @@ mod tests {
 
     #[test]
     fn invalid_counts_are_rejected() {
-        assert_eq!(parse_counts(&string(format_counts(ONE))), Some(ONE));
+        assert_eq!(parse_counts(&string(format_counts(&one()))), Some(one()));
+        assert_eq!(format_counts(&one()), "3 2 1 0 failed:summary:text_missing=1 dropped:about=4");
+        // What a later version may add is no reason to lose the rest.
+        let later = parse_counts(&string("3 2 1 0 failed:summary:text_missing=1 slow:summary=2 dropped:about=4 x"));
+        assert_eq!(later, Some(one()));
         for invalid in ["", "1 2 3", "1 2 3 x", "-1 2 3 4"] {
             assert_eq!(parse_counts(&string(invalid)), None);
         }

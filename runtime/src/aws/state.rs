@@ -14,27 +14,23 @@ use aws_sdk_dynamodb::types::{
 };
 use jiff::Timestamp;
 
-use super::attributes::{Attributes, MAX_ROW_BYTES, number, row_size, string};
+use super::attributes::{Attributes, MAX_ROW_BYTES, integer, number, row_size, string};
 use super::batch::BatchTable;
 use super::call::{build_error, call_error};
 use super::pages::{self, ChunkPage};
 use super::retry::Retry;
+use super::state_rows::{PK, PROGRESS, SK, UNTIL, key, page_key, parse_progress, producer_key, run_key};
 use crate::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
-/// The key attributes of the table.
-const PK: &str = "pk";
-const SK: &str = "sk";
 /// The TTL attribute: when a row expires, in seconds since the Unix epoch.
 const EXPIRES: &str = "expires";
 /// The value of a cached value or note.
 const VALUE: &str = "value";
 
-/// Attributes of a producer's row: its owner, the end of its lease in Unix milliseconds, and its progress.
+/// Attribute of a producer's row: who holds the lease.
 const OWNER: &str = "owner";
-const UNTIL: &str = "until";
-const PROGRESS: &str = "progress";
 
 /// How long a producer's lease lasts after its last update: longer than sending a batch takes.
 const LEASE: Duration = Duration::from_secs(45);
@@ -48,14 +44,6 @@ pub struct DynamodbState {
     table: BatchTable,
     /// The run whose number of chunks is already stored.
     counted: Mutex<Option<(RunId, u64)>>,
-}
-
-fn run_key(run: &RunId) -> String {
-    format!("run#{run}")
-}
-
-fn key(pk: impl Into<String>, sk: impl Into<String>) -> Attributes {
-    Attributes::from([(PK.to_owned(), string(pk)), (SK.to_owned(), string(sk))])
 }
 
 /// The TTL value for a number of days from now.
@@ -79,8 +67,8 @@ impl DynamodbState {
     }
 
     /// An update of a row of a run, which also renews its TTL. `clauses` are appended to the update expression.
-    fn update(&self, run: &RunId, sk: &str, clauses: &str) -> UpdateItemFluentBuilder {
-        let call = self.table.client.update_item().table_name(self.name()).set_key(Some(key(run_key(run), sk)));
+    fn update(&self, key: Attributes, clauses: &str) -> UpdateItemFluentBuilder {
+        let call = self.table.client.update_item().table_name(self.name()).set_key(Some(key));
         call.update_expression(format!("SET #expires = :expires{clauses}"))
             .expression_attribute_names("#expires", EXPIRES)
             .expression_attribute_values(":expires", number(expires_in(RUN_DAYS)))
@@ -107,10 +95,10 @@ impl DynamodbState {
     async fn save_chunk_count(&self, run: &RunId, owner: &str, progress: &str, expected: u64) -> Result<(), Error> {
         // IAM has no action for transactions, only for the updates in them.
         const ACTION: &str = UPDATE;
-        let set = |sk: &str, name: &str, value: u64| {
+        let set = |page: u64, name: &str, value: u64| {
             Update::builder()
                 .table_name(self.name())
-                .set_key(Some(key(run_key(run), sk)))
+                .set_key(Some(page_key(run, page)))
                 .update_expression("SET #name = :value, #expires = :expires")
                 .expression_attribute_names("#name", name)
                 .expression_attribute_names("#expires", EXPIRES)
@@ -120,7 +108,7 @@ impl DynamodbState {
         };
         let progress = Update::builder()
             .table_name(self.name())
-            .set_key(Some(key(run_key(run), "producer")))
+            .set_key(Some(producer_key(run)))
             .condition_expression("#owner = :me")
             .update_expression("SET #progress = :progress, #until = :until, #expires = :expires")
             .expression_attribute_names("#owner", OWNER)
@@ -132,10 +120,10 @@ impl DynamodbState {
             .expression_attribute_values(":until", number(lease_end()))
             .expression_attribute_values(":expires", number(expires_in(RUN_DAYS)))
             .build();
-        let mut updates = vec![progress, set(&pages::sort_key(0), pages::EXPECTED, expected)];
+        let mut updates = vec![progress, set(0, pages::EXPECTED, expected)];
         let (last, page_expected) = pages::last_page(expected);
         if last > 0 {
-            updates.push(set(&pages::sort_key(last), pages::PAGE_EXPECTED, page_expected));
+            updates.push(set(last, pages::PAGE_EXPECTED, page_expected));
         }
         let updates =
             updates.into_iter().collect::<Result<Vec<_>, _>>().map_err(|error| build_error(ACTION, &error))?;
@@ -172,19 +160,13 @@ fn lease_lost(run: &RunId) -> Error {
 
 /// The claim that a producer's row allows.
 fn parse_claim(row: &Attributes) -> Result<Claim, Error> {
-    let Some(progress) = row.get(PROGRESS).and_then(|value| value.as_s().ok()) else { return Ok(Claim::New) };
-    let progress: Progress = serde_json::from_str(progress).map_err(|_| {
-        let message =
-            "the progress of the run was saved by another version: start the run again once all functions are updated";
-        Error::permanent(ErrorCode::StateUnreadable, message)
-    })?;
+    let Some(progress) = parse_progress(row)? else { return Ok(Claim::New) };
     Ok(if progress.ended { Claim::Finished(progress) } else { Claim::Resumed(progress) })
 }
 
 /// The remaining milliseconds of the lease in a producer's row.
 fn lease_left(row: &Attributes) -> u64 {
-    let until = row.get(UNTIL).and_then(|until| until.as_n().ok()?.parse::<i64>().ok());
-    let left = until.unwrap_or_else(lease_end) - Timestamp::now().as_millisecond();
+    let left = integer(row, UNTIL).unwrap_or_else(lease_end) - Timestamp::now().as_millisecond();
     u64::try_from(left).unwrap_or(0)
 }
 
@@ -192,7 +174,7 @@ fn lease_left(row: &Attributes) -> u64 {
 impl State for DynamodbState {
     async fn claim_run(&self, run: &RunId, owner: &str) -> Result<Claim, Error> {
         let call = self
-            .update(run, "producer", ", #owner = :me, #until = :until")
+            .update(producer_key(run), ", #owner = :me, #until = :until")
             .condition_expression("attribute_not_exists(#pk) OR #owner = :me OR #until < :now")
             .expression_attribute_names("#pk", PK)
             .expression_attribute_names("#owner", OWNER)
@@ -235,7 +217,7 @@ impl State for DynamodbState {
             return Ok(());
         }
         let call = self
-            .update(run, "producer", ", #progress = :progress, #until = :until")
+            .update(producer_key(run), ", #progress = :progress, #until = :until")
             .condition_expression("#owner = :me")
             .expression_attribute_names("#owner", OWNER)
             .expression_attribute_names("#progress", PROGRESS)
@@ -250,8 +232,8 @@ impl State for DynamodbState {
     }
 
     async fn chunk_status(&self, chunk: &Chunk) -> Result<ChunkStatus, Error> {
-        let sk = pages::sort_key(pages::page_of(chunk.number));
-        let call = self.table.client.get_item().table_name(self.name()).set_key(Some(key(run_key(&chunk.run), sk)));
+        let key = page_key(&chunk.run, pages::page_of(chunk.number));
+        let call = self.table.client.get_item().table_name(self.name()).set_key(Some(key));
         let (done, took) = (pages::chunk_attribute(chunk.number), pages::sinks_attribute(chunk.number));
         let call = call
             .consistent_read(true)
@@ -267,17 +249,19 @@ impl State for DynamodbState {
     async fn record_sinks(&self, chunk: &Chunk, sinks: &BTreeSet<String>) -> Result<(), Error> {
         // `ADD` merges the sets of concurrent deliveries that reached different sinks.
         let call = self
-            .update(&chunk.run, &pages::sort_key(pages::page_of(chunk.number)), " ADD #took :sinks")
+            .update(page_key(&chunk.run, pages::page_of(chunk.number)), " ADD #took :sinks")
             .expression_attribute_names("#took", pages::sinks_attribute(chunk.number))
             .expression_attribute_values(":sinks", AttributeValue::Ss(sinks.iter().cloned().collect()));
         self.update_page(call).await.map(|_| ())
     }
 
-    async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error> {
-        let set = |page: u64, name: String, counts: Counts| {
-            self.update(&chunk.run, &pages::sort_key(page), ", #name = :counts")
+    async fn complete_chunk(&self, chunk: &Chunk, counts: &Counts) -> Result<RunStatus, Error> {
+        let set = |page: u64, name: String, counts: &Counts| {
+            self.update(page_key(&chunk.run, page), ", #name = :counts, #at = :at")
                 .expression_attribute_names("#name", name)
+                .expression_attribute_names("#at", pages::LAST_CHUNK_AT)
                 .expression_attribute_values(":counts", string(pages::format_counts(counts)))
+                .expression_attribute_values(":at", number(Timestamp::now().as_millisecond()))
         };
         let index = pages::page_of(chunk.number);
         let page = self.update_page(set(index, pages::chunk_attribute(chunk.number), counts)).await?;
@@ -285,13 +269,13 @@ impl State for DynamodbState {
             return Ok(page.status());
         }
         match page.total_counts() {
-            Some(total) => Ok(self.update_page(set(0, pages::total_attribute(index), total)).await?.status()),
+            Some(total) => Ok(self.update_page(set(0, pages::total_attribute(index), &total)).await?.status()),
             None => Ok(RunStatus::default()),
         }
     }
 
     async fn mark_notified(&self, run: &RunId) -> Result<(), Error> {
-        let call = self.update(run, &pages::sort_key(0), ", #notified = :yes");
+        let call = self.update(page_key(run, 0), ", #notified = :yes");
         let call = call.expression_attribute_names("#notified", pages::NOTIFIED);
         self.update_page(call.expression_attribute_values(":yes", number(1))).await.map(|_| ())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
 /// The progress of a producer. It is saved before chunks are sent, so that after an interruption exactly the same chunks
@@ -46,7 +46,7 @@ pub enum Claim {
 }
 
 /// The counts of a chunk or a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Items of the source.
     pub items: u64,
@@ -56,14 +56,24 @@ pub struct Counts {
     pub failed: u64,
     /// Findings taken from the cache.
     pub reused: u64,
+    /// Why records failed: the stage or source, and the code.
+    pub failures: BTreeMap<(String, ErrorCode), u64>,
+    /// How many records each stage dropped.
+    pub dropped: BTreeMap<String, u64>,
 }
 
-impl std::ops::AddAssign for Counts {
-    fn add_assign(&mut self, other: Self) {
+impl std::ops::AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, other: &Self) {
         self.items += other.items;
         self.records += other.records;
         self.failed += other.failed;
         self.reused += other.reused;
+        for (reason, count) in &other.failures {
+            *self.failures.entry(reason.clone()).or_default() += count;
+        }
+        for (stage, count) in &other.dropped {
+            *self.dropped.entry(stage.clone()).or_default() += count;
+        }
     }
 }
 
@@ -77,7 +87,7 @@ pub struct ChunkStatus {
 }
 
 /// The status of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunStatus {
     /// The counts of all chunks, if the run is complete.
     pub complete: Option<Counts>,
@@ -125,7 +135,7 @@ pub trait State: Send + Sync {
     ///
     /// # Errors
     /// Why the state could not be written.
-    async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error>;
+    async fn complete_chunk(&self, chunk: &Chunk, counts: &Counts) -> Result<RunStatus, Error>;
 
     /// Records that the sinks were notified of a complete run.
     ///

@@ -111,7 +111,7 @@ pub trait Sink: Send + Sync {
     ///
     /// # Errors
     /// Why its work at the end of a run failed.
-    async fn complete(&self, _run: &RunId, _counts: Counts) -> Result<bool, Error> {
+    async fn complete(&self, _run: &RunId, _counts: &Counts) -> Result<bool, Error> {
         Ok(false)
     }
 }

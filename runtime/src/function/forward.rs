@@ -1,5 +1,7 @@
 //! Sends chunks to the next function. If a chunk does not fit in a message, its longest records fail.
 
+use std::collections::BTreeMap;
+
 use crate::component::services::MessageQueue;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
@@ -15,10 +17,12 @@ pub(super) async fn send(
     queue: &dyn MessageQueue,
     chunk: Chunk,
     items: u64,
+    dropped: BTreeMap<String, u64>,
     mut records: Vec<Record>,
     last_stage: Option<&str>,
 ) -> Result<(), Error> {
-    let message = |records| Message { items: Some(items), ..Message::new(chunk.clone(), records) };
+    let message =
+        |records| Message { items: Some(items), dropped: dropped.clone(), ..Message::new(chunk.clone(), records) };
     while records.iter().map(json_len).sum::<usize>() > ALWAYS_FITS {
         let backup = records.clone();
         match queue.send(vec![message(records)]).await {
@@ -121,7 +125,7 @@ mod tests {
         let records: Vec<Record> = (0..100).map(record).collect();
         let queue = LimitedQueue::default();
         let chunk = Chunk::new(&run, 0, &records);
-        send(&queue, chunk.clone(), 100, records.clone(), Some("summary")).await.expect("sent");
+        send(&queue, chunk.clone(), 100, BTreeMap::new(), records.clone(), Some("summary")).await.expect("sent");
         let accepted = queue.accepted.lock().expect("no panic");
         assert_eq!((accepted.len(), *queue.rejected.lock().expect("no panic")), (1, 2));
         assert_eq!((&accepted[0].chunk, accepted[0].records.len()), (&chunk, 100));

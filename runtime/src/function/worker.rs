@@ -1,6 +1,6 @@
 //! The worker: takes a chunk through the stages, with retries, and writes it to all sinks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
 
@@ -104,14 +104,14 @@ impl OpenFunction {
     }
 
     async fn try_process(&self, message: Message, delivery: Delivery, outcome: &mut ChunkOutcome) -> Result<(), Error> {
-        let items = message.items();
+        let (items, mut dropped_in_all) = (message.items(), message.dropped.clone());
         let chunk = message.chunk;
         let mut written_before = BTreeSet::new();
         if let (Some(state), OpenOutput::Sinks(sinks), true) = (&self.state, &self.output, delivery.redelivered) {
             let status = state.chunk_status(&chunk).await?;
             if let Some(counts) = status.done {
+                let run_status = state.complete_chunk(&chunk, &counts).await?;
                 (outcome.already_done, outcome.counts) = (true, counts);
-                let run_status = state.complete_chunk(&chunk, counts).await?;
                 return self.complete_run(&chunk, run_status, sinks, outcome).await;
             }
             written_before = status.sinks;
@@ -119,6 +119,9 @@ impl OpenFunction {
         let mut chain = StageChain::new(&self.stages, self.state.as_ref(), message.records);
         self.run_stages(&mut chain, &delivery).await;
         let ChainOutcome { records, reused, cache_writes, timings, created, dropped } = chain.finish();
+        for (stage, records) in &dropped {
+            *dropped_in_all.entry(stage.clone()).or_default() += records;
+        }
         (outcome.timings, outcome.dropped) = (timings, dropped);
         let transient = |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
         if !delivery.last
@@ -136,7 +139,7 @@ impl OpenFunction {
                 outcome.cache_error = first_error(cache_writes).await;
                 let last_stage = self.stages.last().map(|stage| stage.name());
                 let run = chunk.run.clone();
-                forward::send(queue.as_ref(), chunk, items, records, last_stage).await?;
+                forward::send(queue.as_ref(), chunk, items, dropped_in_all, records, last_stage).await?;
                 return self.commit(&run, &created).await;
             }
             OpenOutput::Sinks(sinks) => sinks,
@@ -158,14 +161,13 @@ impl OpenFunction {
             }
             outcome.timings.push(timing);
         }
-        let failed = records.iter().filter(|record| record.failure.is_some()).count() as u64;
-        outcome.counts = Counts { items, records: records.len() as u64 - failed, failed, reused };
+        outcome.counts = count(&records, items, reused, dropped_in_all);
         outcome.records = records;
         match &self.state {
             Some(state) if outcome.failures.is_empty() => {
                 let completed = async {
                     self.commit(&chunk.run, &created).await?;
-                    state.complete_chunk(&chunk, outcome.counts).await
+                    state.complete_chunk(&chunk, &outcome.counts).await
                 };
                 match completed.await {
                     Ok(run_status) => self.complete_run(&chunk, run_status, sinks, outcome).await,
@@ -212,13 +214,13 @@ impl OpenFunction {
         outcome: &mut ChunkOutcome,
     ) -> Result<(), Error> {
         let Some(counts) = run_status.complete else { return Ok(()) };
-        outcome.complete = Some(counts);
+        let counts = outcome.complete.insert(counts).clone();
         if run_status.notified {
             return Ok(());
         }
         let mut acted = false;
         for (name, sink) in sinks {
-            match sink.complete(&chunk.run, counts).await {
+            match sink.complete(&chunk.run, &counts).await {
                 Ok(did) => acted |= did,
                 Err(error) => outcome.fail(name, error),
             }
@@ -228,6 +230,16 @@ impl OpenFunction {
             _ => Ok(()),
         }
     }
+}
+
+/// The counts of a chunk.
+fn count(records: &[Record], items: u64, reused: u64, dropped: BTreeMap<String, u64>) -> Counts {
+    let mut failures = BTreeMap::new();
+    for failure in records.iter().filter_map(|record| record.failure.as_ref()) {
+        *failures.entry((failure.stage.clone(), failure.error.code)).or_default() += 1;
+    }
+    let failed = failures.values().sum();
+    Counts { items, records: records.len() as u64 - failed, failed, reused, failures, dropped }
 }
 
 /// Waits for all writes to the cache, and returns the first error.

@@ -19,7 +19,7 @@ use crate::model::error::{Error, ErrorCode};
 use crate::model::items::InlineItem;
 use crate::model::message::Message;
 use crate::model::record::Item;
-use crate::model::run::{FIRST_RUN_WINDOW_S, RunId};
+use crate::model::run::RunId;
 
 /// The placeholder that EventBridge Scheduler replaces by the scheduled time, and emulators do not.
 const UNRESOLVED_TIME: &str = "<aws.scheduler.scheduled-time>";
@@ -58,16 +58,6 @@ impl ScheduleEvent {
     fn time(&self) -> Option<&str> {
         let is_scheduled = self.detail_type.as_deref() == Some(SCHEDULED_EVENT);
         self.scheduled_time.as_deref().or(self.time.as_deref().filter(|_| is_scheduled))
-    }
-
-    /// The run of a scheduled time: the first run, if the schedule fired when it was enabled.
-    fn run(&self, time: &str) -> Result<RunId, Error> {
-        let run = RunId::scheduled(time)?;
-        let Some(first) = self.first_run.as_deref().filter(|first| !first.is_empty()) else { return Ok(run) };
-        let first = RunId::scheduled(first)?;
-        let seconds = run.time()?.duration_since(first.time()?).as_secs();
-        let is_first = u64::try_from(seconds).is_ok_and(|seconds| seconds < FIRST_RUN_WINDOW_S);
-        Ok(if is_first { first } else { run })
     }
 }
 
@@ -168,7 +158,7 @@ impl<S: Services> Handler<S> {
             );
             RunId::at(Timestamp::now())
         } else {
-            event.run(time)?
+            RunId::of_firing(time, event.first_run.as_deref())?
         };
         let items = |(source, items): (String, ScheduledItems)| Ok((source, items.items()?));
         let items = event.items.into_iter().map(items).collect::<Result<_, Error>>()?;
@@ -257,31 +247,4 @@ impl<S: Services> Handler<S> {
 
 fn unexpected_event(why: impl std::fmt::Display) -> Error {
     Error::permanent(ErrorCode::EventUnreadable, format!("unexpected event: {why}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_firing_when_the_schedule_is_enabled_is_the_first_run() {
-        let run = |first: &str, time: &str| {
-            let event: ScheduleEvent =
-                serde_json::from_value(json!({ "first_run": first, "scheduled_time": time })).expect("an event");
-            event.run(event.time().expect("a time")).map(|run| run.to_string())
-        };
-        let first = "2026-11-22T09:00:00Z";
-        for (time, expected) in [
-            (first, "20261122T090000Z"),
-            ("2026-11-22T09:00:41Z", "20261122T090000Z"),
-            ("2026-11-22T09:09:59Z", "20261122T090000Z"),
-            ("2026-11-22T09:10:00Z", "20261122T091000Z"),
-            ("2026-11-22T08:59:59Z", "20261122T085959Z"),
-        ] {
-            assert_eq!(run(first, time).expect("a run"), expected, "{time}");
-        }
-        // Before the environment is ready, the input has no time of a first run.
-        assert_eq!(run("", "2026-11-22T09:00:41Z").expect("a run"), "20261122T090041Z");
-        assert!(run("noon", first).is_err());
-    }
 }

@@ -119,7 +119,7 @@ impl Log {
         }
         // Each chunk is counted once, by the invocation that finished it.
         if done && !outcome.already_done {
-            let counts = outcome.counts;
+            let counts = &outcome.counts;
             for (name, value) in [("Records", counts.records), ("Failed", counts.failed), ("Reused", counts.reused)] {
                 metric(&mut line, name, value);
             }
@@ -258,10 +258,15 @@ mod tests {
             duration: Duration::from_millis(120),
             failed: false,
         };
-        let counts = Counts { items: 100, records: 97, failed: 3, reused: 40 };
+        let counts = Counts { items: 100, records: 97, failed: 3, reused: 40, ..Counts::default() };
         let dropped = vec![("bad".to_owned(), 12)];
-        let outcome =
-            ChunkOutcome { counts, complete: Some(counts), dropped, timings: vec![timing], ..ChunkOutcome::default() };
+        let outcome = ChunkOutcome {
+            counts: counts.clone(),
+            complete: Some(counts),
+            dropped,
+            timings: vec![timing],
+            ..ChunkOutcome::default()
+        };
         let reading = MeterReading { throttled: 0, comprehend_units: 900 };
         let metrics = ["ComprehendUnits", "Records", "Failed", "Reused", "Age", "RunComplete"];
         let definitions =

@@ -1,6 +1,6 @@
 //! The messages that carry chunks between functions: versioned, compressed if long, and validated when parsed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::io::{Read as _, Write as _};
 
@@ -34,6 +34,9 @@ pub struct Message {
     /// The number of items that the chunk started with, if a function in between may have dropped some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<u64>,
+    /// How many records the stages of functions in between dropped.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub dropped: BTreeMap<String, u64>,
     /// Its records.
     pub records: Vec<Record>,
 }
@@ -45,7 +48,7 @@ impl Message {
     /// A message with these records.
     #[must_use]
     pub fn new(chunk: Chunk, records: Vec<Record>) -> Self {
-        Self { version: Self::VERSION, chunk, items: None, records }
+        Self { version: Self::VERSION, chunk, items: None, dropped: BTreeMap::new(), records }
     }
 
     /// The number of items that the chunk started with.

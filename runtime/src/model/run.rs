@@ -90,6 +90,20 @@ impl RunId {
         })
     }
 
+    /// The run of a firing of the schedule: the first run, if a rate schedule fired when it was enabled. `first` is when
+    /// the first run was due, and empty before the environment is ready.
+    ///
+    /// # Errors
+    /// `run_unreadable` if a time is invalid.
+    pub fn of_firing(time: &str, first: Option<&str>) -> Result<Self, Error> {
+        let run = Self::scheduled(time)?;
+        let Some(first) = first.filter(|first| !first.is_empty()) else { return Ok(run) };
+        let first = Self::scheduled(first)?;
+        let seconds = run.time()?.duration_since(first.time()?).as_secs();
+        let is_first = u64::try_from(seconds).is_ok_and(|seconds| seconds < FIRST_RUN_WINDOW_S);
+        Ok(if is_first { first } else { run })
+    }
+
     /// The scheduled time.
     ///
     /// # Errors
@@ -178,6 +192,24 @@ mod tests {
         assert_eq!(run.date(), "2026-11-22");
         assert_eq!(run.time().expect("a time").to_string(), "2026-11-22T09:00:00Z");
         assert_eq!(RunId::scheduled("noon").expect_err("no time").code, ErrorCode::RunUnreadable);
+    }
+
+    #[test]
+    fn a_firing_when_the_schedule_is_enabled_is_the_first_run() {
+        let run = |first: &str, time: &str| RunId::of_firing(time, Some(first)).map(|run| run.to_string());
+        let first = "2026-11-22T09:00:00Z";
+        for (time, expected) in [
+            (first, "20261122T090000Z"),
+            ("2026-11-22T09:00:41Z", "20261122T090000Z"),
+            ("2026-11-22T09:09:59Z", "20261122T090000Z"),
+            ("2026-11-22T09:10:00Z", "20261122T091000Z"),
+            ("2026-11-22T08:59:59Z", "20261122T085959Z"),
+        ] {
+            assert_eq!(run(first, time).expect("a run"), expected, "{time}");
+        }
+        // Before the environment is ready, the input has no time of a first run.
+        assert_eq!(run("", "2026-11-22T09:00:41Z").expect("a run"), "20261122T090041Z");
+        assert!(run("noon", first).is_err());
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn sanitized(text: &str) -> String {
 }
 
 /// The subject and the body of a digest.
-pub(super) fn write(heading: &DigestHeader, run: &RunId, counts: Counts, digest: &Digest) -> (String, String) {
+pub(super) fn write(heading: &DigestHeader, run: &RunId, counts: &Counts, digest: &Digest) -> (String, String) {
     let DigestHeader { pipeline, environment, sink, when } = heading;
     // An item may give several records, or none.
     let records = counts.records + counts.failed;

@@ -142,7 +142,7 @@ impl Sink for SelectingSink {
         Ok(location)
     }
 
-    async fn complete(&self, run: &RunId, counts: Counts) -> Result<bool, Error> {
+    async fn complete(&self, run: &RunId, counts: &Counts) -> Result<bool, Error> {
         self.inner.complete(run, counts).await
     }
 }

@@ -135,7 +135,7 @@ impl Sink for SnsSink {
         Ok(self.topic.clone())
     }
 
-    async fn complete(&self, run: &RunId, counts: Counts) -> Result<bool, Error> {
+    async fn complete(&self, run: &RunId, counts: &Counts) -> Result<bool, Error> {
         let mut digest = Digest::default();
         self.state.for_each_note(run, &self.header.sink, &mut |note| digest.add(&note)).await?;
         if digest.matched == 0 {

@@ -147,7 +147,7 @@ impl State for MemoryState {
         self.call("chunk_status", |inner| {
             let run = inner.run(&chunk.run);
             let sinks = run.sinks.get(&chunk.number).cloned().unwrap_or_default();
-            Ok(ChunkStatus { done: run.done.get(&chunk.number).copied(), sinks })
+            Ok(ChunkStatus { done: run.done.get(&chunk.number).cloned(), sinks })
         })
     }
 
@@ -158,13 +158,13 @@ impl State for MemoryState {
         })
     }
 
-    async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error> {
+    async fn complete_chunk(&self, chunk: &Chunk, counts: &Counts) -> Result<RunStatus, Error> {
         self.call("complete_chunk", |inner| {
             let run = inner.run(&chunk.run);
-            run.done.insert(chunk.number, counts);
+            run.done.insert(chunk.number, counts.clone());
             let complete = run.expected.is_some_and(|expected| run.done.len() as u64 == expected);
             let mut all = Counts::default();
-            run.done.values().for_each(|counts| all += *counts);
+            run.done.values().for_each(|counts| all += counts);
             Ok(RunStatus { complete: complete.then_some(all), notified: run.notified })
         })
     }

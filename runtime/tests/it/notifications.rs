@@ -93,8 +93,8 @@ async fn a_digest_is_written_in_plain_sentences() {
     records[2].fail("summary", Error::permanent(ErrorCode::PageMissing, "no page"));
     assert_eq!(sink.write(&Chunk::new(&run, 0, &records), &records).await.expect("written"), "on alerts");
     assert_eq!(services.published(), []);
-    let counts = Counts { items: 3, records: 2, failed: 1, reused: 1 };
-    assert!(sink.complete(&run, counts).await.expect("told"));
+    let counts = Counts { items: 3, records: 2, failed: 1, reused: 1, ..Counts::default() };
+    assert!(sink.complete(&run, &counts).await.expect("told"));
     let (topic, post) = services.published().remove(0);
     assert_eq!((topic.as_str(), post.key.as_str()), ("on alerts", "20261122T090000Z/alerts"));
     assert_eq!(post.subject.as_deref(), Some("fang (dev): 2 of 3 items, alerts"));
@@ -116,7 +116,7 @@ async fn an_empty_digest_is_not_sent() {
     let services = MemoryServices::default();
     let sink = services.open_sink("sns", "alerts", json!({ "when": "label == 'MIXED'" }));
     write(&*sink, &run(9), 0, &[("Apple", BAD)]).await;
-    assert!(!sink.complete(&run(9), of(1)).await.expect("nothing to tell"));
+    assert!(!sink.complete(&run(9), &of(1)).await.expect("nothing to tell"));
     // The end of the run reads the notes; nothing was written.
     assert_eq!((services.published(), &*services.0.state.inner().calls), (vec![], &["for_each_note"][..]));
 }
@@ -127,21 +127,21 @@ async fn a_change_is_published_in_one_run_however_often_it_is_redelivered() {
     let sink = services.open_sink("sns", "news", json!({ "when": "changed", "email": "press@example.com" }));
     // The first finding ever is no change.
     write(&*sink, &run(9), 0, &[("Apple", GOOD), ("Google", BAD)]).await;
-    assert!(!sink.complete(&run(9), of(2)).await.expect("nothing"));
+    assert!(!sink.complete(&run(9), &of(2)).await.expect("nothing"));
     // The second run, brought three times: before the jot is known to be there, and after.
     for _ in 0..3 {
         write(&*sink, &run(10), 0, &[("Apple", BAD), ("Google", BAD)]).await;
     }
     // Whoever completes it says so twice, with the same key and words.
     for _ in 0..2 {
-        assert!(sink.complete(&run(10), of(2)).await.expect("told"));
+        assert!(sink.complete(&run(10), &of(2)).await.expect("told"));
     }
     let posts = services.published();
     assert_eq!((posts.len(), &posts[0]), (2, &posts[1]));
     assert!(posts[0].1.body.contains("\n\n- Apple: NEGATIVE +0.50, previously POSITIVE\n\n"), "{}", posts[0].1.body);
     // The third run finds the same: told already.
     write(&*sink, &run(11), 0, &[("Apple", BAD), ("Google", BAD)]).await;
-    assert!(!sink.complete(&run(11), of(2)).await.expect("nothing"));
+    assert!(!sink.complete(&run(11), &of(2)).await.expect("nothing"));
 }
 
 #[tokio::test]
@@ -151,15 +151,15 @@ async fn a_late_run_is_not_published_and_overwrites_nothing() {
     write(&*sink, &run(9), 0, &[("Apple", GOOD)]).await;
     write(&*sink, &run(11), 0, &[("Apple", GOOD)]).await;
     write(&*sink, &run(10), 0, &[("Apple", BAD)]).await;
-    assert!(!sink.complete(&run(10), of(1)).await.expect("nothing"));
+    assert!(!sink.complete(&run(10), &of(1)).await.expect("nothing"));
     write(&*sink, &run(12), 0, &[("Apple", GOOD)]).await;
-    assert!(!sink.complete(&run(12), of(1)).await.expect("nothing"));
+    assert!(!sink.complete(&run(12), &of(1)).await.expect("nothing"));
     // Runs within one second are in order too.
     let [early, late] =
         ["13:00:00Z", "13:00:00.250Z"].map(|time| RunId::scheduled(&format!("2026-11-22T{time}")).expect("a time"));
     write(&*sink, &early, 0, &[("Apple", GOOD)]).await;
     write(&*sink, &late, 0, &[("Apple", BAD)]).await;
-    assert!(sink.complete(&late, of(1)).await.expect("told"));
+    assert!(sink.complete(&late, &of(1)).await.expect("told"));
 }
 
 #[tokio::test]
@@ -170,9 +170,9 @@ async fn a_failure_between_two_findings_is_not_taken_for_one() {
     let mut failed = Record::new(run(10).as_str(), "companies", Item::named("Apple"));
     failed.fail("summary", Error::transient(ErrorCode::Unreachable, "no network"));
     sink.write(&Chunk::new(&run(10), 0, std::slice::from_ref(&failed)), &[failed]).await.expect("written");
-    assert!(!sink.complete(&run(10), of(1)).await.expect("nothing"));
+    assert!(!sink.complete(&run(10), &of(1)).await.expect("nothing"));
     write(&*sink, &run(11), 0, &[("Apple", BAD)]).await;
-    assert!(sink.complete(&run(11), of(1)).await.expect("told"));
+    assert!(sink.complete(&run(11), &of(1)).await.expect("told"));
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn two_sources_with_one_key_are_two_items() {
         records[1].source = "fruits".into();
         sink.write(&Chunk::new(&run, 0, &records), &records).await.expect("written");
     }
-    assert!(sink.complete(&run(10), of(2)).await.expect("told"));
+    assert!(sink.complete(&run(10), &of(2)).await.expect("told"));
     let body = services.published().remove(0).1.body;
     assert!(body.contains("1 of 2 items") && body.contains("- Apple: NEGATIVE +0.50, previously POSITIVE\n"), "{body}");
 }
@@ -218,7 +218,7 @@ async fn a_large_run_is_one_message_that_counts_what_it_does_not_list() {
     }
     let longest = services.0.state.inner().run(&run).notes.values().map(String::len).max();
     assert!(longest < Some(400 * 1024), "a note of {longest:?} bytes does not fit in a row");
-    assert!(sink.complete(&run, of(25_000)).await.expect("told"));
+    assert!(sink.complete(&run, &of(25_000)).await.expect("told"));
     let posts = services.published();
     let (_, post) = &posts[0];
     assert_eq!((posts.len(), post.subject.as_deref()), (1, Some("fang (dev): 25000 of 25000 items, alerts")));

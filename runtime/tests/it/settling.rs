@@ -105,8 +105,8 @@ impl Sink for Shared<Shelf> {
         Ok(chunk.object_key("", ""))
     }
 
-    async fn complete(&self, _: &RunId, counts: Counts) -> Result<bool, Error> {
-        self.ends.lock().expect("no panic").push(counts);
+    async fn complete(&self, _: &RunId, counts: &Counts) -> Result<bool, Error> {
+        self.ends.lock().expect("no panic").push(counts.clone());
         Ok(true)
     }
 }
@@ -183,6 +183,12 @@ fn failed(key: &str, code: &str) -> (String, Option<String>) {
     (key.into(), Some(code.into()))
 }
 
+/// Items, records, failed and reused, where all failures have one reason.
+fn counts([items, records, failed, reused]: [u64; 4], code: Option<ErrorCode>) -> Counts {
+    let failures = code.map(|code| (("texts".to_owned(), code), failed)).into_iter().collect();
+    Counts { items, records, failed, reused, failures, dropped: BTreeMap::new() }
+}
+
 #[tokio::test]
 async fn transient_failures_are_waited_for_and_only_they_are_retried() {
     let fixture = Fixture::new(2, None);
@@ -191,7 +197,7 @@ async fn transient_failures_are_waited_for_and_only_they_are_retried() {
     assert_eq!(fixture.asked(), ["a", "slow", "bad", "slow", "slow"]);
     assert_eq!(fixture.kept(0), [[well("a"), well("slow"), failed("bad", "page_missing")]]);
     assert_eq!(fixture.kept(0), fixture.kept(1));
-    assert_eq!(worked.counts, Counts { items: 3, records: 2, failed: 1, reused: 0 });
+    assert_eq!(worked.counts, counts([3, 2, 1, 0], Some(ErrorCode::PageMissing)));
     assert_eq!(fixture.paid(), 2, "each text once, though one of them came later");
 }
 
@@ -238,10 +244,17 @@ async fn items_that_an_earlier_function_dropped_are_counted() {
     let fixture = Fixture::new(0, None);
     let run = run();
     let records = vec![Record::new(run.as_str(), "s", Item::named("a"))];
-    let message = Message { items: Some(7), ..Message::new(Chunk::new(&run, 0, &records), records) };
+    let message = Message {
+        items: Some(7),
+        dropped: BTreeMap::from([("about".to_owned(), 6)]),
+        ..Message::new(Chunk::new(&run, 0, &records), records)
+    };
     let deadline = Instant::now() + Duration::from_secs(5);
     let worked = fixture.running.process(message, Delivery { deadline, last: false, redelivered: false }).await;
-    assert_eq!(worked.counts, Counts { items: 7, records: 1, failed: 0, reused: 0 });
+    assert_eq!(
+        worked.counts,
+        Counts { dropped: BTreeMap::from([("about".to_owned(), 6)]), ..counts([7, 1, 0, 0], None) }
+    );
 }
 
 #[tokio::test]
@@ -250,7 +263,7 @@ async fn on_the_last_but_one_receive_unsettled_records_fail_and_the_chunk_is_don
     let worked = fixture.work(0, &["a", "slow"], true, true).await;
     assert!(worked.failures.is_empty());
     assert_eq!(fixture.kept(1), [[well("a"), failed("slow", "throttled")]]);
-    assert_eq!(worked.counts, Counts { items: 2, records: 1, failed: 1, reused: 0 });
+    assert_eq!(worked.counts, counts([2, 1, 1, 0], Some(ErrorCode::Throttled)));
     assert_eq!(fixture.memory.inner().run(&run()).done.len(), 1);
 }
 
@@ -262,7 +275,7 @@ async fn a_finished_chunk_is_not_processed_again() {
     let worked = fixture.work(0, &["a"], false, true).await;
     assert!(worked.already_done && worked.failures.is_empty());
     assert!(fixture.asked().is_empty());
-    assert_eq!(worked.counts, Counts { items: 1, records: 1, failed: 0, reused: 0 });
+    assert_eq!(worked.counts, counts([1, 1, 0, 0], None));
 }
 
 #[tokio::test]
@@ -338,7 +351,7 @@ async fn a_stage_is_notified_after_all_sinks_and_before_the_chunk_is_done() {
     *halves.forgetful.lock().expect("no panic") = None;
     let worked = fixture.work(0, &["a"], false, true).await;
     assert_eq!(heard(), ["20261122T090000Z a 1", "20261122T090000Z a 2"]);
-    assert_eq!(worked.counts, Counts { items: 1, records: 2, failed: 0, reused: 2 });
+    assert_eq!(worked.counts, counts([1, 2, 0, 2], None));
     assert_eq!(
         (fixture.kept(0), fixture.kept(1)),
         (vec![vec![well("a"), well("a")]], vec![vec![well("a"), well("a")]])
@@ -358,12 +371,12 @@ async fn the_last_chunk_notifies_the_sinks_until_they_succeed() {
     );
     assert_eq!(worked.failures.len(), 1, "the chunk comes again");
     let ends = || fixture.shelves[0].ends.lock().expect("no panic").clone();
-    let all = Counts { items: 3, records: 2, failed: 1, reused: 0 };
-    assert_eq!(ends(), [all]);
+    let all = counts([3, 2, 1, 0], Some(ErrorCode::PageMissing));
+    assert_eq!(ends(), [all.clone()]);
     fixture.memory.inner().fail_from = None;
     let worked = fixture.work(0, &["a", "bad"], false, true).await;
     assert!(worked.failures.is_empty() && worked.already_done);
-    assert_eq!((ends(), worked.complete), (vec![all, all], Some(all)), "told twice rather than never");
+    assert_eq!((ends(), worked.complete), (vec![all.clone(), all.clone()], Some(all)), "told twice rather than never");
     fixture.work(0, &["a", "bad"], false, true).await;
     assert_eq!(ends().len(), 2, "and then no more");
 }

@@ -23,7 +23,8 @@ const READY: Duration = Duration::from_secs(60);
 pub const CALLS: &[ApiCall] = &[
     ApiCall::new("lambda:GetAccountSettings", Target::Everything("TheAccountItselfHasNoResource")).plan(),
     ApiCall::new("lambda:GetFunction", FUNCTION),
-    ApiCall::new("lambda:InvokeFunction", FUNCTION),
+    // The event of a run is that of the schedule, so no other function is invoked.
+    ApiCall::new("lambda:InvokeFunction", Target::ScheduledFunction).operate(),
     ApiCall::new("lambda:ListEventSourceMappings", Target::Everything("MappingsAreListedWithoutAResource")),
 ];
 

@@ -9,7 +9,8 @@ use crate::deploy::aws::call_log::logged_client;
 use crate::resources::{self, Target};
 
 /// The IAM actions of this client's calls.
-pub const CALLS: &[ApiCall] = &[ApiCall::new("scheduler:GetSchedule", Target::Each(&resources::scheduler::SCHEDULE))];
+pub const CALLS: &[ApiCall] =
+    &[ApiCall::new("scheduler:GetSchedule", Target::Each(&resources::scheduler::SCHEDULE)).operate()];
 
 /// A schedule as EventBridge Scheduler describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -20,6 +20,7 @@ const SERVICES: &[&[ApiCall]] = &[
     scheduler::CALLS,
     cloudformation::CALLS,
     dynamodb::CALLS,
+    dynamodb::run_rows::CALLS,
     sns::CALLS,
 ];
 

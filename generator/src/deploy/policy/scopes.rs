@@ -6,7 +6,9 @@ use super::{ConditionBlock, Environment, ScopedResource};
 use crate::deploy::artifacts::{items_state_key, runtime_prefix, templates_prefix, usage_key};
 use crate::deploy::generated::ManifestResource;
 use crate::deploy::lock;
-use crate::resources::{ArnScope, GrantCondition, HandlerGrant, ResourceType, Target, dynamodb, glue, kms, lambda, s3};
+use crate::resources::{
+    ArnScope, GrantCondition, HandlerGrant, ResourceType, Target, dynamodb, glue, kms, lambda, s3, scheduler,
+};
 
 /// Turns targets into the resources of one environment.
 pub struct EnvironmentScopes<'a> {
@@ -77,6 +79,21 @@ impl<'a> EnvironmentScopes<'a> {
             }
             Target::ItemTables => {
                 self.each(&dynamodb::TABLE).filter(|(id, _)| self.holds_items(id)).map(scope(None)).collect()
+            }
+            Target::ScheduledFunction => {
+                let path = |id| self.environment.manifest.resources.get(id).map(|resource| &resource.path);
+                let schedules: Vec<_> = self.each(&scheduler::SCHEDULE).filter_map(|(id, _)| path(id)).collect();
+                let functions = self.each(&lambda::FUNCTION);
+                functions
+                    .filter(|(id, _)| path(id).is_some_and(|path| schedules.contains(&path)))
+                    .map(scope(None))
+                    .collect()
+            }
+            Target::StateTable => {
+                self.each(&dynamodb::TABLE).filter(|(id, _)| self.is_below(id, "pipeline")).map(scope(None)).collect()
+            }
+            Target::ResultTables => {
+                self.each(&dynamodb::TABLE).filter(|(id, _)| self.is_below(id, "sinks.")).map(scope(None)).collect()
             }
             Target::CatalogContents => {
                 let databases = self.each(&glue::DATABASE).filter(|(_, arn)| arn.contains(":database/"));
@@ -168,7 +185,12 @@ impl<'a> EnvironmentScopes<'a> {
 
     /// Whether a table or bucket belongs to a source.
     fn holds_items(&self, id: &str) -> bool {
-        self.environment.manifest.resources.get(id).is_some_and(|resource| resource.path.starts_with("sources."))
+        self.is_below(id, "sources.")
+    }
+
+    /// Whether a part of the pipeline's file asked for a resource.
+    fn is_below(&self, id: &str, path: &str) -> bool {
+        self.environment.manifest.resources.get(id).is_some_and(|resource| resource.path.starts_with(path))
     }
 
     /// The condition that a resource carries the environment's tags.

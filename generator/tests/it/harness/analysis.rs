@@ -154,7 +154,7 @@ impl State for Memory {
         Ok(())
     }
 
-    async fn complete_chunk(&self, _: &Chunk, _: Counts) -> Result<RunStatus, Error> {
+    async fn complete_chunk(&self, _: &Chunk, _: &Counts) -> Result<RunStatus, Error> {
         Ok(RunStatus::default())
     }
 

@@ -206,8 +206,8 @@ impl<'a> Invoker<'a> {
     pub fn expire_lease(&self, run: &str) {
         let call = self.dynamodb.update_item().table_name(self.live.name("StateTable"));
         let call = call
-            .key("pk", AttributeValue::S(run.to_owned()))
-            .key("sk", AttributeValue::S("producer".into()))
+            .key("pk", AttributeValue::S("runs".into()))
+            .key("sk", AttributeValue::S(run.to_owned()))
             .condition_expression("attribute_exists(pk)")
             .update_expression("SET #until = :then")
             .expression_attribute_names("#until", "until")

@@ -67,8 +67,8 @@ pub async fn finish_chunks(state: &dyn State, run: &RunId, expected: u64) -> Vec
     let mut seen = BTreeSet::new();
     for number in shuffled(expected) {
         seen.insert(number);
-        let counts = Counts { items: number + 1, records: number, failed: 1, reused: 2 };
-        let status = state.complete_chunk(&chunk(run, number), counts).await.expect("written");
+        let counts = Counts { items: number + 1, records: number, failed: 1, reused: 2, ..Counts::default() };
+        let status = state.complete_chunk(&chunk(run, number), &counts).await.expect("written");
         assert!(!status.notified);
         if let Some(counts) = status.complete {
             assert_eq!(seen.len() as u64, expected, "complete too early");
@@ -87,13 +87,14 @@ pub async fn a_run_is_complete_with_its_last_chunk(state: &dyn State) {
         assert_eq!(state.chunk_status(&chunk(&run, 0)).await, Ok(ChunkStatus::default()));
         let all = finish_chunks(state, &run, expected).await;
         let sum = expected * (expected - 1) / 2;
-        let whole = Counts { items: sum + expected, records: sum, failed: expected, reused: 2 * expected };
+        let whole =
+            Counts { items: sum + expected, records: sum, failed: expected, reused: 2 * expected, ..Counts::default() };
         assert!(!all.is_empty() && all.iter().all(|counts| *counts == whole), "{expected}: {all:?}");
-        let last = Counts { items: expected, records: expected - 1, failed: 1, reused: 2 };
-        let before = ChunkStatus { done: Some(last), ..ChunkStatus::default() };
+        let last = Counts { items: expected, records: expected - 1, failed: 1, reused: 2, ..Counts::default() };
+        let before = ChunkStatus { done: Some(last.clone()), ..ChunkStatus::default() };
         assert_eq!(state.chunk_status(&chunk(&run, expected - 1)).await, Ok(before));
         state.mark_notified(&run).await.expect("written");
-        let status = state.complete_chunk(&chunk(&run, expected - 1), last).await;
+        let status = state.complete_chunk(&chunk(&run, expected - 1), &last).await;
         assert_eq!(status, Ok(RunStatus { complete: Some(whole), notified: true }));
     }
 }
@@ -104,12 +105,12 @@ pub async fn no_run_is_complete_before_its_chunks_are_counted(state: &dyn State)
     let one = Counts { items: 1, records: 1, ..Counts::default() };
     state.claim_run(&run, "me").await.expect("claimed");
     for number in 0..149 {
-        assert_eq!(state.complete_chunk(&chunk(&run, number), one).await, Ok(RunStatus::default()));
+        assert_eq!(state.complete_chunk(&chunk(&run, number), &one).await, Ok(RunStatus::default()));
     }
     state.save_progress(&run, "me", &progress(140, false), Some(150)).await.expect("its lease");
     let whole = Counts { items: 150, records: 150, ..Counts::default() };
     assert_eq!(
-        state.complete_chunk(&chunk(&run, 149), one).await,
+        state.complete_chunk(&chunk(&run, 149), &one).await,
         Ok(RunStatus { complete: Some(whole), notified: false })
     );
 }
@@ -125,7 +126,7 @@ pub async fn sinks_of_a_chunk_add_up(state: &dyn State) {
     assert_eq!(state.chunk_status(&one).await, Ok(before(&["archive", "latest"])));
     assert_eq!(state.chunk_status(&other).await, Ok(before(&["news"])));
     let counts = Counts { items: 1, ..Counts::default() };
-    assert_eq!(state.complete_chunk(&one, counts).await, Ok(RunStatus::default()));
+    assert_eq!(state.complete_chunk(&one, &counts).await, Ok(RunStatus::default()));
     assert_eq!(state.chunk_status(&one).await.map(|before| before.done), Ok(Some(counts)));
 }
 

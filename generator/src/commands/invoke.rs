@@ -1,0 +1,186 @@
+//! `fanggen invoke`: starts a run now and follows it to its end.
+
+use std::time::Duration;
+
+use clap::Args;
+use fanggen_runtime::model::run::RunId;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+use serde::Serialize;
+
+use super::archive_sink::{ArchiveSink, archive_of};
+use super::args::GlobalArgs;
+use super::aws_session::EnvironmentAccount;
+use super::block_on::block_on;
+use super::error::{CommandError, CommandResult};
+use super::output::{message, print, stderr_is_terminal, to_json};
+use super::pipeline_file::LoadedPipeline;
+use super::result_place::ResultPlace;
+use super::runs::{detail, hint};
+use super::shown_results::ShownResults;
+use crate::config::mistake::Severity;
+use crate::deploy::aws::account::CallerIdentity;
+use crate::deploy::error::DeployError;
+use crate::deploy::first_run::{StartedRun, start};
+use crate::operate::runs::follow::{FollowEnd, RunWatch, follow};
+use crate::operate::runs::overview::RunOverview;
+use crate::results::archive::read_records;
+use crate::results::filter::RecordFilter;
+
+/// Start a run now, and follow it to its end
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The function gets the event that the schedule sends, with the current time as its scheduled time.
+The same time again is the same run: one that was interrupted goes on, and one that is complete is not done again.
+Ctrl-C stops waiting; the run goes on.
+
+Examples:
+  fanggen invoke --env prod
+  fanggen invoke --env prod --no-wait
+  fanggen invoke --at 2026-11-29T09:00:00Z     resume an interrupted run"
+)]
+pub struct InvokeArgs {
+    /// The environment [default: `dev`, or the first of the file]
+    #[arg(short, long, value_name = "ENV")]
+    env: Option<String>,
+    /// The scheduled time of the run [default: now]
+    #[arg(long, value_name = "TIME", value_parser = scheduled_time)]
+    at: Option<Timestamp>,
+    /// Start the run, and do not wait for its end
+    #[arg(long)]
+    no_wait: bool,
+    /// How many minutes to wait for its end
+    #[arg(long, value_name = "MINUTES", default_value_t = 15, conflicts_with = "no_wait")]
+    timeout: u64,
+}
+
+/// A time, or the id of a run.
+fn scheduled_time(text: &str) -> Result<Timestamp, String> {
+    let run = RunId::try_from(text.to_owned()).ok().and_then(|run| run.time().ok());
+    run.or_else(|| text.parse().ok())
+        .ok_or_else(|| "expected a time such as 2026-11-29T09:00:00Z, or the id of a run".to_owned())
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct InvokedRun<'a> {
+    #[serde(flatten)]
+    started: &'a StartedRun,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    end: Option<&'a RunOverview>,
+}
+
+impl InvokeArgs {
+    pub fn execute(self, global: &GlobalArgs) -> CommandResult {
+        let file = LoadedPipeline::load(global, Severity::Error)?;
+        let environment = file.environment(self.env.as_deref())?.to_owned();
+        block_on(self.invoke(&file, &environment, global))?
+    }
+
+    async fn invoke(self, file: &LoadedPipeline, environment: &str, global: &GlobalArgs) -> CommandResult {
+        let account = EnvironmentAccount::open(file, environment, global).await?;
+        let caller = account.caller().await?;
+        let second = TimestampRound::new().smallest(Unit::Second).mode(RoundMode::Trunc);
+        let time = self.at.unwrap_or_else(|| Timestamp::now().round(second).unwrap_or_else(|_| Timestamp::now()));
+        let started = start(&account.manifest, &caller, &account.account, time.to_string()).await;
+        let started = started.map_err(DeployError::from)?;
+        message(&format!("run {} of {}, environment {environment}: started", started.run, account.manifest.pipeline));
+        if self.no_wait {
+            if global.json {
+                print(&to_json(&InvokedRun { started: &started, end: None }));
+            }
+            message(&format!("`fanggen runs --env {environment} {}` shows how it stands", started.run));
+            return Ok(());
+        }
+        let table = account.state_table().await?;
+        let bar = RunBar::new();
+        let patience = Duration::from_secs(self.timeout.saturating_mul(60));
+        let end = follow(&table, &started.run, patience, &account.interrupt, &bar).await;
+        bar.0.finish_and_clear();
+        let (run, code) = match end.map_err(|error| account.explained(error, environment))? {
+            FollowEnd::Complete(run) => (Some(run), None),
+            FollowEnd::TimedOut(run) => {
+                message(&format!("run {} has not ended after {} min, and goes on", started.run, self.timeout));
+                (run, Some(1))
+            }
+            FollowEnd::Stopped(run) => {
+                message(&format!("stopped waiting: run {} goes on", started.run));
+                (run, Some(130))
+            }
+        };
+        match (&run, global.json) {
+            (run, true) => print(&to_json(&InvokedRun { started: &started, end: run.as_deref() })),
+            (Some(run), false) => {
+                if code.is_none() {
+                    show_records(file, &account, &caller, environment, &started.run).await?;
+                }
+                print(&detail(run));
+            }
+            (None, false) => {}
+        }
+        if let Some(run) = &run {
+            hint(run, environment, ResultPlace::Account);
+        }
+        match code {
+            Some(code) => Err(CommandError::Exit(code)),
+            None if run.is_some_and(|run| run.has_trouble()) => Err(CommandError::Exit(1)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Prints what came of every item, where a sink of the account keeps whole records.
+async fn show_records(
+    file: &LoadedPipeline,
+    account: &EnvironmentAccount,
+    caller: &CallerIdentity,
+    environment: &str,
+    run: &RunId,
+) -> CommandResult {
+    let pipeline = file.pipeline(environment)?;
+    let Some(sink) = pipeline.sinks.iter().filter_map(ArchiveSink::of).find(|sink| sink.in_account) else {
+        return Ok(());
+    };
+    let archive = archive_of(account, caller, environment, &sink)?;
+    let filter = RecordFilter { run: Some(run.clone()), ..RecordFilter::default() };
+    let mut shown = ShownResults::begin(None, None, None)?;
+    read_records(&*archive, &filter, &mut shown).await?;
+    shown.end(&format!("{}, environment {environment}, in the account", account.manifest.pipeline), "")
+}
+
+/// A progress bar on a terminal.
+struct RunBar(ProgressBar);
+
+impl RunBar {
+    fn new() -> Self {
+        let target = match stderr_is_terminal() {
+            true => ProgressDrawTarget::stderr_with_hz(10),
+            false => ProgressDrawTarget::hidden(),
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        bar.set_style(style("{spinner} {msg} {elapsed}"));
+        bar.set_message("waiting for the producer");
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()).progress_chars("█▌ ")
+}
+
+impl RunWatch for RunBar {
+    fn at(&self, run: Option<&RunOverview>) {
+        let Some(run) = run else { return };
+        self.0.set_message(run.progress());
+        if let Some(chunks) = run.chunks {
+            self.0.set_style(style("{wide_bar} {pos}/{len} chunks {elapsed}"));
+            self.0.set_length(chunks);
+            self.0.set_position(run.chunks_done);
+        }
+    }
+
+    fn say(&self, text: &str) {
+        self.0.suspend(|| message(text));
+    }
+}
