@@ -13,6 +13,7 @@ mod log;
 pub mod metadata;
 pub mod operate;
 pub mod plan;
+mod prices;
 pub mod render;
 pub mod resources;
 pub mod results;

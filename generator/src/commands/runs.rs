@@ -142,7 +142,8 @@ fn local_runs(
         let (path, reason) = (tidy(&run.path), tidy(&run.reason));
         message(&format!("{}error{}: cannot read `{path}`: {reason}", Style::ERROR, Style::END));
     }
-    Ok((runs.into_iter().map(RunOverview::from).collect(), unreadable.len()))
+    let runs = runs.into_iter().take(query.limit.unwrap_or(usize::MAX));
+    Ok((runs.map(RunOverview::from).collect(), unreadable.len()))
 }
 
 #[cfg(feature = "aws")]

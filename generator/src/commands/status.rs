@@ -7,17 +7,22 @@ use super::args::GlobalArgs;
 use super::aws_session::AwsSession;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
-use super::output::{Style, print, to_json};
+use super::output::{Style, plural, print, to_json};
 use super::pipeline_file::LoadedPipeline;
 use super::rendered::Rendered;
-use crate::config::mistake::Severity;
+use crate::config::mistake::{Severity, tidy};
 use crate::deploy::artifacts::is_up_to_date;
+use crate::deploy::aws::cloudwatch::{AlarmDescription, CloudWatchClient};
+use crate::deploy::error::DeployError;
 use crate::deploy::lock::{self, LockHolder};
 use crate::deploy::stack_state::{StackDescription, StackState};
+use crate::resources::cloudwatch;
 
-/// Show the state of each environment in the account
+/// Show the state of each environment in the account, and its alarms
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "The exit code is 1 if an alarm is raised, or if no environment can be read.
+
+Examples:
   fanggen status               all environments
   fanggen status --env prod --json")]
 pub struct StatusArgs {
@@ -38,6 +43,8 @@ struct EnvironmentStatus {
     described: Option<StackDescription>,
     /// Who holds the lock.
     at_work: Option<LockHolder>,
+    /// Its alarms; empty if it has none, or is not deployed.
+    alarms: Vec<AlarmDescription>,
 }
 
 /// An environment whose state cannot be read.
@@ -74,7 +81,9 @@ impl StatusArgs {
                 print(&status.as_ref().map_or_else(|error| unreadable(environment, error), line));
             }
         }
-        Ok(())
+        let mut known = all.iter().filter_map(|(_, status)| status.as_ref().ok());
+        let raised = known.any(|status| status.alarms.iter().any(AlarmDescription::is_raised));
+        if raised { Err(CommandError::Exit(1)) } else { Ok(()) }
     }
 }
 
@@ -102,6 +111,14 @@ async fn status_of(
     let session = AwsSession::open(file, &environment, rendered).await?;
     let deployment = session.deployment(false, global.json)?;
     let described = deployment.stack().find().await?;
+    let names: Vec<String> =
+        session.generated.manifest.named(cloudwatch::ALARM.name, &session.caller).map(|(_, name)| name).collect();
+    let alarms = match &described {
+        Some(_) if !names.is_empty() => {
+            CloudWatchClient::open(&session.account).alarms(&names).await.map_err(DeployError::from)?
+        }
+        _ => Vec::new(),
+    };
     let held = deployment.bucket.read(&lock::key(&deployment.client.name)).await.unwrap_or(None);
     let at_work = held.and_then(|object| lock::parsed(&object.text));
     Ok(EnvironmentStatus {
@@ -110,9 +127,28 @@ async fn status_of(
         standing: described.as_ref().map_or(StackState::Absent, StackDescription::state),
         current: is_up_to_date(&deployment.generated.manifest, None, described.as_ref()),
         at_work,
+        alarms,
         environment,
         described,
     })
+}
+
+/// The alarms of an environment: each that is raised with its text, and otherwise how many there are.
+fn alarms(all: &[AlarmDescription]) -> Option<String> {
+    let raised: Vec<_> = all.iter().filter(|alarm| alarm.is_raised()).collect();
+    if all.is_empty() {
+        return None;
+    }
+    if raised.is_empty() {
+        let unknown = all.iter().filter(|alarm| !alarm.is_raised() && !alarm.is_ok()).count();
+        let without = if unknown > 0 { format!(", {unknown} without data yet") } else { String::new() };
+        return Some(format!("\n  {}: none raised{without}", plural(all.len(), "alarm")));
+    }
+    let shown = raised.iter().map(|alarm| {
+        let since = alarm.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
+        format!("\n  {}ALARM{}{since} {}\n    {}", Style::ERROR, Style::END, tidy(&alarm.name), tidy(&alarm.description))
+    });
+    Some(shown.collect())
 }
 
 fn line(environment: &EnvironmentStatus) -> String {
@@ -133,7 +169,7 @@ fn line(environment: &EnvironmentStatus) -> String {
         .as_ref()
         .map(|holder| format!("\n  {} in progress: {} since {:.0}", holder.what, holder.who, holder.since));
     let protected = if found.is_some_and(|found| found.protected) { "  protected" } else { "" };
-    let parts: String = [since, reason, work].into_iter().flatten().collect();
+    let parts: String = [since, reason, work, alarms(&environment.alarms)].into_iter().flatten().collect();
     format!(
         "{:<12} {:<28} {:<14} {status}{protected}{parts}",
         environment.environment, environment.stack, environment.region

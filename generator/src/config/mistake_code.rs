@@ -272,9 +272,9 @@ mistake_codes! {
         "Set `encoding` of the `file` source, or save the file as UTF-8.",
         "[sources.reviews]\ntype = \"file\"\npath = \"reviews.csv\"\ndelimiter = \";\"\nencoding = \"utf-16\"";
     NoEffect "W101" Warning:
-        "The setting is accepted, but has no effect yet.",
-        "Leave it, or remove it.",
-        "";
+        "The setting has no effect without another one.",
+        "Add the other setting, or remove this one.",
+        "[alarms]\nemail = \"oncall@example.com\"\nmax_failed_percent = 10";
     LocalSinkOnly "W103" Warning:
         "The sink writes files on the machine that runs `fanggen run`. It is left out when the pipeline is deployed, \
          since a Lambda function keeps no files.",
@@ -334,6 +334,12 @@ mistake_codes! {
         "The schedule never fires: its time is past, or no month has such a day.",
         "Write a time that is still to come, or pause the schedule with `schedule.enabled = false`.",
         "";
+    NoRunUnnoticed "W115" Warning:
+        "The schedule runs so rarely that CloudWatch cannot look back far enough to notice that runs do not come: at most \
+         7 days, for two periods of the schedule. There is no alarm for that; one for messages in the dead-letter queues, \
+         where events go that start no run, there is.",
+        "Run more often, or look at `fanggen runs` after each scheduled time.",
+        "";
 }
 
 impl MistakeCode {
@@ -348,6 +354,7 @@ impl MistakeCode {
                 | Self::NoAnalysis
                 | Self::NoItems
                 | Self::NoContact
+                | Self::NoEffect
         )
     }
 

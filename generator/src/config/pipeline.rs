@@ -92,6 +92,12 @@ impl Pipeline {
         self.sources.iter().chain(&self.stages).chain(&self.sinks)
     }
 
+    /// Whether a component is billed by this unit.
+    #[must_use]
+    pub fn is_billed(&self, unit: &str) -> bool {
+        self.components().any(|component| component.settings.units().iter().any(|billed| billed.name == unit))
+    }
+
     /// Reads a pipeline from the file as an environment sees it, and records what could not be read. That part is left
     /// out or replaced by its default, so that the rules can go on.
     pub fn read(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> Self {

@@ -142,12 +142,28 @@ pub struct LocalSection {
     pub texts: Option<RelativePath>,
 }
 
-/// Notifications about problems. This section has no effect yet.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// Alarms about problems, and a dashboard. Without somebody to tell, there are none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlarmsSection {
-    /// E-mail address for alarms.
+    /// The e-mail address that alarms are sent to. AWS asks it once for a confirmation.
     pub email: Option<Email>,
+    /// The share of a run's records, in percent, above which failures raise an alarm.
+    pub max_failed_percent: Bounded<1, 100>,
+}
+
+impl Default for AlarmsSection {
+    fn default() -> Self {
+        Self { email: None, max_failed_percent: Bounded::new::<20>() }
+    }
+}
+
+impl AlarmsSection {
+    /// Whether there are alarms: somebody is told.
+    #[must_use]
+    pub const fn is_on(&self) -> bool {
+        self.email.is_some()
+    }
 }
 
 /// Retention and encryption of data.
@@ -162,7 +178,7 @@ pub struct DataSection {
     pub kms: bool,
 }
 
-/// A limit on costs. This section has no effect yet.
+/// A limit on costs. With `[alarms]`, an alarm is raised on a day on which Comprehend bills more than a day's share of it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSection {

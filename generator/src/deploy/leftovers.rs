@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::aws::account::{Account, CallerIdentity};
 use super::aws::call_error::CallError;
+use super::aws::cloudwatch::CloudWatchClient;
 use super::aws::dynamodb::DynamoDbClient;
 use super::aws::iam::IamClient;
 use super::aws::kms::KmsClient;
@@ -65,6 +66,7 @@ impl fmt::Display for Found {
 
 /// The services that are asked.
 struct LookupServices {
+    alarms: CloudWatchClient,
     functions: LambdaClient,
     keys: KmsClient,
     logs: LogsClient,
@@ -80,7 +82,9 @@ impl LookupServices {
     /// Whether a resource exists.
     async fn there(&self, lookup: Lookup, name: &str) -> Result<bool, CallError> {
         match lookup {
+            Lookup::Alarm => self.alarms.has_alarm(name).await,
             Lookup::Bucket => self.contents.owner(name).await.map(|owner| owner == BucketOwner::ThisAccount),
+            Lookup::Dashboard => self.alarms.has_dashboard(name).await,
             Lookup::Function => self.functions.exists(name).await,
             Lookup::KeyOfAlias => self.keys.exists(name).await,
             Lookup::LogGroup => self.logs.exists(name).await,
@@ -100,6 +104,7 @@ impl LookupServices {
 /// The first call that failed.
 pub async fn look(manifest: &Manifest, caller: &CallerIdentity, account: &Account) -> Result<Vec<Found>, CallError> {
     let services = Arc::new(LookupServices {
+        alarms: CloudWatchClient::open(account),
         functions: LambdaClient::open(account),
         keys: KmsClient::open(account),
         logs: LogsClient::open(account),

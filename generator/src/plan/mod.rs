@@ -1,7 +1,9 @@
 //! The plan: a pure, typed description of all resources of one environment, from which everything is rendered.
 
+pub mod alarms;
 mod catalog;
 mod concurrency;
+mod dashboard;
 mod functions;
 mod key;
 mod limits;
@@ -27,7 +29,9 @@ use crate::config::pipeline::Pipeline;
 use crate::config::shape;
 use crate::resources::ResourceType;
 
+pub use alarms::{AlarmPlan, MetricDimension, WatchedMetric};
 pub use catalog::{CatalogColumn, CatalogTablePlan, DatabasePlan};
+pub use dashboard::DashboardPlan;
 pub use functions::{
     EnvironmentVariable, FunctionPlan, InvokeConfigPlan, LogGroupPlan, MAX_ENVIRONMENT_BYTES, MappingPlan,
 };
@@ -81,6 +85,10 @@ pub struct Plan {
     pub topics: Vec<TopicPlan>,
     /// The e-mail subscriptions to the topics.
     pub subscriptions: Vec<SubscriptionPlan>,
+    /// The alarms.
+    pub alarms: Vec<AlarmPlan>,
+    /// The dashboard: one, or none.
+    pub dashboards: Vec<DashboardPlan>,
     /// The database that Athena reads: one, or none.
     pub databases: Vec<DatabasePlan>,
     /// The tables of that database.
@@ -205,6 +213,9 @@ impl Plan {
         let shapes = shape::shapes(pipeline);
         let flow = functions::plan(pipeline, &names, &shapes, &stores.tables, &mut reasons);
         let key = key::plan(pipeline, &names, &flow.log_groups, &mut reasons);
+        let alarms = alarms::plan(pipeline, &names, &flow.functions, &flow.queues, &mut reasons);
+        let dashboard = dashboard::plan(pipeline, &names, &alarms, &flow.functions, &flow.queues, &flow.log_groups);
+        let told = alarms::topic(pipeline, &names, &alarms, &mut reasons);
         let mut problems = Vec::new();
         let roles = roles::plan(pipeline, &names, &shapes, &flow, &stores.tables, &mut reasons, &mut problems);
         let mut plan = Self {
@@ -230,8 +241,10 @@ impl Plan {
             queues: flow.queues.into_iter().chain(stores.queues).collect(),
             tables: stores.tables,
             buckets: stores.buckets,
-            topics: stores.topics,
-            subscriptions: stores.subscriptions,
+            topics: stores.topics.into_iter().chain(told.topic).collect(),
+            subscriptions: stores.subscriptions.into_iter().chain(told.subscription).collect(),
+            alarms,
+            dashboards: dashboard.into_iter().collect(),
             databases: stores.databases,
             catalog: stores.catalog,
             roles,
@@ -321,6 +334,8 @@ impl Plan {
             .chain(self.buckets.iter().flat_map(BucketPlan::resources))
             .chain(self.topics.iter().flat_map(TopicPlan::resources))
             .chain(self.subscriptions.iter().flat_map(SubscriptionPlan::resources))
+            .chain(self.alarms.iter().flat_map(AlarmPlan::resources))
+            .chain(self.dashboards.iter().flat_map(DashboardPlan::resources))
             .chain(self.databases.iter().flat_map(DatabasePlan::resources))
             .chain(self.catalog.iter().flat_map(CatalogTablePlan::resources))
             .chain(self.roles.iter().flat_map(RolePlan::resources))

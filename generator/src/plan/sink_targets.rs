@@ -18,6 +18,8 @@ pub struct TopicPlan {
     pub name: TemplateValue,
     /// Its policy, which denies plain HTTP: the logical id.
     pub policy: LogicalId,
+    /// The ARNs of the alarms that may publish to it.
+    pub alarms: Vec<TemplateValue>,
     /// What asked for it.
     pub path: String,
 }
@@ -94,6 +96,7 @@ pub fn topic(
         policy: id.with("Policy"),
         id,
         name: TemplateValue::physical(names.of_part(name)),
+        alarms: Vec::new(),
         path: path.to_owned(),
     };
     (topic, subscription)

@@ -314,8 +314,12 @@ impl fmt::Display for AcceptedWhen {
 /// What `destroy` asks a service to learn whether a resource still exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lookup {
+    /// CloudWatch: the alarm.
+    Alarm,
     /// S3: the bucket.
     Bucket,
+    /// CloudWatch: the dashboard.
+    Dashboard,
     /// Lambda: the function.
     Function,
     /// KMS: the key of the alias, unless its deletion is scheduled.

@@ -4,6 +4,7 @@
 //! add a type, write its card in the file of its service and list it in [`ALL`].
 
 mod card;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod glue;
 pub mod iam;
@@ -29,6 +30,8 @@ pub static ALL: &[&ResourceType] = &[
     &s3::BUCKET,
     &sns::TOPIC,
     &sns::SUBSCRIPTION,
+    &cloudwatch::ALARM,
+    &cloudwatch::DASHBOARD,
     &glue::DATABASE,
     &glue::TABLE,
     &iam::ROLE,

@@ -4,6 +4,7 @@
 mod harness;
 
 #[cfg(feature = "aws")]
+mod alarms;
 mod apply;
 #[cfg(feature = "aws")]
 mod apply_changes;

@@ -10,29 +10,11 @@ use crate::component::meter::MeterReading;
 use crate::function::Function;
 use crate::function::{ChunkOutcome, ProducerOutcome};
 use crate::model::error::{Error, ErrorCode};
+use crate::model::metric::{
+    AGE, COMPREHEND_UNITS, DIMENSIONS, FAILED, FAILED_PERCENT, ITEMS, METRICS, NAMESPACE, RECORDS, REUSED, THROTTLED,
+    failed_percent,
+};
 use crate::model::run::{Chunk, RunId};
-
-/// The CloudWatch namespace of the metrics.
-pub const NAMESPACE: &str = "fanggen";
-
-/// The metrics and their units. Their only dimensions are pipeline and environment: CloudWatch bills each combination of
-/// name and dimensions as one metric (<https://aws.amazon.com/cloudwatch/pricing/>).
-pub const METRICS: [(&str, &str); 8] = [
-    // Items sent by a producer.
-    ("Items", "Count"),
-    // Records written without a failure, and with one.
-    ("Records", "Count"),
-    ("Failed", "Count"),
-    // Findings taken from the cache instead of being paid for again.
-    ("Reused", "Count"),
-    // Throttled responses.
-    ("Throttled", "Count"),
-    ("ComprehendUnits", "Count"),
-    // 1 when the last chunk of a run is written, 0 when a producer fails.
-    ("RunComplete", "Count"),
-    // From the scheduled time of a run until one of its chunks was written.
-    ("Age", "Seconds"),
-];
 
 /// The log of a function. It identifies runs, chunks and messages, but contains no items and no texts.
 pub struct Log {
@@ -74,7 +56,7 @@ impl Log {
         }
         if outcome.chunks == 0 {
             // An empty run has no worker that would report it.
-            metric(&mut line, "RunComplete", 1);
+            metric(&mut line, FAILED_PERCENT, 0);
         }
         println!("{}", Value::Object(line));
     }
@@ -85,7 +67,6 @@ impl Log {
         line.insert("level".into(), json!("ERROR"));
         line.insert("code".into(), json!(error.code));
         line.insert("reason".into(), json!(error.message));
-        metric(&mut line, "RunComplete", 0);
         println!("{}", Value::Object(line));
     }
 
@@ -120,15 +101,15 @@ impl Log {
         // Each chunk is counted once, by the invocation that finished it.
         if done && !outcome.already_done {
             let counts = &outcome.counts;
-            for (name, value) in [("Records", counts.records), ("Failed", counts.failed), ("Reused", counts.reused)] {
+            for (name, value) in [(RECORDS, counts.records), (FAILED, counts.failed), (REUSED, counts.reused)] {
                 metric(&mut line, name, value);
             }
             if let Ok(scheduled) = chunk.run.time() {
-                metric(&mut line, "Age", u64::try_from(now.duration_since(scheduled).as_secs()).unwrap_or_default());
+                metric(&mut line, AGE, u64::try_from(now.duration_since(scheduled).as_secs()).unwrap_or_default());
             }
         }
-        if outcome.complete.is_some() && done && !outcome.already_done {
-            metric(&mut line, "RunComplete", 1);
+        if let (Some(run), true, false) = (&outcome.complete, done, outcome.already_done) {
+            metric(&mut line, FAILED_PERCENT, failed_percent(run.records, run.failed));
         }
         line
     }
@@ -155,11 +136,11 @@ impl Log {
             put("cold_start", json!(true));
         }
         let directive = json!({
-            "Namespace": NAMESPACE, "Dimensions": [["pipeline", "environment"]], "Metrics": [],
+            "Namespace": NAMESPACE, "Dimensions": [DIMENSIONS], "Metrics": [],
         });
         put("_aws", json!({ "Timestamp": now.as_millisecond(), "CloudWatchMetrics": [directive] }));
         for (name, value) in
-            [("Items", items), ("Throttled", reading.throttled), ("ComprehendUnits", reading.comprehend_units)]
+            [(ITEMS, items), (THROTTLED, reading.throttled), (COMPREHEND_UNITS, reading.comprehend_units)]
         {
             // A zero does not change the sum, and would take space in the log.
             if value > 0 {
@@ -268,9 +249,13 @@ mod tests {
             ..ChunkOutcome::default()
         };
         let reading = MeterReading { throttled: 0, comprehend_units: 900 };
-        let metrics = ["ComprehendUnits", "Records", "Failed", "Reused", "Age", "RunComplete"];
-        let definitions =
-            metrics.map(|name| json!({ "Name": name, "Unit": if name == "Age" { "Seconds" } else { "Count" } }));
+        let metrics = ["ComprehendUnits", "Records", "Failed", "Reused", "Age", "FailedPercent"];
+        let unit = |name| match name {
+            "Age" => "Seconds",
+            "FailedPercent" => "Percent",
+            _ => "Count",
+        };
+        let definitions = metrics.map(|name| json!({ "Name": name, "Unit": unit(name) }));
         assert_eq!(
             Value::Object(log.chunk_line(now(), &chunk(), &outcome, reading)),
             json!({
@@ -280,7 +265,7 @@ mod tests {
                 "_aws": { "Timestamp": now().as_millisecond(), "CloudWatchMetrics": [{
                     "Namespace": "fanggen", "Dimensions": [["pipeline", "environment"]], "Metrics": definitions,
                 }] },
-                "ComprehendUnits": 900, "Records": 97, "Failed": 3, "Reused": 40, "Age": 7, "RunComplete": 1,
+                "ComprehendUnits": 900, "Records": 97, "Failed": 3, "Reused": 40, "Age": 7, "FailedPercent": 3,
             })
         );
         let outcome = ChunkOutcome { already_done: true, ..outcome };

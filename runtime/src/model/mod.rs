@@ -6,6 +6,7 @@ pub mod file_format;
 pub mod hash;
 pub mod items;
 pub mod message;
+pub mod metric;
 mod number;
 pub mod record;
 pub mod retry;

@@ -93,16 +93,6 @@ fn settings(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
 
 /// Settings without an effect yet, sinks that are left out when deployed, and requests without a contact.
 fn promises(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
-    let set = [
-        (pipeline.alarms.email.is_some(), ["alarms", "email"], "alarms are not implemented yet"),
-        (pipeline.budget.monthly_usd.is_some(), ["budget", "monthly_usd"], "budgets are not implemented yet"),
-    ];
-    for (set, path, what) in set {
-        if let (true, Some(entry)) = (set, super::entry(tree, &path)) {
-            let title = format!("`{}` has no effect yet", path.join("."));
-            mistakes.push(Mistake::new(MistakeCode::NoEffect, &entry.tree.span, title, what));
-        }
-    }
     let deployed = pipeline.sinks.iter().any(|sink| !sink.kind.card.local_only);
     let lasting = super::types(ComponentRole::Sink, |_| true);
     let help =

@@ -1,5 +1,6 @@
 //! Rules that concern several values.
 
+mod alarms;
 mod dynamic_references;
 mod flow;
 mod iam;
@@ -26,6 +27,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     items::check(pipeline, mistakes);
     iam::check(pipeline, tree, mistakes);
     regions::check(pipeline, tree, mistakes);
+    alarms::check(pipeline, tree, mistakes);
 }
 
 /// The types of a role that work in AWS and whose card fits.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::civil::{Date, DateTime, Weekday};
+use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, Zoned};
 
@@ -92,7 +92,7 @@ pub fn clock_change(expression: &ScheduleExpression, zone: &TimeZone, now: Times
 }
 
 /// A cron expression, each field as its values.
-struct CronTimes {
+pub(super) struct CronTimes {
     minutes: BTreeSet<i8>,
     hours: BTreeSet<i8>,
     months: BTreeSet<i8>,
@@ -117,7 +117,7 @@ enum Days {
 }
 
 impl CronTimes {
-    fn of(fields: &[String; 6]) -> Self {
+    pub(super) fn of(fields: &[String; 6]) -> Self {
         let small = |index: usize| field_values(index, &fields[index]).into_iter().filter_map(|n| i8::try_from(n).ok());
         Self {
             minutes: small(0).collect(),
@@ -128,15 +128,25 @@ impl CronTimes {
         }
     }
 
-    /// Its times on the clock, from one on.
-    fn from(&self, from: DateTime) -> impl Iterator<Item = DateTime> {
+    /// The times of each of its days.
+    pub(super) fn of_day(&self) -> Vec<Time> {
+        let hours = self.hours.iter();
+        hours.flat_map(|hour| self.minutes.iter().filter_map(|minute| Time::new(*hour, *minute, 0, 0).ok())).collect()
+    }
+
+    /// Its days, from one on.
+    pub(super) fn days(&self, from: Date) -> impl Iterator<Item = Date> {
         let years = self.years.range(from.year()..=LAST_YEAR);
         let months = years.flat_map(|year| self.months.iter().map(|month| (*year, *month)));
-        let days = months
+        months
             .skip_while(move |month| *month < (from.year(), from.month()))
             .flat_map(|(year, month)| self.days.of_month(year, month))
-            .skip_while(move |day| *day < from.date());
-        let hours = days.flat_map(|day| self.hours.iter().map(move |hour| (day, *hour)));
+            .skip_while(move |day| *day < from)
+    }
+
+    /// Its times on the clock, from one on.
+    fn from(&self, from: DateTime) -> impl Iterator<Item = DateTime> {
+        let hours = self.days(from.date()).flat_map(|day| self.hours.iter().map(move |hour| (day, *hour)));
         let times = hours.flat_map(|(day, hour)| self.minutes.iter().map(move |minute| day.at(hour, *minute, 0, 0)));
         times.skip_while(move |time| *time < from)
     }

@@ -7,6 +7,7 @@
 
 mod cron;
 pub mod firings;
+pub mod gaps;
 mod timezone;
 
 use std::{fmt, ops::Range, time::Duration};

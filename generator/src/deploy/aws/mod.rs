@@ -5,6 +5,7 @@ pub mod api_call;
 pub mod call_error;
 mod call_log;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod dynamodb;
 pub mod iam;
 pub mod kms;

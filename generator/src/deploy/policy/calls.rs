@@ -2,7 +2,7 @@
 
 use crate::deploy::aws::api_call::ApiCall;
 use crate::deploy::aws::s3::{artifacts, buckets, item_files, result_objects};
-use crate::deploy::aws::{account, cloudformation, dynamodb, iam, kms, lambda, logs, scheduler, sns, sqs};
+use crate::deploy::aws::{account, cloudformation, cloudwatch, dynamodb, iam, kms, lambda, logs, scheduler, sns, sqs};
 use crate::resources::Target;
 
 /// The calls of each service.
@@ -19,6 +19,7 @@ const SERVICES: &[&[ApiCall]] = &[
     iam::CALLS,
     scheduler::CALLS,
     cloudformation::CALLS,
+    cloudwatch::CALLS,
     dynamodb::CALLS,
     dynamodb::run_rows::CALLS,
     sns::CALLS,

@@ -16,6 +16,7 @@ use crate::component::{
 };
 use crate::fetch::RateLimiter;
 use crate::model::error::Error;
+use crate::model::metric::COMPREHEND_UNIT;
 use crate::model::run::MAX_CHUNK_ITEMS;
 use crate::model::values::Bounded;
 
@@ -110,7 +111,7 @@ impl Component for ComprehendSettings {
         // 100 characters a unit, at least 3 a text (facts of the price list, 2026-11-22).
         let asked = u32::try_from(self.detect.as_slice().len()).unwrap_or(u32::MAX);
         vec![BilledUnit {
-            name: "comprehend_unit",
+            name: COMPREHEND_UNIT,
             per_record: f64::from(asked) * 15.0,
             reason: "a unit is 100 characters, at least 3 per text; assuming texts of 1,500 characters",
         }]

@@ -27,6 +27,7 @@ pub struct Request {
 /// How a service's requests are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
+    Cbor,
     Json,
     Query,
     RestJson,
@@ -80,6 +81,8 @@ impl Model {
         }
         match self.protocol()? {
             Protocol::RestJson | Protocol::RestXml => self.by_address(head).map(str::to_owned),
+            // https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
+            Protocol::Cbor => Some(head.uri.path().split_once("/operation/")?.1.to_owned()),
             Protocol::Json | Protocol::Query => form(body).remove("Action"),
         }
     }
@@ -100,6 +103,7 @@ impl Model {
 
     fn protocol(&self) -> Option<Protocol> {
         match self.0["metadata"]["protocol"].as_str()? {
+            "smithy-rpc-v2-cbor" => Some(Protocol::Cbor),
             "json" => Some(Protocol::Json),
             "query" => Some(Protocol::Query),
             "rest-json" => Some(Protocol::RestJson),

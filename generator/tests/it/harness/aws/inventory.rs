@@ -26,6 +26,12 @@ pub async fn inventory(sdk: &SdkConfig) -> Inventory {
     all.extend(schedules.schedules().iter().map(|one| format!("schedule {}", one.name().unwrap_or_default())));
     let groups = aws_sdk_cloudwatchlogs::Client::new(sdk).describe_log_groups().send().await.expect("log groups");
     all.extend(groups.log_groups().iter().map(|group| format!("log group {}", group.log_group_name().unwrap_or("?"))));
+    let cloudwatch = aws_sdk_cloudwatch::Client::new(sdk);
+    let alarms = cloudwatch.describe_alarms().send().await.expect("alarms");
+    all.extend(alarms.metric_alarms().iter().map(|alarm| format!("alarm {}", alarm.alarm_name().unwrap_or("?"))));
+    let dashboards = cloudwatch.list_dashboards().send().await.expect("dashboards");
+    let dashboards = dashboards.dashboard_entries().iter().map(|one| one.dashboard_name().unwrap_or("?"));
+    all.extend(dashboards.map(|name| format!("dashboard {name}")));
     let topics = aws_sdk_sns::Client::new(sdk);
     let found = topics.list_topics().send().await.expect("topics");
     all.extend(found.topics().iter().map(|topic| format!("topic {}", topic.topic_arn().unwrap_or("?"))));

@@ -58,6 +58,8 @@ pub fn all_needed(call: &Call) -> Vec<Question> {
 /// The permission that a call needs.
 pub fn needed(call: &Call) -> Question {
     let operation = call.operation();
+    // Requests to CloudWatch are signed for its former name.
+    let operation = operation.replace("monitoring:", "cloudwatch:");
     let action = RENAMED.iter().find(|(one, _)| *one == operation).map_or(operation.as_str(), |(_, action)| action);
     let json: Value = serde_json::from_slice(&call.body).unwrap_or_default();
     let form: BTreeMap<String, String> = form(&call.body);
@@ -93,6 +95,13 @@ pub fn needed(call: &Call) -> Question {
         "logs" => {
             let (arn, group) = (text("resourceArn"), text("logGroupName"));
             if arn.is_empty() { own("logs", &format!("log-group:{group}:*")) } else { arn }
+        }
+        "monitoring" => {
+            let request: Value = ciborium::from_reader(&*call.body).unwrap_or_default();
+            let first = request["AlarmNames"][0].as_str().map(|name| own("cloudwatch", &format!("alarm:{name}")));
+            let dashboard = request["DashboardName"].as_str();
+            let dashboard = dashboard.map(|name| format!("arn:aws:cloudwatch::{ACCOUNT}:dashboard/{name}"));
+            first.or(dashboard).unwrap_or_else(|| "*".to_owned())
         }
         "scheduler" => own("scheduler", &format!("schedule/default/{last}")),
         _ => "*".to_owned(),

@@ -55,6 +55,7 @@ impl Call {
         match self.service.as_str() {
             "s3" => Protocol::S3,
             "sqs" => Protocol::Sqs,
+            "monitoring" => Protocol::Cbor,
             _ if self.head.headers.contains_key("x-amz-target") => Protocol::Json,
             "lambda" | "scheduler" => Protocol::RestJson,
             _ => Protocol::Query,
@@ -67,6 +68,7 @@ impl Call {
             Protocol::Query => query_error(status, code, message),
             Protocol::Json | Protocol::RestJson => json_error(status, code, message),
             Protocol::Sqs => sqs_error(status, code, message),
+            Protocol::Cbor => cbor_error(status, code, message),
             Protocol::S3 => s3_error(status, code, &escaped(message)),
         }
     }
@@ -81,6 +83,7 @@ impl Call {
             }
             Protocol::RestJson => json_error(429, "ThrottlingException", "Rate exceeded"),
             Protocol::Sqs => sqs_error(400, "RequestThrottled", "Request is throttled."),
+            Protocol::Cbor => cbor_error(400, "Throttling", "Rate exceeded"),
             Protocol::S3 => s3_error(503, "SlowDown", "Please reduce your request rate."),
         }
     }
@@ -94,6 +97,7 @@ impl Call {
             Protocol::RestJson if self.service == "lambda" => json_error(500, "ServiceException", MESSAGE),
             Protocol::RestJson => json_error(500, "InternalServerException", MESSAGE),
             Protocol::Sqs => sqs_error(500, "InternalFailure", MESSAGE),
+            Protocol::Cbor => cbor_error(500, "InternalServiceFault", MESSAGE),
             Protocol::S3 => s3_error(500, "InternalError", MESSAGE),
         }
     }
@@ -112,6 +116,7 @@ enum Protocol {
     Query,
     Json,
     RestJson,
+    Cbor,
     Sqs,
     S3,
 }
@@ -151,6 +156,16 @@ pub fn sqs_error(status: u16, code: &str, message: &str) -> Answer {
     let mut answer = json_error(status, &format!("com.amazonaws.sqs#{code}"), message);
     answer.headers_mut().insert("x-amzn-query-error", format!("{code};{side}").parse().expect("a value"));
     answer
+}
+
+/// CloudWatch answers in CBOR, and has the codes of its former query protocol in a header.
+pub fn cbor_error(status: u16, code: &str, message: &str) -> Answer {
+    let side = if status < 500 { "Sender" } else { "Receiver" };
+    let mut body = Vec::new();
+    ciborium::into_writer(&json!({"__type": code, "message": message}), &mut body).expect("CBOR");
+    let answer = Response::builder().status(status).header("smithy-protocol", "rpc-v2-cbor");
+    let answer = answer.header("x-amzn-query-error", format!("{code};{side}"));
+    answer.header("content-type", "application/cbor").body(body.into()).expect("an answer")
 }
 
 pub fn xml(status: u16, body: String) -> Answer {

@@ -1,4 +1,4 @@
-//! Reads the parameters of a request from its protocol: JSON, the query protocol, or REST with JSON or XML.
+//! Reads the parameters of a request from its protocol: JSON, CBOR, the query protocol, or REST with JSON or XML.
 
 mod query;
 mod xml;
@@ -25,6 +25,13 @@ pub fn request(model: &Model, call: &Call, mistakes: &mut Vec<String>) -> Value 
     let shape = model.0["operations"][&call.name]["input"]["shape"].as_str();
     match (model.protocol(), shape) {
         (Some(Protocol::Query), Some(shape)) => query::request(model, shape, &call.body, mistakes),
+        (Some(Protocol::Cbor), Some(shape)) => match ciborium::from_reader(&*call.body) {
+            Ok(value) => json(model, shape, value),
+            Err(error) => {
+                mistakes.push(format!("the body is not CBOR: {error}"));
+                Value::Null
+            }
+        },
         (Some(Protocol::Json), Some(shape)) => body_json(model, shape, &call.body, mistakes),
         (Some(Protocol::RestJson | Protocol::RestXml), _) => rest(model, call, mistakes),
         // No parameters.

@@ -1,0 +1,58 @@
+//! Alarms that cannot be had, and settings that have no effect without them.
+
+use fanggen_runtime::model::metric::COMPREHEND_UNIT;
+use fanggen_runtime::model::tree::Tree;
+
+use crate::config::mistake::{Mistake, MistakeCode};
+use crate::config::pipeline::Pipeline;
+use crate::config::schedule::gaps::{alarm_window, longest_two_periods};
+use crate::config::schedule::parse;
+
+pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    without_effect(pipeline, tree, mistakes);
+    too_rare(pipeline, tree, mistakes);
+}
+
+/// Settings of alarms that nobody is told of, and a budget of what nothing costs.
+fn without_effect(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    let is_on = pipeline.alarms.is_on();
+    let budget = pipeline.budget.monthly_usd.is_some();
+    let nobody = "nobody is told: there is no `email` in `[alarms]`";
+    let set = [
+        (!is_on, ["alarms", "max_failed_percent"], nobody),
+        (budget && !is_on, ["budget", "monthly_usd"], nobody),
+        (
+            budget && is_on && !pipeline.is_billed(COMPREHEND_UNIT),
+            ["budget", "monthly_usd"],
+            "it limits what Comprehend bills, and no stage uses Comprehend",
+        ),
+    ];
+    for (idle, path, why) in set {
+        if let (true, Some(entry)) = (idle, super::entry(tree, &path)) {
+            let title = format!("`{}` has no effect", path.join("."));
+            mistakes.push(Mistake::new(MistakeCode::NoEffect, &entry.tree.span, title, why));
+        }
+    }
+}
+
+/// A schedule whose missing runs CloudWatch cannot notice.
+fn too_rare(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
+    if !pipeline.alarms.is_on() || !pipeline.schedule.enabled {
+        return;
+    }
+    let Some(entry) = super::entry(tree, &["schedule", "expression"]) else { return };
+    let Some(gap) = parse(&pipeline.schedule.expression).ok().as_ref().and_then(longest_two_periods) else { return };
+    if alarm_window(gap).is_none() {
+        let days = gap.as_secs().div_ceil(86_400);
+        mistakes.push(
+            Mistake::new(
+                MistakeCode::NoRunUnnoticed,
+                &entry.tree.span,
+                "no alarm is raised if runs of this schedule do not come",
+                format!("two periods are up to {days} days"),
+            )
+            .allowed("7 days, which is how far CloudWatch looks back")
+            .help("an event that starts no run still ends in a dead-letter queue, which has an alarm".to_owned()),
+        );
+    }
+}
