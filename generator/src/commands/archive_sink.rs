@@ -1,4 +1,6 @@
-//! The sinks whose results can be read back: those that keep whole records.
+//! The sinks whose results can be read back: those that keep whole records, and tables with their rows.
+
+use std::path::{Path, PathBuf};
 
 use fanggen_runtime::component::{CatalogFormat, Store};
 
@@ -7,38 +9,103 @@ use super::args::GlobalArgs;
 use super::aws_session::EnvironmentAccount;
 use super::error::CommandError;
 use super::pipeline_file::LoadedPipeline;
-use crate::config::pipeline::ComponentConfig;
+use crate::config::pipeline::{ComponentConfig, Pipeline};
 #[cfg(feature = "aws")]
-use crate::deploy::aws::{account::CallerIdentity, s3::result_objects::ResultObjectsClient};
+use crate::deploy::aws::{
+    account::CallerIdentity, dynamodb::result_rows::ResultRowsClient, s3::result_objects::ResultObjectsClient,
+};
+use crate::local;
 #[cfg(feature = "aws")]
 use crate::resources;
-use crate::results::archive::ResultArchive;
+use crate::results::archive::{RecordVisitor, ResultArchive, ResultsError, read_records};
+use crate::results::filter::RecordFilter;
+use crate::results::local_archive::LocalArchive;
+use crate::results::row_table::{RowTable, RowsFileTable, read_rows};
 #[cfg(feature = "aws")]
-use crate::results::s3_archive::S3Archive;
+use crate::results::{dynamodb_table::DynamodbTable, s3_archive::S3Archive};
 
-/// A sink that keeps whole records.
+/// A sink whose results can be read back.
 pub struct ArchiveSink<'a> {
     pub config: &'a ComponentConfig,
-    /// The first part of its keys; empty if it writes its files side by side.
-    pub prefix: String,
-    /// Whether the account has it too.
-    pub in_account: bool,
+    kept: KeptResults,
 }
 
-impl<'a> ArchiveSink<'a> {
-    /// The sink; nothing if it does not keep whole records.
-    pub fn of(config: &'a ComponentConfig) -> Option<Self> {
-        match config.settings.store(&config.name) {
-            Some(Store::Bucket { catalog: Some(catalog), .. }) if catalog.format == CatalogFormat::JsonLines => {
-                Some(Self { config, prefix: catalog.prefix, in_account: true })
-            }
-            None if config.kind.card.keeps_records => Some(Self { config, prefix: String::new(), in_account: false }),
-            _ => None,
+/// How a sink keeps its results.
+enum KeptResults {
+    /// Whole records in objects below a prefix, or in files of this machine.
+    Records { prefix: String, in_account: bool },
+    /// Rows of a table, without the bodies of the texts.
+    Rows,
+}
+
+/// Where the results of a sink are read.
+pub enum OpenArchive {
+    Records(Box<dyn ResultArchive>),
+    Rows(Box<dyn RowTable>),
+}
+
+impl OpenArchive {
+    /// Reads the records, those of the newest run first, and gives what passes the filter to the visitor.
+    ///
+    /// # Errors
+    /// An archive that cannot be read, and those of the visitor.
+    pub async fn read(&self, filter: &RecordFilter, visitor: &mut dyn RecordVisitor) -> Result<(), ResultsError> {
+        match self {
+            Self::Records(archive) => read_records(&**archive, filter, visitor).await,
+            Self::Rows(table) => read_rows(&**table, filter, visitor).await,
         }
     }
 }
 
-/// Its archive in the account.
+impl<'a> ArchiveSink<'a> {
+    /// The sinks of a pipeline that can be read, those with whole records first.
+    pub fn all(pipeline: &'a Pipeline) -> Vec<Self> {
+        let mut all: Vec<Self> = pipeline.sinks.iter().filter_map(Self::of).collect();
+        all.sort_by_key(|sink| matches!(sink.kept, KeptResults::Rows));
+        all
+    }
+
+    fn of(config: &'a ComponentConfig) -> Option<Self> {
+        let kept = match config.settings.store(&config.name) {
+            Some(Store::Bucket { catalog: Some(catalog), .. }) if catalog.format == CatalogFormat::JsonLines => {
+                KeptResults::Records { prefix: catalog.prefix, in_account: true }
+            }
+            Some(Store::Table { .. }) => KeptResults::Rows,
+            None if config.kind.card.keeps_records => KeptResults::Records { prefix: String::new(), in_account: false },
+            _ => return None,
+        };
+        Some(Self { config, kept })
+    }
+
+    /// Whether the account has its results too.
+    pub const fn is_in_account(&self) -> bool {
+        !matches!(self.kept, KeptResults::Records { in_account: false, .. })
+    }
+
+    fn local_path(&self, file: &LoadedPipeline, pipeline: &Pipeline) -> PathBuf {
+        let folder = local::results(&file.root, pipeline).join(&self.config.name);
+        match &self.kept {
+            KeptResults::Records { prefix, .. } => folder.join(prefix),
+            KeptResults::Rows => folder.join(local::ROWS_FILE),
+        }
+    }
+
+    /// Whether this machine has any of its results.
+    pub fn exists_locally(&self, file: &LoadedPipeline, pipeline: &Pipeline) -> bool {
+        Path::exists(&self.local_path(file, pipeline))
+    }
+
+    /// Its results on this machine.
+    pub fn on_this_machine(&self, file: &LoadedPipeline, pipeline: &Pipeline) -> OpenArchive {
+        let path = self.local_path(file, pipeline);
+        match &self.kept {
+            KeptResults::Records { .. } => OpenArchive::Records(Box::new(LocalArchive { folder: path })),
+            KeptResults::Rows => OpenArchive::Rows(Box::new(RowsFileTable { path })),
+        }
+    }
+}
+
+/// Its results in the account.
 ///
 /// # Errors
 /// An account that cannot be reached, or a sink that keeps nothing there.
@@ -48,9 +115,9 @@ pub async fn account_archive(
     environment: &str,
     sink: &ArchiveSink<'_>,
     global: &GlobalArgs,
-) -> Result<Box<dyn ResultArchive>, CommandError> {
+) -> Result<OpenArchive, CommandError> {
     let name = &sink.config.name;
-    if !sink.in_account {
+    if !sink.is_in_account() {
         return Err(CommandError::Results(format!("`{name}` keeps its records on this machine only, which has none")));
     }
     let account = EnvironmentAccount::open(file, environment, global).await?;
@@ -58,23 +125,35 @@ pub async fn account_archive(
     archive_of(&account, &caller, environment, sink)
 }
 
-/// Its archive in an account that is open, without a call.
+/// Its results in an account that is open, without a call.
 ///
 /// # Errors
-/// A plan without the bucket, which is a bug.
+/// A plan without the bucket or table, which is a bug.
 #[cfg(feature = "aws")]
 pub fn archive_of(
     account: &EnvironmentAccount,
     caller: &CallerIdentity,
     environment: &str,
     sink: &ArchiveSink<'_>,
-) -> Result<Box<dyn ResultArchive>, CommandError> {
-    let name = &sink.config.name;
-    let bucket = account.resource(resources::s3::BUCKET.name, &sink.config.path)?;
-    let bucket = account.manifest.physical(bucket, caller);
-    let bucket = bucket.ok_or_else(|| CommandError::Results(format!("the bucket of `{name}` has no name")))?;
-    let client = ResultObjectsClient::open(&account.account, &caller.account);
-    Ok(Box::new(S3Archive { client, bucket, prefix: sink.prefix.clone(), environment: environment.to_owned() }))
+) -> Result<OpenArchive, CommandError> {
+    let environment = environment.to_owned();
+    let named = |kind: &str| {
+        let resource = account.resource(kind, &sink.config.path)?;
+        let name = account.manifest.physical(resource, caller);
+        name.ok_or_else(|| CommandError::Results(format!("the store of `{}` has no name", sink.config.name)))
+    };
+    Ok(match &sink.kept {
+        KeptResults::Records { prefix, .. } => {
+            let bucket = named(resources::s3::BUCKET.name)?;
+            let client = ResultObjectsClient::open(&account.account, &caller.account);
+            OpenArchive::Records(Box::new(S3Archive { client, bucket, prefix: prefix.clone(), environment }))
+        }
+        KeptResults::Rows => {
+            let table = named(resources::dynamodb::TABLE.name)?;
+            let client = ResultRowsClient::open(&account.account, table.clone());
+            OpenArchive::Rows(Box::new(DynamodbTable { client, table, environment }))
+        }
+    })
 }
 
 #[cfg(not(feature = "aws"))]
@@ -83,7 +162,7 @@ pub async fn account_archive(
     _: &str,
     sink: &ArchiveSink<'_>,
     _: &GlobalArgs,
-) -> Result<Box<dyn ResultArchive>, CommandError> {
-    let _ = sink.in_account;
+) -> Result<OpenArchive, CommandError> {
+    let _ = sink.is_in_account();
     Err(CommandError::NeedsAws("results".to_owned()))
 }

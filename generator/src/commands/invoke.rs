@@ -24,7 +24,6 @@ use crate::deploy::error::DeployError;
 use crate::deploy::first_run::{StartedRun, start};
 use crate::operate::runs::follow::{FollowEnd, RunWatch, follow};
 use crate::operate::runs::overview::RunOverview;
-use crate::results::archive::read_records;
 use crate::results::filter::RecordFilter;
 
 /// Start a run now, and follow it to its end
@@ -138,13 +137,13 @@ async fn show_records(
     run: &RunId,
 ) -> CommandResult {
     let pipeline = file.pipeline(environment)?;
-    let Some(sink) = pipeline.sinks.iter().filter_map(ArchiveSink::of).find(|sink| sink.in_account) else {
+    let Some(sink) = ArchiveSink::all(pipeline).into_iter().find(ArchiveSink::is_in_account) else {
         return Ok(());
     };
     let archive = archive_of(account, caller, environment, &sink)?;
     let filter = RecordFilter { run: Some(run.clone()), ..RecordFilter::default() };
     let mut shown = ShownResults::begin(None, None, None)?;
-    read_records(&*archive, &filter, &mut shown).await?;
+    archive.read(&filter, &mut shown).await?;
     shown.end(&format!("{}, environment {environment}, in the account", account.manifest.pipeline), "")
 }
 

@@ -18,10 +18,7 @@ use super::result_place::ResultPlace;
 use super::shown_results::ShownResults;
 use crate::config::mistake::Severity;
 use crate::config::pipeline::Pipeline;
-use crate::local;
-use crate::results::archive::read_records;
 use crate::results::filter::RecordFilter;
-use crate::results::local_archive::LocalArchive;
 use crate::results::since::{range, since};
 use crate::results::writer::RecordFormat;
 
@@ -44,7 +41,7 @@ pub struct ResultsArgs {
     /// Where the results are [default: this machine if it has any, else the account]
     #[arg(long, value_name = "PLACE")]
     from: Option<ResultPlace>,
-    /// The sink that keeps them [default: the first with whole records]
+    /// The sink that keeps them [default: the first with whole records, else a table]
     #[arg(short, long, value_name = "NAME")]
     sink: Option<String>,
     /// Only this item (can be repeated)
@@ -130,18 +127,14 @@ impl ResultsArgs {
             condition: self.condition.clone(),
             failed: self.failed,
         };
-        let local =
-            LocalArchive { folder: local::results(&file.root, pipeline).join(&sink.config.name).join(&sink.prefix) };
-        let place = ResultPlace::or_default(self.from, local.exists());
+        let place = ResultPlace::or_default(self.from, sink.exists_locally(&file, pipeline));
         let mut shown = ShownResults::begin(format.records(), self.limit, self.output.as_deref())?;
         let read = async {
-            match place {
-                ResultPlace::Local => Ok(read_records(&local, &filter, &mut shown).await?),
-                ResultPlace::Account => {
-                    let archive = account_archive(&file, &environment, &sink, global).await?;
-                    Ok::<(), CommandError>(read_records(&*archive, &filter, &mut shown).await?)
-                }
-            }
+            let archive = match place {
+                ResultPlace::Local => sink.on_this_machine(&file, pipeline),
+                ResultPlace::Account => account_archive(&file, &environment, &sink, global).await?,
+            };
+            Ok::<(), CommandError>(archive.read(&filter, &mut shown).await?)
         };
         block_on(read)??;
         shown.end(&format!("{}, environment {environment}, {}", pipeline.head.name.as_str(), place.phrase()), &range)
@@ -163,19 +156,19 @@ impl ResultsArgs {
 
     /// The sink whose results are read, and where they are below it.
     fn chosen_sink<'a>(&self, pipeline: &'a Pipeline) -> Result<ArchiveSink<'a>, CommandError> {
-        let readable: Vec<ArchiveSink<'_>> = pipeline.sinks.iter().filter_map(ArchiveSink::of).collect();
+        let readable = ArchiveSink::all(pipeline);
         let names: Vec<&str> = readable.iter().map(|sink| sink.config.name.as_str()).collect();
         let known = match names.is_empty() {
-            true => "no sink of this pipeline keeps whole records: add one of type `s3` with `format = \"jsonl\"`"
+            true => "no sink of this pipeline keeps results that can be read: add one of type `s3` with `format = \"jsonl\"`"
                 .to_owned(),
-            false => format!("these keep whole records: {}", quoted_list(&names)),
+            false => format!("these keep results that can be read: {}", quoted_list(&names)),
         };
         let Some(asked) = &self.sink else {
             return readable.into_iter().next().ok_or(CommandError::Results(known));
         };
         readable.into_iter().find(|sink| sink.config.name == *asked).ok_or_else(|| {
             let exists = pipeline.sinks.iter().any(|sink| sink.name == *asked);
-            let problem = if exists { "does not keep whole records" } else { "is not a sink of this pipeline" };
+            let problem = if exists { "keeps no results that can be read" } else { "is not a sink of this pipeline" };
             CommandError::Results(format!("`{asked}` {problem}; {known}"))
         })
     }

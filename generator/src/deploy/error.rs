@@ -134,10 +134,10 @@ pub enum DeployError {
     #[error("the stack is unchanged")]
     Declined,
     /// The user confirmed the stack and declined its items.
-    #[error("the stack is deployed; the rows of this table are unchanged")]
+    #[error("the rows of this table are unchanged")]
     DeclinedItems,
     /// There is no terminal for a prompt.
-    #[error("there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt")]
+    #[error("there is no terminal to ask on: nothing was changed\n  add `--yes` to go on without a prompt")]
     NoTerminal,
     /// CloudFormation could not create the change set.
     #[error("CloudFormation cannot make these changes: {reason}{help}")]

@@ -36,6 +36,7 @@ use disk_error::unwritable;
 use inputs::Inputs;
 use journal::{ChunkLine, Journal};
 pub use past_runs::{PastRun, PastRunState, PastRunSummary, UnreadableRun, past_runs};
+pub use rows_file::NAME as ROWS_FILE;
 use runs::{BegunRun, Runs};
 use services::LocalServices;
 pub use services::{Seeds, seeds};

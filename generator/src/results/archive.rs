@@ -61,6 +61,17 @@ pub enum ResultsError {
         /// The environment.
         environment: String,
     },
+    /// No table.
+    #[error(
+        "the table `{table}` does not exist: environment `{environment}` is not deployed\n  run `fanggen apply --env \
+         {environment}`, or `fanggen run` for results on this machine"
+    )]
+    NoTable {
+        /// The table.
+        table: String,
+        /// The environment.
+        environment: String,
+    },
     /// Something in the account.
     #[error("{0}")]
     Account(String),

@@ -18,14 +18,6 @@ pub struct LocalArchive {
     pub folder: PathBuf,
 }
 
-impl LocalArchive {
-    /// Whether there is anything.
-    #[must_use]
-    pub fn exists(&self) -> bool {
-        self.folder.is_dir()
-    }
-}
-
 #[async_trait]
 impl ResultArchive for LocalArchive {
     async fn days(&self) -> Result<Vec<String>, ResultsError> {

@@ -1,8 +1,11 @@
-//! Reads results back, wherever they are: folders of this machine, or archives in S3.
+//! Reads results back, wherever they are: files of this machine, archives in S3, or tables of DynamoDB.
 
 pub mod archive;
+#[cfg(feature = "aws")]
+pub mod dynamodb_table;
 pub mod filter;
 pub mod local_archive;
+pub mod row_table;
 #[cfg(feature = "aws")]
 pub mod s3_archive;
 pub mod since;

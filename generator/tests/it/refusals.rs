@@ -1,6 +1,7 @@
 //! Invalid input of all kinds, each as a whole process: exit code and whole message, and nothing is changed.
 
 use crate::harness::process_output::ProcessOutputExt as _;
+use crate::harness::terminal::at_a_terminal;
 use crate::harness::{aws, elf};
 
 use std::collections::BTreeMap;
@@ -255,18 +256,18 @@ fn nothing_is_changed_without_confirmation() {
     };
     site.run(&["apply"]).assert_error(
         1,
-        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
+        "error: there is no terminal to ask on: nothing was changed\n  add `--yes` to go on without a prompt\n",
     );
     nothing(&site);
     for answer in ["n", "", "yess"] {
-        let output = at_a_terminal(&site, &["apply"], answer);
+        let output = at_a_terminal(&site.command(&["apply"]), answer);
         assert!(
             output.0 == 1 && output.1.ends_with("Apply these changes? [y/N] the stack is unchanged\n"),
             "{output:?}"
         );
         nothing(&site);
     }
-    let output = at_a_terminal(&site, &["apply", "--no-run"], "y");
+    let output = at_a_terminal(&site.command(&["apply", "--no-run"]), "y");
     assert!(output.0 == 0 && output.1.contains("created: stack `asked-dev`"), "{output:?}");
     // Rows are asked about, too: a stack that is what was rendered has nothing to ask for.
     site.deployed.edit(r#""Netflix""#, r#""Meta""#);
@@ -279,47 +280,25 @@ fn nothing_is_changed_without_confirmation() {
     let before = rows();
     site.run(&["apply", "--prune"]).assert_error(
         1,
-        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n",
+        "error: there is no terminal to ask on: nothing was changed\n  add `--yes` to go on without a prompt\n",
     );
-    let output = at_a_terminal(&site, &["apply", "--prune"], "n");
+    let output = at_a_terminal(&site.command(&["apply", "--prune"]), "n");
     let question = "items of table `asked-dev-companies-182da4`: 1 new, 1 deleted, 1 unchanged\n  + Meta\n  - Netflix\n\n\
                     Write them? [y/N] the stack is unchanged\n";
     assert!(output.0 == 1 && output.1.ends_with(question) && rows() == before, "{output:?}");
-    let output = at_a_terminal(&site, &["apply", "--prune"], "y");
+    let output = at_a_terminal(&site.command(&["apply", "--prune"]), "y");
     assert!(output.0 == 0 && rows() != before, "{output:?}");
     // A yes to the stack is none to the rows that go.
     site.deployed.edit("[functions]", "[functions]\nmemory_mb = 512").edit(r#""Meta""#, r#""Google""#).render();
     let before = rows();
-    let output = at_a_terminal(&site, &["apply", "--prune"], "y\nn");
-    let done = "Write them? [y/N] the stack is deployed; the rows of this table are unchanged\n";
+    let output = at_a_terminal(&site.command(&["apply", "--prune"]), "y\nn");
+    let done = "Write them? [y/N] the rows of this table are unchanged\n";
     assert!(output.0 == 1 && output.1.ends_with(done) && rows() == before, "{output:?}");
-    let output = at_a_terminal(&site, &["destroy"], "n");
+    let output = at_a_terminal(&site.command(&["destroy"]), "n");
     let question = "Delete all of this? This cannot be undone. [y/N] the stack is unchanged\n";
     assert!(output.0 == 1 && output.1.ends_with(question), "{output:?}");
     assert_eq!(site.run(&["drift"]).code, 0);
-    assert_eq!(at_a_terminal(&site, &["destroy"], "YES").0, 0);
-}
-
-/// Runs a command at a terminal at which somebody types a line; its exit code, and its words without colours.
-fn at_a_terminal(site: &SmallPipeline, arguments: &[&str], answer: &str) -> (i32, String) {
-    use std::io::Write as _;
-    let plain = site.command(arguments);
-    let mut command = std::process::Command::new("script");
-    let words: Vec<String> = std::iter::once(plain.get_program())
-        .chain(plain.get_args())
-        .map(|word| format!("'{}'", word.display()))
-        .collect();
-    command.args(["-qec", &words.join(" "), "/dev/null"]).current_dir(site.path()).env_clear();
-    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("SHELL", "/bin/sh");
-    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-    let mut child = command.spawn().expect("started");
-    let mut stdin = child.stdin.take().expect("a pipe");
-    writeln!(stdin, "{answer}").expect("typed");
-    let out = child.wait_with_output().expect("ended");
-    drop(stdin);
-    let colours = regex_lite::Regex::new("\x1b\\[[0-9;?]*[A-Za-z]|\r").expect("a pattern");
-    let words = String::from_utf8_lossy(&out.stdout);
-    (out.status.code().unwrap_or(-1), colours.replace_all(&words, "").into_owned())
+    assert_eq!(at_a_terminal(&site.command(&["destroy"]), "YES").0, 0);
 }
 
 #[test]

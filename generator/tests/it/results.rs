@@ -40,6 +40,9 @@ type = "csv"
 [sinks.zstd]
 type = "s3"
 compression = "zstd"
+
+[sinks.rows]
+type = "dynamodb"
 "#;
 
 /// A pipeline that has run so many times.
@@ -63,6 +66,38 @@ fn keys(project: &Project, arguments: &[&str]) -> Vec<String> {
     let all = ran.json();
     let key = |record: &Value| record["item"]["key"].as_str().expect("a key").to_owned();
     all.as_array().expect("a list").iter().map(key).collect()
+}
+
+#[test]
+fn the_rows_of_a_table_are_read_like_whole_records_but_for_the_texts() {
+    let project = run(2);
+    let of = |sink: &str, more: &[&str]| {
+        let ran = results(&project, &[&["--sink", sink, "--json"], more].concat());
+        assert_eq!(ran.code, 0, "{ran:?}");
+        ran.json().as_array().expect("a list").clone()
+    };
+    let without_bodies = |mut records: Vec<Value>| {
+        for record in &mut records {
+            record["item"].as_object_mut().expect("an item").retain(|name, _| name == "key");
+            if let Some(text) = record.get_mut("text").filter(|text| text.is_object()) {
+                text["body"] = "".into();
+            }
+        }
+        records.sort_by_key(|record| (record["run"].to_string(), record["item"]["key"].to_string()));
+        records
+    };
+    for more in [&[][..], &["--label", "negative"], &["--item", "Good"], &["--failed"]] {
+        let (rows, records) = (of("rows", more), of("archive", more));
+        assert!(!rows.is_empty() && rows.is_sorted_by_key(|record| std::cmp::Reverse(record["run"].to_string())));
+        assert_eq!(without_bodies(rows), without_bodies(records), "{more:?}");
+    }
+    let last = of("rows", &[])[0]["run"].as_str().expect("a run").to_owned();
+    assert_eq!(of("rows", &["--run", &last]).len(), 4);
+    project.write(".fanggen/shop/dev/rows/rows.jsonl", "{\"item\":\"x\"}\nnonsense\n");
+    let ran = results(&project, &["--sink", "rows"]);
+    assert_eq!(ran.code, 1, "{ran:?}");
+    assert!(ran.stderr.contains("rows.jsonl`: a row is not that of a record\n"), "{ran:?}");
+    assert!(ran.stderr.contains("rows.jsonl`: line 2: expected"), "{ran:?}");
 }
 
 #[test]
@@ -151,9 +186,12 @@ fn wrong_arguments_say_what_is_allowed() {
     for (arguments, problem) in [
         (
             &["--sink", "sheet"][..],
-            "`sheet` does not keep whole records; these keep whole records: `archive`, `files`, `zstd`",
+            "`sheet` keeps no results that can be read; these keep results that can be read: `archive`, `files`, `zstd`, `rows`",
         ),
-        (&["--sink", "x"], "`x` is not a sink of this pipeline; these keep whole records: `archive`, `files`, `zstd`"),
+        (
+            &["--sink", "x"],
+            "`x` is not a sink of this pipeline; these keep results that can be read: `archive`, `files`, `zstd`, `rows`",
+        ),
         (
             &["--since", "yesterday"],
             "`yesterday` is neither a duration such as 7d, 12h or 30m, nor a date such as 2026-11-22, a time such as \

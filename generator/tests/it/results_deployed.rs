@@ -1,5 +1,7 @@
 //! `fanggen results` of a deployed pipeline, by an operator with exactly the printed policy.
 
+use fanggen_runtime::testing::process::ProcessOutput;
+
 use crate::harness::aws::person::Person;
 use crate::harness::deployed_pipeline::DeployedPipeline;
 
@@ -26,6 +28,16 @@ fn an_operator_reads_the_archive_in_few_calls_and_a_planner_does_not() {
     let problem = "does not exist: environment `dev` is not deployed\n  run `fanggen apply --env dev`";
     assert!(nowhere.code == 1 && nowhere.stderr.contains(problem), "{nowhere:?}");
     assert_eq!(nowhere.json().as_array(), None, "an error, and no list of records");
+    let rows = ["results", "--env", "prod", "--sink", "latest", "--since", "2026-11-22", "--json", "-v"];
+    let of_all = operator.run(&rows);
+    assert_eq!(of_all.json().as_array().map(Vec::len), Some(10), "{of_all:?}");
+    let of_one = operator.run(&[&rows[..], &["--item", "Apple"]].concat());
+    let apple = of_one.json();
+    assert_eq!(apple.as_array().map(Vec::len), Some(2), "{of_one:?}");
+    let archived = operator.run(&[&read[..], &["--item", "Apple"]].concat()).json();
+    assert_eq!((&apple[0]["run"], &apple[0]["findings"]), (&archived[0]["run"], &archived[0]["findings"]));
+    let calls = |ran: &ProcessOutput, name: &str| ran.stderr.lines().filter(|line| line.contains(name)).count();
+    assert_eq!((calls(&of_all, "dynamodb:Scan"), calls(&of_one, "dynamodb:Query")), (1, 1), "{of_one:?}");
     let planner = Person::new(&live.deployed, "read-back-planner", &["--planner", "--env", "prod"]);
     let ran = planner.run(&read);
     assert!(ran.code == 1 && ran.stderr.contains("s3:ListBucket"), "{ran:?}");

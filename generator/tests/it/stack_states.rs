@@ -120,7 +120,7 @@ fn a_new_stack_is_created_and_a_plan_leaves_nothing_behind() {
     assert_eq!(calls, looked);
     // Nobody is there to say yes.
     let nobody =
-        "error: there is no terminal to ask on: the stack is unchanged\n  add `--yes` to apply without a prompt\n";
+        "error: there is no terminal to ask on: nothing was changed\n  add `--yes` to go on without a prompt\n";
     assert_eq!(stack.assert_stderr(&["apply", "--no-items"], 1, &format!("{shown}{nobody}")), looked);
     let calls = stack.assert_stderr(&APPLY, 0, &format!("{shown}created: stack `told-none-dev`\n{NOT_ENABLED}"));
     assert_eq!(calls[1..], CARRIED_OUT);

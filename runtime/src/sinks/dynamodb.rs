@@ -15,7 +15,7 @@ use crate::component::{
     Sink, Store, TimeToLive,
 };
 use crate::model::error::{Error, ErrorCode};
-use crate::model::record::Record;
+use crate::model::record::{Item, Record};
 use crate::model::run::Chunk;
 use crate::model::values::{Bounded, Name};
 
@@ -103,6 +103,25 @@ impl Sink for DynamodbSink {
     }
 }
 
+/// The record that a row was made from, without the body of its text, which rows do not keep; nothing for a row of another
+/// shape.
+#[must_use]
+pub fn record_of_row(row: &TableRow) -> Option<Record> {
+    let text = |name: &str| row.get(name).and_then(serde_json::Value::as_str);
+    let of = |name: &str| row.get(name).cloned().unwrap_or_default();
+    let run = text("run")?;
+    let run = run.split_once('#').map_or(run, |(run, _)| run);
+    let mut record = Record::new(run, text("source")?, Item::named(text("item")?));
+    record.entry = text("entry").map(ToOwned::to_owned);
+    record.findings = serde_json::from_value(of("findings")).ok()?;
+    if let serde_json::Value::Object(mut origin) = of("text") {
+        origin.insert("body".into(), json!(""));
+        record.text = serde_json::from_value(serde_json::Value::Object(origin)).ok()?;
+    }
+    record.failure = serde_json::from_value(of("failure")).ok()?;
+    Some(record)
+}
+
 /// The row of a record, with the most used attributes at the top level.
 fn row(record: &Record, expires: Option<i64>) -> Result<TableRow, Error> {
     let unwritable =
@@ -143,7 +162,7 @@ fn row(record: &Record, expires: Option<i64>) -> Result<TableRow, Error> {
 mod tests {
     use super::*;
     use crate::component::services::{ScanPage, TableScan};
-    use crate::model::record::Item;
+    use crate::model::record::{Finding, Text};
     use crate::model::run::RunId;
     use std::sync::Mutex;
 
@@ -176,5 +195,22 @@ mod tests {
         let rows = stored.0.lock().expect("no panic");
         assert_eq!(rows.iter().map(|row| &row["item"]).collect::<Vec<_>>(), ["A", "B"]);
         assert!(rows.iter().all(|row| !row.contains_key("failure")));
+    }
+
+    #[test]
+    fn a_record_is_read_back_from_its_row_but_for_the_body_of_its_text() {
+        let text = Text { body: "A great day.".into(), source: "text".into(), ..Text::default() };
+        let mut record = Record::new("20261122T090000Z", "companies", Item::named("Apple"));
+        record.text = Some(text.clone());
+        record.findings = vec![Finding { engine: "lexicon".into(), score: Some(0.5), ..Finding::default() }];
+        record.entry = Some("e1".into());
+        let mut failed = Record::new("20261122T090000Z", "companies", Item::named("Google"));
+        failed.fail("texts", Error::permanent(ErrorCode::PageMissing, "no such page"));
+        for record in [record, failed] {
+            let read = record_of_row(&row(&record, Some(7)).expect("a row")).expect("a record");
+            let kept = record.text.clone().map(|text| Text { body: String::new(), ..text });
+            assert_eq!(read, Record { text: kept, ..record });
+        }
+        assert_eq!(record_of_row(&TableRow::from_iter([("item".to_owned(), json!("x"))])), None);
     }
 }

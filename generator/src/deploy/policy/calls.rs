@@ -21,6 +21,7 @@ const SERVICES: &[&[ApiCall]] = &[
     cloudformation::CALLS,
     cloudwatch::CALLS,
     dynamodb::CALLS,
+    dynamodb::result_rows::CALLS,
     dynamodb::run_rows::CALLS,
     sns::CALLS,
 ];

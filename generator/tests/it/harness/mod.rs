@@ -29,5 +29,7 @@ pub mod readme;
 pub mod rendered;
 #[cfg(feature = "aws")]
 pub mod roles;
+#[cfg(all(feature = "aws", unix))]
+pub mod terminal;
 pub mod tools;
 pub mod yaml;

@@ -9,9 +9,10 @@ use fanggen_runtime::testing::python_tools::{isolated, program_of, shared};
 /// Every tool and its version: another tool is a line here and a function below.
 ///
 /// The emulator learns the actions of REST services from `botocore`: without it, Scheduler's calls would pass unchecked.
-/// Its models are also what the harness judges every request by.
+/// Its models are also what the harness judges every request by. It reads CloudWatch's requests with `cbor2`.
 const PINS: &[(&str, &str)] = &[
     ("botocore", "1.43.106"),
+    ("cbor2", "6.3.0"),
     ("cfn-lint", "1.58.0"),
     ("check-jsonschema", "0.39.0"),
     ("ministack", "1.5.33"),

@@ -1,6 +1,7 @@
 //! DynamoDB: tables, their rows as a whole, and single rows of items under conditions.
 
 mod item_rows;
+pub mod result_rows;
 pub mod run_rows;
 mod tables;
 
