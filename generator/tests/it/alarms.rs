@@ -19,18 +19,6 @@ fn watched(name: &str) -> DeployedPipeline {
     live
 }
 
-/// A queue that receives what the topic of alarms is told.
-fn receiver(live: &DeployedPipeline, name: &str) -> String {
-    let account = target_account();
-    let made = block_on(aws_sdk_sqs::Client::new(&account.sdk).create_queue().queue_name(name).send());
-    let url = made.expect("a queue").queue_url.expect("its URL");
-    let arn = |service: &str, name: &str| format!("arn:aws:{service}:{}:{}:{name}", account.region, account.account);
-    let topic = arn("sns", &live.name("AlarmsTopic"));
-    let subscribe = aws_sdk_sns::Client::new(&account.sdk).subscribe().topic_arn(topic).protocol("sqs");
-    block_on(subscribe.endpoint(arn("sqs", name)).send()).expect("subscribed");
-    url
-}
-
 /// The texts that were received, with the new state of each alarm.
 fn told(url: &str) -> Vec<(String, String, String)> {
     let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
@@ -45,7 +33,7 @@ fn told(url: &str) -> Vec<(String, String, String)> {
 #[test]
 fn every_alarm_reaches_who_is_told_and_status_shows_it() {
     let live = watched("alarmed");
-    let url = receiver(&live, "alarmed-receiver");
+    let url = live.listener("AlarmsTopic");
     let client = aws_sdk_cloudwatch::Client::new(&target_account().sdk);
     let set = |name: &str, state: StateValue| {
         let set = client.set_alarm_state().alarm_name(name).state_value(state).state_reason("the test says so");
@@ -79,7 +67,7 @@ fn every_alarm_reaches_who_is_told_and_status_shows_it() {
         set(name, StateValue::Alarm);
         let ran = live.deployed.fanggen(&["status", "--env", "prod"]);
         assert_eq!(ran.code, 1, "{ran:?}");
-        let received = told(&url);
+        let received = live.wait_until("the alarm", || Some(told(&url)).filter(|received| !received.is_empty()));
         let [(who, state, text)] = received.as_slice() else { panic!("{name}: {received:?}") };
         assert_eq!((who.as_str(), state.as_str()), (*name, "ALARM"));
         assert!(text.starts_with("alarmed, prod: ") && text.ends_with(" --env prod"), "{text}");
@@ -92,7 +80,7 @@ fn every_alarm_reaches_who_is_told_and_status_shows_it() {
             raised.filter(|alarm| alarm["state"] == "ALARM").map(|it| it["name"].clone()).collect();
         assert_eq!((json.code, raised), (1, vec![json!(name)]));
         set(name, StateValue::Ok);
-        let received = told(&url);
+        let received = live.wait_until("its end", || Some(told(&url)).filter(|received| !received.is_empty()));
         assert!(matches!(received.as_slice(), [(who, state, _)] if who == name && state == "OK"), "{received:?}");
     }
     assert_eq!(live.deployed.fanggen(&["status", "--env", "prod"]).code, 0);
@@ -115,7 +103,7 @@ fn alarms_come_and_go_with_the_setting_and_nobody_is_told_before_the_environment
     let body: Value = serde_json::from_str(dashboard.dashboard_body().unwrap_or_default()).expect("JSON");
     assert_eq!(body["widgets"].as_array().map(Vec::len), Some(9));
     live.deployed.edit("alarms.email = \"oncall@example.com\"\n", "").render();
-    live.deployed.good(&["apply", "--env", "prod", "--yes", "--no-run"]);
+    live.deployed.good(&["apply", "--env", "prod", "--yes", "--no-run", "--replace", "AlarmsTopic"]);
     assert_eq!(all().len(), 0);
     assert!(block_on(client.get_dashboard().dashboard_name("unwatched-prod").send()).is_err());
 }

@@ -10,7 +10,7 @@ use aws::emulator::block_on;
 use aws::target_account::target_account;
 use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_sqs::types::{Message, QueueAttributeName};
+use aws_sdk_sqs::types::Message;
 use aws_smithy_types::base64;
 use deployed_pipeline::{DeployedPipeline, PATIENCE, receive_all_from};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
@@ -103,26 +103,6 @@ fn secret() -> String {
         assert!(begin.elapsed() < PATIENCE, "{answer:?}");
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
-}
-
-/// A queue that listens to a topic, by its URL.
-fn listener(live: &DeployedPipeline, topic: &str) -> String {
-    let sqs = aws_sdk_sqs::Client::new(&target_account().sdk);
-    let name = format!("listener-{topic}");
-    let url = block_on(sqs.create_queue().queue_name(&name).send()).expect("a queue").queue_url.expect("a URL");
-    let arn = |service: &str, name: &str| {
-        format!("arn:aws:{service}:{}:{}:{name}", target_account().region, target_account().account)
-    };
-    let policy = json!({ "Version": "2012-10-17", "Statement": [{
-        "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage",
-        "Resource": arn("sqs", &name), "Condition": { "ArnEquals": { "aws:SourceArn": arn("sns", &live.name(topic)) } },
-    }] });
-    let set = sqs.set_queue_attributes().queue_url(&url).attributes(QueueAttributeName::Policy, policy.to_string());
-    block_on(set.send()).expect("a policy");
-    let sns = aws_sdk_sns::Client::new(&target_account().sdk);
-    let subscribe = sns.subscribe().topic_arn(arn("sns", &live.name(topic))).protocol("sqs");
-    block_on(subscribe.endpoint(arn("sqs", &name)).send()).expect("a subscription");
-    url
 }
 
 /// HMAC as RFC 2104 writes it, apart from the crate that signs.
@@ -220,7 +200,7 @@ fn a_run_sends_messages_posts_and_one_digest_and_an_unchanged_one_no_news() {
     let hook = HttpServer::start(|_| CannedResponse::text(204, ""));
     let live = DeployedPipeline::new(&pipeline(&hook, &secret()), &[], "told", "dev");
     live.put("CompaniesTable", (0..ITEMS).map(company));
-    let [alert, news] = ["AlertTopic", "NewsTopic"].map(|topic| listener(&live, topic));
+    let [alert, news] = ["AlertTopic", "NewsTopic"].map(|topic| live.listener(topic));
     let bad = (0..ITEMS).filter(|number| mood(&company(*number)) == "NEGATIVE").count();
     assert_eq!(bad, 100);
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::{Value, json};
 
 use crate::harness::aws::deployed::{Deployed, Program};
@@ -256,9 +257,29 @@ impl DeployedPipeline {
         receive_all_from(&self.queue(queue))
     }
 
+    /// A queue that listens to a topic, by its URL.
+    pub fn listener(&self, topic: &str) -> String {
+        let sqs = aws_sdk_sqs::Client::new(&target_account().sdk);
+        let name = format!("listener-{topic}-{}", self.deployed.name);
+        let url = block_on(sqs.create_queue().queue_name(&name).send()).expect("a queue").queue_url.expect("a URL");
+        let arn = |service: &str, name: &str| {
+            format!("arn:aws:{service}:{}:{}:{name}", target_account().region, target_account().account)
+        };
+        let policy = json!({ "Version": "2012-10-17", "Statement": [{
+            "Effect": "Allow", "Principal": { "Service": "sns.amazonaws.com" }, "Action": "sqs:SendMessage",
+            "Resource": arn("sqs", &name), "Condition": { "ArnEquals": { "aws:SourceArn": arn("sns", &self.name(topic)) } },
+        }] });
+        let set = sqs.set_queue_attributes().queue_url(&url).attributes(QueueAttributeName::Policy, policy.to_string());
+        block_on(set.send()).expect("a policy");
+        let sns = aws_sdk_sns::Client::new(&target_account().sdk);
+        let subscribe = sns.subscribe().topic_arn(arn("sns", &self.name(topic))).protocol("sqs");
+        block_on(subscribe.endpoint(arn("sqs", &name)).send()).expect("a subscription");
+        url
+    }
+
     /// The number of messages of a queue, those in flight included.
     pub fn message_count(&self, queue: &str) -> usize {
-        use aws_sdk_sqs::types::QueueAttributeName as Name;
+        use QueueAttributeName as Name;
         let client = aws_sdk_sqs::Client::new(&target_account().sdk);
         let names = [Name::ApproximateNumberOfMessages, Name::ApproximateNumberOfMessagesNotVisible];
         let ask = client.get_queue_attributes().queue_url(self.queue(queue)).set_attribute_names(Some(names.to_vec()));
