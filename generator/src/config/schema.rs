@@ -14,6 +14,7 @@ use super::sections::{
     AlarmsSection, AwsSection, BudgetSection, DataSection, FunctionsSection, IamSection, LocalSection, LogsSection,
     PipelineSection, ScheduleSection, StageOptions,
 };
+use super::test_sections::PipelineTest;
 
 /// Beside a string: what it allows, in words. For documentation; editors do not see it.
 pub const ALLOWED: &str = fanggen_runtime::model::values::ALLOWED;
@@ -45,6 +46,7 @@ pub fn annotated() -> Value {
     all.components(ComponentRole::Source);
     all.components(ComponentRole::Stage);
     all.components(ComponentRole::Sink);
+    all.tests();
     let environment = object([
         ("type", "object".into()),
         ("description", "Settings that this environment overrides. A stage is addressed by its name.".into()),
@@ -82,6 +84,18 @@ impl SchemaBuilder {
         let (here, required) = self.define(name, schema);
         self.overlay.insert(name.into(), here.clone());
         self.file.insert(name.into(), with_required(here, required));
+    }
+
+    /// The tests, which an environment cannot override.
+    fn tests(&mut self) {
+        let schema = PipelineTest::json_schema(&mut self.generator);
+        let (here, required) = self.define("tests", schema);
+        let words = "The tests, which `fanggen test` runs.";
+        let items = with_required(here, required);
+        self.file.insert(
+            "tests".into(),
+            object([("type", "array".into()), ("description", words.into()), ("items", items)]),
+        );
     }
 
     /// All kinds of a role: the type of a component decides which settings it has.

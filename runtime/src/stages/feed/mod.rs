@@ -138,7 +138,13 @@ impl Component for FeedSettings {
         };
         let state = binding.state_table.as_deref().map(|table| services.state(table)).transpose()?;
         Ok(Instance::Stage(Box::new(Feed {
-            fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
+            fetcher: RetryingFetcher::new(
+                binding.contact.as_deref(),
+                &self.allow,
+                self.at_once.get(),
+                limits,
+                services.network(),
+            )?,
             max_wait: self.max_wait().unwrap_or_default(),
             url: self.url.clone(),
             text: self.text,

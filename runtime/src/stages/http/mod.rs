@@ -101,7 +101,7 @@ impl Component for HttpSettings {
         Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Bounded::get)))
     }
 
-    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let default = FetchLimits::default();
         let limits = FetchLimits {
             bytes: usize::try_from(self.max_bytes.get()).unwrap_or(default.bytes),
@@ -109,7 +109,13 @@ impl Component for HttpSettings {
             ..default
         };
         Ok(Instance::Stage(Box::new(HttpStage {
-            fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
+            fetcher: RetryingFetcher::new(
+                binding.contact.as_deref(),
+                &self.allow,
+                self.at_once.get(),
+                limits,
+                services.network(),
+            )?,
             max_wait: self.max_wait().unwrap_or_default(),
             name: binding.name,
             url: self.url.clone(),

@@ -117,14 +117,14 @@ impl Component for WikipediaSettings {
         Some(seconds(self.patience_s).unwrap_or(DEFAULT_PATIENCE))
     }
 
-    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let limits = FetchLimits::default();
         let limiter = match binding.rate_limit {
             Some(pace) => RateLimiter::with_pace(pace, u32::try_from(MAX_CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
             None => RateLimiter::with_concurrency(self.at_once.get()),
         };
         let client = WikipediaClient {
-            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?,
+            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?.on(services.network()),
             limiter,
             limits: FetchLimits { time: seconds(self.timeout_s).unwrap_or(limits.time), ..limits },
             sentences: self.sentences.get(),

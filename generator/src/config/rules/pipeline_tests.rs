@@ -1,0 +1,312 @@
+//! The tests of a pipeline: each has its own name, and names only what the pipeline and the test itself have.
+
+use fanggen_runtime::component::ComponentRole;
+use fanggen_runtime::model::error::ErrorCode;
+use fanggen_runtime::model::items::InlineItem;
+use fanggen_runtime::model::tree::{Span, Tree, Value, quoted_list};
+
+use crate::config::Config;
+use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
+use crate::config::pipeline::{Pipeline, TestConfig};
+use crate::config::test_sections::{CannedText, Expectation, FailureCode, FaultPlace, TestFault};
+
+pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
+    let mut names: Vec<(&str, &Span)> = Vec::new();
+    for one in &pipeline.tests {
+        let (name, span) = (one.test.name.as_str(), place(&one.tree, "name"));
+        if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
+            mistakes.push(
+                Mistake::new(
+                    MistakeCode::DuplicateTest,
+                    span,
+                    format!("two tests are named `{name}`"),
+                    "duplicate name",
+                )
+                .other(first, "first used here"),
+            );
+        }
+        names.push((name, span));
+        TestRules { pipeline, one, mistakes }.check();
+    }
+}
+
+/// Whether the environments that tests name exist.
+pub fn check_test_environments(config: &Config, mistakes: &mut Vec<Mistake>) {
+    let pipelines = config.pipelines.values().chain(config.unusable.values());
+    for one in pipelines.flat_map(|pipeline| &pipeline.tests) {
+        let Some(name) = one.test.environment.as_ref().map(ToString::to_string) else { continue };
+        if !config.environments.contains(&name) {
+            let title = format!("test `{}` names an environment that does not exist", one.test.name);
+            let (span, label) = (place(&one.tree, "environment"), format!("there is no environment `{name}`"));
+            mistakes.push(
+                Mistake::new(MistakeCode::UnknownTestEnvironment, span, title, label)
+                    .allowed(quoted_list(&config.environments))
+                    .help(did_you_mean(&name, &config.environments)),
+            );
+        }
+    }
+}
+
+/// The place of a value, or of the table that lacks it.
+fn place<'a>(tree: &'a Tree, key: &str) -> &'a Span {
+    super::entry(tree, &[key]).map_or(&tree.span, |entry| &entry.tree.span)
+}
+
+/// The elements of a list in a table.
+fn elements<'a>(tree: &'a Tree, key: &str) -> &'a [Tree] {
+    match super::entry(tree, &[key]).map(|entry| &entry.tree.value) {
+        Some(Value::List(list)) => list,
+        _ => &[],
+    }
+}
+
+/// The rules of one test.
+struct TestRules<'a> {
+    pipeline: &'a Pipeline,
+    one: &'a TestConfig,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+impl TestRules<'_> {
+    fn check(&mut self) {
+        let TestConfig { test, tree } = self.one;
+        let owner = format!("test `{}`", test.name);
+        super::items::check_listed(&test.items, elements(tree, "items"), self.pipeline.key(), &owner, self.mistakes);
+        if test.text.is_some() && !test.texts.is_empty() {
+            let title = format!("test `{}` has `text` and `texts`", test.name);
+            self.mistakes.push(
+                Mistake::new(MistakeCode::ConflictingSettings, place(tree, "text"), title, "the text of every item")
+                    .other(place(tree, "texts"), "texts by item")
+                    .allowed("one of the two"),
+            );
+        }
+        for (key, texts) in [("texts", &test.texts), ("before", &test.before)] {
+            for (text, tree) in texts.iter().zip(elements(tree, key)) {
+                self.text(text, texts, tree);
+            }
+        }
+        for (fault, tree) in test.faults.iter().zip(elements(tree, "faults")) {
+            self.fault(fault, tree);
+        }
+        for (expected, tree) in test.expect.iter().zip(elements(tree, "expect")) {
+            self.expectation(expected, tree);
+        }
+    }
+
+    fn text(&mut self, text: &CannedText, all: &[CannedText], tree: &Tree) {
+        self.item(&text.item, tree, "item");
+        let same =
+            |other: &&CannedText| other.item == text.item && (other.entry == text.entry || other.entry.is_none());
+        if all.iter().filter(same).count() > 1 {
+            let title = format!("`{}` has more than one text", text.item);
+            self.mistakes.push(
+                Mistake::new(MistakeCode::ConflictingSettings, &tree.span, title, "another text of the same item")
+                    .allowed("several texts of one item only with different values of `entry`"),
+            );
+        }
+    }
+
+    /// An item must be one of the test's own, if it lists any.
+    fn item(&mut self, found: &str, tree: &Tree, key: &str) {
+        self.item_at(found, place(tree, key));
+    }
+
+    fn item_at(&mut self, found: &str, span: &Span) {
+        let key = self.pipeline.key();
+        let keys: Vec<&str> = self.one.test.items.iter().filter_map(|item| key_of(item, key)).collect();
+        if keys.is_empty() || keys.contains(&found) {
+            return;
+        }
+        let title = format!("test `{}` has no item `{found}`", self.one.test.name);
+        self.mistakes.push(
+            Mistake::new(MistakeCode::UnknownTestItem, span, title, "unknown item")
+                .allowed(quoted_list(&keys))
+                .help(did_you_mean(found, &keys)),
+        );
+    }
+
+    fn component(&mut self, found: &str, roles: &[ComponentRole], span: &Span) {
+        let fits = |role: &ComponentRole| roles.contains(role);
+        let known: Vec<&str> = (self.pipeline.components())
+            .filter(|component| fits(&component.kind.card.role))
+            .map(|component| component.name.as_str())
+            .collect();
+        if known.contains(&found) {
+            return;
+        }
+        let words: Vec<&str> = roles.iter().map(|role| role.as_str()).collect();
+        let title = format!("the pipeline has no {} `{found}`", words.join(" or "));
+        self.mistakes.push(
+            Mistake::new(MistakeCode::UnknownComponent, span, title, format!("unknown {}", words.join(" or ")))
+                .allowed(if known.is_empty() { "none: the pipeline has none".into() } else { quoted_list(&known) })
+                .help(did_you_mean(found, &known)),
+        );
+    }
+
+    fn code(&mut self, code: Option<&FailureCode>, tree: &Tree, key: &str) {
+        let Some(found) = code.map(FailureCode::as_str) else { return };
+        let known: Vec<&str> = FailureCode::known().map(ErrorCode::as_str).collect();
+        if !known.contains(&found) {
+            let title = format!("there is no failure code `{found}`");
+            self.mistakes.push(
+                Mistake::new(MistakeCode::UnknownChoice, place(tree, key), title, "unknown code")
+                    .allowed("the codes in docs/errors.md, such as `text_missing` or `rate_limited`")
+                    .help(did_you_mean(found, &known)),
+            );
+        }
+    }
+
+    fn fault(&mut self, fault: &TestFault, tree: &Tree) {
+        let kind_place = fault.kind.place();
+        let table = tree.as_table().is_some();
+        let span = if table { place(tree, "fault") } else { &tree.span };
+        let able: Vec<&str> = (self.pipeline.components())
+            .filter(|component| kind_place.is_called_by(&component.kind.card))
+            .map(|component| component.name.as_str())
+            .collect();
+        let refuse = |span: &Span, title: String, label: String, allowed: String| {
+            Mistake::new(MistakeCode::FaultNowhere, span, title, label).allowed(allowed)
+        };
+        let mistake = match (&fault.at, kind_place) {
+            (Some(_), FaultPlace::Run) => {
+                let title = format!("the fault `{}` happens to the run as a whole", fault.kind);
+                Some(refuse(place(tree, "at"), title, "not allowed here".into(), "no `at`".into()))
+            }
+            (None, FaultPlace::Run) => None,
+            (_, _) if able.is_empty() => {
+                let title = format!("the fault `{}` cannot happen in this pipeline", fault.kind);
+                let label = format!("no stage or sink {}", kind_place.calls());
+                Some(refuse(span, title, label, "`duplicate delivery`, `long text`, `poison message`".into()))
+            }
+            (Some(at), _) if !able.contains(&at.as_str()) => {
+                let known: Vec<&str> = self.pipeline.components().map(|component| component.name.as_str()).collect();
+                let title = format!("the fault `{}` cannot happen in `{at}`", fault.kind);
+                let label = if known.contains(&at.as_str()) {
+                    format!("it never {}", kind_place.calls())
+                } else {
+                    "the pipeline has no such stage or sink".to_owned()
+                };
+                Some(refuse(place(tree, "at"), title, label, quoted_list(&able)).help(did_you_mean(at, &able)))
+            }
+            _ => None,
+        };
+        self.mistakes.extend(mistake);
+    }
+
+    fn expectation(&mut self, expected: &Expectation, tree: &Tree) {
+        let about = [
+            ("item", expected.item.is_some()),
+            ("sink", expected.sink.is_some()),
+            ("dead_letter", expected.dead_letter.is_some()),
+        ];
+        let about: Vec<&str> = about.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect();
+        let subject = match about.as_slice() {
+            [one] => *one,
+            several => {
+                let (title, label) = match several {
+                    [] => ("an expectation must be about something", "about nothing".to_owned()),
+                    _ => ("an expectation must be about one thing", format!("has {}", quoted_list(several))),
+                };
+                self.mistakes.push(
+                    Mistake::new(MistakeCode::UnclearExpectation, &tree.span, title, label)
+                        .allowed("one of `item`, `sink`, `dead_letter`"),
+                );
+                return;
+            }
+        };
+        let keys = [
+            ("entry", "item"),
+            ("label", "item"),
+            ("when", "item"),
+            ("failed", "item"),
+            ("at", "item"),
+            ("dropped_by", "item"),
+            ("items", "sink"),
+            ("records", "sink"),
+        ];
+        for (key, of) in keys.into_iter().filter(|(_, of)| *of != subject) {
+            if let Some(entry) = super::entry(tree, &[key]) {
+                let title = format!("`{key}` is about {}, and this expectation is about a {subject}", article(of));
+                self.mistakes.push(
+                    Mistake::new(MistakeCode::UnclearExpectation, &entry.key, title, "not allowed here")
+                        .help("write a second expectation".to_owned()),
+                );
+            }
+        }
+        match subject {
+            "item" => self.record(expected, tree),
+            "sink" => self.sink(expected, tree),
+            _ => self.code(expected.dead_letter.as_ref(), tree, "dead_letter"),
+        }
+    }
+
+    fn record(&mut self, expected: &Expectation, tree: &Tree) {
+        if let Some(item) = &expected.item {
+            self.item(item, tree, "item");
+        }
+        self.code(expected.failed.as_ref(), tree, "failed");
+        if let Some(stage) = &expected.dropped_by {
+            self.component(stage, &[ComponentRole::Stage], place(tree, "dropped_by"));
+        }
+        if let Some(at) = &expected.at {
+            self.component(at, &[ComponentRole::Source, ComponentRole::Stage], place(tree, "at"));
+        }
+        let mut unclear = |key: &str, title: &str, help: &str| {
+            self.mistakes.push(
+                Mistake::new(MistakeCode::UnclearExpectation, place(tree, key), title, "contradicts the others")
+                    .help(help.to_owned()),
+            );
+        };
+        let dropped = expected.dropped_by.is_some();
+        if expected.at.is_some() && expected.failed.is_none() {
+            unclear("at", "`at` says where a record fails, but there is no `failed`", "add `failed = \"<code>\"`");
+        }
+        if dropped && (expected.failed.is_some() || expected.label.is_some() || expected.when.is_some()) {
+            unclear(
+                "dropped_by",
+                "a record that is dropped has neither a failure nor a finding",
+                "keep `dropped_by` alone, or remove it",
+            );
+        }
+        if expected.when.as_ref().is_some_and(|when| when.needs_history()) {
+            unclear(
+                "when",
+                "a record does not know the previous run",
+                "`changed` and `previous` select the records of a sink: expect the `items` of a sink",
+            );
+        }
+    }
+
+    fn sink(&mut self, expected: &Expectation, tree: &Tree) {
+        if let Some(sink) = &expected.sink {
+            self.component(sink, &[ComponentRole::Sink], place(tree, "sink"));
+        }
+        for (item, tree) in expected.items.iter().flatten().zip(elements(tree, "items")) {
+            self.item_at(item, &tree.span);
+        }
+        if expected.items.is_none() && expected.records.is_none() {
+            self.mistakes.push(
+                Mistake::new(
+                    MistakeCode::UnclearExpectation,
+                    &tree.span,
+                    "an expectation of a sink says what reaches it",
+                    "says nothing about the sink",
+                )
+                .allowed("`items`, `records` or both"),
+            );
+        }
+    }
+}
+
+/// A subject with its article.
+fn article(subject: &str) -> String {
+    format!("{} {subject}", if subject == "item" { "an" } else { "a" })
+}
+
+/// The key of an item of a test.
+fn key_of<'a>(item: &'a InlineItem, key: &str) -> Option<&'a str> {
+    match item {
+        InlineItem::Key(key) => Some(key),
+        InlineItem::Row(cells) => cells.get(key).map(String::as_str),
+    }
+}
