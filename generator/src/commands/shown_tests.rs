@@ -10,7 +10,6 @@ use crate::config::pipeline::Pipeline;
 use crate::local::Substitutes;
 use crate::pipeline_tests::TestResult;
 use crate::pipeline_tests::coverage::Unreached;
-use crate::pipeline_tests::record::Recorded;
 
 /// How to write a first test.
 pub fn no_tests(path: &str) -> String {
@@ -135,11 +134,7 @@ pub fn coverage(unreached: &[Unreached], json: bool) {
 }
 
 /// Says what was written.
-pub fn recorded(edits: &[(&str, Vec<Recorded>)], path: &str) {
-    let count = edits.iter().map(|(_, expectations)| expectations.len()).sum();
-    message(&format!(
-        "recorded {} of {} in `{path}`: read them before you commit",
-        plural(count, "expectation"),
-        plural(edits.len(), "test")
-    ));
+pub fn recorded(expectations: usize, tests: usize, path: &str) {
+    let (expectations, tests) = (plural(expectations, "expectation"), plural(tests, "test"));
+    message(&format!("recorded {expectations} of {tests} in `{path}`: read them before you commit"));
 }

@@ -13,6 +13,7 @@ use super::pipeline_file::LoadedPipeline;
 use super::shown_tests::{self, TestReport};
 use crate::config::mistake::Severity;
 use crate::config::pipeline::{Pipeline, TestConfig};
+use crate::pipeline_tests::record::TestEdit;
 use crate::pipeline_tests::{self, Reached, TestResult, coverage, junit, record};
 
 /// Run the tests of the pipeline, on this machine
@@ -113,13 +114,14 @@ impl TestArgs {
     ) -> CommandResult {
         let recorded: Vec<(&TestConfig, &TestResult)> =
             chosen.iter().copied().zip(results).filter(|(_, result)| !result.unmet.is_empty()).collect();
-        let pipelines = |result: &TestResult| file.pipeline(&result.environment);
         let mut edits = Vec::new();
         for (test, result) in &recorded {
-            edits.push((test.test.name.as_str(), record::expectations(pipelines(result)?, &result.observed)));
+            let recorded = record::expectations(file.pipeline(&result.environment)?, &result.observed);
+            let unmet = result.unmet.iter().filter_map(|unmet| unmet.index).collect();
+            edits.push(TestEdit { name: test.test.name.as_str(), recorded, unmet });
         }
-        record::write(&global.file, &file.config.source.text, &edits)?;
-        shown_tests::recorded(&edits, &file.config.source.path);
+        let written = record::write(&global.file, &file.config.source.text, &edits)?;
+        shown_tests::recorded(written, edits.len(), &file.config.source.path);
         if results.iter().any(|result| result.error.is_some()) { Err(CommandError::Exit(1)) } else { Ok(()) }
     }
 }

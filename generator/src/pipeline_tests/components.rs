@@ -53,8 +53,9 @@ impl ComponentClone for TestedComponent {
 
 impl Component for TestedComponent {
     fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
-        let services = self.services.of(&self.part.name);
-        let (bench, card) = (Arc::clone(&services.bench), self.part.kind.card);
+        let card = self.part.kind.card;
+        let services = self.services.of(&self.part.name, card.role);
+        let bench = Arc::clone(&services.bench);
         if card.role == ComponentRole::Source {
             let inner = match &bench.items {
                 Some(items) => {

@@ -13,6 +13,8 @@ use crate::config::test_sections::{Expectation, FailureCode};
 /// An expectation that was not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unmet {
+    /// The index of the expectation in its test; none if the test has no expectations.
+    pub index: Option<usize>,
     /// The place of the value that is wrong.
     pub span: Span,
     /// What was expected.
@@ -29,17 +31,25 @@ pub fn unmet(test: &TestConfig, observed: &Observed) -> Vec<Unmet> {
     let place = name.map_or_else(|| test.tree.span.clone(), |entry| entry.tree.span.clone());
     if test.test.expect.is_empty() {
         let found = "nothing: add `expect`, or let `fanggen test --record` write it".to_owned();
-        return vec![Unmet { span: place, expected: "at least one expectation".into(), found, note: None }];
+        return vec![Unmet {
+            index: None,
+            span: place,
+            expected: "at least one expectation".into(),
+            found,
+            note: None,
+        }];
     }
     let trees = match test.tree.as_table().and_then(|table| table.get("expect")).map(|entry| &entry.tree.value) {
         Some(Value::List(list)) => list.as_slice(),
         _ => &[],
     };
     let all = test.test.expect.iter().zip(trees);
-    all.filter_map(|(expected, tree)| ExpectationCheck { expected, tree, observed }.unmet()).collect()
+    let check = |(index, (expected, tree))| ExpectationCheck { index, expected, tree, observed }.unmet();
+    all.enumerate().filter_map(check).collect()
 }
 
 struct ExpectationCheck<'a> {
+    index: usize,
     expected: &'a Expectation,
     tree: &'a Tree,
     observed: &'a Observed,
@@ -59,7 +69,8 @@ impl ExpectationCheck<'_> {
     fn at(&self, key: &str, expected: impl Into<String>, found: impl Into<String>, record: Option<&Record>) -> Unmet {
         let entry = self.tree.as_table().and_then(|table| table.get(key));
         let span = entry.map_or_else(|| self.tree.span.clone(), |entry| entry.tree.span.clone());
-        Unmet { span, expected: expected.into(), found: found.into(), note: record.map(described) }
+        let (expected, found, note) = (expected.into(), found.into(), record.map(described));
+        Unmet { index: Some(self.index), span, expected, found, note }
     }
 
     fn item(&self, item: &str) -> Option<Unmet> {

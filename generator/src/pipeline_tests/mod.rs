@@ -128,7 +128,8 @@ async fn observe(pipeline: &Pipeline, test: &TestConfig, root: &Path) -> Result<
         texts: Mutex::default(),
         observed: Mutex::default(),
     });
-    let functions = TestFunctions::of(pipeline, TestServices { bench: Arc::clone(&bench), component: None }, here);
+    let functions =
+        TestFunctions::of(pipeline, TestServices { bench: Arc::clone(&bench), component: None, accepted: false }, here);
     let [time, earlier] = RUN_TIMES;
     if !test.before.is_empty() {
         *bench.texts() = before;

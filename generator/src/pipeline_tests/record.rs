@@ -5,7 +5,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Array, ArrayOfTables, DocumentMut, InlineTable, Item, TableLike, Value};
+use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
 
 use super::observed::Observed;
 use crate::config::pipeline::Pipeline;
@@ -74,68 +74,125 @@ fn about(item: &str, entry: Option<&str>) -> InlineTable {
     one
 }
 
+/// What to write into a test.
+pub struct TestEdit<'a> {
+    /// The name of the test.
+    pub name: &'a str,
+    /// What the run did.
+    pub recorded: Vec<Recorded>,
+    /// The indexes of the expectations that it did not meet: only these are written anew, unless the test has none.
+    pub unmet: Vec<usize>,
+}
+
 /// Writes expectations into the file of a pipeline, which still has to have this text. The file is replaced as a whole.
+/// Returns how many were written.
 ///
 /// # Errors
 /// A file that was changed meanwhile, or cannot be written.
-pub fn write(path: &Path, text: &str, edits: &[(&str, Vec<Recorded>)]) -> Result<(), RecordError> {
-    let edited = edit(text, edits).map_err(|why| RecordError::Unreadable(path.to_owned(), why))?;
+pub fn write(path: &Path, text: &str, edits: &[TestEdit<'_>]) -> Result<usize, RecordError> {
+    let (edited, written) = edit(text, edits).map_err(|why| RecordError::Unreadable(path.to_owned(), why))?;
     let unwritable = |error| RecordError::Unwritable(path.to_owned(), error);
     // A link stays a link: the file behind it is replaced.
-    let path = fs::canonicalize(path).map_err(unwritable)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let real = fs::canonicalize(path).map_err(unwritable)?;
+    let folder = real.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
     file.write_all(edited.as_bytes()).map_err(unwritable)?;
-    let permissions = fs::metadata(&path).map_err(unwritable)?.permissions();
+    let permissions = fs::metadata(&real).map_err(unwritable)?.permissions();
     fs::set_permissions(file.path(), permissions).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
-    if fs::read(&path).map_err(unwritable)? != text.as_bytes() {
-        return Err(RecordError::Changed(path));
+    if fs::read(&real).map_err(unwritable)? != text.as_bytes() {
+        return Err(RecordError::Changed(path.to_owned()));
     }
-    file.persist(&path).map_err(|error| unwritable(error.error))?;
-    Ok(())
+    file.persist(&real).map_err(|error| unwritable(error.error))?;
+    Ok(written)
 }
 
-fn edit(text: &str, edits: &[(&str, Vec<Recorded>)]) -> Result<String, String> {
+fn edit(text: &str, edits: &[TestEdit<'_>]) -> Result<(String, usize), String> {
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
     let tests = document.get_mut("tests").ok_or("it has no tests")?;
-    for (name, expectations) in edits {
-        set(tests, name, expectations).ok_or_else(|| format!("there is no test `{name}`"))?;
+    let mut written = 0;
+    for edit in edits {
+        let test = table_of(tests, edit.name).ok_or_else(|| format!("there is no test `{}`", edit.name))?;
+        written += edit.apply(test);
     }
-    Ok(document.to_string())
+    Ok((document.to_string(), written))
 }
 
-/// Sets the expectations of a test, whether it is written as `[[tests]]` or in a list of inline tables.
-fn set(tests: &mut Item, name: &str, expectations: &[Recorded]) -> Option<()> {
+/// A test, whether it is written as `[[tests]]` or as an inline table of a list.
+fn table_of<'a>(tests: &'a mut Item, name: &str) -> Option<&'a mut dyn TableLike> {
     let named = |table: &dyn TableLike| table.get("name").and_then(Item::as_str) == Some(name);
-    let list = |indent: &str| {
-        let mut list: Array = expectations.iter().cloned().collect();
-        for one in list.iter_mut() {
-            one.decor_mut().set_prefix(format!("\n{indent}"));
-        }
-        list.set_trailing("\n");
-        list.set_trailing_comma(true);
-        Value::Array(list)
-    };
     match tests {
         Item::ArrayOfTables(tables) => {
-            let table = ArrayOfTables::iter_mut(tables).find(|table| named(*table))?;
-            match table.get_mut("expect") {
-                Some(Item::Value(value)) => {
-                    // The comment after the list stays where it is.
-                    let decor = value.decor().clone();
-                    *value = list("    ");
-                    *value.decor_mut() = decor;
-                }
-                _ => drop(table.insert("expect", Item::Value(list("    ")))),
-            }
-            Some(())
+            tables.iter_mut().find(|table| named(*table)).map(|table| table as &mut dyn TableLike)
         }
         Item::Value(Value::Array(array)) => {
-            let table = array.iter_mut().filter_map(Value::as_inline_table_mut).find(|table| named(*table))?;
-            table.insert("expect", Value::Array(expectations.iter().cloned().collect()));
-            Some(())
+            let mut tables = array.iter_mut().filter_map(Value::as_inline_table_mut);
+            tables.find(|table| named(*table)).map(|table| table as &mut dyn TableLike)
         }
         _ => None,
+    }
+}
+
+impl TestEdit<'_> {
+    /// Writes the expectations into the table of the test, and returns how many it wrote.
+    fn apply(&self, test: &mut dyn TableLike) -> usize {
+        match test.get_mut("expect") {
+            Some(Item::Value(Value::Array(list))) if !list.is_empty() => self.replace(list),
+            Some(Item::ArrayOfTables(tables)) if !tables.is_empty() => {
+                let all = tables.iter_mut().enumerate().filter(|(index, _)| self.unmet.contains(index));
+                all.filter_map(|(_, table)| self.correct(table)).count()
+            }
+            _ => {
+                test.insert("expect", Item::Value(Value::Array(self.list())));
+                self.recorded.len()
+            }
+        }
+    }
+
+    /// The expectations as a list, one per line.
+    fn list(&self) -> Array {
+        let mut list: Array = self.recorded.iter().cloned().collect();
+        list.iter_mut().for_each(|one| one.decor_mut().set_prefix("\n    "));
+        list.set_trailing("\n");
+        list.set_trailing_comma(true);
+        list
+    }
+
+    /// Corrects the expectations that were not met, in their places, with the comments around them.
+    fn replace(&self, list: &mut Array) -> usize {
+        let all = list.iter_mut().enumerate().filter(|(index, _)| self.unmet.contains(index));
+        all.filter_map(|(_, one)| self.correct(one.as_inline_table_mut()?)).count()
+    }
+
+    /// Corrects an expectation, if the run did anything with its subject.
+    fn correct(&self, expectation: &mut dyn TableLike) -> Option<()> {
+        let text = |table: &dyn TableLike, key: &str| table.get(key).and_then(Item::as_str).map(str::to_owned);
+        let subject = |table: &dyn TableLike| ["item", "entry", "sink", "dead_letter"].map(|key| text(table, key));
+        let wanted = subject(expectation);
+        let same = |one: &&Recorded| {
+            let found = subject(*one);
+            // An expectation of all entries of an item is corrected by the first of them.
+            found == wanted || wanted[1].is_none() && wanted[0].is_some() && found[0] == wanted[0]
+        };
+        let recorded = self.recorded.iter().find(same)?;
+        let of_sink = wanted[2].is_some();
+        for key in ["label", "failed", "at", "dropped_by", "when", "items", "records"] {
+            match recorded.get(key) {
+                // What was not asked about a sink stays unasked.
+                Some(value) if !of_sink || expectation.contains_key(key) => {
+                    match expectation.get_mut(key).and_then(Item::as_value_mut) {
+                        Some(old) => {
+                            let decor = old.decor().clone();
+                            *old = value.clone();
+                            *old.decor_mut() = decor;
+                        }
+                        None => drop(expectation.insert(key, Item::Value(value.clone()))),
+                    }
+                }
+                Some(_) => {}
+                None => drop(expectation.remove(key)),
+            }
+        }
+        Some(())
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::component::analysis::{Analysis, AnalysisOutput, TextAnalyzer};
 use fanggen_runtime::component::services::{
     MessageQueue, Network, NetworkResponse, ObjectStore, OutboundMessage, PipelineFile, Publisher, ScanPage, Secret,
@@ -32,12 +33,14 @@ pub struct TestServices {
     pub bench: Arc<TestBench>,
     /// The component.
     pub component: Option<String>,
+    /// Whether servers accept what it sends, since nothing depends on their answer.
+    pub accepted: bool,
 }
 
 impl TestServices {
     /// The services of a component.
-    pub fn of(&self, component: &str) -> Self {
-        Self { component: Some(component.to_owned()), ..self.clone() }
+    pub fn of(&self, component: &str, role: ComponentRole) -> Self {
+        Self { component: Some(component.to_owned()), accepted: role == ComponentRole::Sink, ..self.clone() }
     }
 
     fn store(&self, name: &str) -> Arc<TestStore> {
@@ -193,6 +196,7 @@ impl Network for TestStore {
                 Ok(NetworkResponse { status, retry_after })
             }
             Some(_) => pending().await,
+            None if self.services.accepted => Ok(NetworkResponse { status: 200, retry_after: None }),
             None => Err(unanswered(false)),
         }
     }
