@@ -1,5 +1,6 @@
 //! What `fanggen test` prints: a line per test, the failures with their places, what no test reaches, and the totals.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -109,7 +110,7 @@ impl TestReport<'_> {
         });
         let mut test = json!({
             "name": result.name, "environment": result.environment, "passed": result.passed(),
-            "ms": result.took.as_secs_f64() * 1_000.0, "failures": failures.collect::<Vec<_>>(),
+            "ms": (result.took.as_secs_f64() * 1e6).round() / 1e3, "failures": failures.collect::<Vec<_>>(),
         });
         if let Some(error) = &result.error {
             test["error"] = json!({ "code": error.code, "message": error.message });
@@ -127,8 +128,15 @@ pub fn coverage(unreached: &[Unreached], json: bool) {
         return message("every stage, condition and failure is reached by a test");
     }
     message("\nno test reaches:");
+    let mut failures: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for one in unreached {
-        message(&format!("  {one}"));
+        match one {
+            Unreached::Failure { stage, code } => failures.entry(stage).or_default().push(code.as_str()),
+            one => message(&format!("  {one}")),
+        }
+    }
+    for (stage, codes) in failures {
+        message(&format!("  failures of `{stage}`: {}", codes.join(", ")));
     }
     message("");
 }

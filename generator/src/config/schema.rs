@@ -180,6 +180,16 @@ fn without_null(schema: &mut Value) {
                     map.insert("type".into(), only);
                 }
             }
+            if let Some(Value::Array(schemas)) = map.get_mut("anyOf") {
+                schemas.retain(|schema| schema["type"] != "null");
+                if let [Value::Object(only)] = schemas.as_mut_slice() {
+                    let only = std::mem::take(only);
+                    map.remove("anyOf");
+                    for (name, value) in only {
+                        map.entry(name).or_insert(value);
+                    }
+                }
+            }
             map.values_mut().for_each(without_null);
         }
         Value::Array(list) => list.iter_mut().for_each(without_null),

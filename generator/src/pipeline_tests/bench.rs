@@ -21,6 +21,8 @@ pub struct RunTexts {
     pub every: Option<Text>,
     /// The texts by item.
     pub by_item: BTreeMap<String, ItemTexts>,
+    /// The items that get no text, each with the failure of fetching it.
+    pub failed: BTreeMap<String, ErrorCode>,
     /// The local texts of the pipeline, if the test has none.
     pub local: Option<Arc<Texts>>,
 }
@@ -30,17 +32,22 @@ impl RunTexts {
     pub fn of(every: Option<&str>, texts: &[CannedText]) -> Self {
         let canned = |body: &str| Text { body: body.to_owned(), source: "test".into(), ..Text::default() };
         let mut by_item: BTreeMap<String, ItemTexts> = BTreeMap::new();
+        let mut failed = BTreeMap::new();
         for one in texts {
+            if let Some(code) = &one.failed {
+                failed.insert(one.item.clone(), ErrorCode::parse(code.as_str()));
+            }
+            let Some(body) = &one.text else { continue };
             let text = Text {
                 title: one.title.clone(),
                 language: one.language.as_ref().map(ToString::to_string),
                 url: one.url.clone(),
                 published: one.published.clone(),
-                ..canned(&one.text)
+                ..canned(body)
             };
             by_item.entry(one.item.clone()).or_default().push((one.entry.clone(), text));
         }
-        Self { every: every.map(canned), by_item, local: None }
+        Self { every: every.map(canned), by_item, failed, local: None }
     }
 
     /// The texts of an item.
@@ -93,6 +100,10 @@ impl TestBench {
 
     /// The records that a fetching stage makes of a record, with the texts of the test.
     pub fn fetched(&self, stage: &str, language: Option<&str>, mut record: Record) -> Vec<Record> {
+        if let Some(code) = self.texts().failed.get(&record.item.key) {
+            record.fail(stage, Error::permanent(*code, "as the test says"));
+            return vec![record];
+        }
         let Some(mut texts) = self.texts().of_item(&record.item.key) else {
             let words = format!("the test has no text of `{}`: add `text` or `texts`", record.item.key);
             record.fail(stage, Error::permanent(ErrorCode::TextMissing, words));

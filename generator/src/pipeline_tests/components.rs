@@ -3,13 +3,14 @@
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use fanggen_runtime::component::services::Services;
 use fanggen_runtime::component::state::Counts;
 use fanggen_runtime::component::{
-    Binding, Component, ComponentClone, ComponentRole, Instance, Sink, Source, SourceItem, Stage,
+    Binding, Component, ComponentClone, ComponentRole, Instance, Sink, Source, SourceItem, Stage, Store,
 };
 use fanggen_runtime::function::FunctionComponent;
 use fanggen_runtime::model::error::{Error, ErrorCode};
@@ -83,7 +84,16 @@ impl Component for TestedComponent {
             }
             Instance::Sink(inner) => {
                 let when = self.part.settings.condition();
-                let observer = Box::new(DeliveredRecords { sink: self.part.name.clone(), bench: Arc::clone(&bench) });
+                let selected = Arc::<AtomicUsize>::default();
+                let observer = Box::new(DeliveredRecords {
+                    sink: self.part.name.clone(),
+                    keyed: matches!(
+                        self.part.settings.store(&self.part.name),
+                        Some(Store::Bucket { .. } | Store::Table { .. } | Store::Existing(_))
+                    ),
+                    selected: Arc::clone(&selected),
+                    bench: Arc::clone(&bench),
+                });
                 let observer = sinks::select(
                     observer,
                     when,
@@ -91,7 +101,14 @@ impl Component for TestedComponent {
                     &services,
                 )?;
                 let sink = self.part.name.clone();
-                Ok(Instance::Sink(Box::new(TestedSink { sink, inner, observer, selects: when.is_some(), bench })))
+                Ok(Instance::Sink(Box::new(TestedSink {
+                    sink,
+                    inner,
+                    observer,
+                    selects: when.is_some(),
+                    selected,
+                    bench,
+                })))
             }
             source @ Instance::Source(_) => Ok(source),
         }
@@ -248,6 +265,8 @@ struct TestedSink {
     /// Gets the records that the condition of the sink selects.
     observer: Box<dyn Sink>,
     selects: bool,
+    /// How many records it selected last.
+    selected: Arc<AtomicUsize>,
     bench: Arc<TestBench>,
 }
 
@@ -257,10 +276,9 @@ impl Sink for TestedSink {
         let all = records.iter().map(|record| (record.identity(), record.clone()));
         self.bench.observed().records.extend(all);
         let location = self.inner.write(chunk, records).await?;
-        let count = || self.bench.observed().delivered.get(&self.sink).map_or(0, Vec::len);
-        let before = count();
+        self.selected.store(0, Ordering::Relaxed);
         self.observer.write(chunk, records).await?;
-        let selected = count() - before;
+        let selected = self.selected.load(Ordering::Relaxed);
         if self.selects {
             let said = [(true, selected > 0), (false, selected < records.len())];
             let said = said.into_iter().filter(|(_, happened)| *happened).map(|(said, _)| (self.sink.clone(), said));
@@ -277,14 +295,23 @@ impl Sink for TestedSink {
 /// Notes the records that a sink selected.
 struct DeliveredRecords {
     sink: String,
+    /// Whether a record that is written again replaces itself.
+    keyed: bool,
+    selected: Arc<AtomicUsize>,
     bench: Arc<TestBench>,
 }
 
 #[async_trait]
 impl Sink for DeliveredRecords {
     async fn write(&self, _: &Chunk, records: &[Record]) -> Result<String, Error> {
-        let delivered = records.iter().map(Record::identity);
-        self.bench.observed().delivered.entry(self.sink.clone()).or_default().extend(delivered);
+        self.selected.store(records.len(), Ordering::Relaxed);
+        let mut observed = self.bench.observed();
+        let delivered = observed.delivered.entry(self.sink.clone()).or_default();
+        for identity in records.iter().map(Record::identity) {
+            if !self.keyed || !delivered.contains(&identity) {
+                delivered.push(identity);
+            }
+        }
         Ok(String::new())
     }
 }

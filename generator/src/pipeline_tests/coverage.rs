@@ -42,7 +42,7 @@ impl fmt::Display for Unreached {
             Self::Condition { component, when, never } => {
                 write!(f, "condition of `{component}`: `{when}` is never {never}")
             }
-            Self::Failure { stage, code } => write!(f, "failure of `{stage}`: {code}"),
+            Self::Failure { stage, code } => write!(f, "failures of `{stage}`: {code}"),
         }
     }
 }

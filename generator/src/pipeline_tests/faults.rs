@@ -1,13 +1,17 @@
 //! The faults of a test: which call fails, and how.
 
-use std::future::pending;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use fanggen_runtime::model::error::{Error, ErrorCode};
+use tokio::time::sleep;
 
 use crate::config::pipeline::Pipeline;
 use crate::config::test_sections::{FaultPlace, TestFault, TestFaultKind};
+
+/// How long the runtime's SDK waits for an answer: six attempts of 10 s (`runtime/src/aws/clients.rs`).
+const SDK_PATIENCE: Duration = Duration::from_secs(60);
 
 /// The faults of one test, with how often each can still happen.
 pub struct Faults {
@@ -52,17 +56,20 @@ impl Faults {
         Some(fault.kind)
     }
 
-    /// Lets a call to AWS fail or wait for ever, if a fault says so.
+    /// Lets a call to AWS fail, if a fault says so, as the SDK does once its own retries are used up.
     ///
     /// # Errors
-    /// `throttled`, as the SDK reports it once its own retries are used up.
+    /// `throttled`; `timed_out` after a minute, or earlier if the function has less time.
     pub async fn call_aws(&self, component: Option<&str>, call: &str) -> Result<(), Error> {
         match self.next(component, |kind| matches!(kind, TestFaultKind::Throttle | TestFaultKind::Timeout)) {
             Some(TestFaultKind::Throttle) => {
                 let message = format!("`{call}` was throttled (ThrottlingException)");
                 Err(Error::transient(ErrorCode::Throttled, message))
             }
-            Some(_) => pending().await,
+            Some(_) => {
+                sleep(SDK_PATIENCE).await;
+                Err(Error::transient(ErrorCode::TimedOut, format!("`{call}` timed out")))
+            }
             None => Ok(()),
         }
     }

@@ -27,6 +27,23 @@ pub use rate_limiter::RateLimiter;
 pub use retrying::RetryingFetcher;
 pub use user_agent::user_agent;
 
+/// The failures of a request that gets no response, or one that cannot be used.
+pub const REQUEST_FAILURES: &[ErrorCode] = &[
+    ErrorCode::AddressRefused,
+    ErrorCode::AnswerUnreadable,
+    ErrorCode::RedirectRefused,
+    ErrorCode::TimedOut,
+    ErrorCode::TlsFailed,
+    ErrorCode::TooLarge,
+    ErrorCode::TooManyRedirects,
+    ErrorCode::Unreachable,
+    ErrorCode::UrlUnreadable,
+];
+
+/// The failures of a request whose response has a status other than success.
+pub const STATUS_FAILURES: &[ErrorCode] =
+    &[ErrorCode::AccessRefused, ErrorCode::PageMissing, ErrorCode::RateLimited, ErrorCode::Unavailable];
+
 /// The limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FetchLimits {

@@ -159,7 +159,8 @@ impl<'a> StageChain<'a> {
     pub(super) async fn wait_for_retry(&mut self, pass: u32, deadline: Instant) -> bool {
         let transient = |chain: &Self, record: &Record, than: Duration| {
             let failure = record.failure.as_ref().filter(|failure| failure.error.transient)?;
-            let next = chain.stages.iter().position(|stage| stage.name() == failure.stage).unwrap_or_default();
+            // What failed in an earlier function cannot be tried again here.
+            let next = chain.stages.iter().position(|stage| stage.name() == failure.stage)?;
             (chain.patience_left(next)? > than).then_some((next, failure.error.retry_after_s))
         };
         let asked = self.done.iter().filter_map(|(_, record)| transient(self, record, Duration::ZERO));

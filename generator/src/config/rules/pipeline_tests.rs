@@ -26,7 +26,10 @@ pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
             );
         }
         names.push((name, span));
-        TestRules { pipeline, one, mistakes }.check();
+        // In another environment, a component may be of another type.
+        if one.test.environment.as_ref().is_none_or(|name| name.as_str() == pipeline.environment) {
+            TestRules { pipeline, one, mistakes }.check();
+        }
     }
 }
 
@@ -95,6 +98,21 @@ impl TestRules<'_> {
 
     fn text(&mut self, text: &CannedText, all: &[CannedText], tree: &Tree) {
         self.item(&text.item, tree, "item");
+        self.code(text.failed.as_ref(), tree, "failed");
+        if text.text.is_some() == text.failed.is_some() {
+            let title = format!("`{}` needs either a text or a failure", text.item);
+            let label = if text.text.is_some() { "both a text and a failure" } else { "neither" };
+            self.mistakes.push(
+                Mistake::new(MistakeCode::ConflictingSettings, &tree.span, title, label).allowed("`text` or `failed`"),
+            );
+        }
+        if let (Some(code), false) = (&text.failed, self.pipeline.stages.iter().any(|stage| stage.kind.card.fetches)) {
+            let title = format!("`{}` cannot fail with `{}`", text.item, code.as_str());
+            self.mistakes.push(
+                Mistake::new(MistakeCode::FaultNowhere, place(tree, "failed"), title, "no stage fetches texts")
+                    .allowed("`text`"),
+            );
+        }
         let same =
             |other: &&CannedText| other.item == text.item && (other.entry == text.entry || other.entry.is_none());
         if all.iter().filter(same).count() > 1 {

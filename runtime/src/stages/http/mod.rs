@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
-use crate::fetch::{FetchLimits, RetryingFetcher};
+use crate::fetch::{FetchLimits, REQUEST_FAILURES, RetryingFetcher, STATUS_FAILURES};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::values::{Bounded, HostPort, ItemUrl, Language};
@@ -82,6 +82,11 @@ fn max_bytes() -> Bounded<1_000, 16_000_000> {
 impl Described for HttpSettings {
     const CARD: Card = Card {
         text: TextFlow::Provides,
+        failures: &[
+            &[ErrorCode::NotJson, ErrorCode::PageEmpty, ErrorCode::PointerMissing, ErrorCode::UrlMissing],
+            REQUEST_FAILURES,
+            STATUS_FAILURES,
+        ],
         fetches: true,
         ..Card::new(
             ComponentRole::Stage,

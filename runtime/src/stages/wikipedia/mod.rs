@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Quota, Stage, TextFlow};
-use crate::fetch::{FetchLimits, Fetcher, RateLimiter, user_agent};
+use crate::fetch::{FetchLimits, Fetcher, REQUEST_FAILURES, RateLimiter, user_agent};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::run::MAX_CHUNK_ITEMS;
@@ -86,6 +86,22 @@ fn at_once() -> Bounded<1, 1_000> {
 impl Described for WikipediaSettings {
     const CARD: Card = Card {
         text: TextFlow::Provides,
+        failures: &[
+            &[
+                ErrorCode::AnswerEndless,
+                ErrorCode::AnswerIncomplete,
+                ErrorCode::LanguageInvalid,
+                ErrorCode::PageAmbiguous,
+                ErrorCode::PageMissing,
+                ErrorCode::PageSection,
+                ErrorCode::RateLimited,
+                ErrorCode::TextEmpty,
+                ErrorCode::TitleInvalid,
+                ErrorCode::WikipediaRefused,
+                ErrorCode::WikipediaUnavailable,
+            ],
+            REQUEST_FAILURES,
+        ],
         fetches: true,
         ..Card::new(
             ComponentRole::Stage,
