@@ -208,6 +208,9 @@ fn named(table: &Table, role: ComponentRole, mistakes: &mut Vec<Mistake>) -> Vec
     read
 }
 
+/// What stands in for a fault that cannot be read, so that reading goes on.
+const FAULT: &str = "[tests.a]\nfault = \"throttle\"\n";
+
 /// The `[[tests]]`.
 fn tests(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<TestConfig> {
     let Some(entry) = table.get("tests") else { return Vec::new() };
@@ -227,7 +230,7 @@ fn tests(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<TestConfig> {
     let read = |tree: &Tree| {
         let name = tree.as_table()?.get("name").and_then(|entry| entry.tree.as_str());
         let owner = name.map_or_else(|| "a test".to_owned(), |name| format!("test `{name}`"));
-        let test = read::whole(tree, &owner, &[], "", Tree::read::<PipelineTest>, mistakes)?;
+        let test = read::whole(tree, &owner, &[], FAULT, Tree::read::<PipelineTest>, mistakes)?;
         Some(TestConfig { test, tree: tree.clone() })
     };
     list.iter().filter_map(read).collect()

@@ -88,7 +88,11 @@ impl SchemaBuilder {
 
     /// The tests, which an environment cannot override.
     fn tests(&mut self) {
-        let schema = PipelineTest::json_schema(&mut self.generator);
+        let mut schema = PipelineTest::json_schema(&mut self.generator);
+        // Texts are texts, also those of an earlier run.
+        if let Some(before) = schema.pointer_mut("/properties/before") {
+            before["items"] = json!({ "$ref": "#/definitions/tests/properties/texts/items" });
+        }
         let (here, required) = self.define("tests", schema);
         let words = "The tests, which `fanggen test` runs.";
         let items = with_required(here, required);

@@ -33,7 +33,7 @@ pub struct PipelineTest {
     /// The texts by item, instead of `text`.
     #[serde(default)]
     pub texts: Vec<CannedText>,
-    /// The texts of an earlier run of the same items, for conditions such as `changed`.
+    /// The texts of an earlier run of the same items, as in `texts`, for conditions such as `changed`.
     #[serde(default)]
     pub before: Vec<CannedText>,
     /// What goes wrong during the run: see [faults](#faults).

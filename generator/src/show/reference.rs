@@ -227,7 +227,7 @@ fn type_words(schema: &Value) -> String {
         "number" => format!("number{}", range(schema)),
         "array" => match &schema["items"] {
             items if items["anyOf"].is_array() => "list of strings or tables".into(),
-            items if items["type"] == "object" => "list of tables".into(),
+            items if items["type"] == "object" || items["$ref"].is_string() => "list of tables".into(),
             items => match type_words(items).strip_prefix("string") {
                 Some(rest) => format!("list of strings{}", rest.replacen(':', ", each", 1)),
                 None => format!("list of:<br>{}", type_words(items)),

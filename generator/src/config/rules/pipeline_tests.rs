@@ -1,5 +1,7 @@
 //! The tests of a pipeline: each has its own name, and names only what the pipeline and the test itself have.
 
+use std::collections::BTreeSet;
+
 use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::items::InlineItem;
@@ -84,8 +86,8 @@ impl TestRules<'_> {
             );
         }
         for (key, texts) in [("texts", &test.texts), ("before", &test.before)] {
-            for (text, tree) in texts.iter().zip(elements(tree, key)) {
-                self.text(text, texts, tree);
+            for (index, (text, tree)) in texts.iter().zip(elements(tree, key)).enumerate() {
+                self.text(text, &texts[..index], tree);
             }
         }
         for (fault, tree) in test.faults.iter().zip(elements(tree, "faults")) {
@@ -96,7 +98,7 @@ impl TestRules<'_> {
         }
     }
 
-    fn text(&mut self, text: &CannedText, all: &[CannedText], tree: &Tree) {
+    fn text(&mut self, text: &CannedText, before: &[CannedText], tree: &Tree) {
         self.item(&text.item, tree, "item");
         self.code(text.failed.as_ref(), tree, "failed");
         if text.text.is_some() == text.failed.is_some() {
@@ -113,9 +115,8 @@ impl TestRules<'_> {
                     .allowed("`text`"),
             );
         }
-        let same =
-            |other: &&CannedText| other.item == text.item && (other.entry == text.entry || other.entry.is_none());
-        if all.iter().filter(same).count() > 1 {
+        let alone = |other: &CannedText| other.entry == text.entry || other.entry.is_none() || text.entry.is_none();
+        if before.iter().any(|other| other.item == text.item && alone(other)) {
             let title = format!("`{}` has more than one text", text.item);
             self.mistakes.push(
                 Mistake::new(MistakeCode::ConflictingSettings, &tree.span, title, "another text of the same item")
@@ -131,7 +132,9 @@ impl TestRules<'_> {
 
     fn item_at(&mut self, found: &str, span: &Span) {
         let key = self.pipeline.key();
-        let keys: Vec<&str> = self.one.test.items.iter().filter_map(|item| key_of(item, key)).collect();
+        let mut keys: Vec<&str> = self.one.test.items.iter().filter_map(|item| key_of(item, key)).collect();
+        let mut seen = BTreeSet::new();
+        keys.retain(|key| seen.insert(*key));
         if keys.is_empty() || keys.contains(&found) {
             return;
         }
@@ -244,7 +247,8 @@ impl TestRules<'_> {
         ];
         for (key, of) in keys.into_iter().filter(|(_, of)| *of != subject) {
             if let Some(entry) = super::entry(tree, &[key]) {
-                let title = format!("`{key}` is about {}, and this expectation is about a {subject}", article(of));
+                let title =
+                    format!("`{key}` is about {}, and this expectation is about {}", article(of), article(subject));
                 self.mistakes.push(
                     Mistake::new(MistakeCode::UnclearExpectation, &entry.key, title, "not allowed here")
                         .help("write a second expectation".to_owned()),
@@ -317,8 +321,12 @@ impl TestRules<'_> {
 }
 
 /// A subject with its article.
-fn article(subject: &str) -> String {
-    format!("{} {subject}", if subject == "item" { "an" } else { "a" })
+fn article(subject: &str) -> &'static str {
+    match subject {
+        "item" => "an item",
+        "sink" => "a sink",
+        _ => "a dead letter",
+    }
 }
 
 /// The key of an item of a test.
