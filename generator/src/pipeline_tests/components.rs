@@ -287,7 +287,7 @@ impl Sink for TestedSink {
         Ok(location)
     }
 
-    async fn complete(&self, run: &RunId, counts: Counts) -> Result<bool, Error> {
+    async fn complete(&self, run: &RunId, counts: &Counts) -> Result<bool, Error> {
         self.inner.complete(run, counts).await
     }
 }

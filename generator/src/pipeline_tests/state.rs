@@ -71,7 +71,7 @@ impl State for TestState {
 
     async fn chunk_status(&self, chunk: &Chunk) -> Result<ChunkStatus, Error> {
         Ok(self.run(&chunk.run, |run| ChunkStatus {
-            done: run.done.get(&chunk.number).copied(),
+            done: run.done.get(&chunk.number).cloned(),
             sinks: run.sinks.get(&chunk.number).cloned().unwrap_or_default(),
         }))
     }
@@ -81,12 +81,12 @@ impl State for TestState {
         Ok(())
     }
 
-    async fn complete_chunk(&self, chunk: &Chunk, counts: Counts) -> Result<RunStatus, Error> {
+    async fn complete_chunk(&self, chunk: &Chunk, counts: &Counts) -> Result<RunStatus, Error> {
         Ok(self.run(&chunk.run, |run| {
-            run.done.insert(chunk.number, counts);
+            run.done.insert(chunk.number, counts.clone());
             let complete = run.expected.is_some_and(|expected| run.done.len() as u64 == expected);
             let mut all = Counts::default();
-            run.done.values().for_each(|counts| all += *counts);
+            run.done.values().for_each(|counts| all += counts);
             RunStatus { complete: complete.then_some(all), notified: run.notified }
         }))
     }
