@@ -146,7 +146,13 @@ fn alarms(all: &[AlarmDescription]) -> Option<String> {
     }
     let shown = raised.iter().map(|alarm| {
         let since = alarm.since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
-        format!("\n  {}ALARM{}{since} {}\n    {}", Style::ERROR, Style::END, tidy(&alarm.name), tidy(&alarm.description))
+        format!(
+            "\n  {}ALARM{}{since} {}\n    {}",
+            Style::ERROR,
+            Style::END,
+            tidy(&alarm.name),
+            tidy(&alarm.description)
+        )
     });
     Some(shown.collect())
 }

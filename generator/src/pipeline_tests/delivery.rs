@@ -12,11 +12,11 @@ use serde_json::json;
 use tokio::time::{Instant, sleep_until};
 
 use super::components::TestedComponent;
-use super::queues::QueuedMessage;
+use super::queues::WaitingMessage;
 use super::services::{DEAD, TestServices};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape;
-use crate::config::test_sections::{TestFault, TestFaultKind};
+use crate::config::test_faults::{TestFault, TestFaultKind};
 use crate::local::{self, LocalServices};
 use crate::plan::{MAX_RECEIVES, PRODUCER_TIMEOUT_S, VISIBILITY_FACTOR};
 
@@ -92,7 +92,7 @@ impl TestFunctions {
     }
 
     /// Delivers a message once, and `again` more times after it was done.
-    async fn deliver(&self, message: QueuedMessage, again: u64) -> Result<(), Error> {
+    async fn deliver(&self, message: WaitingMessage, again: u64) -> Result<(), Error> {
         let queues = &self.services.bench.queues;
         let hidden = Instant::now() + self.timeout * VISIBILITY_FACTOR;
         let Some(message) = queues.receive(message.number, hidden) else { return Ok(()) };

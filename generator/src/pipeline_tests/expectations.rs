@@ -105,7 +105,7 @@ impl ExpectationCheck<'_> {
             return format!("none, and {dead} dead letters");
         }
         let known: BTreeSet<&str> = self.observed.records.keys().map(|identity| identity.item.as_str()).collect();
-        let known: Vec<&str> = known.into_iter().take(10).collect();
+        let known: Vec<&str> = known.into_iter().take(SHOWN).collect();
         if known.is_empty() { "no records at all".into() } else { format!("records of {}", quoted_list(&known)) }
     }
 
@@ -150,10 +150,6 @@ impl ExpectationCheck<'_> {
             let found = self.observed.items_in(sink);
             let expected: BTreeSet<&str> = items.iter().map(String::as_str).collect();
             if found != expected {
-                let list = |items: &BTreeSet<&str>| match items.len() {
-                    0 => "no items".to_owned(),
-                    _ => quoted_list(&items.iter().collect::<Vec<_>>()),
-                };
                 let mut difference = list(&found);
                 let (missing, more) = (&expected - &found, &found - &expected);
                 if !missing.is_empty() && !found.is_empty() {
@@ -186,6 +182,19 @@ impl ExpectationCheck<'_> {
         Some(self.at("dead_letter", format!("a dead letter: `{}`", code.as_str()), found, None))
     }
 }
+
+/// Items by their keys, the first of many.
+fn list(items: &BTreeSet<&str>) -> String {
+    let first: Vec<&&str> = items.iter().take(SHOWN).collect();
+    match items.len() {
+        0 => "no items".to_owned(),
+        count if count > SHOWN => format!("{} and {} more", quoted_list(&first), count - SHOWN),
+        _ => quoted_list(&first),
+    }
+}
+
+/// How many items a message lists.
+const SHOWN: usize = 10;
 
 fn dropped_by(stages: &BTreeSet<&str>) -> String {
     format!("dropped by {}", quoted_list(&stages.iter().collect::<Vec<_>>()))

@@ -8,7 +8,7 @@ use fanggen_runtime::model::error::{Error, ErrorCode};
 use tokio::time::sleep;
 
 use crate::config::pipeline::Pipeline;
-use crate::config::test_sections::{FaultPlace, TestFault, TestFaultKind};
+use crate::config::test_faults::{FaultPlace, TestFault, TestFaultKind};
 
 /// How long the runtime's SDK waits for an answer: six attempts of 10 s (`runtime/src/aws/clients.rs`).
 const SDK_PATIENCE: Duration = Duration::from_secs(60);
@@ -63,12 +63,12 @@ impl Faults {
     pub async fn call_aws(&self, component: Option<&str>, call: &str) -> Result<(), Error> {
         match self.next(component, |kind| matches!(kind, TestFaultKind::Throttle | TestFaultKind::Timeout)) {
             Some(TestFaultKind::Throttle) => {
-                let message = format!("`{call}` was throttled (ThrottlingException)");
+                let message = format!("{call} was throttled (ThrottlingException)");
                 Err(Error::transient(ErrorCode::Throttled, message))
             }
             Some(_) => {
                 sleep(SDK_PATIENCE).await;
-                Err(Error::transient(ErrorCode::TimedOut, format!("`{call}` timed out")))
+                Err(Error::transient(ErrorCode::TimedOut, format!("{call} timed out")))
             }
             None => Ok(()),
         }

@@ -16,6 +16,9 @@ pub mod record;
 
 mod services;
 mod state;
+mod tested_sink;
+mod tested_source;
+mod tested_stage;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -24,7 +27,7 @@ use std::time::{Duration, Instant};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 
 use crate::config::pipeline::{Pipeline, TestConfig};
-use crate::config::test_sections::TestFaultKind;
+use crate::config::test_faults::TestFaultKind;
 use crate::local::{LocalServices, Texts};
 
 use bench::{RunTexts, TestBench};

@@ -1,6 +1,6 @@
 //! What a run of a test did: the records at its end, what was dropped, what reached the sinks and the dead-letter queue.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use fanggen_runtime::model::error::ErrorCode;
 use fanggen_runtime::model::record::{Identity, Record};
@@ -14,6 +14,8 @@ pub struct Observed {
     pub dropped: BTreeMap<Identity, String>,
     /// What each sink selected and wrote, in order.
     pub delivered: BTreeMap<String, Vec<Identity>>,
+    /// The records that a bucket or a table already has, each with its sink.
+    pub stored: HashSet<(String, Identity)>,
     /// The reasons of the messages in the dead-letter queue; none for those that SQS moved there itself.
     pub dead_letters: Vec<Option<ErrorCode>>,
     /// What of the pipeline was reached.

@@ -12,11 +12,11 @@ use tokio::time::Instant;
 
 /// All queues of a pipeline.
 #[derive(Clone, Default)]
-pub struct Queues(Arc<Mutex<Vec<QueuedMessage>>>);
+pub struct Queues(Arc<Mutex<Vec<WaitingMessage>>>);
 
 /// A message that waits in a queue.
 #[derive(Clone, Debug)]
-pub struct QueuedMessage {
+pub struct WaitingMessage {
     /// The function that reads the queue.
     pub function: String,
     /// Its number, which serves as id and receipt.
@@ -31,7 +31,7 @@ pub struct QueuedMessage {
     pub deleted: bool,
 }
 
-impl QueuedMessage {
+impl WaitingMessage {
     /// The event of SQS with this message.
     pub fn event(&self) -> Value {
         let id = self.number.to_string();
@@ -41,7 +41,7 @@ impl QueuedMessage {
 }
 
 impl Queues {
-    fn messages(&self) -> MutexGuard<'_, Vec<QueuedMessage>> {
+    fn messages(&self) -> MutexGuard<'_, Vec<WaitingMessage>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -55,7 +55,7 @@ impl Queues {
         let mut messages = self.messages();
         let number = messages.len();
         let function = function.to_owned();
-        messages.push(QueuedMessage {
+        messages.push(WaitingMessage {
             function,
             number,
             body,
@@ -66,14 +66,14 @@ impl Queues {
     }
 
     /// The message that is visible first.
-    pub fn next(&self) -> Option<QueuedMessage> {
+    pub fn next(&self) -> Option<WaitingMessage> {
         let messages = self.messages();
         let waiting = messages.iter().filter(|message| !message.deleted);
         waiting.min_by_key(|message| (message.visible_at, message.number)).cloned()
     }
 
     /// Hides a message until this time, as received once more.
-    pub fn receive(&self, number: usize, until: Instant) -> Option<QueuedMessage> {
+    pub fn receive(&self, number: usize, until: Instant) -> Option<WaitingMessage> {
         self.change(number, |message| {
             message.receives += 1;
             message.visible_at = until;
@@ -91,7 +91,7 @@ impl Queues {
         self.change(number, |message| message.deleted = true);
     }
 
-    fn change<T>(&self, number: usize, change: impl FnOnce(&mut QueuedMessage) -> T) -> Option<T> {
+    fn change<T>(&self, number: usize, change: impl FnOnce(&mut WaitingMessage) -> T) -> Option<T> {
         self.messages().get_mut(number).map(change)
     }
 }

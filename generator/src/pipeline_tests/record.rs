@@ -10,6 +10,9 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
 use super::observed::Observed;
 use crate::config::pipeline::Pipeline;
 
+/// The most records whose expectations are written one by one. Of more, only their number in each sink is.
+const MOST: usize = 100;
+
 /// An expectation to write: its keys with their values, in order.
 pub type Recorded = InlineTable;
 
@@ -31,7 +34,8 @@ pub enum RecordError {
 #[must_use]
 pub fn expectations(pipeline: &Pipeline, observed: &Observed) -> Vec<Recorded> {
     let mut all = Vec::new();
-    for (identity, record) in &observed.records {
+    let few = observed.records.len() + observed.dropped.len() <= MOST;
+    for (identity, record) in observed.records.iter().filter(|_| few) {
         let mut one = about(&identity.item, identity.entry.as_deref());
         if let Some(failure) = &record.failure {
             one.insert("failed", failure.error.code.as_str().into());
@@ -41,7 +45,7 @@ pub fn expectations(pipeline: &Pipeline, observed: &Observed) -> Vec<Recorded> {
         }
         all.push(one);
     }
-    for (identity, stage) in &observed.dropped {
+    for (identity, stage) in observed.dropped.iter().filter(|_| few) {
         let mut one = about(&identity.item, identity.entry.as_deref());
         one.insert("dropped_by", stage.as_str().into());
         all.push(one);
@@ -49,7 +53,7 @@ pub fn expectations(pipeline: &Pipeline, observed: &Observed) -> Vec<Recorded> {
     for sink in &pipeline.sinks {
         let mut one = InlineTable::new();
         one.insert("sink", sink.name.as_str().into());
-        if sink.settings.condition().is_some() {
+        if few && sink.settings.condition().is_some() {
             one.insert("items", observed.items_in(&sink.name).into_iter().collect::<Array>().into());
         }
         let records = observed.delivered.get(&sink.name).map_or(0, Vec::len);
@@ -107,6 +111,9 @@ pub fn write(path: &Path, text: &str, edits: &[TestEdit<'_>]) -> Result<usize, R
     Ok(written)
 }
 
+/// What some editors write at the start of a file.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 fn edit(text: &str, edits: &[TestEdit<'_>]) -> Result<(String, usize), String> {
     let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
     let tests = document.get_mut("tests").ok_or("it has no tests")?;
@@ -115,7 +122,15 @@ fn edit(text: &str, edits: &[TestEdit<'_>]) -> Result<(String, usize), String> {
         let test = table_of(tests, edit.name).ok_or_else(|| format!("there is no test `{}`", edit.name))?;
         written += edit.apply(test);
     }
-    Ok((document.to_string(), written))
+    let mut edited = document.to_string();
+    // Files of Windows keep their line ends and their byte order mark.
+    if text.contains("\r\n") && text.matches('\n').count() == text.matches("\r\n").count() {
+        edited = edited.replace("\r\n", "\n").replace('\n', "\r\n");
+    }
+    if text.starts_with(BYTE_ORDER_MARK) && !edited.starts_with(BYTE_ORDER_MARK) {
+        edited.insert(0, BYTE_ORDER_MARK);
+    }
+    Ok((edited, written))
 }
 
 /// A test, whether it is written as `[[tests]]` or as an inline table of a list.

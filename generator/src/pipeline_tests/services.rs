@@ -16,7 +16,7 @@ use fanggen_runtime::component::state::State;
 use fanggen_runtime::model::error::{Error, ErrorCode};
 
 use super::bench::TestBench;
-use crate::config::test_sections::TestFaultKind;
+use crate::config::test_faults::TestFaultKind;
 use crate::local::LocalItemFile;
 
 /// What ends the name of a dead-letter queue.
@@ -43,18 +43,18 @@ impl TestServices {
         Self { component: Some(component.to_owned()), accepted: role == ComponentRole::Sink, ..self.clone() }
     }
 
-    fn store(&self, name: &str) -> Arc<TestStore> {
-        Arc::new(TestStore { services: self.clone(), name: name.to_owned() })
+    fn store(&self, action: &'static str, name: &str) -> Arc<TestStore> {
+        Arc::new(TestStore { services: self.clone(), action, name: name.to_owned() })
     }
 }
 
 impl Services for TestServices {
     fn bucket(&self, name: &str) -> Result<Arc<dyn ObjectStore>, Error> {
-        Ok(self.store(name))
+        Ok(self.store("s3:PutObject", name))
     }
 
     fn table(&self, name: &str) -> Result<Arc<dyn TableStore>, Error> {
-        Ok(self.store(name))
+        Ok(self.store("dynamodb:BatchWriteItem", name))
     }
 
     fn queue(&self, name: &str) -> Result<Arc<dyn MessageQueue>, Error> {
@@ -67,19 +67,19 @@ impl Services for TestServices {
     }
 
     fn queue_publisher(&self, url: &str) -> Result<Arc<dyn Publisher>, Error> {
-        Ok(self.store(url))
+        Ok(self.store("sqs:SendMessage", url))
     }
 
     fn topic_publisher(&self, arn: &str) -> Result<Arc<dyn Publisher>, Error> {
-        Ok(self.store(arn))
+        Ok(self.store("sns:Publish", arn))
     }
 
     fn text_analyzer(&self) -> Result<Arc<dyn TextAnalyzer>, Error> {
-        Ok(self.store("texts"))
+        Ok(self.store("comprehend:BatchDetectSentiment", "texts"))
     }
 
     fn secret(&self, arn: &str) -> Result<Arc<dyn Secret>, Error> {
-        Ok(self.store(arn))
+        Ok(self.store("secretsmanager:GetSecretValue", arn))
     }
 
     fn file(&self, _: Option<&str>, path: &str) -> Result<Arc<dyn PipelineFile>, Error> {
@@ -91,7 +91,7 @@ impl Services for TestServices {
     }
 
     fn network(&self) -> Option<Arc<dyn Network>> {
-        Some(self.store("the network"))
+        Some(self.store("", "the network"))
     }
 }
 
@@ -103,13 +103,15 @@ fn unanswered(transient: bool) -> Error {
 /// A store or service that a component calls.
 struct TestStore {
     services: TestServices,
+    /// The IAM action of its call.
+    action: &'static str,
     name: String,
 }
 
 impl TestStore {
-    async fn call(&self, call: &str) -> Result<(), Error> {
+    async fn call(&self) -> Result<(), Error> {
         let component = self.services.component.as_deref();
-        self.services.bench.faults.call_aws(component, &format!("{call}` on `{}", self.name)).await
+        self.services.bench.faults.call_aws(component, &format!("`{}` on `{}`", self.action, self.name)).await
     }
 
     fn fault(&self, fits: impl Fn(TestFaultKind) -> bool) -> Option<TestFaultKind> {
@@ -120,7 +122,7 @@ impl TestStore {
 #[async_trait]
 impl ObjectStore for TestStore {
     async fn put(&self, key: &str, _: Vec<u8>) -> Result<String, Error> {
-        self.call("s3:PutObject").await?;
+        self.call().await?;
         Ok(format!("{}/{key}", self.name))
     }
 }
@@ -128,7 +130,7 @@ impl ObjectStore for TestStore {
 #[async_trait]
 impl TableStore for TestStore {
     async fn put(&self, _: Vec<TableRow>) -> Result<String, Error> {
-        self.call("dynamodb:BatchWriteItem").await?;
+        self.call().await?;
         Ok(self.name.clone())
     }
 
@@ -150,14 +152,14 @@ impl Publisher for TestStore {
             self.services.bench.observed().dead_letters.extend(messages.iter().map(reason));
             return Ok(());
         }
-        self.call("sns:Publish").await
+        self.call().await
     }
 }
 
 #[async_trait]
 impl Secret for TestStore {
     async fn read(&self) -> Result<String, Error> {
-        self.call("secretsmanager:GetSecretValue").await?;
+        self.call().await?;
         Ok("the secret of a test".into())
     }
 }
@@ -170,7 +172,7 @@ impl TextAnalyzer for TestStore {
         _: Option<&str>,
         texts: &[String],
     ) -> Result<Vec<Result<AnalysisOutput, Error>>, Error> {
-        self.call("comprehend:DetectSentiment").await?;
+        self.call().await?;
         if let Some(text) = texts.iter().find(|text| text.len() > MAX_TEXT_BYTES) {
             let message = format!("a text of {} bytes is too long for Comprehend", text.len());
             return Err(Error::permanent(ErrorCode::TextRefused, message));
@@ -180,7 +182,8 @@ impl TextAnalyzer for TestStore {
         if let Some(first) = answers.first_mut()
             && self.fault(|kind| kind == TestFaultKind::BatchErrorList).is_some()
         {
-            let message = "`comprehend:BatchDetectSentiment` on `a text`: AWS is having problems (HTTP 500, INTERNAL_SERVER_ERROR)";
+            let message =
+                "`comprehend:BatchDetectSentiment` on `a text`: AWS is having problems (HTTP 500, InternalServerError)";
             *first = Err(Error::transient(ErrorCode::AwsUnavailable, message));
         }
         Ok(answers)

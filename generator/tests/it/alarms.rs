@@ -58,8 +58,17 @@ fn every_alarm_reaches_who_is_told_and_status_shows_it() {
     assert_eq!(
         names.iter().map(|name| name.strip_prefix("alarmed-prod-").expect("its prefix")).collect::<Vec<_>>(),
         [
-            "cost", "failed-records", "no-run", "producer-dead-letters", "producer-errors", "producer-throttles",
-            "schedule-dead-letters", "worker-dead-letters", "worker-errors", "worker-throttles", "worker-oldest"
+            "cost",
+            "failed-records",
+            "no-run",
+            "producer-dead-letters",
+            "producer-errors",
+            "producer-throttles",
+            "schedule-dead-letters",
+            "worker-dead-letters",
+            "worker-errors",
+            "worker-throttles",
+            "worker-oldest"
         ]
     );
     names.iter().for_each(|name| set(name, StateValue::Ok));
@@ -78,7 +87,8 @@ fn every_alarm_reaches_who_is_told_and_status_shows_it() {
         assert!(ran.stdout.contains(&format!(" {name}\n    {text}\n")), "{ran:?}");
         let json = live.deployed.fanggen(&["status", "--env", "prod", "--json"]);
         let raised = json.json()[0]["alarms"].as_array().expect("alarms").iter();
-        let raised: Vec<Value> = raised.filter(|alarm| alarm["state"] == "ALARM").map(|it| it["name"].clone()).collect();
+        let raised: Vec<Value> =
+            raised.filter(|alarm| alarm["state"] == "ALARM").map(|it| it["name"].clone()).collect();
         assert_eq!((json.code, raised), (1, vec![json!(name)]));
         set(name, StateValue::Ok);
         let received = told(&url);

@@ -366,6 +366,30 @@ expect = [
     assert_eq!(project.files(".").len(), 1, "no temporary file is left behind");
 }
 
+#[test]
+fn recording_keeps_line_ends_and_writes_no_list_of_thousands() {
+    let text = format!("\u{feff}{PIPELINE}\n[[tests]]\nname = \"t\"\nitems = [\"kettle\"]\ntext = \"{GOOD}\"\n");
+    let text = text.replace('\n', "\r\n");
+    let project = Project::with(&text);
+    assert_eq!(project.fanggen(&["test", "--record"]).code, 0);
+    let expect = "expect = [\n    { item = \"kettle\", label = \"POSITIVE\" },\n    { sink = \"archive\", records = 1 },\n    \
+                  { sink = \"hook\", items = [], records = 0 },\n]\n";
+    assert_eq!(project.read("pipeline.toml"), text + &expect.replace('\n', "\r\n"));
+    let items: Vec<String> = (0..101).map(|number| format!("\"item {number}\"")).collect();
+    let many = format!("{PIPELINE}\n[[tests]]\nname = \"t\"\nitems = [{}]\ntext = \"{BAD}\"\n", items.join(", "));
+    let project = Project::with(&many);
+    assert_eq!(project.fanggen(&["test", "--record"]).code, 0);
+    let expect = "expect = [\n    { sink = \"archive\", records = 101 },\n    { sink = \"hook\", records = 101 },\n]\n";
+    assert_eq!(project.read("pipeline.toml"), many.clone() + expect);
+    let wrong = many + "expect = [{ sink = \"hook\", items = [\"item 1\"] }]\n";
+    let ran = Project::with(&wrong).fanggen(&["test"]);
+    assert!(
+        ran.stderr.contains("`item 12`, `item 13`, `item 14`, `item 15`") && ran.stderr.contains(" and 91 more"),
+        "{}",
+        ran.stderr
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn recording_into_a_file_that_cannot_be_replaced_loses_nothing() {

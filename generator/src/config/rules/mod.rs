@@ -2,6 +2,7 @@
 
 mod alarms;
 mod dynamic_references;
+mod expectations;
 mod flow;
 mod iam;
 mod items;

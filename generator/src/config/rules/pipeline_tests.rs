@@ -10,7 +10,8 @@ use fanggen_runtime::model::tree::{Span, Tree, Value, quoted_list};
 use crate::config::Config;
 use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
 use crate::config::pipeline::{Pipeline, TestConfig};
-use crate::config::test_sections::{CannedText, Expectation, FailureCode, FaultPlace, TestFault};
+use crate::config::test_faults::{FaultPlace, TestFault};
+use crate::config::test_sections::{CannedText, FailureCode};
 
 pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     let mut names: Vec<(&str, &Span)> = Vec::new();
@@ -53,12 +54,12 @@ pub fn check_test_environments(config: &Config, mistakes: &mut Vec<Mistake>) {
 }
 
 /// The place of a value, or of the table that lacks it.
-fn place<'a>(tree: &'a Tree, key: &str) -> &'a Span {
+pub(super) fn place<'a>(tree: &'a Tree, key: &str) -> &'a Span {
     super::entry(tree, &[key]).map_or(&tree.span, |entry| &entry.tree.span)
 }
 
 /// The elements of a list in a table.
-fn elements<'a>(tree: &'a Tree, key: &str) -> &'a [Tree] {
+pub(super) fn elements<'a>(tree: &'a Tree, key: &str) -> &'a [Tree] {
     match super::entry(tree, &[key]).map(|entry| &entry.tree.value) {
         Some(Value::List(list)) => list,
         _ => &[],
@@ -66,10 +67,10 @@ fn elements<'a>(tree: &'a Tree, key: &str) -> &'a [Tree] {
 }
 
 /// The rules of one test.
-struct TestRules<'a> {
+pub(super) struct TestRules<'a> {
     pipeline: &'a Pipeline,
     one: &'a TestConfig,
-    mistakes: &'a mut Vec<Mistake>,
+    pub(super) mistakes: &'a mut Vec<Mistake>,
 }
 
 impl TestRules<'_> {
@@ -126,11 +127,11 @@ impl TestRules<'_> {
     }
 
     /// An item must be one of the test's own, if it lists any.
-    fn item(&mut self, found: &str, tree: &Tree, key: &str) {
+    pub(super) fn item(&mut self, found: &str, tree: &Tree, key: &str) {
         self.item_at(found, place(tree, key));
     }
 
-    fn item_at(&mut self, found: &str, span: &Span) {
+    pub(super) fn item_at(&mut self, found: &str, span: &Span) {
         let key = self.pipeline.key();
         let mut keys: Vec<&str> = self.one.test.items.iter().filter_map(|item| key_of(item, key)).collect();
         let mut seen = BTreeSet::new();
@@ -146,7 +147,7 @@ impl TestRules<'_> {
         );
     }
 
-    fn component(&mut self, found: &str, roles: &[ComponentRole], span: &Span) {
+    pub(super) fn component(&mut self, found: &str, roles: &[ComponentRole], span: &Span) {
         let fits = |role: &ComponentRole| roles.contains(role);
         let known: Vec<&str> = (self.pipeline.components())
             .filter(|component| fits(&component.kind.card.role))
@@ -164,7 +165,7 @@ impl TestRules<'_> {
         );
     }
 
-    fn code(&mut self, code: Option<&FailureCode>, tree: &Tree, key: &str) {
+    pub(super) fn code(&mut self, code: Option<&FailureCode>, tree: &Tree, key: &str) {
         let Some(found) = code.map(FailureCode::as_str) else { return };
         let known: Vec<&str> = FailureCode::known().map(ErrorCode::as_str).collect();
         if !known.contains(&found) {
@@ -212,120 +213,6 @@ impl TestRules<'_> {
             _ => None,
         };
         self.mistakes.extend(mistake);
-    }
-
-    fn expectation(&mut self, expected: &Expectation, tree: &Tree) {
-        let about = [
-            ("item", expected.item.is_some()),
-            ("sink", expected.sink.is_some()),
-            ("dead_letter", expected.dead_letter.is_some()),
-        ];
-        let about: Vec<&str> = about.into_iter().filter(|(_, set)| *set).map(|(name, _)| name).collect();
-        let subject = match about.as_slice() {
-            [one] => *one,
-            several => {
-                let (title, label) = match several {
-                    [] => ("an expectation must be about something", "about nothing".to_owned()),
-                    _ => ("an expectation must be about one thing", format!("has {}", quoted_list(several))),
-                };
-                self.mistakes.push(
-                    Mistake::new(MistakeCode::UnclearExpectation, &tree.span, title, label)
-                        .allowed("one of `item`, `sink`, `dead_letter`"),
-                );
-                return;
-            }
-        };
-        let keys = [
-            ("entry", "item"),
-            ("label", "item"),
-            ("when", "item"),
-            ("failed", "item"),
-            ("at", "item"),
-            ("dropped_by", "item"),
-            ("items", "sink"),
-            ("records", "sink"),
-        ];
-        for (key, of) in keys.into_iter().filter(|(_, of)| *of != subject) {
-            if let Some(entry) = super::entry(tree, &[key]) {
-                let title =
-                    format!("`{key}` is about {}, and this expectation is about {}", article(of), article(subject));
-                self.mistakes.push(
-                    Mistake::new(MistakeCode::UnclearExpectation, &entry.key, title, "not allowed here")
-                        .help("write a second expectation".to_owned()),
-                );
-            }
-        }
-        match subject {
-            "item" => self.record(expected, tree),
-            "sink" => self.sink(expected, tree),
-            _ => self.code(expected.dead_letter.as_ref(), tree, "dead_letter"),
-        }
-    }
-
-    fn record(&mut self, expected: &Expectation, tree: &Tree) {
-        if let Some(item) = &expected.item {
-            self.item(item, tree, "item");
-        }
-        self.code(expected.failed.as_ref(), tree, "failed");
-        if let Some(stage) = &expected.dropped_by {
-            self.component(stage, &[ComponentRole::Stage], place(tree, "dropped_by"));
-        }
-        if let Some(at) = &expected.at {
-            self.component(at, &[ComponentRole::Source, ComponentRole::Stage], place(tree, "at"));
-        }
-        let mut unclear = |key: &str, title: &str, help: &str| {
-            self.mistakes.push(
-                Mistake::new(MistakeCode::UnclearExpectation, place(tree, key), title, "contradicts the others")
-                    .help(help.to_owned()),
-            );
-        };
-        let dropped = expected.dropped_by.is_some();
-        if expected.at.is_some() && expected.failed.is_none() {
-            unclear("at", "`at` says where a record fails, but there is no `failed`", "add `failed = \"<code>\"`");
-        }
-        if dropped && (expected.failed.is_some() || expected.label.is_some() || expected.when.is_some()) {
-            unclear(
-                "dropped_by",
-                "a record that is dropped has neither a failure nor a finding",
-                "keep `dropped_by` alone, or remove it",
-            );
-        }
-        if expected.when.as_ref().is_some_and(|when| when.needs_history()) {
-            unclear(
-                "when",
-                "a record does not know the previous run",
-                "`changed` and `previous` select the records of a sink: expect the `items` of a sink",
-            );
-        }
-    }
-
-    fn sink(&mut self, expected: &Expectation, tree: &Tree) {
-        if let Some(sink) = &expected.sink {
-            self.component(sink, &[ComponentRole::Sink], place(tree, "sink"));
-        }
-        for (item, tree) in expected.items.iter().flatten().zip(elements(tree, "items")) {
-            self.item_at(item, &tree.span);
-        }
-        if expected.items.is_none() && expected.records.is_none() {
-            self.mistakes.push(
-                Mistake::new(
-                    MistakeCode::UnclearExpectation,
-                    &tree.span,
-                    "an expectation of a sink says what reaches it",
-                    "says nothing about the sink",
-                )
-                .allowed("`items`, `records` or both"),
-            );
-        }
-    }
-}
-
-/// A subject with its article.
-fn article(subject: &str) -> &'static str {
-    match subject {
-        "item" => "an item",
-        "sink" => "a sink",
-        _ => "a dead letter",
     }
 }
 
