@@ -5,6 +5,7 @@ mod harness;
 
 #[cfg(feature = "aws")]
 mod alarms;
+#[cfg(feature = "aws")]
 mod apply;
 #[cfg(feature = "aws")]
 mod apply_changes;
@@ -87,6 +88,7 @@ mod results;
 mod results_deployed;
 mod run;
 mod runs;
+#[cfg(feature = "aws")]
 mod runs_deployed;
 #[cfg(feature = "aws")]
 mod schedule;
