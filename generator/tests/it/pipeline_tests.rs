@@ -421,7 +421,7 @@ fn coverage_lists_what_no_test_reaches() {
     for line in [
         "  condition of `bad`: `label != \"NEUTRAL\"` is never false",
         "  condition of `hook`: `label == \"NEGATIVE\"` is never false",
-        "  failures of `mood`: aws_unavailable, language_unknown, language_unsupported, text_empty, text_refused, throttled, timed_out",
+        "  failures of `mood`: answer_unreadable, aws_unavailable, language_unknown, language_unsupported, rate_limited, text_empty, text_refused, throttled, timed_out",
     ] {
         assert!(ran.stderr.lines().any(|said| said == line), "{line}\n{}", ran.stderr);
     }

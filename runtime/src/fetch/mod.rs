@@ -288,6 +288,7 @@ async fn read_response(url: Url, response: Response, max_bytes: usize) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::services::NetworkResponse;
 
     fn target(from: &str, status: u16, to: &str) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();
@@ -339,6 +340,34 @@ mod tests {
         assert_eq!(refused("http://localhost:8080/", &["127.0.0.1:8080"]), None);
         assert_eq!(refused("http://127.0.0.1:8081/", &["127.0.0.1:8080"]), Some("a loopback address"));
         assert_eq!(refused("https://hooks.example.com/", &[]), None);
+    }
+
+    /// Answers with a status, or never.
+    struct OtherNetwork(Option<u16>);
+
+    #[async_trait::async_trait]
+    impl Network for OtherNetwork {
+        async fn respond(&self, _: &str) -> Result<NetworkResponse, Error> {
+            match self.0 {
+                Some(status) => Ok(NetworkResponse { status, retry_after: None }),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_answers_in_place_of_the_network_is_within_the_same_limits() {
+        let on = |status| {
+            Fetcher::new("test", &[]).expect("a fetcher").on(Some(Arc::new(OtherNetwork(status)) as Arc<dyn Network>))
+        };
+        let limits = FetchLimits { time: Duration::from_millis(20), ..FetchLimits::default() };
+        let response = on(Some(429)).get("https://nowhere.example/x", limits).await.expect("a response");
+        assert_eq!((response.status, response.url.as_str()), (429, "https://nowhere.example/x"));
+        let posted = on(Some(200)).post("https://nowhere.example/x", &[], Vec::new(), limits).await;
+        assert_eq!(posted.map(|response| response.status), Ok(200));
+        let code = |result: Result<FetchResponse, Error>| result.expect_err("an error").code;
+        assert_eq!(code(on(None).get("https://nowhere.example/x", limits).await), ErrorCode::TimedOut);
+        assert_eq!(code(on(Some(200)).get("http://127.0.0.1/x", limits).await), ErrorCode::AddressRefused);
     }
 
     #[test]

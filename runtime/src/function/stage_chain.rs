@@ -348,6 +348,18 @@ mod tests {
         assert_eq!(summary(&chain.finish().records), [("A", "0", "timed_out")], "and why it failed is kept");
     }
 
+    #[tokio::test]
+    async fn what_failed_in_an_earlier_function_is_not_tried_again() {
+        let stages: [Box<dyn Stage>; 1] = [Box::new(Reversing)];
+        let mut failed = records(&["A"]);
+        failed[0].fail("summary", Error::transient(ErrorCode::TimedOut, "no answer"));
+        let mut chain = StageChain::new(&stages, None, failed);
+        let deadline = Instant::now() + Duration::from_secs(600);
+        chain.run(deadline).await;
+        assert!(!chain.wait_for_retry(1, deadline).await);
+        assert_eq!(summary(&chain.finish().records), [("A", "0", "timed_out")]);
+    }
+
     async fn run_stages(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {
         let mut chain = StageChain::new(stages, None, records);
         chain.run(Instant::now()).await;

@@ -79,9 +79,11 @@ impl Described for ComprehendSettings {
     const CARD: Card = Card {
         text: TextFlow::Analyses,
         failures: &[&[
+            ErrorCode::AnswerUnreadable,
             ErrorCode::AwsUnavailable,
             ErrorCode::LanguageUnknown,
             ErrorCode::LanguageUnsupported,
+            ErrorCode::RateLimited,
             ErrorCode::TextEmpty,
             ErrorCode::TextRefused,
             ErrorCode::Throttled,
