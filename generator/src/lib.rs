@@ -12,6 +12,7 @@ pub mod local;
 mod log;
 pub mod metadata;
 pub mod operate;
+pub mod pipeline_tests;
 pub mod plan;
 mod prices;
 pub mod render;

@@ -7,7 +7,6 @@ pub mod condition;
 pub mod engines;
 pub mod fetch;
 pub mod function;
-#[cfg(feature = "aws")]
 pub mod lambda;
 pub mod model;
 pub mod sinks;

@@ -39,6 +39,15 @@ pub enum CommandError {
     /// A local run failed.
     #[error("{0}")]
     Run(fanggen_runtime::model::error::Error),
+    /// No test has such a name.
+    #[error("no test has `{filter}` in its name; the file has {known}")]
+    NoSuchTest { filter: String, known: String },
+    /// Expectations cannot be recorded.
+    #[error(transparent)]
+    Record(#[from] crate::pipeline_tests::record::RecordError),
+    /// A file that was asked for cannot be written.
+    #[error("`{}` cannot be written: {source}", .path.display())]
+    Unwritable { path: PathBuf, source: std::io::Error },
     /// Texts or engines cannot be compared.
     #[error(transparent)]
     Compare(#[from] CompareError),

@@ -7,7 +7,7 @@ use clap::Command;
 /// Every command belongs to one group; a build without AWS has fewer commands.
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Deploy", &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
-    ("Run locally", &["run", "compare"]),
+    ("Run locally", &["run", "test", "compare"]),
     ("Operate", &["items", "invoke", "runs", "results"]),
     ("Permissions", &["iam"]),
 ];

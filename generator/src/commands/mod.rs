@@ -20,6 +20,8 @@ mod run;
 mod runs;
 mod schedule_times;
 mod shown_results;
+mod shown_tests;
+mod test;
 mod validate;
 
 #[cfg(feature = "aws")]
@@ -67,6 +69,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Render(render::RenderArgs),
     Run(run::RunArgs),
+    Test(test::TestArgs),
     Compare(compare::CompareArgs),
     Results(results::ResultsArgs),
     Runs(runs::RunsArgs),
@@ -110,6 +113,7 @@ impl Cli {
             Command::Plan(args) => args.execute(&global),
             Command::Render(args) => args.execute(&global),
             Command::Run(args) => args.execute(&global),
+            Command::Test(args) => args.execute(&global),
             Command::Compare(args) => args.execute(&global),
             Command::Results(args) => args.execute(&global),
             Command::Runs(args) => args.execute(&global),

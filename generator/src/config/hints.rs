@@ -14,7 +14,7 @@ use super::sections::{
 #[must_use]
 pub fn header(section: &str) -> String {
     match section {
-        "stages" => "`[[stages]]`".into(),
+        "stages" | "tests" => format!("`[[{section}]]`"),
         "sources" | "sinks" | "environments" => format!("`[{section}.<name>]`"),
         _ => format!("`[{section}]`"),
     }

@@ -1,7 +1,7 @@
 //! A mistake in `pipeline.toml`: a stable code, a place, what was found, what is allowed and how to fix it.
 
 use annotate_snippets::renderer::DecorStyle;
-use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Message, Origin, Renderer, Snippet};
 use fanggen_runtime::model::tree::{Fault, FaultKind, Span, Tree, Value, quoted_list};
 use serde::Serialize;
 
@@ -158,6 +158,17 @@ pub fn did_you_mean<T: AsRef<str>>(word: &str, known: &[T]) -> Option<String> {
     nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
 }
 
+/// What is printed about a place.
+struct Pointer<'a> {
+    level: Level<'a>,
+    code: Option<&'a str>,
+    title: &'a str,
+    label: &'a str,
+    span: &'a Span,
+    other: Option<&'a (Span, String)>,
+    notes: Vec<Message<'a>>,
+}
+
 /// The file that has the mistakes.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
@@ -253,14 +264,31 @@ impl SourceFile {
         reports.join("\n\n") + "\n"
     }
 
+    /// An error about a place that is no mistake in the file: a test that failed.
+    #[must_use]
+    pub fn failure(&self, span: &Span, title: &str, label: &str, notes: &[String], colour: bool) -> String {
+        let renderer = if colour { Renderer::styled() } else { Renderer::plain() };
+        let notes = notes.iter().map(|note| Level::NOTE.message(tidy(note))).collect();
+        let pointer = Pointer { level: Level::ERROR, code: None, title, label, span, other: None, notes };
+        self.point(pointer, &renderer.decor_style(DecorStyle::Ascii))
+    }
+
     fn report_one(&self, mistake: &Mistake, renderer: &Renderer) -> String {
-        let (title, label) = (tidy(&mistake.title), tidy(&mistake.label));
         let level = match mistake.severity() {
             Severity::Error => Level::ERROR,
             Severity::Warning => Level::WARNING,
         };
-        let span = self.fit(&mistake.span);
-        let other = mistake.other.as_ref().map(|(span, label)| (self.fit(span), tidy(label)));
+        let allowed = mistake.allowed.iter().map(|allowed| Level::NOTE.message(format!("allowed: {}", tidy(allowed))));
+        let notes = allowed.chain(mistake.help.iter().map(|help| Level::HELP.message(tidy(help)))).collect();
+        let (code, other) = (Some(mistake.code.as_str()), mistake.other.as_ref());
+        let (title, label, span) = (mistake.title.as_str(), mistake.label.as_str(), &mistake.span);
+        self.point(Pointer { level, code, title, label, span, other, notes }, renderer)
+    }
+
+    fn point(&self, pointer: Pointer<'_>, renderer: &Renderer) -> String {
+        let (title, label) = (tidy(pointer.title), tidy(pointer.label));
+        let span = self.fit(pointer.span);
+        let other = pointer.other.map(|(span, label)| (self.fit(span), tidy(label)));
         // Only the lines that are shown: the renderer scans all of its input for every mistake.
         let first = other.as_ref().map_or(span.start, |(other, _)| other.start.min(span.start));
         let last = other.as_ref().map_or(span.end, |(other, _)| other.end.max(span.end));
@@ -282,7 +310,8 @@ impl SourceFile {
         if let Some((span, label)) = &other {
             snippet = snippet.annotation(AnnotationKind::Context.span(within(span.clone())).label(label.as_str()));
         }
-        let title = level.primary_title(title.as_str()).id(mistake.code.as_str());
+        let title = pointer.level.primary_title(title.as_str());
+        let title = if let Some(code) = pointer.code { title.id(code) } else { title };
         let mut group = if cut {
             // The renderer would count from the cut.
             let Position { line, column } = self.place(span.start);
@@ -290,11 +319,8 @@ impl SourceFile {
         } else {
             title.element(snippet)
         };
-        if let Some(allowed) = &mistake.allowed {
-            group = group.element(Level::NOTE.message(format!("allowed: {}", tidy(allowed))));
-        }
-        if let Some(help) = &mistake.help {
-            group = group.element(Level::HELP.message(tidy(help)));
+        for note in pointer.notes {
+            group = group.element(note);
         }
         renderer.render(&[group])
     }

@@ -258,6 +258,33 @@ mistake_codes! {
         "Two environments in one account and region would create a resource of the same name.",
         "Rename an environment or the component, or give the environments different accounts.",
         "[environments.dev]\naws.account = \"111111111111\"\n\n[environments.prod]\naws.account = \"222222222222\"";
+    DuplicateTest "E070" Error:
+        "Two tests have the same name.",
+        "Give each test a name that says what it shows.",
+        "";
+    UnknownTestEnvironment "E071" Error:
+        "A test names an environment that the file does not have.",
+        "Check the name. Without `environment`, the test runs in the default environment.",
+        "";
+    UnknownTestItem "E072" Error:
+        "A test names an item that is not among its `items`.",
+        "Check the spelling, or add the item to `items` of the test.",
+        "[[tests]]\nname = \"good news\"\nitems = [\"Apple\"]\ntext = \"Apple profit rises\"\n\
+         expect = [{ item = \"Apple\", label = \"POSITIVE\" }]";
+    UnknownComponent "E073" Error:
+        "A test names a stage or a sink that the pipeline does not have.",
+        "Check the name.",
+        "";
+    UnclearExpectation "E074" Error:
+        "An expectation of a test is about nothing, or about two things at once.",
+        "Write one table per expectation: about an `item`, about a `sink`, or about a `dead_letter`.",
+        "[[tests]]\nname = \"bad news is reported\"\nitems = [\"Apple\"]\ntext = \"Apple profit slumps\"\n\
+         expect = [{ item = \"Apple\", label = \"NEGATIVE\" }, { sink = \"alert\", items = [\"Apple\"] }]";
+    FaultNowhere "E075" Error:
+        "A fault of a test cannot happen in this pipeline, or not in the stage or sink that it names.",
+        "Name a stage or a sink under `allowed`, or remove the fault.",
+        "[[tests]]\nname = \"a busy server\"\nitems = [\"Apple\"]\nfaults = [{ fault = \"http 429\", at = \"page\" }]\n\
+         expect = [{ item = \"Apple\", failed = \"rate_limited\", at = \"page\" }]";
     FileNotFound "E080" Error:
         "A file that `pipeline.toml` names does not exist, is not a regular file, or is a link out of the folder of \
          `pipeline.toml`.",

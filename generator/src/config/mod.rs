@@ -12,6 +12,8 @@ pub mod schema;
 pub mod sections;
 pub mod shape;
 mod spanned;
+pub mod test_faults;
+pub mod test_sections;
 pub mod values;
 
 use std::collections::BTreeMap;
@@ -89,6 +91,7 @@ impl Config {
             }
             mistakes.extend(of_all(found));
             rules::check_quotas(&config, &mut mistakes);
+            rules::check_test_environments(&config, &mut mistakes);
         }
         config.note(mistakes);
         config

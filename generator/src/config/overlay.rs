@@ -26,6 +26,17 @@ pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mista
                     .help("write it as `[environments.<name>]`".to_owned()),
                 );
             }
+            if let Some(inner) = overlay.remove("tests") {
+                mistakes.push(
+                    Mistake::new(
+                        MistakeCode::UnknownSetting,
+                        &inner.key,
+                        "an environment has no tests of its own",
+                        "not allowed here",
+                    )
+                    .help("write `[[tests]]` at the top level, with `environment = \"<name>\"`".to_owned()),
+                );
+            }
             if let Some(above) = overlay.remove("stages") {
                 lay_all_stages(table, above, mistakes);
             }

@@ -12,12 +12,13 @@ use super::sections::{
     AlarmsSection, AwsSection, BudgetSection, DataSection, FunctionsSection, IamSection, LocalSection, LogsSection,
     PipelineSection, ScheduleSection, StageOptions,
 };
+use super::test_sections::PipelineTest;
 
 /// Settings that every stage has, besides `name` and `type`.
 pub const STAGE_OPTIONS: [&str; 2] = ["isolate", "share"];
 
 /// All sections, in the order in which the schema shows them.
-pub const SECTIONS: [&str; 14] = [
+pub const SECTIONS: [&str; 15] = [
     "pipeline",
     "aws",
     "schedule",
@@ -31,6 +32,7 @@ pub const SECTIONS: [&str; 14] = [
     "data",
     "budget",
     "iam",
+    "tests",
     "environments",
 ];
 
@@ -49,6 +51,15 @@ pub struct ComponentConfig {
     pub options: StageOptions,
     /// Where its name is.
     pub span: Span,
+    /// Its part of the file.
+    pub tree: Tree,
+}
+
+/// A test in its place.
+#[derive(Clone, Debug)]
+pub struct TestConfig {
+    /// The test.
+    pub test: PipelineTest,
     /// Its part of the file.
     pub tree: Tree,
 }
@@ -84,6 +95,8 @@ pub struct Pipeline {
     pub stages: Vec<ComponentConfig>,
     /// `[sinks.*]`, by name.
     pub sinks: Vec<ComponentConfig>,
+    /// `[[tests]]`, in order.
+    pub tests: Vec<TestConfig>,
 }
 
 impl Pipeline {
@@ -96,6 +109,14 @@ impl Pipeline {
     #[must_use]
     pub fn is_billed(&self, unit: &str) -> bool {
         self.components().any(|component| component.settings.units().iter().any(|billed| billed.name == unit))
+    }
+
+    /// The attribute that holds the key of an item in the first source.
+    #[must_use]
+    pub fn key(&self) -> &str {
+        let Some(source) = self.sources.first() else { return "name" };
+        let named = || source.settings.columns().named.into_iter().find(|(setting, _)| *setting == "key");
+        source.settings.seed().map(|seed| seed.key).or_else(|| Some(named()?.1)).unwrap_or("name")
     }
 
     /// Reads a pipeline from the file as an environment sees it, and records what could not be read. That part is left
@@ -134,6 +155,7 @@ impl Pipeline {
             sources: named(table, ComponentRole::Source, mistakes),
             stages: stages(table, mistakes),
             sinks: named(table, ComponentRole::Sink, mistakes),
+            tests: tests(table, mistakes),
             head,
         }
     }
@@ -184,6 +206,34 @@ fn named(table: &Table, role: ComponentRole, mistakes: &mut Vec<Mistake>) -> Vec
         read.extend(component(role, name, &entry.key, &entry.tree, mistakes));
     }
     read
+}
+
+/// What stands in for a fault that cannot be read, so that reading goes on.
+const FAULT: &str = "[tests.a]\nfault = \"throttle\"\n";
+
+/// The `[[tests]]`.
+fn tests(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<TestConfig> {
+    let Some(entry) = table.get("tests") else { return Vec::new() };
+    let mut refuse = |span: &Span, title: &str, tree: &Tree| {
+        mistakes.push(
+            Mistake::new(MistakeCode::InvalidValue, span, title, format!("found {}", tree.describe()))
+                .allowed("`[[tests]]` with a `name`"),
+        );
+    };
+    let Value::List(list) = &entry.tree.value else {
+        refuse(&entry.key, "`tests` must be a list of tests", &entry.tree);
+        return Vec::new();
+    };
+    list.iter()
+        .filter(|tree| tree.as_table().is_none())
+        .for_each(|tree| refuse(&tree.span, "a test must be a table", tree));
+    let read = |tree: &Tree| {
+        let name = tree.as_table()?.get("name").and_then(|entry| entry.tree.as_str());
+        let owner = name.map_or_else(|| "a test".to_owned(), |name| format!("test `{name}`"));
+        let test = read::whole(tree, &owner, &[], FAULT, Tree::read::<PipelineTest>, mistakes)?;
+        Some(TestConfig { test, tree: tree.clone() })
+    };
+    list.iter().filter_map(read).collect()
 }
 
 fn stages(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<ComponentConfig> {

@@ -14,6 +14,7 @@ use super::sections::{
     AlarmsSection, AwsSection, BudgetSection, DataSection, FunctionsSection, IamSection, LocalSection, LogsSection,
     PipelineSection, ScheduleSection, StageOptions,
 };
+use super::test_sections::PipelineTest;
 
 /// Beside a string: what it allows, in words. For documentation; editors do not see it.
 pub const ALLOWED: &str = fanggen_runtime::model::values::ALLOWED;
@@ -45,6 +46,7 @@ pub fn annotated() -> Value {
     all.components(ComponentRole::Source);
     all.components(ComponentRole::Stage);
     all.components(ComponentRole::Sink);
+    all.tests();
     let environment = object([
         ("type", "object".into()),
         ("description", "Settings that this environment overrides. A stage is addressed by its name.".into()),
@@ -82,6 +84,22 @@ impl SchemaBuilder {
         let (here, required) = self.define(name, schema);
         self.overlay.insert(name.into(), here.clone());
         self.file.insert(name.into(), with_required(here, required));
+    }
+
+    /// The tests, which an environment cannot override.
+    fn tests(&mut self) {
+        let mut schema = PipelineTest::json_schema(&mut self.generator);
+        // Texts are texts, also those of an earlier run.
+        if let Some(before) = schema.pointer_mut("/properties/before") {
+            before["items"] = json!({ "$ref": "#/definitions/tests/properties/texts/items" });
+        }
+        let (here, required) = self.define("tests", schema);
+        let words = "The tests, which `fanggen test` runs.";
+        let items = with_required(here, required);
+        self.file.insert(
+            "tests".into(),
+            object([("type", "array".into()), ("description", words.into()), ("items", items)]),
+        );
     }
 
     /// All kinds of a role: the type of a component decides which settings it has.
@@ -164,6 +182,16 @@ fn without_null(schema: &mut Value) {
                 if let [only] = types.as_slice() {
                     let only = only.clone();
                     map.insert("type".into(), only);
+                }
+            }
+            if let Some(Value::Array(schemas)) = map.get_mut("anyOf") {
+                schemas.retain(|schema| schema["type"] != "null");
+                if let [Value::Object(only)] = schemas.as_mut_slice() {
+                    let only = std::mem::take(only);
+                    map.remove("anyOf");
+                    for (name, value) in only {
+                        map.entry(name).or_insert(value);
+                    }
                 }
             }
             map.values_mut().for_each(without_null);

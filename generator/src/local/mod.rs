@@ -34,15 +34,17 @@ use crate::results_folder;
 
 use disk_error::unwritable;
 use inputs::Inputs;
+pub(crate) use item_file::LocalItemFile;
 use journal::{ChunkLine, Journal};
 pub use past_runs::{PastRun, PastRunState, PastRunSummary, UnreadableRun, past_runs};
 pub use rows_file::NAME as ROWS_FILE;
 use runs::{BegunRun, Runs};
-use services::LocalServices;
+pub(crate) use services::LocalServices;
 pub use services::{Seeds, seeds};
-use substitute::Substitutes;
+pub(crate) use substitute::Substitutes;
 use summary::Recorder;
 pub use summary::{FailureKind, Notice, ResultRow, RunFailure, SinkResult, Summary};
+pub(crate) use texts::{ItemTexts, Texts, records_of};
 
 /// Options of a run on this machine.
 #[derive(Clone, Debug)]
@@ -217,7 +219,7 @@ impl Worker {
 }
 
 /// The functions that would be deployed, with stores and queues of this machine.
-fn functions(pipeline: &Pipeline) -> Vec<Function> {
+pub(crate) fn functions(pipeline: &Pipeline) -> Vec<Function> {
     let part = |component: &ComponentConfig| FunctionComponent {
         name: component.name.clone(),
         kind: component.kind,

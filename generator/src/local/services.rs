@@ -64,14 +64,7 @@ impl LocalServices {
     /// # Errors
     /// `items_missing`, `items_unreadable`: a source whose items cannot be read on this machine.
     pub async fn of(pipeline: &Pipeline, root: &Path) -> Result<Self, Error> {
-        let mut here = Self {
-            root: root.to_owned(),
-            results: super::results(root, pipeline),
-            seeds: BTreeMap::new(),
-            queues: Mutex::default(),
-            warnings: Warnings::default(),
-            resumed: Arc::default(),
-        };
+        let mut here = Self::without_items(pipeline, root);
         for source in &pipeline.sources {
             if let Some(seed) = source.settings.seed() {
                 let items = Self::must_have(here.items(&seed).await?, source)?;
@@ -79,6 +72,18 @@ impl LocalServices {
             }
         }
         Ok(here)
+    }
+
+    /// The services where no source has items.
+    pub fn without_items(pipeline: &Pipeline, root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            results: super::results(root, pipeline),
+            seeds: BTreeMap::new(),
+            queues: Mutex::default(),
+            warnings: Warnings::default(),
+            resumed: Arc::default(),
+        }
     }
 
     async fn items(&self, seed: &SeedItems<'_>) -> Result<Seeds, Error> {

@@ -28,6 +28,11 @@ pub struct Substitutes {
 }
 
 impl Substitutes {
+    /// The substitutes of paid services alone.
+    pub fn offline() -> Self {
+        Self { texts: None, live: false }
+    }
+
     /// Reads the local texts, if they are used.
     ///
     /// # Errors

@@ -31,7 +31,7 @@ struct TextLine {
 }
 
 /// The texts of an item, each with its entry.
-type ItemTexts = Vec<(Option<String>, Text)>;
+pub type ItemTexts = Vec<(Option<String>, Text)>;
 
 /// The texts of a file, by item.
 #[derive(Debug)]
@@ -83,6 +83,11 @@ impl Texts {
 }
 
 impl Texts {
+    /// The texts of an item.
+    pub fn of_item(&self, key: &str) -> Option<&ItemTexts> {
+        self.by_item.get(key)
+    }
+
     /// The path of the file, as in the pipeline.
     pub fn path(&self) -> &str {
         &self.path
@@ -108,15 +113,20 @@ impl LocalTexts {
             record.fail(&self.stage, Error::permanent(ErrorCode::TextMissing, words));
             return vec![record];
         };
-        let with = |(entry, text): &(Option<String>, Text)| {
-            let named = text.language.clone().or_else(|| record.item.language.clone());
-            let text = Text { language: named.or_else(|| self.language.clone()), ..text.clone() };
-            Record { entry: entry.clone(), text: Some(text), ..record.clone() }
-        };
-        // A record that is an entry already takes only its own text.
-        let own = |(entry, _): &&(Option<String>, Text)| record.entry.is_none() || record.entry == *entry;
-        texts.iter().filter(own).map(with).collect()
+        records_of(texts, &record, self.language.as_deref())
     }
+}
+
+/// A record for each text of its item; `language` is that of texts whose line and item have none.
+pub fn records_of(texts: &ItemTexts, record: &Record, language: Option<&str>) -> Vec<Record> {
+    let with = |(entry, text): &(Option<String>, Text)| {
+        let named = text.language.clone().or_else(|| record.item.language.clone());
+        let text = Text { language: named.or_else(|| language.map(str::to_owned)), ..text.clone() };
+        Record { entry: entry.clone(), text: Some(text), ..record.clone() }
+    };
+    // A record that is an entry already takes only its own text.
+    let own = |(entry, _): &&(Option<String>, Text)| record.entry.is_none() || record.entry == *entry;
+    texts.iter().filter(own).map(with).collect()
 }
 
 #[async_trait]

@@ -166,7 +166,7 @@ pub struct FlowPlan {
 /// How often Lambda retries a failed event: its maximum.
 const ASYNC_RETRIES: u64 = 2;
 /// Lambda's maximum, which the producer gets so that a scan is not cut short.
-const PRODUCER_TIMEOUT_S: u64 = 900;
+pub const PRODUCER_TIMEOUT_S: u64 = 900;
 
 /// Plans the functions and everything between them.
 pub fn plan(

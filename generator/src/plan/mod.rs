@@ -34,9 +34,10 @@ pub use catalog::{CatalogColumn, CatalogTablePlan, DatabasePlan};
 pub use dashboard::DashboardPlan;
 pub use functions::{
     EnvironmentVariable, FunctionPlan, InvokeConfigPlan, LogGroupPlan, MAX_ENVIRONMENT_BYTES, MappingPlan,
+    PRODUCER_TIMEOUT_S,
 };
 pub use key::KeyPlan;
-pub use queues::{QueuePlan, RedriveSources};
+pub use queues::{MAX_RECEIVES, QueuePlan, RedriveSources, VISIBILITY_FACTOR};
 pub use reasons::{DerivedValue, Reasons};
 pub use roles::{RolePlan, RoleStatement};
 pub use schedule::SchedulePlan;

@@ -15,6 +15,8 @@ const RETENTION_S: u64 = 1_209_600;
 /// Receives before a message is moved to the dead-letter queue. The worker handles unreadable messages itself: this guards
 /// against crashes.
 pub const MAX_RECEIVES: u64 = 10;
+/// How many timeouts of its function a message is hidden while it is worked on, as AWS advises.
+pub const VISIBILITY_FACTOR: u32 = 6;
 /// How long a message stays hidden while somebody else reads it: SQS's default.
 pub const VISIBILITY_S: u64 = 30;
 
@@ -104,7 +106,7 @@ pub fn queue(names: &ResourceNames, shape: &Shape<'_>, timeout: u64, reasons: &m
     let visibility_s = reasons.derive(
         &shape.name,
         "visibility timeout of its queue, seconds",
-        6 * timeout,
+        u64::from(VISIBILITY_FACTOR) * timeout,
         format!("6 x the function's timeout of {timeout} s, so that retries of a throttled batch still fit"),
         pages::SQS_LAMBDA,
     );

@@ -59,6 +59,11 @@ pub fn reference() -> String {
         }
     }
     let _ = write!(page, "\n## Environments\n\n{}", include_str!("reference/environments.md"));
+    let _ = write!(page, "\n## Tests\n\n{}", include_str!("reference/tests.md"));
+    let tests = &schema["definitions"]["tests"];
+    // What is expected is a table of its own.
+    settings(&mut page, tests, required(&schema["properties"]["tests"]["items"]), &[]);
+    page.push_str(include_str!("reference/faults.md"));
     page
 }
 
@@ -74,7 +79,7 @@ fn contents(page: &mut String) {
         let _ = writeln!(page, "- [{title}](#{}): {}", title.to_lowercase(), links.join(", "));
     }
     page.push_str("- [Items](#items), [how stages combine](#how-stages-combine), [conditions](#conditions), ");
-    page.push_str("[environments](#environments)\n");
+    page.push_str("[environments](#environments), [tests](#tests)\n");
 }
 
 /// What every stage has besides the settings of its type, once instead of at each stage.
@@ -222,7 +227,7 @@ fn type_words(schema: &Value) -> String {
         "number" => format!("number{}", range(schema)),
         "array" => match &schema["items"] {
             items if items["anyOf"].is_array() => "list of strings or tables".into(),
-            items if items["type"] == "object" => "list of tables".into(),
+            items if items["type"] == "object" || items["$ref"].is_string() => "list of tables".into(),
             items => match type_words(items).strip_prefix("string") {
                 Some(rest) => format!("list of strings{}", rest.replacen(':', ", each", 1)),
                 None => format!("list of:<br>{}", type_words(items)),
@@ -302,7 +307,7 @@ mod tests {
             let text = format!("{head}{region}[{section}]\n{example}\n{SOURCE}{GIVES}{SINK}");
             assert_eq!(errors(&text).trim(), "", "{text}");
         }
-        let components = ["sources", "stages", "sinks", "environments"];
+        let components = ["sources", "stages", "sinks", "environments", "tests"];
         let sections: Vec<&str> = SECTIONS.iter().map(|(name, _)| *name).collect();
         let all = config::pipeline::SECTIONS.into_iter().filter(|name| !components.contains(name));
         assert_eq!(all.collect::<Vec<_>>(), sections);

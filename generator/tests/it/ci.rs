@@ -125,7 +125,8 @@ fn a_workflow_for_china_asks_for_a_token_of_its_own_partition() {
     let before = project.read(".github/workflows/fang.yml");
     assert!(!before.contains("audience:"), "{before}");
     let file = project.read("pipeline.toml").replace("detect = [\"sentiment\", \"entities\"]\n", "");
-    let file = file
+    // Its tests throttle the paid engine.
+    let file = file[..file.find("[[tests]]").unwrap_or(file.len())]
         .replace("type = \"comprehend\"", "type = \"lexicon\"")
         .replace("arn:aws:iam::aws:", "arn:aws-cn:iam::aws:");
     fs::write(project.path().join("pipeline.toml"), file + "\n[aws]\nregion = \"cn-north-1\"\n").expect("written");

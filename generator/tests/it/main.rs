@@ -69,9 +69,11 @@ mod least_privilege;
 mod leftovers;
 mod makefile;
 mod mistakes;
+mod mutations;
 mod original;
 #[cfg(feature = "aws")]
 mod original_deployed;
+mod pipeline_tests;
 #[cfg(feature = "aws")]
 mod policy;
 #[cfg(feature = "aws")]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::error::ErrorCode;
 use crate::model::items::InlineItem;
 use crate::model::values::{Arn, RelativePath};
 
@@ -57,12 +58,16 @@ pub struct Card {
     pub text: TextFlow,
     /// Whether it fetches texts over the network; an offline run takes local texts instead.
     pub fetches: bool,
+    /// Whether a sink sends requests over the network, rather than calling AWS.
+    pub posts: bool,
     /// The embedded stage that replaces it on a machine without access to its paid service.
     pub local_substitute: Option<&'static str>,
     /// Whether it works only on the user's machine, because it needs a disk that lasts.
     pub local_only: bool,
     /// Whether its local files have whole records, one per line, so that results can be read back from them.
     pub keeps_records: bool,
+    /// The failures that a stage can give a record. What it shares with other stages is a list of its own.
+    pub failures: &'static [&'static [ErrorCode]],
     /// Sets of settings of which an environment that sets one replaces the others.
     pub alternatives: &'static [&'static [&'static str]],
     /// The service that it calls in AWS, if that is not in every region.
@@ -93,9 +98,11 @@ impl Card {
             example,
             text: TextFlow::Ignores,
             fetches: false,
+            posts: false,
             local_substitute: None,
             local_only: false,
             keeps_records: false,
+            failures: &[],
             alternatives: &[],
             regional: None,
         }

@@ -91,7 +91,7 @@ pub trait Component: ComponentClone + fmt::Debug + Send + Sync {
         None
     }
 
-    /// The condition of a sink, if it has one.
+    /// The condition that selects records, if it has one.
     fn condition(&self) -> Option<&Condition> {
         None
     }

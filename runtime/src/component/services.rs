@@ -146,6 +146,25 @@ pub trait PipelineFile: Send + Sync {
     async fn open(&self) -> Result<OpenFile, Error>;
 }
 
+/// What a server answers, without the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkResponse {
+    /// The HTTP status.
+    pub status: u16,
+    /// The wait that `Retry-After` asks for.
+    pub retry_after: Option<Duration>,
+}
+
+/// What answers web requests in place of the network.
+#[async_trait]
+pub trait Network: Send + Sync {
+    /// Answers a request to this URL, or never.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    async fn respond(&self, url: &str) -> Result<NetworkResponse, Error>;
+}
+
 /// All services where a function runs.
 pub trait Services: Send + Sync {
     /// The bucket of this name.
@@ -217,6 +236,11 @@ pub trait Services: Send + Sync {
     /// # Errors
     /// There is no persistent disk here.
     fn folder(&self, sink: &str) -> Result<PathBuf, Error>;
+
+    /// What answers web requests in place of the network, where tests have no network.
+    fn network(&self) -> Option<Arc<dyn Network>> {
+        None
+    }
 
     /// The counters of components.
     fn meter(&self) -> Arc<Meter> {

@@ -10,13 +10,14 @@ mod user_agent;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Response, header};
 use url::{Host, Url};
 
+use crate::component::services::Network;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::retry;
 use crate::model::values::HostPort;
@@ -25,6 +26,23 @@ use proxies::Proxies;
 pub use rate_limiter::RateLimiter;
 pub use retrying::RetryingFetcher;
 pub use user_agent::user_agent;
+
+/// The failures of a request that gets no response, or one that cannot be used.
+pub const REQUEST_FAILURES: &[ErrorCode] = &[
+    ErrorCode::AddressRefused,
+    ErrorCode::AnswerUnreadable,
+    ErrorCode::RedirectRefused,
+    ErrorCode::TimedOut,
+    ErrorCode::TlsFailed,
+    ErrorCode::TooLarge,
+    ErrorCode::TooManyRedirects,
+    ErrorCode::Unreachable,
+    ErrorCode::UrlUnreadable,
+];
+
+/// The failures of a request whose response has a status other than success.
+pub const STATUS_FAILURES: &[ErrorCode] =
+    &[ErrorCode::AccessRefused, ErrorCode::PageMissing, ErrorCode::RateLimited, ErrorCode::Unavailable];
 
 /// The limits of one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +89,8 @@ pub struct Fetcher {
     // other ports share one that permits public addresses only.
     clients: Mutex<HashMap<Option<u16>, Client>>,
     proxies: Option<Proxies>,
+    /// What answers in place of the network.
+    network: Option<Arc<dyn Network>>,
 }
 
 /// What kind of non-public address the host of a URL is, if its settings allow no request to it: `localhost`, or an address
@@ -108,7 +128,14 @@ impl Fetcher {
                 .collect::<Result<_, _>>()?,
             clients: Mutex::default(),
             proxies: Proxies::from_env(),
+            network: None,
         })
+    }
+
+    /// This fetcher, with what answers in place of the network, if anything does.
+    #[must_use]
+    pub fn on(self, network: Option<Arc<dyn Network>>) -> Self {
+        Self { network, ..self }
     }
 
     /// Fetches a URL, following redirects within the limits.
@@ -120,6 +147,9 @@ impl Fetcher {
     pub async fn get(&self, url: &str, limits: FetchLimits) -> Result<FetchResponse, Error> {
         let url = guard::parse(url)?;
         let first = guard::origin(&url);
+        if let Some(network) = &self.network {
+            return self.ask(network.as_ref(), &url, limits).await;
+        }
         tokio::time::timeout(limits.time, self.follow(url, limits))
             .await
             .unwrap_or_else(|_| Err(timed_out(&first, limits.time)))
@@ -138,6 +168,9 @@ impl Fetcher {
     ) -> Result<FetchResponse, Error> {
         let url = guard::parse(url)?;
         let origin = guard::origin(&url);
+        if let Some(network) = &self.network {
+            return self.ask(network.as_ref(), &url, limits).await;
+        }
         let posting = async {
             self.check(&url).await?;
             let mut request = self.client(guard::port(&url))?.post(url.clone()).header(ACCEPT_ENCODING, "gzip");
@@ -154,6 +187,21 @@ impl Fetcher {
             read_response(url.clone(), response, limits.bytes).await
         };
         tokio::time::timeout(limits.time, posting).await.unwrap_or_else(|_| Err(timed_out(&origin, limits.time)))
+    }
+
+    /// Sends a request to what answers in place of the network, within the same limits.
+    async fn ask(&self, network: &dyn Network, url: &Url, limits: FetchLimits) -> Result<FetchResponse, Error> {
+        guard::check_literal(url, &self.allow)?;
+        let response = tokio::time::timeout(limits.time, network.respond(url.as_str())).await;
+        let response = response.unwrap_or_else(|_| Err(timed_out(&guard::origin(url), limits.time)))?;
+        Ok(FetchResponse {
+            status: response.status,
+            retry_after: response.retry_after,
+            content_type: None,
+            content_language: None,
+            body: Vec::new(),
+            url: url.to_string(),
+        })
     }
 
     async fn follow(&self, mut url: Url, limits: FetchLimits) -> Result<FetchResponse, Error> {
@@ -240,6 +288,7 @@ async fn read_response(url: Url, response: Response, max_bytes: usize) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::services::NetworkResponse;
 
     fn target(from: &str, status: u16, to: &str) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();
@@ -291,6 +340,34 @@ mod tests {
         assert_eq!(refused("http://localhost:8080/", &["127.0.0.1:8080"]), None);
         assert_eq!(refused("http://127.0.0.1:8081/", &["127.0.0.1:8080"]), Some("a loopback address"));
         assert_eq!(refused("https://hooks.example.com/", &[]), None);
+    }
+
+    /// Answers with a status, or never.
+    struct OtherNetwork(Option<u16>);
+
+    #[async_trait::async_trait]
+    impl Network for OtherNetwork {
+        async fn respond(&self, _: &str) -> Result<NetworkResponse, Error> {
+            match self.0 {
+                Some(status) => Ok(NetworkResponse { status, retry_after: None }),
+                None => std::future::pending().await,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_answers_in_place_of_the_network_is_within_the_same_limits() {
+        let on = |status| {
+            Fetcher::new("test", &[]).expect("a fetcher").on(Some(Arc::new(OtherNetwork(status)) as Arc<dyn Network>))
+        };
+        let limits = FetchLimits { time: Duration::from_millis(20), ..FetchLimits::default() };
+        let response = on(Some(429)).get("https://nowhere.example/x", limits).await.expect("a response");
+        assert_eq!((response.status, response.url.as_str()), (429, "https://nowhere.example/x"));
+        let posted = on(Some(200)).post("https://nowhere.example/x", &[], Vec::new(), limits).await;
+        assert_eq!(posted.map(|response| response.status), Ok(200));
+        let code = |result: Result<FetchResponse, Error>| result.expect_err("an error").code;
+        assert_eq!(code(on(None).get("https://nowhere.example/x", limits).await), ErrorCode::TimedOut);
+        assert_eq!(code(on(Some(200)).get("http://127.0.0.1/x", limits).await), ErrorCode::AddressRefused);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Fetches pages with retries, and turns every status that is not a success into an error.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 use url::Url;
 
 use super::{FetchLimits, FetchResponse, Fetcher, RateLimiter, guard};
+use crate::component::services::Network;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::retry::backoff;
 use crate::model::values::HostPort;
@@ -24,7 +26,8 @@ pub struct RetryingFetcher {
 }
 
 impl RetryingFetcher {
-    /// A fetcher for so many concurrent requests, each within these limits; `contact` is the operator's.
+    /// A fetcher for so many concurrent requests, each within these limits; `contact` is the operator's, and `network` answers in
+    /// place of the network.
     ///
     /// # Errors
     /// `settings_unreadable` if one of the addresses in `allow` is invalid.
@@ -33,8 +36,9 @@ impl RetryingFetcher {
         allow: &[HostPort],
         concurrency: u64,
         limits: FetchLimits,
+        network: Option<Arc<dyn Network>>,
     ) -> Result<Self, Error> {
-        let fetcher = Fetcher::new(&super::user_agent(contact), allow)?;
+        let fetcher = Fetcher::new(&super::user_agent(contact), allow)?.on(network);
         Ok(Self { fetcher, limiter: RateLimiter::with_concurrency(concurrency), limits })
     }
 

@@ -159,7 +159,8 @@ impl<'a> StageChain<'a> {
     pub(super) async fn wait_for_retry(&mut self, pass: u32, deadline: Instant) -> bool {
         let transient = |chain: &Self, record: &Record, than: Duration| {
             let failure = record.failure.as_ref().filter(|failure| failure.error.transient)?;
-            let next = chain.stages.iter().position(|stage| stage.name() == failure.stage).unwrap_or_default();
+            // What failed in an earlier function cannot be tried again here.
+            let next = chain.stages.iter().position(|stage| stage.name() == failure.stage)?;
             (chain.patience_left(next)? > than).then_some((next, failure.error.retry_after_s))
         };
         let asked = self.done.iter().filter_map(|(_, record)| transient(self, record, Duration::ZERO));
@@ -345,6 +346,18 @@ mod tests {
             begin.elapsed()
         );
         assert_eq!(summary(&chain.finish().records), [("A", "0", "timed_out")], "and why it failed is kept");
+    }
+
+    #[tokio::test]
+    async fn what_failed_in_an_earlier_function_is_not_tried_again() {
+        let stages: [Box<dyn Stage>; 1] = [Box::new(Reversing)];
+        let mut failed = records(&["A"]);
+        failed[0].fail("summary", Error::transient(ErrorCode::TimedOut, "no answer"));
+        let mut chain = StageChain::new(&stages, None, failed);
+        let deadline = Instant::now() + Duration::from_secs(600);
+        chain.run(deadline).await;
+        assert!(!chain.wait_for_retry(1, deadline).await);
+        assert_eq!(summary(&chain.finish().records), [("A", "0", "timed_out")]);
     }
 
     async fn run_stages(stages: &[Box<dyn Stage>], records: Vec<Record>) -> Vec<Record> {

@@ -123,7 +123,10 @@ impl OpenFunction {
             *dropped_in_all.entry(stage.clone()).or_default() += records;
         }
         (outcome.timings, outcome.dropped) = (timings, dropped);
-        let transient = |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient);
+        // Another delivery does not help against what failed in an earlier function.
+        let own = |failure: &Failure| self.stages.iter().any(|stage| stage.name() == failure.stage);
+        let transient =
+            |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient && own(failure));
         if !delivery.last
             && let Some(failure) = records.iter().find(transient).and_then(|record| record.failure.clone())
         {

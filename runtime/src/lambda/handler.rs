@@ -117,6 +117,11 @@ impl<S: Services> Handler<S> {
     /// A handler for this function. Its components are opened by the first event.
     pub fn new(function: Function, services: S) -> Self {
         let log = Log::new(&function);
+        Self::with_log(function, services, log)
+    }
+
+    /// A handler that logs to this log.
+    pub fn with_log(function: Function, services: S, log: Log) -> Self {
         Self { function, services, log, worker: OnceCell::const_new(), log_open_error: Once::new() }
     }
 

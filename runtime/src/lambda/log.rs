@@ -21,6 +21,8 @@ pub struct Log {
     pipeline: String,
     environment: String,
     function: String,
+    /// Whether nothing is written.
+    quiet: bool,
     /// Whether no metrics were logged yet: the first such line of a process has `cold_start`.
     cold_start: AtomicBool,
 }
@@ -33,18 +35,37 @@ impl Log {
             pipeline: function.pipeline.clone(),
             environment: function.environment.clone(),
             function: function.name.clone(),
+            quiet: false,
             cold_start: AtomicBool::new(true),
+        }
+    }
+
+    /// The log of a function in a test of the pipeline, which writes nothing.
+    #[must_use]
+    pub fn quiet(function: &Function) -> Self {
+        Self { quiet: true, ..Self::new(function) }
+    }
+
+    fn to_stdout(&self, line: impl std::fmt::Display) {
+        if !self.quiet {
+            println!("{line}");
+        }
+    }
+
+    fn to_stderr(&self, line: impl std::fmt::Display) {
+        if !self.quiet {
+            eprintln!("{line}");
         }
     }
 
     /// Logs a failure.
     pub fn error(&self, error: &Error, chunk: Option<&Chunk>, message_id: Option<&str>) {
-        eprintln!("{}", self.line(Timestamp::now(), "ERROR", error.code, &error.message, chunk, message_id));
+        self.to_stderr(self.line(Timestamp::now(), "ERROR", error.code, &error.message, chunk, message_id));
     }
 
     /// Logs a warning.
     pub fn warn(&self, code: ErrorCode, message: &str) {
-        eprintln!("{}", self.line(Timestamp::now(), "WARN", code, message, None, None));
+        self.to_stderr(self.line(Timestamp::now(), "WARN", code, message, None, None));
     }
 
     /// Logs that a producer has sent a run. `sent` is the number of items sent by this invocation.
@@ -58,7 +79,7 @@ impl Log {
             // An empty run has no worker that would report it.
             metric(&mut line, FAILED_PERCENT, 0);
         }
-        println!("{}", Value::Object(line));
+        self.to_stdout(Value::Object(line));
     }
 
     /// Logs that a producer failed. `sent` is the number of items sent by this invocation.
@@ -67,12 +88,12 @@ impl Log {
         line.insert("level".into(), json!("ERROR"));
         line.insert("code".into(), json!(error.code));
         line.insert("reason".into(), json!(error.message));
-        println!("{}", Value::Object(line));
+        self.to_stdout(Value::Object(line));
     }
 
     /// Logs the outcome of a chunk.
     pub fn chunk_processed(&self, chunk: &Chunk, outcome: &ChunkOutcome, reading: MeterReading) {
-        println!("{}", Value::Object(self.chunk_line(Timestamp::now(), chunk, outcome, reading)));
+        self.to_stdout(Value::Object(self.chunk_line(Timestamp::now(), chunk, outcome, reading)));
     }
 
     fn chunk_line(
@@ -207,6 +228,7 @@ mod tests {
             pipeline: "fang".into(),
             environment: "dev".into(),
             function: "worker".into(),
+            quiet: false,
             cold_start: AtomicBool::new(true),
         }
     }

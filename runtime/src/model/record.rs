@@ -109,6 +109,7 @@ impl Text {
 
 /// A sentiment, with the labels of Amazon Comprehend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Label {
     /// A positive opinion.

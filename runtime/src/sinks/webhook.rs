@@ -71,6 +71,7 @@ crate::checked_string!(
 
 impl Described for WebhookSettings {
     const CARD: Card = Card {
+        posts: true,
         local_substitute: Some("jsonl"),
         ..Card::new(
             ComponentRole::Sink,
@@ -120,7 +121,7 @@ impl Component for WebhookSettings {
         let secret = self.secret.as_ref().map(|secret| services.secret(secret.as_str())).transpose()?;
         Ok(Instance::Sink(Box::new(Webhook {
             url: self.url.clone(),
-            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?,
+            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?.on(services.network()),
             signer: secret.map(Signer::new),
             selector,
         })))

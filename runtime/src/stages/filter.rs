@@ -30,6 +30,10 @@ impl Described for FilterSettings {
 }
 
 impl Component for FilterSettings {
+    fn condition(&self) -> Option<&Condition> {
+        Some(&self.when)
+    }
+
     fn check(&self) -> Option<(&'static str, String, String)> {
         self.when.needs_history().then(|| {
             let allowed = "a condition without `changed` and `previous`: only the `when` of a sink can use the previous \

@@ -24,6 +24,7 @@ pub struct HeadlinesSettings {}
 impl Described for HeadlinesSettings {
     const CARD: Card = Card {
         text: TextFlow::Analyses,
+        failures: &[&[ErrorCode::LanguageUnknown, ErrorCode::LanguageUnsupported, ErrorCode::TextEmpty]],
         ..Card::new(
             ComponentRole::Stage,
             "headlines",

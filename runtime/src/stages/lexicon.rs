@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
 use crate::engines::vader::{THRESHOLD, polarity};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Finding, Label, Record, Text};
 
 /// Analyses English texts with VADER's rules and word list. It is free and fast, and suits short, informal texts.
@@ -24,6 +24,7 @@ pub struct LexiconSettings {}
 impl Described for LexiconSettings {
     const CARD: Card = Card {
         text: TextFlow::Analyses,
+        failures: &[&[ErrorCode::LanguageUnknown, ErrorCode::LanguageUnsupported, ErrorCode::TextEmpty]],
         ..Card::new(
             ComponentRole::Stage,
             "lexicon",

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::values::Bounded;
 use crate::text::sentences::sentences;
@@ -36,6 +36,7 @@ fn most() -> Bounded<1, 100> {
 impl Described for SplitSettings {
     const CARD: Card = Card {
         text: TextFlow::Transforms,
+        failures: &[&[ErrorCode::TextEmpty]],
         ..Card::new(
             ComponentRole::Stage,
             "split",

@@ -23,6 +23,7 @@ pub struct TextSettings {
 impl Described for TextSettings {
     const CARD: Card = Card {
         text: TextFlow::Provides,
+        failures: &[&[ErrorCode::TextMissing]],
         ..Card::new(
             ComponentRole::Stage,
             "text",

@@ -10,6 +10,7 @@ mod attacks;
 mod bootstrap;
 mod condition;
 mod contracts;
+mod failures;
 mod feed_stage;
 mod feeds;
 mod fetch;

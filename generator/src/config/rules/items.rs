@@ -62,29 +62,9 @@ fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mu
         _ => return,
     };
     for (written, place) in seed.items.iter().zip(&places) {
-        let key = match written {
-            InlineItem::Key(key) => Some(key),
-            InlineItem::Row(cells) => cells.get(seed.key),
-        };
-        let Some(key) = key.filter(|key| !key.trim().is_empty()) else {
-            let title = format!("an item of source `{}` has no key", source.name);
-            mistakes.push(
-                Mistake::new(MistakeCode::ItemWithoutKey, &place.span, title, format!("`{}` is missing", seed.key))
-                    .allowed(format!("a string, or a table with `{}`", seed.key)),
-            );
+        let Some(key) = check_key(written, place, seed.key, &format!("source `{}`", source.name), mistakes) else {
             continue;
         };
-        if let Some(found) = invalid_key(key) {
-            mistakes.push(
-                Mistake::new(
-                    MistakeCode::InvalidItemKey,
-                    place_of(place, seed.key),
-                    "this key cannot be stored",
-                    found,
-                )
-                .allowed(format!("up to {MAX_KEY_BYTES} bytes without control characters")),
-            );
-        }
         let (other, first) = *seen.entry(key).or_insert((&source.name, &place.span));
         if *first != place.span {
             let (title, help) = if other == source.name {
@@ -101,6 +81,62 @@ fn of_source<'a>(source: &'a ComponentConfig, seen: &mut Seen<'a>, mistakes: &mu
             );
         }
         attributes(place, seed.key, mistakes);
+    }
+}
+
+/// The key of an item, if it has one. Whether it can be stored is checked.
+fn check_key<'a>(
+    written: &'a InlineItem,
+    place: &Tree,
+    column: &str,
+    owner: &str,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<&'a String> {
+    let key = match written {
+        InlineItem::Key(key) => Some(key),
+        InlineItem::Row(cells) => cells.get(column),
+    };
+    let Some(key) = key.filter(|key| !key.trim().is_empty()) else {
+        let title = format!("an item of {owner} has no key");
+        mistakes.push(
+            Mistake::new(MistakeCode::ItemWithoutKey, &place.span, title, format!("`{column}` is missing"))
+                .allowed(format!("a string, or a table with `{column}`")),
+        );
+        return None;
+    };
+    if let Some(found) = invalid_key(key) {
+        mistakes.push(
+            Mistake::new(MistakeCode::InvalidItemKey, place_of(place, column), "this key cannot be stored", found)
+                .allowed(format!("up to {MAX_KEY_BYTES} bytes without control characters")),
+        );
+    }
+    Some(key)
+}
+
+/// The items of a test, in which no key may occur twice.
+pub(super) fn check_listed(
+    items: &[InlineItem],
+    places: &[Tree],
+    column: &str,
+    owner: &str,
+    mistakes: &mut Vec<Mistake>,
+) {
+    let mut seen: BTreeMap<&str, &Span> = BTreeMap::new();
+    for (written, place) in items.iter().zip(places) {
+        let Some(key) = check_key(written, place, column, owner, mistakes) else { continue };
+        let first = *seen.entry(key).or_insert(&place.span);
+        if *first != place.span {
+            mistakes.push(
+                Mistake::new(
+                    MistakeCode::DuplicateItem,
+                    &place.span,
+                    format!("the item `{key}` is listed twice"),
+                    "duplicate key",
+                )
+                .other(first, "first used here"),
+            );
+        }
+        attributes(place, column, mistakes);
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod alarms;
 mod dynamic_references;
+mod expectations;
 mod flow;
 mod iam;
 mod items;
+mod pipeline_tests;
 mod quotas;
 mod regions;
 mod timing;
@@ -17,6 +19,7 @@ use super::mistake::Mistake;
 use super::pipeline::Pipeline;
 
 pub use dynamic_references::check_dynamic_references;
+pub use pipeline_tests::check_test_environments;
 pub use quotas::{SharedQuota, check_quotas, shared_quotas};
 pub use regions::partition_of;
 
@@ -28,6 +31,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     iam::check(pipeline, tree, mistakes);
     regions::check(pipeline, tree, mistakes);
     alarms::check(pipeline, tree, mistakes);
+    pipeline_tests::check(pipeline, mistakes);
 }
 
 /// The types of a role that work in AWS and whose card fits.

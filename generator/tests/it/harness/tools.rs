@@ -28,6 +28,9 @@ const ZIZMOR: &str = "1.32.0";
 /// The AWS CLI, which the script of `docs/first-account.md` calls.
 const AWS_CLI: &str = "1.45.11";
 
+/// A reader of JUnit's reports.
+const JUNITPARSER: &str = "5.0.3";
+
 /// The linter for shell scripts.
 const SHELLCHECK: &str = "0.11.0.1";
 
@@ -52,6 +55,11 @@ pub fn site_packages() -> PathBuf {
     let versions = std::fs::read_dir(&library).unwrap_or_else(|error| panic!("{}: {error}", library.display()));
     let mut all = versions.flatten().map(|version| version.path().join("site-packages"));
     all.find(|path| path.is_dir()).unwrap_or_else(|| panic!("no packages in {}", library.display()))
+}
+
+/// A Python that reads the reports of JUnit.
+pub fn junit_python() -> PathBuf {
+    isolated("junitparser", JUNITPARSER, "python")
 }
 
 /// The scanner for security findings in CloudFormation templates.

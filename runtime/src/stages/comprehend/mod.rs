@@ -15,7 +15,7 @@ use crate::component::{
     RequiredPermission, TextFlow,
 };
 use crate::fetch::RateLimiter;
-use crate::model::error::Error;
+use crate::model::error::{Error, ErrorCode};
 use crate::model::metric::COMPREHEND_UNIT;
 use crate::model::run::MAX_CHUNK_ITEMS;
 use crate::model::values::Bounded;
@@ -78,6 +78,17 @@ const REGIONS: RegionalService = RegionalService {
 impl Described for ComprehendSettings {
     const CARD: Card = Card {
         text: TextFlow::Analyses,
+        failures: &[&[
+            ErrorCode::AnswerUnreadable,
+            ErrorCode::AwsUnavailable,
+            ErrorCode::LanguageUnknown,
+            ErrorCode::LanguageUnsupported,
+            ErrorCode::RateLimited,
+            ErrorCode::TextEmpty,
+            ErrorCode::TextRefused,
+            ErrorCode::Throttled,
+            ErrorCode::TimedOut,
+        ]],
         local_substitute: Some("lexicon"),
         regional: Some(REGIONS),
         ..Card::new(

@@ -13,8 +13,8 @@ use crate::component::services::Services;
 use crate::component::{
     Binding, Card, Component, ComponentRole, Described, Instance, PermissionTarget, RequiredPermission, TextFlow,
 };
-use crate::fetch::{FetchLimits, RetryingFetcher};
-use crate::model::error::Error;
+use crate::fetch::{FetchLimits, REQUEST_FAILURES, RetryingFetcher, STATUS_FAILURES};
+use crate::model::error::{Error, ErrorCode};
 use crate::model::values::{Bounded, HostPort, ItemUrl, Language};
 
 use self::seen_entries::SeenEntries;
@@ -98,6 +98,18 @@ fn max_bytes() -> Bounded<1_000, 16_000_000> {
 impl Described for FeedSettings {
     const CARD: Card = Card {
         text: TextFlow::Provides,
+        failures: &[
+            &[
+                ErrorCode::EntryGone,
+                ErrorCode::EntryUnreadable,
+                ErrorCode::FeedMissing,
+                ErrorCode::FeedTooLong,
+                ErrorCode::FeedUnreadable,
+                ErrorCode::TextEmpty,
+            ],
+            REQUEST_FAILURES,
+            STATUS_FAILURES,
+        ],
         fetches: true,
         ..Card::new(
             ComponentRole::Stage,
@@ -138,7 +150,13 @@ impl Component for FeedSettings {
         };
         let state = binding.state_table.as_deref().map(|table| services.state(table)).transpose()?;
         Ok(Instance::Stage(Box::new(Feed {
-            fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
+            fetcher: RetryingFetcher::new(
+                binding.contact.as_deref(),
+                &self.allow,
+                self.at_once.get(),
+                limits,
+                services.network(),
+            )?,
             max_wait: self.max_wait().unwrap_or_default(),
             url: self.url.clone(),
             text: self.text,

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage, TextFlow};
-use crate::fetch::{FetchLimits, RetryingFetcher};
+use crate::fetch::{FetchLimits, REQUEST_FAILURES, RetryingFetcher, STATUS_FAILURES};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::values::{Bounded, HostPort, ItemUrl, Language};
@@ -82,6 +82,11 @@ fn max_bytes() -> Bounded<1_000, 16_000_000> {
 impl Described for HttpSettings {
     const CARD: Card = Card {
         text: TextFlow::Provides,
+        failures: &[
+            &[ErrorCode::NotJson, ErrorCode::PageEmpty, ErrorCode::PointerMissing, ErrorCode::UrlMissing],
+            REQUEST_FAILURES,
+            STATUS_FAILURES,
+        ],
         fetches: true,
         ..Card::new(
             ComponentRole::Stage,
@@ -101,7 +106,7 @@ impl Component for HttpSettings {
         Some(Duration::from_secs(self.patience_s.map_or(DEFAULT_PATIENCE_S, Bounded::get)))
     }
 
-    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let default = FetchLimits::default();
         let limits = FetchLimits {
             bytes: usize::try_from(self.max_bytes.get()).unwrap_or(default.bytes),
@@ -109,7 +114,13 @@ impl Component for HttpSettings {
             ..default
         };
         Ok(Instance::Stage(Box::new(HttpStage {
-            fetcher: RetryingFetcher::new(binding.contact.as_deref(), &self.allow, self.at_once.get(), limits)?,
+            fetcher: RetryingFetcher::new(
+                binding.contact.as_deref(),
+                &self.allow,
+                self.at_once.get(),
+                limits,
+                services.network(),
+            )?,
             max_wait: self.max_wait().unwrap_or_default(),
             name: binding.name,
             url: self.url.clone(),

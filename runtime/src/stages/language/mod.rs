@@ -40,6 +40,7 @@ fn default_confidence() -> Fraction {
 impl Described for LanguageSettings {
     const CARD: Card = Card {
         text: TextFlow::Transforms,
+        failures: &[&[ErrorCode::LanguageUnknown, ErrorCode::TextEmpty]],
         ..Card::new(
             ComponentRole::Stage,
             "language",

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Quota, Stage, TextFlow};
-use crate::fetch::{FetchLimits, Fetcher, RateLimiter, user_agent};
+use crate::fetch::{FetchLimits, Fetcher, REQUEST_FAILURES, RateLimiter, user_agent};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Record, Text};
 use crate::model::run::MAX_CHUNK_ITEMS;
@@ -86,6 +86,22 @@ fn at_once() -> Bounded<1, 1_000> {
 impl Described for WikipediaSettings {
     const CARD: Card = Card {
         text: TextFlow::Provides,
+        failures: &[
+            &[
+                ErrorCode::AnswerEndless,
+                ErrorCode::AnswerIncomplete,
+                ErrorCode::LanguageInvalid,
+                ErrorCode::PageAmbiguous,
+                ErrorCode::PageMissing,
+                ErrorCode::PageSection,
+                ErrorCode::RateLimited,
+                ErrorCode::TextEmpty,
+                ErrorCode::TitleInvalid,
+                ErrorCode::WikipediaRefused,
+                ErrorCode::WikipediaUnavailable,
+            ],
+            REQUEST_FAILURES,
+        ],
         fetches: true,
         ..Card::new(
             ComponentRole::Stage,
@@ -117,14 +133,14 @@ impl Component for WikipediaSettings {
         Some(seconds(self.patience_s).unwrap_or(DEFAULT_PATIENCE))
     }
 
-    fn open(&self, binding: Binding, _: &dyn Services) -> Result<Instance, Error> {
+    fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let limits = FetchLimits::default();
         let limiter = match binding.rate_limit {
             Some(pace) => RateLimiter::with_pace(pace, u32::try_from(MAX_CHUNK_ITEMS.div_ceil(TITLES)).unwrap_or(1)),
             None => RateLimiter::with_concurrency(self.at_once.get()),
         };
         let client = WikipediaClient {
-            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?,
+            fetcher: Fetcher::new(&user_agent(binding.contact.as_deref()), &self.allow)?.on(services.network()),
             limiter,
             limits: FetchLimits { time: seconds(self.timeout_s).unwrap_or(limits.time), ..limits },
             sentences: self.sentences.get(),
