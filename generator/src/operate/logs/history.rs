@@ -13,6 +13,9 @@ use crate::deploy::aws::logs::events::{EventQuery, LogEvent, LogEventsClient};
 /// The most events of one page (<https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html>).
 const PAGE: usize = 10_000;
 
+/// Events before this time cannot be read the newest first: the same page.
+const NEWEST_SINCE: &str = "2024-01-01T00:00:00Z";
+
 /// Reads past events, the oldest first.
 pub struct History<'a> {
     client: &'a LogEventsClient,
@@ -89,7 +92,8 @@ pub async fn newest<'a>(
     selection: &LineSelection,
     count: usize,
 ) -> Result<(Vec<FunctionEvent>, Vec<&'a FunctionLog>), CallError> {
-    let query = EventQuery { newest: i32::try_from(count.clamp(1, PAGE)).ok(), ..query.clone() };
+    let since = query.since.max(NEWEST_SINCE.parse().ok());
+    let query = EventQuery { since, newest: i32::try_from(count.clamp(1, PAGE)).ok(), ..query.clone() };
     let groups = logs.iter().map(|log| newest_of(client, &log.group, &query, selection, count));
     let (mut all, mut missing) = (Vec::new(), Vec::new());
     for (number, (found, log)) in try_join_all(groups).await?.into_iter().zip(logs).enumerate() {
