@@ -36,8 +36,8 @@ const LAST_HOUR: &str = "1h";
   fanggen logs --run 20261122T090000Z --function worker
   fanggen logs --json | jq -r 'select(.level == \"ERROR\").message'
 
-Each line has its time (UTC), function, level and message. `--raw` prints lines as they were logged, and `--json` one object
-per line with what was understood of it. Here -f means --follow: name another pipeline's file with --file.")]
+Each line has its time (UTC), function, level and message. `--raw` prints lines as they were logged, and `--json` \
+one object per line with what was understood of it. Here -f means --follow: name another pipeline's file with --file.")]
 pub struct LogsArgs {
     /// Follow: print new lines as they arrive
     #[arg(short = 'f', long)]

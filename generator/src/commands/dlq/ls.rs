@@ -31,8 +31,8 @@ const HIDDEN_S: i32 = 60;
   fanggen dlq ls --sample 0         numbers only, without reading a message
   fanggen dlq ls --sample 100 --json | jq '.[] | select(.messages > 0)'
 
-The numbers are approximate, as SQS gives them. Ages and reasons are those of a sample, whose messages are visible again
-afterwards.")]
+The numbers are approximate, as SQS gives them. Ages and reasons are those of a sample, whose messages are \
+visible again afterwards.")]
 pub struct LsArgs {
     #[command(flatten)]
     queues: QueueArgs,

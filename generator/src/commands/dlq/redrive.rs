@@ -28,8 +28,9 @@ const PROGRESS: Duration = Duration::from_secs(5);
   fanggen dlq redrive --reason 'not recorded' --max 100 --rate 2/s --yes
   fanggen dlq redrive --save moved.jsonl --yes      keep a copy of each message
 
-Each message is sent to its queue, with its attributes, before it is deleted: after an interruption or an error none is lost,
-and the same command continues. A message that is moved twice is processed once. Those that fail again while this runs are left.")]
+Each message is sent to its queue, with its attributes, before it is deleted: after an interruption or an error none is \
+lost, and the same command continues. A message that is moved twice is processed once. Those that fail again while this runs \
+are left.")]
 pub struct RedriveArgs {
     #[command(flatten)]
     selection: LetterSelection,

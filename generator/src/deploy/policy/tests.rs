@@ -183,7 +183,8 @@ fn every_call_of_the_code_is_in_the_policy() {
     // Where a call fails, its action is named: all that is named must be allowed somewhere.
     let named = Regex::new(r#""([a-z0-9]+:[A-Z][A-Za-z]+)""#).expect("a pattern");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deploy");
-    let statements = statements_of(&policy_of(&root(), None));
+    let mut statements = statements_of(&policy_of(&root(), None));
+    statements.extend(statements_of(&policies_of(PolicyHolder::Operator, &root(), None, 0)));
     let mut seen = 0;
     for path in files(&folder, &|path| path.extension().is_some_and(|end| end == "rs")) {
         if path.parent().is_some_and(|folder| folder.ends_with("policy")) {
@@ -282,7 +283,23 @@ fn an_operator_writes_items_and_their_records_and_no_more() {
     let rows = ["BatchGetItem", "BatchWriteItem", "DeleteItem", "PutItem", "Scan", "UpdateItem"];
     let rows: BTreeSet<String> = rows.iter().map(|action| format!("dynamodb:{action}")).collect();
     let expected = rows.iter().map(String::as_str).chain(["s3:DeleteObject", "s3:PutObject"]);
+    // Dead letters are taken from their queues, and moved back to those that they came from; logs are only read.
+    let dead = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
+    let expected = expected.chain(dead).chain(["sqs:SendMessage", "logs:FilterLogEvents"]);
     assert_eq!(writes, expected.collect());
+    let queues = |names: &[&str]| -> BTreeSet<String> {
+        let arns = ["fang-dev", "fang-prod"].into_iter().flat_map(|stack| {
+            names.iter().map(move |name| format!("arn:aws:sqs:us-east-1:123456789012:{stack}-{name}"))
+        });
+        arns.collect()
+    };
+    let on = |action: &str| -> BTreeSet<String> {
+        allowed(&statements, action).into_iter().flat_map(|(resources, _)| resources).collect()
+    };
+    for action in dead {
+        assert_eq!(on(action), queues(&["producer-dead", "schedule-dead", "worker-dead"]), "{action}");
+    }
+    assert_eq!(on("sqs:SendMessage"), queues(&["worker"]));
     for (resources, _) in rows.iter().flat_map(|action| allowed(&statements, action)) {
         assert!(resources.iter().all(|arn| arn.contains("-companies-")), "{resources:?}");
     }

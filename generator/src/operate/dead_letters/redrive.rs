@@ -216,7 +216,10 @@ impl Redrive<'_> {
     ) -> Result<(), DeadLettersError> {
         let call = async |entries: &[&ReceivedMessage]| {
             let receipts: Vec<&str> = entries.iter().map(|message| message.receipt.as_str()).collect();
-            self.client.delete(&self.queue.url, &receipts).await
+            let mut refused = self.client.delete(&self.queue.url, &receipts).await?;
+            // The response to an earlier attempt was lost. Should the message be there yet, it is read again, and deleted then.
+            refused.retain(|entry| !entry.is_outdated);
+            Ok(refused)
         };
         let mut gone = BTreeSet::new();
         let (refused, result) = with_retries(messages, FIRST_WAIT, call, |message| gone.extend([&message.id])).await;
@@ -339,7 +342,7 @@ mod tests {
         let calls = RefCell::new(Vec::new());
         let call = async |entries: &[&ReceivedMessage]| {
             calls.borrow_mut().push(entries.iter().map(|entry| entry.id.clone()).collect::<Vec<_>>().join(""));
-            let entry = |index, is_passing| RefusedEntry { index, reason: "no".to_owned(), is_passing };
+            let entry = |index, is_passing| RefusedEntry { index, reason: "no".to_owned(), is_passing, is_outdated: false };
             // The second is never taken, the third is taken later, the fourth is refused for good.
             Ok(match calls.borrow().len() {
                 1 => vec![entry(1, true), entry(2, true), entry(3, false)],

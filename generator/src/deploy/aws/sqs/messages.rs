@@ -118,6 +118,8 @@ pub struct RefusedEntry {
     pub reason: String,
     /// Whether the same entry may succeed later.
     pub is_passing: bool,
+    /// Whether its receipt is no longer valid: the message is deleted, or somebody else may have it.
+    pub is_outdated: bool,
 }
 
 /// The client.
@@ -260,6 +262,7 @@ fn refused(failed: &[BatchResultErrorEntry]) -> Vec<RefusedEntry> {
             index: entry.id.parse().ok()?,
             reason: words.map_or_else(|| entry.code.clone(), |words| format!("{words} ({})", entry.code)),
             is_passing: !entry.sender_fault,
+            is_outdated: entry.code == "ReceiptHandleIsInvalid",
         })
     };
     failed.iter().filter_map(entry).collect()
