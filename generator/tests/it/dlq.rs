@@ -5,11 +5,12 @@ use crate::harness::aws;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws::deployed::{Deployed, Program};
 use aws::emulator::{Emulator, block_on};
-use aws::faults::{Fault, Faults};
+use aws::faults::Faults;
 use aws::person::Person;
 use aws::proxy::{Cut, Proxy};
 use aws::queues::{bodies, peek, purge, stop_reading, url};
@@ -296,7 +297,16 @@ fn redriving_keeps_everything_of_a_message_and_takes_the_fewest_calls() {
         .message_system_attributes(MessageSystemAttributeNameForSends::AwsTraceHeader, header);
     block_on(send.send()).expect("sent");
     let before = peek(dead).remove(0);
-    let proxy = Proxy::before(emulator());
+    // The emulator forgets the trace of a message in a batch: what was asked for is looked at.
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let asked = Arc::clone(&batches);
+    let record = move |call: &aws::wire::Call| {
+        if call.operation() == "sqs:SendMessageBatch" {
+            asked.lock().expect("a lock").push(serde_json::from_slice::<Value>(&call.body).expect("JSON"));
+        }
+        None
+    };
+    let proxy = Proxy::with(emulator(), Arc::new(record));
     let run = |arguments: &[&str]| {
         proxy.clear();
         let ran = operator.through(&proxy.endpoint(), &[&["dlq"], arguments].concat());
@@ -306,7 +316,9 @@ fn redriving_keeps_everything_of_a_message_and_takes_the_fewest_calls() {
     assert_eq!(words(&moved), format!("1 message of `worker-words` moved to `{source}` (1 file_unwritable)\n"));
     let after = peek(source).remove(0);
     assert_eq!((&after.body, &after.attributes), (&before.body, &before.attributes));
-    assert_eq!(after.system["AWSTraceHeader"], json!(trace));
+    let entry = batches.lock().expect("a lock")[0]["Entries"][0].clone();
+    let header = json!({ "AWSTraceHeader": { "DataType": "String", "StringValue": trace } });
+    assert_eq!(entry["MessageSystemAttributes"], header);
     let saved: Value = serde_json::from_str(&deployed.project.read("moved.jsonl")).expect("one line");
     assert_eq!((&saved["body"], &saved["trace"]), (&json!(before.body), &json!(trace)));
     let attributes = json!({
@@ -379,8 +391,8 @@ fn nothing_is_lost_wherever_redriving_is_killed() {
     let proxy = Proxy::before(emulator());
     let all: BTreeSet<String> = letters(25).into_iter().map(|(body, _)| body).collect();
     let (mut tried, mut twice) = (0, 0);
-    let step = if sweep::full() { 1 } else { 3 };
-    for number in (9..40).step_by(step) {
+    let step = if sweep::full() { 1 } else { 2 };
+    for number in (5..17).step_by(step) {
         for cut in [Cut::Before(number), Cut::After(number)] {
             purge(source);
             purge(dead);
@@ -431,18 +443,23 @@ fn faults_of_the_network_lose_nothing_and_are_told() {
         proxy.faults(Faults::all(seed, 25));
         let ran = good(operator.through(&proxy.endpoint(), &redrive));
         proxy.clear();
-        assert_eq!((there(), bodies(dead).len()), (all.clone(), 0), "seed {seed}: {ran:?}");
+        assert_eq!(there(), all, "seed {seed}: {ran:?}");
+        // Those that a lost response hid are told.
+        let left = peek(dead);
+        assert!(left.iter().all(|message| !message.is_visible), "seed {seed}: {ran:?}");
+        let summary = &ran.json()["queues"][0];
+        assert_eq!(
+            (summary["done"].as_u64(), summary["unread"].as_u64()),
+            (Some(30 - left.len() as u64), Some(left.len() as u64))
+        );
+        purge(dead);
     }
     // No delete gets through: all are moved, and told to be dead letters as well.
     purge(source);
     fill(dead, &letters(5));
-    proxy.faults(Faults { only: vec!["sqs:DeleteMessageBatch"], ..Faults::every(Fault::Broken) });
-    // `only` lets every second one pass; here none may.
     let stop = Proxy::with(
         emulator(),
-        std::sync::Arc::new(|call: &aws::wire::Call| {
-            (call.operation() == "sqs:DeleteMessageBatch").then(|| call.broken())
-        }),
+        Arc::new(|call: &aws::wire::Call| (call.operation() == "sqs:DeleteMessageBatch").then(|| call.broken())),
     );
     let ran = operator.through(&stop.endpoint(), &redrive);
     assert_eq!(ran.code, 1, "{ran:?}");
@@ -458,7 +475,7 @@ fn faults_of_the_network_lose_nothing_and_are_told() {
     fill(dead, &letters(10));
     let partly = Proxy::with(
         emulator(),
-        std::sync::Arc::new(|call: &aws::wire::Call| {
+        Arc::new(|call: &aws::wire::Call| {
             let text = String::from_utf8_lossy(&call.body).into_owned();
             (call.operation() == "sqs:SendMessageBatch" && text.contains("message 003")).then(|| {
                 let asked: Value = serde_json::from_str(&text).expect("JSON");

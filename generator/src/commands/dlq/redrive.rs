@@ -24,7 +24,7 @@ const PROGRESS: Duration = Duration::from_secs(5);
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fanggen dlq redrive --env prod --dry-run          how many, by reason
-  fanggen dlq redrive --queue worker --reason wikipedia_unreachable
+  fanggen dlq redrive --queue worker --reason unreachable
   fanggen dlq redrive --reason 'not recorded' --max 100 --rate 2/s --yes
   fanggen dlq redrive --save moved.jsonl --yes      keep a copy of each message
 
@@ -66,7 +66,7 @@ struct LetterSelection {
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,
     /// At most so many of each queue
-    #[arg(short = 'n', long, visible_alias = "limit", value_name = "COUNT")]
+    #[arg(short = 'n', long, visible_alias = "limit", value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
     /// Only count
     #[arg(long)]
@@ -293,6 +293,13 @@ impl Job<'_> {
             message(&format!(
                 "  {} failed again meanwhile, and left: `fanggen dlq show --queue {of}` says why",
                 summary.returned
+            ));
+        }
+        if summary.unread > 0 {
+            message(&format!(
+                "  about {} more cannot be read now, since somebody else is reading them: the same command takes them in a few \
+                 minutes",
+                summary.unread
             ));
         }
         let (error, end) = (Style::ERROR, Style::END);

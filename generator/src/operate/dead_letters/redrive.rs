@@ -66,8 +66,17 @@ pub struct RedriveSummary {
     pub not_sent: u64,
     /// Messages that were sent, and are dead letters as well.
     pub not_deleted: u64,
+    /// Messages that could not be read, approximately: somebody else is reading them, or a response of SQS was lost.
+    pub unread: u64,
     /// Why.
     pub problems: BTreeSet<String>,
+}
+
+impl RedriveSummary {
+    /// All messages that were read.
+    fn read(&self) -> u64 {
+        self.done + self.skipped.values().sum::<u64>() + self.returned + self.not_sent
+    }
 }
 
 /// Moves or deletes the dead letters of one queue.
@@ -103,7 +112,10 @@ impl Redrive<'_> {
                 break Ok(());
             }
             let read = match reader.next(step).await {
-                Ok(read) if read.is_empty() => break Ok(()),
+                Ok(read) if read.is_empty() => {
+                    summary.unread = self.queue.counts.all().saturating_sub(summary.read());
+                    break Ok(());
+                }
                 Ok(read) => read,
                 Err(error) => break Err(error.into()),
             };
@@ -342,7 +354,8 @@ mod tests {
         let calls = RefCell::new(Vec::new());
         let call = async |entries: &[&ReceivedMessage]| {
             calls.borrow_mut().push(entries.iter().map(|entry| entry.id.clone()).collect::<Vec<_>>().join(""));
-            let entry = |index, is_passing| RefusedEntry { index, reason: "no".to_owned(), is_passing, is_outdated: false };
+            let entry =
+                |index, is_passing| RefusedEntry { index, reason: "no".to_owned(), is_passing, is_outdated: false };
             // The second is never taken, the third is taken later, the fourth is refused for good.
             Ok(match calls.borrow().len() {
                 1 => vec![entry(1, true), entry(2, true), entry(3, false)],
