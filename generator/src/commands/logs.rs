@@ -148,10 +148,11 @@ impl LogReading {
         if self.selection.hides_lambda() {
             message("lines of Lambda itself, such as timeouts, name no run: `fanggen logs --errors` shows them");
         }
-        let mut tail = LogTail::new(&self.client, &self.logs, self.query.clone());
+        // What was seen is remembered only for whoever follows.
+        let mut tail = follow.then(|| LogTail::new(&self.client, &self.logs, self.query.clone()));
         let (shown, missing) = match limit {
-            Some(count) => self.newest(&mut writer, &mut tail, count).await?,
-            None => self.history(&mut writer, &mut tail).await?,
+            Some(count) => self.newest(&mut writer, tail.as_mut(), count).await?,
+            None => self.history(&mut writer, tail.as_mut()).await?,
         };
         self.report_missing(&missing)?;
         if writer.is_closed() {
@@ -163,19 +164,24 @@ impl LogReading {
             let more = if follow { "; waiting for new ones, Ctrl-C stops" } else { "" };
             message(&format!("no {what}{since} in environment `{}`{more}", self.environment));
         }
-        if follow { self.follow(writer, tail).await } else { Ok(()) }
+        match tail {
+            Some(tail) => self.follow(writer, tail).await,
+            None => Ok(()),
+        }
     }
 
     /// Prints everything, page by page; gives the number of lines, and the groups that do not exist.
     async fn history(
         &self,
         writer: &mut LogWriter,
-        tail: &mut LogTail<'_>,
+        mut tail: Option<&mut LogTail<'_>>,
     ) -> Result<(usize, Vec<&FunctionLog>), LogsError> {
         let mut history = History::new(&self.client, &self.logs, self.query.clone());
         let mut shown = 0;
         while let Some(event) = history.next().await.map_err(|error| LogsError::Call(error.by_operator()))? {
-            tail.note(&event);
+            if let Some(tail) = &mut tail {
+                tail.note(&event);
+            }
             shown += usize::from(self.print(writer, &event));
             if writer.is_closed() {
                 break;
@@ -189,20 +195,26 @@ impl LogReading {
     async fn newest(
         &self,
         writer: &mut LogWriter,
-        tail: &mut LogTail<'_>,
+        mut tail: Option<&mut LogTail<'_>>,
         count: usize,
     ) -> Result<(usize, Vec<&FunctionLog>), LogsError> {
         if count == 0 {
-            tail.start_at(Timestamp::now());
+            if let Some(tail) = tail {
+                tail.start_at(Timestamp::now());
+            }
             return Ok((0, Vec::new()));
         }
         let found = newest(&self.client, &self.logs, &self.query, &self.selection, count).await;
         let (events, missing) = found.map_err(|error| LogsError::Call(error.by_operator()))?;
         for event in &events {
-            tail.note(event);
             self.print(writer, event);
+            if let Some(tail) = &mut tail {
+                tail.note(event);
+            }
         }
-        if let Some(first) = events.first().filter(|_| events.len() == count) {
+        if let (Some(tail), Some(first)) = (tail, events.first())
+            && events.len() == count
+        {
             // What is older was not asked for.
             tail.start_at(first.event.time);
         }

@@ -5,6 +5,7 @@ use crate::harness::aws;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -93,7 +94,7 @@ fn fill(queue: &str, messages: &[(String, Option<&str>)]) {
 
 /// Bodies, half of them with one reason and half with another.
 fn letters(count: usize) -> Vec<(String, Option<&'static str>)> {
-    let reason = |number: usize| Some(if number % 2 == 0 { "message_unreadable" } else { "file_unwritable" });
+    let reason = |number: usize| Some(if number.is_multiple_of(2) { "message_unreadable" } else { "file_unwritable" });
     (0..count).map(|number| (format!("message {number:03}"), reason(number))).collect()
 }
 
@@ -358,7 +359,7 @@ fn redriving_keeps_everything_of_a_message_and_takes_the_fewest_calls() {
     assert_eq!((peek(dead).len(), peek(source).len()), (18, 32));
     // Twelve a minute would take longer than anybody waits for here: Ctrl-C ends it between two messages.
     let mut slow = operator.command(&emulator().endpoint(), &["dlq", "redrive", "--yes", "--rate", "12/m"]);
-    slow.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    slow.stdout(Stdio::piped()).stderr(Stdio::piped());
     let slow = slow.spawn().expect("started");
     while peek(source).len() == 32 {
         std::thread::sleep(Duration::from_millis(50));
@@ -531,8 +532,22 @@ fn what_cannot_be_done_with_dead_letters_is_told() {
     );
     let unwritable = operator.run(&["dlq", "redrive", "--yes", "--save", "no/such/folder.jsonl"]);
     assert!(
-        unwritable.code == 1 && unwritable.stderr.contains("error: `no/such/folder.jsonl` cannot be written"),
+        unwritable.code == 1 && unwritable.stderr.contains("error: `no/such/folder.jsonl` cannot be created: "),
         "{unwritable:?}"
+    );
+    assert!(peek("undone-dev-worker-dead").iter().all(|message| message.is_visible));
+    // Ctrl-C while it waits for more: what was read is visible at once.
+    let mut show = operator.command(&emulator().endpoint(), &["dlq", "show", "--queue", "worker", "-n", "100"]);
+    let show = show.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("started");
+    while peek("undone-dev-worker-dead").iter().any(|message| message.is_visible) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let pid = rustix::process::Pid::from_child(&show);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("signalled");
+    let shown: ProcessOutput = show.wait_with_output().expect("ended").into();
+    assert!(
+        shown.code == 130 && shown.stderr.contains("2 of about 2 messages of `worker`, visible again"),
+        "{shown:?}"
     );
     assert!(peek("undone-dev-worker-dead").iter().all(|message| message.is_visible));
     for rate in ["0", "-1/s", "10/d", "fast"] {

@@ -11,6 +11,9 @@ use crate::deploy::aws::sqs::messages::MessagesClient;
 use crate::deploy::interrupt::Interrupt;
 use crate::operate::dead_letters::{DeadLetterQueue, OpenQueue};
 
+/// The exit code of a process that Ctrl-C ends.
+const INTERRUPTED: u8 = 130;
+
 /// The pipeline's file and the environment that was asked for.
 pub struct DlqFile {
     pub file: LoadedPipeline,
@@ -49,6 +52,11 @@ impl DlqAccount {
             interrupt: account.interrupt,
             queues,
         })
+    }
+
+    /// The exit code after Ctrl-C, when all that was read is visible again.
+    pub fn interrupted(&self) -> Result<(), CommandError> {
+        if self.interrupt.raised() { Err(CommandError::Exit(INTERRUPTED)) } else { Ok(()) }
     }
 
     /// The URLs and counts of these queues. A queue that does not exist while others do is told.

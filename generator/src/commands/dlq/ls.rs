@@ -86,6 +86,7 @@ impl LsArgs {
         let account = DlqAccount::load(file, &self.queues, global).await?;
         let open = account.open(account.queues.clone()).await?;
         let all = join_all(open.iter().map(|queue| self.summary(&account, queue))).await;
+        account.interrupted()?;
         Ok(all.into_iter().collect::<Result<_, _>>()?)
     }
 

@@ -62,6 +62,7 @@ impl ShowArgs {
         if global.json {
             print(&to_json(&all));
         }
+        account.interrupted()?;
         if all.is_empty() && open.iter().all(|queue| queue.counts.all() == 0) {
             message(&format!("no dead letters in environment `{}`", account.environment));
         }

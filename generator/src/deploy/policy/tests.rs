@@ -312,3 +312,24 @@ fn an_operator_writes_items_and_their_records_and_no_more() {
         assert_eq!(resources.collect::<BTreeSet<_>>(), records, "{action}");
     }
 }
+
+#[test]
+fn an_operator_uses_the_key_of_encrypted_queues_through_sqs_only() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/kms/dev/plan.json"));
+    let statements =
+        statements_of(&policies_of(PolicyHolder::Operator, &[manifest(&text.expect("text"))], None, INLINE_BYTES + 1));
+    for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
+        let via: BTreeSet<String> = allowed(&statements, action)
+            .into_iter()
+            .flat_map(|(_, condition)| condition["StringEquals"]["kms:ViaService"].as_array().expect("a list").clone())
+            .map(|service| service.as_str().expect("text").to_owned())
+            .collect();
+        let services: Vec<&str> = via.iter().filter_map(|one| one.split('.').next()).collect();
+        assert_eq!(services, ["dynamodb", "s3", "sqs"], "{action}");
+    }
+    let sqs = statements.iter().filter(|statement| {
+        statement["Condition"]["StringEquals"]["kms:ViaService"][0].as_str().is_some_and(|via| via.starts_with("sqs."))
+    });
+    let actions: Vec<&Value> = sqs.map(|statement| &statement["Action"]).collect();
+    assert_eq!(actions, [&serde_json::json!(["kms:Decrypt", "kms:GenerateDataKey"])]);
+}

@@ -43,6 +43,14 @@ pub enum DeadLettersError {
     /// The file to save to exists.
     #[error("`{}` exists already, and is never overwritten: nothing was moved or deleted\n  name another file", .0.display())]
     FileExists(PathBuf),
+    /// The file to save to cannot be created.
+    #[error("`{}` cannot be created: {source}\n  nothing was moved or deleted", .path.display())]
+    FileUncreatable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// The file to save to cannot be written.
     #[error("`{}` cannot be written, so no message of the last batch was moved or deleted: {source}", .path.display())]
     File {

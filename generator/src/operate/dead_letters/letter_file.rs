@@ -71,7 +71,7 @@ impl LetterFile {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 Err(DeadLettersError::FileExists(path.to_owned()))
             }
-            Err(source) => Err(DeadLettersError::File { path: path.to_owned(), source }),
+            Err(source) => Err(DeadLettersError::FileUncreatable { path: path.to_owned(), source }),
         }
     }
 

@@ -21,6 +21,8 @@ const OVERLAP: SignedDuration = SignedDuration::from_mins(1);
 /// The same for every fifteenth poll, which finds what arrived even later.
 const LONG_OVERLAP: SignedDuration = SignedDuration::from_mins(10);
 const LONG_EVERY: u64 = 15;
+/// The least number of ids at which old ones are forgotten.
+const FULL: usize = 10_000;
 
 /// What was seen of several log groups.
 pub struct LogTail<'a> {
@@ -36,6 +38,8 @@ pub struct LogTail<'a> {
 struct SeenEvents {
     newest: Option<Timestamp>,
     ids: BTreeSet<(Timestamp, String)>,
+    /// With so many ids, those that are no longer needed are forgotten.
+    full: usize,
 }
 
 impl<'a> LogTail<'a> {
@@ -79,6 +83,11 @@ impl<'a> LogTail<'a> {
 
 impl SeenEvents {
     fn note(&mut self, event: &LogEvent) -> bool {
+        // A long history passes here, too.
+        if self.ids.len() >= self.full {
+            self.forget();
+            self.full = FULL.max(2 * self.ids.len());
+        }
         self.newest = self.newest.max(Some(event.time));
         self.ids.insert((event.time, event.id.clone()))
     }
@@ -124,6 +133,15 @@ mod tests {
         for second in 0..2_000 {
             assert!(seen.note(&event(second, "a")) && seen.note(&event(second, "b")));
             assert!(!seen.note(&event(second, "a")));
+        }
+        for second in 0..200_000 {
+            seen.note(&event(second / 100, &second.to_string()));
+            assert!(seen.ids.len() < 150_000, "{}", seen.ids.len());
+        }
+        let mut seen = SeenEvents::default();
+        for second in 0..2_000 {
+            seen.note(&event(second, "a"));
+            seen.note(&event(second, "b"));
         }
         // A late one is new, and moves nothing.
         assert!(seen.note(&event(1_900, "late")) && !seen.note(&event(1_900, "late")));
