@@ -62,7 +62,7 @@ pub struct EnvironmentAccount {
     pub account: Account,
     /// What was rendered for the environment.
     pub manifest: Manifest,
-    /// Raised when the user wants to stop.
+    /// Raised when the user wants to stop; never by itself where a command only reads.
     pub interrupt: Interrupt,
 }
 
@@ -72,12 +72,24 @@ impl EnvironmentAccount {
     /// # Errors
     /// An environment with mistakes.
     pub async fn open(file: &LoadedPipeline, environment: &str, global: &GlobalArgs) -> Result<Self, CommandError> {
+        let interrupt = interrupt_on_signal();
+        Ok(Self { interrupt, ..Self::open_to_read(file, environment, global).await? })
+    }
+
+    /// The same for a command that leaves nothing half done: a signal ends it at once.
+    ///
+    /// # Errors
+    /// An environment with mistakes.
+    pub async fn open_to_read(
+        file: &LoadedPipeline,
+        environment: &str,
+        global: &GlobalArgs,
+    ) -> Result<Self, CommandError> {
         let rendered = Rendered::of(file, global, None)?;
         let generated = Generated::of(rendered.text(environment, "plan.json"), String::new())
             .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
-        let interrupt = interrupt_on_signal();
         let account = open_account(file, environment, &generated.manifest.region).await?;
-        Ok(Self { account, manifest: generated.manifest, interrupt })
+        Ok(Self { account, manifest: generated.manifest, interrupt: Interrupt::default() })
     }
 
     /// Asks who is calling, and refuses another account than the file names.

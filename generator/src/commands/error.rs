@@ -10,7 +10,11 @@ use crate::artifact::BuildError;
 use crate::compare::CompareError;
 #[cfg(feature = "aws")]
 use crate::deploy::error::DeployError;
+#[cfg(feature = "aws")]
+use crate::operate::dead_letters::DeadLettersError;
 use crate::operate::items::ItemsEditError;
+#[cfg(feature = "aws")]
+use crate::operate::logs::LogsError;
 
 /// What a command returns: its output is printed by then.
 pub type CommandResult = Result<(), CommandError>;
@@ -76,6 +80,14 @@ pub enum CommandError {
     #[cfg(feature = "aws")]
     #[error(transparent)]
     Deploy(#[from] DeployError),
+    /// Logs cannot be read.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    Logs(#[from] LogsError),
+    /// Dead letters cannot be read or moved.
+    #[cfg(feature = "aws")]
+    #[error(transparent)]
+    DeadLetters(#[from] DeadLettersError),
     /// The command needs AWS, which this build leaves out.
     #[cfg(not(feature = "aws"))]
     #[error(
@@ -111,6 +123,8 @@ impl CommandError {
             Self::Compare(CompareError::Declined) => true,
             #[cfg(feature = "aws")]
             Self::Deploy(DeployError::Declined | DeployError::DeclinedItems) => true,
+            #[cfg(feature = "aws")]
+            Self::DeadLetters(DeadLettersError::Declined(_)) => true,
             _ => false,
         }
     }

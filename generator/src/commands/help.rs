@@ -8,7 +8,7 @@ use clap::Command;
 const GROUPS: [(&str, &[&str]); 4] = [
     ("Deploy", &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
     ("Run locally", &["run", "test", "compare"]),
-    ("Operate", &["items", "invoke", "runs", "results"]),
+    ("Operate", &["items", "invoke", "runs", "results", "logs", "dlq"]),
     ("Permissions", &["iam"]),
 ];
 

@@ -25,7 +25,7 @@ use crate::show::roles::{self, ExplainedRole, PseudoParameters, RolePolicy};
   fanggen iam --deployer --artifacts              for all environments, and the first deployment of a region
   fanggen iam --deployer --env prod --account 123456789012
   fanggen iam --planner --env prod                for the job that plans pull requests
-  fanggen iam --operator --env prod               for whoever looks after items and results
+  fanggen iam --operator --env prod               for whoever looks after a running pipeline
   fanggen iam --runtime --explain                 what the functions may do, and why
 
 Each document of a deployer, planner or operator fits into one managed policy.")]
@@ -36,7 +36,8 @@ pub struct IamArgs {
     /// Print the policy needed to run plan: it reads, and creates change sets without executing them
     #[arg(long, group = "whose")]
     planner: bool,
-    /// Print the policy needed to run `items` and `results`: it edits items, reads results, and deploys nothing
+    /// Print the policy needed to run `items`, `results`, `logs` and `dlq`: it edits items, reads results and logs, moves dead
+    /// letters, and deploys nothing
     #[arg(long, group = "whose")]
     operator: bool,
     /// Print the policies of the roles of the functions and the schedule; a key's ARN, which only the deployed stack knows, is

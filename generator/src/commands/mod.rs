@@ -35,15 +35,21 @@ mod desired_items;
 #[cfg(feature = "aws")]
 mod destroy;
 #[cfg(feature = "aws")]
+mod dlq;
+#[cfg(feature = "aws")]
 mod drift;
 #[cfg(feature = "aws")]
 mod iam;
 #[cfg(feature = "aws")]
 mod invoke;
 #[cfg(feature = "aws")]
+mod logs;
+#[cfg(feature = "aws")]
 mod outputs;
 #[cfg(feature = "aws")]
 mod paid_engine;
+#[cfg(feature = "aws")]
+mod shown_logs;
 #[cfg(feature = "aws")]
 mod status;
 #[cfg(feature = "aws")]
@@ -86,6 +92,10 @@ enum Command {
     Outputs(outputs::OutputsArgs),
     #[cfg(feature = "aws")]
     Drift(drift::DriftArgs),
+    #[cfg(feature = "aws")]
+    Logs(logs::LogsArgs),
+    #[cfg(feature = "aws")]
+    Dlq(dlq::DlqArgs),
     #[cfg(feature = "aws")]
     Iam(iam::IamArgs),
     #[cfg(feature = "aws")]
@@ -130,6 +140,10 @@ impl Cli {
             Command::Outputs(args) => args.execute(&global),
             #[cfg(feature = "aws")]
             Command::Drift(args) => args.execute(&global),
+            #[cfg(feature = "aws")]
+            Command::Logs(args) => args.execute(&global),
+            #[cfg(feature = "aws")]
+            Command::Dlq(args) => args.execute(&global),
             #[cfg(feature = "aws")]
             Command::Iam(args) => args.execute(&global),
             #[cfg(feature = "aws")]

@@ -20,6 +20,10 @@ pub enum AwsCommand {
     #[command(hide = true)]
     Drift(AnyArgs),
     #[command(hide = true)]
+    Logs(AnyArgs),
+    #[command(hide = true)]
+    Dlq(AnyArgs),
+    #[command(hide = true)]
     Iam(AnyArgs),
     #[command(hide = true)]
     Invoke(AnyArgs),
@@ -43,6 +47,8 @@ impl AwsCommand {
             Self::Status(_) => "status",
             Self::Outputs(_) => "outputs",
             Self::Drift(_) => "drift",
+            Self::Logs(_) => "logs",
+            Self::Dlq(_) => "dlq",
             Self::Iam(_) => "iam",
             Self::Invoke(_) => "invoke",
         };

@@ -162,6 +162,7 @@ impl Destroyer<'_> {
                 path,
                 service: None,
                 concurrency: None,
+                dead_letters_of: None,
             };
             manifest.resources.insert(id, added);
         }

@@ -59,6 +59,9 @@ pub struct ManifestResource {
     /// Of an event source mapping, how many instances of its function it may run at once.
     #[serde(default)]
     pub concurrency: Option<u64>,
+    /// Of a dead-letter queue, the logical id of what fails into it: a queue, a function or the schedule.
+    #[serde(default)]
+    pub dead_letters_of: Option<String>,
 }
 
 impl Generated {

@@ -323,6 +323,16 @@ impl Plan {
         outputs
     }
 
+    /// The dead-letter queues, each with what fails into it: a queue, a function or the schedule.
+    pub fn dead_letter_queues(&self) -> impl Iterator<Item = (&LogicalId, &LogicalId)> {
+        let of_queues = self.queues.iter().filter_map(|queue| match &queue.dead_letter.as_ref()?.arn {
+            TemplateValue::Arn(dead) => Some((dead, &queue.id)),
+            _ => None,
+        });
+        let of_functions = self.invokes.iter().map(|invoke| (&invoke.on_failure, &invoke.function));
+        of_queues.chain(of_functions).chain([(&self.schedule.dead_letter, &self.schedule.id)])
+    }
+
     /// Every resource, in the order of the template.
     pub fn resources(&self) -> impl Iterator<Item = PlannedResource<'_>> {
         (self.schedule.resources().into_iter())

@@ -207,6 +207,12 @@ fn plan_json(plan: &Plan, sha: &str) -> String {
             resource["concurrency"] = json!(mapping.concurrency);
         }
     }
+    // `dlq` reads dead letters, and knows from this where each can go.
+    for (dead, of) in plan.dead_letter_queues() {
+        if let Some(resource) = resources.get_mut(dead.as_str()) {
+            resource["dead_letters_of"] = json!(of);
+        }
+    }
     pretty(&json!({
         "pipeline": plan.pipeline,
         "environment": plan.environment,

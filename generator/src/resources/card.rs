@@ -199,6 +199,12 @@ pub enum Target {
     StateTable,
     /// Each table that holds results.
     ResultTables,
+    /// Each dead-letter queue.
+    DeadLetterQueues,
+    /// Each queue that has a dead-letter queue, to which its messages can be moved back.
+    SourceQueues,
+    /// The customer key, when SQS uses it on behalf of whoever calls it; nothing where the template has none.
+    KeyThroughQueues,
     /// All that the databases of the catalog contain: deleting a database needs the same permission on its contents.
     CatalogContents,
     /// The function that the schedule invokes.

@@ -41,6 +41,8 @@ mod deployed_run;
 mod deployer;
 #[cfg(feature = "aws")]
 mod diff;
+#[cfg(all(feature = "aws", unix))]
+mod dlq;
 #[cfg(feature = "aws")]
 mod emulator;
 #[cfg(feature = "aws")]
@@ -67,6 +69,8 @@ mod kms;
 mod least_privilege;
 #[cfg(all(feature = "aws", unix))]
 mod leftovers;
+#[cfg(all(feature = "aws", unix))]
+mod logs;
 mod makefile;
 mod mistakes;
 mod mutations;

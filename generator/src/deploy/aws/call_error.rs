@@ -86,7 +86,7 @@ pub enum CallError {
     },
     /// Missing permissions.
     #[error(
-        "missing permission: {action} on {resource}\n  {message}\n  `fanggen iam --deployer{}` prints a policy that includes it",
+        "missing permission: {action} on {resource}\n  {message}\n  `fanggen iam {policy}{}` prints a policy that includes it",
         shared(action, resource)
     )]
     Denied {
@@ -96,6 +96,8 @@ pub enum CallError {
         resource: String,
         /// What the service said.
         message: String,
+        /// The option of `fanggen iam` that includes it.
+        policy: &'static str,
     },
     /// No response.
     #[error(
@@ -141,7 +143,19 @@ fn shared(action: &str, resource: &str) -> &'static str {
     if resource.contains(":::fanggen-artifacts-") && !OWN.contains(&action) { " --artifacts" } else { "" }
 }
 
+/// The option of `fanggen iam` for whoever deploys.
+pub(super) const DEPLOYER: &str = "--deployer";
+
 impl CallError {
+    /// The same, of a call that only whoever looks after a running pipeline makes.
+    #[must_use]
+    pub fn by_operator(mut self) -> Self {
+        if let Self::Denied { policy, .. } = &mut self {
+            *policy = "--operator";
+        }
+        self
+    }
+
     /// The same, with the resource that the call was about, if the service does not name it.
     #[must_use]
     pub fn on(mut self, arn: &str) -> Self {
@@ -177,6 +191,7 @@ impl CallError {
                 action: what.unwrap_or(action).to_owned(),
                 resource: on.unwrap_or(UNNAMED).to_owned(),
                 message,
+                policy: DEPLOYER,
             }
         } else {
             Self::Refused { action, code, message, status }

@@ -37,7 +37,7 @@ pub enum PolicyHolder {
     },
     /// Who runs `plan`: reads, and change sets that are not executed.
     Planner,
-    /// Who looks after a running pipeline: its items and its results. Deploys nothing.
+    /// Who looks after a running pipeline: its items, results, logs and dead letters. Deploys nothing.
     Operator,
 }
 

@@ -7,7 +7,7 @@ use crate::deploy::artifacts::{items_state_key, runtime_prefix, templates_prefix
 use crate::deploy::generated::ManifestResource;
 use crate::deploy::lock;
 use crate::resources::{
-    ArnScope, GrantCondition, HandlerGrant, ResourceType, Target, dynamodb, glue, kms, lambda, s3, scheduler,
+    ArnScope, GrantCondition, HandlerGrant, ResourceType, Target, dynamodb, glue, kms, lambda, s3, scheduler, sqs,
 };
 
 /// Turns targets into the resources of one environment.
@@ -26,9 +26,13 @@ impl<'a> EnvironmentScopes<'a> {
     /// The resources of a call that this program makes.
     pub fn of_call(&self, on: Target) -> Vec<ScopedResource> {
         let mut scopes = self.of_target(on, GrantCondition::None);
-        if on == Target::Keys {
+        match on {
             // The id of a key says nothing of whose it is.
-            scopes.iter_mut().for_each(|scope| scope.condition = self.tagged());
+            Target::Keys => scopes.iter_mut().for_each(|scope| scope.condition = self.tagged()),
+            Target::KeyThroughQueues => {
+                scopes = self.of_target(Target::Keys, GrantCondition::ViaServices(&["sqs"]));
+            }
+            _ => {}
         }
         scopes
     }
@@ -95,6 +99,12 @@ impl<'a> EnvironmentScopes<'a> {
             Target::ResultTables => {
                 self.each(&dynamodb::TABLE).filter(|(id, _)| self.is_below(id, "sinks.")).map(scope(None)).collect()
             }
+            Target::DeadLetterQueues => {
+                self.each(&sqs::QUEUE).filter(|(id, _)| self.holds_dead_letters(id)).map(scope(None)).collect()
+            }
+            Target::SourceQueues => {
+                self.each(&sqs::QUEUE).filter(|(id, _)| self.has_dead_letters(id)).map(scope(None)).collect()
+            }
             Target::CatalogContents => {
                 let databases = self.each(&glue::DATABASE).filter(|(_, arn)| arn.contains(":database/"));
                 let contents = databases.flat_map(|(id, arn)| {
@@ -106,7 +116,7 @@ impl<'a> EnvironmentScopes<'a> {
             Target::Mappings => {
                 one(self.arn("lambda", "event-source-mapping:*"), Some("MappingsHaveIdsThatLambdaMakes"))
             }
-            Target::Keys => {
+            Target::Keys | Target::KeyThroughQueues => {
                 if !self.environment.manifest.resources.values().any(|one| one.kind == kms::KEY.name) {
                     return Vec::new();
                 }
@@ -191,6 +201,15 @@ impl<'a> EnvironmentScopes<'a> {
     /// Whether a part of the pipeline's file asked for a resource.
     fn is_below(&self, id: &str, path: &str) -> bool {
         self.environment.manifest.resources.get(id).is_some_and(|resource| resource.path.starts_with(path))
+    }
+
+    fn holds_dead_letters(&self, id: &str) -> bool {
+        self.environment.manifest.resources.get(id).is_some_and(|resource| resource.dead_letters_of.is_some())
+    }
+
+    fn has_dead_letters(&self, id: &str) -> bool {
+        let mut resources = self.environment.manifest.resources.values();
+        resources.any(|resource| resource.dead_letters_of.as_deref() == Some(id))
     }
 
     /// The condition that a resource carries the environment's tags.

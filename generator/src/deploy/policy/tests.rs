@@ -183,7 +183,8 @@ fn every_call_of_the_code_is_in_the_policy() {
     // Where a call fails, its action is named: all that is named must be allowed somewhere.
     let named = Regex::new(r#""([a-z0-9]+:[A-Z][A-Za-z]+)""#).expect("a pattern");
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deploy");
-    let statements = statements_of(&policy_of(&root(), None));
+    let mut statements = statements_of(&policy_of(&root(), None));
+    statements.extend(statements_of(&policies_of(PolicyHolder::Operator, &root(), None, 0)));
     let mut seen = 0;
     for path in files(&folder, &|path| path.extension().is_some_and(|end| end == "rs")) {
         if path.parent().is_some_and(|folder| folder.ends_with("policy")) {
@@ -282,7 +283,23 @@ fn an_operator_writes_items_and_their_records_and_no_more() {
     let rows = ["BatchGetItem", "BatchWriteItem", "DeleteItem", "PutItem", "Scan", "UpdateItem"];
     let rows: BTreeSet<String> = rows.iter().map(|action| format!("dynamodb:{action}")).collect();
     let expected = rows.iter().map(String::as_str).chain(["s3:DeleteObject", "s3:PutObject"]);
+    // Dead letters are taken from their queues, and moved back to those that they came from; logs are only read.
+    let dead = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
+    let expected = expected.chain(dead).chain(["sqs:SendMessage", "logs:FilterLogEvents"]);
     assert_eq!(writes, expected.collect());
+    let queues = |names: &[&str]| -> BTreeSet<String> {
+        let arns = ["fang-dev", "fang-prod"].into_iter().flat_map(|stack| {
+            names.iter().map(move |name| format!("arn:aws:sqs:us-east-1:123456789012:{stack}-{name}"))
+        });
+        arns.collect()
+    };
+    let on = |action: &str| -> BTreeSet<String> {
+        allowed(&statements, action).into_iter().flat_map(|(resources, _)| resources).collect()
+    };
+    for action in dead {
+        assert_eq!(on(action), queues(&["producer-dead", "schedule-dead", "worker-dead"]), "{action}");
+    }
+    assert_eq!(on("sqs:SendMessage"), queues(&["worker"]));
     for (resources, _) in rows.iter().flat_map(|action| allowed(&statements, action)) {
         assert!(resources.iter().all(|arn| arn.contains("-companies-")), "{resources:?}");
     }
@@ -294,4 +311,25 @@ fn an_operator_writes_items_and_their_records_and_no_more() {
         let resources = allowed(&statements, action).into_iter().flat_map(|(resources, _)| resources);
         assert_eq!(resources.collect::<BTreeSet<_>>(), records, "{action}");
     }
+}
+
+#[test]
+fn an_operator_uses_the_key_of_encrypted_queues_through_sqs_only() {
+    let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/kms/dev/plan.json"));
+    let statements =
+        statements_of(&policies_of(PolicyHolder::Operator, &[manifest(&text.expect("text"))], None, INLINE_BYTES + 1));
+    for action in ["kms:Decrypt", "kms:GenerateDataKey"] {
+        let via: BTreeSet<String> = allowed(&statements, action)
+            .into_iter()
+            .flat_map(|(_, condition)| condition["StringEquals"]["kms:ViaService"].as_array().expect("a list").clone())
+            .map(|service| service.as_str().expect("text").to_owned())
+            .collect();
+        let services: Vec<&str> = via.iter().filter_map(|one| one.split('.').next()).collect();
+        assert_eq!(services, ["dynamodb", "s3", "sqs"], "{action}");
+    }
+    let sqs = statements.iter().filter(|statement| {
+        statement["Condition"]["StringEquals"]["kms:ViaService"][0].as_str().is_some_and(|via| via.starts_with("sqs."))
+    });
+    let actions: Vec<&Value> = sqs.map(|statement| &statement["Action"]).collect();
+    assert_eq!(actions, [&serde_json::json!(["kms:Decrypt", "kms:GenerateDataKey"])]);
 }

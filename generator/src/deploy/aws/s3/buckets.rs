@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::deploy::aws::account::Account;
 use crate::deploy::aws::api_call::ApiCall;
-use crate::deploy::aws::call_error::CallError;
+use crate::deploy::aws::call_error::{CallError, DEPLOYER};
 use crate::deploy::aws::call_log::logged_client;
 use crate::deploy::count::Count;
 use crate::resources::{self, Target};
@@ -99,6 +99,7 @@ impl BucketsClient {
                     action,
                     resource: format!("the bucket `{bucket}`"),
                     message: "S3 gives no reason".to_owned(),
+                    policy: DEPLOYER,
                 },
                 other => other,
             }),
@@ -225,7 +226,8 @@ impl BucketsClient {
         let message = format!("`{key}` in `{bucket}` was not deleted, nor were {} others: {why}", errors.len() - 1);
         Err(match code.as_str() {
             "AccessDenied" => {
-                CallError::Denied { action: ACTION.into(), resource: format!("arn:aws:s3:::{bucket}/{key}"), message }
+                let resource = format!("arn:aws:s3:::{bucket}/{key}");
+                CallError::Denied { action: ACTION.into(), resource, message, policy: DEPLOYER }
             }
             _ => refused(code, message),
         })

@@ -1,4 +1,6 @@
-//! SQS: whether a queue exists.
+//! SQS: whether a queue exists, and its messages.
+
+pub mod messages;
 
 use aws_sdk_sqs::Client;
 

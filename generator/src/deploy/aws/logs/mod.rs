@@ -1,4 +1,6 @@
-//! CloudWatch Logs: whether a log group exists, its tags, and its deletion.
+//! CloudWatch Logs: whether a log group exists, its tags, its deletion, and its events.
+
+pub mod events;
 
 use std::collections::BTreeMap;
 
