@@ -18,13 +18,14 @@ pub mod values;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use fanggen_runtime::component::Card;
 use fanggen_runtime::model::tree::{Entry, Span, Tree, Value};
 use fanggen_runtime::model::values::Name;
 
 use mistake::{Mistake, MistakeCode, Severity, SourceFile};
-use pipeline::{ComponentConfig, Pipeline};
+use pipeline::{ComponentConfig, Pipeline, TestConfig};
 
 pub use rules::{SharedQuota, partition_of, shared_quotas};
 
@@ -54,7 +55,7 @@ impl Config {
     #[must_use]
     pub fn read(path: &str, text: &str) -> Self {
         let source = SourceFile::new(path, text);
-        let (tree, mut mistakes) = spanned::parse(text);
+        let (mut tree, mut mistakes) = spanned::parse(text);
         let mut config = Self {
             source,
             pipelines: BTreeMap::new(),
@@ -67,6 +68,8 @@ impl Config {
         // If the syntax is broken, many values are missing: reporting those would be noise.
         if mistakes.is_empty() {
             rules::check_dynamic_references(&tree, &mut mistakes);
+            let tests = tree.as_table_mut().and_then(|table| table.remove("tests"));
+            let tests = Arc::new(tests.map(|tests| pipeline::tests(&tests, &mut mistakes)).unwrap_or_default());
             let environments = environments(&tree, &mut mistakes);
             // The file without any environment: a wrong value is wrong even where all environments override it, while
             // what is missing, or does not go with another value, may be theirs to say. A file that names none is read
@@ -74,7 +77,7 @@ impl Config {
             if environments.iter().any(|(_, overlay)| overlay.is_some()) {
                 let mut of_all = Vec::new();
                 let base = overlay::environment(&tree, None, &mut of_all);
-                let _ = judged("", &base, &mut of_all);
+                let _ = judged("", &base, &Arc::default(), &mut of_all);
                 mistakes.extend(of_all.into_iter().filter(|mistake| mistake.code.is_about_one_value()));
             }
             let mut found = Vec::new();
@@ -82,7 +85,7 @@ impl Config {
                 let mut mistakes = Vec::new();
                 let merged = overlay::environment(&tree, entry.map(|entry| &entry.tree), &mut mistakes);
                 config.keys.extend(entry.map(|entry| (name.clone(), entry.key.clone())));
-                let (pipeline, good) = judged(&name, &merged, &mut mistakes);
+                let (pipeline, good) = judged(&name, &merged, &tests, &mut mistakes);
                 let read = if good { &mut config.pipelines } else { &mut config.unusable };
                 read.insert(name.clone(), pipeline);
                 config.trees.insert(name.clone(), merged);
@@ -154,9 +157,15 @@ impl Config {
 }
 
 /// The pipeline of an environment, and whether it has no errors.
-fn judged(environment: &str, tree: &Tree, mistakes: &mut Vec<Mistake>) -> (Pipeline, bool) {
+fn judged(
+    environment: &str,
+    tree: &Tree,
+    tests: &Arc<Vec<TestConfig>>,
+    mistakes: &mut Vec<Mistake>,
+) -> (Pipeline, bool) {
     let before = mistakes.len();
-    let pipeline = Pipeline::read(environment, tree, mistakes);
+    let mut pipeline = Pipeline::read(environment, tree, mistakes);
+    pipeline.tests = Arc::clone(tests);
     rules::check(&pipeline, tree, mistakes);
     let good = mistakes[before..].iter().all(|mistake| mistake.severity() != Severity::Error);
     (pipeline, good)

@@ -1,5 +1,7 @@
 //! A pipeline as one environment sees it: sections, and components with their settings.
 
+use std::sync::Arc;
+
 use fanggen_runtime::component::{Component, ComponentKind, ComponentRole};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value, quoted_list};
@@ -96,7 +98,7 @@ pub struct Pipeline {
     /// `[sinks.*]`, by name.
     pub sinks: Vec<ComponentConfig>,
     /// `[[tests]]`, in order.
-    pub tests: Vec<TestConfig>,
+    pub tests: Arc<Vec<TestConfig>>,
 }
 
 impl Pipeline {
@@ -155,7 +157,7 @@ impl Pipeline {
             sources: named(table, ComponentRole::Source, mistakes),
             stages: stages(table, mistakes),
             sinks: named(table, ComponentRole::Sink, mistakes),
-            tests: tests(table, mistakes),
+            tests: Arc::default(),
             head,
         }
     }
@@ -211,9 +213,8 @@ fn named(table: &Table, role: ComponentRole, mistakes: &mut Vec<Mistake>) -> Vec
 /// What stands in for a fault that cannot be read, so that reading goes on.
 const FAULT: &str = "[tests.a]\nfault = \"throttle\"\n";
 
-/// The `[[tests]]`.
-fn tests(table: &Table, mistakes: &mut Vec<Mistake>) -> Vec<TestConfig> {
-    let Some(entry) = table.get("tests") else { return Vec::new() };
+/// Reads the `[[tests]]`. They are the same in all environments, so they are read once.
+pub fn tests(entry: &Entry, mistakes: &mut Vec<Mistake>) -> Vec<TestConfig> {
     let mut refuse = |span: &Span, title: &str, tree: &Tree| {
         mistakes.push(
             Mistake::new(MistakeCode::InvalidValue, span, title, format!("found {}", tree.describe()))

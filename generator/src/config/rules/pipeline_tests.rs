@@ -15,7 +15,7 @@ use crate::config::test_sections::{CannedText, FailureCode};
 
 pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     let mut names: Vec<(&str, &Span)> = Vec::new();
-    for one in &pipeline.tests {
+    for one in pipeline.tests.iter() {
         let (name, span) = (one.test.name.as_str(), place(&one.tree, "name"));
         if let Some((_, first)) = names.iter().find(|(other, _)| *other == name) {
             mistakes.push(
@@ -39,7 +39,7 @@ pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
 /// Whether the environments that tests name exist.
 pub fn check_test_environments(config: &Config, mistakes: &mut Vec<Mistake>) {
     let pipelines = config.pipelines.values().chain(config.unusable.values());
-    for one in pipelines.flat_map(|pipeline| &pipeline.tests) {
+    for one in pipelines.flat_map(|pipeline| pipeline.tests.iter()) {
         let Some(name) = one.test.environment.as_ref().map(ToString::to_string) else { continue };
         if !config.environments.contains(&name) {
             let title = format!("test `{}` names an environment that does not exist", one.test.name);
