@@ -22,7 +22,7 @@ use crate::results::filter::RecordFilter;
 use crate::results::local_archive::LocalArchive;
 use crate::results::row_table::{RowTable, RowsFileTable, read_rows};
 #[cfg(feature = "aws")]
-use crate::results::{dynamodb_table::DynamodbTable, s3_archive::S3Archive};
+use crate::results::{dynamodb_rows::DynamodbRows, s3_archive::S3Archive};
 
 /// A sink whose results can be read back.
 pub struct ArchiveSink<'a> {
@@ -151,7 +151,7 @@ pub fn archive_of(
         KeptResults::Rows => {
             let table = named(resources::dynamodb::TABLE.name)?;
             let client = ResultRowsClient::open(&account.account, table.clone());
-            OpenArchive::Rows(Box::new(DynamodbTable { client, table, environment }))
+            OpenArchive::Rows(Box::new(DynamodbRows { client, table, environment }))
         }
     })
 }

@@ -2,7 +2,7 @@
 
 pub mod archive;
 #[cfg(feature = "aws")]
-pub mod dynamodb_table;
+pub mod dynamodb_rows;
 pub mod filter;
 pub mod local_archive;
 pub mod row_table;

@@ -11,7 +11,7 @@ use crate::deploy::aws::dynamodb::result_rows::ResultRowsClient;
 
 /// The table.
 #[derive(Clone, Debug)]
-pub struct DynamodbTable {
+pub struct DynamodbRows {
     /// The client.
     pub client: ResultRowsClient,
     /// The name of the table.
@@ -20,7 +20,7 @@ pub struct DynamodbTable {
     pub environment: String,
 }
 
-impl DynamodbTable {
+impl DynamodbRows {
     fn failed(&self, error: CallError) -> ResultsError {
         match error.is_absent() {
             true => ResultsError::NoTable { table: self.table.clone(), environment: self.environment.clone() },
@@ -30,7 +30,7 @@ impl DynamodbTable {
 }
 
 #[async_trait]
-impl RowTable for DynamodbTable {
+impl RowTable for DynamodbRows {
     fn name(&self) -> String {
         self.table.clone()
     }
