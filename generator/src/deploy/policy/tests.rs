@@ -280,12 +280,15 @@ fn an_operator_writes_items_and_their_records_and_no_more() {
     let statements = statements_of(&policies_of(PolicyHolder::Operator, &root(), None, INLINE_BYTES + 1));
     let all = statements.iter().flat_map(|statement| statement["Action"].as_array().expect("a list"));
     let writes: BTreeSet<&str> = all.filter_map(Value::as_str).filter(|action| !only_reads(action)).collect();
-    let rows = ["BatchGetItem", "BatchWriteItem", "DeleteItem", "PutItem", "Scan", "UpdateItem"];
+    let rows = ["BatchWriteItem", "DeleteItem", "PutItem", "UpdateItem"];
     let rows: BTreeSet<String> = rows.iter().map(|action| format!("dynamodb:{action}")).collect();
     let expected = rows.iter().map(String::as_str).chain(["s3:DeleteObject", "s3:PutObject"]);
-    // Dead letters are taken from their queues, and moved back to those that they came from; logs are only read.
+    // These read, by names that do not say so.
+    let reads = ["dynamodb:BatchGetItem", "dynamodb:Query", "dynamodb:Scan", "logs:FilterLogEvents"];
+    let expected = expected.chain(reads);
+    // Dead letters are taken from their queues, and moved back to those that they came from; a run is started by its producer.
     let dead = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"];
-    let expected = expected.chain(dead).chain(["sqs:SendMessage", "logs:FilterLogEvents"]);
+    let expected = expected.chain(dead).chain(["sqs:SendMessage", "lambda:InvokeFunction"]);
     assert_eq!(writes, expected.collect());
     let queues = |names: &[&str]| -> BTreeSet<String> {
         let arns = ["fang-dev", "fang-prod"].into_iter().flat_map(|stack| {
@@ -300,6 +303,9 @@ fn an_operator_writes_items_and_their_records_and_no_more() {
         assert_eq!(on(action), queues(&["producer-dead", "schedule-dead", "worker-dead"]), "{action}");
     }
     assert_eq!(on("sqs:SendMessage"), queues(&["worker"]));
+    let producers = ["fang-dev", "fang-prod"]
+        .map(|stack| format!("arn:aws:lambda:us-east-1:123456789012:function:{stack}-producer"));
+    assert_eq!(on("lambda:InvokeFunction"), BTreeSet::from(producers));
     for (resources, _) in rows.iter().flat_map(|action| allowed(&statements, action)) {
         assert!(resources.iter().all(|arn| arn.contains("-companies-")), "{resources:?}");
     }
