@@ -372,7 +372,7 @@ async fn the_last_chunk_notifies_the_sinks_until_they_succeed() {
     assert_eq!(worked.failures.len(), 1, "the chunk comes again");
     let ends = || fixture.shelves[0].ends.lock().expect("no panic").clone();
     let all = counts([3, 2, 1, 0], Some(ErrorCode::PageMissing));
-    assert_eq!(ends(), [all.clone()]);
+    assert_eq!(ends(), std::slice::from_ref(&all));
     fixture.memory.inner().fail_from = None;
     let worked = fixture.work(0, &["a", "bad"], false, true).await;
     assert!(worked.failures.is_empty() && worked.already_done);

@@ -27,8 +27,8 @@ pub fn alarm_window(span: Duration) -> Option<(u64, u64)> {
     let seconds = (span + RUN_TIME).as_secs();
     let of = |period: u64| (period, seconds.div_ceil(period));
     match seconds {
-        ..=SHORT_WINDOW => Some(of(300)),
-        ..=LONG_WINDOW => Some(of(3_600)),
+        0..=SHORT_WINDOW => Some(of(300)),
+        _ if seconds <= LONG_WINDOW => Some(of(3_600)),
         _ => None,
     }
 }
@@ -79,7 +79,8 @@ mod tests {
             ("cron(0 * * * ? *)", hours(2)),
             ("cron(0 9 * * ? *)", hours(48)),
             ("cron(0 9,10 * * ? *)", hours(24)),
-            ("cron(0 9,10,18 * * ? *)", hours(16)),
+            // 10:00, 18:00, and 9:00 on the next day.
+            ("cron(0 9,10,18 * * ? *)", hours(23)),
             // 18:00 on Friday, 8:00 and 9:00 on Monday.
             ("cron(0 8-18 ? * MON-FRI *)", hours(63)),
             ("cron(0 9 ? * MON-FRI *)", hours(96)),

@@ -10,6 +10,7 @@ use super::{Rule, remove, texts, texts_within};
 const QUEUE: &str = "AWS::SQS::Queue";
 const TABLE: &str = "AWS::DynamoDB::Table";
 const TOPIC: &str = "AWS::SNS::Topic";
+const ALARM: &str = "AWS::CloudWatch::Alarm";
 const BUCKET: &str = "AWS::S3::Bucket";
 const GROUP: &str = "AWS::Logs::LogGroup";
 const FUNCTION: &str = "AWS::Lambda::Function";
@@ -189,7 +190,46 @@ pub const RULES: &[Rule] = &[
         ],
     },
     Rule {
-        name: "a customer key is turned over, outlives a mistake, and is used for its account and its logs only",
+        name: "only the alarms of the template may publish to their topic as CloudWatch, and nobody is told before it is ready",
+        faults: |template| {
+            let mut faults = Vec::new();
+            let mut alarms: Vec<Value> = Vec::new();
+            for (id, alarm) in template.each(ALARM) {
+                let name = alarm["AlarmName"].as_str().unwrap_or_default();
+                alarms.push(json!({ "!Sub": format!(
+                    "arn:${{AWS::Partition}}:cloudwatch:${{AWS::Region}}:${{AWS::AccountId}}:alarm:{name}"
+                ) }));
+                let ready = alarm["ActionsEnabled"] == json!({ "!If": ["IsReady", true, false] });
+                let text = alarm["AlarmDescription"].as_str().unwrap_or_default();
+                if !ready || !text.contains(" First: fanggen ") || text.len() > 1_024 {
+                    faults.push(id.to_owned());
+                }
+            }
+            alarms.sort_by_key(Value::to_string);
+            for (id, policy) in template.each("AWS::SNS::TopicPolicy") {
+                let statements = policy["PolicyDocument"]["Statement"].as_array().expect("a list");
+                let allowed: Vec<&Value> = statements.iter().filter(|one| one["Effect"] == "Allow").collect();
+                let is_bound = |one: &&Value| {
+                    let mut sources =
+                        one["Condition"]["ArnEquals"]["aws:SourceArn"].as_array().cloned().unwrap_or_default();
+                    sources.sort_by_key(Value::to_string);
+                    sources == alarms && one["Principal"] == json!({ "Service": "cloudwatch.amazonaws.com" })
+                };
+                let of_alarms = id == "AlarmsTopicPolicy";
+                if allowed.len() != usize::from(of_alarms) || !allowed.iter().all(is_bound) {
+                    faults.push(id.to_owned());
+                }
+            }
+            faults
+        },
+        breaks: &[
+            |template| template.first(ALARM)["ActionsEnabled"] = json!(true),
+            |template| template.first(ALARM)["AlarmName"] = json!("another"),
+            |template| template.first(ALARM)["AlarmDescription"] = json!("something is wrong"),
+        ],
+    },
+    Rule {
+        name: "a customer key is turned over, outlives a mistake, and is used for its account, its logs and its alarms only",
         faults: |template| {
             let mut faults = Vec::new();
             for (id, key) in template.each(KEY) {
@@ -202,14 +242,22 @@ pub const RULES: &[Rule] = &[
                 });
                 let mut groups: Vec<Value> = groups.collect();
                 let mut named: Vec<Value> = statements
-                    .last()
+                    .get(1)
                     .and_then(|logs| logs["Condition"]["ArnEquals"]["kms:EncryptionContext:aws:logs:arn"].as_array())
                     .cloned()
                     .unwrap_or_default();
                 groups.sort_by_key(Value::to_string);
                 named.sort_by_key(Value::to_string);
                 let waits = key["PendingWindowInDays"] == 30 && key["EnableKeyRotation"] == true;
-                if !waits || statements.len() != 2 || named != groups {
+                let alarms = template.each(ALARM).next().map(|_| {
+                    json!({
+                        "Sid": "AlarmsToTheirTopic", "Effect": "Allow", "Resource": "*",
+                        "Principal": { "Service": "cloudwatch.amazonaws.com" },
+                        "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+                        "Condition": { "StringEquals": { "aws:SourceAccount": { "!Ref": "AWS::AccountId" } } },
+                    })
+                });
+                if !waits || statements.len() > 3 || statements.get(2) != alarms.as_ref() || named != groups {
                     faults.push(id.to_owned());
                 }
             }
