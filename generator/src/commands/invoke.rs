@@ -30,8 +30,8 @@ use crate::results::filter::RecordFilter;
 #[derive(Debug, Args)]
 #[command(
     after_help = "The function gets the event that the schedule sends, with the current time as its scheduled time.
-The same time again is the same run: one that was interrupted goes on, and one that is complete is not done again.
-Ctrl-C stops waiting; the run goes on.
+Invoking the same time again is the same run: it resumes if it was interrupted, and is not repeated if it is complete.
+Ctrl-C stops waiting; the run continues.
 
 Examples:
   fanggen invoke --env prod
@@ -45,10 +45,10 @@ pub struct InvokeArgs {
     /// The scheduled time of the run [default: now]
     #[arg(long, value_name = "TIME", value_parser = scheduled_time)]
     at: Option<Timestamp>,
-    /// Start the run, and do not wait for its end
+    /// Start the run without waiting for it to finish
     #[arg(long)]
     no_wait: bool,
-    /// How many minutes to wait for its end
+    /// How many minutes to wait for the run to finish
     #[arg(long, value_name = "MINUTES", default_value_t = 15, conflicts_with = "no_wait")]
     timeout: u64,
 }
@@ -88,7 +88,7 @@ impl InvokeArgs {
             if global.json {
                 print(&to_json(&InvokedRun { started: &started, end: None }));
             }
-            message(&format!("`fanggen runs --env {environment} {}` shows how it stands", started.run));
+            message(&format!("`fanggen runs --env {environment} {}` shows its progress", started.run));
             return Ok(());
         }
         let table = account.state_table().await?;
@@ -99,11 +99,14 @@ impl InvokeArgs {
         let (run, code) = match end.map_err(|error| account.explained(error, environment))? {
             FollowEnd::Complete(run) => (Some(run), None),
             FollowEnd::TimedOut(run) => {
-                message(&format!("run {} has not ended after {} min, and goes on", started.run, self.timeout));
+                message(&format!(
+                    "stopped waiting after {} min: run {} has not finished and continues",
+                    self.timeout, started.run
+                ));
                 (run, Some(1))
             }
             FollowEnd::Stopped(run) => {
-                message(&format!("stopped waiting: run {} goes on", started.run));
+                message(&format!("stopped waiting: run {} continues", started.run));
                 (run, Some(130))
             }
         };

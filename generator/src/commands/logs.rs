@@ -1,4 +1,4 @@
-//! `fanggen logs`: the logs of all functions in the order of time, past or followed.
+//! `fanggen logs`: the logs of all functions in chronological order, past or followed.
 
 use std::path::PathBuf;
 
@@ -27,7 +27,7 @@ const BEFORE_RUN: SignedDuration = SignedDuration::from_mins(5);
 /// What is read unless `--since` or `--run` says otherwise.
 const LAST_HOUR: &str = "1h";
 
-/// Show the logs of the functions, in the order of time
+/// Show the logs of the functions, in chronological order
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fanggen logs --env prod                          all functions, the last hour
@@ -146,7 +146,9 @@ struct LogReading {
 impl LogReading {
     async fn show(&self, mut writer: LogWriter, limit: Option<usize>, follow: bool) -> CommandResult {
         if self.selection.hides_lambda() {
-            message("lines of Lambda itself, such as timeouts, name no run: `fanggen logs --errors` shows them");
+            message(
+                "Lambda's own lines, such as timeouts, name no run and are not shown: leave out `--run` and `--chunk` to see them",
+            );
         }
         // What was seen is remembered only for whoever follows.
         let mut tail = follow.then(|| LogTail::new(&self.client, &self.logs, self.query.clone()));

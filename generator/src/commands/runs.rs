@@ -17,11 +17,11 @@ use crate::local::{self, past_runs};
 use crate::operate::runs::overview::{FailureReasons, RunOverview, RunState, duration};
 use crate::results::since::{range, since};
 
-/// Show past runs: how each stands, what failed and what was dropped
+/// Show past runs: their state, failures and dropped records
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Runs are read from this machine if `fanggen run` has made any for the environment, and from the account \
-otherwise, which remembers them for 30 days.
+    after_help = "Runs are read from this machine if `fanggen run` has made any for the environment, and otherwise from the \
+account, which keeps them for 30 days.
 
 Examples:
   fanggen runs --env prod
@@ -45,7 +45,7 @@ pub struct RunsArgs {
     /// At most this many runs
     #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 20)]
     limit: usize,
-    /// Only runs with failures, and those that are not complete
+    /// Only runs with failures, and runs that failed, stalled, or were interrupted or abandoned
     #[arg(long)]
     failed: bool,
 }
@@ -116,7 +116,7 @@ impl RunsArgs {
 
     fn summary(&self, runs: &[RunOverview], of: &str) -> String {
         let since = range(&self.since);
-        let kind = if self.failed { " with failures" } else { "" };
+        let kind = if self.failed { " with problems" } else { "" };
         if runs.is_empty() {
             return format!("no runs{kind} of {of}{since}");
         }
@@ -124,8 +124,8 @@ impl RunsArgs {
         let all = plural(runs.len(), "run");
         match troubled {
             _ if self.failed => format!("{of}{since}: {all}{kind}"),
-            0 => format!("{of}{since}: {all}, none with failures"),
-            some => format!("{of}{since}: {all}, {some} with failures"),
+            0 => format!("{of}{since}: {all}, none with problems"),
+            some => format!("{of}{since}: {all}, {some} with problems"),
         }
     }
 }
@@ -250,10 +250,10 @@ pub(super) fn hint(run: &RunOverview, environment: &str, place: ResultPlace) {
     let scheduled = run.run.time().map(|time| time.to_string()).unwrap_or_default();
     let text = match (run.state, place) {
         (RunState::Interrupted, ResultPlace::Local) => {
-            format!("run {} was interrupted: `fanggen run --env {environment}` goes on with it", run.run)
+            format!("run {} was interrupted: `fanggen run --env {environment}` resumes it", run.run)
         }
         (RunState::Interrupted, ResultPlace::Account) => format!(
-            "the producer of run {} stopped before it had sent everything: `fanggen invoke --env {environment} --at \
+            "the producer of run {} stopped before it had sent all chunks: `fanggen invoke --env {environment} --at \
              {scheduled}` resumes it",
             run.run
         ),

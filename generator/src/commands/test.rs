@@ -42,7 +42,7 @@ pub struct TestArgs {
     /// List the stages, conditions and failures that no test reaches
     #[arg(long)]
     coverage: bool,
-    /// Write what came as expectations into the tests that have none, or fail
+    /// Write the actual results as expectations into tests that fail or have none
     #[arg(long)]
     record: bool,
 }

@@ -272,7 +272,7 @@ mistake_codes! {
         "[[tests]]\nname = \"good news\"\nitems = [\"Apple\"]\ntext = \"Apple profit rises\"\n\
          expect = [{ item = \"Apple\", label = \"POSITIVE\" }]";
     UnknownComponent "E073" Error:
-        "A test names a stage or a sink that the pipeline does not have.",
+        "A test names a source, stage or sink that the pipeline does not have.",
         "Check the name.",
         "";
     UnclearExpectation "E074" Error:
@@ -362,9 +362,9 @@ mistake_codes! {
         "Write a time that is still to come, or pause the schedule with `schedule.enabled = false`.",
         "";
     NoRunUnnoticed "W115" Warning:
-        "The schedule runs so rarely that CloudWatch cannot look back far enough to notice that runs do not come: at most \
-         7 days, for two periods of the schedule. There is no alarm for that; one for messages in the dead-letter queues, \
-         where events go that start no run, there is.",
+        "The schedule runs too rarely for CloudWatch to notice missing runs: two periods and 15 minutes must fit into the 7 days \
+         that it looks back. There is no alarm for missing runs, but an event that starts no run ends up in a dead-letter \
+         queue, which has one.",
         "Run more often, or look at `fanggen runs` after each scheduled time.",
         "";
 }

@@ -105,7 +105,7 @@ impl TestBench {
             return vec![record];
         }
         let Some(mut texts) = self.texts().of_item(&record.item.key) else {
-            let words = format!("the test has no text of `{}`: add `text` or `texts`", record.item.key);
+            let words = format!("the test has no text for `{}`: add `text` or `texts`", record.item.key);
             record.fail(stage, Error::permanent(ErrorCode::TextMissing, words));
             return vec![record];
         };

@@ -40,7 +40,7 @@ impl fmt::Display for Unreached {
         match self {
             Self::Stage { stage } => write!(f, "stage `{stage}`"),
             Self::Condition { component, when, never } => {
-                write!(f, "condition of `{component}`: `{when}` is never {never}")
+                write!(f, "condition of `{component}`: `{when}` is {never}")
             }
             Self::Failure { stage, code } => write!(f, "failures of `{stage}`: {code}"),
         }

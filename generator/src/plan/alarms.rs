@@ -101,7 +101,7 @@ impl AlarmTexts<'_> {
         AlarmPlan {
             id,
             name: TemplateValue::physical(self.names.of_part(part)),
-            description: format!("{pipeline}, {environment}: {text} First: fanggen {first} --env {environment}"),
+            description: format!("{pipeline}, {environment}: {text} Run first: fanggen {first} --env {environment}"),
             metric,
             statistic: "Sum",
             period_s: FIVE_MINUTES,
@@ -210,8 +210,8 @@ pub fn plan(
 
 fn dead_letters(texts: &AlarmTexts<'_>, queue: &QueuePlan) -> AlarmPlan {
     let what = match queue.takes {
-        RedriveSources::Nothing => "events that started no run",
-        RedriveSources::From { .. } => "chunks that were given up, so that their items have no results",
+        RedriveSources::Nothing => "runs that failed three times or never started",
+        RedriveSources::From { .. } => "chunks that were given up; their items have no results",
     };
     AlarmPlan {
         statistic: "Maximum",
@@ -306,7 +306,7 @@ fn no_run(texts: &AlarmTexts<'_>, pipeline: &Pipeline, reasons: &mut Reasons) ->
             LogicalId::of("no-run", "Alarm"),
             "no-run",
             texts.own(FAILED_PERCENT),
-            &format!("no run has completed for {hours} hours, two periods of the schedule."),
+            &format!("no run has completed in the last {hours} hours, although the schedule should have started two."),
             "runs",
         )
     })
@@ -335,7 +335,7 @@ fn cost(texts: &AlarmTexts<'_>, pipeline: &Pipeline, reasons: &mut Reasons) -> O
             "cost",
             texts.own(COMPREHEND_UNITS),
             &format!(
-                "Comprehend billed over {units} units in a day, more than the budget of ${budget} a month allows."
+                "Comprehend billed more than {units} units in a day, which is a day's share of the budget of ${budget} a month."
             ),
             "runs",
         )

@@ -71,7 +71,7 @@ fn every_alarm_reaches_who_is_told_and_status_shows_it() {
         let [(who, state, text)] = received.as_slice() else { panic!("{name}: {received:?}") };
         assert_eq!((who.as_str(), state.as_str()), (*name, "ALARM"));
         assert!(text.starts_with("alarmed, prod: ") && text.ends_with(" --env prod"), "{text}");
-        assert!(text.contains(" First: fanggen ") && text.len() <= 1_024, "{text}");
+        assert!(text.contains(" Run first: fanggen ") && text.len() <= 1_024, "{text}");
         assert!(ran.stdout.contains(&format!(" {name}\n    {text}\n")), "{ran:?}");
         let json = live.deployed.fanggen(&["status", "--env", "prod", "--json"]);
         let shown = json.json();

@@ -147,7 +147,7 @@ fn an_operator_sees_and_discards_what_the_functions_set_aside() {
         (rows[2][..2].to_vec(), rows[2][4..].join(" ")),
         (vec!["worker", "3"], "2 message_unreadable, 1 message_version".to_owned())
     );
-    let told = "ages and reasons are those of 3 of about 3 messages, which are visible again\n  `fanggen dlq show --env dev` shows \
+    let told = "ages and reasons are from 3 of about 3 messages, which are visible again\n  `fanggen dlq show --env dev` shows \
                 messages\n";
     assert_eq!(words(&table), told);
 
@@ -496,7 +496,7 @@ fn faults_of_the_network_lose_nothing_and_are_told() {
     let ran = operator.through(&partly.endpoint(), &redrive[..redrive.len() - 1]);
     assert_eq!(ran.code, 1, "{ran:?}");
     let told = format!(
-        "9 messages of `worker` moved to `{source}` (4 file_unwritable, 5 message_unreadable)\n  1 not taken by SQS, and still dead \
+        "9 messages of `worker` moved to `{source}` (4 file_unwritable, 5 message_unreadable)\n  1 rejected by SQS, and still dead \
          letters\n  no (InvalidMessageContents)\n"
     );
     assert_eq!(words(&ran), told);
@@ -522,7 +522,7 @@ fn what_cannot_be_done_with_dead_letters_is_told() {
     assert_eq!(words(&good(operator.run(&["dlq", "redrive"]))), "no dead letters to be moved in environment `dev`\n");
     operator.run(&["dlq", "show", "--queue", "worker-word"]).assert_error(
         1,
-        "error: there are no dead letters of `worker-word` in this environment; known: `producer`, `schedule`, `worker`, \
+        "error: no dead-letter queue is named `worker-word` in this environment; known: `producer`, `schedule`, `worker`, \
          `worker-words`; did you mean `worker-words`?\n",
     );
     fill("undone-dev-worker-dead", &letters(2));

@@ -241,7 +241,7 @@ fn runs_at_work_killed_and_abandoned_are_told_apart() {
     assert_eq!(before, after, "looking at runs changes nothing");
     let listed = project.fanggen(&["runs"]);
     assert!(listed.stdout.contains(" interrupted after "), "{listed:?}");
-    assert!(listed.stderr.contains(" was interrupted: `fanggen run --env dev` goes on with it\n"), "{listed:?}");
+    assert!(listed.stderr.contains(" was interrupted: `fanggen run --env dev` resumes it\n"), "{listed:?}");
     assert_eq!(project.fanggen(&["run", "--new"]).code, 0);
     assert_eq!(states().into_iter().map(|(state, _)| state).collect::<Vec<_>>(), ["complete", "abandoned"]);
 }

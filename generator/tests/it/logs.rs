@@ -126,7 +126,7 @@ fn an_operator_reads_the_lines_of_a_real_run_across_functions() {
 
     // A run of last week, whose lines are of today: it is read from its scheduled time on.
     let run = read(&["--run", "2026-11-22T13:00:00+01:00", "--json"]);
-    let hint = "lines of Lambda itself, such as timeouts, name no run: `fanggen logs --errors` shows them\n";
+    let hint = "Lambda's own lines, such as timeouts, name no run and are not shown: leave out `--run` and `--chunk` to see them\n";
     assert_eq!(words(&run), hint);
     let of_run: Vec<String> =
         lines(&run).iter().map(|line| line["message"].as_str().expect("text").to_owned()).collect();

@@ -61,7 +61,7 @@ fn a_run_is_shown_with_what_failed_and_what_was_dropped() {
     let row: Vec<&str> = listed.stdout.lines().nth(2).expect("a row").split_whitespace().collect();
     assert_eq!(row[..5], [id, "complete", "2", "1", "1"], "{listed:?}");
     assert_eq!(row[7..], ["1", "text_empty", "at", "words"], "{listed:?}");
-    assert_eq!(listed.stderr, "shop, environment dev, on this machine (--since 7d): 1 run, 1 with failures\n");
+    assert_eq!(listed.stderr, "shop, environment dev, on this machine (--since 7d): 1 run, 1 with problems\n");
     let shown = project.fanggen(&["runs", "last"]);
     let fixed: Vec<&str> =
         shown.stdout.lines().filter(|line| !line.contains("2026") && !line.contains("20:")).collect();
@@ -94,7 +94,7 @@ fn runs_are_the_newest_first_and_can_be_limited_to_those_with_failures() {
     assert_eq!(ids(&["-n", "1"]), all[..1]);
     assert_eq!(ids(&["--since", "2999-01-01"]), [""; 0]);
     let summary = project.fanggen(&["runs", "--failed", "--since", "all"]).stderr;
-    assert_eq!(summary, "shop, environment dev, on this machine: 1 run with failures\n");
+    assert_eq!(summary, "shop, environment dev, on this machine: 1 run with problems\n");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_run_whose_producer_stopped_is_named_and_invoke_resumes_it() {
     let operator = Person::new(&live.deployed, "stopped-operator", &["--operator"]);
     let listed = operator.run(&["runs", "--env", "prod", "--since", "all"]);
     assert!(listed.stdout.lines().nth(2).is_some_and(|row| row.contains("interrupted")), "{listed:?}");
-    let hint = "the producer of run 20261122T090000Z stopped before it had sent everything: `fanggen invoke --env prod --at \
+    let hint = "the producer of run 20261122T090000Z stopped before it had sent all chunks: `fanggen invoke --env prod --at \
                 2026-11-22T09:00:00Z` resumes it\n";
     assert!(listed.stderr.ends_with(hint), "{listed:?}");
     let ran = operator.run(&["invoke", "--env", "prod", "--at", "2026-11-22T09:00:00Z", "--json"]);

@@ -28,7 +28,7 @@ const HIDDEN_S: i32 = 60;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fanggen dlq ls --env prod
-  fanggen dlq ls --sample 0         numbers only, without reading a message
+  fanggen dlq ls --sample 0         counts only, without reading any messages
   fanggen dlq ls --sample 100 --json | jq '.[] | select(.messages > 0)'
 
 The numbers are approximate, as SQS gives them. Ages and reasons are those of a sample, whose messages are \
@@ -75,7 +75,7 @@ impl LsArgs {
         }
         let read: usize = all.iter().map(|queue| queue.read).sum();
         message(&format!(
-            "ages and reasons are those of {read} of about {messages} messages, which are visible again\n  `fanggen dlq show \
+            "ages and reasons are from {read} of about {messages} messages, which are visible again\n  `fanggen dlq show \
              --env {}` shows messages",
             file.environment
         ));

@@ -29,8 +29,8 @@ const PROGRESS: Duration = Duration::from_secs(5);
   fanggen dlq redrive --save moved.jsonl --yes      keep a copy of each message
 
 Each message is sent to its queue, with its attributes, before it is deleted: after an interruption or an error none is \
-lost, and the same command continues. A message that is moved twice is processed once. Those that fail again while this runs \
-are left.")]
+lost, and the same command continues. If a message is moved twice, its results are still \
+stored once. Messages that fail again meanwhile stay in the dead-letter queue.")]
 pub struct RedriveArgs {
     #[command(flatten)]
     selection: LetterSelection,
@@ -65,10 +65,10 @@ struct LetterSelection {
     /// Only those with this reason; `not recorded` for those that SQS moved
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,
-    /// At most so many of each queue
+    /// At most this many from each queue
     #[arg(short = 'n', long, visible_alias = "limit", value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
-    /// Only count
+    /// Only count: move or delete nothing
     #[arg(long)]
     dry_run: bool,
     /// Answer yes to the prompt
@@ -297,18 +297,18 @@ impl Job<'_> {
         }
         if summary.unread > 0 {
             message(&format!(
-                "  about {} more cannot be read now, since somebody else is reading them: the same command takes them in a few \
-                 minutes",
+                "  about {} more could not be read, probably because they are being read elsewhere: run the same command again in \
+                 a few minutes",
                 summary.unread
             ));
         }
         let (error, end) = (Style::ERROR, Style::END);
         if summary.not_sent > 0 {
-            message(&format!("  {error}{} not taken by SQS, and still dead letters{end}", summary.not_sent));
+            message(&format!("  {error}{} rejected by SQS, and still dead letters{end}", summary.not_sent));
         }
         if summary.not_deleted > 0 {
             message(&format!(
-                "  {error}{} {}, and could not be deleted{end}: they are dead letters as well; moving them again does no harm",
+                "  {error}{} {}, but not deleted{end}: they are still dead letters",
                 summary.not_deleted,
                 if self.moves { "sent" } else { "saved" }
             ));

@@ -100,7 +100,7 @@ fn text(letter: &DeadLetter, now: Timestamp) -> String {
     if letter.reason.is_none() {
         line(
             "why",
-            "SQS moved it after its last receive: the function ended without a word, or could not set it aside",
+            "SQS moved it after ten failed deliveries: the function crashed, timed out, or could not move it itself",
         );
     }
     if let Some(earlier) = &letter.earlier_reason {

@@ -17,14 +17,14 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 fn without_effect(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let is_on = pipeline.alarms.is_on();
     let budget = pipeline.budget.monthly_usd.is_some();
-    let nobody = "nobody is told: there is no `email` in `[alarms]`";
+    let nobody = "there are no alarms: `[alarms]` has no `email`";
     let set = [
         (!is_on, ["alarms", "max_failed_percent"], nobody),
         (budget && !is_on, ["budget", "monthly_usd"], nobody),
         (
             budget && is_on && !pipeline.is_billed(COMPREHEND_UNIT),
             ["budget", "monthly_usd"],
-            "it limits what Comprehend bills, and no stage uses Comprehend",
+            "it only sets an alarm on what Comprehend bills, and no stage uses Comprehend",
         ),
     ];
     for (idle, path, why) in set {
@@ -48,10 +48,10 @@ fn too_rare(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
             Mistake::new(
                 MistakeCode::NoRunUnnoticed,
                 &entry.tree.span,
-                "no alarm is raised if runs of this schedule do not come",
+                "no alarm can detect missing runs of this schedule",
                 format!("two periods are up to {days} days"),
             )
-            .allowed("7 days, which is how far CloudWatch looks back")
+            .allowed("two periods plus 15 minutes within 7 days, which is as far back as CloudWatch looks")
             .help("an event that starts no run still ends in a dead-letter queue, which has an alarm".to_owned()),
         );
     }

@@ -9,7 +9,7 @@ use crate::deploy::aws::call_error::CallError;
 #[derive(Debug, thiserror::Error)]
 pub enum DeadLettersError {
     /// An unknown queue.
-    #[error("there are no dead letters of `{found}` in this environment; known: {known}{help}")]
+    #[error("no dead-letter queue is named `{found}` in this environment; known: {known}{help}")]
     NoQueue {
         /// What was asked for.
         found: String,

@@ -21,12 +21,12 @@ pub fn event(object: &Map<String, Value>) -> Option<LogLine> {
     };
     let mut line = match kind {
         "report" => invocation.line("invocation"),
-        "initReport" => invocation.line("start of the environment"),
+        "initReport" => invocation.line("initialization"),
         // Followed by a report, which says how it ended.
-        "initStart" => LogLine::new(LogLevel::Debug, "environment is starting".to_owned()),
+        "initStart" => LogLine::new(LogLevel::Debug, "initialization started".to_owned()),
         "start" => LogLine::new(LogLevel::Debug, "invocation started".to_owned()),
-        "fault" => LogLine::new(LogLevel::Error, format!("the environment failed: {}", fault(record))),
-        "logsDropped" => LogLine::new(LogLevel::Warn, format!("lines were lost: {}", fault(record))),
+        "fault" => LogLine::new(LogLevel::Error, format!("the execution environment failed: {}", fault(record))),
+        "logsDropped" => LogLine::new(LogLevel::Warn, format!("Lambda dropped log lines: {}", fault(record))),
         other => LogLine::new(LogLevel::Debug, format!("platform.{other}")),
     };
     line.fields.extend(text("requestId").map(|id| ("request".to_owned(), id.to_owned())));
@@ -94,7 +94,7 @@ pub fn text(line: &str) -> Option<LogLine> {
     let mut found = match first {
         "START" => LogLine::new(LogLevel::Debug, "invocation started".to_owned()),
         "END" => LogLine::new(LogLevel::Debug, "invocation ended".to_owned()),
-        "INIT_START" => LogLine::new(LogLevel::Debug, "environment is starting".to_owned()),
+        "INIT_START" => LogLine::new(LogLevel::Debug, "initialization started".to_owned()),
         "REPORT" | "INIT_REPORT" => {
             let number = |name: &str| after(line, name)?.parse().ok();
             let outcome = LambdaOutcome {
@@ -105,7 +105,7 @@ pub fn text(line: &str) -> Option<LogLine> {
                 memory_mb: number("\tMemory Size: "),
                 init_ms: if first == "REPORT" { number("Init Duration: ") } else { None },
             };
-            outcome.line(if first == "REPORT" { "invocation" } else { "start of the environment" })
+            outcome.line(if first == "REPORT" { "invocation" } else { "initialization" })
         }
         _ if line.contains("Task timed out after") || line.contains("Error: Runtime exited") => {
             LogLine::new(LogLevel::Error, line.to_owned())
@@ -164,13 +164,13 @@ mod tests {
         says(
             r#"{"type":"platform.initReport","record":{"initializationType":"on-demand","phase":"init","status":"error","errorType":"Runtime.ExitError","metrics":{"durationMs":12.1}}}"#,
             Error,
-            "start of the environment ended with error (Runtime.ExitError) after 12.1 ms",
+            "initialization ended with error (Runtime.ExitError) after 12.1 ms",
         );
         says(r#"{"type":"platform.start","record":{"requestId":"r-1"}}"#, Debug, "invocation started");
         says(
             r#"{"type":"platform.fault","record":"RequestId: x Process exited"}"#,
             Error,
-            "the environment failed: RequestId: x Process exited",
+            "the execution environment failed: RequestId: x Process exited",
         );
         says(r#"{"type":"platform.report"}"#, Debug, "invocation took");
         assert_eq!(LogLine::parse(&report(r#""status":"timeout""#)).fields, [("request".into(), "r-1".into())]);

@@ -56,7 +56,7 @@ pub async fn follow(
             Some(run) if run.state == RunState::Complete => return Ok(FollowEnd::Complete(run.clone())),
             Some(run) if run.state == RunState::Interrupted && !interrupted => {
                 interrupted = true;
-                watch.say("the producer stopped before it had sent everything; Lambda starts it again within minutes");
+                watch.say("the producer stopped before it had sent all chunks; Lambda starts it again within minutes");
             }
             None if start.elapsed() > BEGIN && !late => {
                 late = true;

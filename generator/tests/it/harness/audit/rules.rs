@@ -201,7 +201,7 @@ pub const RULES: &[Rule] = &[
                 ) }));
                 let ready = alarm["ActionsEnabled"] == json!({ "!If": ["IsReady", true, false] });
                 let text = alarm["AlarmDescription"].as_str().unwrap_or_default();
-                if !ready || !text.contains(" First: fanggen ") || text.len() > 1_024 {
+                if !ready || !text.contains(" Run first: fanggen ") || text.len() > 1_024 {
                     faults.push(id.to_owned());
                 }
             }
