@@ -303,9 +303,11 @@ fn an_operator_writes_items_and_their_records_and_no_more() {
         assert_eq!(on(action), queues(&["producer-dead", "schedule-dead", "worker-dead"]), "{action}");
     }
     assert_eq!(on("sqs:SendMessage"), queues(&["worker"]));
-    let producers = ["fang-dev", "fang-prod"]
-        .map(|stack| format!("arn:aws:lambda:us-east-1:123456789012:function:{stack}-producer"));
-    assert_eq!(on("lambda:InvokeFunction"), BTreeSet::from(producers));
+    // With and without a version.
+    let producers = ["fang-dev", "fang-prod"].into_iter().flat_map(|stack| {
+        ["", ":*"].map(|version| format!("arn:aws:lambda:us-east-1:123456789012:function:{stack}-producer{version}"))
+    });
+    assert_eq!(on("lambda:InvokeFunction"), producers.collect());
     for (resources, _) in rows.iter().flat_map(|action| allowed(&statements, action)) {
         assert!(resources.iter().all(|arn| arn.contains("-companies-")), "{resources:?}");
     }
