@@ -52,10 +52,14 @@ pub static TOPIC_POLICY: ResourceType = ResourceType {
 /// A subscription to a topic; it goes with the topic.
 pub static SUBSCRIPTION: ResourceType = ResourceType {
     identity: &["TopicArn", "Protocol", "Endpoint"],
+    // IAM knows no subscriptions: these actions are about their topic, whose ARN that of a subscription begins with
+    // (<https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html>).
+    arns: &["arn:{partition}:sns:{region}:{account}:{name}", "arn:{partition}:sns:{region}:{account}:{name}:*"],
+    named_after: Some(&TOPIC),
     handler: &[
         HandlerGrant::new(Target::Each(&TOPIC), &["sns:Subscribe"]),
         HandlerGrant::new(
-            Target::Everything("SubscriptionsAreKnownWithoutAResource"),
+            Target::Each(&SUBSCRIPTION),
             &["sns:GetSubscriptionAttributes", "sns:SetSubscriptionAttributes", "sns:Unsubscribe"],
         ),
     ],
