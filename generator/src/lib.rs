@@ -8,6 +8,7 @@ pub mod config;
 mod control_characters;
 #[cfg(feature = "aws")]
 pub mod deploy;
+pub mod edit;
 pub mod local;
 mod log;
 pub mod metadata;

@@ -49,6 +49,15 @@ pub enum CommandError {
     /// Expectations cannot be recorded.
     #[error(transparent)]
     Record(#[from] crate::pipeline_tests::record::RecordError),
+    /// No component has such a type.
+    #[error("there is no {role} of type `{found}`; known: {known}{help}")]
+    UnknownKind { role: &'static str, found: String, known: String, help: String },
+    /// Nothing can be added to the pipeline's file.
+    #[error(transparent)]
+    Add(#[from] crate::edit::add::AddError),
+    /// The pipeline's file cannot be replaced.
+    #[error(transparent)]
+    Replace(#[from] crate::edit::file::ReplaceError),
     /// A file that was asked for cannot be written.
     #[error("`{}` cannot be written: {source}", .path.display())]
     Unwritable { path: PathBuf, source: std::io::Error },

@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// Every command belongs to one group; a build without AWS has fewer commands.
-const GROUPS: [(&str, &[&str]); 4] = [
-    ("Deploy", &["validate", "render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Write a pipeline", &["add", "validate", "components", "schema", "completions", "man"]),
+    ("Deploy", &["render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
     ("Run locally", &["run", "test", "compare"]),
     ("Operate", &["items", "invoke", "runs", "results", "logs", "dlq"]),
     ("Permissions", &["iam"]),
@@ -21,6 +22,7 @@ const END: &str = "\x1b[0m";
 #[must_use]
 pub fn grouped(command: Command) -> Command {
     let mut list = String::new();
+    let width = GROUPS.iter().flat_map(|(_, names)| *names).map(|name| name.len()).max().unwrap_or_default();
     for (title, names) in GROUPS {
         let commands = names.iter().filter_map(|name| command.find_subcommand(name));
         let commands: Vec<&Command> = commands.filter(|command| !command.is_hide_set()).collect();
@@ -29,7 +31,7 @@ pub fn grouped(command: Command) -> Command {
         }
         for one in &commands {
             let about = one.get_about().map(ToString::to_string).unwrap_or_default();
-            let _ = writeln!(list, "  {LITERAL}{:<9}{END}  {about}", one.get_name());
+            let _ = writeln!(list, "  {LITERAL}{:<width$}{END}  {about}", one.get_name());
         }
         if !commands.is_empty() {
             list.push('\n');

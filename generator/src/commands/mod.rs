@@ -1,13 +1,17 @@
 //! The commands: one file each, with its arguments, its help and what it does.
 
+mod add;
 mod archive_sink;
 mod args;
 mod block_on;
 mod compare;
+mod completions;
+mod components;
 mod error;
 mod file_columns;
 mod help;
 mod items;
+mod man;
 mod named_files;
 mod output;
 mod pipeline_file;
@@ -19,6 +23,7 @@ mod results;
 mod run;
 mod runs;
 mod schedule_times;
+mod schema;
 mod shown_results;
 mod shown_tests;
 mod test;
@@ -71,6 +76,7 @@ use crate::log::{self, LogFormat};
 /// Every command; those that need AWS are replaced by a message in a build without it.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Add(add::AddComponentArgs),
     Validate(validate::ValidateArgs),
     Plan(plan::PlanArgs),
     Render(render::RenderArgs),
@@ -80,6 +86,10 @@ enum Command {
     Results(results::ResultsArgs),
     Runs(runs::RunsArgs),
     Items(items::ItemsArgs),
+    Components(components::ComponentsArgs),
+    Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     #[cfg(feature = "aws")]
     Build(build::BuildArgs),
     #[cfg(feature = "aws")]
@@ -119,6 +129,7 @@ impl Cli {
             log::start(global.log_format.unwrap_or(LogFormat::Text));
         }
         let result = match command {
+            Command::Add(args) => args.execute(&global),
             Command::Validate(args) => args.execute(&global),
             Command::Plan(args) => args.execute(&global),
             Command::Render(args) => args.execute(&global),
@@ -128,6 +139,10 @@ impl Cli {
             Command::Results(args) => args.execute(&global),
             Command::Runs(args) => args.execute(&global),
             Command::Items(args) => args.execute(&global),
+            Command::Components(args) => args.execute(&global),
+            Command::Schema(args) => args.execute(),
+            Command::Completions(args) => args.execute(),
+            Command::Man(args) => args.execute(&global),
             #[cfg(feature = "aws")]
             Command::Build(args) => args.execute(&global),
             #[cfg(feature = "aws")]

@@ -34,11 +34,14 @@ impl LoadedPipeline {
     /// Reads the file, plans it, and checks that the files it names exist. Prints its mistakes: the errors, and the
     /// warnings too where `least` is [`Severity::Warning`].
     pub fn load(global: &GlobalArgs, least: Severity) -> Result<Self, CommandError> {
-        let read = |source| CommandError::File { path: global.file.clone(), source };
-        let text = read_limited(&global.file).map_err(read)?;
+        Self::with_text(global, &read(&global.file)?, least)
+    }
+
+    /// As [`Self::load`], for a text that the file is to have.
+    pub fn with_text(global: &GlobalArgs, text: &str, least: Severity) -> Result<Self, CommandError> {
         // Empty for a file in the current folder, so that printed paths start with what the user typed.
         let root = global.file.parent().map(Path::to_owned).unwrap_or_default();
-        let mut config = Config::read(&global.file.display().to_string(), &text);
+        let mut config = Config::read(&global.file.display().to_string(), text);
         let plans = Plan::all(&mut config);
         if let Some(pipeline) = config.pipelines.values().next() {
             log::pipeline(pipeline.head.name.as_str());
@@ -89,6 +92,11 @@ impl LoadedPipeline {
     pub fn plan(&self, environment: &str) -> Result<&Plan, CommandError> {
         self.plans.get(environment).ok_or(CommandError::Mistakes)
     }
+}
+
+/// The text of a pipeline's file.
+pub fn read(path: &Path) -> Result<String, CommandError> {
+    read_limited(path).map_err(|source| CommandError::File { path: path.to_owned(), source })
 }
 
 /// The text of a file that is not larger than a pipeline's file may be.

@@ -66,6 +66,14 @@ pub fn annotated() -> Value {
     ])
 }
 
+/// The settings that a component of this kind must have, besides `type` and the name of a stage.
+#[must_use]
+pub fn required_settings(kind: &ComponentKind) -> Vec<String> {
+    let schema: Value = (kind.schema)(&mut SchemaSettings::draft07().into_generator()).into();
+    let required = schema["required"].as_array().into_iter().flatten();
+    required.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
 /// A table of values that move into it: `json!` would copy each, and schemas are large.
 fn object<const N: usize>(entries: [(&str, Value); N]) -> Value {
     Value::Object(entries.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())

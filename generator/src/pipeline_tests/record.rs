@@ -1,14 +1,14 @@
 //! Writes what a run did as the expectations of its test, into `pipeline.toml` with all its comments.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Array, DocumentMut, InlineTable, Item, TableLike, Value};
+use toml_edit::{Array, InlineTable, Item, TableLike, Value};
 
 use super::observed::Observed;
 use crate::config::pipeline::Pipeline;
+use crate::edit::document;
+use crate::edit::file::{self, ReplaceError};
 
 /// The most records whose expectations are written one by one. Of more, only their number in each sink is.
 const MOST: usize = 100;
@@ -19,15 +19,12 @@ pub type Recorded = InlineTable;
 /// Why expectations cannot be recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// Somebody edited the file in the meantime.
-    #[error("`{}` was changed while its tests ran, so nothing was recorded: run `fanggen test --record` again", .0.display())]
-    Changed(PathBuf),
     /// The file cannot be edited.
     #[error("`{}` cannot be edited, so nothing was recorded: {}", .0.display(), .1)]
     Unreadable(PathBuf, String),
-    /// The file cannot be written.
-    #[error("`{}` cannot be written, so nothing was recorded: {}", .0.display(), .1)]
-    Unwritable(PathBuf, std::io::Error),
+    /// The file cannot be replaced.
+    #[error(transparent)]
+    Replace(#[from] ReplaceError),
 }
 
 /// The expectations that a run meets: its records, what was dropped, what reached sinks with a condition, and dead letters.
@@ -95,42 +92,19 @@ pub struct TestEdit<'a> {
 /// A file that was changed meanwhile, or cannot be written.
 pub fn write(path: &Path, text: &str, edits: &[TestEdit<'_>]) -> Result<usize, RecordError> {
     let (edited, written) = edit(text, edits).map_err(|why| RecordError::Unreadable(path.to_owned(), why))?;
-    let unwritable = |error| RecordError::Unwritable(path.to_owned(), error);
-    // A link stays a link: the file behind it is replaced.
-    let real = fs::canonicalize(path).map_err(unwritable)?;
-    let folder = real.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
-    file.write_all(edited.as_bytes()).map_err(unwritable)?;
-    let permissions = fs::metadata(&real).map_err(unwritable)?.permissions();
-    fs::set_permissions(file.path(), permissions).map_err(unwritable)?;
-    file.as_file().sync_all().map_err(unwritable)?;
-    if fs::read(&real).map_err(unwritable)? != text.as_bytes() {
-        return Err(RecordError::Changed(path.to_owned()));
-    }
-    file.persist(&real).map_err(|error| unwritable(error.error))?;
+    file::replace(path, text, &edited)?;
     Ok(written)
 }
 
-/// What some editors write at the start of a file.
-const BYTE_ORDER_MARK: char = '\u{feff}';
-
 fn edit(text: &str, edits: &[TestEdit<'_>]) -> Result<(String, usize), String> {
-    let mut document: DocumentMut = text.parse().map_err(|error: toml_edit::TomlError| error.message().to_owned())?;
+    let mut document = document::parse(text)?;
     let tests = document.get_mut("tests").ok_or("it has no tests")?;
     let mut written = 0;
     for edit in edits {
         let test = table_of(tests, edit.name).ok_or_else(|| format!("there is no test `{}`", edit.name))?;
         written += edit.apply(test);
     }
-    let mut edited = document.to_string();
-    // Files of Windows keep their line ends and their byte order mark.
-    if text.contains("\r\n") && text.matches('\n').count() == text.matches("\r\n").count() {
-        edited = edited.replace("\r\n", "\n").replace('\n', "\r\n");
-    }
-    if text.starts_with(BYTE_ORDER_MARK) && !edited.starts_with(BYTE_ORDER_MARK) {
-        edited.insert(0, BYTE_ORDER_MARK);
-    }
-    Ok((edited, written))
+    Ok((document::to_text(&document, text), written))
 }
 
 /// A test, whether it is written as `[[tests]]` or as an inline table of a list.

@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
-use fanggen_runtime::component::{Card, ComponentKind, ComponentRole, PermissionTarget, TextFlow};
+use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
 use serde_json::Value;
 
+use super::component::{ComponentFacts, QuotaFacts};
+use super::setting::{self, SettingFacts, required};
 use crate::config;
 use crate::config::schema;
 
@@ -40,9 +42,9 @@ pub fn reference() -> String {
     page.push_str("\n## Sections\n");
     for (section, example) in SECTIONS {
         let definition = &schema["definitions"][section];
-        let _ = write!(page, "\n### `[{section}]`\n\n{}\n", prose(definition));
+        let _ = write!(page, "\n### `[{section}]`\n\n{}\n", setting::prose(definition));
         let _ = write!(page, "\n```toml\n[{section}]\n{example}\n```\n\n");
-        settings(&mut page, definition, required(&schema["properties"][section]), &[]);
+        settings(&mut page, &setting::settings(definition, &required(&schema["properties"][section]), &[]));
     }
     let roles = [
         (ComponentRole::Source, "Sources", include_str!("reference/sources.md")),
@@ -55,14 +57,14 @@ pub fn reference() -> String {
             every_stage(&mut page, &schema);
         }
         for kind in registry::of(role) {
-            component(&mut page, kind, &schema);
+            component(&mut page, &ComponentFacts::of(kind, &schema));
         }
     }
     let _ = write!(page, "\n## Environments\n\n{}", include_str!("reference/environments.md"));
     let _ = write!(page, "\n## Tests\n\n{}", include_str!("reference/tests.md"));
     let tests = &schema["definitions"]["tests"];
     // What is expected is a table of its own.
-    settings(&mut page, tests, required(&schema["properties"]["tests"]["items"]), &[]);
+    settings(&mut page, &setting::settings(tests, &required(&schema["properties"]["tests"]["items"]), &[]));
     page.push_str(include_str!("reference/faults.md"));
     page
 }
@@ -90,175 +92,57 @@ fn every_stage(page: &mut String, schema: &Value) {
     let shared: Vec<&str> = ["name", "type"].into_iter().chain(config::pipeline::STAGE_OPTIONS).collect();
     page.push('\n');
     let rows = shared.iter().map(|name| (*name, &stages[&any]["properties"][*name]));
-    table(page, rows, &["name", "type"]);
+    table(page, &setting::chosen(rows, &["name", "type"]));
 }
 
-fn component(page: &mut String, kind: &ComponentKind, schema: &Value) {
-    let card = kind.card;
-    let role = card.role.as_str();
-    let definition = &schema["definitions"][format!("{role}.{}", card.name)];
-    let _ = write!(page, "\n### {} `{}`\n\n", capitalised(role), card.name);
-    let _ = write!(
-        page,
-        "{}.\n\n{}\n\n```toml\n{}\n```\n\n",
-        capitalised(card.summary),
-        prose(definition),
-        card.example.trim()
-    );
-    let all = schema["properties"][format!("{role}s")].clone();
-    let (of_name, of_list) = (&all["additionalProperties"]["oneOf"], &all["items"]["oneOf"]);
-    let kinds = of_name.as_array().or_else(|| of_list.as_array());
-    let own = format!("#/definitions/{role}.{}", card.name);
-    let this = kinds.into_iter().flatten().find(|one| one["allOf"][0]["$ref"] == own.as_str());
-    let shared: &[&str] =
-        if card.role == ComponentRole::Stage { &["name", "type", "isolate", "share"] } else { &["type"] };
-    settings(page, definition, this.map(required).unwrap_or_default(), shared);
-    notes(page, &card);
+fn component(page: &mut String, facts: &ComponentFacts) {
+    let ComponentFacts { role, name, summary, description, example, .. } = facts;
+    let (role, summary) = (capitalised(role), capitalised(summary));
+    let _ = write!(page, "\n### {role} `{name}`\n\n{summary}.\n\n{description}\n\n```toml\n{example}\n```\n\n");
+    settings(page, &facts.settings);
+    notes(page, facts);
 }
 
 /// What is worth knowing of a component besides its settings.
-fn notes(page: &mut String, card: &Card) {
-    let mut notes = Vec::new();
-    match card.text {
-        TextFlow::Ignores => {}
-        TextFlow::Provides => notes.push("**Text**: provides one.".to_owned()),
-        TextFlow::Analyses => notes.push("**Text**: needs one, and analyses it.".to_owned()),
-        TextFlow::Transforms => notes.push("**Text**: needs one, and prepares it for later stages.".to_owned()),
+fn notes(page: &mut String, facts: &ComponentFacts) {
+    let mut notes: Vec<String> = facts.notes.iter().map(|(title, words)| format!("**{title}**: {words}")).collect();
+    for permission in &facts.permissions {
+        let actions: Vec<String> = permission.actions.iter().map(|action| format!("`{action}`")).collect();
+        notes.push(format!("**IAM**: {} on {}: {}.", actions.join(", "), permission.on, permission.reason));
     }
-    if let Some(stand_in) = card.local_substitute {
-        notes.push(format!("**On your machine**: `{stand_in}` is used instead; nothing is sent or charged."));
-    } else if card.fetches {
-        let text = "**On your machine**: `fanggen run` takes the texts from `[local] texts` if it is set, unless you \
-                    pass `--live`.";
-        notes.push(text.to_owned());
-    } else if card.local_only {
-        notes.push("**In AWS**: left out, since a Lambda function keeps no files.".to_owned());
-    }
-    if let Some(component) = config::example(card) {
-        for permission in component.settings.permissions(&component.name) {
-            let actions: Vec<String> = permission.actions.iter().map(|action| format!("`{action}`")).collect();
-            let on = match permission.target {
-                PermissionTarget::Store => "on the table, bucket, queue or topic that it uses".to_owned(),
-                PermissionTarget::Objects(prefix) => format!("on the objects under `{prefix}` in its bucket"),
-                PermissionTarget::StateTable => "on the state table".to_owned(),
-                PermissionTarget::Arn(arn) => format!("on `{arn}`"),
-                PermissionTarget::AllResources(reason) => format!("on `*` ({reason})"),
-            };
-            notes.push(format!("**IAM**: {} {on}: {}.", actions.join(", "), permission.reason));
-        }
-        if let Some(quota) = component.settings.quota() {
-            let rate = (quota.calls_per_second * 100.0).round() / 100.0;
-            notes.push(format!("**Quota**: {} allows [{rate} calls per second]({}).", quota.service, quota.docs_url));
-        }
+    if let Some(QuotaFacts { service, calls_per_second, page }) = &facts.quota {
+        notes.push(format!("**Quota**: {service} allows [{calls_per_second} calls per second]({page})."));
     }
     if !notes.is_empty() {
         let _ = write!(page, "\n- {}\n", notes.join("\n- "));
     }
 }
 
-/// The table of a definition's settings, but for those that are described elsewhere.
-fn settings(page: &mut String, definition: &Value, required: Vec<&str>, elsewhere: &[&str]) {
-    let properties = definition["properties"].as_object();
-    let rows: Vec<(&str, &Value)> = properties
-        .into_iter()
-        .flatten()
-        .map(|(name, schema)| (name.as_str(), schema))
-        .filter(|(name, _)| !elsewhere.contains(name))
-        .collect();
-    if rows.is_empty() {
+/// The table of settings.
+fn settings(page: &mut String, settings: &[SettingFacts]) {
+    if settings.is_empty() {
         page.push_str("It has no settings of its own.\n");
-        return;
+    } else {
+        table(page, settings);
     }
-    // What has to be there first; the rest by name.
-    let (first, rest): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(name, _)| required.contains(name));
-    table(page, first.into_iter().chain(rest), &required);
 }
 
-fn table<'a>(page: &mut String, rows: impl Iterator<Item = (&'a str, &'a Value)>, required: &[&str]) {
+fn table(page: &mut String, settings: &[SettingFacts]) {
     page.push_str("| Setting | Type | Default | Meaning |\n| --- | --- | --- | --- |\n");
-    for (name, schema) in rows {
-        row(page, name, schema, required.contains(&name));
-    }
-}
-
-fn row(page: &mut String, name: &str, schema: &Value, required: bool) {
-    let default = match &schema["default"] {
-        _ if required => "**required**".to_owned(),
-        Value::Null => String::new(),
-        Value::Object(empty) if empty.is_empty() => String::new(),
-        value => format!("`{value}`"),
-    };
-    let meaning =
-        if name == "type" { "The type of the component." } else { schema["description"].as_str().unwrap_or_default() };
-    let words = if name == "type" { "string".to_owned() } else { type_words(schema) };
-    let _ = writeln!(page, "| `{name}` | {} | {default} | {} |", cell(&words), cell(meaning));
-    // The settings of a table, or of each table in a list, by their whole names.
-    let inner = if schema["type"] == "array" { &schema["items"] } else { schema };
-    let needed = self::required(inner);
-    for (key, schema) in inner["properties"].as_object().into_iter().flatten() {
-        row(page, &format!("{name}.{key}"), schema, needed.contains(&key.as_str()));
+    for setting in settings {
+        let default = match &setting.default {
+            _ if setting.required => "**required**".to_owned(),
+            None => String::new(),
+            Some(value) => format!("`{value}`"),
+        };
+        let kind = cell(&setting.kind.replace('\n', "<br>"));
+        let _ = writeln!(page, "| `{}` | {kind} | {default} | {} |", setting.name, cell(&setting.meaning));
     }
 }
 
 /// A text as a cell of a table: on one line, its bars escaped.
 fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
-}
-
-/// The type of a value, and which values are allowed.
-fn type_words(schema: &Value) -> String {
-    if let Some(choices) = schema["oneOf"].as_array() {
-        let choice = |choice: &Value| {
-            let word = choice["const"].as_str().unwrap_or_default();
-            match choice["description"].as_str() {
-                Some(meaning) => format!("`\"{word}\"`: {meaning}"),
-                None => format!("`\"{word}\"`"),
-            }
-        };
-        return choices.iter().map(choice).collect::<Vec<_>>().join("<br>");
-    }
-    if let Some(values) = schema["enum"].as_array() {
-        let values: Vec<String> = values.iter().map(|value| format!("`{value}`")).collect();
-        return format!("one of {}", values.join(", "));
-    }
-    match schema["type"].as_str().unwrap_or_default() {
-        "boolean" => "`true` or `false`".into(),
-        "integer" => format!("whole number{}", range(schema)),
-        "number" => format!("number{}", range(schema)),
-        "array" => match &schema["items"] {
-            items if items["anyOf"].is_array() => "list of strings or tables".into(),
-            items if items["type"] == "object" || items["$ref"].is_string() => "list of tables".into(),
-            items => match type_words(items).strip_prefix("string") {
-                Some(rest) => format!("list of strings{}", rest.replacen(':', ", each", 1)),
-                None => format!("list of:<br>{}", type_words(items)),
-            },
-        },
-        "object" => "table".into(),
-        _ => match schema[schema::ALLOWED].as_str() {
-            Some(allowed) => format!("string: {allowed}"),
-            None => "string".into(),
-        },
-    }
-}
-
-fn range(schema: &Value) -> String {
-    let above = schema["exclusiveMinimum"].as_f64().map(|least| format!(", above {least}"));
-    let least = schema["minimum"].as_f64().map(|least| format!(", {least}"));
-    match (least, above, schema["maximum"].as_f64()) {
-        (Some(least), _, Some(most)) => format!("{least} to {most}"),
-        (_, Some(above), Some(most)) => format!("{above}, up to {most}"),
-        _ => String::new(),
-    }
-}
-
-fn required(schema: &Value) -> Vec<&str> {
-    schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-}
-
-/// The doc comment of a definition, its lines joined into paragraphs.
-fn prose(definition: &Value) -> String {
-    let text = definition["description"].as_str().unwrap_or_default();
-    text.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
 }
 
 fn capitalised(text: &str) -> String {

@@ -3,6 +3,8 @@
 
 mod harness;
 
+mod add;
+
 #[cfg(feature = "aws")]
 mod alarms;
 #[cfg(feature = "aws")]

@@ -399,14 +399,14 @@ fn recording_into_a_file_that_cannot_be_replaced_loses_nothing() {
     let path = project.path().join("pipeline.toml");
     let edit = |name| [TestEdit { name, recorded: Vec::new(), unmet: Vec::new() }];
     let changed = write(&path, "[[tests]]\nname = \"t\"\n", &edit("t")).expect_err("another text");
-    let again = "was changed while its tests ran, so nothing was recorded: run `fanggen test --record` again";
+    let again = "was changed in the meantime, so nothing was written: run the command again";
     assert_eq!(changed.to_string(), format!("`{}` {again}", path.display()));
     let unknown = write(&path, PIPELINE, &edit("t")).expect_err("no tests");
     let why = "cannot be edited, so nothing was recorded: it has no tests";
     assert_eq!(unknown.to_string(), format!("`{}` {why}", path.display()));
     let gone = project.path().join("gone.toml");
     let missing = write(&gone, "tests = [{ name = \"t\" }]\n", &edit("t")).expect_err("no file");
-    assert!(missing.to_string().contains("cannot be written, so nothing was recorded: No such file"), "{missing}");
+    assert!(missing.to_string().contains("cannot be written, so nothing was changed: No such file"), "{missing}");
     assert_eq!(project.read("pipeline.toml"), PIPELINE);
 }
 

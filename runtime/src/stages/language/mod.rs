@@ -45,7 +45,7 @@ impl Described for LanguageSettings {
             ComponentRole::Stage,
             "language",
             "detects the language of texts without one, embedded and free",
-            "[[stages]]\nname = \"tongue\"\ntype = \"language\"\namong = [\"en\", \"de\", \"fr\"]\n",
+            "[[stages]]\nname = \"language\"\ntype = \"language\"\namong = [\"en\", \"de\", \"fr\"]\n",
         )
     };
 }
