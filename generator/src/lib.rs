@@ -9,6 +9,7 @@ mod control_characters;
 #[cfg(feature = "aws")]
 pub mod deploy;
 pub mod edit;
+pub mod init;
 pub mod local;
 mod log;
 pub mod metadata;

@@ -26,7 +26,7 @@ pub struct Cli {
 }
 
 /// Options that every command takes.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct GlobalArgs {
     /// The pipeline's file
     #[arg(short, long, global = true, value_name = "FILE", default_value = "pipeline.toml")]

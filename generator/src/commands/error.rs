@@ -52,6 +52,18 @@ pub enum CommandError {
     /// No component has such a type.
     #[error("there is no {role} of type `{found}`; known: {known}{help}")]
     UnknownKind { role: &'static str, found: String, known: String, help: String },
+    /// A new pipeline would overwrite a file.
+    #[error("`{}` exists already, so nothing was written: choose another folder", .0.display())]
+    Exists(PathBuf),
+    /// A new pipeline has the usual file.
+    #[error("`init` writes `pipeline.toml`: name a folder instead of a file, as in `fanggen init FOLDER`")]
+    InitFile,
+    /// There is no such pipeline.
+    #[error(transparent)]
+    Init(#[from] crate::init::InitError),
+    /// The user ended the questions.
+    #[error("nothing was written")]
+    InitDeclined,
     /// Nothing can be added to the pipeline's file.
     #[error(transparent)]
     Add(#[from] crate::edit::add::AddError),
@@ -129,7 +141,7 @@ impl CommandError {
     /// Whether the user declined a prompt, which is no error.
     fn is_declined(&self) -> bool {
         match self {
-            Self::Compare(CompareError::Declined) => true,
+            Self::Compare(CompareError::Declined) | Self::InitDeclined => true,
             #[cfg(feature = "aws")]
             Self::Deploy(DeployError::Declined | DeployError::DeclinedItems) => true,
             #[cfg(feature = "aws")]

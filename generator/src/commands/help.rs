@@ -6,7 +6,7 @@ use clap::Command;
 
 /// Every command belongs to one group; a build without AWS has fewer commands.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Write a pipeline", &["add", "validate", "components", "schema", "completions", "man"]),
+    ("Write a pipeline", &["init", "add", "validate", "components", "schema", "completions", "man"]),
     ("Deploy", &["render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
     ("Run locally", &["run", "test", "compare"]),
     ("Operate", &["items", "invoke", "runs", "results", "logs", "dlq"]),

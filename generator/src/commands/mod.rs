@@ -10,6 +10,8 @@ mod components;
 mod error;
 mod file_columns;
 mod help;
+mod init;
+mod init_questions;
 mod items;
 mod man;
 mod named_files;
@@ -76,6 +78,7 @@ use crate::log::{self, LogFormat};
 /// Every command; those that need AWS are replaced by a message in a build without it.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(init::InitArgs),
     Add(add::AddComponentArgs),
     Validate(validate::ValidateArgs),
     Plan(plan::PlanArgs),
@@ -129,6 +132,7 @@ impl Cli {
             log::start(global.log_format.unwrap_or(LogFormat::Text));
         }
         let result = match command {
+            Command::Init(args) => args.execute(&global),
             Command::Add(args) => args.execute(&global),
             Command::Validate(args) => args.execute(&global),
             Command::Plan(args) => args.execute(&global),

@@ -57,6 +57,7 @@ mod first_account;
 #[cfg(feature = "aws")]
 mod function_roles;
 mod golden;
+mod init;
 mod injection;
 #[cfg(unix)]
 mod interrupted_runs;

@@ -3,7 +3,7 @@
 #[cfg(feature = "aws")]
 mod account;
 mod edit;
-mod given;
+pub mod given;
 mod list;
 mod rename;
 mod source;

@@ -29,7 +29,7 @@ pub mod readme;
 pub mod rendered;
 #[cfg(feature = "aws")]
 pub mod roles;
-#[cfg(all(feature = "aws", unix))]
+#[cfg(unix)]
 pub mod terminal;
 pub mod tools;
 pub mod yaml;
