@@ -8,6 +8,7 @@ pub mod config;
 mod control_characters;
 #[cfg(feature = "aws")]
 pub mod deploy;
+mod doctor;
 pub mod edit;
 pub mod init;
 pub mod local;

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::tools::{answer, has_std, source};
+use super::tools::answer;
 use super::{BuildError, Tools};
 use crate::config::sections::Architecture;
 use crate::source::PACKAGE;
@@ -41,12 +41,8 @@ pub fn compile(
     tools: &Path,
     architecture: Architecture,
 ) -> Result<Compiled, BuildError> {
-    let source = source(named, root)?;
-    let tools = Tools::find(tools)?;
+    let (source, tools) = Tools::ready(named, root, tools, architecture)?;
     let target = architecture.target();
-    if !has_std(target, &source)? {
-        return Err(BuildError::NoStd { target, source_folder: source });
-    }
     let folder = tempfile::tempdir().map_err(|error| BuildError::Disk {
         path: env::temp_dir(),
         what: "used for a folder",

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::BuildError;
+use crate::config::sections::Architecture;
 use crate::source::{above, is_source};
 
 /// How Python runs the zig of the package `ziglang`.
@@ -50,6 +51,25 @@ impl Tools {
             .ok_or_else(|| missing("zig", "<https://ziglang.org/learn/getting-started/>"))?;
         Ok(Self { cargo_lambda, zig })
     }
+
+    /// All that a build for an architecture needs: fanggen's source, and the tools.
+    ///
+    /// # Errors
+    /// What is missing, with how to get it.
+    pub fn ready(
+        named: Option<&Path>,
+        root: &Path,
+        tools: &Path,
+        architecture: Architecture,
+    ) -> Result<(PathBuf, Self), BuildError> {
+        let source = source(named, root)?;
+        let tools = Self::find(tools)?;
+        let target = architecture.target();
+        if !has_std(target, &source)? {
+            return Err(BuildError::NoStd { target, source_folder: source });
+        }
+        Ok((source, tools))
+    }
 }
 
 /// The variable for a zig (<https://github.com/rust-cross/cargo-zigbuild>).
@@ -76,7 +96,7 @@ fn is_program(path: &Path) -> bool {
 }
 
 /// The root of fanggen's source: the named folder, or else one above the pipeline or the current folder.
-pub fn source(named: Option<&Path>, root: &Path) -> Result<PathBuf, BuildError> {
+fn source(named: Option<&Path>, root: &Path) -> Result<PathBuf, BuildError> {
     let whole = |path: &Path| {
         // An empty path is the current folder. Collected from its parts, so that it does not end in a slash.
         let whole = std::path::absolute(Path::new(".").join(path)).unwrap_or_else(|_| path.to_owned());
@@ -104,7 +124,7 @@ pub fn answer(program: &'static str, args: &[&str], folder: &Path) -> Result<Str
 }
 
 /// Whether the compiler of this folder has the standard library of a target.
-pub fn has_std(target: &str, folder: &Path) -> Result<bool, BuildError> {
+fn has_std(target: &str, folder: &Path) -> Result<bool, BuildError> {
     let library = answer("rustc", &["--print", "target-libdir", "--target", target], folder)?;
     let entries = fs::read_dir(library.trim()).into_iter().flatten().flatten();
     let is_std = |name: &OsStr| name.to_string_lossy().starts_with("libstd-");

@@ -85,11 +85,8 @@ impl EnvironmentAccount {
         environment: &str,
         global: &GlobalArgs,
     ) -> Result<Self, CommandError> {
-        let rendered = Rendered::of(file, global, None)?;
-        let generated = Generated::of(rendered.text(environment, "plan.json"), String::new())
-            .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
-        let account = open_account(file, environment, &generated.manifest.region).await?;
-        Ok(Self { account, manifest: generated.manifest, interrupt: Interrupt::default() })
+        let (account, manifest) = account_of(file, environment, &Rendered::of(file, global, None)?).await?;
+        Ok(Self { account, manifest, interrupt: Interrupt::default() })
     }
 
     /// Asks who is calling, and refuses another account than the file names.
@@ -146,6 +143,21 @@ impl EnvironmentAccount {
         }
         DeployError::from(error).into()
     }
+}
+
+/// The account of an environment, and what is to be deployed there, without a call.
+///
+/// # Errors
+/// An environment with mistakes.
+pub async fn account_of(
+    file: &LoadedPipeline,
+    environment: &str,
+    rendered: &Rendered,
+) -> Result<(Account, Manifest), CommandError> {
+    let generated = Generated::of(rendered.text(environment, "plan.json"), String::new())
+        .map_err(|error| DeployError::Other(format!("the rendered files cannot be read: {error}")))?;
+    let account = open_account(file, environment, &generated.manifest.region).await?;
+    Ok((account, generated.manifest))
 }
 
 /// Loads the credentials of an environment, without a call, and says where AWS is if that is not AWS.

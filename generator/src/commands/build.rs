@@ -14,7 +14,7 @@ use crate::config::mistake::Severity;
 use crate::config::sections::Architecture;
 
 /// Where `make setup` installs the tools, from the folder of the pipeline's file.
-const TOOLS: &str = ".fanggen/tools";
+pub const TOOLS: &str = ".fanggen/tools";
 
 /// Build the functions' binary as a Lambda artifact
 #[derive(Debug, Args)]

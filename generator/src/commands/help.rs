@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use clap::Command;
 
 /// Every command belongs to one group; a build without AWS has fewer commands.
-const GROUPS: [(&str, &[&str]); 5] = [
-    ("Write a pipeline", &["init", "add", "validate", "components", "schema", "completions", "man"]),
+const GROUPS: [(&str, &[&str]); 6] = [
+    ("Write a pipeline", &["init", "add", "validate", "components"]),
     ("Deploy", &["render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
     ("Run locally", &["run", "test", "compare"]),
     ("Operate", &["items", "invoke", "runs", "results", "logs", "dlq"]),
     ("Permissions", &["iam"]),
+    ("Set up", &["doctor", "schema", "completions", "man"]),
 ];
 
 /// The styles of clap's own headings and literals.

@@ -7,6 +7,7 @@ mod block_on;
 mod compare;
 mod completions;
 mod components;
+mod doctor;
 mod error;
 mod file_columns;
 mod help;
@@ -90,6 +91,7 @@ enum Command {
     Runs(runs::RunsArgs),
     Items(items::ItemsArgs),
     Components(components::ComponentsArgs),
+    Doctor(doctor::DoctorArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -144,6 +146,7 @@ impl Cli {
             Command::Runs(args) => args.execute(&global),
             Command::Items(args) => args.execute(&global),
             Command::Components(args) => args.execute(&global),
+            Command::Doctor(args) => args.execute(&global),
             Command::Schema(args) => args.execute(),
             Command::Completions(args) => args.execute(),
             Command::Man(args) => args.execute(&global),

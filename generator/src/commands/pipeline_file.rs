@@ -39,6 +39,16 @@ impl LoadedPipeline {
 
     /// As [`Self::load`], for a text that the file is to have.
     pub fn with_text(global: &GlobalArgs, text: &str, least: Severity) -> Result<Self, CommandError> {
+        let (mut config, loaded) = Self::of(global, text);
+        config.mistakes.retain(|mistake| mistake.severity() <= least);
+        report(&config, global.json);
+        let mut loaded = loaded.ok_or(CommandError::Mistakes)?;
+        loaded.config = config;
+        Ok(loaded)
+    }
+
+    /// The file with this text and all its mistakes, and its plans if it has no errors.
+    pub fn of(global: &GlobalArgs, text: &str) -> (Config, Option<Self>) {
         // Empty for a file in the current folder, so that printed paths start with what the user typed.
         let root = global.file.parent().map(Path::to_owned).unwrap_or_default();
         let mut config = Config::read(&global.file.display().to_string(), text);
@@ -50,12 +60,8 @@ impl LoadedPipeline {
         config.note(missing);
         let untimely = schedule_times::mistakes(&config, Timestamp::now());
         config.note(untimely);
-        config.mistakes.retain(|mistake| mistake.severity() <= least);
-        report(&config, global.json);
-        if config.broken() {
-            return Err(CommandError::Mistakes);
-        }
-        Ok(Self { config, plans, root })
+        let loaded = (!config.broken()).then(|| Self { config: config.clone(), plans, root });
+        (config, loaded)
     }
 
     /// The environment that was asked for, or the default one.

@@ -25,6 +25,21 @@ pub async fn warn_if_throttled(account: &Account, manifest: &Manifest, operator:
 }
 
 fn warning(manifest: &Manifest, quota: u64) -> Option<String> {
+    shortage(manifest, quota).map(|Shortage { found, mend }| format!("warning: {found}\n  {mend}"))
+}
+
+/// An account that may run fewer functions at once than an environment asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shortage {
+    /// What is too small, and what happens then.
+    pub found: String,
+    /// What to do about it.
+    pub mend: String,
+}
+
+/// Whether a quota of functions at once is too small.
+#[must_use]
+pub fn shortage(manifest: &Manifest, quota: u64) -> Option<Shortage> {
     let workers: Vec<u64> = manifest.resources.values().filter_map(|resource| resource.concurrency).collect();
     let wanted = workers.iter().sum::<u64>() + PRODUCERS;
     let count = workers.len() as u64;
@@ -34,12 +49,13 @@ fn warning(manifest: &Manifest, quota: u64) -> Option<String> {
     let share = quota.saturating_sub(PRODUCERS) / count;
     let first =
         if share < FEWEST { String::new() } else { format!("set `[functions] max_concurrency = {share}`, or ") };
-    Some(format!(
-        "warning: this account runs at most {quota} functions at once, but `{}` may run {wanted} ({} and the producer): \
-         Lambda throttles the others, and their messages return to the queue\n  {first}ask for a higher quota: {QUOTA}",
+    let found = format!(
+        "this account runs at most {quota} functions at once, but `{}` may run {wanted} ({} and the producer): Lambda \
+         throttles the others, and their messages return to the queue",
         manifest.stack,
         if count == 1 { "the worker".to_owned() } else { format!("{count} workers") },
-    ))
+    );
+    Some(Shortage { found, mend: format!("{first}ask for a higher quota: {QUOTA}") })
 }
 
 #[cfg(test)]

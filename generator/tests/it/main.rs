@@ -45,6 +45,7 @@ mod deployer;
 mod diff;
 #[cfg(all(feature = "aws", unix))]
 mod dlq;
+mod doctor;
 #[cfg(feature = "aws")]
 mod emulator;
 #[cfg(feature = "aws")]
@@ -106,6 +107,7 @@ mod schema;
 mod security;
 #[cfg(feature = "aws")]
 mod services_contract;
+mod shell;
 #[cfg(feature = "aws")]
 mod sink_delivery;
 #[cfg(feature = "aws")]
