@@ -11,11 +11,11 @@ const EXAMPLES: &str = "Examples:
   fanggen run                       run ./pipeline.toml on this machine: no account, no network
   fanggen validate --explain        show every derived value with its reason
   fanggen render && fanggen apply   deploy: show the changes, ask, apply
-  fanggen destroy                   delete everything again
+  fanggen destroy                   delete what apply created
 
 Run `fanggen help COMMAND` for the examples of a command.";
 
-/// One pipeline.toml becomes a complete serverless sentiment pipeline on AWS, and runs on your own machine.
+/// Turn one pipeline.toml into a complete serverless sentiment pipeline on AWS, or run it on your own machine.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, after_help = EXAMPLES, max_term_width = 100)]
 pub struct Cli {
@@ -37,12 +37,20 @@ pub struct GlobalArgs {
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto", alias = "colour")]
     pub(super) color: ColorWhen,
-    /// Log the command, its calls to AWS and the items it changes to stderr
+    /// Log to stderr: the command, its AWS calls and the items it changes
     #[arg(short, long, global = true)]
     pub(super) verbose: bool,
-    /// Log in this format; `json` makes every line on stderr a JSON object
+    /// Log to stderr in this format; `json` turns every line on stderr into a JSON object
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
+}
+
+impl GlobalArgs {
+    /// Whether prompts have no colour.
+    pub fn is_plain(&self) -> bool {
+        let unwanted = || std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        matches!(self.color, ColorWhen::Never) || matches!(self.color, ColorWhen::Auto) && unwanted()
+    }
 }
 
 /// When output is coloured.

@@ -1,17 +1,15 @@
 //! `fanggen components`: the types of sources, stages and sinks, and all about one of them.
 
 use clap::Args;
-use comfy_table::Table;
-use fanggen_runtime::function::registry;
-use fanggen_runtime::model::tree::quoted_list;
+use comfy_table::{ContentArrangement, Table};
 use textwrap::{Options, fill, indent};
 
 use super::add::RoleName;
 use super::args::GlobalArgs;
-use super::error::{CommandError, CommandResult};
+use super::component_kind::{KindName, unknown_kind};
+use super::error::CommandResult;
 use super::output::{print, to_json};
 use super::run::STYLE;
-use crate::config::mistake::did_you_mean;
 use crate::show::component::{BilledFacts, ComponentFacts, QuotaFacts};
 use crate::show::setting::SettingFacts;
 
@@ -24,19 +22,17 @@ const MEANING_INDENT: &str = "      ";
 
 /// List the types of sources, stages and sinks
 #[derive(Debug, Args)]
-#[command(after_help = "Needs no pipeline file.
-
-Examples:
+#[command(after_help = "Examples:
   fanggen components                         list all types
   fanggen components --role sink             list the sinks
   fanggen components wikipedia               show settings, permissions, costs, quota and an example
-  fanggen components dynamodb --role sink    where a source and a sink have the same type
+  fanggen components dynamodb --role sink    show only the sink of this type
   fanggen components comprehend --json")]
 pub struct ComponentsArgs {
     /// The type to show
-    #[arg(value_name = "TYPE")]
+    #[arg(value_name = "TYPE", value_parser = KindName, hide_possible_values = true)]
     kind: Option<String>,
-    /// Only types of this role
+    /// Show only types of this role
     #[arg(long, value_name = "ROLE")]
     role: Option<RoleName>,
 }
@@ -46,18 +42,7 @@ impl ComponentsArgs {
         let role = self.role.map(Into::into);
         let found = ComponentFacts::all(self.kind.as_deref(), role);
         if let (Some(kind), true) = (&self.kind, found.is_empty()) {
-            let of_role = registry::all().filter(|kind| role.is_none_or(|role| kind.card.role == role));
-            let mut known: Vec<&str> = of_role.map(|kind| kind.card.name).collect();
-            known.sort_unstable();
-            known.dedup();
-            return Err(CommandError::UnknownKind {
-                role: self
-                    .role
-                    .map_or("component", |role| fanggen_runtime::component::ComponentRole::from(role).as_str()),
-                found: kind.clone(),
-                known: quoted_list(&known),
-                help: did_you_mean(kind, &known).map(|help| format!("; {help}")).unwrap_or_default(),
-            });
+            return Err(unknown_kind(role, kind));
         }
         if global.json {
             print(&to_json(&found));
@@ -67,7 +52,11 @@ impl ComponentsArgs {
         } else {
             let mut table = Table::new();
             table.load_style(STYLE);
-            table.set_header(["role", "type", "what it does"]);
+            // One line per type for programs; lines that fit for people.
+            if let Some((width, _)) = terminal_size::terminal_size() {
+                table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width.0);
+            }
+            table.set_header(["role", "type", "description"]);
             for one in &found {
                 table.add_row([one.role, one.name, one.summary]);
             }
@@ -120,11 +109,11 @@ fn settings(settings: &[SettingFacts], width: usize) -> String {
 fn billed(unit: &BilledFacts) -> String {
     let name = unit.unit.replace('_', " ");
     let price = match (unit.usd_per_unit, unit.as_of) {
-        (Some(usd), Some(date)) => format!(" at ${usd} each ({date})"),
+        (Some(usd), Some(date)) => format!(", ${usd} each in {date}"),
         _ => String::new(),
     };
-    let count = if unit.per_record > 0.0 { format!("{} per record, ", unit.per_record) } else { String::new() };
-    format!("Costs: {name}{price}: {count}{}.", unit.reason)
+    let count = if unit.per_record > 0.0 { format!("{} {name} per record", unit.per_record) } else { name };
+    format!("Billed: {count}{price} ({}).", unit.reason)
 }
 
 /// The width for text: that of the terminal, within what is easy to read.

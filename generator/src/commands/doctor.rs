@@ -11,24 +11,24 @@ use super::output::{Style, message, plural, print, to_json};
 use super::pipeline_file::{self, LoadedPipeline};
 use super::rendered::Rendered;
 use crate::config::mistake::tidy;
-use crate::doctor::{Check, Outcome, pipeline};
+use crate::doctor::{Check, CheckOutcome, pipeline};
 
-/// Check this machine, the credentials and the account, and say how to fix what is missing
+/// Check this machine, your credentials and your AWS account, and explain how to fix any problems
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Changes nothing. Without a pipeline file, only what every pipeline needs is checked. The exit code is 1 if there is
-a problem; warnings are about what you may need later.
+    after_help = "Changes nothing. Without a pipeline file, only fanggen itself is checked. The exit code is 1 if there
+is a problem. Warnings, about what you may need later, do not affect it.
 
 Examples:
   fanggen doctor
-  fanggen doctor --env prod    the account and architecture of prod only
-  fanggen doctor --offline     without a call to AWS"
+  fanggen doctor --env prod    check the account and architecture of prod only
+  fanggen doctor --offline     check without calling AWS"
 )]
 pub struct DoctorArgs {
     /// The environment to check [default: all]
     #[arg(short, long, value_name = "ENV")]
     env: Option<String>,
-    /// Leave out what needs AWS
+    /// Skip the checks that need AWS
     #[arg(long)]
     offline: bool,
 }
@@ -37,16 +37,21 @@ impl DoctorArgs {
     pub fn execute(self, global: &GlobalArgs) -> CommandResult {
         let mut checks = vec![pipeline::fanggen()];
         match self.pipeline(global, &mut checks)? {
-            Some(file) => {
-                let rendered = Rendered::of(&file, global, None)?;
-                let folder = rendered.folder.display().to_string();
-                checks.push(pipeline::generated(&folder, rendered.changes.len()));
-                self.environments(&file, &rendered, &mut checks)?;
-            }
-            None => checks.push(Check::skipped("AWS", "needs a pipeline that is valid")),
+            Some(file) => match Rendered::of(&file, global, None) {
+                Err(error) => {
+                    checks.push(Check::failed("generated", CheckOutcome::Problem, &error));
+                    checks.push(Check::skipped("AWS", "needs generated files"));
+                }
+                Ok(rendered) => {
+                    let folder = rendered.folder.display().to_string();
+                    checks.push(pipeline::generated(&folder, rendered.changes.len()));
+                    self.environments(&file, &rendered, &mut checks)?;
+                }
+            },
+            None => checks.push(Check::skipped("AWS", "needs a valid pipeline")),
         }
-        let problems = checks.iter().filter(|check| check.outcome == Outcome::Problem).count();
-        let warnings = checks.iter().filter(|check| check.outcome == Outcome::Warning).count();
+        let problems = checks.iter().filter(|check| check.outcome == CheckOutcome::Problem).count();
+        let warnings = checks.iter().filter(|check| check.outcome == CheckOutcome::Warning).count();
         if global.json {
             print(&to_json(&json!({ "problems": problems, "warnings": warnings, "checks": checks })));
         } else {
@@ -61,14 +66,15 @@ impl DoctorArgs {
         let text = match pipeline_file::read(&global.file) {
             Ok(text) => text,
             Err(error) => {
-                let is_there = global.file.exists();
-                let outcome = if is_there || self.env.is_some() { Outcome::Problem } else { Outcome::Warning };
-                let mut check = Check::failed(global.file.display().to_string(), outcome, &error);
-                if !is_there && global.file == Path::new("pipeline.toml") {
-                    check.found = "there is none in this folder".to_owned();
-                    check.mend = Some("change to its folder, or run `fanggen init` for a new one".to_owned());
-                }
-                checks.push(check);
+                let name = global.file.display().to_string();
+                let unnamed = global.file == Path::new("pipeline.toml") && self.env.is_none();
+                let mend = "change to the folder of your pipeline, or create one with `fanggen init`";
+                checks.push(match global.file.symlink_metadata() {
+                    Err(absent) if unnamed && absent.kind() == std::io::ErrorKind::NotFound => {
+                        Check::bad(name, CheckOutcome::Warning, "not found in this folder", mend)
+                    }
+                    _ => Check::failed(name, CheckOutcome::Problem, &error),
+                });
                 return Ok(None);
             }
         };
@@ -93,7 +99,7 @@ impl DoctorArgs {
             }
         }
         if self.offline {
-            checks.push(Check::skipped("AWS", "left out by `--offline`"));
+            checks.push(Check::skipped("AWS", "`--offline` was given"));
             return Ok(());
         }
         let calls = async {
@@ -109,8 +115,8 @@ impl DoctorArgs {
     }
 
     #[cfg(not(feature = "aws"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "the signature with AWS")]
-    fn environments(&self, _: &LoadedPipeline, _: &Rendered, checks: &mut Vec<Check>) -> CommandResult {
+    fn environments(&self, file: &LoadedPipeline, _: &Rendered, checks: &mut Vec<Check>) -> CommandResult {
+        file.environment(self.env.as_deref())?;
         checks.push(Check::skipped("AWS", "this build has no AWS support"));
         Ok(())
     }
@@ -119,10 +125,10 @@ impl DoctorArgs {
 /// Prints a check: its name and what was found on a line, and below it what to do.
 fn show(check: &Check) {
     let (style, word) = match check.outcome {
-        Outcome::Ok => (Style::SUCCESS, "ok"),
-        Outcome::Skipped => ("", "skipped"),
-        Outcome::Warning => (Style::WARNING, "warning"),
-        Outcome::Problem => (Style::ERROR, "problem"),
+        CheckOutcome::Ok => (Style::SUCCESS, "ok"),
+        CheckOutcome::Skipped => ("", "skipped"),
+        CheckOutcome::Warning => (Style::WARNING, "warning"),
+        CheckOutcome::Problem => (Style::ERROR, "problem"),
     };
     print(&format!("{style}{word:<8}{} {}: {}", Style::END, tidy(&check.name), tidy(&check.found)));
     for line in check.mend.iter().flat_map(|mend| mend.lines()) {

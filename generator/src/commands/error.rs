@@ -29,7 +29,7 @@ pub enum CommandError {
     #[error("the pipeline's file has mistakes")]
     Mistakes,
     /// The pipeline's file cannot be read.
-    #[error("`{}` cannot be read: {}{}", .path.display(), reason(.source), hint(.path))]
+    #[error("`{}` cannot be read: {}{}", .path.display(), reason(.source), hint(.path, .source))]
     File { path: PathBuf, source: std::io::Error },
     /// An unknown environment.
     #[error("there is no environment `{found}` in `{}`; known: {known}{help}", .path.display())]
@@ -50,13 +50,21 @@ pub enum CommandError {
     #[error(transparent)]
     Record(#[from] crate::pipeline_tests::record::RecordError),
     /// No component has such a type.
-    #[error("there is no {role} of type `{found}`; known: {known}{help}")]
+    #[error("there is no {role} of type `{found}`{help}\n  types: {known}")]
     UnknownKind { role: &'static str, found: String, known: String, help: String },
     /// A new pipeline would overwrite a file.
-    #[error("`{}` exists already, so nothing was written: choose another folder", .0.display())]
+    #[error("`{}` already exists, so nothing was written: choose another folder", .0.display())]
     Exists(PathBuf),
+    /// Something else is where a folder should be.
+    #[error("`{}` exists and is not a folder", .0.display())]
+    NoFolder(PathBuf),
+    /// A list without items.
+    #[error("`{}` has no items, so nothing was written", .0.display())]
+    NoItems(PathBuf),
     /// A new pipeline has the usual file.
-    #[error("`init` writes `pipeline.toml`: name a folder instead of a file, as in `fanggen init FOLDER`")]
+    #[error(
+        "`init` always writes `pipeline.toml`: leave out `--file`, and pass a folder instead, as in `fanggen init FOLDER`"
+    )]
     InitFile,
     /// There is no such pipeline.
     #[error(transparent)]
@@ -161,9 +169,9 @@ fn reason(error: &std::io::Error) -> String {
     }
 }
 
-fn hint(path: &Path) -> &'static str {
-    if path == Path::new("pipeline.toml") {
-        "\n  change to the folder of a pipeline.toml, or name one with `--file FILE`"
+fn hint(path: &Path, error: &std::io::Error) -> &'static str {
+    if path == Path::new("pipeline.toml") && error.kind() == std::io::ErrorKind::NotFound {
+        "\n  change to a folder with a `pipeline.toml`, or pass its path with `--file FILE`"
     } else {
         ""
     }

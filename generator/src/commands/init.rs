@@ -28,11 +28,12 @@ const FILE: &str = "pipeline.toml";
 /// What a pipeline is made of without a terminal, if nobody says which.
 const DEFAULT_TEMPLATE: &str = "companies";
 
-/// Create a new pipeline that runs at once
+/// Create a new pipeline that is ready to run
 #[derive(Debug, Args)]
 #[command(
-    after_help = "On a terminal, it asks for what is not given; otherwise it takes the defaults. The pipeline comes with sample data,
-tests and a .gitignore. Files that are there already are never overwritten.
+    after_help = "On a terminal, init asks for what you leave out; otherwise it uses the defaults. The pipeline comes with
+sample data, tests and a .gitignore. Existing files are never overwritten; an existing .gitignore is
+appended to.
 
 Examples:
   fanggen init                                          ask, and write into this folder
@@ -42,26 +43,30 @@ Examples:
   fanggen init watch --template companies --from companies.csv"
 )]
 pub struct InitArgs {
-    /// The folder; it is created if it is not there [default: this folder]
-    #[arg(value_name = "FOLDER")]
+    /// The folder to write to, created if it does not exist [default: this folder]
+    #[arg(value_name = "FOLDER", value_hint = clap::ValueHint::DirPath)]
     folder: Option<PathBuf>,
-    /// The template [default without a terminal: companies]
+    /// The template to start from [default if not asked: companies]
     #[arg(short, long, value_name = "TEMPLATE", value_parser = templates())]
     template: Option<String>,
-    /// The name of the pipeline [default: that of the folder]
-    #[arg(short, long, value_name = "NAME", value_parser = |text: &str| Name::new(text))]
+    /// The name of the pipeline [default: the folder's name]
+    #[arg(short, long, value_name = "NAME", value_parser = |text: &str| Name::new(text).map_err(expected))]
     name: Option<Name>,
-    /// An e-mail address or URL of whoever runs it, for the User-Agent of its requests
+    /// Your e-mail address or URL, sent in the User-Agent of the pipeline's requests
     #[arg(long, value_name = "CONTACT")]
     contact: Option<String>,
-    /// Its AWS region [default: us-east-1]
-    #[arg(long, value_name = "REGION", value_parser = |text: &str| Region::new(text))]
+    /// The pipeline's AWS region [default: us-east-1]
+    #[arg(long, value_name = "REGION", value_parser = |text: &str| Region::new(text).map_err(expected))]
     region: Option<Region>,
     #[command(flatten)]
     items: GivenItems,
-    /// Take the defaults, and ask nothing
+    /// Use the defaults without asking
     #[arg(short, long)]
     yes: bool,
+}
+
+fn expected(allowed: &str) -> String {
+    format!("expected {allowed}")
 }
 
 fn templates() -> impl clap::builder::TypedValueParser<Value = String> {
@@ -84,9 +89,9 @@ impl InitArgs {
             items: rows(self.items)?,
         };
         let default_name = default_name(&folder);
-        let answers = match self.yes || global.json || !init_questions::can_ask() {
+        let answers = match self.yes || global.json || global.log_format.is_some() || !init_questions::can_ask() {
             true => answers,
-            false => init_questions::ask(answers, default_name.as_deref())?,
+            false => init_questions::ask(answers, default_name.as_deref(), global.is_plain())?,
         };
         let template = answers.template.or_else(|| PipelineTemplate::find(DEFAULT_TEMPLATE)).unwrap_or(&TEMPLATES[0]);
         let pipeline = NewPipeline {
@@ -103,20 +108,20 @@ impl InitArgs {
         let mistakes = crate::config::Config::read(&file.file.display().to_string(), toml);
         if mistakes.broken() {
             message(mistakes.source.report(&mistakes.mistakes, true).trim_end());
-            message("nothing was written: the mistakes are those that the file would have");
+            message("nothing was written: the new file would have the mistakes above");
             return Err(CommandError::Mistakes);
         }
-        let mut written = write(&folder, &files)?;
-        written.extend(write_gitignore(&folder)?);
-        // Its warnings are worth knowing from the start.
-        LoadedPipeline::load(&GlobalArgs { json: false, ..file }, Severity::Warning)?;
+        let gitignore = gitignore(&folder)?;
+        let written = write(&folder, files, gitignore)?;
         if global.json {
             print(&to_json(&json!({
-                "folder": if folder.as_os_str().is_empty() { Path::new(".") } else { &folder },
+                "folder": shown(&folder),
                 "name": pipeline.name, "template": template.name, "files": written,
             })));
         }
         report(&folder, &pipeline, &written);
+        // Its warnings are worth knowing from the start.
+        LoadedPipeline::load(&GlobalArgs { json: false, ..file }, Severity::Warning)?;
         Ok(())
     }
 }
@@ -144,8 +149,12 @@ fn rows(given: GivenItems) -> Result<Vec<Cells>, CommandError> {
         Ok(_) => None,
         Err(error) => Some(Err(error)),
     };
-    let rows: Result<Vec<Cells>, _> = input.checked_edits(verb)?.filter_map(row).collect();
-    Ok(rows?)
+    let rows = input.checked_edits(verb)?.filter_map(row).collect::<Result<Vec<Cells>, _>>()?;
+    // Without this, somebody would deploy the samples instead of their own items.
+    match from {
+        Some(from) if rows.is_empty() => Err(CommandError::NoItems(from)),
+        _ => Ok(rows),
+    }
 }
 
 /// The name of a pipeline in this folder.
@@ -155,50 +164,65 @@ fn default_name(folder: &Path) -> Option<String> {
     init::name_of_folder(&last.as_os_str().to_string_lossy())
 }
 
-/// Writes all files, or none if one of them is there already.
-fn write(folder: &Path, files: &[NewFile]) -> Result<Vec<String>, CommandError> {
+/// Writes all files, or none: those that were written are removed if another cannot be.
+fn write(folder: &Path, files: Vec<NewFile>, gitignore: Option<NewFile>) -> Result<Vec<String>, CommandError> {
     must_be_free(folder, &files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>())?;
-    for file in files {
+    let mut written: Vec<PathBuf> = Vec::new();
+    for file in &files {
         let path = folder.join(&file.path);
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| {
-            let mut new = OpenOptions::new().write(true).create_new(true).open(&path)?;
-            new.write_all(file.text.as_bytes())
+        let unwritable = |source| CommandError::Unwritable { path: path.clone(), source };
+        let parent = path.parent().map_or(Ok(()), fs::create_dir_all);
+        let result = parent.map_err(unwritable).and_then(|()| {
+            let new = OpenOptions::new().write(true).create_new(true).open(&path);
+            let mut new = new.map_err(|source| match source.kind() {
+                io::ErrorKind::AlreadyExists => CommandError::Exists(path.clone()),
+                _ => unwritable(source),
+            })?;
+            written.push(path.clone());
+            new.write_all(file.text.as_bytes()).map_err(unwritable)
         });
-        written.map_err(|source| match source.kind() {
-            io::ErrorKind::AlreadyExists => CommandError::Exists(path),
-            _ => CommandError::Unwritable { path, source },
-        })?;
+        if let Err(error) = result {
+            written.iter().for_each(|path| drop(fs::remove_file(path)));
+            return Err(error);
+        }
     }
-    Ok(files.iter().map(|file| file.path.clone()).collect())
+    if let Some(file) = &gitignore {
+        let path = folder.join(&file.path);
+        fs::write(&path, &file.text).map_err(|source| CommandError::Unwritable { path, source })?;
+    }
+    Ok(files.into_iter().chain(gitignore).map(|file| file.path).collect())
 }
 
-/// Adds to `.gitignore` what must not be committed, if it is not there.
-fn write_gitignore(folder: &Path) -> Result<Option<String>, CommandError> {
-    let path = folder.join(".gitignore");
+/// `.gitignore` with what must not be committed; nothing if it has that already.
+fn gitignore(folder: &Path) -> Result<Option<NewFile>, CommandError> {
+    const NAME: &str = ".gitignore";
+    let path = folder.join(NAME);
     let before = match fs::read_to_string(&path) {
         Ok(text) => Some(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(source) => return Err(CommandError::Unwritable { path, source }),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => None,
+        Err(source) => return Err(CommandError::File { path, source }),
     };
-    let Some(text) = init::gitignore(before.as_deref()) else { return Ok(None) };
-    fs::write(&path, text).map_err(|source| CommandError::Unwritable { path, source })?;
-    Ok(Some(".gitignore".to_owned()))
+    Ok(init::gitignore(before.as_deref()).map(|text| NewFile { path: NAME.to_owned(), text }))
+}
+
+fn shown(folder: &Path) -> String {
+    if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() }
 }
 
 fn report(folder: &Path, pipeline: &NewPipeline, written: &[String]) {
-    let place = if folder.as_os_str().is_empty() { ".".to_owned() } else { folder.display().to_string() };
+    let place = shown(folder);
     let (name, template, end) = (&pipeline.name, pipeline.template.name, Style::END);
-    message(&format!("{}created{end} pipeline `{name}` from template `{template}` in {place}", Style::SUCCESS));
+    message(&format!("{}created{end} pipeline `{name}` from template `{template}` in `{place}`", Style::SUCCESS));
     for file in written {
         message(&format!("  {file}"));
     }
     match pipeline.example_feeds() {
         0 => {}
-        1 => message("edit the example `feed` of 1 item"),
-        many => message(&format!("edit the example `feed` of {many} items")),
+        1 => message("replace the example `feed` of 1 item with a real URL"),
+        many => message(&format!("replace the example `feed` of {many} items with real URLs")),
     }
     message("next:");
-    if !folder.as_os_str().is_empty() {
+    if place != "." {
         message(&format!("  cd {}", shell_words::quote(&place)));
     }
     message("  fanggen run                        run it on this machine, with the sample data");

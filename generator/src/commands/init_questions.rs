@@ -2,12 +2,14 @@
 
 use std::io::IsTerminal as _;
 
-use dialoguer::theme::ColorfulTheme;
-use dialoguer::{Input, Select};
+use dialoguer::Input;
+use dialoguer::theme::{ColorfulTheme, SimpleTheme, Theme};
 use fanggen_runtime::model::items::{Cells, invalid_key};
+use fanggen_runtime::model::tree::quoted_list;
 use fanggen_runtime::model::values::Name;
 
 use super::error::CommandError;
+use super::output::message;
 use crate::init::{KEY, PipelineTemplate, TEMPLATES};
 
 /// What is known of a new pipeline.
@@ -20,49 +22,58 @@ pub struct Answers {
 
 /// Whether there is somebody to ask.
 pub fn can_ask() -> bool {
-    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    !is_dumb && std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 
 /// Asks for what is not known.
-pub fn ask(known: Answers, default_name: Option<&str>) -> Result<Answers, CommandError> {
-    let theme = ColorfulTheme::default();
+pub fn ask(known: Answers, default_name: Option<&str>, plain: bool) -> Result<Answers, CommandError> {
+    let theme: &dyn Theme = if plain { &SimpleTheme } else { &ColorfulTheme::default() };
     let template = match known.template {
         Some(template) => template,
-        None => ask_template(&theme)?,
+        None => ask_template(theme)?,
     };
     let name = match known.name {
         Some(name) => name,
-        None => Input::with_theme(&theme)
+        None => Input::with_theme(theme)
             .with_prompt("Name of the pipeline")
             .default(default_name.unwrap_or(template.name).to_owned())
             .validate_with(|name: &String| {
-                Name::new(name.as_str()).map(drop).map_err(|allowed| format!("a name is {allowed}"))
+                Name::new(name.as_str()).map(drop).map_err(|allowed| format!("expected {allowed}"))
             })
             .interact_text()
             .map_err(stopped)?,
     };
     let contact = match known.contact {
-        Some(contact) => Some(contact),
-        None => {
-            optional(&theme, "Your e-mail address or URL, which sites see in requests (empty for none)", |_| Ok(()))?
+        // Other templates send no requests.
+        None if template.names_items() => {
+            optional(theme, "Contact for websites, such as your e-mail (optional)", |_| Ok(()))?
         }
+        known => known,
     };
     let items = match known.items {
         items if !items.is_empty() || !template.names_items() => items,
-        _ => ask_items(&theme)?,
+        _ => ask_items(theme)?,
     };
     Ok(Answers { template: Some(template), name: Some(name), contact, items })
 }
 
-fn ask_template(theme: &ColorfulTheme) -> Result<&'static PipelineTemplate, CommandError> {
-    let shown = TEMPLATES.map(|template| format!("{:<10} {}", template.name, template.summary));
-    let chosen = Select::with_theme(theme).with_prompt("Template").items(shown).default(0).interact_opt();
-    let chosen = chosen.map_err(stopped)?.ok_or(CommandError::InitDeclined)?;
-    TEMPLATES.get(chosen).ok_or(CommandError::InitDeclined)
+/// Asked by name: a menu would hide the cursor, also for whoever leaves it with Ctrl-C.
+fn ask_template(theme: &dyn Theme) -> Result<&'static PipelineTemplate, CommandError> {
+    for template in TEMPLATES {
+        message(&format!("  {:<10} {}", template.name, template.summary));
+    }
+    let known = TEMPLATES.map(|template| template.name);
+    let check = |name: &String| match PipelineTemplate::find(name.trim()) {
+        Some(_) => Ok(()),
+        None => Err(format!("expected {}", quoted_list(&known))),
+    };
+    let name = Input::with_theme(theme).with_prompt("Template").default(known[0].to_owned()).validate_with(check);
+    PipelineTemplate::find(name.interact_text().map_err(stopped)?.trim()).ok_or(CommandError::InitDeclined)
 }
 
 /// Names of items, separated by commas; none for those of the template.
-fn ask_items(theme: &ColorfulTheme) -> Result<Vec<Cells>, CommandError> {
+fn ask_items(theme: &dyn Theme) -> Result<Vec<Cells>, CommandError> {
     let names = |text: &str| -> Vec<String> {
         text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
     };
@@ -70,7 +81,7 @@ fn ask_items(theme: &ColorfulTheme) -> Result<Vec<Cells>, CommandError> {
         Some((name, why)) => Err(format!("`{name}` {why}")),
         None => Ok(()),
     };
-    let given = optional(theme, "What to watch, separated by commas (empty for samples)", check)?;
+    let given = optional(theme, "Items to watch, separated by commas (optional)", check)?;
     let mut names = given.map(|text| names(&text)).unwrap_or_default();
     let mut known = std::collections::BTreeSet::new();
     names.retain(|name| known.insert(name.clone()));
@@ -79,7 +90,7 @@ fn ask_items(theme: &ColorfulTheme) -> Result<Vec<Cells>, CommandError> {
 
 /// An answer that may be empty.
 fn optional(
-    theme: &ColorfulTheme,
+    theme: &dyn Theme,
     prompt: &str,
     check: impl Fn(&str) -> Result<(), String>,
 ) -> Result<Option<String>, CommandError> {

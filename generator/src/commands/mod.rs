@@ -6,6 +6,7 @@ mod args;
 mod block_on;
 mod compare;
 mod completions;
+mod component_kind;
 mod components;
 mod doctor;
 mod error;

@@ -119,7 +119,7 @@ fn read_limited(path: &Path) -> io::Result<String> {
 }
 
 /// Prints all mistakes and their count.
-fn report(config: &Config, json: bool) {
+pub fn report(config: &Config, json: bool) {
     if config.mistakes.is_empty() {
         return;
     }

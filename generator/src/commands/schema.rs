@@ -6,11 +6,11 @@ use super::error::CommandResult;
 use super::output::{print, to_json};
 use crate::config::schema::schema;
 
-/// Print the JSON Schema of the pipeline's file
+/// Print the JSON Schema of the pipeline file
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Editors complete and check `pipeline.toml` with it; docs/guide.md says how for each editor. Needs no pipeline
-file. `fanggen render` and `fanggen init` write the same schema to generated/pipeline.schema.json.
+    after_help = "Editors use it to complete and check `pipeline.toml`; docs/guide.md explains how to set up each one.
+`fanggen render` and `fanggen init` write the same schema to generated/pipeline.schema.json.
 
 Examples:
   fanggen schema > pipeline.schema.json

@@ -50,12 +50,12 @@ pub fn shortage(manifest: &Manifest, quota: u64) -> Option<Shortage> {
     let first =
         if share < FEWEST { String::new() } else { format!("set `[functions] max_concurrency = {share}`, or ") };
     let found = format!(
-        "this account runs at most {quota} functions at once, but `{}` may run {wanted} ({} and the producer): Lambda \
-         throttles the others, and their messages return to the queue",
+        "this account allows {quota} concurrent executions, but `{}` may need {wanted} ({} and the producer): Lambda \
+         throttles the rest, and their messages return to the queue",
         manifest.stack,
         if count == 1 { "the worker".to_owned() } else { format!("{count} workers") },
     );
-    Some(Shortage { found, mend: format!("{first}ask for a higher quota: {QUOTA}") })
+    Some(Shortage { found, mend: format!("{first}request a higher quota: {QUOTA}") })
 }
 
 #[cfg(test)]
@@ -72,9 +72,9 @@ mod tests {
         assert_eq!(warning(&manifest, all + 1), None);
         let text = warning(&manifest, all).expect("a warning");
         assert!(text.contains(&format!("`[functions] max_concurrency = {}`", (all - 1) / count)), "{text}");
-        assert!(text.starts_with(&format!("warning: this account runs at most {all} functions at once")), "{text}");
+        assert!(text.starts_with(&format!("warning: this account allows {all} concurrent executions")), "{text}");
         // AWS requires at least 2 for each: a smaller number cannot be set.
         let text = warning(&manifest, 2 * count).expect("a warning");
-        assert!(!text.contains("max_concurrency") && text.contains("\n  ask for a higher quota: https://"), "{text}");
+        assert!(!text.contains("max_concurrency") && text.contains("\n  request a higher quota: https://"), "{text}");
     }
 }

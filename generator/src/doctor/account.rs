@@ -1,6 +1,6 @@
 //! The credentials of an environment, its region, and what the account allows.
 
-use super::{Check, Outcome};
+use super::{Check, CheckOutcome};
 use crate::deploy::aws::account::Account;
 use crate::deploy::aws::lambda::LambdaClient;
 use crate::deploy::concurrency;
@@ -15,16 +15,16 @@ pub async fn checks(environment: &str, account: &Account, manifest: &Manifest) -
         Ok(caller) => caller,
         Err(error) => {
             return vec![
-                Check::failed(credentials, Outcome::Problem, &error),
-                Check::skipped(quota, "needs credentials that work"),
+                Check::failed(credentials, CheckOutcome::Problem, &error),
+                Check::skipped(quota, "needs working credentials"),
             ];
         }
     };
     let identity = match &manifest.account {
         Some(wanted) if *wanted != caller.account => {
             let found = format!("account {}, but `[aws] account` is {wanted}", caller.account);
-            let mend = format!("use other credentials than {}", caller.arn);
-            Check::bad(credentials, Outcome::Problem, found, mend)
+            let mend = format!("use credentials for account {wanted}, not those of {}", caller.arn);
+            Check::bad(credentials, CheckOutcome::Problem, found, mend)
         }
         _ => Check::ok(credentials, format!("{} in {}", caller.arn, account.region)),
     };
@@ -35,10 +35,10 @@ pub async fn checks(environment: &str, account: &Account, manifest: &Manifest) -
 async fn quota_check(name: String, account: &Account, manifest: &Manifest) -> Check {
     match LambdaClient::open(account).concurrent_executions().await {
         Ok(Some(quota)) => match concurrency::shortage(manifest, quota) {
-            None => Check::ok(name, format!("{quota} functions at once")),
-            Some(shortage) => Check::bad(name, Outcome::Warning, shortage.found, shortage.mend),
+            None => Check::ok(name, format!("up to {quota} concurrent executions")),
+            Some(shortage) => Check::bad(name, CheckOutcome::Warning, shortage.found, shortage.mend),
         },
-        Ok(None) => Check::skipped(name, "Lambda did not say how many functions may run at once"),
+        Ok(None) => Check::skipped(name, "Lambda did not report the concurrency quota"),
         Err(error) => Check::skipped(name, error.to_string().lines().next().unwrap_or_default()),
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 /// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// All is well.
     Ok,
     /// It was not checked.
@@ -30,7 +30,7 @@ pub struct Check {
     /// What was checked.
     pub name: String,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: CheckOutcome,
     /// What was found.
     pub found: String,
     /// What to do about it.
@@ -41,21 +41,21 @@ pub struct Check {
 impl Check {
     /// A check that ended well.
     pub fn ok(name: impl Into<String>, found: impl Display) -> Self {
-        Self { name: name.into(), outcome: Outcome::Ok, found: found.to_string(), mend: None }
+        Self { name: name.into(), outcome: CheckOutcome::Ok, found: found.to_string(), mend: None }
     }
 
     /// A check that was not made.
     pub fn skipped(name: impl Into<String>, why: impl Display) -> Self {
-        Self { name: name.into(), outcome: Outcome::Skipped, found: why.to_string(), mend: None }
+        Self { name: name.into(), outcome: CheckOutcome::Skipped, found: why.to_string(), mend: None }
     }
 
     /// A check that did not end well.
-    pub fn bad(name: impl Into<String>, outcome: Outcome, found: impl Display, mend: impl Display) -> Self {
+    pub fn bad(name: impl Into<String>, outcome: CheckOutcome, found: impl Display, mend: impl Display) -> Self {
         Self { name: name.into(), outcome, found: found.to_string(), mend: Some(mend.to_string()) }
     }
 
     /// A check that ended with an error. The first line of its message is what was found, the others are what to do.
-    pub fn failed(name: impl Into<String>, outcome: Outcome, error: &impl Display) -> Self {
+    pub fn failed(name: impl Into<String>, outcome: CheckOutcome, error: &impl Display) -> Self {
         let text = error.to_string();
         let (found, mend) = text.split_once('\n').map_or((text.as_str(), None), |(found, mend)| (found, Some(mend)));
         let mend = mend.map(|mend| mend.lines().map(str::trim).collect::<Vec<_>>().join("\n"));

@@ -1,6 +1,6 @@
 //! fanggen itself, the pipeline's file, and what is generated from it.
 
-use super::{Check, Outcome};
+use super::{Check, CheckOutcome};
 use crate::config::Config;
 use crate::config::mistake::Severity;
 
@@ -11,8 +11,8 @@ pub fn fanggen() -> Check {
     if cfg!(feature = "aws") {
         return Check::ok("fanggen", version);
     }
-    let mend = "install it with its default features to deploy: `cargo install --path generator`";
-    Check::bad("fanggen", Outcome::Warning, format!("{version}, without AWS support"), mend)
+    let mend = "to deploy, reinstall it with its default features: `cargo install --path generator`";
+    Check::bad("fanggen", CheckOutcome::Warning, format!("{version}, without AWS support"), mend)
 }
 
 /// The file of a pipeline.
@@ -22,9 +22,9 @@ pub fn file(config: &Config) -> Check {
     let count = |severity| config.mistakes.iter().filter(|mistake| mistake.severity() == severity).count();
     let found = |count: usize, noun: &str| format!("{count} {noun}{}", if count == 1 { "" } else { "s" });
     match (count(Severity::Error), count(Severity::Warning)) {
-        (0, 0) => Check::ok(path, format!("valid, for {}", config.environments.join(", "))),
-        (0, warnings) => Check::bad(path, Outcome::Warning, found(warnings, "warning"), "run `fanggen validate`"),
-        (errors, _) => Check::bad(path, Outcome::Problem, found(errors, "error"), "run `fanggen validate`"),
+        (0, 0) => Check::ok(path, format!("valid for {}", config.environments.join(", "))),
+        (0, warnings) => Check::bad(path, CheckOutcome::Warning, found(warnings, "warning"), "run `fanggen validate`"),
+        (errors, _) => Check::bad(path, CheckOutcome::Problem, found(errors, "error"), "run `fanggen validate`"),
     }
 }
 
@@ -33,10 +33,10 @@ pub fn file(config: &Config) -> Check {
 pub fn generated(folder: &str, stale: usize) -> Check {
     match stale {
         0 => Check::ok(folder, "up to date"),
-        1 => Check::bad(folder, Outcome::Warning, "1 file is missing or out of date", "run `fanggen render`"),
+        1 => Check::bad(folder, CheckOutcome::Warning, "1 file is missing or out of date", "run `fanggen render`"),
         many => {
             let found = format!("{many} files are missing or out of date");
-            Check::bad(folder, Outcome::Warning, found, "run `fanggen render`")
+            Check::bad(folder, CheckOutcome::Warning, found, "run `fanggen render`")
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Adds a component to the text of `pipeline.toml`: where its kind belongs, with the settings that it must have.
 
-use fanggen_runtime::component::{ComponentKind, ComponentRole, TextFlow};
+use fanggen_runtime::component::{Card, ComponentKind, ComponentRole, TextFlow};
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::quoted_list;
-use toml_edit::{Array, ArrayOfTables, Decor, DocumentMut, InlineTable, Item, Key, Table, TableLike, Value};
+use toml_edit::{ArrayOfTables, DocumentMut, Item, Key, Table, TableLike, Value};
 
-use super::document;
+use super::blocks::TomlBlocks;
+use super::{document, inline};
 use crate::config::mistake::did_you_mean;
 use crate::config::schema;
 
@@ -69,7 +70,7 @@ pub enum AddError {
     #[error("only stages have an order: leave out `--before` and `--after`")]
     NoOrder,
     /// No stage has this name.
-    #[error("there is no stage `{found}`; known: {known}{help}")]
+    #[error("there is no stage `{found}`; the stages are {known}{help}")]
     UnknownStage {
         /// What was asked for.
         found: String,
@@ -80,14 +81,14 @@ pub enum AddError {
     },
     /// A setting is not written as one.
     #[error(
-        "`--set {0}` is not a setting\n  write `--set KEY=VALUE`, such as `--set sentences=3` or `--set columns.text=review`"
+        "`--set {0}` is not of the form `KEY=VALUE`\n  for example, write `--set sentences=3` or `--set columns.text=review`"
     )]
     NoSetting(String),
     /// A setting is within another one that is not a table.
-    #[error("`--set` has two values for `{0}`: give it one")]
-    Twice(String),
+    #[error("`{0}` is set more than once{1}")]
+    Twice(String, &'static str),
     /// The section is written in a way that nothing can be added to.
-    #[error("`{section}` is not written as tables, so nothing can be added to it; add this yourself:\n\n{snippet}")]
+    #[error("`{section}` is not written as tables, so `add` cannot change it; add this yourself:\n\n{snippet}")]
     Shape {
         /// Its name.
         section: String,
@@ -109,6 +110,11 @@ impl GivenSetting {
         Ok(Self { path, value: value.parse().unwrap_or_else(|_| Value::from(value)) })
     }
 
+    /// Whether it is this setting, or within it.
+    fn starts_with(&self, key: &str) -> bool {
+        self.path.first().is_some_and(|first| first.get() == key)
+    }
+
     /// Its path, as TOML has it.
     fn name(&self) -> String {
         self.path.iter().map(|key| key.get()).collect::<Vec<_>>().join(".")
@@ -120,7 +126,7 @@ impl GivenSetting {
 /// # Errors
 /// Why it cannot be added.
 pub fn add(text: &str, addition: &Addition<'_>) -> Result<Added, AddError> {
-    let mut document = document::parse(text).map_err(AddError::Unreadable)?;
+    let document = document::parse(text).map_err(AddError::Unreadable)?;
     let card = addition.kind.card;
     if card.role != ComponentRole::Stage && !matches!(addition.place, StagePlace::ByKind) {
         return Err(AddError::NoOrder);
@@ -136,28 +142,88 @@ pub fn add(text: &str, addition: &Addition<'_>) -> Result<Added, AddError> {
         Some(name) => name.to_owned(),
         None => free_name(&example_name, &document),
     };
-    let required = schema::required_settings(addition.kind);
-    let (table, examples) = component(table, &name, card.role, &required, &addition.settings)?;
-    let snippet = || snippet(&section, &name, card.role, &table);
-    let shape = || AddError::Shape { section: section.clone(), snippet: snippet() };
-    match (card.role, document.get_mut(&section)) {
-        (ComponentRole::Stage, Some(Item::ArrayOfTables(stages))) => {
-            let index = stage_index(stages.iter().map(|table| table as &dyn TableLike), card.text, addition.place)?;
-            *stages = inserted(std::mem::take(stages), index, table);
-        }
-        (ComponentRole::Stage, Some(Item::Value(Value::Array(stages)))) => {
-            let tables = stages.iter().filter_map(Value::as_inline_table).map(|table| table as &dyn TableLike);
-            let index = stage_index(tables, card.text, addition.place)?;
-            insert_inline(stages, index, table);
-        }
-        (ComponentRole::Stage, _) => return Err(shape()),
-        (_, Some(Item::Table(components))) => drop(components.insert(&name, Item::Table(table))),
-        (_, Some(Item::Value(Value::InlineTable(components)))) => {
-            append_inline(components, &name, table);
-        }
-        _ => return Err(shape()),
+    let mut wanted = schema::required_settings(addition.kind);
+    // A source that owns its items has none yet.
+    let names_items =
+        |setting: &GivenSetting| ["items", "items_file", "existing"].iter().any(|key| setting.starts_with(key));
+    if card.role == ComponentRole::Source && !addition.settings.iter().any(names_items) {
+        wanted.push("items".to_owned());
     }
-    Ok(Added { text: document::to_text(&document, text), name, examples })
+    let (table, examples) = component(&table, &name, card.role, &wanted, &addition.settings)?;
+    let block = snippet(&section, &name, card.role, &table);
+    let shape = || AddError::Shape { section: section.clone(), snippet: block.clone() };
+    let index = stage_index(&document, &card, addition.place)?;
+    let edited = match card.role {
+        ComponentRole::Stage => with_stage(text, index, taken.len(), &block, &table),
+        ComponentRole::Source | ComponentRole::Sink => with_component(text, card.role, &name, &block, &table),
+    };
+    let edited = edited.map_err(AddError::Unreadable)?.ok_or_else(shape)?;
+    // Whatever the style of the file: the rest of it means what it did, and stages are in the order that was asked for.
+    if !is_only_addition(text, &edited, &section, &name, index) {
+        return Err(shape());
+    }
+    Ok(Added { text: edited, name, examples })
+}
+
+/// The text with a stage at this index.
+fn with_stage(text: &str, index: usize, count: usize, block: &str, stage: &Table) -> Result<Option<String>, String> {
+    const STAGES: &str = "stages";
+    if let Some(edited) = inline::insert_element(text, STAGES, index, stage)? {
+        return Ok(Some(edited));
+    }
+    let blocks = TomlBlocks::find(text)?;
+    Ok(match count {
+        0 => Some(blocks.after_sections(&["sources"], block)),
+        count if index < count => blocks.before_element(STAGES, index, block),
+        count => blocks.after_element(STAGES, count - 1, block),
+    })
+}
+
+/// The text with a source or sink behind the others, or behind what comes before them.
+fn with_component(
+    text: &str,
+    role: ComponentRole,
+    name: &str,
+    block: &str,
+    component: &Table,
+) -> Result<Option<String>, String> {
+    let section = format!("{}s", role.as_str());
+    if let Some(edited) = inline::insert_entry(text, &section, name, component)? {
+        return Ok(Some(edited));
+    }
+    let blocks = TomlBlocks::find(text)?;
+    let before: &[&str] = match role {
+        _ if blocks.has(&section) => &[&section],
+        ComponentRole::Source => &["pipeline", "aws", "schedule"],
+        ComponentRole::Stage | ComponentRole::Sink => &["stages"],
+    };
+    Ok(Some(blocks.after_sections(before, block)))
+}
+
+/// Whether the edited text is the old one and this component, which is at this index if it is a stage.
+fn is_only_addition(before: &str, after: &str, section: &str, name: &str, index: usize) -> bool {
+    let parse = |text: &str| text.trim_start_matches('\u{feff}').parse::<toml::Table>().ok();
+    let (Some(before), Some(mut after)) = (parse(before), parse(after)) else { return false };
+    let empty = |table: &toml::Table| match table.get(section) {
+        None => true,
+        Some(toml::Value::Table(table)) => table.is_empty(),
+        Some(toml::Value::Array(list)) => list.is_empty(),
+        Some(_) => false,
+    };
+    let removed = match after.get_mut(section) {
+        Some(toml::Value::Table(components)) => components.remove(name).is_some(),
+        Some(toml::Value::Array(stages)) if index < stages.len() => {
+            stages.remove(index).get("name").and_then(toml::Value::as_str) == Some(name)
+        }
+        _ => false,
+    };
+    if empty(&after) && empty(&before) {
+        after.remove(section);
+        let mut before = before;
+        before.remove(section);
+        return removed && before == after;
+    }
+    removed && before == after
 }
 
 /// The name and the settings in the example of a card.
@@ -177,34 +243,47 @@ fn example_component(example: &DocumentMut, section: &str) -> (String, Table) {
 
 /// The table of the new component, and the settings in it whose values are those of the example.
 fn component(
-    example: Table,
+    example: &Table,
     name: &str,
     role: ComponentRole,
     required: &[String],
     settings: &[GivenSetting],
 ) -> Result<(Table, Vec<String>), AddError> {
     let mut table = Table::new();
-    table.decor_mut().set_prefix("\n");
     if role == ComponentRole::Stage {
         table.insert("name", Item::Value(name.into()));
     }
     let mut examples = Vec::new();
-    for (key, value) in &example {
-        let given = settings.iter().any(|setting| setting.path.first().is_some_and(|first| first.get() == key));
+    for (key, value) in example {
+        let given = settings.iter().any(|setting| setting.starts_with(key));
         if key == "type" || required.iter().any(|one| one == key) && !given {
             table.insert(key, value.clone());
             examples.extend((key != "type").then(|| key.to_owned()));
         }
     }
     for setting in settings {
+        if let [key] = setting.path.as_slice()
+            && ["name", "type"].contains(&key.get())
+        {
+            return Err(AddError::Twice(setting.name(), elsewhere(key.get())));
+        }
         insert(&mut table, &setting.path, setting)?;
     }
     Ok((table, examples))
 }
 
+/// Where else a setting is given, and what to do.
+fn elsewhere(setting: &str) -> &'static str {
+    match setting {
+        "name" => ": give the name with `--name`",
+        "type" => ": the type is the argument TYPE",
+        _ => ": set it only once",
+    }
+}
+
 /// Sets a value by its path. Inner tables are written as dotted keys.
 fn insert(table: &mut Table, path: &[Key], setting: &GivenSetting) -> Result<(), AddError> {
-    let twice = || AddError::Twice(setting.name());
+    let twice = || AddError::Twice(setting.name(), elsewhere(""));
     match path {
         [] => Ok(()),
         [key] if table.contains_key(key.get()) => Err(twice()),
@@ -225,17 +304,10 @@ fn insert(table: &mut Table, path: &[Key], setting: &GivenSetting) -> Result<(),
 
 /// The names of all components of a role.
 fn names(document: &DocumentMut, role: ComponentRole) -> Vec<String> {
-    let section = document.get(&format!("{}s", role.as_str()));
-    match section {
-        Some(Item::ArrayOfTables(stages)) => stages.iter().filter_map(|stage| named(stage)).collect(),
-        Some(Item::Value(Value::Array(stages))) => {
-            stages.iter().filter_map(|stage| named(stage.as_inline_table()?)).collect()
-        }
-        Some(item) => item
-            .as_table_like()
-            .map(|table| table.iter().map(|(name, _)| name.to_owned()).collect())
-            .unwrap_or_default(),
-        None => Vec::new(),
+    let section = format!("{}s", role.as_str());
+    match document.get(&section).and_then(Item::as_table_like) {
+        Some(table) => table.iter().map(|(name, _)| name.to_owned()).collect(),
+        None => tables(document, &section).into_iter().filter_map(named).collect(),
     }
 }
 
@@ -252,13 +324,9 @@ fn free_name(wanted: &str, document: &DocumentMut) -> String {
     candidates.find(|name| !taken.contains(name)).unwrap_or_default()
 }
 
-/// The index at which a stage is inserted.
-fn stage_index<'a>(
-    stages: impl Iterator<Item = &'a dyn TableLike>,
-    text: TextFlow,
-    place: StagePlace<'_>,
-) -> Result<usize, AddError> {
-    let stages: Vec<&dyn TableLike> = stages.collect();
+/// The index at which a component is inserted, if it is a stage.
+fn stage_index(document: &DocumentMut, card: &Card, place: StagePlace<'_>) -> Result<usize, AddError> {
+    let stages = tables(document, "stages");
     let names: Vec<String> = stages.iter().filter_map(|stage| named(*stage)).collect();
     let index = |name: &str| {
         names.iter().position(|other| other == name).ok_or_else(|| AddError::UnknownStage {
@@ -269,13 +337,13 @@ fn stage_index<'a>(
     };
     let flow = |stage: &&dyn TableLike| {
         let kind = stage.get("type").and_then(Item::as_str)?;
-        registry::of(ComponentRole::Stage).iter().find(|known| known.card.name == kind).map(|kind| kind.card.text)
+        registry::find(ComponentRole::Stage, kind).map(|kind| kind.card.text)
     };
     let after_last = |wanted: TextFlow| stages.iter().rposition(|stage| flow(stage) == Some(wanted)).map(|at| at + 1);
     Ok(match place {
         StagePlace::Before(name) => index(name)?,
         StagePlace::After(name) => index(name)? + 1,
-        StagePlace::ByKind => match text {
+        StagePlace::ByKind => match card.text {
             TextFlow::Provides => after_last(TextFlow::Provides).unwrap_or(0),
             TextFlow::Transforms => {
                 after_last(TextFlow::Transforms).or_else(|| after_last(TextFlow::Provides)).unwrap_or(0)
@@ -286,44 +354,15 @@ fn stage_index<'a>(
     })
 }
 
-/// The stages with another one among them; `ArrayOfTables` can only append.
-fn inserted(stages: ArrayOfTables, index: usize, table: Table) -> ArrayOfTables {
-    let mut tables: Vec<Table> = stages.into_iter().collect();
-    tables.insert(index.min(tables.len()), table);
-    tables.into_iter().collect()
-}
-
-/// Inserts a table into a list that is written as a value, spaced as the others are.
-fn insert_inline(list: &mut Array, index: usize, table: Table) {
-    let prefix = |value: &Value| value.decor().prefix().and_then(|raw| raw.as_str()).unwrap_or_default().to_owned();
-    let first = list.get(0).map(prefix).unwrap_or_default();
-    // Comments before an element are those of that element.
-    let blank = |prefix: &String| prefix.trim().is_empty();
-    let next = list
-        .get(1)
-        .map(prefix)
-        .filter(blank)
-        .unwrap_or_else(|| if first.contains('\n') { "\n    ".to_owned() } else { " ".to_owned() });
-    let mut value = Value::InlineTable(table.into_inline_table());
-    value.decor_mut().set_prefix(if index == 0 && blank(&first) { first.clone() } else { next.clone() });
-    if let (0, Some(old)) = (index, list.get_mut(0).filter(|_| blank(&first))) {
-        old.decor_mut().set_prefix(next);
+/// The tables of a list, however it is written.
+fn tables<'a>(document: &'a DocumentMut, section: &str) -> Vec<&'a dyn TableLike> {
+    match document.get(section) {
+        Some(Item::ArrayOfTables(tables)) => tables.iter().map(|table| table as &dyn TableLike).collect(),
+        Some(Item::Value(Value::Array(list))) => {
+            list.iter().filter_map(Value::as_inline_table).map(|table| table as &dyn TableLike).collect()
+        }
+        _ => Vec::new(),
     }
-    list.insert_formatted(index, value);
-}
-
-/// Appends a table to an inline table. The space before the closing brace belongs to the last value.
-fn append_inline(components: &mut InlineTable, name: &str, table: Table) {
-    let last = components.iter().last().map(|(name, _)| name.to_owned());
-    let last = last.and_then(|name| components.get_mut(&name));
-    let suffix = last.map(|last| {
-        let suffix = last.decor().suffix().and_then(|raw| raw.as_str()).unwrap_or_default().to_owned();
-        last.decor_mut().set_suffix("");
-        suffix
-    });
-    let mut value = Value::InlineTable(table.into_inline_table());
-    *value.decor_mut() = Decor::new(" ", suffix.unwrap_or_default());
-    components.insert(name, value);
 }
 
 /// The component as it would stand in a file of its own.

@@ -1,7 +1,7 @@
 //! Replaces a file by its edited text: as a whole, and only if nobody else edited it meanwhile.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 /// Why a file is not replaced.
@@ -24,9 +24,16 @@ pub fn replace(path: &Path, text: &str, edited: &str) -> Result<(), ReplaceError
     // A link stays a link: the file behind it is replaced.
     let real = fs::canonicalize(path).map_err(unwritable)?;
     let folder = real.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(unwritable)?;
+    let in_folder = |error: io::Error| match error.kind() {
+        io::ErrorKind::PermissionDenied => unwritable(io::Error::new(error.kind(), "its folder is read-only")),
+        _ => unwritable(error),
+    };
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(in_folder)?;
     file.write_all(edited.as_bytes()).map_err(unwritable)?;
     let permissions = fs::metadata(&real).map_err(unwritable)?.permissions();
+    if permissions.readonly() {
+        return Err(unwritable(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only")));
+    }
     fs::set_permissions(file.path(), permissions).map_err(unwritable)?;
     file.as_file().sync_all().map_err(unwritable)?;
     if fs::read(&real).map_err(unwritable)? != text.as_bytes() {

@@ -1,5 +1,7 @@
 //! `pipeline.toml`, edited with its comments, its order and its line ends kept.
 
 pub mod add;
+mod blocks;
 pub mod document;
 pub mod file;
+mod inline;

@@ -36,11 +36,14 @@ pub struct NewPipeline {
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The items of the template are in a file.
-    #[error("the items of template `{0}` are the rows of `{1}`: leave out `--item` and `--from`, and edit that file")]
+    #[error("template `{0}` reads its items from `{1}`: leave out `--item` and `--from`, then edit that file")]
     ItemsInFile(&'static str, &'static str),
+    /// The template has a single sample.
+    #[error("template `{0}` does not take `--item` or `--from`: leave them out, then edit `items` in `pipeline.toml`")]
+    NoItems(&'static str),
     /// More items than a pipeline's file should have.
     #[error(
-        "{0} items are too many for `pipeline.toml`, which takes {MAX_ITEMS}\n  leave out `--from`, copy the file beside `pipeline.toml`, and write `items_file = \"FILE\"` instead of `items`"
+        "{0} items are too many for `pipeline.toml`, which takes at most {MAX_ITEMS}\n  run `init` without `--from`, copy your CSV or JSON Lines file next to `pipeline.toml`, and replace `items` with `items_file = \"FILE\"`"
     )]
     TooManyItems(usize),
     /// The template and this code do not match.
@@ -69,8 +72,9 @@ impl NewPipeline {
             if self.items.len() > MAX_ITEMS {
                 return Err(InitError::TooManyItems(self.items.len()));
             }
-            let sample = template.sample.ok_or_else(|| {
-                InitError::ItemsInFile(template.name, template.data.map_or("pipeline.toml", |(path, _)| path))
+            let sample = template.sample.ok_or(match template.data {
+                Some((path, _)) => InitError::ItemsInFile(template.name, path),
+                None => InitError::NoItems(template.name),
             })?;
             let environment = self.put_items(&mut file).ok_or_else(|| broken("it has no items or tests".to_owned()))?;
             file.insert("tests", Item::ArrayOfTables(self.tests(environment)));
@@ -133,7 +137,7 @@ impl NewPipeline {
         expect.set_trailing_comma(true);
         let mut test = Table::new();
         test.decor_mut()
-            .set_prefix("\n# `fanggen test` runs this. `fanggen test --record` writes what is expected for you.\n");
+            .set_prefix("\n# `fanggen test` runs this. `fanggen test --record` fills in `expect` for you.\n");
         test.insert("name", "every item gets a finding".into());
         if let Some(environment) = environment {
             test.insert("environment", environment.into());

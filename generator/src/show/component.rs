@@ -150,9 +150,9 @@ fn required<'a>(card: &Card, schema: &'a Value) -> Vec<&'a str> {
 fn notes(card: &Card) -> Vec<(&'static str, String)> {
     let text = match card.text {
         TextFlow::Ignores => None,
-        TextFlow::Provides => Some("provides one."),
-        TextFlow::Analyses => Some("needs one, and analyses it."),
-        TextFlow::Transforms => Some("needs one, and prepares it for later stages."),
+        TextFlow::Provides => Some("provides it for later stages."),
+        TextFlow::Analyses => Some("needs one from an earlier stage, and analyses it."),
+        TextFlow::Transforms => Some("needs one from an earlier stage, and prepares it for later ones."),
     };
     let mut notes: Vec<_> = text.into_iter().map(|words| ("Text", words.to_owned())).collect();
     if let Some(stand_in) = card.local_substitute {
@@ -169,8 +169,8 @@ fn notes(card: &Card) -> Vec<(&'static str, String)> {
 
 fn target(target: PermissionTarget) -> String {
     match target {
-        PermissionTarget::Store => "the table, bucket, queue or topic that it uses".to_owned(),
-        PermissionTarget::Objects(prefix) => format!("the objects under `{prefix}` in its bucket"),
+        PermissionTarget::Store => "its own table, bucket, queue or topic".to_owned(),
+        PermissionTarget::Objects(prefix) => format!("the objects `{prefix}` in its bucket"),
         PermissionTarget::StateTable => "the state table".to_owned(),
         PermissionTarget::Arn(arn) => format!("`{arn}`"),
         PermissionTarget::AllResources(reason) => format!("`*` ({reason})"),

@@ -7,14 +7,14 @@ use crate::harness::project::Project;
 
 /// A file with comments in many places.
 const TOML: &str = "# what the press says\n[pipeline] # head\nname = \"press\"\ncontact = \"me@example.com\"\n\n\
-                    [sources.companies]\ntype = \"inline\"\nitems = [\n    \"Apple\", # the fruit\n    \"Google\",\n]\n\n\
+                    [sources.companies]\ntype = \"inline\"\nitems = [\n    \"SAP\", # software\n    \"Siemens\",\n]\n\n\
                     # where texts come from\n[[stages]]\nname = \"page\"\ntype = \"wikipedia\"\n\n\
                     # what is judged\n[[stages]]\nname = \"mood\" # a name\ntype = \"lexicon\"\n\n\
                     [sinks.archive]\ntype = \"s3\" # gzip\n\n# the end\n[local]\ntexts = \"texts.jsonl\"\n# last words\n";
 
 fn project(toml: &str) -> Project {
     let project = Project::with(toml);
-    project.write("texts.jsonl", "{\"item\":\"Apple\",\"text\":\"good\"}\n{\"item\":\"Google\",\"text\":\"bad\"}\n");
+    project.write("texts.jsonl", "{\"item\":\"SAP\",\"text\":\"good\"}\n{\"item\":\"Siemens\",\"text\":\"bad\"}\n");
     project.write("reviews.csv", "name,id,review\nLego,1,good\n");
     project
 }
@@ -124,22 +124,104 @@ fn files_are_edited_in_the_style_they_are_written_in() {
 }
 
 #[test]
+fn comments_stay_with_what_they_are_about() {
+    let edited = |toml: &str, arguments: &[&str]| {
+        let project = project(toml);
+        let ran = project.fanggen(&[&["add"], arguments].concat());
+        assert_eq!(ran.code, 0, "{toml}\n{ran:?}");
+        assert_eq!(project.fanggen(&["validate"]).code, 0, "{}", project.read("pipeline.toml"));
+        project.read("pipeline.toml")
+    };
+    // Below a component, up to an empty line, and right above the next one.
+    let toml = TOML.replace("type = \"lexicon\"\n", "type = \"lexicon\"\n# isolate = true\n");
+    let text = edited(&toml, &["stage", "filter"]);
+    assert!(text.contains("type = \"lexicon\"\n# isolate = true\n\n[[stages]]\nname = \"bad\"\n"), "{text}");
+    let text = edited(TOML, &["stage", "language"]);
+    assert!(text.contains("type = \"language\"\n\n# what is judged\n[[stages]]\nname = \"mood\""), "{text}");
+    // Sections that stand apart, so that a position is not that of the table before.
+    let apart = format!("{TOML}\n[sources.more]\ntype = \"inline\"\nitems = [\"x\"]\n");
+    let text =
+        edited(&apart, &["stage", "http", "-n", "first", "-s", "url=https://example.com/{key}", "--before", "page"]);
+    assert_eq!(stages(&text), ["first", "page", "mood"]);
+    let text = edited(&apart, &["source", "inline"]);
+    assert!(text.ends_with("items = [\"x\"]\n\n[sources.brands]\ntype = \"inline\"\nitems = [\"Lego\", { name = \"Miele\", language = \"de\" }]\n"), "{text}");
+
+    const HEAD: &str = "[pipeline]\nname = \"p\"\ncontact = \"a@example.com\"\n[sources.x]\ntype = \"inline\"\nitems = [\"a\"]\n\
+                        [sinks.archive]\ntype = \"s3\"\n";
+    let list = |list: &str| format!("stages = {list}\n{HEAD}");
+    let (page, mood) = ("{ name = \"page\", type = \"wikipedia\" }", "{ name = \"mood\", type = \"lexicon\" }");
+    let (language, bad) =
+        ("{ name = \"language\", type = \"language\" }", "{ name = \"bad\", type = \"filter\", when =");
+    let many = list(&format!("[ # first\n\t{page}, # of page\n\t# before mood\n\t{mood} # of mood\n\t# last\n]"));
+    let text = edited(&many, &["stage", "language"]);
+    assert!(
+        text.contains(&format!("{page}, # of page\n\t# before mood\n\t{language},\n\t{mood} # of mood\n")),
+        "{text}"
+    );
+    let text = edited(&many, &["stage", "filter"]);
+    assert!(text.contains(&format!("\n\t{mood}, # of mood\n\t{bad}")) && text.contains("\n\t# last\n]"), "{text}");
+    for toml in [
+        list(&format!("[{page}, {mood}]")),
+        list(&format!("[{page}, {mood},]")),
+        list(&format!("[\r\n  {page},\r\n  {mood},\r\n]")),
+        list(&format!("[\n  {page}\n  , {mood}\n]")),
+        list(&format!("[\n  {page}, {mood}]")),
+        list(&format!("[{page},\n{mood}]")),
+    ] {
+        assert_eq!(stages(&edited(&toml, &["stage", "filter"])), ["page", "mood", "bad"], "{toml}");
+        assert_eq!(stages(&edited(&toml, &["stage", "language"])), ["page", "language", "mood"], "{toml}");
+    }
+    // Only what is added is new, whatever the line ends.
+    let mixed = TOML.replacen('\n', "\r\n", 8);
+    let text = edited(&mixed, &["stage", "language"]);
+    assert_eq!(added(&mixed, &text), "[[stages]]\nname = \"language\"\ntype = \"language\"");
+    assert_eq!(text.matches("\r\n").count(), 8, "{text:?}");
+    let text = edited(&format!("\u{feff}{TOML}").replace("\n# last words\n", ""), &["sink", "csv"]);
+    assert!(text.starts_with('\u{feff}'), "{text:?}");
+}
+
+#[test]
+fn the_first_of_a_role_can_be_added_and_what_is_wrong_elsewhere_is_told() {
+    let without = TOML.replace("[sinks.archive]\ntype = \"s3\" # gzip\n\n", "");
+    let project_without = project(&without);
+    let ran = project_without.fanggen(&["add", "sink", "s3"]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert_eq!(project_without.fanggen(&["validate"]).code, 0, "{}", project_without.read("pipeline.toml"));
+    let empty = project("[pipeline]\nname = \"p\"\n");
+    for (arguments, left) in [(["source", "inline"], "2 errors"), (["stage", "wikipedia"], "1 error")] {
+        let ran = empty.fanggen(&[&["add"][..], &arguments].concat());
+        assert!(
+            ran.code == 0 && ran.stderr.contains(&format!("the file still has {left}: run `fanggen validate`")),
+            "{ran:?}"
+        );
+    }
+    assert_eq!(empty.fanggen(&["add", "sink", "s3"]).code, 0);
+    assert_eq!(empty.fanggen(&["validate"]).code, 0, "{}", empty.read("pipeline.toml"));
+    // A warning that comes with what was added.
+    let ran = project(TOML).fanggen(&["add", "sink", "csv"]);
+    assert!(ran.code == 0 && ran.stderr.contains("warning[W103]"), "{ran:?}");
+    assert!(!ran.stderr.contains("W108"), "old warnings are not repeated: {}", ran.stderr);
+}
+
+#[test]
 fn what_would_break_the_file_is_not_written() {
-    let cases: [(&[&str], &str); 11] = [
-        (&["sink", "s4"], "there is no sink of type `s4`; known: `csv`, `dynamodb`, `jsonl`"),
-        (&["sink", "lexicon"], "; `lexicon` is a stage"),
+    let cases: [(&[&str], &str); 13] = [
+        (&["sink", "s4"], "there is no sink of type `s4`: did you mean `s3`?\n  types: `csv`, `dynamodb`, `jsonl`"),
+        (&["sink", "lexicon"], "there is no sink of type `lexicon`: it is a stage"),
         (&["stage", "lexcion"], "did you mean `lexicon`?"),
         (
             &["stage", "split", "--after", "paige"],
-            "there is no stage `paige`; known: `page`, `mood`; did you mean `page`?",
+            "there is no stage `paige`; the stages are `page`, `mood`; did you mean `page`?",
         ),
         (&["stage", "split", "--name", "mood"], "there is already a stage named `mood`"),
         (&["sink", "csv", "--after", "mood"], "only stages have an order"),
-        (&["sink", "csv", "--set", "path"], "`--set path` is not a setting"),
-        (&["sink", "csv", "--set", "a.=1"], "`--set a.=1` is not a setting"),
-        (&["stage", "split", "-s", "most=1", "-s", "most.x=2"], "`--set` has two values for `most.x`"),
+        (&["sink", "csv", "--set", "path"], "`--set path` is not of the form `KEY=VALUE`"),
+        (&["sink", "csv", "--set", "a.=1"], "`--set a.=1` is not of the form `KEY=VALUE`"),
+        (&["stage", "split", "-s", "most=1", "-s", "most.x=2"], "`most.x` is set more than once"),
         (&["stage", "split", "-s", "mots=1"], "stage `parts` (type `split`) has no setting `mots`"),
         (&["source", "file", "-s", "path=gone.csv"], "the file `gone.csv` does not exist"),
+        (&["sink", "csv", "-s", "name=x"], "`name` is set more than once: give the name with `--name`"),
+        (&["sink", "csv", "-s", "type=x"], "`type` is set more than once: the type is the argument TYPE"),
     ];
     for (arguments, message) in cases {
         let project = project(TOML);
@@ -149,9 +231,16 @@ fn what_would_break_the_file_is_not_written() {
         let json = project.fanggen(&[&["--json", "add"], arguments].concat());
         assert!(json.json().is_object(), "{json:?}");
     }
-    let broken = project("[pipeline]\nname = 3\n");
+    let broken = project("[pipeline\nname = 3\n");
     let ran = broken.fanggen(&["add", "sink", "csv"]);
     assert!(ran.code == 1 && ran.stderr.contains("error[E0") && !ran.stderr.contains("nothing was added"), "{ran:?}");
+    let example = project(TOML);
+    std::fs::remove_file(example.path().join("reviews.csv")).expect("removed");
+    let ran = example.fanggen(&["add", "source", "file"]);
+    assert!(
+        ran.stderr.ends_with("\nthe value of `path` is an example: pass your own with `--set path=VALUE`\n"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -163,7 +252,10 @@ fn a_dry_run_shows_the_change_and_what_to_edit() {
         "--- pipeline.toml\n+++ pipeline.toml\n@@ -24,4 +24,8 @@\n type = \"s3\" # gzip\n \n+[sinks.news]\n+type = \"sns\"\n\
          +when = \"changed\"\n+\n # the end\n [local]\n"
     );
-    assert_eq!(ran.stderr, "would add sink `news` (type `sns`) to pipeline.toml\nedit the example value of `when`\n");
+    assert_eq!(
+        ran.stderr,
+        "would add sink `news` (type `sns`) to pipeline.toml\nthe value of `when` is an example: pass your own with `--set when=VALUE`\n"
+    );
     assert_eq!(project.read("pipeline.toml"), TOML);
     let json = project.fanggen(&["add", "sink", "sns", "--json"]).json();
     assert_eq!(
@@ -200,5 +292,8 @@ fn components_are_listed_and_shown_from_their_cards() {
     let all = project.fanggen(&["components", "--role", "sink", "--json"]).json();
     assert_eq!(all.as_array().map(Vec::len), Some(registry::of(ComponentRole::Sink).len()));
     let wrong = project.fanggen(&["components", "lexcion"]);
-    assert!(wrong.code == 1 && wrong.stderr.contains("there is no component of type `lexcion`"), "{wrong:?}");
+    assert!(
+        wrong.code == 1 && wrong.stderr.contains("there is no component of type `lexcion`: did you mean `lexicon`?"),
+        "{wrong:?}"
+    );
 }

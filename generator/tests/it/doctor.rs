@@ -24,11 +24,11 @@ fn without_a_pipeline_it_says_how_to_get_one() {
     let ran = project.fanggen(&["doctor", "--json"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     let (outcome, found, mend) = check(&ran.json(), "pipeline.toml");
-    assert_eq!((outcome.as_str(), found.as_str()), ("warning", "there is none in this folder"));
+    assert_eq!((outcome.as_str(), found.as_str()), ("warning", "not found in this folder"));
     assert!(mend.contains("`fanggen init`"), "{mend}");
     let named = project.fanggen(&["-f", "gone.toml", "doctor"]);
     assert!(
-        named.stdout.contains("warning  gone.toml: `gone.toml` cannot be read: there is no such file"),
+        named.stdout.contains("problem  gone.toml: `gone.toml` cannot be read: there is no such file"),
         "{named:?}"
     );
 }
@@ -51,9 +51,19 @@ fn a_broken_pipeline_is_a_problem_and_a_stale_folder_is_a_warning() {
     assert!(found.ends_with("files are missing or out of date") && mend == "run `fanggen render`", "{found}: {mend}");
     assert!(project.files("generated").is_empty(), "nothing is written");
     assert_eq!(project.fanggen(&["render"]).code, 0);
+    let unknown = project.fanggen(&["doctor", "--offline", "--env", "nope"]);
+    assert!(unknown.code == 1 && unknown.stderr.contains("there is no environment `nope`"), "{unknown:?}");
     let report = project.fanggen(&["doctor", "--offline", "--json"]).json();
     assert_eq!(check(&report, "generated").0, "ok");
-    assert_eq!(check(&report, "pipeline.toml").1, "valid, for dev");
+    assert_eq!(check(&report, "pipeline.toml").1, "valid for dev");
+    std::fs::remove_dir_all(project.path().join("generated")).expect("removed");
+    project.write("generated", "a file");
+    let ran = project.fanggen(&["doctor", "--offline", "--json"]);
+    assert_eq!(
+        (ran.code, check(&ran.json(), "generated").0.as_str()),
+        (1, "problem"),
+        "and the other checks are there"
+    );
 }
 
 #[cfg(feature = "aws")]
@@ -61,16 +71,16 @@ fn a_broken_pipeline_is_a_problem_and_a_stale_folder_is_a_warning() {
 fn what_a_build_lacks_is_named_with_how_to_get_it() {
     let project = Project::with(&TOML.replace("NAME", "p"));
     let report = project.fanggen(&["doctor", "--offline", "--json"]).json();
-    let (outcome, found, mend) = check(&report, "functions' binary (arm64)");
+    let (outcome, found, mend) = check(&report, "function binary (arm64)");
     assert_eq!((outcome.as_str(), found.as_str()), ("warning", "not built yet"));
     assert!(mend.contains("`fanggen build`"), "{mend}");
-    let (outcome, found, mend) = check(&report, "Rust, cargo-lambda, zig");
+    let (outcome, found, mend) = check(&report, "Rust, cargo-lambda, Zig");
     assert_eq!(outcome, "warning");
     assert!(found.starts_with("fanggen's source") && mend.contains("--source FOLDER"), "{found}: {mend}");
     project.write(".fanggen/arm64/bootstrap.zip", "no zip");
     let ran = project.fanggen(&["doctor", "--offline", "--json"]);
-    assert_eq!((ran.code, check(&ran.json(), "functions' binary (arm64)").0.as_str()), (1, "problem"));
-    assert_eq!(check(&ran.json(), "Rust, cargo-lambda, zig").0, "skipped", "who has a binary needs no compiler");
+    assert_eq!((ran.code, check(&ran.json(), "function binary (arm64)").0.as_str()), (1, "problem"));
+    assert_eq!(check(&ran.json(), "Rust, cargo-lambda, Zig").0, "skipped", "who has a binary needs no compiler");
 }
 
 #[cfg(feature = "aws")]
@@ -91,10 +101,11 @@ fn credentials_and_quotas_are_asked_of_the_account() {
     assert!(outcome == "ok" && found.starts_with("arn:aws:iam::"), "{found}");
     assert_eq!(check(&ran.json(), "Lambda quota (dev)").0, "ok", "{ran:?}");
     let toml = deployed.project.read("pipeline.toml");
-    deployed.project.write("pipeline.toml", &format!("{toml}[aws]\naccount = \"999999999999\"\n"));
+    let account = regex_lite::Regex::new("account = \"[0-9]+\"").expect("a pattern");
+    deployed.project.write("pipeline.toml", &account.replace(&toml, "account = \"999999999999\""));
     let wrong = deployed.fanggen(&["doctor", "--json"]);
     assert_eq!(wrong.code, 1, "{wrong:?}");
     let (outcome, found, mend) = check(&wrong.json(), "AWS credentials (dev)");
     assert!(outcome == "problem" && found.contains("but `[aws] account` is 999999999999"), "{found}");
-    assert!(mend.starts_with("use other credentials than arn:"), "{mend}");
+    assert!(mend.starts_with("use credentials for account 999999999999, not those of arn:"), "{mend}");
 }

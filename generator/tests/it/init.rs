@@ -73,6 +73,17 @@ fn items_come_from_a_file_too_but_not_too_many() {
     project.write("many.txt", &many);
     let refused = project.fanggen(&["init", "b", "-t", "companies", "--from", "many.txt"]);
     assert!(refused.code == 1 && refused.stderr.contains("201 items are too many"), "{refused:?}");
+    for (name, text) in [("none.txt", ""), ("none.csv", "name,title\n"), ("none.jsonl", "\n")] {
+        project.write(name, text);
+        let refused = project.fanggen(&["init", "b", "-t", "companies", "--from", name]);
+        assert!(refused.code == 1 && refused.stderr.contains(name), "{refused:?}");
+    }
+    project.write("array.json", "[{\"name\": \"A\"},\n{\"name\": \"B\"}]");
+    let refused = project.fanggen(&["init", "b", "-t", "companies", "--from", "array.json"]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("it is a JSON array; write one object per line"),
+        "{refused:?}"
+    );
     project.write("bad.csv", "name,feed\nApple,ftp://x\n");
     let refused = project.fanggen(&["init", "b", "-t", "press", "--from", "bad.csv"]);
     assert!(refused.code == 1 && refused.stderr.contains("bad.csv:2: the feed `ftp://x`"), "{refused:?}");
@@ -85,19 +96,19 @@ fn nothing_is_overwritten_and_nothing_is_half_written() {
     project.write("data/texts.jsonl", "mine");
     project.write("data/.gitignore", "target");
     let cases: [(&[&str], &str); 6] = [
-        (&[], "`pipeline.toml` exists already, so nothing was written: choose another folder"),
-        (&["data", "-t", "companies"], "`data/texts.jsonl` exists already"),
-        (&["new", "-t", "reviews", "-i", "x"], "the items of template `reviews` are the rows of `reviews.csv`"),
-        (&["new", "-t", "blank", "-i", "x"], "the items of template `blank` are"),
+        (&[], "`pipeline.toml` already exists, so nothing was written: choose another folder"),
+        (&["data", "-t", "companies"], "`data/texts.jsonl` already exists"),
+        (&["new", "-t", "reviews", "-i", "x"], "template `reviews` reads its items from `reviews.csv`"),
+        (&["new", "-t", "blank", "-i", "x"], "template `blank` does not take `--item` or `--from`"),
         (&["new", "-t", "companies", "-i", "x", "team=a", "--contact", "a\u{7}b"], "error[E0"),
-        (&["-f", "other.toml"], "`init` writes `pipeline.toml`: name a folder"),
+        (&["-f", "other.toml"], "`init` always writes `pipeline.toml`: leave out `--file`"),
     ];
     for (arguments, message) in cases {
         let ran = project.fanggen(&[&["init"], arguments].concat());
         assert!(ran.code == 1 && ran.stderr.contains(message), "{arguments:?}: {ran:?}");
     }
     for (arguments, message) in [
-        (["--name", "A b"], "a lower-case letter"),
+        (["--name", "A b"], ": expected a lower-case letter"),
         (["--region", "x"], "such as `us-east-1`"),
         (["-t", "x"], "possible values: companies, press"),
     ] {
@@ -106,6 +117,10 @@ fn nothing_is_overwritten_and_nothing_is_half_written() {
     }
     assert_eq!(project.files("").len(), 3, "{:?}", project.files(""));
     assert_eq!((project.read("pipeline.toml").as_str(), project.read("data/texts.jsonl").as_str()), ("mine", "mine"));
+    project.write("blocked/generated", "a file");
+    let ran = project.fanggen(&["init", "blocked", "-t", "companies"]);
+    assert!(ran.code == 1 && ran.stderr.contains("blocked/generated"), "{ran:?}");
+    assert_eq!(project.files("blocked").len(), 1, "what was written is removed again");
     let beside = project.fanggen(&["init", "data", "-t", "reviews"]);
     assert_eq!(beside.code, 0, "{beside:?}");
     assert!(project.read("data/.gitignore").starts_with("target\n"), "{}", project.read("data/.gitignore"));
@@ -149,7 +164,12 @@ fn on_a_terminal_it_asks_for_what_is_not_given() {
         typed(&["named", "-t", "press", "-n", "named", "--contact", "me@example.com", "-i", "Lego"], "");
     assert_eq!(code, 0, "{shown}");
     assert!(!shown.contains('?'), "nothing left to ask: {shown}");
-    let (code, shown) = typed(&["escaped"], "q");
-    assert!(code == 1 && shown.contains("nothing was written"), "{code}: {shown}");
-    assert!(project.files("escaped").is_empty());
+    let (code, shown) = typed(&["other"], "nope\ntickets\n\n");
+    assert!(code == 0 && shown.contains("expected `companies`, `press`"), "{code}: {shown}");
+    assert!(
+        project.read("other/pipeline.toml").contains("name = \"other\""),
+        "no contact is asked of a pipeline without requests"
+    );
+    let (code, shown) = typed(&["json", "--json"], "");
+    assert!(code == 0 && !shown.contains("Template"), "{shown}");
 }

@@ -41,6 +41,7 @@ fn bash_completes_commands_options_and_values() {
     assert_eq!(complete(&["fanggen", "valid"]).trim(), "validate");
     assert!(complete(&["fanggen", "init", "--temp"]).contains("--template"));
     assert!(complete(&["fanggen", "add", "so"]).contains("source"));
+    assert_eq!(complete(&["fanggen", "components", "wiki"]).trim(), "wikipedia");
 }
 
 #[test]
@@ -75,7 +76,8 @@ fn every_command_has_a_manual_page_that_man_can_show() {
         assert!(pages.iter().any(|known| known == page), "{page}: {pages:?}");
     }
     assert_eq!(project.files("pages").len(), pages.len());
-    assert!(project.read("pages/fanggen-validate.1").contains("Examples:"));
+    let page = project.read("pages/fanggen-validate.1");
+    assert!(page.contains(".SH EXAMPLES\n.nf\nfanggen validate\n"), "{page}");
     if has("man") {
         for page in &pages {
             let mut man = Command::new("man");
@@ -86,7 +88,7 @@ fn every_command_has_a_manual_page_that_man_can_show() {
     }
     project.write("file", "");
     let blocked = project.fanggen(&["man", "file"]);
-    assert!(blocked.code == 1 && blocked.stderr.contains("`file` cannot be written"), "{blocked:?}");
+    assert!(blocked.code == 1 && blocked.stderr.contains("`file` exists and is not a folder"), "{blocked:?}");
 }
 
 #[test]

@@ -35,7 +35,7 @@ impl Described for InlineSettings {
     const CARD: Card = Card::new(
         ComponentRole::Source,
         "inline",
-        "a few items in the file itself, sent with the schedule",
+        "a few items in pipeline.toml itself, sent with the schedule",
         "[sources.brands]\ntype = \"inline\"\nitems = [\"Lego\", { name = \"Miele\", language = \"de\" }]\n",
     );
 }

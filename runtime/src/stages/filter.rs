@@ -24,7 +24,7 @@ impl Described for FilterSettings {
     const CARD: Card = Card::new(
         ComponentRole::Stage,
         "filter",
-        "keeps the records that match a condition, and counts the others",
+        "keeps the records that match a condition, and drops and counts the others",
         "[[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = 'sentiment == \"NEGATIVE\" && score > 0.8'\n",
     );
 }

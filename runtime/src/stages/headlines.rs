@@ -28,7 +28,7 @@ impl Described for HeadlinesSettings {
         ..Card::new(
             ComponentRole::Stage,
             "headlines",
-            "sentiment of English company headlines by a small embedded model, free",
+            "sentiment of English company headlines from a small embedded model, free",
             "[[stages]]\nname = \"sentiment\"\ntype = \"headlines\"\n",
         )
     };

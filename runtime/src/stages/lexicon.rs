@@ -28,7 +28,7 @@ impl Described for LexiconSettings {
         ..Card::new(
             ComponentRole::Stage,
             "lexicon",
-            "sentiment of English texts by VADER's rules, embedded and free",
+            "sentiment of English texts with VADER's rules, embedded and free",
             "[[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n",
         )
     };

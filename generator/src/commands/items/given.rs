@@ -47,7 +47,7 @@ impl Args for GivenItems {
                     .num_args(1..)
                     .action(ArgAction::Append)
                     .value_names(["NAME", "KEY=VALUE"])
-                    .help("An item: its name, and any number of attributes (can be repeated)"),
+                    .help("An item: its name, then any number of attributes; repeat the option for more items"),
             )
             .arg(
                 Arg::new("from")
@@ -55,7 +55,7 @@ impl Args for GivenItems {
                     .long("from")
                     .value_name("ITEMS_FILE")
                     .value_parser(value_parser!(PathBuf))
-                    .help("A file of items: names, one per line; CSV with a header; JSON Lines; `-` is standard input"),
+                    .help("A file of items: one name per line, CSV with a header, or JSON Lines; `-` reads standard input"),
             )
             .arg(
                 Arg::new("format")
@@ -63,7 +63,7 @@ impl Args for GivenItems {
                     .requires("from")
                     .value_name("FORMAT")
                     .value_parser(value_parser!(ItemListFormat))
-                    .help("The format of the file [default: by its extension, or else by its first line]"),
+                    .help("The format of the file [default: detected from its extension, or else from its first line]"),
             )
             .group(ArgGroup::new("given").args(["item", "from"]).multiple(true))
     }

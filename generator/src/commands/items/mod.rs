@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use super::args::GlobalArgs;
 use super::error::CommandResult;
 
-/// List, add, change and remove items: the companies that a pipeline watches
+/// List, add, change and remove a pipeline's items, such as the companies it watches
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   fanggen items list                                    the items of the only source, in the default environment

@@ -181,6 +181,11 @@ impl InputFile {
             Some(format) => format,
             None => by_content(&mut content, key).map_err(unreadable)?,
         };
+        // A spooled copy of standard input has no extension.
+        if format == ItemListFormat::Text && is_json_array(&mut content).map_err(unreadable)? {
+            let reason = "it is a JSON array; write one object per line, as `jq -c '.[]'` does".to_owned();
+            return Err(ItemsEditError::Unreadable { name, reason });
+        }
         Ok(Self { name, content, format })
     }
 
@@ -298,6 +303,16 @@ fn by_content(file: &mut File, key: &str) -> io::Result<ItemListFormat> {
         _ if is_header => ItemListFormat::Csv,
         _ => ItemListFormat::Text,
     })
+}
+
+/// Whether a file is a JSON array of items, which would be read as strange names.
+fn is_json_array(file: &mut File) -> io::Result<bool> {
+    let mut first = Vec::new();
+    BufReader::new(file.try_clone()?).take(LINE).read_to_end(&mut first)?;
+    file.rewind()?;
+    let first = String::from_utf8_lossy(&first);
+    let inner = first.trim_start_matches('\u{feff}').trim_start().strip_prefix('[').map(str::trim_start);
+    Ok(inner.is_some_and(|inner| inner.starts_with(['{', '"'])))
 }
 
 fn hash(text: &str) -> u64 {

@@ -94,7 +94,7 @@ impl Described for ComprehendSettings {
         ..Card::new(
             ComponentRole::Stage,
             "comprehend",
-            "sentiment, entities and key phrases by Amazon Comprehend",
+            "sentiment, entities and key phrases from Amazon Comprehend",
             "[[stages]]\nname = \"sentiment\"\ntype = \"comprehend\"\ndetect = [\"sentiment\", \"entities\"]\n",
         )
     };

@@ -40,7 +40,7 @@ pub struct HttpSettings {
     /// The language of pages if neither the page nor the item has one. It is never guessed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language: Option<Language>,
-    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`; for tests.
+    /// Private or local addresses that requests may reach, as `IP:PORT`; none by default. For tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
     /// Maximum number of concurrent requests.
@@ -49,10 +49,10 @@ pub struct HttpSettings {
     /// Maximum size of a page in bytes, decompressed.
     #[serde(default = "max_bytes")]
     pub max_bytes: Bounded<1_000, 16_000_000>,
-    /// Timeout of a request in seconds. Default: 15.
+    /// Timeout in seconds for one request. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<Bounded<1, 300>>,
-    /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
+    /// Timeout in seconds for all requests of a chunk, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_s: Option<Bounded<1, 600>>,
 }
@@ -91,7 +91,7 @@ impl Described for HttpSettings {
         ..Card::new(
             ComponentRole::Stage,
             "http",
-            "the readable text of the item's web page, or a value in its JSON",
+            "the readable text of the item's web page, or a value from a JSON response",
             "[[stages]]\nname = \"page\"\ntype = \"http\"\nurl = \"https://example.com/about/{key}\"\n",
         )
     };

@@ -40,7 +40,7 @@ const LICENCE: &str = "CC BY-SA 4.0";
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WikipediaSettings {
-    /// Number of sentences of the introduction.
+    /// Number of sentences to take from the introduction.
     #[serde(default = "three")]
     pub sentences: Bounded<1, 10>,
     /// The language edition of Wikipedia for items without a language.
@@ -49,7 +49,7 @@ pub struct WikipediaSettings {
     /// The URL of another MediaWiki Action API. `{language}` is replaced with the language. Default: Wikipedia's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<HttpUrl>,
-    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`; for tests.
+    /// Private or local addresses that requests may reach, as `IP:PORT`; none by default. For tests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
     /// Your quota of requests per minute. Wikimedia allows 200 if the pipeline has a `contact`, and 10 without.
@@ -58,10 +58,10 @@ pub struct WikipediaSettings {
     /// Maximum number of concurrent requests.
     #[serde(default = "at_once")]
     pub at_once: Bounded<1, 1_000>,
-    /// Timeout of a request in seconds. Default: 15.
+    /// Timeout in seconds for one request. Default: 15.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_s: Option<Bounded<1, 300>>,
-    /// Timeout for all requests of a chunk in seconds, including retries and waiting. Default: 60.
+    /// Timeout in seconds for all requests of a chunk, including retries and waiting. Default: 60.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patience_s: Option<Bounded<1, 600>>,
 }
@@ -106,7 +106,7 @@ impl Described for WikipediaSettings {
         ..Card::new(
             ComponentRole::Stage,
             "wikipedia",
-            "the first sentences of the item's Wikipedia page, with 20 titles per request",
+            "the first sentences of the item's Wikipedia page, fetched 20 titles per request",
             "[[stages]]\nname = \"summary\"\ntype = \"wikipedia\"\nsentences = 3\n",
         )
     };
