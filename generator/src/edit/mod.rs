@@ -3,5 +3,6 @@
 pub mod add;
 mod blocks;
 pub mod document;
+mod existing;
 pub mod file;
 mod inline;
