@@ -160,7 +160,8 @@ impl Publisher for TestStore {
 impl Secret for TestStore {
     async fn read(&self) -> Result<String, Error> {
         self.call().await?;
-        Ok("the secret of a test".into())
+        // It serves as a key and as the URL of a webhook.
+        Ok("https://secret-of-a-test.example.com/".into())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Deployed sinks that notify others, on the emulator: a queue, topics, a signed webhook, and a CSV archive.
+//! Deployed sinks that notify others, on the emulator: a queue, topics, a signed webhook, messages to Slack, and a CSV archive.
 #![allow(clippy::panic, reason = "a test that cannot go on has failed")]
 
 use crate::harness::{aws, deployed_pipeline};
@@ -20,10 +20,13 @@ use sha2::{Digest as _, Sha256};
 /// What signs posts; 32 bytes, as a text.
 const SECRET: &str = "a secret of tests, and no other's";
 
+/// The path that stands in for Slack.
+const SLACK: &str = "/services/T0/B0/s3cret";
+
 /// Items of a run: three chunks.
 const ITEMS: usize = 300;
 
-fn pipeline(hook: &HttpServer, secret: &str) -> String {
+fn pipeline(hook: &HttpServer, secret: &str, slack: &str) -> String {
     let (url, allow) = (hook.url("/hook"), hook.host_port());
     format!(
         r#"
@@ -64,6 +67,13 @@ url = "{url}"
 secret = "{secret}"
 allow = ["{allow}"]
 
+[sinks.team]
+type = "webhook"
+url_secret = "{slack}"
+body = "slack"
+when = 'label == "NEGATIVE"'
+allow = ["{allow}"]
+
 [sinks.sheet]
 type = "s3"
 format = "csv"
@@ -82,23 +92,29 @@ fn mood(title: &str) -> &'static str {
     ["POSITIVE", "NEGATIVE", "NEUTRAL"][title.len() % 3]
 }
 
-/// A secret of the emulator's, by its ARN.
-fn secret() -> String {
-    let resource = json!({ "Type": "AWS::SecretsManager::Secret", "Properties": {
-        "Name": "told/hook", "SecretString": SECRET,
-    } });
-    let arn = json!({ "Fn::GetAtt": ["Hook", "Id"] });
-    let template = json!({ "Resources": { "Hook": resource }, "Outputs": { "Hook": { "Value": arn } } });
+/// The ARNs of two secrets of the emulator's: the key of signatures, and the URL that stands in for Slack's.
+fn secrets(hook: &HttpServer) -> (String, String) {
+    let secret = |name: &str, value: &str| {
+        let properties = json!({ "Name": format!("told/{name}"), "SecretString": value });
+        json!({ "Type": "AWS::SecretsManager::Secret", "Properties": properties })
+    };
+    let arn = |id: &str| json!({ "Value": { "Fn::GetAtt": [id, "Id"] } });
+    let template = json!({
+        "Resources": { "Hook": secret("hook", SECRET), "Slack": secret("slack", &hook.url(SLACK)) },
+        "Outputs": { "Hook": arn("Hook"), "Slack": arn("Slack") },
+    });
     let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
     block_on(client.create_stack().stack_name("told").template_body(template.to_string()).send()).expect("a stack");
     let begin = Instant::now();
     loop {
         let answer = block_on(client.describe_stacks().stack_name("told").send()).expect("an answer");
         let whole = |stack: &&Stack| stack.stack_status() == Some(&StackStatus::CreateComplete);
-        let stack = answer.stacks().first().filter(whole);
-        let output = stack.and_then(|stack| stack.outputs().first()?.output_value());
-        if let Some(arn) = output {
-            return arn.to_owned();
+        if let Some(stack) = answer.stacks().first().filter(whole) {
+            let output = |key: &str| {
+                let found = stack.outputs().iter().find(|output| output.output_key() == Some(key));
+                found.and_then(|output| output.output_value()).expect(key).to_owned()
+            };
+            return (output("Hook"), output("Slack"));
         }
         assert!(begin.elapsed() < PATIENCE, "{answer:?}");
         std::thread::sleep(std::time::Duration::from_millis(100));
@@ -164,12 +180,35 @@ fn check_messages(live: &DeployedPipeline, run: &str) {
     assert_eq!(keys, expected);
 }
 
-/// The posts of a run: each item in one of them, all of them signed.
+/// The posts of a run: each item in one of them, all of them signed; and one message to Slack per chunk.
 fn check_posts(hook: &HttpServer, run: &str) {
     let posts = std::mem::take(&mut *hook.requests());
     assert!(posts.iter().all(|post| post.header("webhook-id").is_some_and(|id| id.starts_with(run))));
+    let is_slack = |post: &ReceivedRequest| post.head.starts_with(&format!("POST {SLACK} "));
+    let (messages, posts): (Vec<_>, Vec<_>) = posts.into_iter().partition(is_slack);
     let posted: BTreeSet<String> = posts.iter().flat_map(verified).collect();
     assert_eq!(posted, (0..ITEMS).map(company).collect());
+    let of_chunks: BTreeMap<&str, u64> =
+        messages.iter().map(|post| (post.header("webhook-id").expect("an id"), told(post, run))).collect();
+    assert_eq!((of_chunks.len(), of_chunks.values().sum::<u64>()), (3, 100), "{of_chunks:?}");
+}
+
+/// How many records a message to Slack is about.
+fn told(post: &ReceivedRequest, run: &str) -> u64 {
+    let body: Value = serde_json::from_slice(&post.body).expect("JSON");
+    let text = body["text"].as_str().expect("a text");
+    let count: u64 =
+        text.strip_prefix("*told, dev*: ").and_then(|rest| rest.split(' ').next()?.parse().ok()).expect("a count");
+    let head = format!("{count} records with `label == \"NEGATIVE\"` for `team` in the run {run}\n");
+    let lines: Vec<&str> =
+        text.strip_prefix("*told, dev*: ").and_then(|text| text.strip_prefix(&head)).expect(text).lines().collect();
+    assert_eq!(lines.len(), 21, "twenty and how many more: {text}");
+    assert!(
+        lines[..20].iter().all(|line| line.starts_with("\u{2022} *Company ") && line.contains("*: NEGATIVE ")),
+        "{text}"
+    );
+    assert_eq!(lines[20], format!("\u{2026} and {} more", count - 20));
+    count
 }
 
 /// The sheets of a run: three objects, and a row an item with its label.
@@ -198,7 +237,8 @@ fn check_sheets(live: &DeployedPipeline, run: &str) {
 #[test]
 fn a_run_sends_messages_posts_and_one_digest_and_an_unchanged_one_no_news() {
     let hook = HttpServer::start(|_| CannedResponse::text(204, ""));
-    let live = DeployedPipeline::new(&pipeline(&hook, &secret()), &[], "told", "dev");
+    let (secret, slack) = secrets(&hook);
+    let live = DeployedPipeline::new(&pipeline(&hook, &secret, &slack), &[], "told", "dev");
     live.put("CompaniesTable", (0..ITEMS).map(company));
     let [alert, news] = ["AlertTopic", "NewsTopic"].map(|topic| live.listener(topic));
     let bad = (0..ITEMS).filter(|number| mood(&company(*number)) == "NEGATIVE").count();

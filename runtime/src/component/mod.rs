@@ -1,6 +1,7 @@
 //! What a component is: its card, its traits, and the services it may use.
 
 pub mod analysis;
+pub mod cached_secret;
 pub mod card;
 pub mod kind;
 pub mod meter;

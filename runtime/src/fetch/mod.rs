@@ -7,6 +7,7 @@ mod proxies;
 mod rate_limiter;
 mod retrying;
 mod user_agent;
+pub mod webhook;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;

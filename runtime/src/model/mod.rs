@@ -11,5 +11,6 @@ mod number;
 pub mod record;
 pub mod retry;
 pub mod run;
+pub mod slack;
 pub mod tree;
 pub mod values;

@@ -140,6 +140,26 @@ checked_string!(
 );
 
 checked_string!(
+    /// The ARN of a secret in AWS Secrets Manager.
+    SecretArn,
+    "the ARN of a secret such as `arn:aws:secretsmanager:us-east-1:123456789012:secret:press-token-AbCdEf`",
+    "^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+-[A-Za-z0-9]{6}$",
+    |text| {
+        let name = text.split_once(":secret:").map_or("", |(_, name)| name);
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
+        let parts: Vec<&str> = text.split(':').collect();
+        // Region and account are required, and `*` is refused: the role may read only this secret.
+        Arn::new(text).is_ok()
+            && parts.get(2..5).is_some_and(|parts| parts[0] == "secretsmanager" && !parts[1].is_empty() && !parts[2].is_empty())
+            && name.bytes().all(fits)
+            // IAM compares the whole ARN, which ends in six characters that Secrets Manager adds.
+            && name.rsplit_once('-').is_some_and(|(start, end)| {
+                !start.is_empty() && end.len() == 6 && end.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            })
+    }
+);
+
+checked_string!(
     /// The name of a key column, with DynamoDB's limits for the names of key attributes.
     Attribute,
     "1 to 255 bytes without control characters",
@@ -273,6 +293,17 @@ pub fn truncate(text: &str, max_chars: usize) -> String {
 #[must_use]
 pub fn is_printable(c: char) -> bool {
     !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// A text on one line, without control characters and shortened.
+#[must_use]
+pub fn one_line(text: &str, max_chars: usize) -> String {
+    let mut chars = text.chars().map(|c| if is_printable(c) { c } else { ' ' });
+    let mut short: String = chars.by_ref().take(max_chars).collect();
+    if chars.next().is_some() {
+        short.push('\u{2026}');
+    }
+    short
 }
 
 /// Whether a string can be an object key *and* appear in an IAM policy for exactly this key. IAM allows only Latin-1

@@ -8,7 +8,7 @@ use crate::component::state::Counts;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Label, Record};
 use crate::model::run::RunId;
-use crate::model::values::is_printable;
+use crate::model::values::one_line;
 
 /// Maximum number of items in a digest: nobody reads more in an e-mail.
 const MAX_ITEMS: usize = 100;
@@ -98,14 +98,9 @@ impl Digest {
     }
 }
 
-/// A name on one line, without control characters, and shortened.
+/// A name on one line.
 fn sanitized(text: &str) -> String {
-    let chars = text.chars().map(|c| if is_printable(c) { c } else { ' ' });
-    let mut short: String = chars.take(MAX_NAME_CHARS).collect();
-    if short.len() < text.len() && text.chars().count() > MAX_NAME_CHARS {
-        short.push('\u{2026}');
-    }
-    short
+    one_line(text, MAX_NAME_CHARS)
 }
 
 /// The subject and the body of a digest.

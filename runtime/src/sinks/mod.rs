@@ -10,6 +10,7 @@ mod message_body;
 mod s3;
 mod selection;
 mod signature;
+mod slack_message;
 mod sns;
 mod sqs;
 mod webhook;

@@ -6,7 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fanggen_runtime::component::Sink;
 use fanggen_runtime::model::error::Error;
-use fanggen_runtime::model::record::{Item, Record, Text};
+use fanggen_runtime::model::error::ErrorCode;
+use fanggen_runtime::model::record::{Finding, Item, Label, Record, Text};
 use fanggen_runtime::model::run::{Chunk, RunId};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use fanggen_runtime::testing::memory_services::MemoryServices;
@@ -200,4 +201,123 @@ async fn a_receiver_that_never_answers_times_out() {
     let error = post(&server).await.expect_err("silence");
     assert_eq!((error.code.as_str(), error.transient), ("timed_out", true));
     assert!((9..15).contains(&before.elapsed().as_secs()));
+}
+
+/// A record with a finding and the text of a page.
+fn judged(item: &str, label: Label, score: f64, title: &str, url: &str) -> Record {
+    let text = Text { title: Some(title.into()), url: Some(url.into()), ..Text::default() };
+    let finding = Finding { label: Some(label), score: Some(score), ..Finding::default() };
+    let record = Record::new(run().as_str(), "companies", Item::named(item));
+    Record { text: Some(text), findings: vec![finding], ..record }
+}
+
+/// A sink of messages to Slack, whose URL is in a secret.
+fn slack(server: &HttpServer, services: &MemoryServices, more: &[(&str, Value)]) -> Box<dyn Sink> {
+    *services.0.secret.lock().expect("no panic") = server.url("/services/T0/B0/s3cret");
+    let mut settings = json!({ "url_secret": SECRET, "body": "slack", "allow": [server.host_port()] });
+    for (key, value) in more {
+        settings[*key] = value.clone();
+    }
+    services.open_sink("webhook", "alert", settings)
+}
+
+#[tokio::test]
+async fn slack_gets_one_message_per_chunk_in_which_nothing_from_a_page_is_a_link_or_a_mention() {
+    let server = HttpServer::start(|_| CannedResponse::text(200, "ok"));
+    let services = MemoryServices::default();
+    let sink = slack(&server, &services, &[("when", json!("changed || failed"))]);
+    let quiet = vec![judged("Apple", Label::Positive, 0.5, "Good", "https://a.example/1")];
+    sink.write(&Chunk::new(&run(), 0, &quiet), &quiet).await.expect("written");
+    assert_eq!(server.requests().len(), 0, "nothing changed");
+
+    let next = RunId::scheduled("2026-11-22T10:00:00Z").expect("a time");
+    let title = "<!channel> <https://evil.example|Click> & *win*\nhttps://evil.example @here";
+    let mut records = vec![
+        judged("Apple", Label::Negative, -0.815, title, "https://a.example/2?a=<@U1>&b=1|2"),
+        Record::new(next.as_str(), "companies", Item::named("<@U123>")),
+    ];
+    records[0].run = next.to_string();
+    records[1].fail("page", Error::permanent(ErrorCode::PageMissing, "<!here>"));
+    let chunk = Chunk::new(&next, 0, &records);
+    let place = sink.write(&chunk, &records).await.expect("written");
+    assert_eq!(place, SECRET, "the URL is a secret");
+
+    let posted = std::mem::take(&mut *server.requests());
+    assert_eq!(posted.len(), 1);
+    assert!(posted[0].head.starts_with("POST /services/T0/B0/s3cret HTTP/1.1\r\n"), "{}", posted[0].head);
+    let body: Value = serde_json::from_slice(&posted[0].body).expect("JSON");
+    let lines = [
+        "*fang, dev*: 2 records with `changed || failed` for `alert` in the run 20261122T100000Z",
+        "\u{2022} *Apple*: NEGATIVE -0.81, previously POSITIVE, \
+         <https://a.example/2?a=%3C@U1%3E&amp;b=1%7C2|&lt;!channel&gt; &lt;https://evil.example|Click&gt; &amp; *win* \
+         https://evil.example @here>",
+        "\u{2022} *&lt;@U123&gt;*: failed, `page_missing`",
+    ];
+    let block = |text: &str| json!({ "type": "section", "text": { "type": "mrkdwn", "text": text, "verbatim": true } });
+    assert_eq!(
+        body,
+        json!({
+            "text": lines.join("\n"),
+            "blocks": lines.map(block),
+            "unfurl_links": false,
+            "unfurl_media": false,
+        })
+    );
+}
+
+#[tokio::test]
+async fn many_records_are_summarised_in_one_message_within_the_limits_of_slack() {
+    let server = HttpServer::start(|_| CannedResponse::text(200, "ok"));
+    let services = MemoryServices::default();
+    let send = async |records: &[Record]| {
+        let sink = slack(&server, &services, &[]);
+        sink.write(&Chunk::new(&run(), 0, records), records).await.expect("written");
+        let posted = std::mem::take(&mut *server.requests());
+        assert_eq!(posted.len(), 1);
+        let body: Value = serde_json::from_slice(&posted[0].body).expect("JSON");
+        let text = body["text"].as_str().expect("a text").to_owned();
+        assert!(text.chars().count() <= 12_000, "{}", text.len());
+        for block in body["blocks"].as_array().expect("blocks") {
+            assert!(block["text"]["text"].as_str().is_some_and(|text| text.chars().count() <= 3_000), "{block}");
+        }
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let short = |place| judged(&format!("item {place}"), Label::Neutral, 0.0, "t", "https://a.example/");
+    let lines = send(&(0..100).map(short).collect::<Vec<_>>()).await;
+    assert_eq!((lines.len(), lines[21].as_str()), (22, "\u{2026} and 80 more"));
+    assert_eq!(lines[20], "\u{2022} *item 19*: NEUTRAL +0.00, <https://a.example/|t>");
+    // What is as long as it can be, and grows when it is escaped.
+    let long = |_| {
+        let url = format!("https://a.example/?{}", "&".repeat(150));
+        judged(&"<".repeat(2_000), Label::Mixed, 0.0, &"&".repeat(5_000), &url)
+    };
+    let lines = send(&(0..100).map(long).collect::<Vec<_>>()).await;
+    let listed = lines.len() - 2;
+    assert!((4..20).contains(&listed), "{listed}");
+    assert_eq!(lines.last().map(String::as_str), Some(format!("\u{2026} and {} more", 100 - listed).as_str()));
+}
+
+#[tokio::test]
+async fn the_url_in_a_secret_is_guarded_and_in_no_error() {
+    let server = HttpServer::start(|_| CannedResponse::text(404, "no_service"));
+    let services = MemoryServices::default();
+    let records = records(1, 10);
+    let chunk = Chunk::new(&run(), 0, &records);
+    let refused = slack(&server, &services, &[]).write(&chunk, &records).await.expect_err("refused");
+    let advice = format!("check the URL in the secret `{SECRET}`");
+    assert_eq!(refused.message, format!("`127.0.0.1` refused the request (HTTP 404, no_service): {advice}"));
+    assert_eq!((refused.code, refused.transient), (ErrorCode::PostRefused, false));
+    // Nobody reads a secret before it is used, so the guard looks at it when it posts.
+    let sink = slack(&server, &services, &[("allow", json!([]))]);
+    let connections = server.connections();
+    let closed = sink.write(&chunk, &records).await.expect_err("closed");
+    assert_eq!(closed.code, ErrorCode::AddressRefused);
+    let sink = slack(&server, &services, &[]);
+    *services.0.secret.lock().expect("no panic") = r#"{"link":"https://s3cret.example"}"#.into();
+    let unusable = sink.write(&chunk, &records).await.expect_err("unusable");
+    assert_eq!(unusable.code, ErrorCode::SecretUnusable);
+    for error in [refused, closed, unusable] {
+        assert!(!error.message.contains("s3cret"), "{error}");
+    }
+    assert_eq!(server.connections(), connections);
 }
