@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use fanggen_runtime::model::values::{Bounded, Email, Line, Name, RelativePath};
+use fanggen_runtime::model::values::{Bounded, Email, Line, Name, RelativePath, SecretArn};
 use schemars::JsonSchema;
 use serde::de::{self, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -148,13 +148,16 @@ pub struct LocalSection {
 pub struct AlarmsSection {
     /// The e-mail address that alarms are sent to. AWS asks it once for a confirmation.
     pub email: Option<Email>,
+    /// The ARN of the secret in AWS Secrets Manager that holds the URL of a Slack incoming webhook, as plain text or as `url`
+    /// in JSON. Alarms are posted there, by a function of their own.
+    pub slack_url_secret: Option<SecretArn>,
     /// The share of a run's records, in percent, above which failures raise an alarm.
     pub max_failed_percent: Bounded<1, 100>,
 }
 
 impl Default for AlarmsSection {
     fn default() -> Self {
-        Self { email: None, max_failed_percent: Bounded::new::<20>() }
+        Self { email: None, slack_url_secret: None, max_failed_percent: Bounded::new::<20>() }
     }
 }
 
@@ -162,7 +165,7 @@ impl AlarmsSection {
     /// Whether there are alarms: somebody is told.
     #[must_use]
     pub const fn is_on(&self) -> bool {
-        self.email.is_some()
+        self.email.is_some() || self.slack_url_secret.is_some()
     }
 }
 
@@ -200,7 +203,8 @@ pub struct IamSection {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IamScope {
-    /// The function: `producer`, `worker`, or `worker-<stage>` for a stage with `isolate = true`.
+    /// The function: `producer`, `worker`, `worker-<stage>` for a stage with `isolate = true`, or `notifier` for the one that
+    /// posts alarms to Slack.
     pub function: Name,
     /// IAM actions, without wildcards, such as `s3:GetObject`.
     pub actions: Vec<Action>,

@@ -53,6 +53,8 @@ impl TestFunctions {
                         dead_letter_queue: Some(format!("{name}{DEAD}")),
                         max_receives: Some(MAX_RECEIVES),
                     }),
+                    // No pipeline test raises an alarm.
+                    Trigger::Alarms(settings) => Trigger::Alarms(settings),
                 },
                 stages: all(function.stages),
                 output: match function.output {

@@ -164,7 +164,7 @@ pub struct FlowPlan {
 }
 
 /// How often Lambda retries a failed event: its maximum.
-const ASYNC_RETRIES: u64 = 2;
+pub const ASYNC_RETRIES: u64 = 2;
 /// Lambda's maximum, which the producer gets so that a scan is not cut short.
 pub const PRODUCER_TIMEOUT_S: u64 = 900;
 
@@ -288,19 +288,7 @@ pub fn plan(
                 None => FunctionOutput::Sinks(pipeline.sinks.iter().filter(deployed).map(part).collect()),
             },
         };
-        flow.log_groups.push(LogGroupPlan {
-            id: log_group.clone(),
-            name: TemplateValue::physical(format!("/aws/lambda/{}", names.of_part(&shape.name))),
-            retention_days: reasons.derive(
-                &shape.name,
-                "retention of its log, days",
-                pipeline.logs.retention_days.days(),
-                "`logs.retention_days`, 30 unless set: a group that Lambda creates itself keeps everything forever",
-                pages::LOG_RETENTION,
-            ),
-            retain: pipeline.data.retain,
-            path: shape.path.clone(),
-        });
+        flow.log_groups.push(log_group_of(pipeline, names, &shape.name, &shape.path, reasons));
         flow.functions.push(FunctionPlan {
             name: TemplateValue::physical(names.of_part(&shape.name)),
             description: describe(shape),
@@ -319,6 +307,29 @@ pub fn plan(
     }
     flow.queues.push(dead_queue(names, "schedule", "schedule", None, reasons));
     flow
+}
+
+/// The log group of a function.
+pub fn log_group_of(
+    pipeline: &Pipeline,
+    names: &ResourceNames,
+    function: &str,
+    path: &str,
+    reasons: &mut Reasons,
+) -> LogGroupPlan {
+    LogGroupPlan {
+        id: LogicalId::of(function, "Logs"),
+        name: TemplateValue::physical(format!("/aws/lambda/{}", names.of_part(function))),
+        retention_days: reasons.derive(
+            function,
+            "retention of its log, days",
+            pipeline.logs.retention_days.days(),
+            "`logs.retention_days`, 30 unless set: a group that Lambda creates itself keeps everything forever",
+            pages::LOG_RETENTION,
+        ),
+        retain: pipeline.data.retain,
+        path: path.to_owned(),
+    }
 }
 
 /// What a function runs: the sources or some stages, and the sinks where nothing comes behind it.
@@ -344,7 +355,7 @@ fn intake(function: &str) -> InputQueue {
 }
 
 /// The settings of the Lambda; the same types read them back.
-fn variables(function: &Function) -> Vec<EnvironmentVariable> {
+pub fn variables(function: &Function) -> Vec<EnvironmentVariable> {
     let value = |variable: &fanggen_runtime::function::Variable| match variable.physical {
         true => TemplateValue::from_binding(&variable.value),
         false => TemplateValue::Literal(variable.value.clone()),

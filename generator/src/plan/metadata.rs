@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::alarms::PATH;
 use super::roles::PERMISSIONS_OF;
 use super::template_value::{LogicalId, TemplateValue};
 use super::{Plan, PlannedResource};
@@ -102,7 +103,8 @@ impl Plan {
         all.name(&schedule.role, " of schedule", &["iam", "data.kms"]);
         all.name_dead(&schedule.dead_letter, "schedule");
         let mut functions: BTreeMap<&LogicalId, (&str, Vec<&str>)> = BTreeMap::new();
-        let next = self.functions.iter().skip(1).map(Some).chain([None]);
+        // The notifier is no part of the flow: nothing is sent to it.
+        let next = self.functions.iter().skip(1).map(|next| Some(next).filter(|next| next.path != PATH)).chain([None]);
         for (function, next) in self.functions.iter().zip(next) {
             let word = function.word.as_str();
             let parts: Vec<&str> = function.parts.iter().map(String::as_str).chain([word]).collect();
@@ -144,8 +146,13 @@ impl Plan {
             all.name_of(&topic.id, last(&topic.path), &[&topic.path, "data.kms"]);
         }
         for subscription in &self.subscriptions {
-            let path = subscription.path.as_str();
-            all.name(&subscription.id, &format!(" to the topic {}", last(path)), &[path]);
+            let (path, protocol) = (subscription.path.as_str(), subscription.protocol);
+            let by = if protocol == "email" { String::new() } else { format!(" by {protocol}") };
+            all.name(&subscription.id, &format!("{by} to the topic {}", last(path)), &[path]);
+        }
+        for permission in &self.permissions {
+            let Some((word, _)) = functions.get(&permission.function) else { continue };
+            all.name(&permission.id, &format!(" to invoke {word}"), &[&permission.path]);
         }
         for database in &self.databases {
             all.name(&database.id, "", &[&database.path]);

@@ -8,6 +8,7 @@ mod functions;
 mod key;
 mod limits;
 mod metadata;
+mod notifier;
 mod pages;
 mod queues;
 mod reasons;
@@ -37,6 +38,7 @@ pub use functions::{
     PRODUCER_TIMEOUT_S,
 };
 pub use key::KeyPlan;
+pub use notifier::PermissionPlan;
 pub use queues::{MAX_RECEIVES, QueuePlan, RedriveSources, VISIBILITY_FACTOR};
 pub use reasons::{DerivedValue, Reasons};
 pub use roles::{RolePlan, RoleStatement};
@@ -74,6 +76,8 @@ pub struct Plan {
     pub functions: Vec<FunctionPlan>,
     /// Where failed invocations of the producer go.
     pub invokes: Vec<InvokeConfigPlan>,
+    /// What allows topics to invoke functions.
+    pub permissions: Vec<PermissionPlan>,
     /// What feeds the workers from their queues.
     pub mappings: Vec<MappingPlan>,
     /// The queues and dead-letter queues.
@@ -84,7 +88,7 @@ pub struct Plan {
     pub buckets: Vec<BucketPlan>,
     /// The topics.
     pub topics: Vec<TopicPlan>,
-    /// The e-mail subscriptions to the topics.
+    /// The subscriptions to the topics.
     pub subscriptions: Vec<SubscriptionPlan>,
     /// The alarms.
     pub alarms: Vec<AlarmPlan>,
@@ -212,11 +216,13 @@ impl Plan {
         let names = ResourceNames::of(pipeline);
         let stores = storage::plan(pipeline, &names, &mut reasons);
         let shapes = shape::shapes(pipeline);
-        let flow = functions::plan(pipeline, &names, &shapes, &stores.tables, &mut reasons);
+        let mut flow = functions::plan(pipeline, &names, &shapes, &stores.tables, &mut reasons);
+        let notifier = notifier::plan(pipeline, &names, &mut flow, &mut reasons);
         let key = key::plan(pipeline, &names, &flow.log_groups, &mut reasons);
         let alarms = alarms::plan(pipeline, &names, &flow.functions, &flow.queues, &mut reasons);
         let dashboard = dashboard::plan(pipeline, &names, &alarms, &flow.functions, &flow.queues, &flow.log_groups);
         let told = alarms::topic(pipeline, &names, &alarms, &mut reasons);
+        let (posts, permission) = notifier.map(|it| (it.subscription, it.permission)).unzip();
         let mut problems = Vec::new();
         let roles = roles::plan(pipeline, &names, &shapes, &flow, &stores.tables, &mut reasons, &mut problems);
         let mut plan = Self {
@@ -238,12 +244,13 @@ impl Plan {
             schedule: flow.schedule,
             functions: flow.functions,
             invokes: flow.invokes,
+            permissions: permission.into_iter().collect(),
             mappings: flow.mappings,
             queues: flow.queues.into_iter().chain(stores.queues).collect(),
             tables: stores.tables,
             buckets: stores.buckets,
             topics: stores.topics.into_iter().chain(told.topic).collect(),
-            subscriptions: stores.subscriptions.into_iter().chain(told.subscription).collect(),
+            subscriptions: stores.subscriptions.into_iter().chain(told.subscription).chain(posts).collect(),
             alarms,
             dashboards: dashboard.into_iter().collect(),
             databases: stores.databases,
@@ -298,9 +305,9 @@ impl Plan {
         [self.description.as_str()]
             .into_iter()
             .chain(self.schedule.input.literals())
-            .chain(self.subscriptions.iter().map(|subscription| subscription.email.as_str()))
             .chain(
-                variables
+                (self.subscriptions.iter().map(|subscription| &subscription.endpoint))
+                    .chain(variables)
                     .chain(statements().flat_map(|statement| &statement.resources))
                     .filter_map(TemplateValue::literal),
             )
@@ -338,6 +345,7 @@ impl Plan {
         (self.schedule.resources().into_iter())
             .chain(self.functions.iter().flat_map(FunctionPlan::resources))
             .chain(self.invokes.iter().flat_map(InvokeConfigPlan::resources))
+            .chain(self.permissions.iter().flat_map(PermissionPlan::resources))
             .chain(self.mappings.iter().flat_map(MappingPlan::resources))
             .chain(self.log_groups.iter().flat_map(LogGroupPlan::resources))
             .chain(self.queues.iter().flat_map(QueuePlan::resources))

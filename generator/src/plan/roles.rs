@@ -4,17 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use fanggen_runtime::component::{PermissionTarget, Store};
 use fanggen_runtime::model::tree::quoted_list;
+use fanggen_runtime::model::values::SecretArn;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::functions::FlowPlan;
 use super::key;
+use super::notifier::NOTIFIER;
 use super::pages;
 use super::queues::queue_name;
 use super::reasons::Reasons;
 use super::storage::{self, TablePlan};
 use super::template_value::{IN_TEMPLATE, LogicalId, TemplateValue};
-use super::{PlannedResource, Problem, ResourceNames};
+use super::{PlannedResource, Problem, ResourceNames, alarms};
 use crate::config::mistake::{MistakeCode, did_you_mean};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
@@ -89,6 +91,16 @@ pub fn plan(
             path: shape.path.clone(),
         })
         .collect();
+    if let Some(secret) = &pipeline.alarms.slack_url_secret {
+        roles.push(RolePlan {
+            id: LogicalId::of(NOTIFIER, "Role"),
+            name: TemplateValue::physical(names.global(NOTIFIER)),
+            service: "lambda.amazonaws.com",
+            boundary: boundary.clone(),
+            statements: notifier_statements(pipeline, names, secret),
+            path: alarms::PATH.to_owned(),
+        });
+    }
     add_file_scopes(pipeline, shapes, &mut roles, problems);
     let invoke = statement(
         "schedule",
@@ -140,22 +152,7 @@ fn statements(
     tables: &[TablePlan],
 ) -> Vec<RoleStatement> {
     let path = shape.path.as_str();
-    // The streams of the group.
-    let log_group = format!("/aws/lambda/{}:*", names.of_part(&shape.name));
-    let mut all = vec![statement(
-        path,
-        "the function writes to its log group, which the stack creates",
-        &["logs:CreateLogStream", "logs:PutLogEvents"],
-        vec![arn(&logs::LOG_GROUP, &log_group)],
-    )];
-    if pipeline.functions.tracing {
-        all.push(statement(
-            "functions.tracing",
-            "X-Ray has no resource level for these calls",
-            &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
-            vec![TemplateValue::Literal("*".into())],
-        ));
-    }
+    let mut all = of_every_function(pipeline, names, &shape.name, path);
     let producer = shape.name == PRODUCER;
     if producer {
         all.push(statement(
@@ -214,6 +211,52 @@ fn statements(
         }
     }
     if pipeline.data.kms { with_key_statements(all) } else { all }
+}
+
+/// What every function may do: write its log, and its traces if there are any.
+fn of_every_function(pipeline: &Pipeline, names: &ResourceNames, function: &str, path: &str) -> Vec<RoleStatement> {
+    // The streams of the group.
+    let log_group = format!("/aws/lambda/{}:*", names.of_part(function));
+    let mut all = vec![statement(
+        path,
+        "the function writes to its log group, which the stack creates",
+        &["logs:CreateLogStream", "logs:PutLogEvents"],
+        vec![arn(&logs::LOG_GROUP, &log_group)],
+    )];
+    if pipeline.functions.tracing {
+        all.push(statement(
+            "functions.tracing",
+            "X-Ray has no resource level for these calls",
+            &["xray:PutTelemetryRecords", "xray:PutTraceSegments"],
+            vec![TemplateValue::Literal("*".into())],
+        ));
+    }
+    all
+}
+
+/// What the notifier may do besides: read one secret, and leave what it cannot post.
+fn notifier_statements(pipeline: &Pipeline, names: &ResourceNames, secret: &SecretArn) -> Vec<RoleStatement> {
+    let mut all = of_every_function(pipeline, names, NOTIFIER, alarms::PATH);
+    all.push(statement(
+        alarms::PATH,
+        "an alarm that cannot be posted is kept in the dead-letter queue",
+        &["sqs:SendMessage"],
+        vec![arn(&sqs::QUEUE, &queue_name(names, NOTIFIER, true))],
+    ));
+    all.push(RoleStatement {
+        own: false,
+        ..statement(
+            "alarms.slack_url_secret",
+            "the notifier reads the URL that it posts to",
+            &["secretsmanager:GetSecretValue"],
+            vec![TemplateValue::Literal(secret.to_string())],
+        )
+    });
+    if pipeline.data.kms {
+        all.extend(own_key_use(&lambda::FUNCTION));
+        all = with_key_statements(all);
+    }
+    all
 }
 
 /// Appends what the statements need of the key, once per service.
@@ -286,7 +329,8 @@ fn component_statements(component: &ComponentConfig, names: &ResourceNames) -> V
 
 /// The permissions that `[[iam.scopes]]` adds.
 fn add_file_scopes(pipeline: &Pipeline, shapes: &[Shape<'_>], roles: &mut [RolePlan], problems: &mut Vec<Problem>) {
-    let known: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).collect();
+    let notifier = pipeline.alarms.slack_url_secret.as_ref().map(|_| NOTIFIER);
+    let known: Vec<&str> = shapes.iter().map(|shape| shape.name.as_str()).chain(notifier).collect();
     for (place, scope) in pipeline.iam.scopes.iter().enumerate() {
         let path = format!("iam.scopes.{place}");
         let wanted = LogicalId::of(scope.function.as_str(), "Role");

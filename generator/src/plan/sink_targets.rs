@@ -34,15 +34,17 @@ impl TopicPlan {
     }
 }
 
-/// An e-mail subscription to a topic.
+/// A subscription to a topic.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SubscriptionPlan {
     /// Its name within the template.
     pub id: LogicalId,
     /// The topic.
     pub topic: LogicalId,
-    /// The address, which must confirm before it receives anything.
-    pub email: String,
+    /// How messages are delivered: `email` or `lambda`.
+    pub protocol: &'static str,
+    /// The address, which must confirm before it receives anything; or the function.
+    pub endpoint: TemplateValue,
     /// What asked for it.
     pub path: String,
 }
@@ -83,13 +85,14 @@ pub fn topic(
     let subscription = email.map(|email| SubscriptionPlan {
         id: LogicalId::of(name, "Subscription"),
         topic: id.clone(),
-        email: reasons.derive(
+        protocol: "email",
+        endpoint: TemplateValue::Literal(reasons.derive(
             path,
             "subscription by e-mail",
             email,
             "SNS asks the address once: nothing is delivered until the recipient confirms",
             "https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html",
-        ),
+        )),
         path: path.to_owned(),
     });
     let topic = TopicPlan {

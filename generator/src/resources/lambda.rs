@@ -53,8 +53,8 @@ pub static FUNCTION: ResourceType = ResourceType {
             check: "CKV_AWS_116",
             wants: "a dead-letter queue of the function itself",
             when: AcceptedWhen::Always,
-            reason: "It receives failures of asynchronous invocations only: the producer has an on-failure destination, which keeps \
-                     the cause as well, and the queue of each worker has a dead-letter queue",
+            reason: "It receives failures of asynchronous invocations only: the producer and the notifier have an on-failure \
+                     destination, which keeps the cause as well, and the queue of each worker has a dead-letter queue",
         },
         AcceptedFinding {
             check: "CKV_AWS_117",
@@ -121,4 +121,16 @@ pub static EVENT_INVOKE_CONFIG: ResourceType = ResourceType {
         ],
     )],
     ..ResourceType::new("AWS::Lambda::EventInvokeConfig", "failure destination", "failure destinations", "Invoke")
+};
+
+/// What allows a topic to invoke a function; it goes with the function.
+pub static PERMISSION: ResourceType = ResourceType {
+    identity: &["FunctionName", "Action", "Principal", "SourceArn"],
+    arns: &["arn:{partition}:lambda:{region}:{account}:function:{name}"],
+    named_after: Some(&FUNCTION),
+    handler: &[HandlerGrant::new(
+        Target::Each(&PERMISSION),
+        &["lambda:AddPermission", "lambda:GetPolicy", "lambda:RemovePermission"],
+    )],
+    ..ResourceType::new("AWS::Lambda::Permission", "permission", "permissions", "Permission")
 };

@@ -38,6 +38,7 @@ pub static ALL: &[&ResourceType] = &[
     &logs::LOG_GROUP,
     &lambda::EVENT_SOURCE_MAPPING,
     &lambda::EVENT_INVOKE_CONFIG,
+    &lambda::PERMISSION,
     &sqs::QUEUE_POLICY,
     &sns::TOPIC_POLICY,
     &s3::BUCKET_POLICY,

@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::plan::{
     ACCOUNT, FunctionPlan, LogicalId, MAX_ENVIRONMENT_BYTES, PARTITION, Plan, PlannedResource, QueuePlan, REGION,
+    TemplateValue,
 };
 use crate::resources;
 use crate::show::next_runs::NextRuns;
@@ -56,7 +57,17 @@ fn details(plan: &Plan) -> BTreeMap<&LogicalId, String> {
         all.insert(&table.id, format!("  key {}{sort}{expires}{}", table.partition, kept(table.retain)));
     }
     all.extend(plan.buckets.iter().map(|bucket| (&bucket.id, kept(bucket.retain).to_owned())));
-    all.extend(plan.subscriptions.iter().map(|it| (&it.topic, format!("  sends mail to {}", it.email))));
+    for subscription in &plan.subscriptions {
+        let to = match &subscription.endpoint {
+            TemplateValue::Arn(_) => "  invokes the notifier".to_owned(),
+            address => format!("  sends mail to {}", address.plain()),
+        };
+        let told: &mut String = all.entry(&subscription.topic).or_default();
+        if !told.is_empty() {
+            told.push(',');
+        }
+        told.push_str(&to);
+    }
     for table in &plan.catalog {
         all.insert(&table.id, format!("  {} columns, by {}", table.columns.len(), table.day));
     }

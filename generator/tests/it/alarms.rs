@@ -1,19 +1,31 @@
-//! Alarms of a deployed pipeline: each is driven into alarm and back, its text reaches who is told, and `status` shows it.
+//! Alarms of a deployed pipeline: each is driven into alarm and back, its text reaches who is told, by mail and in Slack, and
+//! `status` shows it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use aws_sdk_cloudwatch::types::StateValue;
+use aws_sdk_lambda::types::Environment;
+use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use serde_json::{Value, json};
 
 use crate::harness::aws::emulator::block_on;
+use crate::harness::aws::person::Person;
+use crate::harness::aws::secrets::secrets;
 use crate::harness::aws::target_account::target_account;
 use crate::harness::deployed_pipeline::{DeployedPipeline, receive_all_from};
 use crate::harness::project::Project;
 
 /// The root's pipeline with alarms and a budget in prod.
 fn watched(name: &str) -> DeployedPipeline {
+    applied(name, "alarms.email = \"oncall@example.com\"\nbudget.monthly_usd = 50\n")
+}
+
+/// The root's pipeline with these settings in prod.
+fn applied(name: &str, settings: &str) -> DeployedPipeline {
     let project = Project::root();
     let toml = project.read("pipeline.toml");
-    let alarms = "\nalarms.email = \"oncall@example.com\"\nbudget.monthly_usd = 50\n";
-    project.write("pipeline.toml", &toml.replace("[environments.prod]\n", &format!("[environments.prod]{alarms}")));
+    project.write("pipeline.toml", &toml.replace("[environments.prod]\n", &format!("[environments.prod]\n{settings}")));
     let live = DeployedPipeline::rendered(project, name, "prod");
     live.deployed.good(&["apply", "--env", "prod", "--yes", "--no-run"]);
     live
@@ -106,4 +118,90 @@ fn alarms_come_and_go_with_the_setting_and_nobody_is_told_before_the_environment
     live.deployed.good(&["apply", "--env", "prod", "--yes", "--no-run", "--replace", "AlarmsTopic"]);
     assert_eq!(all().len(), 0);
     assert!(block_on(client.get_dashboard().dashboard_name("unwatched-prod").send()).is_err());
+}
+
+/// Sets the state of an alarm.
+fn set_state(name: &str, state: StateValue) {
+    let client = aws_sdk_cloudwatch::Client::new(&target_account().sdk);
+    let set = client.set_alarm_state().alarm_name(name).state_value(state).state_reason("the <test> says so");
+    block_on(set.send()).expect("set");
+}
+
+/// Lets the notifier reach a server on this machine, as no setting of the file does: Slack is on the internet.
+fn let_reach(live: &DeployedPipeline, slack: &HttpServer) {
+    let client = aws_sdk_lambda::Client::new(&target_account().sdk);
+    let name = live.name("NotifierFunction");
+    let told = block_on(client.get_function_configuration().function_name(&name).send()).expect("a function");
+    let mut variables = told.environment.and_then(|it| it.variables).expect("variables");
+    let mut settings: Value = serde_json::from_str(&variables["FANG_SLACK"]).expect("JSON");
+    assert_eq!(settings["allow"], Value::Null);
+    settings["allow"] = json!([slack.host_port()]);
+    variables.insert("FANG_SLACK".to_owned(), settings.to_string());
+    let environment = Environment::builder().set_variables(Some(variables)).build();
+    let set = client.update_function_configuration().function_name(&name).environment(environment);
+    block_on(set.send()).expect("set");
+}
+
+#[test]
+fn an_alarm_and_its_end_are_posted_to_slack_and_what_cannot_be_posted_is_an_error() {
+    let status = Arc::new(AtomicU16::new(200));
+    let says = Arc::clone(&status);
+    let slack = HttpServer::start(move |_| match says.load(Ordering::SeqCst) {
+        200 => CannedResponse::text(200, "ok"),
+        other => CannedResponse::text(other, "no_service"),
+    });
+    let [secret] = secrets("slacked-secret", [("slacked/url", slack.url("/services/T0/B0/s3cret").as_str())]);
+    // The deployer has exactly the policy that `iam --deployer` prints.
+    let live = applied("slacked", &format!("alarms.slack_url_secret = \"{secret}\"\n"));
+    let_reach(&live, &slack);
+    let name = "slacked-prod-producer-errors";
+    let posted = || {
+        let requests = std::mem::take(&mut *slack.requests());
+        let text = |body: &[u8]| {
+            let body: Value = serde_json::from_slice(body).expect("JSON");
+            body["text"].as_str().expect("a text").to_owned()
+        };
+        assert!(requests.iter().all(|request| request.head.starts_with("POST /services/T0/B0/s3cret ")));
+        requests.iter().map(|request| text(&request.body)).collect::<Vec<_>>()
+    };
+    let one = |what: &str| live.wait_until(what, || Some(posted()).filter(|texts| !texts.is_empty()));
+    set_state(name, StateValue::Ok);
+    let what = "slacked, prod: the function slacked-prod-producer failed 3 times or more in 15 minutes.";
+    set_state(name, StateValue::Alarm);
+    let raised = live.wait_until("the alarm", || posted().into_iter().find(|text| text.starts_with("*ALARM")));
+    let first = "Run first: `fanggen logs --errors --function producer --env prod`";
+    assert!(raised.starts_with(&format!("*ALARM: {name}*\n{what}\n{first}\n")), "{raised}");
+    assert!(raised.ends_with("the &lt;test&gt; says so"), "{raised}");
+    set_state(name, StateValue::Ok);
+    let ended = one("its end");
+    assert_eq!(ended.len(), 1);
+    assert!(ended[0].starts_with(&format!("*OK: {name}*\nThis alarm is over. It said: {what}\n")), "{ended:?}");
+
+    // What is no alarm is in the log, and is given up as a failed event.
+    let event = |message: &str| json!({ "Records": [{ "Sns": { "MessageId": "m-1", "Message": message } }] });
+    let unreadable = live.invoke("NotifierFunction", &event("hello s3cret")).expect_err("no alarm");
+    assert_eq!(unreadable["errorType"], "event_unreadable");
+    status.store(404, Ordering::SeqCst);
+    let alarm = json!({ "AlarmName": name, "NewStateValue": "ALARM" }).to_string();
+    let refused = live.invoke("NotifierFunction", &event(&alarm)).expect_err("refused");
+    let reason =
+        format!("`127.0.0.1` refused the request (HTTP 404, no_service): check the URL in the secret `{secret}`");
+    assert_eq!((&refused["errorType"], &refused["errorMessage"]), (&json!("post_refused"), &json!(reason)));
+    let operator = Person::new(&live.deployed, "slacked-operator", &["--operator", "--env", "prod"]);
+    let logged = live.wait_until("the log", || {
+        let read = operator.run(&["logs", "--env", "prod", "--function", "notifier", "--errors"]).stdout;
+        (read.contains("post_refused") && read.contains("event_unreadable")).then_some(read)
+    });
+    assert!(!logged.contains("s3cret") && !live.logs().contains("s3cret"), "{logged}");
+
+    // Lambda's record of it, which this emulator does not send
+    // (<https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html>).
+    let record = json!({ "requestPayload": event(&alarm), "responsePayload": refused });
+    live.send("NotifierDeadQueue", &record.to_string());
+    let letters = operator.run(&["dlq", "show", "--env", "prod", "--queue", "notifier"]);
+    assert!(
+        letters.stdout.contains("no_service") && letters.stdout.contains("fanggen status --env prod"),
+        "{letters:?}"
+    );
+    live.deployed.good(&["destroy", "--env", "prod", "--yes", "--delete-data"]);
 }

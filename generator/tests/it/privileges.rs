@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 const STATE: &str = "StateTable";
 
-fn pipeline(secret: &str, hook: &HttpServer) -> String {
+fn pipeline(secret: &str, slack: &str, hook: &HttpServer) -> String {
     format!(
         r#"
 [pipeline]
@@ -63,6 +63,9 @@ type = "webhook"
 url = "{}"
 allow = ["{}"]
 secret = "{secret}"
+
+[alarms]
+slack_url_secret = "{slack}"
 "#,
         hook.url("/hook"),
         hook.host_port()
@@ -82,6 +85,9 @@ const FIRST: Place = Place { role: "WorkerRole", function: "WorkerFunction" };
 /// It analyses and writes.
 const SECOND: Place = Place { role: "WorkerSentimentRole", function: "WorkerSentimentFunction" };
 
+/// It posts alarms.
+const NOTIFIER: Place = Place { role: "NotifierRole", function: "NotifierFunction" };
+
 struct Trial<'a> {
     hand: Invoker<'a>,
     roles: Roles<'a>,
@@ -91,14 +97,20 @@ struct Trial<'a> {
 #[test]
 fn every_permission_is_needed_and_no_other_is_given() {
     assert!(target_account().emulator.is_some(), "roles are changed here: this is for the emulator only");
-    let others = invoke::others();
     let hook = HttpServer::start(|_| CannedResponse::text(200, ""));
+    let others = invoke::others(&hook.url("/slack"));
     let items = [("items.csv", "name\nNokia AG\nBayer\n")];
-    let live = deployed_pipeline::DeployedPipeline::new(&pipeline(&others.secret, &hook), &items, "least", "dev");
+    let live = deployed_pipeline::DeployedPipeline::new(
+        &pipeline(&others.secret, &others.slack_url, &hook),
+        &items,
+        "least",
+        "dev",
+    );
     let mut trial = Trial { hand: Invoker::of(&live), roles: Roles::of(&live), proofs: Proofs::default() };
     trial.produce();
     trial.fetch();
     trial.analyse();
+    trial.notify(&others.slack_url, &hook);
     trial.ask();
     trial.leave_to_services();
     assert!(!hook.requests().is_empty(), "the webhook was called");
@@ -232,6 +244,27 @@ impl Trial<'_> {
         let mut poison = event.clone();
         poison["Records"][0]["body"] = json!("no JSON");
         self.without(place, &poison, &dead, "an unreadable message cannot be moved to the dead-letter queue");
+    }
+
+    /// The notifier: an alarm cannot be posted without the URL.
+    fn notify(&mut self, secret: &str, hook: &HttpServer) {
+        let settings = json!({ "url_secret": secret, "allow": [hook.host_port()] });
+        self.hand.redirect(NOTIFIER.function, "FANG_SLACK", &settings.to_string());
+        let alarm = json!({ "AlarmName": "least-dev-no-run", "NewStateValue": "ALARM" }).to_string();
+        let event = json!({ "Records": [{ "Sns": { "MessageId": "m", "Message": alarm } }] });
+        let grant =
+            self.roles.grant(NOTIFIER.role, "secretsmanager:GetSecretValue", "the secret of `alarms.slack_url_secret`");
+        self.roles.revoke(NOTIFIER.role, &[&grant]);
+        let outcome = self.hand.invoke(NOTIFIER.function, &event);
+        assert!(outcome.broken && outcome.was_denied(&grant), "without {grant:?}: {outcome:?}");
+        self.roles.restore(NOTIFIER.role);
+        let outcome = self.hand.invoke(NOTIFIER.function, &event);
+        assert!(!outcome.broken && outcome.answer == json!({ "posted": 1 }), "with {grant:?}: {outcome:?}");
+        self.proofs.enforced(
+            NOTIFIER.role,
+            &grant,
+            "the notifier returns an error: the alarm is not posted".to_owned(),
+        );
     }
 
     /// What the emulator has not: the account is asked, about exactly the calls that were made.

@@ -4,15 +4,14 @@
 use crate::harness::{aws, deployed_pipeline};
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
 
 use aws::emulator::block_on;
+use aws::secrets::secrets;
 use aws::target_account::target_account;
-use aws_sdk_cloudformation::types::{Stack, StackStatus};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::Message;
 use aws_smithy_types::base64;
-use deployed_pipeline::{DeployedPipeline, PATIENCE, receive_all_from};
+use deployed_pipeline::{DeployedPipeline, receive_all_from};
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer, ReceivedRequest};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -90,35 +89,6 @@ fn company(number: usize) -> String {
 /// The mood of a page of the encyclopedia.
 fn mood(title: &str) -> &'static str {
     ["POSITIVE", "NEGATIVE", "NEUTRAL"][title.len() % 3]
-}
-
-/// The ARNs of two secrets of the emulator's: the key of signatures, and the URL that stands in for Slack's.
-fn secrets(hook: &HttpServer) -> (String, String) {
-    let secret = |name: &str, value: &str| {
-        let properties = json!({ "Name": format!("told/{name}"), "SecretString": value });
-        json!({ "Type": "AWS::SecretsManager::Secret", "Properties": properties })
-    };
-    let arn = |id: &str| json!({ "Value": { "Fn::GetAtt": [id, "Id"] } });
-    let template = json!({
-        "Resources": { "Hook": secret("hook", SECRET), "Slack": secret("slack", &hook.url(SLACK)) },
-        "Outputs": { "Hook": arn("Hook"), "Slack": arn("Slack") },
-    });
-    let client = aws_sdk_cloudformation::Client::new(&target_account().sdk);
-    block_on(client.create_stack().stack_name("told").template_body(template.to_string()).send()).expect("a stack");
-    let begin = Instant::now();
-    loop {
-        let answer = block_on(client.describe_stacks().stack_name("told").send()).expect("an answer");
-        let whole = |stack: &&Stack| stack.stack_status() == Some(&StackStatus::CreateComplete);
-        if let Some(stack) = answer.stacks().first().filter(whole) {
-            let output = |key: &str| {
-                let found = stack.outputs().iter().find(|output| output.output_key() == Some(key));
-                found.and_then(|output| output.output_value()).expect(key).to_owned()
-            };
-            return (output("Hook"), output("Slack"));
-        }
-        assert!(begin.elapsed() < PATIENCE, "{answer:?}");
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
 }
 
 /// HMAC as RFC 2104 writes it, apart from the crate that signs.
@@ -237,7 +207,7 @@ fn check_sheets(live: &DeployedPipeline, run: &str) {
 #[test]
 fn a_run_sends_messages_posts_and_one_digest_and_an_unchanged_one_no_news() {
     let hook = HttpServer::start(|_| CannedResponse::text(204, ""));
-    let (secret, slack) = secrets(&hook);
+    let [secret, slack] = secrets("told", [("told/hook", SECRET), ("told/slack", &hook.url(SLACK))]);
     let live = DeployedPipeline::new(&pipeline(&hook, &secret, &slack), &[], "told", "dev");
     live.put("CompaniesTable", (0..ITEMS).map(company));
     let [alert, news] = ["AlertTopic", "NewsTopic"].map(|topic| live.listener(topic));

@@ -3,6 +3,7 @@
 mod batch;
 mod finding_cache;
 mod forward;
+pub mod notifier;
 mod open;
 mod producer;
 pub mod registry;

@@ -85,7 +85,7 @@ impl Function {
             Error::permanent(ErrorCode::SettingsUnreadable, message)
         };
         let sources = match &self.trigger {
-            Trigger::Queue(_) => Vec::new(),
+            Trigger::Queue(_) | Trigger::Alarms(_) => Vec::new(),
             Trigger::Schedule(sources) => sources
                 .iter()
                 .map(|component| match open(component)? {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::component::{Binding, Component, ComponentKind, ComponentRole, RateLimit};
+use crate::function::notifier::NotifierSettings;
 use crate::function::registry;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::run::MAX_CHUNK_ITEMS;
@@ -86,6 +87,8 @@ pub enum Trigger {
     Schedule(Vec<FunctionComponent>),
     /// A queue of chunks.
     Queue(InputQueue),
+    /// A topic of alarms. The function posts them, and has neither stages nor sinks.
+    Alarms(NotifierSettings),
 }
 
 /// The input queue of a function.
@@ -115,7 +118,7 @@ pub struct Function {
     pub pipeline: String,
     /// The environment's name.
     pub environment: String,
-    /// The function's name in the plan: `producer`, `worker`, `worker-<stage>`.
+    /// The function's name in the plan: `producer`, `worker`, `worker-<stage>`, `notifier`.
     pub name: String,
     /// The operator of the pipeline, for the User-Agent.
     pub contact: Option<String>,
@@ -152,6 +155,7 @@ const QUEUE: &str = "FANG_QUEUE";
 const DEAD: &str = "FANG_DEAD";
 const RECEIVES: &str = "FANG_RECEIVES";
 const CHUNK: &str = "FANG_CHUNK";
+const SLACK: &str = "FANG_SLACK";
 
 const fn prefix(role: ComponentRole) -> &'static str {
     match role {
@@ -187,6 +191,9 @@ impl Function {
             if let Some(max_receives) = input.max_receives {
                 put(RECEIVES.into(), &max_receives.to_string(), false);
             }
+        }
+        if let Trigger::Alarms(settings) = &self.trigger {
+            put(SLACK.into(), &json!(settings).to_string(), false);
         }
         if self.chunk_items != MAX_CHUNK_ITEMS {
             put(CHUNK.into(), &self.chunk_items.to_string(), false);
@@ -242,6 +249,11 @@ impl Function {
             let message = || format!("`{name}`: `{text}` is not a positive number of {unit}");
             Some(number.ok_or_else(|| Error::permanent(ErrorCode::SettingsUnreadable, message())))
         };
+        let notifier = variables.get(SLACK).map(|json| {
+            serde_json::from_str(json)
+                .map_err(|error| Error::permanent(ErrorCode::SettingsUnreadable, format!("`{SLACK}`: {error}")))
+        });
+        let notifier = notifier.transpose()?;
         let chunk_items = number(CHUNK, "items").transpose()?;
         let input = InputQueue {
             queue: variables.get(QUEUE).cloned(),
@@ -255,7 +267,11 @@ impl Function {
             contact: variables.get(CONTACT).cloned(),
             state: variables.get(STATE).cloned(),
             chunk_items: chunk_items.and_then(|items| usize::try_from(items).ok()).unwrap_or(MAX_CHUNK_ITEMS),
-            trigger: if sources.is_empty() { Trigger::Queue(input) } else { Trigger::Schedule(sources) },
+            trigger: match notifier {
+                Some(settings) => Trigger::Alarms(settings),
+                None if sources.is_empty() => Trigger::Queue(input),
+                None => Trigger::Schedule(sources),
+            },
             stages,
             output: match variables.get(OUT) {
                 Some(queue) => FunctionOutput::Queue(queue.clone()),
@@ -328,6 +344,27 @@ mod tests {
             let variables = function.to_env().into_iter().map(|variable| (variable.name, variable.value)).collect();
             let parsed = Function::from_env(&variables).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
             assert_eq!(parsed, function, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_notifier_round_trips_through_the_environment_and_names_what_is_wrong() {
+        let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack-AbCdEf";
+        let json = json!({ "url_secret": arn, "allow": ["127.0.0.1:8080"] });
+        let settings = serde_json::from_value(json).expect("settings");
+        let notifier = function(Trigger::Alarms(settings), vec![], FunctionOutput::Sinks(vec![]));
+        let variables: BTreeMap<_, _> = notifier.to_env().into_iter().map(|it| (it.name, it.value)).collect();
+        assert_eq!(Function::from_env(&variables).expect("a notifier"), notifier);
+        for text in ["{", "{}", r#"{"url_secret":"https://hooks.slack.com/s3cret"}"#] {
+            let broken = BTreeMap::from([(SLACK.to_owned(), text.to_owned())]);
+            let error = Function::from_env(
+                &broken.into_iter().chain(variables.clone().into_iter().filter(|(name, _)| name != SLACK)).collect(),
+            )
+            .expect_err(text);
+            assert!(
+                error.code == ErrorCode::SettingsUnreadable && error.message.starts_with("`FANG_SLACK`: "),
+                "{error}"
+            );
         }
     }
 

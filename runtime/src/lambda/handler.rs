@@ -1,4 +1,4 @@
-//! Handles the events of a Lambda function: a schedule starts a run, SQS delivers chunks.
+//! Handles the events of a Lambda function: a schedule starts a run, SQS delivers chunks, SNS delivers alarms.
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
@@ -11,6 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
 use crate::component::services::Services;
+use crate::function::notifier::{Notifier, NotifierSettings};
 use crate::function::{Delivery, Function, InputQueue, OpenFunction, Trigger};
 use crate::lambda::log::Log;
 use crate::lambda::redelivery::{Redelivery, backoff};
@@ -109,6 +110,8 @@ pub struct Handler<S> {
     log: Log,
     /// A worker stays open between events, which preserves its connections and its rate limits.
     worker: OnceCell<OpenFunction>,
+    /// A notifier stays open too, with its connection and the secret that it has read.
+    notifier: OnceCell<Notifier>,
     /// Logs the error of opening the worker only once.
     log_open_error: Once,
 }
@@ -122,7 +125,14 @@ impl<S: Services> Handler<S> {
 
     /// A handler that logs to this log.
     pub fn with_log(function: Function, services: S, log: Log) -> Self {
-        Self { function, services, log, worker: OnceCell::const_new(), log_open_error: Once::new() }
+        Self {
+            function,
+            services,
+            log,
+            worker: OnceCell::const_new(),
+            notifier: OnceCell::const_new(),
+            log_open_error: Once::new(),
+        }
     }
 
     /// Handles an event and returns the response that Lambda expects.
@@ -150,6 +160,7 @@ impl<S: Services> Handler<S> {
                 }
                 Ok(json!({ "batchItemFailures": failures }))
             }
+            Trigger::Alarms(settings) => self.handle_alarms(settings, event).await,
         }
     }
 
@@ -182,6 +193,31 @@ impl<S: Services> Handler<S> {
                 Err(error)
             }
         }
+    }
+
+    /// Posts the alarms of an event. If one cannot be posted, the whole event fails: Lambda tries it again, and keeps it in the
+    /// end as a dead letter.
+    async fn handle_alarms(&self, settings: &NotifierSettings, event: Value) -> Result<Value, Error> {
+        let posting = async {
+            let open = || async { Notifier::open(settings, &self.function, &self.services) };
+            self.notifier.get_or_try_init(open).await?.notify(event).await
+        };
+        let outcomes = posting.await.inspect_err(|error| self.log.error(error, None, None))?;
+        let mut result = Ok(());
+        let mut posted = 0;
+        for outcome in outcomes {
+            match outcome {
+                Ok(alarm) => {
+                    posted += 1;
+                    self.log.alarm_posted(&alarm);
+                }
+                Err(error) => {
+                    self.log.error(&error, None, None);
+                    result = result.and(Err(error));
+                }
+            }
+        }
+        result.map(|()| json!({ "posted": posted }))
     }
 
     /// Processes a message, and returns whether it can be deleted from the queue. If not, the reasons are in the log.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use crate::component::meter::MeterReading;
 use crate::function::Function;
+use crate::function::notifier::PostedAlarm;
 use crate::function::{ChunkOutcome, ProducerOutcome};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::metric::{
@@ -94,6 +95,14 @@ impl Log {
     /// Logs the outcome of a chunk.
     pub fn chunk_processed(&self, chunk: &Chunk, outcome: &ChunkOutcome, reading: MeterReading) {
         self.to_stdout(Value::Object(self.chunk_line(Timestamp::now(), chunk, outcome, reading)));
+    }
+
+    /// Logs that an alarm was posted.
+    pub fn alarm_posted(&self, posted: &PostedAlarm) {
+        self.to_stdout(json!({
+            "timestamp": Timestamp::now().to_string(), "level": "INFO", "function": self.function, "message": "alarm posted",
+            "alarm": posted.alarm, "state": posted.state,
+        }));
     }
 
     fn chunk_line(

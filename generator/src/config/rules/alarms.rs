@@ -17,7 +17,7 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
 fn without_effect(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let is_on = pipeline.alarms.is_on();
     let budget = pipeline.budget.monthly_usd.is_some();
-    let nobody = "there are no alarms: `[alarms]` has no `email`";
+    let nobody = "there are no alarms: `[alarms]` has neither `email` nor `slack_url_secret`";
     let set = [
         (!is_on, ["alarms", "max_failed_percent"], nobody),
         (budget && !is_on, ["budget", "monthly_usd"], nobody),

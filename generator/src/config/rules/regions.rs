@@ -70,25 +70,15 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     check_region(pipeline, super::entry(tree, &["aws", "region"]).map(|entry| &entry.tree.span), mistakes);
     for component in pipeline.components() {
         for arn in foreign(component) {
-            let there = arn.split(':').nth(3).unwrap_or_default();
             let (key, span) = written(component, &arn);
             let whose = format!("`{}` of {} `{}`", key, component.kind.card.role.as_str(), component.name);
-            if !there.is_empty() && there != here {
-                let title = format!("{whose} is in a different region from the pipeline");
-                mistakes.push(
-                    Mistake::new(
-                        MistakeCode::OtherRegion,
-                        span,
-                        title,
-                        format!("in `{there}`, but the pipeline is in `{here}`"),
-                    )
-                    .allowed("a resource in the region of the pipeline: functions only reach their own region")
-                    .help(format!("set `aws.region`, or `{key}` for each environment")),
-                );
-            } else {
-                partition(&whose, &arn, here, span, mistakes);
-            }
+            place(&whose, key, &arn, here, span, mistakes);
         }
+    }
+    let slack = super::entry(tree, &["alarms", "slack_url_secret"]);
+    if let (Some(arn), Some(entry)) = (&pipeline.alarms.slack_url_secret, slack) {
+        let key = "alarms.slack_url_secret";
+        place(&format!("`{key}`"), key, arn.as_str(), here, &entry.tree.span, mistakes);
     }
     if let (Some(arn), Some(entry)) =
         (&pipeline.iam.permissions_boundary, super::entry(tree, &["iam", "permissions_boundary"]))
@@ -128,6 +118,20 @@ fn written<'a>(component: &'a ComponentConfig, arn: &str) -> (&'a str, &'a Span)
     let mut entries = component.tree.as_table().into_iter().flatten();
     let found = entries.find(|(_, entry)| entry.tree.as_str() == Some(arn));
     found.map_or(("type", &component.span), |(key, entry)| (key.as_str(), &entry.tree.span))
+}
+
+/// A resource that functions use must be in their region and partition.
+fn place(whose: &str, key: &str, arn: &str, here: &str, span: &Span, mistakes: &mut Vec<Mistake>) {
+    let there = arn.split(':').nth(3).unwrap_or_default();
+    if there.is_empty() || there == here {
+        return partition(whose, arn, here, span, mistakes);
+    }
+    let title = format!("{whose} is in a different region from the pipeline");
+    mistakes.push(
+        Mistake::new(MistakeCode::OtherRegion, span, title, format!("in `{there}`, but the pipeline is in `{here}`"))
+            .allowed("a resource in the region of the pipeline: functions only reach their own region")
+            .help(format!("set `aws.region`, or `{key}` for each environment")),
+    );
 }
 
 fn partition(whose: &str, arn: &str, region: &str, span: &Span, mistakes: &mut Vec<Mistake>) {

@@ -109,6 +109,10 @@ impl DeadLetter {
         };
         match &queue.origin {
             LetterOrigin::Queue(_) => letter.read_chunk(environment),
+            // What the alarm said may be over by now: posting it late would only mislead.
+            LetterOrigin::Function if is_alarm(&message.body) => {
+                letter.next.push(format!("fanggen status --env {environment}"));
+            }
             LetterOrigin::Function | LetterOrigin::Schedule => {
                 letter.read_invocation(invoked_at(queue, message), environment);
             }
@@ -150,6 +154,12 @@ impl DeadLetter {
             None => self.unreadable = Some("it has no scheduled time".to_owned()),
         }
     }
+}
+
+/// Whether a failed invocation is one of the notifier, by a message of SNS.
+fn is_alarm(body: &str) -> bool {
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    body.pointer("/requestPayload/Records/0/Sns").is_some()
 }
 
 /// The scheduled time of a failed invocation.
@@ -233,6 +243,10 @@ mod tests {
         assert_eq!((letter.reason.as_deref(), letter.detail.as_deref()), (Some("table_unreadable"), Some("no")));
         assert_eq!(letter.run.as_deref(), Some("20261122T090000Z"));
         assert_eq!(letter.next, ["fanggen invoke --env prod --at 2026-11-22T09:00:00Z"]);
+        let alarm = r#"{"requestPayload":{"Records":[{"Sns":{"MessageId":"m","Message":"{}"}}]},"responsePayload":{"errorType":"post_refused","errorMessage":"no_service"}}"#;
+        let letter = DeadLetter::of(&queue(LetterOrigin::Function), &message(alarm, &[]), "prod");
+        assert_eq!((letter.reason.as_deref(), letter.unreadable), (Some("post_refused"), None));
+        assert_eq!(letter.next, ["fanggen status --env prod"]);
         let expired = r#"{"requestContext":{"condition":"EventAgeExceeded"},"requestPayload":{}}"#;
         let letter = DeadLetter::of(&queue(LetterOrigin::Function), &message(expired, &[]), "prod");
         assert_eq!(

@@ -136,6 +136,11 @@ impl DeployedPipeline {
         let batch = |queue| json!({ "Effect": "Allow", "Action": "sqs:SendMessageBatch", "Resource": queue });
         let statements: Vec<Value> = queues.into_iter().map(batch).collect();
         let client = aws_sdk_iam::Client::new(&target_account().sdk);
+        if statements.is_empty() {
+            // It may have had some before. IAM takes no policy without a statement.
+            let _ = block_on(client.delete_role_policy().role_name(self.name(role)).policy_name("batches").send());
+            return;
+        }
         let put = client.put_role_policy().role_name(self.name(role)).policy_name("batches");
         let document = json!({ "Version": "2012-10-17", "Statement": statements }).to_string();
         block_on(put.policy_document(document).send()).unwrap_or_else(|error| panic!("not put: {error:?}"));

@@ -13,14 +13,16 @@ use fanggen_runtime::model::message::Message;
 use serde_json::{Value, json};
 
 use crate::harness::aws::emulator::block_on;
+use crate::harness::aws::secrets::secrets;
 use crate::harness::aws::target_account::target_account;
 use crate::harness::aws::template;
 use crate::harness::deployed_pipeline::DeployedPipeline;
-use crate::harness::roles::Grant;
+use crate::harness::roles::{Grant, SLACK_URL};
 
 /// Resources outside of the pipeline.
 pub struct ForeignResources {
     pub secret: String,
+    pub slack_url: String,
     pub secret_of_others: String,
     pub bucket: String,
     pub table: String,
@@ -88,28 +90,12 @@ pub fn redelivered(event: &Value) -> Value {
     event
 }
 
-/// Creates the resources outside of the pipeline.
-pub fn others() -> ForeignResources {
-    let secret = |name: &str| json!({ "Type": "AWS::SecretsManager::Secret", "Properties": { "Name": name, "SecretString": "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0" } });
-    let template = json!({
-        "Resources": { "One": secret("least"), "Other": secret("of-others") },
-        "Outputs": { "One": { "Value": { "Fn::GetAtt": ["One", "Id"] } }, "Other": { "Value": { "Fn::GetAtt": ["Other", "Id"] } } },
-    });
+/// Creates the resources outside of the pipeline; one of the secrets is this URL.
+pub fn others(slack: &str) -> ForeignResources {
+    const KEY: &str = "whsec_c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0";
     let sdk = &target_account().sdk;
-    let client = aws_sdk_cloudformation::Client::new(sdk);
-    let made = client.create_stack().stack_name("others").template_body(template.to_string());
-    block_on(made.send()).expect("a stack");
-    let outputs: HashMap<String, String> = loop {
-        let answer = block_on(client.describe_stacks().stack_name("others").send()).expect("an answer");
-        let stack = answer.stacks().first().expect("the stack");
-        if stack.stack_status().is_some_and(|status| status.as_str() == "CREATE_COMPLETE") {
-            let output = |one: &aws_sdk_cloudformation::types::Output| {
-                Some((one.output_key()?.to_owned(), one.output_value()?.to_owned()))
-            };
-            break stack.outputs().iter().filter_map(output).collect();
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    };
+    let [secret, slack_url, secret_of_others] =
+        secrets("others", [("least", KEY), (SLACK_URL, slack), ("of-others", KEY)]);
     let (bucket, table) = ("another-archive".to_owned(), "another-table".to_owned());
     block_on(aws_sdk_s3::Client::new(sdk).create_bucket().bucket(&bucket).send()).expect("a bucket");
     let dynamodb = aws_sdk_dynamodb::Client::new(sdk);
@@ -120,7 +106,7 @@ pub fn others() -> ForeignResources {
         call = call.key_schema(KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a key"));
     }
     block_on(call.send()).expect("a table");
-    ForeignResources { secret: outputs["One"].clone(), secret_of_others: outputs["Other"].clone(), bucket, table }
+    ForeignResources { secret, slack_url, secret_of_others, bucket, table }
 }
 
 /// A pipeline whose functions are invoked by the test.

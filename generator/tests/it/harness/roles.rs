@@ -10,6 +10,9 @@ use crate::harness::aws::target_account::target_account;
 use crate::harness::aws::template;
 use crate::harness::deployed_pipeline::DeployedPipeline;
 
+/// The name of the secret with the URL that alarms are posted to.
+pub const SLACK_URL: &str = "slack-url";
+
 /// One action on one resource, both as the deployed policy has them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
@@ -131,7 +134,8 @@ fn named(arn: &str, names: &BTreeMap<String, String>) -> String {
         "logs" => ("Logs", rest.trim_start_matches("log-group:").trim_end_matches(":*"), ":*".to_owned()),
         "sns" => ("Topic", rest, String::new()),
         "sqs" => ("Queue", rest, String::new()),
-        // It is no part of the stack: the file names it.
+        // They are no part of the stack: the file names them.
+        "secretsmanager" if rest.contains(SLACK_URL) => return "the secret of `alarms.slack_url_secret`".to_owned(),
         "secretsmanager" => return "the secret of `sinks.hook`".to_owned(),
         _ => panic!("no name for {arn}"),
     };

@@ -20,6 +20,7 @@ pub mod proxy;
 pub mod queues;
 pub mod requests;
 pub mod scripted_cloudformation;
+pub mod secrets;
 pub mod services;
 pub mod shared;
 pub mod small_pipeline;
