@@ -27,7 +27,7 @@ use fanggen_runtime::model::values::Name;
 use mistake::{Mistake, MistakeCode, Severity, SourceFile};
 use pipeline::{ComponentConfig, Pipeline, TestConfig};
 
-pub use rules::{SharedQuota, partition_of, shared_quotas};
+pub use rules::{BUDGET_REGIONS, SharedQuota, budget_refused, partition_of, shared_quotas};
 
 /// The environment of a file without environments.
 pub const DEFAULT_ENVIRONMENT: &str = "dev";

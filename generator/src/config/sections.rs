@@ -181,8 +181,10 @@ pub struct DataSection {
     pub kms: bool,
 }
 
-/// A limit on costs. With `[alarms]`, an alarm is raised on a day on which Comprehend bills more than a day's share of it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+/// A limit on costs. With `alarms.email`, AWS Budgets writes to it when the environment has cost 80% and 100% of the budget,
+/// and when it is going to cost more. With `[alarms]`, an alarm is raised on a day on which Comprehend bills more than a day's
+/// share of it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BudgetSection {
     /// Budget in US dollars per month.

@@ -15,7 +15,7 @@ use crate::metadata::{DerivedRule, ResourceMetadata, TemplateMetadata};
 /// the schedule's input. Ten thousand of them would not fit into a template.
 const ITEMS: &str = "items";
 
-/// The settings of a pipeline that matter to its stack: `[local]`, `[budget]` and the profile of `[aws]` do not. Scopes are
+/// The settings of a pipeline that matter to its stack: `[local]` and the profile of `[aws]` do not. Scopes are
 /// compared as the statements that they become.
 pub fn settings(pipeline: &Pipeline) -> BTreeMap<String, Value> {
     let named = |components: &[ComponentConfig]| -> Value {
@@ -42,6 +42,9 @@ pub fn settings(pipeline: &Pipeline) -> BTreeMap<String, Value> {
         ("data", json!(pipeline.data)),
         ("iam", json!({ "permissions_boundary": pipeline.iam.permissions_boundary })),
     ]);
+    if pipeline.budget.monthly_usd.is_some() {
+        settings.insert("budget", json!(pipeline.budget));
+    }
     settings.values_mut().for_each(for_metadata);
     settings.into_iter().map(|(section, settings)| (section.to_owned(), settings)).collect()
 }
@@ -153,6 +156,9 @@ impl Plan {
         for permission in &self.permissions {
             let Some((word, _)) = functions.get(&permission.function) else { continue };
             all.name(&permission.id, &format!(" to invoke {word}"), &[&permission.path]);
+        }
+        for budget in &self.budgets {
+            all.name(&budget.id, "", &[budget.path, "alarms.email"]);
         }
         for database in &self.databases {
             all.name(&database.id, "", &[&database.path]);

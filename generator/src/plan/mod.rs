@@ -1,6 +1,7 @@
 //! The plan: a pure, typed description of all resources of one environment, from which everything is rendered.
 
 pub mod alarms;
+mod budget;
 mod catalog;
 mod concurrency;
 mod dashboard;
@@ -31,6 +32,7 @@ use crate::config::shape;
 use crate::resources::ResourceType;
 
 pub use alarms::{AlarmPlan, MetricDimension, WatchedMetric};
+pub use budget::{BudgetNotification, BudgetPlan};
 pub use catalog::{CatalogColumn, CatalogTablePlan, DatabasePlan};
 pub use dashboard::DashboardPlan;
 pub use functions::{
@@ -92,6 +94,8 @@ pub struct Plan {
     pub subscriptions: Vec<SubscriptionPlan>,
     /// The alarms.
     pub alarms: Vec<AlarmPlan>,
+    /// The budget: one, or none.
+    pub budgets: Vec<BudgetPlan>,
     /// The dashboard: one, or none.
     pub dashboards: Vec<DashboardPlan>,
     /// The database that Athena reads: one, or none.
@@ -223,6 +227,11 @@ impl Plan {
         let dashboard = dashboard::plan(pipeline, &names, &alarms, &flow.functions, &flow.queues, &flow.log_groups);
         let told = alarms::topic(pipeline, &names, &alarms, &mut reasons);
         let (posts, permission) = notifier.map(|it| (it.subscription, it.permission)).unzip();
+        let tags = vec![
+            Tag { key: "fanggen:pipeline", value: pipeline.head.name.to_string() },
+            Tag { key: "fanggen:environment", value: pipeline.environment.clone() },
+        ];
+        let budget = budget::plan(pipeline, &names, &tags, &mut reasons);
         let mut problems = Vec::new();
         let roles = roles::plan(pipeline, &names, &shapes, &flow, &stores.tables, &mut reasons, &mut problems);
         let mut plan = Self {
@@ -237,10 +246,7 @@ impl Plan {
             region: pipeline.aws.region.to_string(),
             account: pipeline.aws.account.as_ref().map(ToString::to_string),
             retain: pipeline.data.retain,
-            tags: vec![
-                Tag { key: "fanggen:pipeline", value: pipeline.head.name.to_string() },
-                Tag { key: "fanggen:environment", value: pipeline.environment.clone() },
-            ],
+            tags,
             schedule: flow.schedule,
             functions: flow.functions,
             invokes: flow.invokes,
@@ -252,6 +258,7 @@ impl Plan {
             topics: stores.topics.into_iter().chain(told.topic).collect(),
             subscriptions: stores.subscriptions.into_iter().chain(told.subscription).chain(posts).collect(),
             alarms,
+            budgets: budget.into_iter().collect(),
             dashboards: dashboard.into_iter().collect(),
             databases: stores.databases,
             catalog: stores.catalog,
@@ -307,6 +314,7 @@ impl Plan {
             .chain(self.schedule.input.literals())
             .chain(
                 (self.subscriptions.iter().map(|subscription| &subscription.endpoint))
+                    .chain(self.budgets.iter().map(|budget| &budget.email))
                     .chain(variables)
                     .chain(statements().flat_map(|statement| &statement.resources))
                     .filter_map(TemplateValue::literal),
@@ -355,6 +363,7 @@ impl Plan {
             .chain(self.subscriptions.iter().flat_map(SubscriptionPlan::resources))
             .chain(self.alarms.iter().flat_map(AlarmPlan::resources))
             .chain(self.dashboards.iter().flat_map(DashboardPlan::resources))
+            .chain(self.budgets.iter().flat_map(BudgetPlan::resources))
             .chain(self.databases.iter().flat_map(DatabasePlan::resources))
             .chain(self.catalog.iter().flat_map(CatalogTablePlan::resources))
             .chain(self.roles.iter().flat_map(RolePlan::resources))

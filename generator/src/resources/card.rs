@@ -225,6 +225,8 @@ pub enum Target {
     SharedBucket,
     /// Everything in the artifact bucket, to empty it.
     SharedObjects,
+    /// The account's own view of its costs.
+    BillingView,
     /// Everything, since the service has no resource level for the action: the reason, written as a `Sid`.
     Everything(&'static str),
 }

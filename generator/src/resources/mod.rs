@@ -3,6 +3,7 @@
 //! The planner, the diff, the deployer's policy, the search for leftovers and the accepted findings read the cards. To
 //! add a type, write its card in the file of its service and list it in [`ALL`].
 
+pub mod budgets;
 mod card;
 pub mod cloudwatch;
 pub mod dynamodb;
@@ -32,6 +33,7 @@ pub static ALL: &[&ResourceType] = &[
     &sns::SUBSCRIPTION,
     &cloudwatch::ALARM,
     &cloudwatch::DASHBOARD,
+    &budgets::BUDGET,
     &glue::DATABASE,
     &glue::TABLE,
     &iam::ROLE,

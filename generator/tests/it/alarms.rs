@@ -9,6 +9,7 @@ use aws_sdk_lambda::types::Environment;
 use fanggen_runtime::testing::http_server::{CannedResponse, HttpServer};
 use serde_json::{Value, json};
 
+use crate::harness::aws::budgets;
 use crate::harness::aws::emulator::block_on;
 use crate::harness::aws::person::Person;
 use crate::harness::aws::secrets::secrets;
@@ -17,7 +18,7 @@ use crate::harness::deployed_pipeline::{DeployedPipeline, receive_all_from};
 use crate::harness::project::Project;
 
 /// The root's pipeline with alarms and a budget in prod.
-fn watched(name: &str) -> DeployedPipeline {
+pub fn watched(name: &str) -> DeployedPipeline {
     applied(name, "alarms.email = \"oncall@example.com\"\nbudget.monthly_usd = 50\n")
 }
 
@@ -32,7 +33,7 @@ fn applied(name: &str, settings: &str) -> DeployedPipeline {
 }
 
 /// The texts that were received, with the new state of each alarm.
-fn told(url: &str) -> Vec<(String, String, String)> {
+pub fn told(url: &str) -> Vec<(String, String, String)> {
     let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let parse = |message: aws_sdk_sqs::types::Message| {
         let envelope: Value = serde_json::from_str(message.body().unwrap_or_default()).expect("JSON");
@@ -114,10 +115,32 @@ fn alarms_come_and_go_with_the_setting_and_nobody_is_told_before_the_environment
     let dashboard = block_on(client.get_dashboard().dashboard_name("unwatched-prod").send()).expect("a dashboard");
     let body: Value = serde_json::from_str(dashboard.dashboard_body().unwrap_or_default()).expect("JSON");
     assert_eq!(body["widgets"].as_array().map(Vec::len), Some(9));
+    // The budget, with the tags that everything in the stack carries.
+    let name = live.name("Budget");
+    let made = budgets::budget(&name).expect("a budget");
+    assert_eq!(
+        made["CostFilters"],
+        json!({ "TagKeyValue": ["user:fanggen:pipeline$unwatched", "user:fanggen:environment$prod"] })
+    );
+    assert_eq!((&made["BudgetLimit"]["Unit"], &made["TimeUnit"]), (&json!("USD"), &json!("MONTHLY")));
+    let told = budgets::notifications(&name);
+    let told: Vec<(&Value, &Value)> = told
+        .as_array()
+        .expect("notifications")
+        .iter()
+        .map(|one| (&one["NotificationType"], &one["Threshold"]))
+        .collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    // Another limit changes it in place, and another address replaces it.
+    live.deployed.edit("budget.monthly_usd = 50", "budget.monthly_usd = 60").render();
+    live.deployed.good(&["apply", "--env", "prod", "--yes", "--no-run"]);
+    let changed = budgets::budget(&name).expect("the same budget");
+    assert_eq!(changed["BudgetLimit"]["Amount"].to_string().trim_matches('"').trim_end_matches(".0"), "60");
     live.deployed.edit("alarms.email = \"oncall@example.com\"\n", "").render();
     live.deployed.good(&["apply", "--env", "prod", "--yes", "--no-run", "--replace", "AlarmsTopic"]);
     assert_eq!(all().len(), 0);
     assert!(block_on(client.get_dashboard().dashboard_name("unwatched-prod").send()).is_err());
+    assert_eq!(budgets::budget(&name), None);
 }
 
 /// Sets the state of an alarm.

@@ -13,18 +13,23 @@ pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     too_rare(pipeline, tree, mistakes);
 }
 
-/// Settings of alarms that nobody is told of, and a budget of what nothing costs.
+/// Settings of alarms that nobody is told of, and a budget that nothing is compared with.
 fn without_effect(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     let is_on = pipeline.alarms.is_on();
     let budget = pipeline.budget.monthly_usd.is_some();
     let nobody = "there are no alarms: `[alarms]` has neither `email` nor `slack_url_secret`";
+    let no_budget = match &pipeline.alarms.email {
+        None => Some("AWS Budgets needs `alarms.email`".to_owned()),
+        Some(_) => super::budget_refused(pipeline.aws.region.as_str()),
+    };
+    let nothing = no_budget.map(|why| format!("{why}, and no stage uses Comprehend"));
     let set = [
         (!is_on, ["alarms", "max_failed_percent"], nobody),
         (budget && !is_on, ["budget", "monthly_usd"], nobody),
         (
-            budget && is_on && !pipeline.is_billed(COMPREHEND_UNIT),
+            budget && is_on && nothing.is_some() && !pipeline.is_billed(COMPREHEND_UNIT),
             ["budget", "monthly_usd"],
-            "it only sets an alarm on what Comprehend bills, and no stage uses Comprehend",
+            nothing.as_deref().unwrap_or_default(),
         ),
     ];
     for (idle, path, why) in set {

@@ -1,6 +1,7 @@
 //! Rules that concern several values.
 
 mod alarms;
+mod budget_regions;
 mod dynamic_references;
 mod expectations;
 mod flow;
@@ -18,6 +19,7 @@ use fanggen_runtime::model::tree::{Tree, quoted_list};
 use super::mistake::Mistake;
 use super::pipeline::Pipeline;
 
+pub use budget_regions::{BUDGET_REGIONS, budget_refused};
 pub use dynamic_references::check_dynamic_references;
 pub use pipeline_tests::check_test_environments;
 pub use quotas::{SharedQuota, check_quotas, shared_quotas};

@@ -80,7 +80,7 @@ impl PolicyHolder {
 /// Whether an action changes nothing.
 fn only_reads(action: &str) -> bool {
     let operation = action.split_once(':').map_or(action, |(_, operation)| operation);
-    ["Describe", "Get", "List"].iter().any(|verb| operation.starts_with(verb))
+    ["Describe", "Get", "List", "View"].iter().any(|verb| operation.starts_with(verb))
 }
 
 /// An environment that the policy allows to deploy.

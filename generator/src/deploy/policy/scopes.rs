@@ -134,6 +134,10 @@ impl<'a> EnvironmentScopes<'a> {
                 let hashed = [runtime_prefix(stack), templates_prefix(stack)].map(|prefix| format!("{prefix}*"));
                 self.own_objects(&[&self.records()[..], &hashed[..]].concat())
             }
+            Target::BillingView => {
+                let ArnScope { partition, account, .. } = self.arn_scope;
+                one(format!("arn:{partition}:billing::{account}:billingview/primary"), None)
+            }
             Target::Everything(reason) => one("*".to_owned(), Some(reason)),
         }
     }

@@ -43,6 +43,9 @@ const WATCHED: &str = "import os, runpy, sys, threading\n\
     threading.Thread(target=lambda: (sys.stdin.read(), os.killpg(0, 9)), daemon=True).start()\n\
     runpy.run_module('ministack', run_name='__main__')";
 
+/// What the emulator is taught before it starts.
+const BUDGETS: &str = include_str!("ministack_budgets.py");
+
 /// A running emulator, which ends with all its Lambda functions when this is dropped. Everybody reaches it through its
 /// gate: commands, tests, and the functions themselves.
 pub struct Emulator {
@@ -94,7 +97,7 @@ impl Emulator {
         let path = |name: &str| folder.path().join(name).into_os_string();
         let log = File::create(path("log")).expect("a log");
         let mut command = Command::new(tools::ministack_python());
-        command.args(["-c", WATCHED]).current_dir(folder.path()).env_clear();
+        command.args(["-c", &format!("{BUDGETS}\n{WATCHED}")]).current_dir(folder.path()).env_clear();
         command.env("PATH", "/usr/bin:/bin").env("HOME", folder.path()).env("TMPDIR", folder.path());
         command.env("BIND_HOST", "127.0.0.1").env("MINISTACK_HOST", "127.0.0.1").env("GATEWAY_PORT", port.to_string());
         command.env("MINISTACK_ACCOUNT_ID", ACCOUNT).env("MINISTACK_REGION", REGION);

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test crate uses its own part of the harness")]
 
 pub mod botocore;
+pub mod budgets;
 pub mod call_server;
 mod catalog;
 pub mod comprehend;
@@ -13,6 +14,7 @@ pub mod faults;
 pub mod fresh_account;
 pub mod gate;
 pub mod inventory;
+pub mod json_call;
 pub mod log_events;
 pub mod permissions;
 pub mod person;
