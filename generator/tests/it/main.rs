@@ -6,6 +6,8 @@ mod harness;
 mod add;
 
 #[cfg(feature = "aws")]
+mod alarm_metrics;
+#[cfg(feature = "aws")]
 mod alarms;
 #[cfg(feature = "aws")]
 mod apply;

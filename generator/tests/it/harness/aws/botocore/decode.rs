@@ -25,13 +25,17 @@ pub fn request(model: &Model, call: &Call, mistakes: &mut Vec<String>) -> Value 
     let shape = model.0["operations"][&call.name]["input"]["shape"].as_str();
     match (model.protocol(), shape) {
         (Some(Protocol::Query), Some(shape)) => query::request(model, shape, &call.body, mistakes),
-        (Some(Protocol::Cbor), Some(shape)) => match ciborium::from_reader(&*call.body) {
-            Ok(value) => json(model, shape, value),
-            Err(error) => {
-                mistakes.push(format!("the body is not CBOR: {error}"));
-                Value::Null
+        (Some(Protocol::Cbor), Some(shape)) => {
+            let read = ciborium::from_reader::<ciborium::Value, _>(&*call.body).map_err(|error| error.to_string());
+            let read = read.and_then(|value| untagged(value).deserialized().map_err(|error| error.to_string()));
+            match read {
+                Ok(value) => json(model, shape, value),
+                Err(error) => {
+                    mistakes.push(format!("the body is not CBOR: {error}"));
+                    Value::Null
+                }
             }
-        },
+        }
         (Some(Protocol::Json), Some(shape)) => body_json(model, shape, &call.body, mistakes),
         (Some(Protocol::RestJson | Protocol::RestXml), _) => rest(model, call, mistakes),
         // No parameters.
@@ -40,6 +44,18 @@ pub fn request(model: &Model, call: &Call, mistakes: &mut Vec<String>) -> Value 
             mistakes.push(format!("these tests cannot read the protocol {}", model.0["metadata"]["protocol"]));
             Value::Null
         }
+    }
+}
+
+/// A value without its tags, which JSON has not: times have one.
+fn untagged(value: ciborium::Value) -> ciborium::Value {
+    match value {
+        ciborium::Value::Tag(_, inner) => untagged(*inner),
+        ciborium::Value::Array(all) => ciborium::Value::Array(all.into_iter().map(untagged).collect()),
+        ciborium::Value::Map(all) => {
+            ciborium::Value::Map(all.into_iter().map(|(key, value)| (key, untagged(value))).collect())
+        }
+        other => other,
     }
 }
 
