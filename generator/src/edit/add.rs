@@ -147,6 +147,10 @@ pub fn add(text: &str, addition: &Addition<'_>) -> Result<Added, AddError> {
     if card.role == ComponentRole::Source && !addition.settings.iter().any(names_items) {
         wanted.push("items".to_owned());
     }
+    // One of some settings, unless it is given: the example has it.
+    if !addition.settings.iter().any(|setting| card.one_of.iter().any(|key| setting.starts_with(key))) {
+        wanted.extend(card.one_of.iter().map(|key| (*key).to_owned()));
+    }
     let (table, examples) = component(&table, &name, card.role, &wanted, &addition.settings)?;
     let block = snippet(&section, &name, card.role, &table);
     let shape = || AddError::Shape { section: section.clone(), snippet: block.clone() };

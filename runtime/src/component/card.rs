@@ -70,6 +70,8 @@ pub struct Card {
     pub failures: &'static [&'static [ErrorCode]],
     /// Sets of settings of which an environment that sets one replaces the others.
     pub alternatives: &'static [&'static [&'static str]],
+    /// Settings of which exactly one is set; the example has one.
+    pub one_of: &'static [&'static str],
     /// The service that it calls in AWS, if that is not in every region.
     pub regional: Option<RegionalService>,
 }
@@ -104,6 +106,7 @@ impl Card {
             keeps_records: false,
             failures: &[],
             alternatives: &[],
+            one_of: &[],
             regional: None,
         }
     }

@@ -78,6 +78,7 @@ impl Described for WebhookSettings {
         posts: true,
         local_substitute: Some("jsonl"),
         alternatives: &[&["url"], &["url_secret"]],
+        one_of: &["url", "url_secret"],
         ..Card::new(
             ComponentRole::Sink,
             "webhook",
