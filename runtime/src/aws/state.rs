@@ -19,15 +19,15 @@ use super::batch::BatchTable;
 use super::call::{build_error, call_error};
 use super::pages::{self, ChunkPage};
 use super::retry::Retry;
-use super::state_rows::{PK, PROGRESS, SK, UNTIL, key, page_key, parse_progress, producer_key, run_key};
+use super::state_rows::{
+    PK, PROGRESS, SK, UNTIL, VALUE, key, page_key, parse_progress, producer_key, replay_key, run_key, stored_value,
+};
 use crate::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::run::{Chunk, RunId};
 
 /// The TTL attribute: when a row expires, in seconds since the Unix epoch.
 const EXPIRES: &str = "expires";
-/// The value of a cached value or note.
-const VALUE: &str = "value";
 
 /// Attribute of a producer's row: who holds the lease.
 const OWNER: &str = "owner";
@@ -272,6 +272,21 @@ impl State for DynamodbState {
             Some(total) => Ok(self.update_page(set(0, pages::total_attribute(index), &total)).await?.status()),
             None => Ok(RunStatus::default()),
         }
+    }
+
+    async fn record_replay(&self, chunk: &Chunk, replay: &str, outcome: &str) -> Result<(), Error> {
+        let call = self
+            .update(replay_key(replay, chunk), ", #value = :value")
+            .expression_attribute_names("#value", VALUE)
+            .expression_attribute_values(":value", string(outcome));
+        call.send().await.map(|_| ()).map_err(|error| call_error(UPDATE, self.name(), error))
+    }
+
+    async fn replay_outcome(&self, chunk: &Chunk, replay: &str) -> Result<Option<String>, Error> {
+        let call = self.table.client.get_item().table_name(self.name()).set_key(Some(replay_key(replay, chunk)));
+        let response = call.consistent_read(true).send().await;
+        let response = response.map_err(|error| call_error("dynamodb:GetItem", self.name(), error))?;
+        Ok(response.item.as_ref().and_then(stored_value).map(str::to_owned))
     }
 
     async fn mark_notified(&self, run: &RunId) -> Result<(), Error> {

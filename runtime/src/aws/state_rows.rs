@@ -6,7 +6,7 @@ use super::attributes::{Attributes, integer, string};
 use super::pages::{self, ChunkPage};
 use crate::component::state::{Counts, Progress};
 use crate::model::error::{Error, ErrorCode};
-use crate::model::run::RunId;
+use crate::model::run::{Chunk, RunId};
 
 /// The key attributes of the table.
 pub const PK: &str = "pk";
@@ -14,6 +14,9 @@ pub const PK: &str = "pk";
 pub const SK: &str = "sk";
 /// The partition with one row per run, that of its producer: so that the newest runs are found by one query.
 pub const RUNS: &str = "runs";
+
+/// The value of a cached value or note.
+pub(super) const VALUE: &str = "value";
 
 /// Attributes of a producer's row: the end of its lease in Unix milliseconds, and its progress.
 pub(super) const UNTIL: &str = "until";
@@ -37,6 +40,18 @@ pub fn producer_key(run: &RunId) -> Attributes {
 /// A row with the chunks of a run.
 pub(super) fn page_key(run: &RunId, page: u64) -> Attributes {
     key(run_key(run), pages::sort_key(page))
+}
+
+/// The row of a chunk in a replay.
+#[must_use]
+pub fn replay_key(replay: &str, chunk: &Chunk) -> Attributes {
+    key(format!("replay#{replay}"), format!("{}#{}", chunk.run, chunk.id))
+}
+
+/// The value of a row: a cached value, a note, or the outcome of a chunk in a replay.
+#[must_use]
+pub fn stored_value(row: &Attributes) -> Option<&str> {
+    row.get(VALUE)?.as_s().ok().map(String::as_str)
 }
 
 /// The progress in a producer's row, if it has saved any.

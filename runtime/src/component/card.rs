@@ -66,6 +66,9 @@ pub struct Card {
     pub local_only: bool,
     /// Whether its local files have whole records, one per line, so that results can be read back from them.
     pub keeps_records: bool,
+    /// Whether a sink stores records under keys of their own, so that writing them again replaces them. Other sinks send them
+    /// to consumers.
+    pub stores: bool,
     /// The failures that a stage can give a record. What it shares with other stages is a list of its own.
     pub failures: &'static [&'static [ErrorCode]],
     /// Sets of settings of which an environment that sets one replaces the others.
@@ -104,6 +107,7 @@ impl Card {
             local_substitute: None,
             local_only: false,
             keeps_records: false,
+            stores: false,
             failures: &[],
             alternatives: &[],
             one_of: &[],
@@ -166,6 +170,8 @@ pub enum Store {
 pub struct Catalog {
     /// The first part of their keys, without a trailing slash.
     pub prefix: String,
+    /// How their keys end, such as `.jsonl.gz`.
+    pub suffix: String,
     /// The format of a line. Compression is recognised by the object's name.
     pub format: CatalogFormat,
     /// The columns in order: name and Hive type.

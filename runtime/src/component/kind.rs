@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::component::card::{BilledUnit, Card, Quota, RequiredPermission, SeedItems, Store};
+use crate::component::card::{BilledUnit, Card, Quota, RequiredPermission, SeedItems, Store, TextFlow};
 use crate::component::services::Services;
 use crate::component::traits::{Binding, Instance};
 use crate::condition::Condition;
@@ -170,6 +170,13 @@ impl ComponentKind {
     pub const fn of<T: Described>() -> Self {
         Self { card: T::CARD, read: read::<T> }
     }
+}
+
+/// Whether a component is a stage that gives records their texts, or makes several records of one: it has done its work when a
+/// record is archived.
+#[must_use]
+pub fn sets_texts(kind: &ComponentKind, settings: &dyn Component) -> bool {
+    kind.card.text == TextFlow::Provides || settings.fan_out().is_some()
 }
 
 fn read<T: Described>(tree: &Tree) -> Result<Box<dyn Component>, Fault> {

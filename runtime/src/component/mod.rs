@@ -13,5 +13,5 @@ pub use card::{
     BilledUnit, Card, Catalog, CatalogFormat, ComponentRole, PermissionTarget, Quota, RateLimit, RegionalService,
     RequiredPermission, SeedItems, Store, TextFlow, TimeToLive,
 };
-pub use kind::{Component, ComponentClone, ComponentKind, Described, FileColumns};
+pub use kind::{Component, ComponentClone, ComponentKind, Described, FileColumns, sets_texts};
 pub use traits::{Binding, Instance, Sink, Source, SourceItem, Stage};

@@ -137,6 +137,18 @@ pub trait State: Send + Sync {
     /// Why the state could not be written.
     async fn complete_chunk(&self, chunk: &Chunk, counts: &Counts) -> Result<RunStatus, Error>;
 
+    /// Records the outcome of a chunk in a replay, for whoever follows the replay.
+    ///
+    /// # Errors
+    /// Why the state could not be written.
+    async fn record_replay(&self, chunk: &Chunk, replay: &str, outcome: &str) -> Result<(), Error>;
+
+    /// The outcome of a chunk in a replay; `None` if it is not done.
+    ///
+    /// # Errors
+    /// Why the state could not be read.
+    async fn replay_outcome(&self, chunk: &Chunk, replay: &str) -> Result<Option<String>, Error>;
+
     /// Records that the sinks were notified of a complete run.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod notifier;
 mod open;
 mod producer;
 pub mod registry;
+mod replay;
 mod settings;
 mod stage_chain;
 mod worker;

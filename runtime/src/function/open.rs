@@ -1,6 +1,6 @@
 //! Opens the components of a function.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -44,6 +44,10 @@ pub struct OpenFunction {
     pub chunk_items: usize,
     /// How many items it has sent.
     pub sent: u64,
+    /// The stages that a replay skips, by name.
+    pub not_replayed: BTreeSet<String>,
+    /// The sinks that a replay writes, by name.
+    pub storing: BTreeSet<String>,
 }
 
 /// Where the records of an open function go.
@@ -115,6 +119,21 @@ impl Function {
             ),
         };
         let state = self.state.as_deref().map(|table| services.state(table)).transpose()?;
-        Ok(OpenFunction { sources, stages, output, state, chunk_items: self.chunk_items, sent: 0 })
+        let not_replayed = self.stages.iter().filter(|stage| stage.sets_texts());
+        let sinks = match &self.output {
+            FunctionOutput::Sinks(sinks) => sinks.as_slice(),
+            FunctionOutput::Queue(_) => &[],
+        };
+        let storing = sinks.iter().filter(|sink| sink.kind.card.stores);
+        Ok(OpenFunction {
+            sources,
+            stages,
+            output,
+            state,
+            chunk_items: self.chunk_items,
+            sent: 0,
+            not_replayed: not_replayed.map(|stage| stage.name.clone()).collect(),
+            storing: storing.map(|sink| sink.name.clone()).collect(),
+        })
     }
 }

@@ -271,7 +271,7 @@ mod tests {
     use crate::component::Source;
     use crate::model::run::MAX_CHUNK_ITEMS;
     use async_trait::async_trait;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
     use std::sync::{Arc, Mutex};
 
     /// Yields items from memory.
@@ -326,6 +326,8 @@ mod tests {
             state: None,
             chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
+            not_replayed: BTreeSet::new(),
+            storing: BTreeSet::new(),
         };
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let outcome =

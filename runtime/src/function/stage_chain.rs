@@ -1,6 +1,6 @@
 //! Takes the records of a chunk through the stages. Each record fails on its own, and the order is preserved.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -37,6 +37,8 @@ pub(super) struct StageChain<'a> {
     created: Vec<Vec<Identity>>,
     /// How many records each stage dropped.
     dropped: Vec<u64>,
+    /// Which stages are left out.
+    skipped: Vec<bool>,
     /// Records to process, each with the index of the next stage.
     ready: Vec<(usize, Record)>,
     /// Records that have passed all stages or failed.
@@ -88,6 +90,7 @@ impl<'a> StageChain<'a> {
             items,
             created,
             dropped,
+            skipped: vec![false; stages.len()],
             ready,
             done,
             waited,
@@ -97,10 +100,19 @@ impl<'a> StageChain<'a> {
         }
     }
 
+    /// The same chain without the stages of these names.
+    pub(super) fn skipping(mut self, names: &BTreeSet<String>) -> Self {
+        self.skipped = self.stages.iter().map(|stage| names.contains(stage.name())).collect();
+        self
+    }
+
     /// Takes all records that are ready through the stages.
     pub(super) async fn run(&mut self, deadline: Instant) {
         let stages = self.stages;
         for (index, stage) in stages.iter().enumerate() {
+            if self.skipped[index] {
+                continue;
+            }
             let (now, later): (Vec<_>, Vec<_>) = self.ready.drain(..).partition(|(next, _)| *next <= index);
             self.ready = later;
             if now.is_empty() {

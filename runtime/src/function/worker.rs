@@ -15,6 +15,7 @@ use crate::component::state::{Counts, RunStatus};
 use crate::model::error::{Error, ErrorCode};
 use crate::model::message::Message;
 use crate::model::record::{Failure, Identity, Record};
+use crate::model::replay::ReplayOutcome;
 use crate::model::run::{Chunk, RunId};
 
 /// Maximum number of passes through the stages for records with transient failures, within one delivery.
@@ -75,12 +76,16 @@ pub struct ChunkOutcome {
     pub dropped: Vec<(String, u64)>,
     /// How long each stage and sink took.
     pub timings: Vec<ComponentTiming>,
+    /// Whether the chunk belongs to a replay: it is not counted.
+    pub is_replay: bool,
+    /// What became of the records of a replay, if the chunk is done.
+    pub replay: Option<ReplayOutcome>,
     /// Why some findings could not be cached. The chunk is not affected, but these findings will be paid for again.
     pub cache_error: Option<Error>,
 }
 
 impl ChunkOutcome {
-    fn fail(&mut self, component: &str, error: Error) {
+    pub(super) fn fail(&mut self, component: &str, error: Error) {
         self.retry_after = self.retry_after.max(error.retry_after_s.map(Duration::from_secs));
         self.failures.push(Failure { stage: component.into(), error });
     }
@@ -103,7 +108,15 @@ impl OpenFunction {
         outcome
     }
 
-    async fn try_process(&self, message: Message, delivery: Delivery, outcome: &mut ChunkOutcome) -> Result<(), Error> {
+    async fn try_process(
+        &self,
+        mut message: Message,
+        delivery: Delivery,
+        outcome: &mut ChunkOutcome,
+    ) -> Result<(), Error> {
+        if let Some(replay) = message.replay.take() {
+            return self.try_replay(message, replay, delivery, outcome).await;
+        }
         let (items, mut dropped_in_all) = (message.items(), message.dropped.clone());
         let chunk = message.chunk;
         let mut written_before = BTreeSet::new();
@@ -123,17 +136,7 @@ impl OpenFunction {
             *dropped_in_all.entry(stage.clone()).or_default() += records;
         }
         (outcome.timings, outcome.dropped) = (timings, dropped);
-        // Another delivery does not help against what failed in an earlier function.
-        let own = |failure: &Failure| self.stages.iter().any(|stage| stage.name() == failure.stage);
-        let transient =
-            |record: &&Record| record.failure.as_ref().is_some_and(|failure| failure.error.transient && own(failure));
-        if !delivery.last
-            && let Some(failure) = records.iter().find(transient).and_then(|record| record.failure.clone())
-        {
-            // One failure is enough: the chunk is delivered again as a whole, and paid findings are in the cache.
-            let waits = records.iter().filter_map(|record| record.failure.as_ref()?.error.retry_after_s);
-            outcome.retry_after = waits.max().map(Duration::from_secs);
-            outcome.failures.push(failure);
+        if self.must_retry(&records, &delivery, outcome) {
             outcome.cache_error = first_error(cache_writes).await;
             return Ok(());
         }
@@ -188,6 +191,19 @@ impl OpenFunction {
         }
     }
 
+    /// Whether the chunk must be delivered again, since a record failed for now: the failure is noted in the outcome.
+    pub(super) fn must_retry(&self, records: &[Record], delivery: &Delivery, outcome: &mut ChunkOutcome) -> bool {
+        // Another delivery does not help against what failed in an earlier function.
+        let own = |failure: &Failure| self.stages.iter().any(|stage| stage.name() == failure.stage);
+        let transient = |record: &Record| record.failure.clone().filter(|failure| failure.error.transient && own(failure));
+        let Some(failure) = records.iter().find_map(transient).filter(|_| !delivery.last) else { return false };
+        // One failure is enough: the chunk is delivered again as a whole, and paid findings are in the cache.
+        let waits = records.iter().filter_map(|record| record.failure.as_ref()?.error.retry_after_s);
+        outcome.retry_after = waits.max().map(Duration::from_secs);
+        outcome.failures.push(failure);
+        true
+    }
+
     /// Tells each stage that the records it created have been delivered.
     async fn commit(&self, run: &RunId, created: &[Vec<Identity>]) -> Result<(), Error> {
         for (stage, created) in self.stages.iter().zip(created).filter(|(_, created)| !created.is_empty()) {
@@ -197,7 +213,7 @@ impl OpenFunction {
     }
 
     /// Takes records through the stages, and retries transient failures while there is time.
-    async fn run_stages(&self, chain: &mut StageChain<'_>, delivery: &Delivery) {
+    pub(super) async fn run_stages(&self, chain: &mut StageChain<'_>, delivery: &Delivery) {
         let deadline = delivery.stage_deadline();
         for pass in 1..=MAX_PASSES {
             chain.run(deadline).await;
@@ -246,12 +262,12 @@ fn count(records: &[Record], items: u64, reused: u64, dropped: BTreeMap<String, 
 }
 
 /// Waits for all writes to the cache, and returns the first error.
-async fn first_error(writes: CacheWrites) -> Option<Error> {
+pub(super) async fn first_error(writes: CacheWrites) -> Option<Error> {
     writes.join_all().await.into_iter().find_map(Result::err)
 }
 
 /// Writes a chunk to all sinks at once, and returns the location or the error of each. A panic is an error.
-async fn write_sinks<'a>(
+pub(super) async fn write_sinks<'a>(
     sinks: impl Iterator<Item = &'a (String, Box<dyn Sink>)>,
     chunk: &Chunk,
     records: &[Record],

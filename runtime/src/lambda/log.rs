@@ -113,7 +113,11 @@ impl Log {
         reading: MeterReading,
     ) -> Map<String, Value> {
         let done = outcome.failures.is_empty();
-        let message = if done { "chunk done" } else { "chunk failed, will be retried" };
+        let message = match (done, outcome.is_replay) {
+            (true, false) => "chunk done",
+            (true, true) => "chunk replayed",
+            (false, _) => "chunk failed, will be retried",
+        };
         let mut line = self.metrics(now, message, &chunk.run, 0, reading);
         line.insert("chunk".into(), json!(chunk.id));
         if outcome.already_done {
@@ -128,8 +132,8 @@ impl Log {
             let dropped = outcome.dropped.iter().map(|(stage, records)| (stage.clone(), json!(records)));
             line.insert("ended".into(), Value::Object(dropped.collect()));
         }
-        // Each chunk is counted once, by the invocation that finished it.
-        if done && !outcome.already_done {
+        // Each chunk is counted once, by the invocation that finished it, and not again if it is replayed.
+        if done && !outcome.already_done && !outcome.is_replay {
             let counts = &outcome.counts;
             for (name, value) in [(RECORDS, counts.records), (FAILED, counts.failed), (REUSED, counts.reused)] {
                 metric(&mut line, name, value);

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::run::Chunk;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::Record;
+use crate::model::replay::Replay;
 
 /// Maximum bytes of a serialized message: the limit of SQS.
 pub const MAX_MESSAGE_BYTES: usize = 1024 * 1024;
@@ -37,18 +38,30 @@ pub struct Message {
     /// How many records the stages of functions in between dropped.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub dropped: BTreeMap<String, u64>,
+    /// The replay that it belongs to, if its records are archived ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replay: Option<Replay>,
     /// Its records.
     pub records: Vec<Record>,
 }
 
 impl Message {
-    /// The version that this code writes.
+    /// The version of messages of a run.
     pub const VERSION: u32 = 1;
+    /// The version of messages of a replay. A function that does not know replays would take such a message for one of a run:
+    /// it rejects the version instead.
+    const REPLAY_VERSION: u32 = 2;
 
     /// A message with these records.
     #[must_use]
     pub fn new(chunk: Chunk, records: Vec<Record>) -> Self {
-        Self { version: Self::VERSION, chunk, items: None, dropped: BTreeMap::new(), records }
+        Self { version: Self::VERSION, chunk, items: None, dropped: BTreeMap::new(), replay: None, records }
+    }
+
+    /// A message with archived records that are analysed again.
+    #[must_use]
+    pub fn replayed(chunk: Chunk, replay: Replay, records: Vec<Record>) -> Self {
+        Self { version: Self::REPLAY_VERSION, replay: Some(replay), ..Self::new(chunk, records) }
     }
 
     /// The number of items that the chunk started with.
@@ -156,12 +169,12 @@ fn is_compressed(body: &str) -> bool {
 }
 
 fn check_version(version: u32) -> Result<(), Error> {
-    if version <= Message::VERSION {
+    if version <= Message::REPLAY_VERSION {
         return Ok(());
     }
     Err(Error::permanent(
         ErrorCode::MessageVersion,
-        format!("the message has version {version}, but this function supports at most {}", Message::VERSION),
+        format!("the message has version {version}, but this function supports at most {}", Message::REPLAY_VERSION),
     ))
 }
 
@@ -189,7 +202,7 @@ mod tests {
     fn a_message_of_a_newer_version_is_rejected() {
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");
         let mut message = Message::new(Chunk::new(&run, 0, &[]), vec![]);
-        message.version = 2;
+        message.version = 3;
         let body = serde_json::to_string(&message).expect("serializable");
         assert_eq!(Message::from_wire(&body).expect_err("newer").code, ErrorCode::MessageVersion);
         assert_eq!(Message::from_wire("{").expect_err("invalid").code, ErrorCode::MessageUnreadable);
@@ -269,7 +282,7 @@ mod tests {
                 ("message_unreadable", format!("cannot parse the message: {reason}"))
             );
         }
-        let newer = r#"{"version":2,"packed":""}"#;
+        let newer = r#"{"version":3,"packed":""}"#;
         assert_eq!(Message::from_wire(newer).expect_err("newer").code, ErrorCode::MessageVersion);
     }
 

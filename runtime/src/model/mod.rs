@@ -9,6 +9,7 @@ pub mod message;
 pub mod metric;
 mod number;
 pub mod record;
+pub mod replay;
 pub mod retry;
 pub mod run;
 pub mod slack;

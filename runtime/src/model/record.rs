@@ -208,6 +208,15 @@ pub struct Finding {
     pub personal: Vec<Entity>,
 }
 
+impl Finding {
+    /// The language that it says the text is in, if it is about nothing but that.
+    #[must_use]
+    pub fn detected_language(&self) -> Option<&str> {
+        let only = self.scores.keys().next().filter(|_| self.label.is_none() && self.scores.len() == 1);
+        only.map(String::as_str)
+    }
+}
+
 /// Why a source or stage could not process a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

@@ -147,11 +147,15 @@ pub struct Chunk {
     pub number: u64,
 }
 
+/// Whether an id has the format of [`Chunk::new`].
+fn is_chunk_id(id: &str) -> bool {
+    id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Checks that an id has the format of [`Chunk::new`], since it becomes part of object keys.
 fn deserialize_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
-    let is_valid = id.len() == 16 && id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if is_valid { Ok(id) } else { Err(D::Error::custom("expected a chunk id of 16 lower-case hexadecimal digits")) }
+    if is_chunk_id(&id) { Ok(id) } else { Err(D::Error::custom("expected a chunk id of 16 lower-case hexadecimal digits")) }
 }
 
 impl Chunk {
@@ -165,6 +169,12 @@ impl Chunk {
             hash.part(&record.item.key);
         }
         Self { run: run.clone(), id: hex(&hash.finish()[..8]), number }
+    }
+
+    /// The chunk that an archive has under this run and id, if they are valid. Its number in the run is not archived.
+    #[must_use]
+    pub fn archived(run: RunId, id: &str) -> Option<Self> {
+        is_chunk_id(id).then(|| Self { run, id: id.to_owned(), number: 0 })
     }
 
     /// The key of its object: `<prefix>/dt=<date of the run>/<run>-<chunk><suffix>`.

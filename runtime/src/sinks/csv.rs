@@ -17,6 +17,7 @@ pub struct CsvSettings {}
 impl Described for CsvSettings {
     const CARD: Card = Card {
         local_only: true,
+        stores: true,
         ..Card::new(
             ComponentRole::Sink,
             "csv",

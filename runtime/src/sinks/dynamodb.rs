@@ -34,12 +34,15 @@ pub struct DynamodbSinkSettings {
 }
 
 impl Described for DynamodbSinkSettings {
-    const CARD: Card = Card::new(
-        ComponentRole::Sink,
-        "dynamodb",
-        "one row per item and run in a table, optionally with an expiry",
-        "[sinks.latest]\ntype = \"dynamodb\"\ntable = \"sentiment\"\nttl_days = 90\n",
-    );
+    const CARD: Card = Card {
+        stores: true,
+        ..Card::new(
+            ComponentRole::Sink,
+            "dynamodb",
+            "one row per item and run in a table, optionally with an expiry",
+            "[sinks.latest]\ntype = \"dynamodb\"\ntable = \"sentiment\"\nttl_days = 90\n",
+        )
+    };
 }
 
 impl Component for DynamodbSinkSettings {

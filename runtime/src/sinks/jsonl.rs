@@ -18,6 +18,7 @@ impl Described for JsonlSettings {
     const CARD: Card = Card {
         local_only: true,
         keeps_records: true,
+        stores: true,
         ..Card::new(
             ComponentRole::Sink,
             "jsonl",

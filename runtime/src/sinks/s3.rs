@@ -74,15 +74,32 @@ impl S3Settings {
     fn prefix_of<'a>(&'a self, name: &'a str) -> &'a str {
         self.prefix.as_ref().map_or(name, Prefix::as_str)
     }
+
+    /// How the keys end.
+    fn suffix(&self) -> String {
+        let format = match self.format {
+            ObjectFormat::Jsonl => ".jsonl",
+            ObjectFormat::Csv => ".csv",
+        };
+        let compression = match self.compression {
+            ObjectCompression::Gzip => ".gz",
+            ObjectCompression::Zstd => ".zst",
+            ObjectCompression::None => "",
+        };
+        format!("{format}{compression}")
+    }
 }
 
 impl Described for S3Settings {
-    const CARD: Card = Card::new(
-        ComponentRole::Sink,
-        "s3",
-        "one object per chunk, as compressed JSON Lines or CSV, partitioned by day",
-        "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
-    );
+    const CARD: Card = Card {
+        stores: true,
+        ..Card::new(
+            ComponentRole::Sink,
+            "s3",
+            "one object per chunk, as compressed JSON Lines or CSV, partitioned by day",
+            "[sinks.archive]\ntype = \"s3\"\nformat = \"jsonl\"\n",
+        )
+    };
 }
 
 impl Component for S3Settings {
@@ -94,7 +111,7 @@ impl Component for S3Settings {
         Some(Store::Bucket {
             name: name.into(),
             expire_days: self.expire_days.map(Bounded::get),
-            catalog: Some(Catalog { prefix: self.prefix_of(name).into(), format, columns }),
+            catalog: Some(Catalog { prefix: self.prefix_of(name).into(), suffix: self.suffix(), format, columns }),
         })
     }
 
@@ -113,13 +130,15 @@ impl Component for S3Settings {
     fn open(&self, binding: Binding, services: &dyn Services) -> Result<Instance, Error> {
         let bucket = services.bucket(binding.store.as_deref().unwrap_or(&binding.name))?;
         let prefix = self.prefix_of(&binding.name).to_owned();
-        Ok(Instance::Sink(Box::new(S3Sink { bucket, prefix, format: self.format, compression: self.compression })))
+        let (suffix, format, compression) = (self.suffix(), self.format, self.compression);
+        Ok(Instance::Sink(Box::new(S3Sink { bucket, prefix, suffix, format, compression })))
     }
 }
 
 struct S3Sink {
     bucket: Arc<dyn ObjectStore>,
     prefix: String,
+    suffix: String,
     format: ObjectFormat,
     compression: ObjectCompression,
 }
@@ -131,16 +150,16 @@ impl Sink for S3Sink {
         if records.is_empty() {
             return Ok(format!("{}/", self.prefix));
         }
-        let (body, extension) = match self.format {
-            ObjectFormat::Jsonl => (formats::jsonl(records)?, ".jsonl"),
-            ObjectFormat::Csv => (formats::csv(records)?, ".csv"),
+        let body = match self.format {
+            ObjectFormat::Jsonl => formats::jsonl(records)?,
+            ObjectFormat::Csv => formats::csv(records)?,
         };
-        let (body, extension) = match self.compression {
-            ObjectCompression::Gzip => (gzipped(&body)?, format!("{extension}.gz")),
-            ObjectCompression::Zstd => (zstandard(&body)?, format!("{extension}.zst")),
-            ObjectCompression::None => (body, extension.to_owned()),
+        let body = match self.compression {
+            ObjectCompression::Gzip => gzipped(&body)?,
+            ObjectCompression::Zstd => zstandard(&body)?,
+            ObjectCompression::None => body,
         };
-        self.bucket.put(&chunk.object_key(&self.prefix, &extension), body).await
+        self.bucket.put(&chunk.object_key(&self.prefix, &self.suffix), body).await
     }
 }
 

@@ -20,6 +20,8 @@ pub struct MemoryStateInner {
     pub runs: BTreeMap<RunId, MemoryRun>,
     /// Values by key.
     pub values: BTreeMap<String, String>,
+    /// The outcomes of chunks by replay and chunk id.
+    pub replays: BTreeMap<(String, String), String>,
     /// Whether leases last until [`MemoryRun::held`] is reset; otherwise they expire at once.
     pub hold_leases: bool,
     /// Whether reads do not see the written values yet.
@@ -167,6 +169,17 @@ impl State for MemoryState {
             run.done.values().for_each(|counts| all += counts);
             Ok(RunStatus { complete: complete.then_some(all), notified: run.notified })
         })
+    }
+
+    async fn record_replay(&self, chunk: &Chunk, replay: &str, outcome: &str) -> Result<(), Error> {
+        self.call("record_replay", |inner| {
+            inner.replays.insert((replay.to_owned(), chunk.id.clone()), outcome.to_owned());
+            Ok(())
+        })
+    }
+
+    async fn replay_outcome(&self, chunk: &Chunk, replay: &str) -> Result<Option<String>, Error> {
+        self.call("replay_outcome", |inner| Ok(inner.replays.get(&(replay.to_owned(), chunk.id.clone())).cloned()))
     }
 
     async fn mark_notified(&self, run: &RunId) -> Result<(), Error> {

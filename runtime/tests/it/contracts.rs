@@ -62,3 +62,8 @@ async fn a_publisher_delivers_every_message() {
     services::a_publisher_delivers_every_message(memory.queue_publisher("events").expect("a queue").as_ref(), received)
         .await;
 }
+
+#[tokio::test]
+async fn outcomes_of_a_replay_are_those_of_its_chunks() {
+    state::outcomes_of_a_replay_are_those_of_its_chunks(&MemoryState::default()).await;
+}

@@ -18,6 +18,7 @@ mod fuzz;
 mod headlines;
 mod notifications;
 mod producing;
+mod replaying;
 mod scale;
 mod settling;
 mod vader;

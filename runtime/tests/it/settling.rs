@@ -1,6 +1,6 @@
 //! A chunk is written once all its items are settled, and redelivered until then; redeliveries change no result.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -141,6 +141,8 @@ impl Fixture {
             state: Some(memory.clone()),
             chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
+            not_replayed: BTreeSet::new(),
+            storing: BTreeSet::new(),
         };
         Self { texts, judge, shelves, memory, running }
     }

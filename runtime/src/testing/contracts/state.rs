@@ -194,3 +194,16 @@ pub async fn notes_are_read_in_the_order_of_chunks(state: &dyn State) {
         .await;
     assert_eq!(rejected, Err(Error::permanent(ErrorCode::NotHere, "rejected by the test")));
 }
+
+/// The outcome of a chunk is found by the replay that recorded it last, and by no other.
+pub async fn outcomes_of_a_replay_are_those_of_its_chunks(state: &dyn State) {
+    let (one, other) = (chunk(&run(12), 1), chunk(&run(12), 2));
+    assert_eq!(state.replay_outcome(&one, "first").await, Ok(None));
+    for outcome in ["{}", "{\"dropped\":[1]}"] {
+        state.record_replay(&one, "first", outcome).await.expect("written");
+    }
+    assert_eq!(state.replay_outcome(&one, "first").await, Ok(Some("{\"dropped\":[1]}".into())));
+    assert_eq!(state.replay_outcome(&one, "second").await, Ok(None));
+    assert_eq!(state.replay_outcome(&other, "first").await, Ok(None));
+    assert_eq!(state.chunk_status(&one).await, Ok(ChunkStatus::default()), "the run is not concerned");
+}
