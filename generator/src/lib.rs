@@ -19,6 +19,7 @@ pub mod pipeline_tests;
 pub mod plan;
 mod prices;
 pub mod render;
+pub mod replay;
 pub mod resources;
 pub mod results;
 mod results_folder;

@@ -1,5 +1,6 @@
 //! `.fanggen`, the folder beside the pipeline's file for local results and the functions' binary.
 
+use std::fs::File;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -21,6 +22,18 @@ pub fn create(root: &Path, folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Makes sure that the folder still has a new file after a power cut, where folders can be opened.
+///
+/// # Errors
+/// The error of the file system.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        return File::open(folder)?.sync_all();
+    }
+    Ok(())
 }
 
 #[cfg(test)]

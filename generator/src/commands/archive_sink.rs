@@ -33,7 +33,7 @@ pub struct ArchiveSink<'a> {
 /// How a sink keeps its results.
 enum KeptResults {
     /// Whole records in objects below a prefix, or in files of this machine.
-    Records { prefix: String, in_account: bool },
+    Records { prefix: String, suffix: String, in_account: bool },
     /// Rows of a table, without the bodies of the texts.
     Rows,
 }
@@ -68,13 +68,23 @@ impl<'a> ArchiveSink<'a> {
     fn of(config: &'a ComponentConfig) -> Option<Self> {
         let kept = match config.settings.store(&config.name) {
             Some(Store::Bucket { catalog: Some(catalog), .. }) if catalog.format == CatalogFormat::JsonLines => {
-                KeptResults::Records { prefix: catalog.prefix, in_account: true }
+                KeptResults::Records { prefix: catalog.prefix, suffix: catalog.suffix, in_account: true }
             }
             Some(Store::Table { .. }) => KeptResults::Rows,
-            None if config.kind.card.keeps_records => KeptResults::Records { prefix: String::new(), in_account: false },
+            None if config.kind.card.keeps_records => {
+                KeptResults::Records { prefix: String::new(), suffix: ".jsonl".to_owned(), in_account: false }
+            }
             _ => return None,
         };
         Some(Self { config, kept })
+    }
+
+    /// How the keys of its whole records end today; nothing for rows, which have no texts.
+    pub fn suffix(&self) -> Option<&str> {
+        match &self.kept {
+            KeptResults::Records { suffix, .. } => Some(suffix),
+            KeptResults::Rows => None,
+        }
     }
 
     /// Whether the account has its results too.

@@ -15,6 +15,7 @@ use crate::operate::dead_letters::DeadLettersError;
 use crate::operate::items::ItemsEditError;
 #[cfg(feature = "aws")]
 use crate::operate::logs::LogsError;
+use crate::replay::error::ReplayError;
 
 /// What a command returns: its output is printed by then.
 pub type CommandResult = Result<(), CommandError>;
@@ -93,6 +94,9 @@ pub enum CommandError {
     /// Results cannot be read or written.
     #[error(transparent)]
     ReadResults(#[from] crate::results::archive::ResultsError),
+    /// Results cannot be replayed.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// The artifact cannot be built.
     #[cfg(feature = "aws")]
     #[error(transparent)]
@@ -149,7 +153,7 @@ impl CommandError {
     /// Whether the user declined a prompt, which is no error.
     fn is_declined(&self) -> bool {
         match self {
-            Self::Compare(CompareError::Declined) | Self::InitDeclined => true,
+            Self::Compare(CompareError::Declined) | Self::InitDeclined | Self::Replay(ReplayError::Declined) => true,
             #[cfg(feature = "aws")]
             Self::Deploy(DeployError::Declined | DeployError::DeclinedItems) => true,
             #[cfg(feature = "aws")]

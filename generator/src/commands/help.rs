@@ -9,7 +9,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Write a pipeline", &["init", "add", "validate", "components"]),
     ("Deploy", &["render", "build", "plan", "apply", "status", "outputs", "drift", "destroy"]),
     ("Run locally", &["run", "test", "compare"]),
-    ("Operate", &["items", "invoke", "runs", "results", "logs", "dlq"]),
+    ("Operate", &["items", "invoke", "runs", "results", "replay", "logs", "dlq"]),
     ("Permissions", &["iam"]),
     ("Set up", &["doctor", "schema", "completions", "man"]),
 ];

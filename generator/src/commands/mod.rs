@@ -20,14 +20,17 @@ mod named_files;
 mod output;
 mod pipeline_file;
 mod plan;
+mod record_args;
 mod render;
 mod rendered;
+mod replay;
 mod result_place;
 mod results;
 mod run;
 mod runs;
 mod schedule_times;
 mod schema;
+mod shown_replay;
 mod shown_results;
 mod shown_tests;
 mod test;
@@ -90,6 +93,7 @@ enum Command {
     Compare(compare::CompareArgs),
     Results(results::ResultsArgs),
     Runs(runs::RunsArgs),
+    Replay(replay::ReplayArgs),
     Items(items::ItemsArgs),
     Components(components::ComponentsArgs),
     Doctor(doctor::DoctorArgs),
@@ -145,6 +149,7 @@ impl Cli {
             Command::Compare(args) => args.execute(&global),
             Command::Results(args) => args.execute(&global),
             Command::Runs(args) => args.execute(&global),
+            Command::Replay(args) => args.execute(&global),
             Command::Items(args) => args.execute(&global),
             Command::Components(args) => args.execute(&global),
             Command::Doctor(args) => args.execute(&global),

@@ -1,8 +1,6 @@
 //! What commands print: data on stdout, messages on stderr, colour only on a terminal.
 
-#[cfg(feature = "aws")]
-use std::io::BufRead as _;
-use std::io::{IsTerminal as _, Write};
+use std::io::{BufRead as _, IsTerminal as _, Write};
 
 use serde::Serialize;
 
@@ -63,7 +61,6 @@ pub fn stderr_is_terminal() -> bool {
 }
 
 /// Asks a yes-or-no question; nothing where there is no terminal to ask on.
-#[cfg(feature = "aws")]
 pub fn ask(question: &str) -> Option<bool> {
     if !std::io::stdin().is_terminal() || !stderr_is_terminal() {
         return None;

@@ -15,6 +15,18 @@ const MINIMUM_UNITS: usize = 3;
 /// Dollars per unit, up to ten million units a month (the same page).
 const PRICE: f64 = 0.0001;
 
+/// The units that a text costs, for each question about it.
+pub fn units(text: &str) -> usize {
+    text.chars().count().div_ceil(UNIT).max(MINIMUM_UNITS)
+}
+
+/// What units cost.
+pub fn price(units: usize) -> String {
+    let cost = units as f64 * PRICE;
+    let dollars = if cost < 0.01 { "less than $0.01".into() } else { format!("about ${cost:.2}") };
+    format!("{dollars} (prices of us-east-1 in November 2026)")
+}
+
 /// Shows what the engine will cost, asks for consent, and opens AWS's services.
 ///
 /// # Errors
@@ -25,13 +37,12 @@ pub fn services(
     region: Option<&str>,
     yes: bool,
 ) -> Result<Box<dyn Services>, CommandError> {
-    let units: usize = texts.iter().map(|given| given.text.chars().count().div_ceil(UNIT).max(MINIMUM_UNITS)).sum();
-    let cost = units as f64 * PRICE;
-    let dollars = if cost < 0.01 { "less than $0.01".into() } else { format!("about ${cost:.2}") };
+    let units: usize = texts.iter().map(|given| units(&given.text)).sum();
     message(&format!(
-        "`{engine}` costs money: {} for {}, {dollars} (prices of us-east-1 in November 2026)",
+        "`{engine}` costs money: {} for {}, {}",
         plural(units, "unit"),
-        plural(texts.len(), "text")
+        plural(texts.len(), "text"),
+        price(units)
     ));
     if !yes {
         match ask(&format!("Use `{engine}`?")) {

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use fanggen_runtime::condition::Condition;
-use fanggen_runtime::model::record::Label;
 use fanggen_runtime::model::run::RunId;
 use fanggen_runtime::model::tree::quoted_list;
 use jiff::Timestamp;
@@ -14,6 +13,7 @@ use super::args::GlobalArgs;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::pipeline_file::LoadedPipeline;
+use super::record_args::{LabelName, condition, run_id};
 use super::result_place::ResultPlace;
 use super::shown_results::ShownResults;
 use crate::config::mistake::Severity;
@@ -73,15 +73,6 @@ pub struct ResultsArgs {
     output: Option<PathBuf>,
 }
 
-/// A label, as it is typed.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LabelName {
-    Positive,
-    Negative,
-    Neutral,
-    Mixed,
-}
-
 /// How results are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
@@ -93,18 +84,6 @@ enum Format {
     Jsonl,
     /// One row per finding, for spreadsheets
     Csv,
-}
-
-fn run_id(text: &str) -> Result<RunId, &'static str> {
-    RunId::try_from(text.to_owned())
-}
-
-fn condition(text: &str) -> Result<Condition, String> {
-    let condition = Condition::parse(text).map_err(|error| error.to_string())?;
-    if condition.needs_history() {
-        return Err("`changed` and `previous` compare with the result before, which only sinks know".to_owned());
-    }
-    Ok(condition)
 }
 
 impl ResultsArgs {
@@ -122,6 +101,7 @@ impl ResultsArgs {
         let filter = RecordFilter {
             items: self.items.clone(),
             since: from,
+            until: None,
             run: self.run.clone(),
             labels: self.labels.iter().map(|label| label.label()).collect(),
             condition: self.condition.clone(),
@@ -182,17 +162,6 @@ impl Format {
             Self::Json => Some(RecordFormat::Json),
             Self::Jsonl => Some(RecordFormat::Jsonl),
             Self::Csv => Some(RecordFormat::Csv),
-        }
-    }
-}
-
-impl LabelName {
-    const fn label(self) -> Label {
-        match self {
-            Self::Positive => Label::Positive,
-            Self::Negative => Label::Negative,
-            Self::Neutral => Label::Neutral,
-            Self::Mixed => Label::Mixed,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_trait::async_trait;
@@ -36,7 +36,7 @@ pub struct RowsFile {
 }
 
 /// The beginning of a hash of an item and its run: a set of them stays small.
-type RowDigest = [u8; 16];
+pub(super) type RowDigest = [u8; 16];
 
 impl RowsFile {
     pub fn new(path: PathBuf, warnings: Warnings, resumed: Arc<OnceLock<Resumed>>) -> Self {
@@ -81,9 +81,7 @@ impl RowsFile {
         if let Some(folder) = self.path.parent() {
             create_private_folder(folder)?;
         }
-        let mut file = private_file().create(true).read(true).append(true).open(&self.path)?;
-        // Another run may append at the same time.
-        file.lock()?;
+        let mut file = locked(&self.path)?;
         let length = file.metadata()?.len();
         let whole = whole_lines(&mut file, length)?;
         if whole < length {
@@ -100,6 +98,32 @@ impl RowsFile {
             let _ = file.set_len(whole);
         })
     }
+}
+
+/// The file, locked: another run may append to it, or a replay replace it, at the same time.
+fn locked(path: &Path) -> io::Result<File> {
+    loop {
+        let file = private_file().create(true).read(true).append(true).open(path)?;
+        file.lock()?;
+        if is_at(&file, path) {
+            return Ok(file);
+        }
+    }
+}
+
+/// Whether a path still leads to this file, and not to one that replaced it.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let place =
+        |metadata: io::Result<std::fs::Metadata>| metadata.map(|metadata| (metadata.dev(), metadata.ino())).ok();
+    place(file.metadata()) == place(std::fs::metadata(path))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    // A file that is open cannot be replaced there.
+    true
 }
 
 /// The length of a file without an unfinished last line.
@@ -119,7 +143,7 @@ fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
 }
 
 /// The identity of a row: its item and its run, which contains the entry.
-fn row_hash(row: &TableRow) -> Option<RowDigest> {
+pub(super) fn row_hash(row: &TableRow) -> Option<RowDigest> {
     let part = |name| row.get(name).and_then(Value::as_str);
     PartsHash::of(&[part("item")?, part("run")?])[..16].try_into().ok()
 }

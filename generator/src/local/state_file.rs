@@ -88,6 +88,14 @@ impl State for StateFile {
         unused()
     }
 
+    async fn record_replay(&self, _: &Chunk, _: &str, _: &str) -> Result<(), Error> {
+        unused()
+    }
+
+    async fn replay_outcome(&self, _: &Chunk, _: &str) -> Result<Option<String>, Error> {
+        unused()
+    }
+
     async fn mark_notified(&self, _: &RunId) -> Result<(), Error> {
         unused()
     }

@@ -40,6 +40,10 @@ impl TestState {
     }
 }
 
+fn replay_key(chunk: &Chunk, replay: &str) -> String {
+    format!("replay#{replay}#{}", chunk.id)
+}
+
 #[async_trait]
 impl State for TestState {
     async fn claim_run(&self, run: &RunId, owner: &str) -> Result<Claim, Error> {
@@ -89,6 +93,15 @@ impl State for TestState {
             run.done.values().for_each(|counts| all += counts);
             RunStatus { complete: complete.then_some(all), notified: run.notified }
         }))
+    }
+
+    async fn record_replay(&self, chunk: &Chunk, replay: &str, outcome: &str) -> Result<(), Error> {
+        self.rows().values.insert(replay_key(chunk, replay), outcome.to_owned());
+        Ok(())
+    }
+
+    async fn replay_outcome(&self, chunk: &Chunk, replay: &str) -> Result<Option<String>, Error> {
+        Ok(self.rows().values.get(&replay_key(chunk, replay)).cloned())
     }
 
     async fn mark_notified(&self, run: &RunId) -> Result<(), Error> {
@@ -148,5 +161,6 @@ mod tests {
         state::compare_and_set_has_one_winner(&fresh()).await;
         state::values_are_found_again(&fresh()).await;
         state::notes_are_read_in_the_order_of_chunks(&fresh()).await;
+        state::outcomes_of_a_replay_are_those_of_its_chunks(&fresh()).await;
     }
 }

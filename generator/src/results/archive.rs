@@ -5,9 +5,9 @@ use std::pin::pin;
 
 use async_trait::async_trait;
 use fanggen_runtime::model::record::Record;
-use fanggen_runtime::model::run::RunId;
+use fanggen_runtime::model::run::{Chunk, RunId};
 use flate2::read::MultiGzDecoder;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::filter::RecordFilter;
 
@@ -36,6 +36,15 @@ impl ArchivedChunk {
         let (_, format) = rest.split_once('.')?;
         matches!(format, "jsonl" | "jsonl.gz" | "jsonl.zst").then_some(())?;
         Some(Self { key: key.to_owned(), run: RunId::try_from(run.to_owned()).ok()? })
+    }
+
+    /// The chunk, and how its key ends, such as `.jsonl.gz`; `None` if its id is not one that a run makes.
+    #[must_use]
+    pub fn chunk(&self) -> Option<(Chunk, &str)> {
+        let name = self.key.rsplit('/').next()?;
+        let (_, rest) = name.split_once('-')?;
+        let (id, suffix) = rest.split_at(rest.find('.')?);
+        Some((Chunk::archived(self.run.clone(), id)?, suffix))
     }
 }
 
@@ -123,33 +132,81 @@ pub async fn read_records(
     days.retain(|day| filter.may_match_day(day));
     days.sort_unstable_by(|one, other| other.cmp(one));
     for day in days {
-        let mut chunks = archive.chunks(&day).await?;
-        chunks.retain(|chunk| filter.matches_run(&chunk.run));
-        chunks.sort_unstable_by(|one, other| other.run.cmp(&one.run).then_with(|| one.key.cmp(&other.key)));
-        let mut read =
-            pin!(stream::iter(&chunks).map(async |chunk| (chunk, archive.read(chunk).await)).buffered(AHEAD));
+        let chunks = chunks_of(archive, &day, filter).await?;
+        let mut read = pin!(read_ahead(archive, &chunks));
         while let Some((chunk, bytes)) = read.next().await {
-            let text = match unpack(&chunk.key, &bytes?) {
-                Ok(text) => text,
+            let records = match records_of(chunk, &bytes?) {
+                Ok(records) => records,
                 Err(error) => {
                     visitor.unreadable(&chunk.key, &error.to_string());
                     continue;
                 }
             };
-            for (place, line) in text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
-                match serde_json::from_slice::<Record>(line) {
+            for record in records {
+                match record {
                     Ok(record) if !filter.matches(&record) => {}
                     Ok(record) => {
                         if !visitor.record(record)? {
                             return Ok(());
                         }
                     }
-                    Err(error) => visitor.unreadable(&chunk.key, &format!("line {}: {error}", place + 1)),
+                    Err(reason) => visitor.unreadable(&chunk.key, &reason),
                 }
             }
         }
     }
     Ok(())
+}
+
+/// The chunks of all runs that pass the filter, the newest run first.
+///
+/// # Errors
+/// An archive that cannot be listed.
+pub async fn list_chunks(
+    archive: &dyn ResultArchive,
+    filter: &RecordFilter,
+) -> Result<Vec<ArchivedChunk>, ResultsError> {
+    let mut days = archive.days().await?;
+    days.retain(|day| filter.may_match_day(day));
+    days.sort_unstable_by(|one, other| other.cmp(one));
+    let mut all = Vec::new();
+    for day in days {
+        all.extend(chunks_of(archive, &day, filter).await?);
+    }
+    Ok(all)
+}
+
+/// The chunks of a day that pass the filter, the newest run first.
+async fn chunks_of(
+    archive: &dyn ResultArchive,
+    day: &str,
+    filter: &RecordFilter,
+) -> Result<Vec<ArchivedChunk>, ResultsError> {
+    let mut chunks = archive.chunks(day).await?;
+    chunks.retain(|chunk| filter.matches_run(&chunk.run));
+    chunks.sort_unstable_by(|one, other| other.run.cmp(&one.run).then_with(|| one.key.cmp(&other.key)));
+    Ok(chunks)
+}
+
+/// Reads chunks in their order, several at once.
+pub fn read_ahead<'a>(
+    archive: &'a dyn ResultArchive,
+    chunks: &'a [ArchivedChunk],
+) -> impl Stream<Item = (&'a ArchivedChunk, Result<Vec<u8>, ResultsError>)> {
+    stream::iter(chunks).map(async |chunk| (chunk, archive.read(chunk).await)).buffered(AHEAD)
+}
+
+/// The records of a chunk from its bytes, each or why its line cannot be read.
+///
+/// # Errors
+/// Bytes that cannot be decompressed.
+pub fn records_of(chunk: &ArchivedChunk, bytes: &[u8]) -> std::io::Result<Vec<Result<Record, String>>> {
+    let text = unpack(&chunk.key, bytes)?;
+    let lines = text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
+    let parse = |(place, line): (usize, &[u8])| {
+        serde_json::from_slice(line).map_err(|error| format!("line {}: {error}", place + 1))
+    };
+    Ok(lines.map(parse).collect())
 }
 
 /// The lines of a chunk, by the compression that its name tells.

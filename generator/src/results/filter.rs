@@ -12,6 +12,8 @@ pub struct RecordFilter {
     pub items: Vec<String>,
     /// The beginning of the first run.
     pub since: Option<Timestamp>,
+    /// The end of the time in which runs began, exclusive.
+    pub until: Option<Timestamp>,
     /// The only run.
     pub run: Option<RunId>,
     /// The labels.
@@ -27,6 +29,7 @@ impl RecordFilter {
     #[must_use]
     pub fn may_match_day(&self, day: &str) -> bool {
         self.since.is_none_or(|since| day >= RunId::at(since).date().as_str())
+            && self.until.is_none_or(|until| day <= RunId::at(until).date().as_str())
             && self.run.as_ref().is_none_or(|run| day == run.date())
     }
 
@@ -34,6 +37,7 @@ impl RecordFilter {
     #[must_use]
     pub fn matches_run(&self, run: &RunId) -> bool {
         self.since.is_none_or(|since| run.time().is_ok_and(|time| time >= since))
+            && self.until.is_none_or(|until| run.time().is_ok_and(|time| time < until))
             && self.run.as_ref().is_none_or(|only| only == run)
     }
 

@@ -95,6 +95,9 @@ mod readme;
 #[cfg(all(feature = "aws", unix))]
 mod refusals;
 mod render;
+mod replay;
+#[cfg(feature = "aws")]
+mod replay_deployed;
 mod results;
 #[cfg(feature = "aws")]
 mod results_deployed;

@@ -163,6 +163,11 @@ fn notes_are_read_in_the_order_of_chunks() {
 }
 
 #[test]
+fn outcomes_of_a_replay_are_those_of_its_chunks() {
+    block_on(contract::outcomes_of_a_replay_are_those_of_its_chunks(state("contract-replays").as_ref()));
+}
+
+#[test]
 fn a_value_that_fits_no_row_is_left_out() {
     let state = state("contract-long");
     block_on(async {

@@ -195,7 +195,8 @@ impl OpenFunction {
     pub(super) fn must_retry(&self, records: &[Record], delivery: &Delivery, outcome: &mut ChunkOutcome) -> bool {
         // Another delivery does not help against what failed in an earlier function.
         let own = |failure: &Failure| self.stages.iter().any(|stage| stage.name() == failure.stage);
-        let transient = |record: &Record| record.failure.clone().filter(|failure| failure.error.transient && own(failure));
+        let transient =
+            |record: &Record| record.failure.clone().filter(|failure| failure.error.transient && own(failure));
         let Some(failure) = records.iter().find_map(transient).filter(|_| !delivery.last) else { return false };
         // One failure is enough: the chunk is delivered again as a whole, and paid findings are in the cache.
         let waits = records.iter().filter_map(|record| record.failure.as_ref()?.error.retry_after_s);

@@ -83,8 +83,10 @@ impl Replay {
 
     /// Gives the archived records the bodies of their texts again, which these records have.
     pub fn restore_texts(&mut self, records: &[Record]) {
-        let bodies: HashMap<Identity, &str> =
-            records.iter().filter_map(|record| Some((record.identity(), record.text.as_ref()?.body.as_str()))).collect();
+        let bodies: HashMap<Identity, &str> = records
+            .iter()
+            .filter_map(|record| Some((record.identity(), record.text.as_ref()?.body.as_str())))
+            .collect();
         for index in &self.chosen {
             let Some(record) = self.archived.get_mut(*index) else { continue };
             let body = bodies.get(&record.identity());
@@ -174,7 +176,9 @@ mod tests {
             ["a", "b", "c", "d", "a"].iter().map(|key| record(key, None, Label::Positive)).collect();
         let (mut replay, records) = Replay::new("id", archived.clone(), |record| record.item.key != "d", |_| true);
         assert_eq!(replay.chosen, [0, 1, 2], "neither `d`, nor the second `a`");
-        assert!(replay.archived[..3].iter().all(|record| record.text.as_ref().is_some_and(|text| text.body.is_empty())));
+        assert!(
+            replay.archived[..3].iter().all(|record| record.text.as_ref().is_some_and(|text| text.body.is_empty()))
+        );
         // In the first function a filter drops `b`; in the second one, a service fails for `c`.
         replay.restore_texts(&records);
         assert_eq!(replay.archived, archived);

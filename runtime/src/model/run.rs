@@ -155,7 +155,11 @@ fn is_chunk_id(id: &str) -> bool {
 /// Checks that an id has the format of [`Chunk::new`], since it becomes part of object keys.
 fn deserialize_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
-    if is_chunk_id(&id) { Ok(id) } else { Err(D::Error::custom("expected a chunk id of 16 lower-case hexadecimal digits")) }
+    if is_chunk_id(&id) {
+        Ok(id)
+    } else {
+        Err(D::Error::custom("expected a chunk id of 16 lower-case hexadecimal digits"))
+    }
 }
 
 impl Chunk {

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::letter::LetterReason;
 use super::{DeadLetterQueue, DeadLettersError};
 use crate::deploy::aws::sqs::messages::{AttributeValue, ReceivedMessage};
+use crate::results_folder::sync_folder;
 
 /// A new file of saved messages.
 #[derive(Debug)]
@@ -114,13 +115,4 @@ impl LetterFile {
             let _ = fs::remove_file(&self.path);
         }
     }
-}
-
-/// Makes sure that the folder still has a new file after a power cut, where folders can be opened.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        return File::open(folder)?.sync_all();
-    }
-    Ok(())
 }

@@ -158,6 +158,14 @@ impl State for Memory {
         Ok(RunStatus::default())
     }
 
+    async fn record_replay(&self, _: &Chunk, _: &str, _: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn replay_outcome(&self, _: &Chunk, _: &str) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
     async fn mark_notified(&self, _: &RunId) -> Result<(), Error> {
         Ok(())
     }

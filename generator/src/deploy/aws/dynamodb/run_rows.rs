@@ -1,12 +1,12 @@
-//! The rows of runs in the state table.
+//! The rows of runs and replays in the state table.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use fanggen_runtime::aws::state_rows::{PK, RUNS, SK, StoredRun, producer_key};
-use fanggen_runtime::model::run::RunId;
+use fanggen_runtime::aws::state_rows::{PK, RUNS, SK, StoredRun, producer_key, replay_key, stored_value};
+use fanggen_runtime::model::run::{Chunk, RunId};
 use tokio::time::sleep;
 
 use super::tables::unsent;
@@ -87,6 +87,19 @@ impl RunRowsClient {
         self.add_chunks(&mut runs).await?;
         let [stored] = runs;
         Ok(Some(stored))
+    }
+
+    /// What became of chunks in a replay, in the same order; nothing for a chunk that is not done. One call for a hundred
+    /// chunks.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn replay_outcomes(&self, replay: &str, chunks: &[Chunk]) -> Result<Vec<Option<String>>, CallError> {
+        let keys: Vec<Row> = chunks.iter().map(|chunk| replay_key(replay, chunk)).collect();
+        let rows: Vec<Row> = self.rows(&keys).await?.into_values().flatten().collect();
+        let is_at = |row: &Row, key: &Row| key.iter().all(|(name, value)| row.get(name) == Some(value));
+        let outcome = |key: &Row| rows.iter().find(|row| is_at(row, key)).and_then(stored_value).map(str::to_owned);
+        Ok(keys.iter().map(outcome).collect())
     }
 
     /// Reads the chunks of runs: the first row of each, then the others of those that need them.

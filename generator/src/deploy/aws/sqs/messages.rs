@@ -1,4 +1,5 @@
-//! The messages of dead-letter queues: counted, received, made visible again, sent to another queue, deleted.
+//! Messages: those of dead-letter queues, counted, received, made visible again, sent to another queue and deleted, and those
+//! of replays, sent.
 
 use std::collections::BTreeMap;
 
@@ -203,6 +204,15 @@ impl MessagesClient {
         let entries = entries.map_err(|error| unsendable(DELETE, &error))?;
         let answer = self.0.delete_message_batch().queue_url(url).set_entries(Some(entries)).send().await;
         Ok(refused(&answer.map_err(|error| CallError::of(DELETE, error))?.failed))
+    }
+
+    /// Sends a message.
+    ///
+    /// # Errors
+    /// A failed call.
+    pub async fn send_body(&self, url: &str, body: &str) -> Result<(), CallError> {
+        let sent = self.0.send_message().queue_url(url).message_body(body).send().await;
+        sent.map(drop).map_err(|error| CallError::of(SEND, error))
     }
 
     /// Sends up to ten messages as they were received, with their attributes and their trace.

@@ -1,0 +1,122 @@
+//! Rows that replace those with the same keys in a file of rows: a replay writes no row twice.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use async_trait::async_trait;
+use fanggen_runtime::component::services::{ScanPage, TableRow, TableScan, TableStore};
+use fanggen_runtime::model::error::{Error, ErrorCode};
+use fanggen_runtime::sinks::write_streamed;
+
+use super::disk_error::unwritable;
+use super::rows_file::{RowDigest, row_hash};
+
+/// A file of rows, and the rows that will replace others in it.
+pub struct ReplacedRows {
+    root: PathBuf,
+    path: PathBuf,
+    rows: Mutex<Vec<(RowDigest, Vec<u8>)>>,
+}
+
+impl ReplacedRows {
+    /// The file at this path, below `root`.
+    pub fn new(root: PathBuf, path: PathBuf) -> Self {
+        Self { root, path, rows: Mutex::default() }
+    }
+
+    /// Replaces the rows of the file by those that were put since the last time, and adds those that it does not have. The file
+    /// is the old one or the new one, whenever the process ends.
+    ///
+    /// # Errors
+    /// `file_unwritable`.
+    pub fn replace(&self) -> Result<(), Error> {
+        let rows = std::mem::take(&mut *self.rows.lock().unwrap_or_else(PoisonError::into_inner));
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let old = match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            file => Some(file.map_err(|error| unwritable(&self.path, &error))?),
+        };
+        if let Some(old) = &old {
+            // A run that appends waits, and then finds the new file.
+            old.lock().map_err(|error| unwritable(&self.path, &error))?;
+        }
+        let by_digest: HashMap<RowDigest, &Vec<u8>> = rows.iter().map(|(digest, line)| (*digest, line)).collect();
+        let write = |out: &mut dyn io::Write| {
+            let mut replaced = HashSet::new();
+            if let Some(old) = &old {
+                let (mut reader, mut line) = (BufReader::new(old), Vec::new());
+                while reader.read_until(b'\n', &mut line)? > 0 {
+                    // Part of a row was left by a process that was killed. A run removes it, too.
+                    if line.ends_with(b"\n") {
+                        let digest = serde_json::from_slice::<TableRow>(&line).ok().as_ref().and_then(row_hash);
+                        match digest.and_then(|digest| Some((digest, by_digest.get(&digest)?))) {
+                            None => out.write_all(&line)?,
+                            Some((digest, new)) => {
+                                replaced.insert(digest);
+                                out.write_all(new)?;
+                            }
+                        }
+                    }
+                    line.clear();
+                }
+            }
+            rows.iter().filter(|(digest, _)| !replaced.contains(digest)).try_for_each(|(_, line)| out.write_all(line))
+        };
+        write_streamed(&self.root, &self.path, write).map(drop)
+    }
+}
+
+#[async_trait]
+impl TableStore for ReplacedRows {
+    async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
+        let mut held = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        for row in &rows {
+            let mut line = serde_json::to_vec(row).map_err(|error| unwritable(&self.path, &error))?;
+            line.push(b'\n');
+            let without_key = || Error::permanent(ErrorCode::RecordUnwritable, "a row has no item or run");
+            held.push((row_hash(row).ok_or_else(without_key)?, line));
+        }
+        Ok(self.path.display().to_string())
+    }
+
+    async fn scan(&self, _: TableScan<'_>) -> Result<ScanPage, Error> {
+        Err(Error::permanent(ErrorCode::TableUnreadable, "a table of results is not a source of items"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn row(item: &str, label: &str) -> TableRow {
+        let row = json!({ "item": item, "run": "r", "label": label });
+        row.as_object().expect("an object").clone()
+    }
+
+    #[tokio::test]
+    async fn rows_are_replaced_in_their_places_and_others_stay() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("rows.jsonl");
+        let old = "{\"item\":\"a\",\"run\":\"r\"}\nnonsense\n{\"item\":\"b\",\"run\":\"r\"}\n{\"item\":\"c\",\"ru";
+        fs::write(&path, old).expect("written");
+        let rows = ReplacedRows::new(root.path().to_owned(), path.clone());
+        for _ in 0..2 {
+            rows.put(vec![row("b", "POSITIVE"), row("new", "NEUTRAL")]).await.expect("held");
+            rows.replace().expect("replaced");
+            rows.replace().expect("nothing to do");
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines[..2], ["{\"item\":\"a\",\"run\":\"r\"}", "nonsense"]);
+            assert!(lines[2].contains("POSITIVE") && lines[3].contains("\"new\"") && lines.len() == 4, "{text}");
+        }
+    }
+}
