@@ -36,8 +36,8 @@ pub struct IamArgs {
     /// Print the policy needed to run plan: it reads, and creates change sets without executing them
     #[arg(long, group = "whose")]
     planner: bool,
-    /// Print the policy needed to run `items`, `results`, `logs` and `dlq`: it edits items, reads results and logs, moves dead
-    /// letters, and deploys nothing
+    /// Print the policy needed to run `items`, `results`, `replay`, `logs` and `dlq`: it edits items, reads results and logs,
+    /// has texts analysed again, moves dead letters, and deploys nothing
     #[arg(long, group = "whose")]
     operator: bool,
     /// Print the policies of the roles of the functions and the schedule; a key's ARN, which only the deployed stack knows, is

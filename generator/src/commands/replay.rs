@@ -22,12 +22,12 @@ use super::shown_replay::{ReplayBar, ShownReplay, announce};
 use crate::config::mistake::Severity;
 use crate::config::pipeline::Pipeline;
 use crate::local::{self, LocalReplay, PastRunState};
-use crate::replay::comparison::Comparison;
+use crate::replay::comparison::ReplayComparison;
 use crate::replay::error::ReplayError;
 use crate::replay::local::LocalAnalysis;
 use crate::replay::report::ReplayReport;
 use crate::replay::saved::SavedRecords;
-use crate::replay::selection::{Selection, is_run};
+use crate::replay::selection::{ReplaySelection, is_run};
 use crate::replay::workload::{Workload, survey};
 use crate::results::archive::ResultArchive;
 use crate::results::filter::RecordFilter;
@@ -94,7 +94,7 @@ struct Asked<'a> {
     pipeline: &'a Pipeline,
     place: ResultPlace,
     sink: ArchiveSink<'a>,
-    selection: Selection,
+    selection: ReplaySelection,
     global: &'a GlobalArgs,
 }
 
@@ -114,7 +114,7 @@ impl ReplayArgs {
         };
         let sink = sink.ok_or(ReplayError::NoArchive { place: place.phrase() })?;
         let id = format!("{}-{:08x}", RunId::at(Timestamp::now()), RandomState::new().hash_one(0) >> 32);
-        let selection = Selection::new(id, filter, sink.suffix().unwrap_or_default(), pipeline);
+        let selection = ReplaySelection::new(id, filter, sink.suffix().unwrap_or_default(), pipeline);
         let asked =
             Asked { args: &self, file: &file, environment: &environment, pipeline, place, sink, selection, global };
         block_on(asked.replay())?
@@ -178,7 +178,7 @@ impl Asked<'_> {
         let progress = |texts| bar.add(texts);
         let results = local::results(&self.file.root, self.pipeline);
         let mut report = ReplayReport {
-            comparison: Comparison::new(if self.global.json { usize::MAX } else { ROWS }),
+            comparison: ReplayComparison::new(if self.global.json { usize::MAX } else { ROWS }),
             saved: SavedRecords::new(&self.file.root, &results, Timestamp::now()),
             refused: work.refused.clone(),
             progress: &progress,

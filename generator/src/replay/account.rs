@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::error::ReplayError;
 use super::report::ReplayReport;
-use super::selection::{ReplayedChunk, Selection, is_run};
+use super::selection::{ReplaySelection, ReplayedChunk, is_run};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape::{PRODUCER, Shape, WORKER, shapes};
 use crate::deploy::aws::call_error::CallError;
@@ -34,7 +34,7 @@ pub struct AccountReplay<'a> {
     /// The archive.
     pub archive: &'a dyn ResultArchive,
     /// What is analysed.
-    pub selection: &'a Selection,
+    pub selection: &'a ReplaySelection,
     /// The queues.
     pub queues: &'a MessagesClient,
     /// The URL of the queue of the first function that analyses.

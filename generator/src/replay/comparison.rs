@@ -150,7 +150,7 @@ pub struct LabelCount {
 
 /// The comparison of all records of a replay.
 #[derive(Clone, Debug, Default)]
-pub struct Comparison {
+pub struct ReplayComparison {
     /// The records.
     pub records: u64,
     /// How many changed, by what changed.
@@ -163,7 +163,7 @@ pub struct Comparison {
     most: usize,
 }
 
-impl Comparison {
+impl ReplayComparison {
     /// A comparison that holds at most so many changes, those that say most.
     #[must_use]
     pub fn new(most: usize) -> Self {
@@ -327,7 +327,7 @@ mod tests {
         let away = Failure { stage: "words".into(), error: Error::transient(ErrorCode::Throttled, "too fast") };
         let outcome =
             ReplayOutcome { dropped: vec![9], dropped_by: [("bad".to_owned(), 1)].into(), kept: [(10, away)].into() };
-        let mut comparison = Comparison::new(8);
+        let mut comparison = ReplayComparison::new(8);
         let chosen: Vec<usize> = (0..11).collect();
         comparison.add(&before, &now, &chosen, &outcome);
         assert_eq!((comparison.records, comparison.changed(), comparison.replaced()), (11, 9, 7));

@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 
 use super::error::ReplayError;
 use super::report::ReplayReport;
-use super::selection::Selection;
+use super::selection::ReplaySelection;
 use crate::local::LocalReplay;
 use crate::results::archive::{ArchivedChunk, ResultArchive, read_ahead};
 
@@ -21,7 +21,7 @@ pub struct LocalAnalysis<'a> {
     /// The archive that is read.
     pub archive: &'a dyn ResultArchive,
     /// What is analysed.
-    pub selection: &'a Selection,
+    pub selection: &'a ReplaySelection,
     /// The components.
     pub components: &'a LocalReplay,
     /// The name of the sink that is read, if results are replaced; a dry run replaces none.
@@ -34,7 +34,7 @@ impl LocalAnalysis<'_> {
     /// # Errors
     /// An archive, a sink or a file that cannot be read or written.
     pub async fn run(&self, chunks: &[ArchivedChunk], report: &mut ReplayReport<'_>) -> Result<(), ReplayError> {
-        let mut batch = Batch::default();
+        let mut batch = ReplayBatch::default();
         let mut read = pin!(read_ahead(self.archive, chunks));
         while let Some((archived, bytes)) = read.next().await {
             let bytes = bytes?;
@@ -64,7 +64,7 @@ impl LocalAnalysis<'_> {
         self.write(batch, report).await
     }
 
-    async fn write(&self, batch: Batch, report: &mut ReplayReport<'_>) -> Result<(), ReplayError> {
+    async fn write(&self, batch: ReplayBatch, report: &mut ReplayReport<'_>) -> Result<(), ReplayError> {
         let Some(sink) = self.replaces else { return Ok(()) };
         report.save(batch.was.iter())?;
         // Also if nothing changed: a replay that was killed may have left other sinks with older results.
@@ -74,7 +74,7 @@ impl LocalAnalysis<'_> {
 
 /// Chunks that are written together.
 #[derive(Default)]
-struct Batch {
+struct ReplayBatch {
     chunks: Vec<(Chunk, Vec<Record>)>,
     /// Records as they were, where they are replaced by others.
     was: Vec<Record>,

@@ -3,7 +3,7 @@
 use fanggen_runtime::model::record::Record;
 use fanggen_runtime::model::replay::ReplayOutcome;
 
-use super::comparison::Comparison;
+use super::comparison::ReplayComparison;
 use super::error::ReplayError;
 use super::saved::SavedRecords;
 use super::selection::ReplayedChunk;
@@ -13,7 +13,7 @@ use crate::results::archive::ArchivedChunk;
 /// The report of a replay.
 pub struct ReplayReport<'a> {
     /// What changed.
-    pub comparison: Comparison,
+    pub comparison: ReplayComparison,
     /// What was.
     pub saved: SavedRecords,
     /// The chunks that were not replayed.

@@ -11,7 +11,7 @@ use crate::results::archive::{ArchivedChunk, records_of};
 use crate::results::filter::RecordFilter;
 
 /// What a replay is about.
-pub struct Selection {
+pub struct ReplaySelection {
     /// Its id.
     pub id: String,
     /// The records.
@@ -45,7 +45,7 @@ pub fn is_run(stage: &ComponentConfig) -> bool {
     !sets_texts(stage.kind, stage.settings.as_ref())
 }
 
-impl Selection {
+impl ReplaySelection {
     /// The records that pass a filter, in an archive of this pipeline whose keys end like this today.
     #[must_use]
     pub fn new(id: String, filter: RecordFilter, suffix: &str, pipeline: &Pipeline) -> Self {

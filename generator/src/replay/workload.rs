@@ -8,7 +8,7 @@ use fanggen_runtime::model::run::RunId;
 use futures_util::StreamExt as _;
 use serde::Serialize;
 
-use super::selection::Selection;
+use super::selection::ReplaySelection;
 use crate::results::archive::{ArchivedChunk, ResultArchive, ResultsError, list_chunks, read_ahead};
 
 /// A chunk that cannot be replayed, and stays as it is.
@@ -43,7 +43,7 @@ pub struct Workload {
 /// An archive that cannot be read.
 pub async fn survey(
     archive: &dyn ResultArchive,
-    selection: &Selection,
+    selection: &ReplaySelection,
     cost: &dyn Fn(&Record) -> u64,
 ) -> Result<Workload, ResultsError> {
     let mut work = Workload::default();

@@ -95,6 +95,7 @@ mod readme;
 #[cfg(all(feature = "aws", unix))]
 mod refusals;
 mod render;
+#[cfg(unix)]
 mod replay;
 #[cfg(feature = "aws")]
 mod replay_deployed;

@@ -375,6 +375,15 @@ mod tests {
     }
 
     #[test]
+    fn sinks_that_keep_records_store_them_and_those_with_consumers_do_not() {
+        for kind in registry::all().filter(|kind| kind.card.role == ComponentRole::Sink) {
+            let store = component(kind).settings.store("x");
+            let keeps = matches!(store, Some(Store::Table { .. } | Store::Bucket { .. })) || kind.card.local_only;
+            assert_eq!(kind.card.stores, keeps, "{kind:?}");
+        }
+    }
+
+    #[test]
     fn an_error_names_the_missing_or_invalid_variable() {
         let error = Function::from_env(&BTreeMap::new()).expect_err("empty");
         assert_eq!((error.code.as_str(), error.message.contains("FANG_PIPELINE")), ("settings_missing", true));

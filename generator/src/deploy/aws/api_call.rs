@@ -11,7 +11,7 @@ pub struct ApiCall {
     pub on: Target,
     /// Whether `plan` makes it.
     pub by_plan: bool,
-    /// Whether the commands for a running pipeline make it: `items`, `results`, `logs`, `dlq`.
+    /// Whether the commands for a running pipeline make it: `items`, `results`, `replay`, `logs`, `dlq`.
     pub by_operator: bool,
     /// Whether a deployer makes it.
     pub by_deployer: bool,
