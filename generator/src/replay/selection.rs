@@ -18,8 +18,8 @@ pub struct ReplaySelection {
     pub filter: RecordFilter,
     /// How the keys of the archive end today, such as `.jsonl.gz`.
     suffix: String,
-    /// The stages that are run again.
-    stages: Vec<String>,
+    /// The stages that set texts, and are not run again.
+    skipped: Vec<String>,
 }
 
 /// A chunk, and its records to analyse again.
@@ -49,8 +49,8 @@ impl ReplaySelection {
     /// The records that pass a filter, in an archive of this pipeline whose keys end like this today.
     #[must_use]
     pub fn new(id: String, filter: RecordFilter, suffix: &str, pipeline: &Pipeline) -> Self {
-        let stages = pipeline.stages.iter().filter(|stage| is_run(stage)).map(|stage| stage.name.clone()).collect();
-        Self { id, filter, suffix: suffix.to_owned(), stages }
+        let skipped = pipeline.stages.iter().filter(|stage| !is_run(stage)).map(|stage| stage.name.clone()).collect();
+        Self { id, filter, suffix: suffix.to_owned(), skipped }
     }
 
     /// The records of a chunk to analyse again, perhaps none.
@@ -73,8 +73,8 @@ impl ReplaySelection {
         }
         let wanted = |record: &Record| self.filter.matches(record);
         let passed = records.iter().filter(|record| wanted(record)).count();
-        let is_run = |stage: &str| self.stages.iter().any(|name| name == stage);
-        let (replay, fresh) = Replay::new(&self.id, records.clone(), wanted, is_run);
+        let sets_texts = |stage: &str| self.skipped.iter().any(|name| name == stage);
+        let (replay, fresh) = Replay::new(&self.id, records.clone(), wanted, sets_texts);
         let chosen = replay.chosen.clone();
         let without_text = passed - chosen.len();
         let message = Message::replayed(chunk.clone(), replay, fresh);

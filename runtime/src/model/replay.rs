@@ -34,13 +34,13 @@ pub struct ReplayOutcome {
 }
 
 /// A record as it was before its analysis, or `None` if there is nothing to analyse: it has no text, it repeats another record,
-/// or a stage that is not run again has failed it. `is_run` tells whether a stage is run again.
+/// or a stage has failed it that sets texts, which is not run again. `sets_texts` tells of a stage whether it does.
 #[must_use]
-pub fn before_analysis(record: &Record, is_run: impl Fn(&str) -> bool) -> Option<Record> {
+pub fn before_analysis(record: &Record, sets_texts: impl Fn(&str) -> bool) -> Option<Record> {
     record.text.as_ref()?;
     let mut fresh = record.clone();
     if let Some(failure) = fresh.failure.take()
-        && (matches!(failure.error.code, ErrorCode::ItemTwice | ErrorCode::EntryTwice) || !is_run(&failure.stage))
+        && (matches!(failure.error.code, ErrorCode::ItemTwice | ErrorCode::EntryTwice) || sets_texts(&failure.stage))
     {
         return None;
     }
@@ -56,14 +56,14 @@ pub fn before_analysis(record: &Record, is_run: impl Fn(&str) -> bool) -> Option
 }
 
 impl Replay {
-    /// A replay of those archived records that are `wanted` and can be analysed, with the records to analyse. `is_run` tells
-    /// whether a stage is run again.
+    /// A replay of those archived records that are `wanted` and can be analysed, with the records to analyse. `sets_texts` tells
+    /// of a stage whether it sets texts, and so is not run again.
     #[must_use]
     pub fn new(
         id: &str,
         mut archived: Vec<Record>,
         wanted: impl Fn(&Record) -> bool,
-        is_run: impl Fn(&str) -> bool,
+        sets_texts: impl Fn(&str) -> bool,
     ) -> (Self, Vec<Record>) {
         let (mut records, mut chosen) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
@@ -71,7 +71,7 @@ impl Replay {
             // Results are told apart by their identity, so only the first of two can be replaced.
             if seen.insert(record.identity())
                 && wanted(record)
-                && let Some(fresh) = before_analysis(record, &is_run)
+                && let Some(fresh) = before_analysis(record, &sets_texts)
             {
                 chosen.push(index);
                 take_body(record);
@@ -155,26 +155,26 @@ mod tests {
 
     #[test]
     fn what_can_be_analysed_again_is_as_before_its_analysis() {
-        let is_run = |stage: &str| stage != "page";
-        let fresh = before_analysis(&record("a", Some("en"), Label::Positive), is_run).expect("a text");
+        let sets_texts = |stage: &str| stage == "page";
+        let fresh = before_analysis(&record("a", Some("en"), Label::Positive), sets_texts).expect("a text");
         assert_eq!((fresh.findings.len(), fresh.failure), (0, None));
         assert_eq!(fresh.text.expect("a text").language.as_deref(), Some("en"), "a declared language stays");
         let mut detected = record("a", Some("de"), Label::Positive);
         detected.findings.push(Finding { scores: [("de".to_owned(), 0.9)].into(), ..Finding::default() });
-        let fresh = before_analysis(&detected, is_run).expect("a text");
+        let fresh = before_analysis(&detected, sets_texts).expect("a text");
         assert_eq!(fresh.text.expect("a text").language, None, "a detected one is detected again");
         let text = || record("a", None, Label::Positive);
-        assert!(before_analysis(&failed(text(), "words", ErrorCode::LanguageUnknown), is_run).is_some());
-        assert!(before_analysis(&failed(text(), "page", ErrorCode::TextEmpty), is_run).is_none());
-        assert!(before_analysis(&failed(text(), "words", ErrorCode::EntryTwice), is_run).is_none());
-        assert!(before_analysis(&Record { text: None, ..text() }, is_run).is_none());
+        assert!(before_analysis(&failed(text(), "words", ErrorCode::LanguageUnknown), sets_texts).is_some());
+        assert!(before_analysis(&failed(text(), "page", ErrorCode::TextEmpty), sets_texts).is_none());
+        assert!(before_analysis(&failed(text(), "words", ErrorCode::EntryTwice), sets_texts).is_none());
+        assert!(before_analysis(&Record { text: None, ..text() }, sets_texts).is_none());
     }
 
     #[test]
     fn new_results_replace_archived_ones_and_nothing_is_lost() {
         let archived: Vec<Record> =
             ["a", "b", "c", "d", "a"].iter().map(|key| record(key, None, Label::Positive)).collect();
-        let (mut replay, records) = Replay::new("id", archived.clone(), |record| record.item.key != "d", |_| true);
+        let (mut replay, records) = Replay::new("id", archived.clone(), |record| record.item.key != "d", |_| false);
         assert_eq!(replay.chosen, [0, 1, 2], "neither `d`, nor the second `a`");
         assert!(
             replay.archived[..3].iter().all(|record| record.text.as_ref().is_some_and(|text| text.body.is_empty()))

@@ -107,7 +107,7 @@ fn archived() -> Vec<Record> {
 }
 
 fn message() -> Message {
-    let (replay, records) = Replay::new("r1", archived(), |record| record.item.key != "other", |stage| stage != "page");
+    let (replay, records) = Replay::new("r1", archived(), |record| record.item.key != "other", |stage| stage == "page");
     Message::replayed(Chunk::archived(run(), "0123456789abcdef").expect("an id"), replay, records)
 }
 
