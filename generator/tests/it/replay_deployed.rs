@@ -168,11 +168,11 @@ fn the_functions_analyse_archived_texts_with_the_settings_of_the_last_apply() {
 
 #[test]
 fn isolated_stages_are_replayed_in_their_functions_and_a_filter_takes_nothing_away() {
-    let filter = "[[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = \"score > -2\"\n\n[sinks.archive]";
+    let filter = "[[stages]]\nname = \"bad\"\ntype = \"filter\"\nwhen = \"polarity >= -1\"\n\n[sinks.archive]";
     let toml = TOML.replace("\"lexicon\"\n", "\"lexicon\"\nisolate = true\n").replace("[sinks.archive]", filter);
     let live = with_runs(&toml, "chain");
     let operator = Person::new(&live.deployed, "chain-operator", &["--operator", "--env", "dev"]);
-    apply(&live, "score > -2", "score > 0.3");
+    apply(&live, "polarity >= -1", "polarity > 0.3");
     let before = live.objects("ArchiveBucket");
     let gone: usize = before
         .values()
@@ -185,7 +185,7 @@ fn isolated_stages_are_replayed_in_their_functions_and_a_filter_takes_nothing_aw
     assert_eq!((ran.code, &ran.json()["dropped"]), (0, &json!({ "bad": gone })), "{ran:?}");
     assert_eq!(live.objects("ArchiveBucket"), before, "stored results stay");
 
-    apply(&live, "score > 0.3", "score > -2");
+    apply(&live, "polarity > 0.3", "polarity >= -1");
     apply(&live, "\"lexicon\"", "\"headlines\"");
     // What cannot be replayed is left as it is: texts that fit in no message, and half an object.
     let noise: String =
@@ -225,7 +225,7 @@ fn a_paid_engine_tells_its_price_and_is_paid_once() {
     let live = DeployedPipeline::root("priced", "prod");
     live.start_run("2026-11-22T12:00:00Z").expect("produced");
     live.written("ArchiveBucket", 5);
-    let operator = Person::new(&live.deployed, "priced-operator", &["--operator", "--env", "prod"]);
+    let operator = Person::new(&live.deployed, "priced-operator", &["--operator"]);
     let since = ["replay", "--env", "prod", "--since", "all"];
     let asked = operator.run(&since);
     let price = "`sentiment` (comprehend) costs money: at most 30 units, less than $0.01 (prices of us-east-1 in November 2026); \
