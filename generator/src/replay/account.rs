@@ -173,7 +173,7 @@ pub fn queue_of(pipeline: &Pipeline, manifest: &Manifest) -> String {
     let shapes = shapes(pipeline);
     let workers = || shapes.iter().filter(|shape| shape.name != PRODUCER);
     let analyses = |shape: &&Shape<'_>| shape.stages.iter().any(|stage| is_run(stage));
-    let name = workers().find(analyses).or_else(|| workers().last()).map_or(WORKER, |shape| shape.name.as_str());
+    let name = workers().find(analyses).or_else(|| workers().next_back()).map_or(WORKER, |shape| shape.name.as_str());
     let queues = DeadLetterQueue::all(manifest).into_iter().filter(|queue| queue.of == name);
     let of = |queue: DeadLetterQueue| match queue.origin {
         LetterOrigin::Queue(queue) => Some(queue),

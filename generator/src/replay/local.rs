@@ -48,12 +48,8 @@ impl LocalAnalysis<'_> {
             let (now, outcome) = self.components.analyse(chunk.message.clone()).await?;
             report.add(&chunk, &now, &outcome);
             batch.bytes += bytes.len();
-            batch.was.extend(
-                chunk
-                    .before()
-                    .zip(chunk.chosen.iter().filter_map(|index| now.get(*index)))
-                    .filter_map(|(was, is)| (was != is).then(|| was.clone())),
-            );
+            let now_chosen = chunk.chosen.iter().filter_map(|index| now.get(*index));
+            batch.was.extend(chunk.before().zip(now_chosen).filter(|(was, is)| was != is).map(|(was, _)| was.clone()));
             batch.chunks.push((chunk.chunk, now));
             if batch.chunks.len() >= BATCH_CHUNKS || batch.bytes >= BATCH_BYTES {
                 self.write(std::mem::take(&mut batch), report).await?;
