@@ -22,7 +22,6 @@ pub mod local_lambda;
 pub mod npm;
 #[cfg(feature = "aws")]
 pub mod privileges;
-#[cfg(feature = "aws")]
 pub mod process_output;
 pub mod project;
 pub mod readme;
