@@ -14,6 +14,7 @@ pub mod init;
 pub mod local;
 mod log;
 pub mod metadata;
+mod not_deployed;
 pub mod operate;
 pub mod pipeline_tests;
 pub mod plan;

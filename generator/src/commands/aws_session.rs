@@ -17,6 +17,7 @@ use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
 use crate::deploy::generated::{Generated, Manifest, ManifestResource};
 use crate::deploy::interrupt::Interrupt;
+use crate::not_deployed::NotDeployed;
 use crate::resources;
 
 /// One environment, and the account that it is deployed to.
@@ -124,24 +125,22 @@ impl EnvironmentAccount {
         if self.manifest.account.is_some() {
             self.caller().await?;
         }
-        let table = self.resource(resources::dynamodb::TABLE.name, "pipeline")?;
-        match &table.name {
-            Some(serde_json::Value::String(name)) => Ok(RunRowsClient::open(&self.account, name.clone())),
-            _ => Err(DeployError::Other("the state table has no name".to_owned()).into()),
-        }
+        Ok(RunRowsClient::open(&self.account, self.state_table_name()?.to_owned()))
     }
 
-    /// The error of a call; says that nothing is deployed where that is why.
+    fn state_table_name(&self) -> Result<&str, CommandError> {
+        let table = self.resource(resources::dynamodb::TABLE.name, "pipeline")?;
+        let name = table.name.as_ref().and_then(serde_json::Value::as_str);
+        name.ok_or_else(|| DeployError::Other("the state table has no name".to_owned()).into())
+    }
+
+    /// The error of a call to the state table; says that nothing is deployed where that is why.
     pub fn explained(&self, error: CallError, environment: &str) -> CommandError {
-        if error.is_absent() {
-            let stack = &self.manifest.stack;
-            return CommandError::Results(format!(
-                "environment `{environment}` is not deployed: nothing of the stack `{stack}` is in {}\n  run `fanggen apply \
-                 --env {environment}`",
-                self.account.region
-            ));
+        match self.state_table_name() {
+            Ok(table) if error.is_absent() => DeployError::from(NotDeployed::new(environment, "table", table)).into(),
+            Ok(_) => DeployError::from(error).into(),
+            Err(nameless) => nameless,
         }
-        DeployError::from(error).into()
     }
 }
 

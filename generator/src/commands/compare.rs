@@ -2,16 +2,15 @@
 
 use std::cell::Cell;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
 use fanggen_runtime::component::services::Services;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::GlobalArgs;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
-use super::output::{print, stderr_is_terminal, to_json};
+use super::output::{print, to_json};
+use super::progress::Progress;
 #[cfg(not(feature = "aws"))]
 use crate::compare::CompareError;
 use crate::compare::{self, Engine, Sample, UnavailableServices};
@@ -59,15 +58,15 @@ impl CompareArgs {
         let engines = compare::engines(&self.engines)?;
         let texts = compare::texts(&self.texts, self.gold.as_deref())?;
         let services = self.services(&engines, &texts)?;
-        let bar = bar(texts.len() * engines.len());
+        let bar = Progress::bar("answers", (texts.len() * engines.len()) as u64);
         let answered = Cell::new(0);
         let done = |count: usize| {
             answered.set(answered.get() + count as u64);
-            bar.set_position(answered.get());
+            bar.set(answered.get());
         };
         let work = compare::compare(&texts, &engines, &self.language, self.most, services.as_ref(), &done);
         let compared = block_on(work)??;
-        bar.finish_and_clear();
+        bar.finish();
         print(&if global.json { to_json(&compared) } else { compared.to_string().trim_end().to_owned() });
         Ok(())
     }
@@ -88,17 +87,4 @@ impl CompareArgs {
             None => Ok(Box::new(UnavailableServices)),
         }
     }
-}
-
-/// A progress bar on a terminal, for work that takes over a second.
-fn bar(answers: usize) -> ProgressBar {
-    let target = match stderr_is_terminal() {
-        true => ProgressDrawTarget::stderr_with_hz(10),
-        false => ProgressDrawTarget::hidden(),
-    };
-    let bar = ProgressBar::with_draw_target(Some(answers as u64), target);
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} answers {elapsed}, {eta} left");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▌ "));
-    bar.enable_steady_tick(Duration::from_secs(1));
-    bar
 }

@@ -8,7 +8,8 @@ use fanggen_runtime::model::file_format::Delimiter;
 use fanggen_runtime::model::tree::{Span, quoted_list};
 use fanggen_runtime::sources::{FoundColumns, columns_in_file};
 
-use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
+use crate::config::mistake::{Mistake, MistakeCode};
+use crate::config::suggestion::did_you_mean;
 
 /// A mistake for each column that the file lacks or probably has under another name. `key` is the setting that names the
 /// file, and `span` the place of a setting.

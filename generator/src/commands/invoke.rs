@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::Args;
 use fanggen_runtime::model::run::RunId;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use serde::Serialize;
 
@@ -13,8 +12,9 @@ use super::args::GlobalArgs;
 use super::aws_session::EnvironmentAccount;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
-use super::output::{message, print, stderr_is_terminal, to_json};
+use super::output::{message, print, to_json};
 use super::pipeline_file::LoadedPipeline;
+use super::progress::Progress;
 use super::result_place::ResultPlace;
 use super::runs::{detail, hint};
 use super::shown_results::ShownResults;
@@ -92,10 +92,10 @@ impl InvokeArgs {
             return Ok(());
         }
         let table = account.state_table().await?;
-        let bar = RunBar::new();
+        let bar = Progress::spinner("waiting for the producer");
         let patience = Duration::from_secs(self.timeout.saturating_mul(60));
         let end = follow(&table, &started.run, patience, &account.interrupt, &bar).await;
-        bar.0.finish_and_clear();
+        bar.finish();
         let (run, code) = match end.map_err(|error| account.explained(error, environment))? {
             FollowEnd::Complete(run) => (Some(run), None),
             FollowEnd::TimedOut(run) => {
@@ -150,39 +150,19 @@ async fn show_records(
     shown.end(&format!("{}, environment {environment}, in the account", account.manifest.pipeline), "")
 }
 
-/// A progress bar on a terminal.
-struct RunBar(ProgressBar);
-
-impl RunBar {
-    fn new() -> Self {
-        let target = match stderr_is_terminal() {
-            true => ProgressDrawTarget::stderr_with_hz(10),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(style("{spinner} {msg} {elapsed}"));
-        bar.set_message("waiting for the producer");
-        bar.enable_steady_tick(Duration::from_millis(200));
-        Self(bar)
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner()).progress_chars("█▌ ")
-}
-
-impl RunWatch for RunBar {
+impl RunWatch for Progress {
     fn at(&self, run: Option<&RunOverview>) {
         let Some(run) = run else { return };
-        self.0.set_message(run.progress());
-        if let Some(chunks) = run.chunks {
-            self.0.set_style(style("{wide_bar} {pos}/{len} chunks {elapsed}"));
-            self.0.set_length(chunks);
-            self.0.set_position(run.chunks_done);
+        match run.chunks {
+            Some(chunks) => {
+                self.expect("chunks", chunks);
+                self.set(run.chunks_done);
+            }
+            None => self.set_message(&run.progress()),
         }
     }
 
     fn say(&self, text: &str) {
-        self.0.suspend(|| message(text));
+        self.say(text);
     }
 }

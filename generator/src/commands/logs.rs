@@ -14,6 +14,7 @@ use super::pipeline_file::LoadedPipeline;
 use super::shown_logs::{LogFormatArg, LogWriter};
 use crate::config::mistake::Severity;
 use crate::deploy::aws::logs::events::{EventQuery, LogEventsClient};
+use crate::not_deployed::NotDeployed;
 use crate::operate::logs::history::{History, newest};
 use crate::operate::logs::line::LogLine;
 use crate::operate::logs::selection::LineSelection;
@@ -264,8 +265,7 @@ impl LogReading {
 
     fn report_missing(&self, missing: &[&FunctionLog]) -> Result<(), LogsError> {
         if let Some(first) = missing.first().filter(|_| missing.len() == self.logs.len()) {
-            let (group, environment) = (first.group.clone(), self.environment.clone());
-            return Err(LogsError::NotDeployed { group, environment });
+            return Err(NotDeployed::new(&self.environment, "log group", &first.group).into());
         }
         for log in missing {
             message(&format!(

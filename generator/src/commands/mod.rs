@@ -20,6 +20,7 @@ mod named_files;
 mod output;
 mod pipeline_file;
 mod plan;
+mod progress;
 mod record_args;
 mod render;
 mod rendered;

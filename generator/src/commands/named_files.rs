@@ -7,8 +7,9 @@ use fanggen_runtime::model::values::RelativePath;
 
 use super::file_columns;
 use crate::config::Config;
-use crate::config::mistake::{self, Mistake, MistakeCode};
+use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::ComponentConfig;
+use crate::config::suggestion;
 
 /// A mistake for each file that cannot be used.
 pub fn mistakes(config: &Config, root: &Path) -> Vec<Mistake> {
@@ -81,6 +82,6 @@ fn similar_file(root: &Path, file: &str) -> Option<String> {
     let folder = wanted.parent()?;
     let entries = std::fs::read_dir(Path::new(".").join(root).join(folder)).ok()?;
     let names: Vec<String> = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    let near = mistake::nearest(&wanted.file_name()?.to_string_lossy(), &names)?;
+    let near = suggestion::nearest(&wanted.file_name()?.to_string_lossy(), &names)?;
     Some(format!("did you mean `{}`?", folder.join(near).display()))
 }

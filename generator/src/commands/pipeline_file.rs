@@ -15,7 +15,7 @@ use super::output::{Style, message, plural, print, to_json};
 use super::schedule_times;
 use crate::config::mistake::{Mistake, Severity};
 use crate::config::pipeline::Pipeline;
-use crate::config::{Config, default_environment, mistake};
+use crate::config::{Config, default_environment, suggestion};
 use crate::log;
 use crate::plan::Plan;
 
@@ -76,7 +76,7 @@ impl LoadedPipeline {
             path: PathBuf::from(&self.config.source.path),
             found: asked.to_owned(),
             known: fanggen_runtime::model::tree::quoted_list(known),
-            help: mistake::did_you_mean(asked, known).map(|help| format!("; {help}")).unwrap_or_default(),
+            help: suggestion::did_you_mean(asked, known).map(|help| format!("; {help}")).unwrap_or_default(),
         })
     }
 

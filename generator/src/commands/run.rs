@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, Table, TableStyle};
 use fanggen_runtime::model::error::{Error, ErrorCode};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
 use super::args::GlobalArgs;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
-use super::output::{Style, message, plural, print, print_with, stderr_is_terminal};
+use super::output::{Style, message, plural, print, print_with};
 use super::pipeline_file::LoadedPipeline;
+use super::progress::Progress;
 use crate::config::mistake::{Severity, tidy};
 use crate::local::{self, FinishedRun, RunFailure, RunOptions, RunProgress};
 
@@ -62,11 +62,12 @@ impl RunArgs {
             new: self.new,
             source: file.config.source.text.clone(),
         };
-        let bar = ItemsBar::new();
+        // The number of items is not always known before the sources are read.
+        let bar = Arc::new(Progress::counter("items"));
         let start = Instant::now();
         let run = block_on(local::run(pipeline, &options, bar.clone()))?
             .map_err(|error| CommandError::Run(with_code(&error)))?;
-        bar.0.finish_and_clear();
+        bar.finish();
         if global.json {
             print_with(|out| run.write_json(out));
         }
@@ -94,39 +95,17 @@ fn with_code(error: &Error) -> Error {
     Error { message: format!("{} ({})", tidy(&error.message), error.code), ..error.clone() }
 }
 
-/// A progress bar on a terminal, for runs that take over a second.
-struct ItemsBar(ProgressBar);
-
-impl ItemsBar {
-    fn new() -> Arc<Self> {
-        let target = match stderr_is_terminal() {
-            true => ProgressDrawTarget::stderr_with_hz(10),
-            false => ProgressDrawTarget::hidden(),
-        };
-        // The number of items is not always known before the sources are read.
-        let bar = ProgressBar::with_draw_target(None, target);
-        bar.set_style(style("{spinner} {pos} items {elapsed}"));
-        bar.enable_steady_tick(Duration::from_secs(1));
-        Arc::new(Self(bar))
-    }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("█▌ ")
-}
-
-impl RunProgress for ItemsBar {
+impl RunProgress for Progress {
     fn expected(&self, items: usize) {
-        self.0.set_length(items as u64);
-        self.0.set_style(style("{wide_bar} {pos}/{len} items {elapsed}, {eta} left"));
+        self.expect("items", items as u64);
     }
 
     fn done(&self, items: usize) {
-        self.0.inc(items as u64);
+        self.add(items as u64);
     }
 
     fn say(&self, text: &str) {
-        self.0.suspend(|| message(text));
+        self.say(text);
     }
 }
 

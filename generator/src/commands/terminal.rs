@@ -4,18 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 
-use super::output::{Style, ask, message, stderr_is_terminal};
-use crate::control_characters::without_controls;
+use super::output::{Style, ask, message};
+use super::progress::{Progress, ProgressGroup};
 use crate::deploy::diff::Changes;
 use crate::deploy::events::StackEvent;
 use crate::deploy::generated::Manifest;
 use crate::deploy::ui::{Confirmation, UserInterface};
-
-/// Milliseconds between two frames of a spinner.
-const FRAME_MS: u64 = 120;
 
 /// The terminal, or a log.
 pub struct TerminalUi {
@@ -25,20 +21,19 @@ pub struct TerminalUi {
     json: bool,
     /// The path in the pipeline's file of each resource.
     paths: BTreeMap<String, String>,
-    operation: Mutex<Option<ProgressBars>>,
+    operation: Mutex<Option<Operation>>,
 }
 
-/// The bars of the operation in progress.
-struct ProgressBars {
+/// The operation in progress.
+struct Operation {
     since: Instant,
-    bars: MultiProgress,
-    total: ProgressBar,
+    progress: ProgressGroup,
     running: BTreeMap<String, RunningResource>,
 }
 
 /// A resource that is being created, changed or deleted.
 struct RunningResource {
-    bar: ProgressBar,
+    progress: Progress,
     /// When its first event was polled.
     seen: Instant,
     /// When it started, by CloudFormation's clock.
@@ -63,8 +58,8 @@ impl TerminalUi {
 
     fn line(&self, line: &str) {
         match &*self.operation.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(operation) if stderr_is_terminal() => drop(operation.bars.println(without_controls(line))),
-            _ => message(line),
+            Some(operation) => operation.progress.say(line),
+            None => message(line),
         }
     }
 
@@ -83,10 +78,6 @@ impl TerminalUi {
             event.kind
         )
     }
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 impl UserInterface for TerminalUi {
@@ -112,16 +103,8 @@ impl UserInterface for TerminalUi {
     }
 
     fn start_progress(&self, what: &str, resources: usize) {
-        let target = if stderr_is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-        let bars = MultiProgress::with_draw_target(target);
-        let (bar, template) = if resources > 0 {
-            (ProgressBar::new(resources as u64), "{msg} {wide_bar:.dim} {pos}/{len} {elapsed}")
-        } else {
-            (ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}")
-        };
-        let total = bars.add(bar.with_style(style(template)).with_message(what.to_owned()));
-        total.enable_steady_tick(Duration::from_millis(FRAME_MS));
-        let operation = ProgressBars { since: Instant::now(), bars, total, running: BTreeMap::new() };
+        let progress = ProgressGroup::new(what, resources as u64);
+        let operation = Operation { since: Instant::now(), progress, running: BTreeMap::new() };
         *self.operation.lock().unwrap_or_else(PoisonError::into_inner) = Some(operation);
     }
 
@@ -135,17 +118,14 @@ impl UserInterface for TerminalUi {
             let running = operation.running.remove(&event.resource);
             let took = running.as_ref().map_or_else(|| operation.since.elapsed(), |running| running.took(event));
             if let Some(running) = running {
-                running.bar.finish_and_clear();
+                running.progress.finish();
             }
-            operation.total.inc(1);
+            operation.progress.part_done();
             drop(guard);
             self.line(&self.finished(event, took));
         } else if !operation.running.contains_key(&event.resource) {
-            let bar = ProgressBar::new_spinner().with_style(style("         {spinner} {msg} {elapsed}"));
-            let bar = operation.bars.insert_before(&operation.total, bar);
-            bar.set_message(format!("{} {}", event.resource, event.kind));
-            bar.enable_steady_tick(Duration::from_millis(FRAME_MS));
-            let running = RunningResource { bar, seen: Instant::now(), started: event.at };
+            let progress = operation.progress.part(&format!("{} {}", event.resource, event.kind));
+            let running = RunningResource { progress, seen: Instant::now(), started: event.at };
             operation.running.insert(event.resource.clone(), running);
         }
     }
@@ -153,16 +133,14 @@ impl UserInterface for TerminalUi {
     fn set_progress(&self, what: &str, done: u64, all: u64) {
         let mut guard = self.operation.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(operation) = guard.as_mut() {
-            operation.total.set_message(without_controls(what).into_owned());
-            operation.total.set_length(all);
-            operation.total.set_position(done);
+            operation.progress.set(what, done, all);
         }
     }
 
     fn finish_progress(&self) {
         if let Some(operation) = self.operation.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            operation.running.into_values().for_each(|running| running.bar.finish_and_clear());
-            operation.total.finish_and_clear();
+            operation.running.into_values().for_each(|running| running.progress.finish());
+            operation.progress.finish();
         }
     }
 }

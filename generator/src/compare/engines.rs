@@ -12,7 +12,7 @@ use fanggen_runtime::model::tree::{Tree, quoted_list};
 use tokio::time::Instant;
 
 use super::{CompareError, Sample};
-use crate::config::mistake::did_you_mean;
+use crate::config::suggestion::did_you_mean;
 
 /// The longest that a chunk may take, as in a Lambda function.
 const CHUNK_TIMEOUT: Duration = Duration::from_secs(900);

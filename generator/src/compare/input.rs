@@ -8,7 +8,7 @@ use fanggen_runtime::model::record::Label;
 use serde_json::{Map, Value};
 
 use super::{CompareError, Sample};
-use crate::config::mistake::did_you_mean;
+use crate::config::suggestion::did_you_mean;
 
 /// The format of a file of texts or labels, by its extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ use fanggen_runtime::model::tree::{Fault, FaultKind, Span, Tree, Value, quoted_l
 use serde::Serialize;
 
 pub use super::mistake_code::{MistakeCode, Severity};
+use super::suggestion::did_you_mean;
 
 /// One mistake.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,8 +73,17 @@ impl Mistake {
     #[must_use]
     pub fn of_fault(fault: &Fault, owner: &str, tree: &Tree, extra: &[&str]) -> Self {
         let span = fault.span.as_ref().filter(|span| **span != HOLE).unwrap_or(&tree.span);
-        let setting = setting_at(tree, span);
-        let of = setting.as_ref().map_or_else(|| owner.to_owned(), |setting| format!("`{setting}` in {owner}"));
+        let unknown = match &fault.kind {
+            FaultKind::UnknownKey { key, .. } => Some(key.as_str()),
+            _ => None,
+        };
+        let setting = setting_at(tree, span, unknown);
+        let of = setting.as_ref().map_or_else(|| owner.to_owned(), |setting| format!("`{}` in {owner}", setting.path));
+        // The table that lacks a key, or has one too many.
+        let table = || match &setting {
+            Some(SettingPath { is_list: true, .. }) => format!("an entry of {of}"),
+            _ => of.clone(),
+        };
         let invalid =
             |label: String| Self::new(MistakeCode::InvalidValue, span, format!("invalid value for {of}"), label);
         match &fault.kind {
@@ -85,17 +95,17 @@ impl Mistake {
                     .help(did_you_mean(found, allowed))
             }
             FaultKind::UnknownKey { key, allowed } => {
+                let extra = if setting.is_none() { extra } else { &[] };
                 let mut known = allowed.clone();
                 known.extend(extra.iter().map(|word| (*word).to_owned()));
                 let known_words = if known.is_empty() { "none".to_owned() } else { quoted_list(&known) };
-                let title = format!("{owner} has no setting `{key}`");
+                let title = format!("{} has no setting `{key}`", table());
                 Self::new(MistakeCode::UnknownSetting, span, title, "unknown setting")
                     .allowed(known_words)
                     .help(did_you_mean(key, &known).or_else(|| super::hints::home(key)))
             }
             FaultKind::Missing { key } => {
-                let table = if setting.is_some() { format!("an entry of {of}") } else { of };
-                let title = format!("{table} has no `{key}`");
+                let title = format!("{} has no `{key}`", table());
                 Self::new(MistakeCode::MissingSetting, span, title, format!("`{key}` is missing"))
             }
             FaultKind::Other(words) => invalid(words.clone()),
@@ -103,25 +113,41 @@ impl Mistake {
     }
 }
 
-/// The setting whose value is at a place, by its path in the tree; none for the tree itself.
-fn setting_at(tree: &Tree, place: &Span) -> Option<String> {
-    match &tree.value {
-        Value::Table(table) => {
-            let (name, entry) = table.iter().find(|(_, entry)| has(&entry.tree, place))?;
-            let inner = setting_at(&entry.tree, place);
-            Some(inner.map_or_else(|| name.clone(), |inner| format!("{name}.{inner}")))
-        }
-        Value::List(list) => list.iter().find(|element| has(element, place)).and_then(|tree| setting_at(tree, place)),
-        _ => None,
+/// A setting that is, or contains, what is at a place.
+struct SettingPath {
+    /// Its path, such as `iam.scopes`.
+    path: String,
+    /// Whether it is a list, one of whose entries is meant.
+    is_list: bool,
+}
+
+/// The innermost setting with a place, or else the table with a key at that place; none for the tree itself.
+fn setting_at(tree: &Tree, place: &Span, key: Option<&str>) -> Option<SettingPath> {
+    let Value::Table(table) = &tree.value else { return None };
+    // The span of a table can be that of its key.
+    if key.and_then(|key| table.get(key)).is_some_and(|entry| entry.key == *place) {
+        return None;
     }
+    let (name, entry) = table.iter().find(|(_, entry)| has(&entry.tree, place))?;
+    // An element of a list has no name of its own, but its settings have.
+    let (mut value, mut is_list) = (&entry.tree, false);
+    while let Value::List(list) = &value.value
+        && let Some(element) = list.iter().find(|element| has(element, place))
+    {
+        (value, is_list) = (element, true);
+    }
+    Some(match setting_at(value, place, key) {
+        Some(inner) => SettingPath { path: format!("{name}.{}", inner.path), ..inner },
+        None => SettingPath { path: name.clone(), is_list },
+    })
 }
 
 /// Whether a place is within a value. The tables of dotted keys do not enclose what they hold.
 fn has(tree: &Tree, place: &Span) -> bool {
-    let encloses = tree.span.start <= place.start && place.end <= tree.span.end;
-    encloses
+    let encloses = |span: &Span| span.start <= place.start && place.end <= span.end;
+    encloses(&tree.span)
         || match &tree.value {
-            Value::Table(table) => table.values().any(|entry| has(&entry.tree, place)),
+            Value::Table(table) => table.values().any(|entry| encloses(&entry.key) || has(&entry.tree, place)),
             Value::List(list) => list.iter().any(|element| has(element, place)),
             _ => false,
         }
@@ -129,34 +155,6 @@ fn has(tree: &Tree, place: &Span) -> bool {
 
 /// The place of a placeholder for a missing value. No file is that long.
 pub const HOLE: Span = usize::MAX..usize::MAX;
-
-/// Bytes of the longest word that is compared with others: the time for it grows with the product of both lengths.
-const COMPARED: usize = 100;
-
-/// The nearest known word, if one is near: by its letters, or because the word is part of it, as `memory` is of
-/// `memory_mb`.
-pub fn nearest<'a, T: AsRef<str>>(word: &str, known: &'a [T]) -> Option<&'a str> {
-    if word.len() > COMPARED {
-        return None;
-    }
-    let part = |candidate: &str| {
-        let starts = word.len() > 1 && candidate.starts_with(word);
-        starts || word.len() > 2 && candidate.split('_').any(|part| part == word)
-    };
-    let parts = || known.iter().map(AsRef::as_ref).find(|candidate| part(candidate));
-    known
-        .iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&word.to_lowercase(), candidate.as_ref()), candidate.as_ref()))
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len().min(word.len()) / 4)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-        .or_else(parts)
-}
-
-/// "did you mean", if a known word is near.
-pub fn did_you_mean<T: AsRef<str>>(word: &str, known: &[T]) -> Option<String> {
-    nearest(word, known).map(|candidate| format!("did you mean `{candidate}`?"))
-}
 
 /// What is printed about a place.
 struct Pointer<'a> {
@@ -395,14 +393,5 @@ mod tests {
             source.report(&[Mistake::new(MistakeCode::InvalidValue, &(at..at + 5), "a title", "found here")], false);
         assert!(report.contains("--> x.toml:2:300006\n") && report.contains("wrong"), "{report}");
         assert!(report.contains("^^^^^ found here") && report.len() < 2_000, "{report}");
-    }
-
-    #[test]
-    fn near_words_are_found_and_far_ones_are_not() {
-        assert_eq!(nearest("memory", &["architecture", "memory_mb"]), Some("memory_mb"));
-        assert_eq!(nearest("days", &["retention_days"]), Some("retention_days"));
-        assert_eq!(nearest("sentence", &["sentences", "language"]), Some("sentences"));
-        assert_eq!(nearest("monitoring", &["alarms", "logs"]), None);
-        assert_eq!(nearest(&"x".repeat(1 << 20), &["x"]), None);
     }
 }

@@ -12,6 +12,7 @@ pub mod schema;
 pub mod sections;
 pub mod shape;
 mod spanned;
+pub mod suggestion;
 pub mod test_faults;
 pub mod test_sections;
 pub mod values;

@@ -6,7 +6,8 @@ use fanggen_runtime::component::ComponentRole;
 use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::{Entry, Table, Tree, Value, quoted_list};
 
-use super::mistake::{Mistake, MistakeCode, did_you_mean};
+use super::mistake::{Mistake, MistakeCode};
+use super::suggestion::did_you_mean;
 
 /// The file as one environment sees it: with the values of the environment, and without `[environments]`.
 pub fn environment(file: &Tree, overlay: Option<&Tree>, mistakes: &mut Vec<Mistake>) -> Tree {

@@ -8,12 +8,13 @@ use fanggen_runtime::model::tree::{Entry, Span, Table, Tree, Value, quoted_list}
 use fanggen_runtime::model::values::Name;
 
 use super::hints;
-use super::mistake::{Mistake, MistakeCode, did_you_mean, nearest};
+use super::mistake::{Mistake, MistakeCode};
 use super::read;
 use super::sections::{
     AlarmsSection, AwsSection, BudgetSection, DataSection, FunctionsSection, IamSection, LocalSection, LogsSection,
     PipelineSection, ScheduleSection, StageOptions,
 };
+use super::suggestion::{did_you_mean, nearest};
 use super::test_sections::PipelineTest;
 
 /// Settings that every stage has, besides `name` and `type`.

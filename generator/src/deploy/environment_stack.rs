@@ -7,6 +7,7 @@ use super::aws::cloudformation::StackClient;
 use super::error::DeployError;
 use super::generated::Manifest;
 use super::stack_state::{ENVIRONMENT_TAG, PIPELINE_TAG, StackDescription, StackState};
+use crate::not_deployed::NotDeployed;
 
 /// The prefix of all change sets that fanggen creates.
 pub const CHANGE_SET_PREFIX: &str = "fanggen-";
@@ -63,11 +64,10 @@ impl EnvironmentStack<'_> {
     /// No such stack, and all errors of [`Self::find`].
     pub async fn require(&self, caller: &CallerIdentity) -> Result<StackDescription, DeployError> {
         let found = self.find().await?.filter(|found| found.state() != StackState::Empty);
-        found.ok_or_else(|| DeployError::NoStack {
-            stack: self.client.name.clone(),
-            region: self.manifest.region.clone(),
-            account: caller.account.clone(),
-            environment: self.environment().to_owned(),
+        found.ok_or_else(|| {
+            let (stack, region, account) = (&self.client.name, &self.manifest.region, &caller.account);
+            let missing = format!("stack `{stack}` in {region} of account {account}");
+            NotDeployed { environment: self.environment().to_owned(), missing }.into()
         })
     }
 

@@ -8,6 +8,7 @@ use super::events::StackEvent;
 use super::first_run::FirstRunError;
 use super::items::AppliedStateError;
 use super::lock::LockError;
+use crate::not_deployed::NotDeployed;
 
 /// Why a deployment stopped.
 #[derive(Debug, thiserror::Error)]
@@ -271,19 +272,8 @@ pub enum DeployError {
         source: std::io::Error,
     },
     /// Nothing is deployed.
-    #[error(
-        "there is no stack `{stack}` in {region} of account {account}\n  create it with `fanggen apply --env {environment}`"
-    )]
-    NoStack {
-        /// The stack.
-        stack: String,
-        /// The region.
-        region: String,
-        /// The account.
-        account: String,
-        /// The environment.
-        environment: String,
-    },
+    #[error(transparent)]
+    NotDeployed(#[from] NotDeployed),
     /// Something else.
     #[error("{0}")]
     Other(String),

@@ -8,6 +8,7 @@ use super::aws::call_error::CallError;
 use super::aws::lambda::LambdaClient;
 use super::aws::scheduler::SchedulerClient;
 use super::generated::Manifest;
+use crate::not_deployed::NotDeployed;
 use crate::resources::{lambda, scheduler};
 
 /// The placeholder that EventBridge Scheduler replaces by the time
@@ -31,9 +32,9 @@ pub enum FirstRunError {
     /// A failed call.
     #[error(transparent)]
     Call(#[from] CallError),
-    /// The schedule does not exist.
-    #[error("the schedule `{0}` does not exist, and the event of a run is taken from it\n  run `fanggen apply`")]
-    NoSchedule(String),
+    /// The schedule does not exist, from which the event of a run is taken.
+    #[error(transparent)]
+    NotDeployed(#[from] NotDeployed),
     /// Somebody changed its event.
     #[error("the event of the schedule `{0}` was changed by somebody else\n  `fanggen drift` shows the difference")]
     Input(String),
@@ -55,7 +56,7 @@ pub async fn start(
 ) -> Result<StartedRun, FirstRunError> {
     let (schedule, function) = names(manifest, caller).ok_or(FirstRunError::NoFunction)?;
     let found = SchedulerClient::open(account).find(&schedule).await?;
-    let found = found.ok_or_else(|| FirstRunError::NoSchedule(schedule.clone()))?;
+    let found = found.ok_or_else(|| NotDeployed::new(&manifest.environment, "schedule", &schedule))?;
     let payload = found.input.and_then(|input| payload(&input, &scheduled_time));
     let (payload, run) = payload.ok_or(FirstRunError::Input(schedule))?;
     LambdaClient::open(account).invoke(&function, &payload).await?;

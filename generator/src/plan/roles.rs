@@ -17,9 +17,10 @@ use super::reasons::Reasons;
 use super::storage::{self, TablePlan};
 use super::template_value::{IN_TEMPLATE, LogicalId, TemplateValue};
 use super::{PlannedResource, Problem, ResourceNames, alarms};
-use crate::config::mistake::{MistakeCode, did_you_mean};
+use crate::config::mistake::MistakeCode;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::config::shape::{PRODUCER, Shape};
+use crate::config::suggestion::did_you_mean;
 use crate::resources::{KeyUse, ResourceType, dynamodb, iam, lambda, logs, scheduler, sqs};
 
 /// What derived permissions are values of: a role, by its name.

@@ -10,6 +10,7 @@ use flate2::read::MultiGzDecoder;
 use futures_util::stream::{self, Stream, StreamExt as _};
 
 use super::filter::RecordFilter;
+use crate::not_deployed::NotDeployed;
 
 /// Chunks that are read ahead: a chunk is small, and most of its time is the way to S3.
 const AHEAD: usize = 16;
@@ -59,28 +60,9 @@ pub enum ResultsError {
         /// The error of the system.
         source: std::io::Error,
     },
-    /// No bucket.
-    #[error(
-        "the bucket `{bucket}` does not exist: environment `{environment}` is not deployed\n  run `fanggen apply --env \
-         {environment}`, or `fanggen run` for results on this machine"
-    )]
-    NotDeployed {
-        /// The bucket.
-        bucket: String,
-        /// The environment.
-        environment: String,
-    },
-    /// No table.
-    #[error(
-        "the table `{table}` does not exist: environment `{environment}` is not deployed\n  run `fanggen apply --env \
-         {environment}`, or `fanggen run` for results on this machine"
-    )]
-    NoTable {
-        /// The table.
-        table: String,
-        /// The environment.
-        environment: String,
-    },
+    /// No bucket, or no table.
+    #[error("{0}, or `fanggen run` for results on this machine")]
+    NotDeployed(#[from] NotDeployed),
     /// Something in the account.
     #[error("{0}")]
     Account(String),

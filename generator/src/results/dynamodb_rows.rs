@@ -8,6 +8,7 @@ use super::filter::RecordFilter;
 use super::row_table::{ReadRow, RowTable};
 use crate::deploy::aws::call_error::CallError;
 use crate::deploy::aws::dynamodb::result_rows::ResultRowsClient;
+use crate::not_deployed::NotDeployed;
 
 /// The table.
 #[derive(Clone, Debug)]
@@ -23,7 +24,7 @@ pub struct DynamodbRows {
 impl DynamodbRows {
     fn failed(&self, error: CallError) -> ResultsError {
         match error.is_absent() {
-            true => ResultsError::NoTable { table: self.table.clone(), environment: self.environment.clone() },
+            true => NotDeployed::new(&self.environment, "table", &self.table).into(),
             false => ResultsError::Account(error.to_string()),
         }
     }

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use super::archive::{ArchivedChunk, ResultArchive, ResultsError};
 use crate::deploy::aws::call_error::CallError;
 use crate::deploy::aws::s3::result_objects::ResultObjectsClient;
+use crate::not_deployed::NotDeployed;
 
 /// The objects of a sink.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub struct S3Archive {
 impl S3Archive {
     fn failed(&self, error: CallError) -> ResultsError {
         match error.is_absent() {
-            true => ResultsError::NotDeployed { bucket: self.bucket.clone(), environment: self.environment.clone() },
+            true => NotDeployed::new(&self.environment, "bucket", &self.bucket).into(),
             false => ResultsError::Account(error.to_string()),
         }
     }

@@ -356,8 +356,8 @@ fn every_command_prints_json_to_stdout_and_messages_to_stderr() {
     };
     // Nothing is deployed yet.
     assert_eq!(json(&["status", "--env", "dev"], 0)[0]["standing"], "absent");
-    let absent = "there is no stack `talk-dev` in us-east-1 of account 123456789012\n  create it with `fanggen apply --env \
-                  dev`";
+    let absent = "environment `dev` is not deployed: there is no stack `talk-dev` in us-east-1 of account 123456789012\n  run \
+                  `fanggen apply --env dev`";
     if target_account().emulator.is_some() {
         stopped(&deployed.fanggen(&["outputs"]), absent);
         stopped(&deployed.fanggen(&["drift"]), absent);

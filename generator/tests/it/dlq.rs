@@ -508,8 +508,8 @@ fn faults_of_the_network_lose_nothing_and_are_told() {
 fn what_cannot_be_done_with_dead_letters_is_told() {
     let deployed = Deployed::new(Project::with(TOML), "undone", Program::Hollow);
     let operator = Person::new(&deployed, "undone-operator", &["--operator", "--env", "dev"]);
-    let absent = "error: the queue `undone-dev-producer-dead` does not exist: environment `dev` is not deployed\n  run `fanggen \
-                  apply --env dev`\n";
+    let absent = "error: environment `dev` is not deployed: there is no queue `undone-dev-producer-dead`\n  run `fanggen apply \
+                  --env dev`\n";
     for verb in [&["ls"][..], &["show"], &["redrive", "--yes"], &["discard", "--save", "x", "--yes"]] {
         operator.run(&[&["dlq"], verb].concat()).assert_error(1, absent);
     }

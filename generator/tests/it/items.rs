@@ -197,7 +197,7 @@ fn a_table_that_is_not_there_and_rights_that_are_missing_are_named() {
     let deployed = undeployed("absent", "name\nA\n");
     let name = table(&deployed);
     let words = format!(
-        "error: table `{name}` does not exist: environment `dev` is not deployed\n  run `fanggen apply --env dev`"
+        "error: environment `dev` is not deployed: there is no table `{name}`\n  run `fanggen apply --env dev`"
     );
     for arguments in [
         &["list"][..],

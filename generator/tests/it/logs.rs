@@ -426,7 +426,7 @@ fn groups_that_do_not_exist_are_told() {
     let deployed = Deployed::new(Project::with(TOML), "ungrouped", Program::Hollow);
     let producer = group(&deployed, "ProducerLogs");
     let absent = format!(
-        "error: the log group `{producer}` does not exist: environment `dev` is not deployed\n  run `fanggen apply --env dev`\n"
+        "error: environment `dev` is not deployed: there is no log group `{producer}`\n  run `fanggen apply --env dev`\n"
     );
     for arguments in [&["logs"][..], &["logs", "-n", "5"], &["logs", "-f"]] {
         let ran = deployed.fanggen(arguments);

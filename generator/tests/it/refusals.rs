@@ -316,7 +316,8 @@ fn wrong_arguments_and_files_are_named() {
     site.run(&["apply", "--only", "items"]).assert_stderr(
         1,
         &format!(
-            "error: there is no stack `wrong-dev` in {} of account {ACCOUNT}\n  create it with `fanggen apply --env dev`\n",
+            "error: environment `dev` is not deployed: there is no stack `wrong-dev` in {} of account {ACCOUNT}\n  run \
+             `fanggen apply --env dev`\n",
             emulator::REGION
         ),
     );

@@ -25,8 +25,10 @@ fn an_operator_reads_the_archive_in_few_calls_and_a_planner_does_not() {
     let one_day = operator.run(&["results", "--env", "prod", "--since", "2026-11-23", "--json"]);
     assert_eq!(one_day.json().as_array().map(Vec::len), Some(5), "{one_day:?}");
     let nowhere = operator.run(&["results", "--env", "dev", "--json"]);
-    let problem = "does not exist: environment `dev` is not deployed\n  run `fanggen apply --env dev`";
+    let problem = "error: environment `dev` is not deployed: there is no bucket `";
+    let next = "`\n  run `fanggen apply --env dev`, or `fanggen run` for results on this machine\n";
     assert!(nowhere.code == 1 && nowhere.stderr.contains(problem), "{nowhere:?}");
+    assert!(nowhere.stderr.ends_with(next), "{nowhere:?}");
     assert_eq!(nowhere.json().as_array(), None, "an error, and no list of records");
     let rows = ["results", "--env", "prod", "--sink", "latest", "--since", "2026-11-22", "--json", "-v"];
     let of_all = operator.run(&rows);

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -20,7 +19,7 @@ use super::call::{build_error, call_error};
 use super::pages::{self, ChunkPage};
 use super::retry::Retry;
 use super::state_rows::{
-    PK, PROGRESS, SK, UNTIL, VALUE, key, page_key, parse_progress, producer_key, replay_key, run_key, stored_value,
+    LEASE, PK, PROGRESS, SK, UNTIL, VALUE, key, page_key, parse_progress, producer_key, replay_key, run_key, stored_value,
 };
 use crate::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use crate::model::error::{Error, ErrorCode};
@@ -32,8 +31,6 @@ const EXPIRES: &str = "expires";
 /// Attribute of a producer's row: who holds the lease.
 const OWNER: &str = "owner";
 
-/// How long a producer's lease lasts after its last update: longer than sending a batch takes.
-const LEASE: Duration = Duration::from_secs(45);
 /// How long the state of a run is kept, in days.
 const RUN_DAYS: u64 = 30;
 

@@ -1,5 +1,7 @@
 //! The rows of runs in the state table: their keys, and how a run is read back from them.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::attributes::{Attributes, integer, string};
@@ -17,6 +19,9 @@ pub const RUNS: &str = "runs";
 
 /// The value of a cached value or note.
 pub(super) const VALUE: &str = "value";
+
+/// How long a producer's lease lasts after its last update: longer than sending a batch takes.
+pub(super) const LEASE: Duration = Duration::from_secs(45);
 
 /// Attributes of a producer's row: the end of its lease in Unix milliseconds, and its progress.
 pub(super) const UNTIL: &str = "until";
@@ -137,6 +142,14 @@ impl StoredRun {
             Some((last, chunks)) if last == index => chunks,
             _ => pages::PAGE_CHUNKS,
         }
+    }
+
+    /// When something was last done in it: when its last chunk was done, or else when its producer last renewed the lease. A
+    /// producer that is started again renews it even if there is nothing left to do, so chunks count first.
+    #[must_use]
+    pub fn last_activity(&self) -> Option<Timestamp> {
+        let renewed = || self.lease_until.and_then(|until| until.checked_sub(LEASE).ok());
+        self.last_chunk_at.or_else(renewed)
     }
 
     /// Whether all its chunks are done.

@@ -12,6 +12,7 @@ use super::super::error::{CommandError, CommandResult};
 use super::super::output::{Style, ask, message, plural, print, to_json};
 use super::QueueArgs;
 use super::account::{DlqAccount, DlqFile};
+use crate::not_deployed::NotDeployed;
 use crate::operate::dead_letters::letter_file::LetterFile;
 use crate::operate::dead_letters::rate::MessageRate;
 use crate::operate::dead_letters::redrive::{LetterAction, Redrive, RedriveOptions, RedriveSummary};
@@ -225,9 +226,8 @@ impl Job<'_> {
                 LetterOrigin::Queue(source) if self.moves => {
                     let url = account.client.url(source).await;
                     let url = url.map_err(|error| DeadLettersError::from(error.on(source).by_operator()))?;
-                    LetterAction::Move(url.ok_or_else(|| DeadLettersError::NotDeployed {
-                        queue: source.clone(),
-                        environment: account.environment.clone(),
+                    LetterAction::Move(url.ok_or_else(|| {
+                        DeadLettersError::from(NotDeployed::new(&account.environment, "queue", source))
                     })?)
                 }
                 _ => LetterAction::Discard,

@@ -14,6 +14,10 @@ use super::super::run::{STYLE, one_line};
 use super::SourceArgs;
 use super::source::{ItemSource, ItemStore};
 use crate::local;
+#[cfg(feature = "aws")]
+use crate::not_deployed::NotDeployed;
+#[cfg(feature = "aws")]
+use crate::operate::items::ItemsEditError;
 use crate::operate::items::file_edit::read_rows;
 use crate::operate::items::local_file::LocalItemsFile;
 use crate::operate::items::selection::ItemFilter;
@@ -98,11 +102,7 @@ async fn uploaded_rows(source: &ItemSource, global: &GlobalArgs) -> Result<Vec<C
     let (uploaded, _) = super::account::ItemsAccount::open(source, global).await?.uploaded().await?;
     match uploaded.content().await? {
         Some(content) => Ok(read_rows(content, &uploaded.format)?),
-        None => Err(crate::operate::items::ItemsEditError::NotDeployed {
-            place: format!("`{}`", uploaded.place()),
-            environment: source.environment.clone(),
-        }
-        .into()),
+        None => Err(ItemsEditError::from(NotDeployed::new(&source.environment, "file", &uploaded.place())).into()),
     }
 }
 

@@ -9,8 +9,9 @@ use super::super::args::GlobalArgs;
 use super::super::error::CommandError;
 use super::super::pipeline_file::LoadedPipeline;
 use super::SourceArgs;
-use crate::config::mistake::{Severity, did_you_mean};
+use crate::config::mistake::Severity;
 use crate::config::pipeline::ComponentConfig;
+use crate::config::suggestion::did_you_mean;
 use crate::operate::items::ItemsEditError;
 
 /// Where the items of a source are kept.

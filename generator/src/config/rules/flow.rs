@@ -3,8 +3,9 @@
 use fanggen_runtime::component::{ComponentRole, TextFlow};
 use fanggen_runtime::model::tree::{Tree, Value};
 
-use crate::config::mistake::{Mistake, MistakeCode, nearest};
+use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::{Pipeline, SECTIONS};
+use crate::config::suggestion::nearest;
 
 pub fn check(pipeline: &Pipeline, tree: &Tree, mistakes: &mut Vec<Mistake>) {
     absent(tree, mistakes);

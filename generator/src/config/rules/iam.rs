@@ -2,9 +2,10 @@
 
 use fanggen_runtime::model::tree::{Entry, Tree, Value, quoted_list};
 
-use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
+use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::Pipeline;
 use crate::config::sections::IamScope;
+use crate::config::suggestion::did_you_mean;
 use crate::config::values::Action;
 
 /// The condition operators, without prefix and suffix

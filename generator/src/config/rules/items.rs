@@ -7,8 +7,9 @@ use fanggen_runtime::model::items::{ATTRIBUTES, InlineItem, MAX_KEY_BYTES, inval
 use fanggen_runtime::model::tree::{Span, Tree, Value, quoted_list};
 use fanggen_runtime::model::values::{HttpUrl, Language};
 
-use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
+use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::{ComponentConfig, Pipeline};
+use crate::config::suggestion::did_you_mean;
 
 pub fn check(pipeline: &Pipeline, mistakes: &mut Vec<Mistake>) {
     // All sources that travel in the schedule's input share it.

@@ -8,8 +8,9 @@ use fanggen_runtime::model::items::InlineItem;
 use fanggen_runtime::model::tree::{Span, Tree, Value, quoted_list};
 
 use crate::config::Config;
-use crate::config::mistake::{Mistake, MistakeCode, did_you_mean};
+use crate::config::mistake::{Mistake, MistakeCode};
 use crate::config::pipeline::{Pipeline, TestConfig};
+use crate::config::suggestion::did_you_mean;
 use crate::config::test_faults::{FaultPlace, TestFault};
 use crate::config::test_sections::{CannedText, FailureCode};
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::deploy::aws::call_error::CallError;
+use crate::not_deployed::NotDeployed;
 
 /// Why dead letters cannot be read or moved.
 #[derive(Debug, thiserror::Error)]
@@ -29,17 +30,9 @@ pub enum DeadLettersError {
         /// The environment.
         environment: String,
     },
-    /// The queue does not exist.
-    #[error(
-        "the queue `{queue}` does not exist: environment `{environment}` is not deployed\n  run `fanggen apply --env \
-         {environment}`"
-    )]
-    NotDeployed {
-        /// The queue.
-        queue: String,
-        /// The environment.
-        environment: String,
-    },
+    /// None of the queues exists.
+    #[error(transparent)]
+    NotDeployed(#[from] NotDeployed),
     /// The file to save to exists.
     #[error("`{}` exists already, and is never overwritten: nothing was moved or deleted\n  name another file", .0.display())]
     FileExists(PathBuf),

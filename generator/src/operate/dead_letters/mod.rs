@@ -12,10 +12,11 @@ pub use error::DeadLettersError;
 use fanggen_runtime::model::tree::quoted_list;
 use futures_util::future::try_join_all;
 
-use crate::config::mistake::did_you_mean;
+use crate::config::suggestion::did_you_mean;
 use crate::deploy::aws::call_error::CallError;
 use crate::deploy::aws::sqs::messages::{MessagesClient, QueueCounts};
 use crate::deploy::generated::{Manifest, ManifestResource};
+use crate::not_deployed::NotDeployed;
 use crate::resources;
 
 /// A dead-letter queue.
@@ -113,10 +114,7 @@ impl DeadLetterQueue {
             }
         }
         match missing.first().filter(|_| open.is_empty()) {
-            Some(first) => {
-                let (queue, environment) = (first.name.clone(), environment.to_owned());
-                Err(DeadLettersError::NotDeployed { queue, environment })
-            }
+            Some(first) => Err(NotDeployed::new(environment, "queue", &first.name).into()),
             None => Ok((open, missing)),
         }
     }

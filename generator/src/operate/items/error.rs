@@ -2,6 +2,8 @@
 
 use std::io;
 
+use crate::not_deployed::NotDeployed;
+
 /// The most mistakes that are printed.
 const SHOWN: usize = 20;
 
@@ -123,16 +125,9 @@ pub enum ItemsEditError {
         /// The table or file.
         place: String,
     },
-    /// The table or bucket does not exist.
-    #[error(
-        "{place} does not exist: environment `{environment}` is not deployed\n  run `fanggen apply --env {environment}`"
-    )]
-    NotDeployed {
-        /// The table or bucket.
-        place: String,
-        /// The environment.
-        environment: String,
-    },
+    /// The table or the uploaded file does not exist.
+    #[error(transparent)]
+    NotDeployed(#[from] NotDeployed),
     /// The user stopped the command.
     #[error("stopped after {0} items, each of them written completely\n  run the same command again: it continues")]
     Stopped(usize),

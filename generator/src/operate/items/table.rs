@@ -11,6 +11,7 @@ use crate::deploy::aws::dynamodb::{DynamoDbClient, Renaming, RowAction, RowReply
 use crate::deploy::error::DeployError;
 use crate::deploy::interrupt::Interrupt;
 use crate::log::{self, ItemChange};
+use crate::not_deployed::NotDeployed;
 
 /// Rows of one transaction
 /// (<https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html>).
@@ -52,7 +53,7 @@ impl ItemsTable {
 
     fn failed(&self, error: CallError) -> TableEditError {
         if error.is("ResourceNotFoundException") {
-            return ItemsEditError::NotDeployed { place: self.place(), environment: self.environment.clone() }.into();
+            return ItemsEditError::from(NotDeployed::new(&self.environment, "table", &self.name)).into();
         }
         DeployError::from(error.on(&self.name)).into()
     }

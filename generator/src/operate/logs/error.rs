@@ -1,6 +1,7 @@
 //! Why logs cannot be read.
 
 use crate::deploy::aws::call_error::CallError;
+use crate::not_deployed::NotDeployed;
 
 /// Why logs cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -39,16 +40,8 @@ pub enum LogsError {
     #[error("unexpected argument `{0}`: for `logs`, -f means --follow\n  name the pipeline's file with `--file {0}`")]
     SwappedFile(String),
     /// None of the log groups exists.
-    #[error(
-        "the log group `{group}` does not exist: environment `{environment}` is not deployed\n  run `fanggen apply --env \
-         {environment}`"
-    )]
-    NotDeployed {
-        /// The first group.
-        group: String,
-        /// The environment.
-        environment: String,
-    },
+    #[error(transparent)]
+    NotDeployed(#[from] NotDeployed),
     /// A failed call.
     #[error(transparent)]
     Call(#[from] CallError),

@@ -11,7 +11,7 @@ pub use error::LogsError;
 
 use fanggen_runtime::model::tree::quoted_list;
 
-use crate::config::mistake::did_you_mean;
+use crate::config::suggestion::did_you_mean;
 use crate::deploy::aws::logs::events::LogEvent;
 use crate::deploy::generated::Manifest;
 use crate::resources::logs::LOG_GROUP;

@@ -20,7 +20,7 @@ pub fn overview(stored: StoredRun, now: Timestamp) -> RunOverview {
         moment.is_some_and(|moment| now.duration_since(moment).unsigned_abs() < span || moment > now)
     };
     let scheduled = stored.run.time().ok();
-    let last_activity = stored.last_chunk_at.or(stored.lease_until.filter(|until| *until < now));
+    let last_activity = stored.last_activity();
     let state = if stored.is_complete() {
         RunState::Complete
     } else if !all_sent {
@@ -89,6 +89,11 @@ mod tests {
         assert_eq!(at(half(), "2026-11-29T09:30:00Z"), running("running, 1 of 2 chunks"));
         let stalled = (RunState::Stalled, "stalled, 1 of 2 chunks".to_owned());
         assert_eq!(at(half(), "2026-11-29T10:30:00Z"), stalled);
+        // All chunks were sent at 09:00:00, and none is done yet.
+        let sent = || stored(true, lease, Some(2), 0, None);
+        assert_eq!(at(sent(), "2026-11-29T09:59:59Z").0, RunState::Running);
+        assert_eq!(at(sent(), "2026-11-29T10:00:00Z").0, RunState::Stalled);
+        assert_eq!(sent().last_activity(), "2026-11-29T09:00:00Z".parse().ok());
         let whole = stored(true, lease, Some(2), 2, Some("2026-11-29T09:00:20Z"));
         assert_eq!(overview(whole, "2026-12-29T00:00:00Z".parse().expect("a time")).took_s(), Some(20));
     }
