@@ -1,5 +1,6 @@
 //! `fanggen results`: the records of past runs, newest first, from this machine or from the account.
 
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -20,7 +21,7 @@ use crate::config::mistake::Severity;
 use crate::config::pipeline::Pipeline;
 use crate::results::filter::RecordFilter;
 use crate::results::since::{range, since};
-use crate::results::writer::RecordFormat;
+use crate::results::writer::{RecordFormat, TextFormat};
 
 /// Show the results of past runs, newest first
 #[derive(Debug, Args)]
@@ -32,6 +33,7 @@ Examples:
   fanggen results --env prod --since 24h
   fanggen results -i Apple --label NEGATIVE --since all
   fanggen results --where 'polarity < -0.8' --format csv -o worst.csv
+  fanggen results --since all -o results.parquet
   fanggen results --failed --json | jq -r '.[].failure.message'"
 )]
 pub struct ResultsArgs {
@@ -84,6 +86,8 @@ enum Format {
     Jsonl,
     /// One row per finding, for spreadsheets
     Csv,
+    /// One row per finding in typed columns, for databases and data frames
+    Parquet,
 }
 
 impl ResultsArgs {
@@ -108,7 +112,8 @@ impl ResultsArgs {
             failed: self.failed,
         };
         let place = ResultPlace::or_default(self.from, sink.exists_locally(&file, pipeline));
-        let mut shown = ShownResults::begin(format.records(), self.limit, self.output.as_deref())?;
+        let mut shown =
+            ShownResults::begin(format.records(self.output.is_some())?, self.limit, self.output.as_deref())?;
         let read = async {
             let archive = match place {
                 ResultPlace::Local => sink.on_this_machine(&file, pipeline),
@@ -127,9 +132,10 @@ impl ResultsArgs {
             (None, true, _) | (None, _, Some("json")) => Ok(Format::Json),
             (None, _, Some("jsonl")) => Ok(Format::Jsonl),
             (None, _, Some("csv")) => Ok(Format::Csv),
+            (None, _, Some("parquet")) => Ok(Format::Parquet),
             (None, _, None) => Ok(Format::Table),
             (None, _, Some(other)) => Err(CommandError::Results(format!(
-                "no format has the suffix `.{other}`: add --format json, jsonl or csv"
+                "no format has the suffix `.{other}`: add --format json, jsonl, csv or parquet"
             ))),
         }
     }
@@ -156,12 +162,25 @@ impl ResultsArgs {
 
 impl Format {
     /// The format of records; none for a table.
-    const fn records(self) -> Option<RecordFormat> {
-        match self {
-            Self::Table => None,
-            Self::Json => Some(RecordFormat::Json),
-            Self::Jsonl => Some(RecordFormat::Jsonl),
-            Self::Csv => Some(RecordFormat::Csv),
-        }
+    fn records(self, is_to_file: bool) -> Result<Option<RecordFormat>, CommandError> {
+        Ok(Some(match self {
+            Self::Table => return Ok(None),
+            Self::Json => RecordFormat::Text(TextFormat::Json),
+            Self::Jsonl => RecordFormat::Text(TextFormat::Jsonl),
+            Self::Csv => RecordFormat::Text(TextFormat::Csv),
+            Self::Parquet if !is_to_file && std::io::stdout().is_terminal() => {
+                let problem = "Parquet is a binary format, and stdout is a terminal: nothing was read\n  add `-o FILE`, or \
+                               redirect the output";
+                return Err(CommandError::Results(problem.to_owned()));
+            }
+            #[cfg(feature = "parquet")]
+            Self::Parquet => RecordFormat::Parquet,
+            #[cfg(not(feature = "parquet"))]
+            Self::Parquet => {
+                let problem = "this build cannot write Parquet\n  install fanggen with its default features: `cargo install \
+                               --path generator`, or use --format jsonl or csv";
+                return Err(CommandError::Results(problem.to_owned()));
+            }
+        }))
     }
 }

@@ -50,15 +50,20 @@ impl ShownResults {
                 Output::Table(table)
             }
             (None, Some(path)) => {
-                let problem =
-                    format!("a table cannot be written to `{}`: add --format json, jsonl or csv", path.display());
+                let problem = format!(
+                    "a table cannot be written to `{}`: add --format json, jsonl, csv or parquet",
+                    path.display()
+                );
                 return Err(CommandError::Results(problem));
             }
-            (Some(format), None) => Output::Stdout(RecordWriter::new(BufWriter::new(io::stdout()), format)),
+            (Some(format), None) => {
+                Output::Stdout(RecordWriter::new(BufWriter::new(io::stdout()), format).map_err(to_stdout)?)
+            }
             (Some(format), Some(path)) => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
                 let file = NamedTempFile::new_in(folder).map_err(|error| to_file(path, error))?;
-                Output::File(RecordWriter::new(BufWriter::new(file), format), path.to_owned())
+                let writer = RecordWriter::new(BufWriter::new(file), format).map_err(|error| to_file(path, error))?;
+                Output::File(writer, path.to_owned())
             }
         };
         Ok(Self { tally: Tally::default(), limit, unreadable: 0, output })

@@ -5,6 +5,8 @@ pub mod archive;
 pub mod dynamodb_rows;
 pub mod filter;
 pub mod local_archive;
+#[cfg(feature = "parquet")]
+mod parquet;
 pub mod row_table;
 #[cfg(feature = "aws")]
 pub mod s3_archive;

@@ -1,4 +1,4 @@
-//! Writes records as JSON, JSON Lines or CSV, one after the other.
+//! Writes records as JSON, JSON Lines, CSV or Parquet, one after the other.
 
 use std::io::{self, Write};
 
@@ -6,9 +6,22 @@ use fanggen_runtime::model::error::Error;
 use fanggen_runtime::model::record::Record;
 use fanggen_runtime::sinks::{csv_header, csv_rows};
 
+#[cfg(feature = "parquet")]
+use super::parquet::ParquetWriter;
+
 /// A format that holds whole records, or the rows of a sheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordFormat {
+    /// A text.
+    Text(TextFormat),
+    /// One row per finding in typed columns: those of a sheet, and all that it has no room for.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+/// A format that people can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextFormat {
     /// One array.
     Json,
     /// One record per line, as the archive has them.
@@ -18,25 +31,25 @@ pub enum RecordFormat {
 }
 
 /// Writes the records of a query to an output.
-pub struct RecordWriter<W> {
-    out: W,
-    format: RecordFormat,
-    written: u64,
+pub enum RecordWriter<W: Write + Send> {
+    /// A text.
+    Text(TextWriter<W>),
+    /// Columns.
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetWriter<W>>),
 }
 
-impl<W: Write> RecordWriter<W> {
-    /// A writer, which writes nothing before its first record or its end.
-    #[must_use]
-    pub const fn new(out: W, format: RecordFormat) -> Self {
-        Self { out, format, written: 0 }
-    }
-
-    fn begin(&mut self) -> io::Result<()> {
-        match self.format {
-            RecordFormat::Json => self.out.write_all(b"["),
-            RecordFormat::Jsonl => Ok(()),
-            RecordFormat::Csv => self.out.write_all(&csv_header().map_err(unwritable)?),
-        }
+impl<W: Write + Send> RecordWriter<W> {
+    /// A writer.
+    ///
+    /// # Errors
+    /// An output that cannot be written.
+    pub fn new(out: W, format: RecordFormat) -> io::Result<Self> {
+        Ok(match format {
+            #[cfg(feature = "parquet")]
+            RecordFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out)?)),
+            RecordFormat::Text(format) => Self::Text(TextWriter { out, format, written: 0 }),
+        })
     }
 
     /// Writes a record.
@@ -44,33 +57,66 @@ impl<W: Write> RecordWriter<W> {
     /// # Errors
     /// An output that cannot be written.
     pub fn record(&mut self, record: &Record) -> io::Result<()> {
-        if self.written == 0 {
-            self.begin()?;
+        match self {
+            Self::Text(writer) => writer.record(record),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(writer) => writer.record(record),
         }
-        match self.format {
-            RecordFormat::Json => {
-                self.out.write_all(if self.written == 0 { b"\n  " } else { b",\n  " })?;
-                serde_json::to_writer(&mut self.out, record)?;
-            }
-            RecordFormat::Jsonl => {
-                serde_json::to_writer(&mut self.out, record)?;
-                self.out.write_all(b"\n")?;
-            }
-            RecordFormat::Csv => self.out.write_all(&csv_rows(record).map_err(unwritable)?)?,
-        }
-        self.written += 1;
-        Ok(())
     }
 
     /// Ends the output.
     ///
     /// # Errors
     /// An output that cannot be written.
-    pub fn end(mut self) -> io::Result<W> {
+    pub fn end(self) -> io::Result<W> {
+        match self {
+            Self::Text(writer) => writer.end(),
+            #[cfg(feature = "parquet")]
+            Self::Parquet(writer) => writer.end(),
+        }
+    }
+}
+
+/// Writes records as text. Nothing is written before the first record or the end.
+pub struct TextWriter<W> {
+    out: W,
+    format: TextFormat,
+    written: u64,
+}
+
+impl<W: Write> TextWriter<W> {
+    fn begin(&mut self) -> io::Result<()> {
+        match self.format {
+            TextFormat::Json => self.out.write_all(b"["),
+            TextFormat::Csv => self.out.write_all(&csv_header().map_err(unwritable)?),
+            TextFormat::Jsonl => Ok(()),
+        }
+    }
+
+    fn record(&mut self, record: &Record) -> io::Result<()> {
         if self.written == 0 {
             self.begin()?;
         }
-        if self.format == RecordFormat::Json {
+        match self.format {
+            TextFormat::Json => {
+                self.out.write_all(if self.written == 0 { b"\n  " } else { b",\n  " })?;
+                serde_json::to_writer(&mut self.out, record)?;
+            }
+            TextFormat::Csv => self.out.write_all(&csv_rows(record).map_err(unwritable)?)?,
+            TextFormat::Jsonl => {
+                serde_json::to_writer(&mut self.out, record)?;
+                self.out.write_all(b"\n")?;
+            }
+        }
+        self.written += 1;
+        Ok(())
+    }
+
+    fn end(mut self) -> io::Result<W> {
+        if self.written == 0 {
+            self.begin()?;
+        }
+        if self.format == TextFormat::Json {
             self.out.write_all(if self.written == 0 { b"]\n" } else { b"\n]\n" })?;
         }
         self.out.flush()?;
@@ -88,9 +134,9 @@ mod tests {
 
     use super::*;
 
-    fn written(format: RecordFormat, keys: &[&str]) -> String {
+    fn written(format: TextFormat, keys: &[&str]) -> String {
         let mut out = Vec::new();
-        let mut writer = RecordWriter::new(&mut out, format);
+        let mut writer = RecordWriter::new(&mut out, RecordFormat::Text(format)).expect("a writer");
         for key in keys {
             writer.record(&Record::new("20261122T090000Z", "companies", Item::named(*key))).expect("written");
         }
@@ -100,12 +146,12 @@ mod tests {
 
     #[test]
     fn every_format_is_whole_with_no_record_one_and_two() {
-        let json = |keys: &[&str]| serde_json::from_str::<Vec<Record>>(&written(RecordFormat::Json, keys));
+        let json = |keys: &[&str]| serde_json::from_str::<Vec<Record>>(&written(TextFormat::Json, keys));
         assert_eq!(json(&[]).expect("JSON").len(), 0);
         assert_eq!(json(&["a"]).expect("JSON").len(), 1);
         assert_eq!(json(&["a", "b"]).expect("JSON")[1].item.key, "b");
-        assert_eq!(written(RecordFormat::Jsonl, &["a", "b"]).lines().count(), 2);
-        let csv = written(RecordFormat::Csv, &["=a", "b"]);
+        assert_eq!(written(TextFormat::Jsonl, &["a", "b"]).lines().count(), 2);
+        let csv = written(TextFormat::Csv, &["=a", "b"]);
         assert!(csv.starts_with("run,source,item,") && csv.lines().count() == 3 && csv.contains(",'=a,"), "{csv}");
     }
 }

@@ -102,6 +102,8 @@ mod replay_deployed;
 mod results;
 #[cfg(feature = "aws")]
 mod results_deployed;
+#[cfg(feature = "parquet")]
+mod results_parquet;
 mod run;
 mod runs;
 #[cfg(feature = "aws")]

@@ -24,7 +24,7 @@ macro_rules! entity {
 
 /// The members of a record as [`jsonl`] writes it, with their Hive types for Athena
 /// (<https://docs.aws.amazon.com/athena/latest/ug/data-types.html>).
-pub(super) const JSONL_COLUMNS: &[(&str, &str)] = &[
+pub const JSONL_COLUMNS: &[(&str, &str)] = &[
     ("run", "string"),
     ("source", "string"),
     (
@@ -60,7 +60,7 @@ pub(super) const JSONL_COLUMNS: &[(&str, &str)] = &[
 
 /// The columns that [`csv`] writes. Athena reads empty cells of numeric columns as null only if all columns are strings, so
 /// they all are: use `CAST(score AS double)` in queries.
-pub(super) const CSV_COLUMNS: &[(&str, &str)] = &[
+pub const CSV_COLUMNS: &[(&str, &str)] = &[
     ("run", "string"),
     ("source", "string"),
     ("item", "string"),

@@ -17,7 +17,7 @@ mod webhook;
 
 use crate::component::ComponentKind;
 pub use dynamodb::record_of_row;
-pub use formats::{csv_header, csv_rows};
+pub use formats::{CSV_COLUMNS, JSONL_COLUMNS, csv_header, csv_rows};
 pub use local_file::{create_private_folder, private_file, refuse_links, write_below, write_streamed};
 pub use selection::select;
 

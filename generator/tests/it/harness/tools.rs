@@ -31,6 +31,9 @@ const AWS_CLI: &str = "1.45.11";
 /// A reader of JUnit's reports.
 const JUNITPARSER: &str = "5.0.3";
 
+/// Two readers of Parquet files, which share no code.
+const PARQUET_READERS: &[(&str, &str)] = &[("duckdb", "2.0.1"), ("pyarrow", "26.0.1")];
+
 /// The linter for shell scripts.
 const SHELLCHECK: &str = "0.11.0.1";
 
@@ -60,6 +63,11 @@ pub fn site_packages() -> PathBuf {
 /// A Python that reads the reports of JUnit.
 pub fn junit_python() -> PathBuf {
     isolated("junitparser", JUNITPARSER, "python")
+}
+
+/// A Python that reads Parquet files.
+pub fn parquet_python() -> PathBuf {
+    program_of(&shared(PARQUET_READERS), "python")
 }
 
 /// The scanner for security findings in CloudFormation templates.
