@@ -10,7 +10,7 @@ use super::args::GlobalArgs;
 use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{print, to_json};
-use super::progress::Progress;
+use super::progress::ProgressLine;
 #[cfg(not(feature = "aws"))]
 use crate::compare::CompareError;
 use crate::compare::{self, Engine, Sample, UnavailableServices};
@@ -58,7 +58,7 @@ impl CompareArgs {
         let engines = compare::engines(&self.engines)?;
         let texts = compare::texts(&self.texts, self.gold.as_deref())?;
         let services = self.services(&engines, &texts)?;
-        let bar = Progress::bar("answers", (texts.len() * engines.len()) as u64);
+        let bar = ProgressLine::bar("answers", (texts.len() * engines.len()) as u64);
         let answered = Cell::new(0);
         let done = |count: usize| {
             answered.set(answered.get() + count as u64);

@@ -14,7 +14,7 @@ use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{message, print, to_json};
 use super::pipeline_file::LoadedPipeline;
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::result_place::ResultPlace;
 use super::runs::{detail, hint};
 use super::shown_results::ShownResults;
@@ -92,7 +92,7 @@ impl InvokeArgs {
             return Ok(());
         }
         let table = account.state_table().await?;
-        let bar = Progress::spinner("waiting for the producer");
+        let bar = ProgressLine::spinner("waiting for the producer");
         let patience = Duration::from_secs(self.timeout.saturating_mul(60));
         let end = follow(&table, &started.run, patience, &account.interrupt, &bar).await;
         bar.finish();
@@ -150,7 +150,7 @@ async fn show_records(
     shown.end(&format!("{}, environment {environment}, in the account", account.manifest.pipeline), "")
 }
 
-impl RunWatch for Progress {
+impl RunWatch for ProgressLine {
     fn at(&self, run: Option<&RunOverview>) {
         let Some(run) = run else { return };
         match run.chunks {

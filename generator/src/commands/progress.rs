@@ -25,9 +25,9 @@ const TOTAL_BAR: &str = "{msg} {wide_bar:.dim} {pos}/{len} {elapsed}";
 const PART: &str = "         {spinner} {msg} {elapsed}";
 
 /// A line with the progress of some work, which is gone when the work is done.
-pub struct Progress(ProgressBar);
+pub struct ProgressLine(ProgressBar);
 
-impl Progress {
+impl ProgressLine {
     /// Work of an unknown amount, which is not counted.
     #[cfg(feature = "aws")]
     pub fn spinner(what: &str) -> Self {
@@ -90,7 +90,7 @@ impl Progress {
 #[cfg(feature = "aws")]
 pub struct ProgressGroup {
     lines: MultiProgress,
-    total: Progress,
+    total: ProgressLine,
 }
 
 #[cfg(feature = "aws")]
@@ -102,13 +102,13 @@ impl ProgressGroup {
             0 => (ProgressBar::new_spinner(), SPINNER),
             all => (ProgressBar::new(all), TOTAL_BAR),
         };
-        let total = Progress::start(lines.add(bar), template, what);
+        let total = ProgressLine::start(lines.add(bar), template, what);
         Self { lines, total }
     }
 
     /// Adds the line of a part.
-    pub fn part(&self, what: &str) -> Progress {
-        Progress::start(self.lines.insert_before(&self.total.0, ProgressBar::new_spinner()), PART, what)
+    pub fn part(&self, what: &str) -> ProgressLine {
+        ProgressLine::start(self.lines.insert_before(&self.total.0, ProgressBar::new_spinner()), PART, what)
     }
 
     /// A part is done.

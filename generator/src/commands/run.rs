@@ -13,7 +13,7 @@ use super::block_on::block_on;
 use super::error::{CommandError, CommandResult};
 use super::output::{Style, message, plural, print, print_with};
 use super::pipeline_file::LoadedPipeline;
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use crate::config::mistake::{Severity, tidy};
 use crate::local::{self, FinishedRun, RunFailure, RunOptions, RunProgress};
 
@@ -63,7 +63,7 @@ impl RunArgs {
             source: file.config.source.text.clone(),
         };
         // The number of items is not always known before the sources are read.
-        let bar = Arc::new(Progress::counter("items"));
+        let bar = Arc::new(ProgressLine::counter("items"));
         let start = Instant::now();
         let run = block_on(local::run(pipeline, &options, bar.clone()))?
             .map_err(|error| CommandError::Run(with_code(&error)))?;
@@ -95,7 +95,7 @@ fn with_code(error: &Error) -> Error {
     Error { message: format!("{} ({})", tidy(&error.message), error.code), ..error.clone() }
 }
 
-impl RunProgress for Progress {
+impl RunProgress for ProgressLine {
     fn expected(&self, items: usize) {
         self.expect("items", items as u64);
     }

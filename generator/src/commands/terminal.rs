@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::output::{Style, ask, message};
-use super::progress::{Progress, ProgressGroup};
+use super::progress::{ProgressGroup, ProgressLine};
 use crate::deploy::diff::Changes;
 use crate::deploy::events::StackEvent;
 use crate::deploy::generated::Manifest;
@@ -33,7 +33,7 @@ struct Operation {
 
 /// A resource that is being created, changed or deleted.
 struct RunningResource {
-    progress: Progress,
+    progress: ProgressLine,
     /// When its first event was polled.
     seen: Instant,
     /// When it started, by CloudFormation's clock.

@@ -280,22 +280,26 @@ impl Seeder<'_> {
         changes: &TableChanges,
     ) -> Result<(), DeployError> {
         let before = self.rows_before(client, name, wanted.key(), changes).await?;
-        let all = changes.writes() as u64;
-        let ui = self.operator.ui;
-        ui.start_progress(&format!("items of {name}"), changes.writes());
-        let mut progress = |done: usize| ui.set_progress(&format!("items of {name}"), done as u64, all);
-        let written = client.write(name, wanted.key(), changes, &mut progress).await;
-        ui.finish_progress();
-        written?;
-        let note = |action, item: &str, after| {
-            let (who, before) = (self.caller.arn.as_str(), before.get(item));
-            log::change(&ItemChange { action, item, place: name, who, before, after });
+        let (ui, what) = (self.operator.ui, format!("items of {name}"));
+        let (mut done, all) = (0, changes.writes());
+        ui.start_progress(&what, all);
+        // Each batch is logged as soon as it is written, so that a killed command has told what it did.
+        let mut each = |keys: &[&str]| {
+            done += keys.len();
+            ui.set_progress(&what, done as u64, all as u64);
+            for item in keys {
+                let (before, after) = (before.get(*item), changes.put.get(*item).map(|put| &put.row));
+                let action = match (before, after) {
+                    (_, None) => "remove",
+                    (Some(_), Some(_)) => "replace",
+                    (None, Some(_)) => "add",
+                };
+                log::change(&ItemChange { action, item, place: name, who: &self.caller.arn, before, after });
+            }
         };
-        for (key, put) in &changes.put {
-            note(if before.contains_key(key) { "replace" } else { "add" }, key, Some(&put.row));
-        }
-        changes.delete.iter().for_each(|key| note("remove", key, None));
-        Ok(())
+        let written = client.write(name, wanted.key(), changes, &mut each).await;
+        ui.finish_progress();
+        Ok(written?)
     }
 
     /// The rows that are about to be replaced or deleted, if changes are logged.

@@ -1,10 +1,9 @@
-//! `fanggen items` on a table and on an uploaded file, end to end on the emulator: conditions, calls, faults, kills, an
-//! operator with exactly its policy, and the next `apply`.
+//! `fanggen items` on a table and on an uploaded file, end to end on the emulator: conditions, calls, an operator with exactly
+//! its policy, and the next `apply`.
 
 use crate::harness::aws;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::process::Stdio;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::deployed::Deployed;
@@ -13,7 +12,6 @@ use aws::faults::{Fault, Faults};
 use aws::person::Person;
 use aws::proxy::{Cut, Proxy};
 use aws::services::rows;
-use aws::sweep;
 use aws::target_account::target_account;
 use aws::template::names;
 use fanggen_runtime::testing::process::ProcessOutput;
@@ -48,7 +46,7 @@ type = "s3"
 "#;
 
 /// A deployed pipeline with these companies in its file.
-fn deployed(name: &str, csv: &str) -> Deployed {
+pub fn deployed(name: &str, csv: &str) -> Deployed {
     let deployed = undeployed(name, csv);
     deployed.good(&["apply", "--yes", "--no-run"]);
     deployed
@@ -60,16 +58,16 @@ fn undeployed(name: &str, csv: &str) -> Deployed {
     Deployed::new(project, name, aws::deployed::Program::Hollow)
 }
 
-fn emulator() -> &'static Emulator {
+pub fn emulator() -> &'static Emulator {
     target_account().emulator.expect("calls are counted here: this is for the emulator only")
 }
 
-fn table(deployed: &Deployed) -> String {
+pub fn table(deployed: &Deployed) -> String {
     names(&deployed.plan("dev"))["CompaniesTable"].clone()
 }
 
 /// The titles of the rows, by key.
-fn titles(deployed: &Deployed) -> BTreeMap<String, String> {
+pub fn titles(deployed: &Deployed) -> BTreeMap<String, String> {
     let title = |row: &BTreeMap<String, String>| row.get("title").cloned().unwrap_or_default();
     rows(&table(deployed)).iter().map(|row| (row["name"].clone(), title(row))).collect()
 }
@@ -223,7 +221,7 @@ fn a_table_that_is_not_there_and_rights_that_are_missing_are_named() {
 }
 
 /// The lines of the log, by event.
-fn logged(ran: &ProcessOutput, event: &str) -> Vec<Value> {
+pub fn logged(ran: &ProcessOutput, event: &str) -> Vec<Value> {
     let lines = ran.stderr.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|_| panic!("{line}")));
     lines.filter(|line| line["event"] == event).collect()
 }
@@ -274,62 +272,6 @@ fn each_change_and_each_call_is_logged() {
     assert_eq!(logged(&status, "command")[0]["environment"], "dev");
 }
 
-/// Names of items in a list, and the rows that they become.
-fn many(count: usize) -> (String, BTreeSet<String>) {
-    let names: BTreeSet<String> = (0..count).map(|number| format!("item {number:06}")).collect();
-    (names.iter().map(|name| format!("{name}\n")).collect(), names)
-}
-
-/// A deployed pipeline without items, and a list of many of them in `names.txt`.
-fn with_list(name: &str, count: usize) -> (Deployed, BTreeSet<String>) {
-    let deployed = deployed(name, "name\n");
-    let (list, names) = many(count);
-    deployed.project.write("names.txt", &list);
-    (deployed, names)
-}
-
-/// Edits the items of the list, which has to work; gives the summary and the number of calls.
-#[track_caller]
-fn edit_list(deployed: &Deployed, proxy: &Proxy, verb: &str) -> (Value, usize) {
-    let begin = std::time::Instant::now();
-    let ran = deployed.through(&proxy.endpoint(), &["items", verb, "--from", "names.txt", "--json"]);
-    assert_eq!(ran.code, 0, "{ran:?}");
-    let calls = proxy.operations().len();
-    sweep::print(&format!("{verb}: {calls} calls in {:.1} s", begin.elapsed().as_secs_f64()));
-    proxy.clear();
-    (ran.json()["edits"][0].clone(), calls)
-}
-
-#[test]
-fn many_items_take_a_call_per_hundred() {
-    let (deployed, names) = with_list("many", if sweep::full() { 100_000 } else { 1_000 });
-    let proxy = Proxy::before(emulator());
-    let (count, expected) = (names.len(), 1 + names.len() / 100);
-    for (verb, outcome) in [("add", "added"), ("add", "unchanged"), ("remove", "removed")] {
-        let (summary, calls) = edit_list(&deployed, &proxy, verb);
-        assert_eq!((summary[outcome].as_u64(), calls), (Some(count as u64), expected), "{verb}");
-        let left: BTreeSet<String> = titles(&deployed).into_keys().collect();
-        assert!(left == if verb == "add" { names.clone() } else { BTreeSet::new() }, "{verb}");
-    }
-}
-
-#[test]
-fn many_items_are_written_while_a_third_of_the_calls_fails() {
-    // Some answers are lost after the call was executed: no row is reported or written twice.
-    let (deployed, names) = with_list("faulty", if sweep::full() { 10_000 } else { 1_000 });
-    let proxy = Proxy::before(emulator());
-    let kinds = vec![Fault::Throttled, Fault::Throttled, Fault::Broken, Fault::Lost, Fault::Unheard];
-    for seed in 1..=if sweep::full() { 3 } else { 1 } {
-        for (verb, outcome) in [("add", "added"), ("remove", "removed")] {
-            proxy.faults(Faults { seed, percent: 34, kinds: kinds.clone(), only: Vec::new() });
-            let (summary, _) = edit_list(&deployed, &proxy, verb);
-            assert_eq!(summary[outcome], names.len(), "{verb}, seed {seed}: {summary}");
-            let left: BTreeSet<String> = titles(&deployed).into_keys().collect();
-            assert!(left == if verb == "add" { names.clone() } else { BTreeSet::new() }, "{verb}, seed {seed}");
-        }
-    }
-}
-
 #[test]
 fn a_renamed_item_is_never_lost() {
     let deployed = deployed("rename", "name,title\n");
@@ -351,53 +293,6 @@ fn a_renamed_item_is_never_lost() {
     let ran = deployed.through(&proxy.endpoint(), &["items", "update", "--old", old, "--new", new]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert_eq!(titles(&deployed), map(&[(new, "kept")]));
-}
-
-#[test]
-fn a_sync_killed_at_random_moments_ends_with_the_table_like_the_file() {
-    let (count, seeds) = if sweep::full() { (10_000, 10) } else { (1_000, 3) };
-    let deployed = deployed("killed", "name,title\n");
-    for seed in 1..=seeds {
-        // Some rows go, some change, some come.
-        let rows: BTreeMap<String, String> = (0..count)
-            .filter(|number| number % (seed + 2) != 0)
-            .map(|number| (format!("item {number:06}"), format!("title {}", number * seed % 3)))
-            .collect();
-        let csv: String = rows.iter().map(|(name, title)| format!("{name},{title}\n")).collect();
-        deployed.project.write("companies.csv", &format!("name,title\n{csv}"));
-        let mut kills = 0;
-        let endpoint = target_account().endpoint();
-        for attempt in 0.. {
-            assert!(attempt < 200, "never done");
-            let mut command = deployed.command(&endpoint, &["items", "sync", "--prune", "--yes"]);
-            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("started");
-            // xorshift: all that is asked of it is to differ.
-            let mut chance = (seed * 1_000 + attempt + 1) as u64;
-            chance ^= chance << 13;
-            chance ^= chance >> 7;
-            chance ^= chance << 17;
-            let until = Duration::from_millis(150 + chance % (300 + 100 * attempt as u64));
-            let start = std::time::Instant::now();
-            let ended = loop {
-                match child.try_wait().expect("a child") {
-                    Some(status) => break Some(status),
-                    None if start.elapsed() > until => break None,
-                    None => std::thread::sleep(Duration::from_millis(5)),
-                }
-            };
-            match ended {
-                Some(status) if status.success() => break,
-                Some(_) => {}
-                None => {
-                    child.kill().expect("killed");
-                    child.wait().expect("gone");
-                    kills += 1;
-                }
-            }
-        }
-        sweep::print(&format!("sync of {} items, seed {seed}: killed {kills} times", rows.len()));
-        assert!(titles(&deployed) == rows, "seed {seed}");
-    }
 }
 
 #[test]

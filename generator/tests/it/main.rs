@@ -69,6 +69,8 @@ mod interruption;
 #[cfg(all(feature = "aws", unix))]
 mod items;
 mod items_local;
+#[cfg(all(feature = "aws", unix))]
+mod items_many;
 #[cfg(feature = "aws")]
 mod kms;
 #[cfg(feature = "aws")]

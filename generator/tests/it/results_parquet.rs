@@ -38,8 +38,7 @@ const NUMBERS: [f64; 6] = [-0.0, 0.1, 1.0, -1.0, 5e-324, 1.797_693_134_862_315_7
 /// A pipeline with these results of one run.
 fn project(records: &[Record]) -> Project {
     let project = Project::with(TOML);
-    let lines: Vec<String> =
-        records.iter().map(|record| serde_json::to_string(record).expect("JSON") + "\n").collect();
+    let lines: Vec<String> = records.iter().map(|record| serde_json::to_string(record).expect("JSON") + "\n").collect();
     project.write(
         ".fanggen/shop/dev/archive/archive/dt=2026-11-22/20261122T090000Z-0123456789abcdef.jsonl",
         &lines.concat(),
@@ -221,7 +220,9 @@ fn two_readers_find_every_value_of_jsonl() {
         assert_eq!(records(&found["rows"]).len(), expected.len(), "{reader}");
         let kind = |name: &str| found["schema"][name].as_str().unwrap_or_default().to_lowercase();
         let types = match reader {
-            "pyarrow" => ["string", "double", "timestamp[us, tz=utc]", "bool", "int64", "map<string, double ('scores')>"],
+            "pyarrow" => {
+                ["string", "double", "timestamp[us, tz=utc]", "bool", "int64", "map<string, double ('scores')>"]
+            }
             _ => ["varchar", "double", "timestamp with time zone", "boolean", "bigint", "map(varchar, double)"],
         };
         let names = ["run", "score", "published", "transient", "revision", "scores"];

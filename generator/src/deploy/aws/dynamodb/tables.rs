@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, Select, WriteRequest};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -33,10 +34,12 @@ const MAX_DELETE: Duration = Duration::from_secs(600);
 
 const TABLE: Target = Target::Each(&resources::dynamodb::TABLE);
 
+const WRITE_BATCH: &str = "dynamodb:BatchWriteItem";
+
 /// The IAM actions of this client's calls.
 pub const CALLS: &[ApiCall] = &[
     ApiCall::new(item_rows::GET_BATCH, Target::ItemTables).operate(),
-    ApiCall::new("dynamodb:BatchWriteItem", Target::ItemTables).operate(),
+    ApiCall::new(WRITE_BATCH, Target::ItemTables).operate(),
     ApiCall::new(item_rows::DELETE, Target::ItemTables).operate(),
     ApiCall::new("dynamodb:DeleteTable", TABLE),
     ApiCall::new("dynamodb:DescribeTable", TABLE).plan(),
@@ -134,8 +137,8 @@ impl DynamoDbClient {
         Ok(hashes)
     }
 
-    /// Puts and deletes the rows of the changes, and reports the number of written rows after each batch. Unprocessed rows
-    /// are sent again.
+    /// Puts and deletes the rows of the changes, and gives the keys of those that are written to `each`, batch by batch: what
+    /// it was given stays written, whatever happens then. Unprocessed rows are sent again.
     ///
     /// # Errors
     /// A call that failed, and a table that accepts no rows for a minute.
@@ -144,45 +147,33 @@ impl DynamoDbClient {
         table: &str,
         key: &str,
         changes: &TableChanges,
-        progress: &mut (dyn FnMut(usize) + Send),
+        each: &mut (dyn FnMut(&[&str]) + Send),
     ) -> Result<(), CallError> {
-        const ACTION: &str = "dynamodb:BatchWriteItem";
-        let put = |row: &ItemRow| {
-            let item = row.iter().map(|(name, cell)| (name.clone(), AttributeValue::S(cell.clone()))).collect();
-            PutRequest::builder()
-                .set_item(Some(item))
-                .build()
-                .map(|put| WriteRequest::builder().put_request(put).build())
-        };
-        let delete = |name: &String| {
-            let request = DeleteRequest::builder().key(key, AttributeValue::S(name.clone())).build();
-            request.map(|delete| WriteRequest::builder().delete_request(delete).build())
-        };
         // The changes have each key once, so no batch has a key twice.
-        let puts = changes.put.values().map(|wanted| put(&wanted.row));
-        let writes: Vec<WriteRequest> = puts
-            .chain(changes.delete.iter().map(delete))
-            .collect::<Result<_, _>>()
-            .map_err(|error| unsent(ACTION, &error))?;
-        let mut done = 0;
+        let puts = changes.put.iter().map(|(name, put)| (name.as_str(), Some(&put.row)));
+        let writes: Vec<_> = puts.chain(changes.delete.iter().map(|name| (name.as_str(), None))).collect();
         for batch in writes.chunks(BATCH) {
-            let (mut waiting, mut wait, mut last) = (batch.to_vec(), FIRST_WAIT, Instant::now());
+            let requests = batch.iter().map(|(name, row)| write_request(key, name, *row));
+            let mut waiting = requests.collect::<Result<Vec<_>, _>>().map_err(|error| unsent(WRITE_BATCH, &error))?;
+            let mut open: Vec<&str> = batch.iter().map(|(name, _)| *name).collect();
+            let (mut wait, mut last) = (FIRST_WAIT, Instant::now());
             loop {
-                let before = waiting.len();
                 let answer = self.0.batch_write_item().request_items(table, waiting).send().await;
-                let answer = answer.map_err(|error| CallError::of(ACTION, error))?;
+                let answer = answer.map_err(|error| CallError::of(WRITE_BATCH, error))?;
                 waiting = answer.unprocessed_items.unwrap_or_default().remove(table).unwrap_or_default();
-                done += before.saturating_sub(waiting.len());
-                progress(done);
+                let (left, written): (Vec<&str>, Vec<&str>) =
+                    open.iter().partition(|name| waiting.iter().any(|request| key_of(request, key) == Some(name)));
+                each(&written);
                 if waiting.is_empty() {
                     break;
                 }
-                if waiting.len() < before {
+                if !written.is_empty() {
                     last = Instant::now();
                 } else if last.elapsed() > MAX_STALL {
-                    let message = format!("the table `{table}` accepted none of {before} rows for a minute");
-                    return Err(refused(ACTION, "UnprocessedItems", &message));
+                    let message = format!("the table `{table}` accepted none of {} rows for a minute", left.len());
+                    return Err(refused(WRITE_BATCH, "UnprocessedItems", &message));
                 }
+                open = left;
                 sleep(wait).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
             }
@@ -252,6 +243,26 @@ impl DynamoDbClient {
         let call = self.0.delete_table().table_name(table);
         call.send().await.map(|_| ()).map_err(|error| CallError::of("dynamodb:DeleteTable", error))
     }
+}
+
+/// A request to put a row, or to delete it where there is none.
+fn write_request(key: &str, name: &str, row: Option<&ItemRow>) -> Result<WriteRequest, BuildError> {
+    let text = |cell: &str| AttributeValue::S(cell.to_owned());
+    let request = WriteRequest::builder();
+    Ok(match row {
+        Some(row) => {
+            let row = row.iter().map(|(name, cell)| (name.clone(), text(cell))).collect();
+            request.put_request(PutRequest::builder().set_item(Some(row)).build()?).build()
+        }
+        None => request.delete_request(DeleteRequest::builder().key(key, text(name)).build()?).build(),
+    })
+}
+
+/// The key of the row that a request writes.
+fn key_of<'a>(request: &'a WriteRequest, key: &str) -> Option<&'a str> {
+    let put = request.put_request.as_ref().and_then(|put| put.item.get(key));
+    let deleted = || request.delete_request.as_ref().and_then(|delete| delete.key.get(key));
+    put.or_else(deleted)?.as_s().ok().map(String::as_str)
 }
 
 pub(super) fn refused(action: &'static str, code: &str, message: &str) -> CallError {

@@ -175,8 +175,8 @@ async fn answer(call: Call, shared: &Mutex<State>) -> Result<Answer, String> {
         }
         Some(Fault::Lost) => return Err("lost".to_owned()),
         Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
-        // A bucket's.
-        Some(Fault::Unheard | Fault::Conflict) | None => {}
+        // Those of a bucket, and of a batch of rows.
+        Some(Fault::Unheard | Fault::Conflict | Fault::Unprocessed) | None => {}
     }
     let (marked, instead) = {
         let state = state(shared);

@@ -14,6 +14,9 @@ pub enum Fault {
     /// AWS executes the call, then the connection ends without a response.
     Unheard,
     Late(Duration),
+    /// DynamoDB writes or reads none of the rows of a batch, and says so. Where AWS does this, some rows are usually done, but
+    /// a request cannot be divided here: it is signed.
+    Unprocessed,
 }
 
 /// Which calls meet a fault, and which one. The same seed gives the same faults: the calls of each operation are counted

@@ -190,6 +190,7 @@ async fn answer(call: Call, shared: &Shared) -> Result<Answer, String> {
         Some(Fault::Throttled) => return Ok(call.throttled()),
         Some(Fault::Broken) => return Ok(call.broken()),
         Some(Fault::Conflict) => return Ok(operation_aborted()),
+        Some(Fault::Unprocessed) => return Ok(call.unprocessed()),
         Some(Fault::Lost) => return Err("lost".to_owned()),
         Some(Fault::Late(delay)) => tokio::time::sleep(delay).await,
         Some(Fault::Unheard) | None => {}

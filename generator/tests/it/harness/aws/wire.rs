@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::Response;
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::botocore;
 
@@ -86,6 +86,19 @@ impl Call {
             Protocol::Cbor => cbor_error(400, "Throttling", "Rate exceeded"),
             Protocol::S3 => s3_error(503, "SlowDown", "Please reduce your request rate."),
         }
+    }
+
+    /// The response of DynamoDB to a batch of which it has done nothing yet; other calls are throttled.
+    pub fn unprocessed(&self) -> Answer {
+        let open = || serde_json::from_slice::<Value>(&self.body).unwrap_or_default()["RequestItems"].take();
+        let answer = match self.name.as_str() {
+            "BatchWriteItem" => json!({ "UnprocessedItems": open() }),
+            "BatchGetItem" => json!({ "Responses": {}, "UnprocessedKeys": open() }),
+            _ => return self.throttled(),
+        };
+        let answer =
+            Response::builder().header("content-type", "application/x-amz-json-1.0").body(answer.to_string().into());
+        answer.expect("a response")
     }
 
     /// The response of the service to an internal error.
