@@ -1,10 +1,11 @@
 //! What the pipeline's file wants in the stores of its sources: the rows of its tables, and the files in its buckets.
 
 use fanggen_runtime::component::Store;
-use fanggen_runtime::model::error::Error;
+use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::Item;
 
 use super::error::CommandError;
+use super::output::plural;
 use super::pipeline_file::LoadedPipeline;
 use crate::deploy::deployment::Deployment;
 use crate::deploy::error::DeployError;
@@ -55,14 +56,25 @@ pub async fn rows(file: &LoadedPipeline, deployment: &Deployment<'_>) -> Result<
         let items = local::seeds(source, &file.root).await.map_err(CommandError::Run)?;
         let place = seed.file.map(|file| format!("{file}:"));
         let described = |(item, error): &(Item, Option<Error>)| {
-            let error = error.as_ref()?.to_string();
+            let error = match error.as_ref()? {
+                Error { code: ErrorCode::ItemTwice, .. } => {
+                    format!("`{}` is there more than once: remove all rows of it but one", item.key)
+                }
+                error => error.to_string(),
+            };
             // A row without a usable key is named by its file and line.
             let is_place = place.as_ref().is_some_and(|place| item.key.starts_with(place));
             Some(if is_place && !error.contains(" line ") { format!("{}: {error}", item.key) } else { error })
         };
         let invalid: Vec<String> = items.iter().filter_map(described).collect();
         if !invalid.is_empty() {
-            let text = format!("{} of `{}` cannot be read:\n  {}", invalid.len(), source.path, invalid.join("\n  "));
+            let also = seed.file.map(|file| format!(" and `{file}`")).unwrap_or_default();
+            let counted = plural(invalid.len(), "item");
+            let text = format!(
+                "{counted} of `{}`{also} cannot be used: nothing was written\n  {}",
+                source.path,
+                invalid.join("\n  ")
+            );
             return Err(DeployError::Other(text).into());
         }
         let rows = WantedRows::of(seed.key, items.into_iter().map(|(item, _)| item))

@@ -52,7 +52,7 @@ pub fn deployed(name: &str, csv: &str) -> Deployed {
     deployed
 }
 
-fn undeployed(name: &str, csv: &str) -> Deployed {
+pub fn undeployed(name: &str, csv: &str) -> Deployed {
     let project = crate::harness::project::Project::with(TOML);
     project.write("companies.csv", csv);
     Deployed::new(project, name, aws::deployed::Program::Hollow)
@@ -72,13 +72,13 @@ pub fn titles(deployed: &Deployed) -> BTreeMap<String, String> {
     rows(&table(deployed)).iter().map(|row| (row["name"].clone(), title(row))).collect()
 }
 
-fn map(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub fn map(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
     rows.iter().map(|(key, title)| ((*key).to_owned(), (*title).to_owned())).collect()
 }
 
 /// It ended with this code and these words, after the note about the emulator.
 #[track_caller]
-fn says(ran: &ProcessOutput, code: i32, words: &str) {
+pub fn says(ran: &ProcessOutput, code: i32, words: &str) {
     let own = ran.stderr.lines().filter(|line| !line.starts_with("note: using ")).collect::<Vec<_>>().join("\n");
     assert_eq!((ran.code, own.as_str()), (code, words), "{ran:?}");
 }

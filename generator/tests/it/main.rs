@@ -68,9 +68,13 @@ mod interrupted_runs;
 mod interruption;
 #[cfg(all(feature = "aws", unix))]
 mod items;
+#[cfg(all(feature = "aws", unix))]
+mod items_input;
 mod items_local;
 #[cfg(all(feature = "aws", unix))]
 mod items_many;
+#[cfg(all(feature = "aws", unix))]
+mod items_speed;
 #[cfg(feature = "aws")]
 mod kms;
 #[cfg(feature = "aws")]

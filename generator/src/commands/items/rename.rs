@@ -16,8 +16,10 @@ use crate::operate::items::file_edit::RowsChange;
 pub fn rename(old: &str, new: &str, args: &SourceArgs, dry_run: bool, global: &GlobalArgs) -> CommandResult {
     let source = ItemSource::find(args, global)?;
     source.must_be_editable(args.local)?;
-    if let Some(reason) = invalid_key(new) {
-        return Err(ItemsEditError::Invalid(vec![format!("--new: cannot use the item's key: {reason}")]).into());
+    for (option, name) in [("--old", old), ("--new", new)] {
+        if let Some(reason) = invalid_key(name) {
+            return Err(ItemsEditError::Invalid(vec![format!("{option}: cannot use the item's key: {reason}")]).into());
+        }
     }
     if old == new {
         return Err(ItemsEditError::Invalid(vec![format!("--new: `{new}` is the old name")]).into());
