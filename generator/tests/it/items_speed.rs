@@ -1,7 +1,7 @@
-//! A benchmark: `fanggen items` beside the AWS CLI, for one item and for ten thousand, on the same emulator.
+//! A benchmark: `fanggen items` beside the AWS CLI, for one item and for many, on the same emulator.
 //!
 //! `FANGGEN_PROGRAM=$PWD/target/release/fanggen cargo test -p fanggen --test it items_speed -- --ignored --nocapture` times that build;
-//! `FANGGEN_ROUNDS` sets the number of rounds. It is an ignored test because it needs the emulator and the proxy of the tests.
+//! `FANGGEN_ROUNDS` sets the number of rounds, and `FANGGEN_ITEMS` that of many items. It is an ignored test because it needs the emulator and the proxy of the tests.
 //!
 //! The calls of each command are counted in an extra round through a proxy; the times are those of commands that speak to the
 //! emulator itself, over TLS and past its gate.
@@ -23,7 +23,7 @@ use crate::harness::aws::proxy::Proxy;
 use crate::harness::tools::aws_cli;
 
 const ROUNDS: usize = 11;
-/// Four hundred processes of the AWS CLI, each with as many rows as one call takes, are waited for once.
+/// Hundreds of processes of the AWS CLI, each with as many rows as one call takes, are waited for once.
 const ROUNDS_OF_MANY: usize = 1;
 const MANY: usize = 10_000;
 const CLI_BATCH: usize = 25;
@@ -45,16 +45,23 @@ impl Step {
     const ALL: [Self; 4] = [Self::AddOne, Self::ListOne, Self::AddMany, Self::ListMany];
 
     /// The items in the table afterwards.
-    const fn items(self) -> usize {
-        if matches!(self, Self::AddOne | Self::ListOne) { 1 } else { MANY }
+    const fn items(self, many: usize) -> usize {
+        if matches!(self, Self::AddOne | Self::ListOne) { 1 } else { many }
     }
 
-    const fn words(self) -> [&'static str; 2] {
+    /// What we run, and what the AWS CLI does.
+    fn words(self, many: usize) -> [String; 2] {
+        let processes = many.div_ceil(CLI_BATCH);
         match self {
-            Self::AddOne => ["`items add -i Apple title=..`", "`aws dynamodb put-item`"],
-            Self::ListOne => ["`items list`, 1 item", "`aws dynamodb scan`, 1 item"],
-            Self::AddMany => ["`items add --from`, 10,000 items", "400 x `aws dynamodb batch-write-item`"],
-            Self::ListMany => ["`items list --json`, 10,000 items", "`aws dynamodb scan`, 10,000 items"],
+            Self::AddOne => ["`items add -i Apple title=..`".to_owned(), "`aws dynamodb put-item`".to_owned()],
+            Self::ListOne => ["`items list`, 1 item".to_owned(), "`aws dynamodb scan`, 1 item".to_owned()],
+            Self::AddMany => [
+                format!("`items add --from`, {many} items"),
+                format!("`aws dynamodb batch-write-item`, {processes} times"),
+            ],
+            Self::ListMany => {
+                [format!("`items list --json`, {many} items"), format!("`aws dynamodb scan`, {many} items")]
+            }
         }
     }
 }
@@ -68,16 +75,18 @@ struct Bench<'a> {
     folder: &'a Path,
     table: String,
     client: Client,
+    many: usize,
 }
 
 #[test]
 #[ignore = "a benchmark of several minutes, for a release build on an idle machine"]
 fn items_are_timed_beside_the_aws_cli() {
-    let set = std::env::var("FANGGEN_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let set = |name: &str| std::env::var(name).ok().and_then(|number| number.parse().ok());
+    let (rounds, many) = (set("FANGGEN_ROUNDS").unwrap_or(ROUNDS), set("FANGGEN_ITEMS").unwrap_or(MANY));
     let emulator = Emulator::start();
     let proxy = Proxy::before(&emulator);
     let folder = tempfile::tempdir().expect("a folder");
-    let bench = Bench::new(&emulator, folder.path());
+    let bench = Bench::new(&emulator, folder.path(), many);
     println!("{}\n", machine());
     let (mut calls, mut times) = (BTreeMap::new(), BTreeMap::<(Step, usize), Measured>::new());
     for (step, side) in all() {
@@ -85,7 +94,6 @@ fn items_are_timed_beside_the_aws_cli() {
         bench.run(step, side, &proxy.endpoint(), &mut Measured::default());
         calls.insert((step, side), proxy.counts());
     }
-    let rounds = set.unwrap_or(ROUNDS);
     for round in 0..rounds {
         // One after the other, so that both have the same weather.
         for (step, side) in all().filter(|(step, _)| round < ROUNDS_OF_MANY || *step != Step::AddMany) {
@@ -99,12 +107,12 @@ fn items_are_timed_beside_the_aws_cli() {
         let [median, fastest, slowest] = runs.spread().map(ms);
         let peak = runs.peak_kb as f64 / 1024.0;
         let counts: Vec<String> = calls[&(step, side)].iter().map(|(call, count)| format!("{count} {call}")).collect();
-        let what = step.words()[side];
+        let what = &step.words(many)[side];
         println!("| {what} | {median} | {fastest} | {slowest} | {peak:.1} | {} |", counts.join(", "));
     }
     for step in Step::ALL {
         let median = |side: usize| times[&(step, side)].spread()[0].as_secs_f64();
-        println!("\n{}: the AWS CLI takes {:.1} times as long.", step.words()[0], median(1) / median(0));
+        println!("\n{}: the AWS CLI takes {:.1} times as long.", step.words(many)[0], median(1) / median(0));
     }
 }
 
@@ -113,7 +121,7 @@ fn all() -> impl Iterator<Item = (Step, usize)> {
 }
 
 impl<'a> Bench<'a> {
-    fn new(emulator: &'a Emulator, folder: &'a Path) -> Self {
+    fn new(emulator: &'a Emulator, folder: &'a Path, many: usize) -> Self {
         fs::create_dir_all(folder.join("home")).expect("a folder");
         fs::write(folder.join("pipeline.toml"), TOML).expect("written");
         let rendered = fanggen(folder, &[], &["render"]).output().expect("started");
@@ -121,7 +129,7 @@ impl<'a> Bench<'a> {
         let plan = fs::read_to_string(folder.join("generated/dev/plan.json")).expect("a plan");
         let plan: Value = serde_json::from_str(&plan).expect("JSON");
         let table = plan["resources"]["CompaniesTable"]["name"].as_str().expect("a name").to_owned();
-        let names = (0..MANY).map(|number| (format!("Company {number:05}"), format!("Company {number:05} Inc.")));
+        let names = (0..many).map(|number| (format!("Company {number:05}"), format!("Company {number:05} Inc.")));
         let names: Vec<(String, String)> = names.collect();
         let rows: String = names.iter().map(|(name, title)| format!("{name},{title}\n")).collect();
         fs::write(folder.join("items.csv"), format!("name,title\n{rows}")).expect("written");
@@ -131,7 +139,7 @@ impl<'a> Bench<'a> {
             fs::write(folder.join(format!("batch-{place:03}.json")), requests.to_string()).expect("written");
         }
         let client = Client::new(&emulator.sdk(&emulator.endpoint(), &emulator.root()));
-        Self { emulator, folder, table, client }
+        Self { emulator, folder, table, client, many }
     }
 
     /// Runs a step, which has to end with the table as it should be.
@@ -145,10 +153,11 @@ impl<'a> Bench<'a> {
         let ended = into.add(&mut command);
         let said = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         assert!(ended.success(), "{command:?}, {ended}:\n{said}");
-        assert_eq!(self.count(), step.items(), "{command:?}:\n{said}");
+        assert_eq!(self.count(), step.items(self.many), "{command:?}:\n{said}");
         if step == Step::ListMany {
             let out = fs::read_to_string(self.folder.join("out")).expect("an output");
-            assert_eq!(out.matches("Company 09999 Inc.").count(), 1, "{command:?} printed all");
+            let last = format!("Company {:05} Inc.", self.many - 1);
+            assert_eq!(out.matches(&last).count(), 1, "{command:?} prints all");
         }
     }
 
