@@ -9,7 +9,7 @@ use fanggen_runtime::function::registry;
 use fanggen_runtime::model::tree::quoted_list;
 
 use super::error::CommandError;
-use crate::config::mistake::did_you_mean;
+use crate::config::suggestion::did_you_mean;
 
 /// Parses any word; shells complete the known types.
 #[derive(Clone, Copy, Debug)]
