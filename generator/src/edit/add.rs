@@ -7,7 +7,6 @@ use super::blocks::TomlBlocks;
 use super::existing::{free_name, names, stage_index};
 use super::{document, inline};
 use crate::config::schema;
-use crate::config::suggestion::did_you_mean;
 
 /// What to add.
 #[derive(Debug)]

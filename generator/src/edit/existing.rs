@@ -6,7 +6,7 @@ use fanggen_runtime::model::tree::quoted_list;
 use toml_edit::{DocumentMut, Item, TableLike, Value};
 
 use super::add::{AddError, StagePlace};
-use crate::config::mistake::did_you_mean;
+use crate::config::suggestion::did_you_mean;
 
 /// The names of all components of a role.
 pub(super) fn names(document: &DocumentMut, role: ComponentRole) -> Vec<String> {
