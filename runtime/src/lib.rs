@@ -9,6 +9,7 @@ pub mod fetch;
 pub mod function;
 pub mod lambda;
 pub mod model;
+pub mod shift;
 pub mod sinks;
 pub mod sources;
 pub mod stages;

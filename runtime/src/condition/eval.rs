@@ -95,6 +95,9 @@ impl<'a> Evaluator<'a> {
                 TermValue::Bool(matches!((self.previous, label), (Some(previous), Some(label)) if previous != label))
             }
             Identifier::Previous => self.previous.map(Label::as_str).into(),
+            Identifier::Shift => TermValue::Bool(record.shift.is_some()),
+            Identifier::Mean => record.shift.as_ref().map(|shift| shift.to).into(),
+            Identifier::Baseline => record.shift.as_ref().map(|shift| shift.from).into(),
         }
     }
 

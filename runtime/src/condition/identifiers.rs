@@ -63,6 +63,12 @@ pub enum Identifier {
     Changed,
     /// The label of the run before.
     Previous,
+    /// Whether the record completes a shift of its item's mean score.
+    Shift,
+    /// The mean after the shift, from -1 to 1.
+    Mean,
+    /// The mean before the shift, from -1 to 1.
+    Baseline,
 }
 
 /// The four labels.
@@ -87,6 +93,9 @@ const SIMPLE: &[(&str, Identifier)] = &[
     ("failure", Identifier::Failure),
     ("changed", Identifier::Changed),
     ("previous", Identifier::Previous),
+    ("shift", Identifier::Shift),
+    ("mean", Identifier::Mean),
+    ("baseline", Identifier::Baseline),
 ];
 
 impl Identifier {
@@ -98,9 +107,9 @@ impl Identifier {
     /// The type of its value.
     pub const fn value_type(&self) -> ValueType {
         match self {
-            Self::Failed | Self::Changed => ValueType::Bool,
+            Self::Failed | Self::Changed | Self::Shift => ValueType::Bool,
             Self::Score | Self::Scores(_) | Self::Coverage => ValueType::Number(0, 1),
-            Self::Polarity => ValueType::Number(-1, 1),
+            Self::Polarity | Self::Mean | Self::Baseline => ValueType::Number(-1, 1),
             Self::Engine | Self::Language | Self::Item | Self::Source | Self::Labels(_) | Self::Failure => {
                 ValueType::Text
             }

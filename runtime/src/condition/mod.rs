@@ -66,16 +66,33 @@ impl Condition {
         Ok(Self { text: text.to_owned(), expr })
     }
 
-    /// Whether a record matches; `previous` is the label that the item had in the run before, where it is known.
+    /// Whether a record matches; `previous` is the label that the item had in the run before, where it is known, and
+    /// the record has its shift, if it completes one.
     #[must_use]
     pub fn matches(&self, record: &Record, previous: Option<Label>) -> bool {
         eval::Evaluator { record, previous }.evaluate(&self.expr)
     }
 
-    /// Whether the condition uses `changed` or `previous`, so that the last label of each item has to be stored.
+    /// Whether the condition compares with earlier runs, so that something has to be stored about each item.
     #[must_use]
     pub fn needs_history(&self) -> bool {
-        self.expr.identifiers().any(|name| matches!(name, Identifier::Changed | Identifier::Previous))
+        self.needs_last_label() || self.needs_scores()
+    }
+
+    /// Whether the condition uses `changed` or `previous`, so that the last label of each item has to be stored.
+    #[must_use]
+    pub fn needs_last_label(&self) -> bool {
+        self.uses(&[Identifier::Changed, Identifier::Previous])
+    }
+
+    /// Whether the condition uses `shift`, `mean` or `baseline`, so that the daily scores of each item have to be stored.
+    #[must_use]
+    pub fn needs_scores(&self) -> bool {
+        self.uses(&[Identifier::Shift, Identifier::Mean, Identifier::Baseline])
+    }
+
+    fn uses(&self, names: &[Identifier]) -> bool {
+        self.expr.identifiers().any(|name| names.contains(name))
     }
 
     /// The text that was parsed.

@@ -12,6 +12,7 @@ pub mod record;
 pub mod replay;
 pub mod retry;
 pub mod run;
+pub mod shift;
 pub mod slack;
 pub mod tree;
 pub mod values;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::model::error::{Error, ErrorCode};
+use crate::model::shift::Shift;
 use crate::model::values::primary_language;
 
 /// An item to analyse, such as a company or a review.
@@ -259,13 +260,16 @@ pub struct Record {
     /// The first failure. Later stages skip a record that failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// The shift of the item's mean score that this record completes. Only a sink that asks for shifts sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shift: Option<Box<Shift>>,
 }
 
 impl Record {
     /// A new record of an item, without text or findings.
     pub fn new(run: &str, source: &str, item: Item) -> Self {
         let (run, source) = (run.into(), source.into());
-        Self { run, source, item, entry: None, text: None, findings: Vec::new(), failure: None }
+        Self { run, source, item, entry: None, text: None, findings: Vec::new(), failure: None, shift: None }
     }
 
     /// Its identity within the run.

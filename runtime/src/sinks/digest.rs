@@ -1,5 +1,6 @@
 //! The digest of a run: the notes about each chunk, and the e-mail that is composed of them.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use crate::component::state::Counts;
 use crate::model::error::{Error, ErrorCode};
 use crate::model::record::{Label, Record};
 use crate::model::run::RunId;
+use crate::model::shift::Shift;
 use crate::model::values::one_line;
 
 /// Maximum number of items in a digest: nobody reads more in an e-mail.
@@ -53,12 +55,14 @@ struct DigestItem {
     before: Option<Label>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shift: Option<Box<Shift>>,
 }
 
 impl Digest {
     /// The digest of these records, each with its previous label.
-    pub(super) fn new(records: &[(&Record, Option<Label>)]) -> Self {
-        let item = |(record, before): &(&Record, Option<Label>)| {
+    pub(super) fn new(records: &[(Cow<'_, Record>, Option<Label>)]) -> Self {
+        let item = |(record, before): &(Cow<'_, Record>, Option<Label>)| {
             let finding = record.finding();
             let title = || record.text.as_ref()?.title.as_deref();
             DigestItem {
@@ -69,6 +73,7 @@ impl Digest {
                 score: finding.and_then(|finding| finding.score),
                 before: *before,
                 failure: record.failure.as_ref().map(|failure| failure.error.code.to_string()),
+                shift: record.shift.clone(),
             }
         };
         Self { matched: records.len() as u64, items: records.iter().take(MAX_ITEMS).map(item).collect() }
@@ -143,13 +148,17 @@ fn items(count: u64) -> String {
 impl DigestItem {
     fn text(&self, with_source: bool) -> String {
         let mut words = self.item.clone();
-        if let Some(title) = &self.title {
+        if let Some(title) = self.title.as_ref().filter(|_| self.shift.is_none()) {
             let _ = write!(words, ", \u{201c}{title}\u{201d}");
         }
         if with_source {
             let _ = write!(words, " ({})", self.source);
         }
         words.push_str(": ");
+        if let Some(shift) = &self.shift {
+            words.push_str(&shift_text(shift));
+            return words;
+        }
         match (self.label, &self.failure) {
             (None, None) => words.push_str("no label"),
             (None, Some(failure)) => {
@@ -170,4 +179,18 @@ impl DigestItem {
         }
         words
     }
+}
+
+/// A shift in words, with its decisive texts on lines of their own.
+fn shift_text(shift: &Shift) -> String {
+    let Shift { from, to, texts, since, baseline_texts, decisive } = shift;
+    let direction = if shift.is_up() { "up" } else { "down" };
+    let mut words = format!(
+        "mean {direction} from {from:+.2} to {to:+.2} ({texts} texts since {since}, {baseline_texts} texts before)"
+    );
+    for text in decisive {
+        let url = text.url.as_ref().map(|url| format!(" {url}")).unwrap_or_default();
+        let _ = write!(words, "\n    {:+.2} \u{201c}{}\u{201d}{url}", text.score, text.title);
+    }
+    words
 }

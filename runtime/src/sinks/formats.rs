@@ -301,6 +301,8 @@ mod tests {
                 stage: text(),
                 error: Error { code: ErrorCode::TextMissing, message: text(), transient: true, retry_after_s: Some(1) },
             }),
+            // No sink with columns has a condition, so none of its records has a shift.
+            shift: None,
         }
     }
 

@@ -5,6 +5,7 @@ mod digest;
 mod dynamodb;
 mod formats;
 mod jsonl;
+mod last_findings;
 mod local_file;
 mod message_body;
 mod s3;

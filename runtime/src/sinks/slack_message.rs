@@ -1,5 +1,6 @@
 //! The message to Slack about the records of a chunk: the first ones with what was found, and how many more there are.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use crate::model::record::{Label, Record};
@@ -25,7 +26,7 @@ pub(super) struct MessageHeader {
 }
 
 /// The body of the request about these records, each with its previous label.
-pub(super) fn body(header: &MessageHeader, chunk: &Chunk, records: &[(&Record, Option<Label>)]) -> Vec<u8> {
+pub(super) fn body(header: &MessageHeader, chunk: &Chunk, records: &[(Cow<'_, Record>, Option<Label>)]) -> Vec<u8> {
     let mut message = SlackMessage::default();
     message.push(header.line(chunk, records.len()), 0);
     let listed = records.iter().take(MAX_RECORDS);

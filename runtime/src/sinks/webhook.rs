@@ -172,7 +172,7 @@ impl Sink for WebhookSink {
     async fn write(&self, chunk: &Chunk, records: &[Record]) -> Result<String, Error> {
         let selection = self.selector.select(records).await?;
         let bodies = match self.body {
-            WebhookBody::Records => bodies(chunk, selection.records.iter().map(|(record, _)| *record))?,
+            WebhookBody::Records => bodies(chunk, selection.records.iter().map(|(record, _)| record.as_ref()))?,
             WebhookBody::Slack if selection.records.is_empty() => Vec::new(),
             WebhookBody::Slack => vec![slack_message::body(&self.header, chunk, &selection.records)],
         };
