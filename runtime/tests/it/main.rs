@@ -21,6 +21,7 @@ mod producing;
 mod replaying;
 mod scale;
 mod settling;
+mod shifts;
 mod vader;
 mod webhook;
 mod wikipedia;
