@@ -1,7 +1,7 @@
 //! Arguments by which commands select records: a run, labels, a condition.
 
 use clap::ValueEnum;
-use fanggen_runtime::condition::Condition;
+use fanggen_runtime::condition::{Condition, HISTORY_NAMES};
 use fanggen_runtime::model::record::Label;
 use fanggen_runtime::model::run::RunId;
 
@@ -40,7 +40,7 @@ pub fn run_id(text: &str) -> Result<RunId, &'static str> {
 pub fn condition(text: &str) -> Result<Condition, String> {
     let condition = Condition::parse(text).map_err(|error| error.to_string())?;
     if condition.needs_history() {
-        return Err("`changed` and `previous` compare with the result before, which only sinks know".to_owned());
+        return Err(format!("{HISTORY_NAMES} compare with earlier runs, which only sinks know"));
     }
     Ok(condition)
 }

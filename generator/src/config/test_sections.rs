@@ -4,7 +4,7 @@ use fanggen_runtime::condition::Condition;
 use fanggen_runtime::model::error::{ErrorCode, ErrorScope};
 use fanggen_runtime::model::items::InlineItem;
 use fanggen_runtime::model::record::Label;
-use fanggen_runtime::model::values::{ALLOWED, Language, Line, Name};
+use fanggen_runtime::model::values::{ALLOWED, Bounded, Language, Line, Name};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -30,9 +30,15 @@ pub struct PipelineTest {
     /// The texts by item, instead of `text`.
     #[serde(default)]
     pub texts: Vec<CannedText>,
-    /// The texts of an earlier run of the same items, as in `texts`, for conditions such as `changed`.
+    /// The texts of an earlier run of the same items, as in `texts`, for conditions such as `changed` and `shift`.
     #[serde(default)]
     pub before: Vec<CannedText>,
+    /// On how many days the earlier run takes place, once a day. Default: 1.
+    #[serde(default)]
+    pub before_days: Option<Days>,
+    /// On how many days in a row the run takes place, once a day; the last one is tested. Default: 1.
+    #[serde(default)]
+    pub days: Option<Days>,
     /// What goes wrong during the run: see [faults](#faults).
     #[serde(default)]
     pub faults: Vec<TestFault>,
@@ -40,6 +46,9 @@ pub struct PipelineTest {
     #[serde(default)]
     pub expect: Vec<Expectation>,
 }
+
+/// How many days a run is repeated; more would add nothing that a pipeline remembers.
+pub type Days = Bounded<1, 60>;
 
 /// The text of an item in a test.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

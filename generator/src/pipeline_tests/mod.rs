@@ -25,9 +25,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use fanggen_runtime::model::error::{Error, ErrorCode};
+use jiff::Timestamp;
 
 use crate::config::pipeline::{Pipeline, TestConfig};
 use crate::config::test_faults::TestFaultKind;
+use crate::config::test_sections::Days;
 use crate::local::{LocalServices, Texts};
 
 use bench::{RunTexts, TestBench};
@@ -40,8 +42,14 @@ use services::TestServices;
 /// The bytes of a long text: one more than Comprehend takes in a call.
 const LONG_TEXT_BYTES: usize = 5_001;
 
-/// The scheduled times of the run of a test, and of the run before it.
-const RUN_TIMES: [&str; 2] = ["2026-01-02T09:00:00Z", "2026-01-01T09:00:00Z"];
+/// The scheduled time of the run of a test in Unix seconds: 2026-01-02T09:00:00Z.
+const RUN_TIME: i64 = 1_767_344_400;
+
+/// The scheduled time of a run on an earlier day.
+fn run_time(days_before: u64) -> String {
+    let seconds = i64::try_from(days_before).unwrap_or(0).saturating_mul(86_400);
+    Timestamp::from_second(RUN_TIME.saturating_sub(seconds)).unwrap_or_default().to_string()
+}
 
 /// What came of a test.
 #[derive(Debug)]
@@ -133,18 +141,23 @@ async fn observe(pipeline: &Pipeline, test: &TestConfig, root: &Path) -> Result<
     });
     let functions =
         TestFunctions::of(pipeline, TestServices { bench: Arc::clone(&bench), component: None, accepted: false }, here);
-    let [time, earlier] = RUN_TIMES;
+    // The faults are those of the run that is tested.
+    bench.faults.hold(true);
+    let days = test.days.map_or(1, Days::get);
     if !test.before.is_empty() {
         *bench.texts() = before;
-        // The faults are those of the run that is tested.
-        bench.faults.hold(true);
-        functions.run(earlier, &[]).await?;
-        bench.faults.hold(false);
-        let reached = std::mem::take(&mut *bench.observed()).reached;
-        bench.observed().reached = reached;
+        for day in (0..test.before_days.map_or(1, Days::get)).rev() {
+            functions.run(&run_time(days + day), &[]).await?;
+        }
     }
     *bench.texts() = texts;
-    functions.run(time, &test.faults).await?;
+    for day in (1..days).rev() {
+        functions.run(&run_time(day), &[]).await?;
+    }
+    bench.faults.hold(false);
+    let reached = std::mem::take(&mut *bench.observed()).reached;
+    bench.observed().reached = reached;
+    functions.run(&run_time(0), &test.faults).await?;
     let observed = bench.observed().clone();
     Ok(observed)
 }

@@ -23,6 +23,9 @@ use crate::model::record::{Label, Record};
 /// Maximum length of a condition in bytes. It travels in an environment variable, and a function has 4 KB of them.
 pub const MAX_BYTES: usize = 1_000;
 
+/// The names that compare with earlier runs, for messages: only the condition of a sink may use them.
+pub const HISTORY_NAMES: &str = "`changed`, `previous`, `shift`, `mean` and `baseline`";
+
 /// A condition that a record matches or does not match.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
@@ -91,6 +94,7 @@ impl Condition {
         self.uses(&[Identifier::Shift, Identifier::Mean, Identifier::Baseline])
     }
 
+    /// Whether it uses one of these names.
     fn uses(&self, names: &[Identifier]) -> bool {
         self.expr.identifiers().any(|name| names.contains(name))
     }

@@ -14,7 +14,9 @@
 use super::history::{Day, History};
 
 /// How many standard errors the means must be apart.
-const THRESHOLD: f64 = 3.7;
+const THRESHOLD: f64 = 3.5;
+/// How many when any one of the latest days is left out: a single day is no shift.
+const THRESHOLD_WITHOUT_A_DAY: f64 = 2.0;
 /// How far they must be apart, as a score. Smaller moves are no news.
 const MIN_MOVE: f64 = 0.15;
 
@@ -79,12 +81,26 @@ pub(super) fn judge(history: &History) -> Option<Move> {
     let usual = usual_texts(before);
     let (baseline, latest) = (Mean::of(level, usual), Mean::of(recent, usual));
     let spread = Spread::of(before, &history.levels, usual);
-    let error = (spread.variance
-        * (latest.inflation(spread.correlation) / latest.weight
-            + long_inflation(spread.correlation) / baseline.weight))
-        .sqrt();
-    let difference = latest.mean - baseline.mean;
-    (difference.abs() >= MIN_MOVE && difference.abs() >= THRESHOLD * error).then(|| Move {
+    let up = latest.mean > baseline.mean;
+    // How many standard errors a mean is from a baseline, in the direction of the shift.
+    let distance = |baseline: &Mean, mean: &Mean| {
+        let difference = if up { mean.mean - baseline.mean } else { baseline.mean - mean.mean };
+        let of_mean = mean.inflation(spread.correlation) / mean.weight;
+        let of_baseline = long_inflation(spread.correlation) / baseline.weight;
+        difference / (spread.variance * (of_mean + of_baseline)).sqrt()
+    };
+    let found = distance(&baseline, &latest);
+    let without = |place: usize| Mean::of(&[&recent[..place], &recent[place + 1..]].concat(), usual);
+    let lasts = |place| distance(&baseline, &without(place)) >= THRESHOLD_WITHOUT_A_DAY;
+    let begins_later = |place: usize| {
+        let baseline = Mean::of(&[level, &recent[..place]].concat(), usual);
+        distance(&baseline, &Mean::of(&recent[place..], usual)) > found
+    };
+    let shifted = (latest.mean - baseline.mean).abs() >= MIN_MOVE
+        && found >= THRESHOLD
+        && (0..recent.len()).all(lasts)
+        && !(1..recent.len()).any(begins_later);
+    shifted.then(|| Move {
         from: baseline.mean,
         to: latest.mean,
         since,

@@ -24,8 +24,8 @@ use crate::model::values::{Arn, Email};
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SnsSettings {
-    /// Which records the digest lists, such as `sentiment == "NEGATIVE" && score > 0.8`, or `changed` for items whose
-    /// label differs from their last one.
+    /// Which records the digest lists, such as `sentiment == "NEGATIVE" && score > 0.8`, `changed` for items whose label
+    /// differs from their last one, or `shift` for items whose mean score has moved.
     pub when: Condition,
     /// The e-mail address that gets the digest, once its owner has confirmed the subscription. Others can subscribe to the
     /// topic themselves.
@@ -58,7 +58,7 @@ impl Described for SnsSettings {
         ..Card::new(
             ComponentRole::Sink,
             "sns",
-            "one e-mail digest per run, of records that changed or match a condition",
+            "one e-mail digest per run, of records that changed, shifted or match a condition",
             "[sinks.news]\ntype = \"sns\"\nwhen = \"changed\"\nemail = \"press@example.com\"\n",
         )
     };

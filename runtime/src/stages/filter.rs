@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::component::services::Services;
 use crate::component::{Binding, Card, Component, ComponentRole, Described, Instance, Stage};
-use crate::condition::Condition;
+use crate::condition::{Condition, HISTORY_NAMES};
 use crate::model::error::Error;
 use crate::model::record::Record;
 
@@ -36,9 +36,10 @@ impl Component for FilterSettings {
 
     fn check(&self) -> Option<(&'static str, String, String)> {
         self.when.needs_history().then(|| {
-            let allowed = "a condition without `changed` and `previous`: only the `when` of a sink can use the previous \
-                           run";
-            ("when", format!("`{}`", self.when), allowed.into())
+            let allowed = format!(
+                "a condition without {HISTORY_NAMES}: only the `when` of a sink can compare with earlier runs"
+            );
+            ("when", format!("`{}`", self.when), allowed)
         })
     }
 

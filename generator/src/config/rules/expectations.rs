@@ -1,6 +1,7 @@
 //! The expectations of a test: each is about one thing, and does not contradict itself.
 
 use fanggen_runtime::component::ComponentRole;
+use fanggen_runtime::condition::HISTORY_NAMES;
 use fanggen_runtime::model::tree::{Tree, quoted_list};
 
 use super::pipeline_tests::{TestRules, elements, place};
@@ -87,8 +88,8 @@ impl TestRules<'_> {
         if expected.when.as_ref().is_some_and(|when| when.needs_history()) {
             unclear(
                 "when",
-                "a record does not know the previous run",
-                "`changed` and `previous` select the records of a sink: expect the `items` of a sink",
+                "a record does not know earlier runs",
+                &format!("{HISTORY_NAMES} select the records of a sink: expect the `items` of a sink"),
             );
         }
     }

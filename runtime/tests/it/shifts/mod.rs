@@ -8,7 +8,9 @@
 //! ```
 
 mod detectors;
+mod judging;
 mod noise;
+mod sinks;
 
 use detectors::{CANDIDATES, Candidate, Detector};
 use noise::{Distribution, Feed, NOISES};
@@ -119,7 +121,9 @@ fn a_move_by_one_standard_deviation_is_found_within_two_days() {
             );
             for (rate, [soon, _]) in rates.iter().zip(&shares) {
                 let promised = what == "one deviation" && *rate >= 20.0;
-                assert!(!promised || *soon >= 0.9, "{soon} of {}, {rate} per day, moved by {size}", texts.name);
+                // Sixty cases are too few for 0.9.
+                let least = if full() { 0.9 } else { 0.8 };
+                assert!(!promised || *soon >= least, "{soon} of {}, {rate} per day, moved by {size}", texts.name);
             }
         }
     }
@@ -175,5 +179,27 @@ fn a_return_is_a_shift_of_its_own() {
             assert!(*rate < 20.0 || back >= 0.8, "{back} of {rate} per day, for {length} days");
             assert!(more <= 0.05, "{more} of {rate} per day told more than once, for {length} days");
         }
+    }
+}
+
+/// One day of bad news is no shift, unless chance makes the next one bad as well.
+#[test]
+fn a_single_day_is_no_shift() {
+    let cases: u64 = if full() { 1_000 } else { 40 };
+    let texts = &distributions()[0];
+    for rate in if full() { &RATES[..] } else { &[20.0] } {
+        let mut told = 0.0;
+        for seed in 0..cases {
+            let (mut feed, mut detector) = (Feed::new(NOISES[0], texts, *rate, seed), CANDIDATES[0].1());
+            (0..WARM_UP).for_each(|date| drop(day(&mut feed, detector.as_mut(), date, 0.0)));
+            let week = (0..7).flat_map(|date| {
+                let moved = if date == 0 { -1.2 * texts.deviation } else { 0.0 };
+                day(&mut feed, detector.as_mut(), WARM_UP + date, moved)
+            });
+            told += f64::from(u8::from(week.count() > 0));
+        }
+        let told = told / cases as f64;
+        row(&format!("{rate} per day"), [format!("{:.1}", told * 100.0)]);
+        assert!(told <= if full() { 0.05 } else { 0.15 }, "{told} of {rate} per day");
     }
 }
