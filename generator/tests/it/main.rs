@@ -120,6 +120,7 @@ mod security;
 #[cfg(feature = "aws")]
 mod services_contract;
 mod shell;
+mod shifts;
 #[cfg(feature = "aws")]
 mod sink_delivery;
 #[cfg(feature = "aws")]

@@ -14,7 +14,7 @@
 use super::history::{Day, History};
 
 /// How many standard errors the means must be apart.
-const THRESHOLD: f64 = 3.5;
+const THRESHOLD: f64 = 3.6;
 /// How many when any one of the latest days is left out: a single day is no shift.
 const THRESHOLD_WITHOUT_A_DAY: f64 = 2.0;
 /// How far they must be apart, as a score. Smaller moves are no news.
@@ -202,8 +202,7 @@ impl Spread {
         let (mut squares, mut products, mut freedom) = (0.0, 0.0, 0.0);
         for level in days.chunk_by(|_, next| !levels.contains(&next.0)) {
             let mean = Mean::of(level, usual).mean;
-            let residuals: Vec<f64> =
-                level.iter().map(|day| weight(day, usual).sqrt() * (day.mean() - mean)).collect();
+            let residuals: Vec<f64> = level.iter().map(|day| weight(day, usual).sqrt() * (day.mean() - mean)).collect();
             squares += residuals.iter().map(|residual| residual * residual).sum::<f64>();
             products += residuals.windows(2).map(|pair| pair[0] * pair[1]).sum::<f64>();
             freedom += level.len() as f64 - 1.0;

@@ -84,8 +84,7 @@ pub(super) fn decisive(days: &[DayTexts], since: i32, from: f64, up: bool) -> Ve
     let mut texts = texts.filter(|text| if up { text.score > from } else { text.score < from }).collect::<Vec<_>>();
     texts.sort_by(|one, other| {
         let order = one.score.total_cmp(&other.score);
-        (if up { order.reverse() } else { order })
-            .then_with(|| (&one.title, &one.url).cmp(&(&other.title, &other.url)))
+        (if up { order.reverse() } else { order }).then_with(|| (&one.title, &one.url).cmp(&(&other.title, &other.url)))
     });
     texts.dedup_by(|other, one| one.title == other.title);
     let decisive = |text: ScoredText| DecisiveText { title: text.title, url: text.url, score: text.score };

@@ -55,7 +55,9 @@ pub(super) fn permission(when: Option<&Condition>) -> Option<RequiredPermission>
         reason: match (when.needs_last_label(), when.needs_scores()) {
             (_, false) => "the last finding of each item is stored, to detect changes",
             (false, _) => "the daily scores of each item are stored, to detect shifts",
-            (true, true) => "the last finding and the daily scores of each item are stored, to detect changes and shifts",
+            (true, true) => {
+                "the last finding and the daily scores of each item are stored, to detect changes and shifts"
+            }
         },
     })
 }
@@ -188,9 +190,8 @@ impl ItemRows {
                 if let Some(shift) = verdict.shift {
                     // One record has the shift, so that it is told once: the one that moved the mean most.
                     let sign = if shift.is_up() { 1.0 } else { -1.0 };
-                    let most = texts.iter().rev().max_by(|one, other| {
-                        (sign * one.1.score).total_cmp(&(sign * other.1.score))
-                    });
+                    let most =
+                        texts.iter().rev().max_by(|one, other| (sign * one.1.score).total_cmp(&(sign * other.1.score)));
                     let index = most.map_or(*first, |(index, _)| *index);
                     compared[index].0.to_mut().shift = Some(Box::new(shift));
                 }

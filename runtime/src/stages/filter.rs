@@ -36,9 +36,8 @@ impl Component for FilterSettings {
 
     fn check(&self) -> Option<(&'static str, String, String)> {
         self.when.needs_history().then(|| {
-            let allowed = format!(
-                "a condition without {HISTORY_NAMES}: only the `when` of a sink can compare with earlier runs"
-            );
+            let allowed =
+                format!("a condition without {HISTORY_NAMES}: only the `when` of a sink can compare with earlier runs");
             ("when", format!("`{}`", self.when), allowed)
         })
     }

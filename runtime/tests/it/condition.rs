@@ -1,8 +1,9 @@
 //! Conditions: every identifier, operator and message, and arbitrary texts.
 
-use fanggen_runtime::condition::{Condition, MAX_BYTES};
+use fanggen_runtime::condition::{Condition, HISTORY_NAMES, MAX_BYTES};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::record::{Entity, Finding, Item, Label, Record, Text};
+use fanggen_runtime::model::shift::Shift;
 use proptest::prelude::*;
 
 fn entity(text: Option<&str>) -> Entity {
@@ -145,16 +146,50 @@ fn score_is_the_strength_of_the_records_own_label() {
 }
 
 #[test]
-fn only_changed_and_previous_need_history() {
-    for (text, does) in [("changed", true), ("!(failed || previous == 'MIXED')", true), ("label == 'MIXED'", false)] {
-        assert_eq!(Condition::parse(text).expect("a condition").needs_history(), does, "{text}");
+fn only_names_that_compare_with_earlier_runs_need_history() {
+    for (text, label, scores) in [
+        ("changed", true, false),
+        ("!(failed || previous == 'MIXED')", true, false),
+        ("shift", false, true),
+        ("failed || mean < 0.5", false, true),
+        ("label == 'MIXED' && !(0 > baseline)", false, true),
+        ("shift || changed", true, true),
+        ("label == 'MIXED'", false, false),
+    ] {
+        let condition = Condition::parse(text).expect("a condition");
+        let needs = (condition.needs_last_label(), condition.needs_scores(), condition.needs_history());
+        assert_eq!(needs, (label, scores, label || scores), "{text}");
+    }
+    // Messages name them all.
+    for name in HISTORY_NAMES.split('`').skip(1).step_by(2) {
+        let uses =
+            ["", " == 'MIXED'", " > 0"].into_iter().find_map(|rest| Condition::parse(&format!("{name}{rest}")).ok());
+        assert!(uses.is_some_and(|condition| condition.needs_history()), "{name}");
+    }
+}
+
+#[test]
+fn a_shift_has_two_means_and_a_record_without_one_has_none() {
+    let mut record = full();
+    assert!(holds("!shift && mean == null && baseline == null", &record, None));
+    record.shift = Some(Box::new(Shift {
+        from: 0.2,
+        to: -0.4,
+        texts: 20,
+        since: "2026-11-21".into(),
+        baseline_texts: 100,
+        decisive: Vec::new(),
+    }));
+    for yes in ["shift", "mean < baseline", "mean == -0.4", "baseline > 0.1", "shift == true", "shift && !changed"] {
+        assert!(holds(yes, &record, None), "{yes}");
     }
 }
 
 #[test]
 fn every_mistake_is_reported_when_the_condition_is_parsed() {
     let known = "`sentiment`, `label`, `score`, `polarity`, `coverage`, `engine`, `language`, `item`, `source`, \
-                 `entities`, `failed`, `failure`, `changed`, `previous`, `scores.LABEL`, `labels.NAME`";
+                 `entities`, `failed`, `failure`, `changed`, `previous`, `shift`, `mean`, `baseline`, `scores.LABEL`, \
+                 `labels.NAME`";
     let labels = "`POSITIVE`, `NEGATIVE`, `NEUTRAL`, `MIXED`";
     let comparison = "a comparison such as `== \"NEGATIVE\"` or `> 0.8`";
     for (text, at, words) in [
@@ -187,6 +222,8 @@ fn every_mistake_is_reported_when_the_condition_is_parsed() {
         ("failed)", 7, "found `)`, expected `&&`, `||` or the end".into()),
         ("!label", 1, "`!` negates what is true or false: put the comparison in parentheses".into()),
         ("score == 'a'", 7, "cannot compare a number with a string".into()),
+        ("shift == 'up'", 7, "cannot compare true or false with a string".into()),
+        ("shift && mean < -2", 17, "`-2` is outside the range of -1 to 1".into()),
         ("item < 'b'", 6, "only numbers can be ordered, and this is a string".into()),
         ("entities == 'a'", 10, "a list cannot be compared: use `in` to look for a string in it".into()),
         ("item in 'abc'", 9, "`in` needs a list such as `[\"en\", \"de\"]` or `entities`".into()),

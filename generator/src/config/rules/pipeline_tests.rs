@@ -95,8 +95,13 @@ impl TestRules<'_> {
         if test.before_days.is_some() && test.before.is_empty() {
             let title = format!("test `{}` has no earlier run to repeat", test.name);
             self.mistakes.push(
-                Mistake::new(MistakeCode::ConflictingSettings, place(tree, "before_days"), title, "there is no `before`")
-                    .allowed("`before_days` with `before`"),
+                Mistake::new(
+                    MistakeCode::ConflictingSettings,
+                    place(tree, "before_days"),
+                    title,
+                    "there is no `before`",
+                )
+                .allowed("`before_days` with `before`"),
             );
         }
         for (fault, tree) in test.faults.iter().zip(elements(tree, "faults")) {

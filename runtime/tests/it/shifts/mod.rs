@@ -144,8 +144,7 @@ fn the_test_in_use_is_the_best_of_those_that_stand_the_noise() {
         let plain = alarms[..rates.len()].iter().copied().fold(0.0, f64::max);
         let worst = alarms.iter().copied().fold(0.0, f64::max);
         let cases = if full() { 1_000 } else { 20 };
-        let [soon, week] =
-            found(|seed| Feed::new(NOISES[0], texts, 20.0, seed), candidate, -texts.deviation, cases);
+        let [soon, week] = found(|seed| Feed::new(NOISES[0], texts, 20.0, seed), candidate, -texts.deviation, cases);
         let cells = [format!("{plain:.2}"), format!("{worst:.2}")].into_iter();
         row(candidate.0, cells.chain([soon, week].map(|share| format!("{:.0}", share * 100.0))));
         if place > 0 {

@@ -8,12 +8,12 @@ const BINS: usize = 41;
 /// How often the embedded engines give each score to the 6,436 company headlines of SEntFiN (of `headlines`, to each company
 /// in them), in steps of 0.05; and the labels that people gave to the same companies.
 const HEADLINES: [u32; BINS] = [
-    525, 443, 294, 218, 170, 150, 117, 73, 56, 54, 49, 37, 60, 31, 61, 48, 65, 76, 117, 286, 1550, 468, 209, 142, 102, 72,
-    56, 61, 57, 64, 59, 69, 77, 119, 123, 182, 205, 332, 427, 651, 641,
+    525, 443, 294, 218, 170, 150, 117, 73, 56, 54, 49, 37, 60, 31, 61, 48, 65, 76, 117, 286, 1550, 468, 209, 142, 102,
+    72, 56, 61, 57, 64, 59, 69, 77, 119, 123, 182, 205, 332, 427, 651, 641,
 ];
 const LEXICON: [u32; BINS] = [
-    0, 0, 1, 4, 10, 26, 22, 31, 43, 124, 87, 72, 119, 87, 205, 154, 57, 127, 57, 39, 2701, 52, 58, 57, 163, 125, 317, 165,
-    387, 446, 136, 168, 121, 112, 73, 45, 31, 10, 4, 0, 0,
+    0, 0, 1, 4, 10, 26, 22, 31, 43, 124, 87, 72, 119, 87, 205, 154, 57, 127, 57, 39, 2701, 52, 58, 57, 163, 125, 317,
+    165, 387, 446, 136, 168, 121, 112, 73, 45, 31, 10, 4, 0, 0,
 ];
 const LABELS: [u32; BINS] = {
     let mut bins = [0; BINS];
@@ -140,7 +140,13 @@ pub const NOISES: [Noise; 8] = [
     Noise { name: "few texts at weekends, a run per hour", weekend: 0.2, runs: 24, ..PLAIN },
     Noise { name: "good and bad days (0.15), half remembered", day: 0.15, memory: 0.5, ..PLAIN },
     Noise { name: "the same, 0.7 remembered", day: 0.15, memory: 0.7, ..PLAIN },
-    Noise { name: "good and bad days (0.1), half remembered, a run per hour", day: 0.1, memory: 0.5, runs: 24, ..PLAIN },
+    Noise {
+        name: "good and bad days (0.1), half remembered, a run per hour",
+        day: 0.1,
+        memory: 0.5,
+        runs: 24,
+        ..PLAIN
+    },
 ];
 
 /// The texts of an item, day by day.

@@ -193,8 +193,7 @@ async fn a_run_makes_two_calls_however_many_items_it_has() {
     let sink = services.open_sink("sqs", "turns", json!({ "when": "shift" }));
     for day in 1..=2 {
         services.0.state.inner().calls.clear();
-        let records: Vec<_> =
-            (0..100).map(|number| entry(&run(day, 9), &format!("item {number}"), 0, 0.5)).collect();
+        let records: Vec<_> = (0..100).map(|number| entry(&run(day, 9), &format!("item {number}"), 0, 0.5)).collect();
         sink.write(&Chunk::new(&run(day, 9), 0, &records), &records).await.expect("written");
         assert_eq!(&*services.0.state.inner().calls, &["get_cached", "put_cached"]);
     }
