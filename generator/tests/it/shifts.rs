@@ -150,6 +150,7 @@ fn a_pipeline_test_repeats_its_runs_day_by_day() {
         test("not without a baseline", 6, 2, ""),
     ];
     let project = Project::with(&format!("{LOCAL}{}", tests.concat()));
+    project.write("texts.jsonl", "");
     let output = project.fanggen(&["test"]);
     assert_eq!((output.code, output.stderr.contains("4 passed")), (0, true), "{output:?}");
 }

@@ -14,7 +14,7 @@
 use super::history::{Day, History};
 
 /// How many standard errors the means must be apart.
-const THRESHOLD: f64 = 3.6;
+const THRESHOLD: f64 = 3.7;
 /// How many when any one of the latest days is left out: a single day is no shift.
 const THRESHOLD_WITHOUT_A_DAY: f64 = 2.0;
 /// How far they must be apart, as a score. Smaller moves are no news.
