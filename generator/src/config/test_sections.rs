@@ -35,10 +35,10 @@ pub struct PipelineTest {
     pub before: Vec<CannedText>,
     /// On how many days the earlier run takes place, once a day. Default: 1.
     #[serde(default)]
-    pub before_days: Option<Days>,
+    pub before_days: Option<TestDays>,
     /// On how many days in a row the run takes place, once a day; the last one is tested. Default: 1.
     #[serde(default)]
-    pub days: Option<Days>,
+    pub days: Option<TestDays>,
     /// What goes wrong during the run: see [faults](#faults).
     #[serde(default)]
     pub faults: Vec<TestFault>,
@@ -48,7 +48,7 @@ pub struct PipelineTest {
 }
 
 /// How many days a run is repeated; more would add nothing that a pipeline remembers.
-pub type Days = Bounded<1, 60>;
+pub type TestDays = Bounded<1, 60>;
 
 /// The text of an item in a test.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]

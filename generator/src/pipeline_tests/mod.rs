@@ -29,7 +29,7 @@ use jiff::Timestamp;
 
 use crate::config::pipeline::{Pipeline, TestConfig};
 use crate::config::test_faults::TestFaultKind;
-use crate::config::test_sections::Days;
+use crate::config::test_sections::TestDays;
 use crate::local::{LocalServices, Texts};
 
 use bench::{RunTexts, TestBench};
@@ -143,10 +143,10 @@ async fn observe(pipeline: &Pipeline, test: &TestConfig, root: &Path) -> Result<
         TestFunctions::of(pipeline, TestServices { bench: Arc::clone(&bench), component: None, accepted: false }, here);
     // The faults are those of the run that is tested.
     bench.faults.hold(true);
-    let days = test.days.map_or(1, Days::get);
+    let days = test.days.map_or(1, TestDays::get);
     if !test.before.is_empty() {
         *bench.texts() = before;
-        for day in (0..test.before_days.map_or(1, Days::get)).rev() {
+        for day in (0..test.before_days.map_or(1, TestDays::get)).rev() {
             functions.run(&run_time(days + day), &[]).await?;
         }
     }

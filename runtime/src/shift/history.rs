@@ -8,19 +8,19 @@ use super::statistic::{self, Move};
 /// short numbers take about one kilobyte, what a write unit of DynamoDB pays for.
 pub const MAX_DAYS: usize = 60;
 
-/// Scores are summed up in steps of a ten-thousandth. Sums of integers do not depend on the order of the texts.
+/// ScoreSum are summed up in steps of a ten-thousandth. Sums of integers do not depend on the order of the texts.
 const STEPS: f64 = 1e4;
 
 /// The scores of some texts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scores {
+pub struct ScoreSum {
     /// How many texts there are.
     pub texts: u32,
     /// The sum of their scores, in ten-thousandths.
     pub sum: i64,
 }
 
-impl Scores {
+impl ScoreSum {
     /// The scores of these texts, from -1 to 1.
     pub fn of(scores: impl IntoIterator<Item = f64>) -> Self {
         scores.into_iter().fold(Self::default(), |all, score| {
@@ -47,7 +47,7 @@ impl Day {
 
 /// The days of an item that have texts, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct History {
+pub struct DailyScores {
     #[serde(default)]
     pub(super) days: Vec<Day>,
     /// The first days of new levels: the mean had shifted.
@@ -55,9 +55,9 @@ pub struct History {
     pub(super) levels: Vec<i32>,
 }
 
-impl History {
+impl DailyScores {
     /// Adds texts of the last day or a later one, and says whether the mean has shifted. The new level is then the baseline.
-    pub fn add(&mut self, day: i32, scores: Scores) -> Option<Move> {
+    pub fn add(&mut self, day: i32, scores: ScoreSum) -> Option<Move> {
         if scores.texts == 0 {
             return None;
         }

@@ -7,7 +7,7 @@ mod texts;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use history::{History, MAX_DAYS, Scores};
+pub use history::{DailyScores, MAX_DAYS, ScoreSum};
 pub use statistic::Move;
 pub use texts::ScoredText;
 
@@ -24,7 +24,7 @@ const DAY_SECONDS: i64 = 86_400;
 pub struct ItemHistory {
     run: RunId,
     before: Past,
-    scores: Scores,
+    scores: ScoreSum,
     texts: Vec<ScoredText>,
 }
 
@@ -32,7 +32,7 @@ pub struct ItemHistory {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Past {
     #[serde(flatten)]
-    history: History,
+    history: DailyScores,
     /// The most extreme texts of the days that a later run may compare.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     texts: Vec<DayTexts>,
@@ -70,7 +70,7 @@ pub fn judge(stored: Option<ItemHistory>, run: &RunId, texts: Vec<ScoredText>) -
             before
         }
     };
-    let scores = Scores::of(texts.iter().map(|text| text.score));
+    let scores = ScoreSum::of(texts.iter().map(|text| text.score));
     let texts = texts::extremes(texts);
     let shift = before.clone().add(day_of(time), scores, texts.clone());
     let new = ItemHistory { run: run.clone(), before, scores, texts };
@@ -88,7 +88,7 @@ fn date_of(day: i32) -> String {
 }
 
 impl Past {
-    fn add(&mut self, day: i32, scores: Scores, texts: Vec<ScoredText>) -> Option<Shift> {
+    fn add(&mut self, day: i32, scores: ScoreSum, texts: Vec<ScoredText>) -> Option<Shift> {
         let moved = self.history.add(day, scores);
         match self.texts.last_mut() {
             Some(last) if last.day == day => {

@@ -1,17 +1,19 @@
 //! The test: the mean of the latest days against the days of the same level before them.
 //!
-//! The statistic is a difference of two means over its standard error, as in Welch's test, with four changes that make it
-//! hold for texts from feeds. The simulation in `runtime/tests/it/shifts.rs` chose them and their constants, and compares
-//! them with a CUSUM, an EWMA and the Mann-Whitney test; `docs/proofs.md` has its results.
+//! The statistic is a difference of two means over its standard error, as in Welch's test, with changes that make it hold for
+//! texts from feeds. The simulation in `runtime/tests/it/shifts` chose them and their constants, and compares them with a CUSUM,
+//! an EWMA and the Mann-Whitney test; `docs/proofs.md` has its results.
 //!
-//! - The unit is the day, not the text: copies of a story and the mood of a day move many texts at once, so a test of the
-//!   single texts finds shifts all the time. The variance is that between daily means.
-//! - A day counts by its texts, but at most as a usual day. Days with few texts vary more, while a burst of texts says no
-//!   more than a day does.
+//! - The unit is the day, not the text: copies of a story and the mood of a day move many texts at once, so a test of the single
+//!   texts finds shifts all the time. The variance is that between daily means.
+//! - A day counts by its texts, but at most as a usual day. Days with few texts vary more, while a burst of texts says no more
+//!   than a day does.
 //! - A few days of prior variance are added. Otherwise an item whose texts all had the same score would shift with any other.
 //! - Successive days resemble each other. Their correlation, where there is one, makes the standard error larger.
+//! - The means must be apart without any one of the latest days too, so that a single day is no shift; and the move must not
+//!   have begun in the middle of the latest days, so that they are the new level and not a mixture.
 
-use super::history::{Day, History};
+use super::history::{DailyScores, Day};
 
 /// How many standard errors the means must be apart.
 const THRESHOLD: f64 = 3.7;
@@ -58,15 +60,15 @@ pub struct Move {
 }
 
 /// A history, split into the days that are compared.
-struct Split<'a> {
+struct ComparedDays<'a> {
     /// Everything before the latest days.
     before: &'a [Day],
     recent: &'a [Day],
 }
 
 /// Whether the mean of the latest days is another than before.
-pub(super) fn judge(history: &History) -> Option<Move> {
-    let Split { before, recent } = split(history)?;
+pub(super) fn judge(history: &DailyScores) -> Option<Move> {
+    let ComparedDays { before, recent } = split(history)?;
     let since = recent.first()?.0;
     let level_start = history.levels.last().copied().unwrap_or(i32::MIN);
     // The latest days of a level that has just begun have nothing of their level before them.
@@ -110,7 +112,7 @@ pub(super) fn judge(history: &History) -> Option<Move> {
 }
 
 /// The first day that is one of the latest ones if they end with the last day or the day before it.
-pub(super) fn first_recent_day(history: &History) -> i32 {
+pub(super) fn first_recent_day(history: &DailyScores) -> i32 {
     let last = history.days.last().map_or(i32::MIN, |day| day.0);
     let closed = &history.days[..history.days.len().saturating_sub(1)];
     let recent = recent_days(closed).min(closed.len());
@@ -129,7 +131,7 @@ fn recent_days(days: &[Day]) -> usize {
     days.len()
 }
 
-fn split(history: &History) -> Option<Split<'_>> {
+fn split(history: &DailyScores) -> Option<ComparedDays<'_>> {
     let mut days = history.days.as_slice();
     let (last, closed) = days.split_last()?;
     if !closed.is_empty() && last.texts() < RIPE * usual_texts(closed) {
@@ -138,7 +140,7 @@ fn split(history: &History) -> Option<Split<'_>> {
     let count = recent_days(days);
     let (before, recent) = days.split_at(days.len() - count);
     let fits = (RECENT_DAYS..=MAX_RECENT_DAYS).contains(&count) && texts(recent) >= RECENT_TEXTS;
-    fits.then_some(Split { before, recent })
+    fits.then_some(ComparedDays { before, recent })
 }
 
 fn texts(days: &[Day]) -> u64 {

@@ -1,6 +1,6 @@
 //! The test that fanggen uses, and the others that it was compared with.
 
-use fanggen_runtime::shift::{History, Scores};
+use fanggen_runtime::shift::{DailyScores, ScoreSum};
 
 /// Finds shifts in the texts of an item.
 pub trait Detector {
@@ -18,17 +18,17 @@ pub type Candidate = (&'static str, fn() -> Box<dyn Detector>);
 
 /// All candidates, the one in use first. The thresholds of the others give about as many false alarms with independent texts.
 pub const CANDIDATES: [Candidate; 4] = [
-    ("latest days against the level before them", || Box::new(InUse(History::default()))),
+    ("latest days against the level before them", || Box::new(InUse(DailyScores::default()))),
     ("CUSUM of daily means (k = 1, h = 3.5)", || Box::new(ControlChart::new(1.0, 3.5, false))),
     ("EWMA of daily means (0.5, 3.7 standard errors)", || Box::new(ControlChart::new(0.5, 3.7, true))),
     ("Mann-Whitney test of the texts of two days (3.1 standard errors)", || Box::new(MannWhitney::default())),
 ];
 
-struct InUse(History);
+struct InUse(DailyScores);
 
 impl Detector for InUse {
     fn run(&mut self, day: i32, scores: &[f64]) -> Option<f64> {
-        let moved = self.0.add(day, Scores::of(scores.iter().copied()))?;
+        let moved = self.0.add(day, ScoreSum::of(scores.iter().copied()))?;
         Some(moved.to - moved.from)
     }
 

@@ -1,8 +1,8 @@
-//! Scores of texts as feeds bring them: how they are distributed, how many there are per day, and how they depend on each other.
+//! ScoreSum of texts as feeds bring them: how they are distributed, how many there are per day, and how they depend on each other.
 
 use super::super::harness::random::Random;
 
-/// Scores are drawn in steps of 0.05, from -1 to 1.
+/// ScoreSum are drawn in steps of 0.05, from -1 to 1.
 const BINS: usize = 41;
 
 /// How often the embedded engines give each score to the 6,436 company headlines of SEntFiN (of `headlines`, to each company
