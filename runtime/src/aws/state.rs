@@ -19,7 +19,8 @@ use super::call::{build_error, call_error};
 use super::pages::{self, ChunkPage};
 use super::retry::Retry;
 use super::state_rows::{
-    LEASE, PK, PROGRESS, SK, UNTIL, VALUE, key, page_key, parse_progress, producer_key, replay_key, run_key, stored_value,
+    LEASE, PK, PROGRESS, SK, UNTIL, VALUE, key, page_key, parse_progress, producer_key, replay_key, run_key,
+    stored_value,
 };
 use crate::component::state::{ChunkStatus, Claim, Counts, NoteVisitor, Progress, RunStatus, State};
 use crate::model::error::{Error, ErrorCode};

@@ -1,5 +1,7 @@
 //! What tests look for in the output of `fanggen`.
 
+#![allow(dead_code, reason = "each build uses its own part of the harness")]
+
 use fanggen_runtime::testing::process::ProcessOutput;
 
 /// Assertions and excerpts, by how `fanggen` writes its messages.
