@@ -1,5 +1,7 @@
 //! A shift: the mean score of an item has moved.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// The mean score of an item has moved from its baseline, as a sink with the condition `shift` reports it.
@@ -37,5 +39,17 @@ impl Shift {
     #[must_use]
     pub fn is_up(&self) -> bool {
         self.to > self.from
+    }
+}
+
+/// The shift in words, without its decisive texts.
+impl fmt::Display for Shift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, texts, since, baseline_texts, .. } = self;
+        let direction = if self.is_up() { "up" } else { "down" };
+        write!(
+            f,
+            "mean {direction} from {from:+.2} to {to:+.2} ({texts} texts since {since}, {baseline_texts} texts before)"
+        )
     }
 }

@@ -183,12 +183,8 @@ impl DigestItem {
 
 /// A shift in words, with its decisive texts on lines of their own.
 fn shift_text(shift: &Shift) -> String {
-    let Shift { from, to, texts, since, baseline_texts, decisive } = shift;
-    let direction = if shift.is_up() { "up" } else { "down" };
-    let mut words = format!(
-        "mean {direction} from {from:+.2} to {to:+.2} ({texts} texts since {since}, {baseline_texts} texts before)"
-    );
-    for text in decisive {
+    let mut words = shift.to_string();
+    for text in &shift.decisive {
         let url = text.url.as_ref().map(|url| format!(" {url}")).unwrap_or_default();
         let _ = write!(words, "\n    {:+.2} \u{201c}{}\u{201d}{url}", text.score, text.title);
     }

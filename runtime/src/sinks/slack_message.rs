@@ -54,9 +54,18 @@ impl MessageHeader {
     }
 }
 
-/// Item, label, score, previous label, title with its link, failure.
+/// Item, label, score, previous label, title with its link, failure; or the shift with its decisive texts.
 fn record_line(record: &Record, before: Option<Label>) -> String {
     let mut line = format!("\u{2022} *{}*: ", slack::line(&record.item.key, MAX_NAME_CHARS));
+    if let Some(shift) = &record.shift {
+        line.push_str(&slack::escape(&shift.to_string()));
+        for text in &shift.decisive {
+            let title = slack::line(&text.title, MAX_TITLE_CHARS);
+            let title = text.url.as_deref().map_or_else(|| title.clone(), |url| slack::link(url, &title));
+            let _ = write!(line, "\n    {:+.2} {title}", text.score);
+        }
+        return line;
+    }
     let finding = record.finding();
     match (finding.and_then(|finding| finding.label), &record.failure) {
         (Some(label), _) => line.push_str(label.as_str()),
@@ -86,4 +95,29 @@ fn record_line(record: &Record, before: Option<Label>) -> String {
         (None, None) => {}
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::record::Item;
+    use crate::model::shift::{DecisiveText, Shift};
+
+    #[test]
+    fn a_shift_is_told_with_its_decisive_texts_and_no_title_becomes_a_mention() {
+        let text = |title: &str, url: Option<&str>| DecisiveText {
+            title: title.to_owned(),
+            url: url.map(str::to_owned),
+            score: -0.95,
+        };
+        let decisive = vec![text("Shares <!channel> slump", Some("https://example.com/a|b")), text("No link", None)];
+        let shift =
+            Shift { from: 0.21, to: -0.48, texts: 23, since: "2026-11-21".to_owned(), baseline_texts: 412, decisive };
+        let record = Record { shift: Some(Box::new(shift)), ..Record::new("r", "s", Item::named("Nokia")) };
+        assert_eq!(
+            record_line(&record, None),
+            "\u{2022} *Nokia*: mean down from +0.21 to -0.48 (23 texts since 2026-11-21, 412 texts before)\n    \
+             -0.95 <https://example.com/a%7Cb|Shares &lt;!channel&gt; slump>\n    -0.95 No link"
+        );
+    }
 }
