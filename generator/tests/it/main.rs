@@ -73,6 +73,8 @@ mod items_input;
 mod items_local;
 #[cfg(all(feature = "aws", unix))]
 mod items_many;
+#[cfg(all(feature = "aws", unix))]
+mod items_speed;
 #[cfg(feature = "aws")]
 mod kms;
 #[cfg(feature = "aws")]
