@@ -15,7 +15,6 @@ const FRAME: Duration = Duration::from_millis(120);
 /// Most frames per second, however often the position changes.
 const FRAMES_PER_SECOND: u8 = 10;
 
-#[cfg(feature = "aws")]
 const SPINNER: &str = "{spinner} {msg} {elapsed}";
 const COUNTER: &str = "{spinner} {pos} {msg} {elapsed}";
 const BAR: &str = "{wide_bar} {pos}/{len} {msg} {elapsed}, {eta} left";
@@ -29,7 +28,6 @@ pub struct ProgressLine(ProgressBar);
 
 impl ProgressLine {
     /// Work of an unknown amount, which is not counted.
-    #[cfg(feature = "aws")]
     pub fn spinner(what: &str) -> Self {
         Self::start(ProgressBar::with_draw_target(None, target()), SPINNER, what)
     }
@@ -159,9 +157,9 @@ mod tests {
 
     #[test]
     fn every_template_is_well_formed() {
-        let templates = [COUNTER, BAR];
+        let templates = [SPINNER, COUNTER, BAR];
         #[cfg(feature = "aws")]
-        let templates = templates.into_iter().chain([SPINNER, TOTAL_BAR, PART]);
+        let templates = templates.into_iter().chain([TOTAL_BAR, PART]);
         for template in templates {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }

@@ -16,9 +16,10 @@ use super::output::ask;
 #[cfg(feature = "aws")]
 use super::output::{message, plural};
 use super::pipeline_file::LoadedPipeline;
+use super::progress::ProgressLine;
 use super::record_args::{LabelName, condition, run_id};
 use super::result_place::ResultPlace;
-use super::shown_replay::{ReplayBar, ShownReplay, announce};
+use super::shown_replay::{ShownReplay, announce};
 use crate::config::mistake::Severity;
 use crate::config::pipeline::Pipeline;
 use crate::local::{self, LocalReplay, PastRunState};
@@ -166,15 +167,15 @@ impl Asked<'_> {
         if self.place == ResultPlace::Local && !self.args.dry_run {
             self.check_runs()?;
         }
-        let bar = ReplayBar::reading();
+        let bar = ProgressLine::spinner("reading the archive");
         let work = survey(archive.as_ref(), &self.selection, &|record| self.cost(record)).await;
-        bar.clear();
+        bar.finish();
         let work = work.map_err(ReplayError::from)?;
         announce(&work, self.pipeline, self.place, self.args.dry_run);
         if work.texts > 0 {
             self.confirm(&work)?;
         }
-        let bar = ReplayBar::replaying(work.texts);
+        let bar = ProgressLine::bar("texts", work.texts);
         let progress = |texts| bar.add(texts);
         let results = local::results(&self.file.root, self.pipeline);
         let mut report = ReplayReport {
@@ -188,7 +189,7 @@ impl Asked<'_> {
         } else {
             self.in_account(archive.as_ref(), &work, &mut report, &bar).await
         };
-        bar.clear();
+        bar.finish();
         let shown = ShownReplay {
             pipeline: self.pipeline.head.name.as_str(),
             environment: self.environment,
@@ -283,7 +284,7 @@ impl Asked<'_> {
         _: &dyn ResultArchive,
         _: &Workload,
         _: &mut ReplayReport<'_>,
-        _: &ReplayBar,
+        _: &ProgressLine,
     ) -> Result<Option<super::shown_replay::Stopped>, CommandError> {
         Err(CommandError::NeedsAws("replay".to_owned()))
     }
@@ -294,7 +295,7 @@ impl Asked<'_> {
         archive: &dyn ResultArchive,
         work: &Workload,
         report: &mut ReplayReport<'_>,
-        bar: &ReplayBar,
+        bar: &ProgressLine,
     ) -> Result<Option<super::shown_replay::Stopped>, CommandError> {
         use super::aws_session::EnvironmentAccount;
         use super::shown_replay::Stopped;

@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use comfy_table::{CellAlignment, Table};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::error::{CommandError, CommandResult};
-use super::output::{Style, message, plural, print, stderr_is_terminal, to_json};
+use super::output::{Style, message, plural, print, to_json};
 use super::result_place::ResultPlace;
 use super::run::{STYLE, one_line};
 use crate::config::mistake::tidy;
@@ -60,49 +58,6 @@ pub fn announce(work: &Workload, pipeline: &Pipeline, place: ResultPlace, dry_ru
 
 fn quoted(component: &ComponentConfig) -> String {
     format!("`{}`", component.name)
-}
-
-/// A progress bar on a terminal, for a replay that takes over a second.
-pub struct ReplayBar(ProgressBar);
-
-impl ReplayBar {
-    /// While the archive is read.
-    pub fn reading() -> Self {
-        Self::of(None, "{spinner} reading the archive {elapsed}")
-    }
-
-    /// While so many texts are analysed.
-    pub fn replaying(texts: u64) -> Self {
-        Self::of(Some(texts), "{wide_bar} {pos}/{len} texts {elapsed}, {eta} left")
-    }
-
-    fn of(length: Option<u64>, template: &str) -> Self {
-        let target = match stderr_is_terminal() {
-            true => ProgressDrawTarget::stderr_with_hz(10),
-            false => ProgressDrawTarget::hidden(),
-        };
-        let bar = ProgressBar::with_draw_target(length, target);
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.progress_chars("█▌ "));
-        bar.enable_steady_tick(Duration::from_secs(1));
-        Self(bar)
-    }
-
-    /// So many more texts are done.
-    pub fn add(&self, texts: u64) {
-        self.0.inc(texts);
-    }
-
-    /// Says something while the bar goes on.
-    #[cfg(feature = "aws")]
-    pub fn say(&self, text: &str) {
-        self.0.suspend(|| message(text));
-    }
-
-    /// Removes it.
-    pub fn clear(&self) {
-        self.0.finish_and_clear();
-    }
 }
 
 /// A replay that ended before all chunks were done.
