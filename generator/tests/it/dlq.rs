@@ -159,7 +159,7 @@ fn an_operator_sees_and_discards_what_the_functions_set_aside() {
     let lines: BTreeSet<&str> = shown.stdout.lines().map(str::trim).collect();
     for line in [
         "detail   cannot parse the message: it is not valid JSON (line 1, column 2)",
-        "detail   the message has version 9, but this function supports at most 1",
+        "detail   the message has version 9, but this function supports at most 2",
         "next     fanggen dlq redrive --env dev --queue worker --reason message_version",
         // A control character of the message is not the terminal's.
         "body     no JSON\\u{85}",
