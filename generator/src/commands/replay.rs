@@ -40,7 +40,7 @@ const ROWS: usize = 20;
 /// Analyse archived texts again, and compare the results
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("runs").required(true)), after_help = "Nothing is fetched and nobody is notified: the archived \
-texts go through the stages that analyse, and the new results replace the old ones in the sinks that store. What was is saved \
+texts go through the stages that analyse, and the new results replace the old ones in the sinks that store. The old results are saved \
 in .fanggen/ first. In the account, the deployed functions analyse, with the settings of the last `fanggen apply`.
 
 Examples:
@@ -67,13 +67,13 @@ pub struct ReplayArgs {
     /// Only this item (can be repeated)
     #[arg(short, long = "item", value_name = "KEY")]
     items: Vec<String>,
-    /// Only records with this label until now (can be repeated)
+    /// Only records whose stored label is this (can be repeated)
     #[arg(short, long = "label", value_name = "LABEL", ignore_case = true)]
     labels: Vec<LabelName>,
-    /// Only records that meet a condition until now, as the `when` of a sink
+    /// Only records whose stored result meets a condition, as in a sink's `when`
     #[arg(long = "where", value_name = "CONDITION", value_parser = condition)]
     condition: Option<Condition>,
-    /// Only records with a failure until now
+    /// Only records whose stored result is a failure
     #[arg(long)]
     failed: bool,
     /// Compare only, on this machine with the settings of the file, and replace nothing
@@ -82,7 +82,7 @@ pub struct ReplayArgs {
     /// Replace the results without asking, and accept the cost of paid engines
     #[arg(short, long)]
     yes: bool,
-    /// How many minutes to wait for a chunk in the account
+    /// Stop waiting when no chunk has finished in the account for this many minutes
     #[arg(long, value_name = "MINUTES", default_value_t = 15)]
     timeout: u64,
 }

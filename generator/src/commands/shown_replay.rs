@@ -156,14 +156,11 @@ impl ShownReplay<'_> {
             (_, _, false) => format!("{of}: {texts} analysed again, {changed} changed: {}", words(&kinds)),
         });
         for (stage, records) in &dropped {
-            message(&format!(
-                "  {stage}  {} dropped today: stored results stay as they were",
-                count(*records, "record")
-            ));
+            message(&format!("  {stage}  {} now dropped: stored results stay as they were", count(*records, "record")));
         }
         if not_analysed > 0 {
             message(&format!(
-                "  {} could not be analysed for now and kept the old results: run the same command again",
+                "  {} could not be analysed this time and kept the old result: run the same command again",
                 count(not_analysed, "record")
             ));
         }
@@ -181,7 +178,7 @@ impl ShownReplay<'_> {
             }
             Some(Stopped { chunks, minutes: None }) => {
                 message(&format!(
-                    "stopped: {} in the queues, which the functions still analyse; the same command continues",
+                    "stopped: {} still in the queues, which the functions will finish; run the same command again for the rest",
                     plural(chunks, "chunk")
                 ));
                 Err(CommandError::Exit(INTERRUPTED))
@@ -201,7 +198,7 @@ impl ShownReplay<'_> {
 
 fn show_path(saved: Option<PathBuf>) {
     if let Some(path) = saved {
-        message(&format!("  what was is saved in `{}`", path.display()));
+        message(&format!("  the old results are saved in `{}`", path.display()));
     }
 }
 

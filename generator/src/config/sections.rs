@@ -146,10 +146,10 @@ pub struct LocalSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlarmsSection {
-    /// The e-mail address that alarms are sent to. AWS asks it once for a confirmation.
+    /// The e-mail address that alarms are sent to. AWS sends it one confirmation request.
     pub email: Option<Email>,
     /// The ARN of the secret in AWS Secrets Manager that holds the URL of a Slack incoming webhook, as plain text or as `url`
-    /// in JSON. Alarms are posted there, by a function of their own.
+    /// in JSON. A separate function posts alarms there.
     pub slack_url_secret: Option<SecretArn>,
     /// The share of a run's records, in percent, above which failures raise an alarm.
     pub max_failed_percent: Bounded<1, 100>,
@@ -182,7 +182,7 @@ pub struct DataSection {
 }
 
 /// A limit on costs. With `alarms.email`, AWS Budgets writes to it when the environment has cost 80% and 100% of the budget,
-/// and when it is going to cost more. With `[alarms]`, an alarm is raised on a day on which Comprehend bills more than a day's
+/// and when it is forecast to cost more. With `[alarms]`, an alarm is raised on a day on which Comprehend bills more than a day's
 /// share of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]

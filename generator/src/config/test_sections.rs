@@ -33,10 +33,10 @@ pub struct PipelineTest {
     /// The texts of an earlier run of the same items, as in `texts`, for conditions such as `changed` and `shift`.
     #[serde(default)]
     pub before: Vec<CannedText>,
-    /// On how many days the earlier run takes place, once a day. Default: 1.
+    /// The earlier run is repeated once a day for this many days. Default: 1.
     #[serde(default)]
     pub before_days: Option<TestDays>,
-    /// On how many days in a row the run takes place, once a day; the last one is tested. Default: 1.
+    /// The run is repeated once a day for this many days; the last one is tested. Default: 1.
     #[serde(default)]
     pub days: Option<TestDays>,
     /// What goes wrong during the run: see [faults](#faults).

@@ -102,7 +102,7 @@ impl AccountReplay<'_> {
             if last_done.elapsed() >= QUIET && !was_quiet {
                 was_quiet = true;
                 (self.say)(
-                    "no chunk has finished for a minute: `fanggen logs --errors` and `fanggen dlq ls` say why, if it is a failure",
+                    "no chunk has finished for a minute: if something fails, `fanggen logs --errors` and `fanggen dlq ls` say why",
                 );
             }
             let pause = if last_done.elapsed() < Duration::from_secs(10) { 300 } else { 2_000 };

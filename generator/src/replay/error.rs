@@ -36,8 +36,7 @@ pub enum ReplayError {
     Runs(std::io::Error),
     /// A paid engine that a dry run does not use.
     #[error(
-        "`--dry-run` analyses on this machine, and `{stage}` is the paid engine `{engine}`\n  leave out `--dry-run`: what was \
-         is saved before it is replaced"
+        "`--dry-run` analyses on this machine, and `{stage}` is the paid engine `{engine}`\n  leave out `--dry-run`: the old results are saved before they are replaced"
     )]
     PaidEngine {
         /// The stage.
@@ -46,7 +45,7 @@ pub enum ReplayError {
         engine: &'static str,
     },
     /// The file of what was.
-    #[error("cannot save what was to `{}`, so nothing more is replaced: {source}", .path.display())]
+    #[error("cannot save the old results to `{}`, so nothing more is replaced: {source}", .path.display())]
     Save {
         /// The file.
         path: PathBuf,

@@ -103,7 +103,7 @@ mod tests {
         );
         let mut again = SavedRecords::new(root.path(), &results, now);
         let error = again.save(records.iter()).expect_err("the file exists").to_string();
-        assert!(error.starts_with("cannot save what was to `"), "{error}");
+        assert!(error.starts_with("cannot save the old results to `"), "{error}");
         let later = "2026-11-22T09:00:01Z".parse().expect("a time");
         let mut unused = SavedRecords::new(root.path(), &results, later);
         unused.save(records.iter()).expect("saved");

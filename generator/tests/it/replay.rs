@@ -263,7 +263,7 @@ fn a_language_is_detected_again_and_a_filter_takes_nothing_away() {
     assert!(dropped > 0 && shown["kinds"] == json!({ "dropped": dropped }) && shown["saved"].is_null(), "{shown}");
     assert_eq!(results(project.path()), first, "stored results stay");
     let ran = replay(&project, &["--since", "7d", "--yes"]);
-    let said = format!("  bad  {dropped} records dropped today: stored results stay as they were\n");
+    let said = format!("  bad  {dropped} records now dropped: stored results stay as they were\n");
     assert!(ran.stderr.ends_with(&said), "{ran:?}");
     assert!(
         ran.stderr.starts_with("what a filter dropped at the time is not archived, and so is not analysed again\n")

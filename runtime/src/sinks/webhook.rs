@@ -60,7 +60,7 @@ pub struct WebhookSettings {
     /// receivers that accept the same, with the first 20 records of each chunk.
     #[serde(default = "WebhookBody::records")]
     pub body: WebhookBody,
-    /// The ARN of the secret in AWS Secrets Manager that signs the requests: plain text, `whsec_` followed by base64, or JSON
+    /// The ARN of the secret in AWS Secrets Manager that holds the signing key: plain text, `whsec_` followed by base64, or JSON
     /// with one of these as `secret`. By default they are not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretArn>,
@@ -82,7 +82,7 @@ impl Described for WebhookSettings {
         ..Card::new(
             ComponentRole::Sink,
             "webhook",
-            "records posted to a URL, signed with a secret, or a message to Slack",
+            "records posted to a URL, optionally signed with a secret, or a message to Slack",
             "[sinks.alert]\ntype = \"webhook\"\nurl = \"https://example.com/hook\"\n\
              secret = \"arn:aws:secretsmanager:us-east-1:123456789012:secret:press-token-AbCdEf\"\n",
         )

@@ -88,7 +88,7 @@ impl TestRules<'_> {
         if expected.when.as_ref().is_some_and(|when| when.needs_history()) {
             unclear(
                 "when",
-                "a record does not know earlier runs",
+                "a single record cannot be compared with earlier runs",
                 &format!("{HISTORY_NAMES} select the records of a sink: expect the `items` of a sink"),
             );
         }
