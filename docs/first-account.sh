@@ -372,7 +372,7 @@ planner() {
     quota=$(ask lambda get-account-settings --query AccountLimit.ConcurrentExecutions)
     if [ "$quota" -ge 1001 ] 2>/dev/null; then expected=no; fi
     run planner plan --env wide
-    if grep -q "this account runs at most $quota functions at once" "$folder/said"; then found=yes; fi
+    if grep -q "this account allows $quota concurrent executions" "$folder/said"; then found=yes; fi
     claim="the account's quota of $quota concurrent executions is compared with what a pipeline may use"
     check "$claim (a warning about 1,001: $expected)" "exit code 2, $expected" "exit code $code, $found"
 }
