@@ -105,6 +105,12 @@ impl<'a> ArchiveSink<'a> {
         Path::exists(&self.local_path(file, pipeline))
     }
 
+    /// How many chunks of whole records this machine has of it.
+    pub fn local_chunks(&self, file: &LoadedPipeline, pipeline: &Pipeline) -> usize {
+        let entries = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries(&self.local_path(file, pipeline)).map(|day| entries(&day.path()).count()).sum()
+    }
+
     /// Its results on this machine.
     pub fn on_this_machine(&self, file: &LoadedPipeline, pipeline: &Pipeline) -> OpenArchive {
         let path = self.local_path(file, pipeline);
@@ -174,5 +180,5 @@ pub async fn account_archive(
     _: &GlobalArgs,
 ) -> Result<OpenArchive, CommandError> {
     let _ = sink.is_in_account();
-    Err(CommandError::NeedsAws("results".to_owned()))
+    Err(CommandError::NeedsAws("results --from account".to_owned()))
 }

@@ -28,7 +28,7 @@ use crate::replay::error::ReplayError;
 use crate::replay::local::LocalAnalysis;
 use crate::replay::report::ReplayReport;
 use crate::replay::saved::SavedRecords;
-use crate::replay::selection::{ReplaySelection, is_run};
+use crate::replay::selection::{ReplaySelection, skipped};
 use crate::replay::workload::{Workload, survey};
 use crate::results::archive::ResultArchive;
 use crate::results::filter::RecordFilter;
@@ -109,8 +109,8 @@ impl ReplayArgs {
         let exists_locally = sinks().any(|sink| sink.exists_locally(&file, pipeline));
         let place = ResultPlace::or_default(self.from, exists_locally);
         let sink = match place {
-            // The first with results, or the first.
-            ResultPlace::Local => sinks().find(|sink| sink.exists_locally(&file, pipeline)).or_else(|| sinks().next()),
+            // The one with most chunks, and the first of several: a sink that was added later has only what came since.
+            ResultPlace::Local => sinks().rev().max_by_key(|sink| sink.local_chunks(&file, pipeline)),
             ResultPlace::Account => sinks().find(ArchiveSink::is_in_account),
         };
         let sink = sink.ok_or(ReplayError::NoArchive { place: place.phrase() })?;
@@ -211,7 +211,9 @@ impl Asked<'_> {
 
     /// The stages whose service costs money in the account.
     fn paid_stages(&self) -> impl Iterator<Item = &crate::config::pipeline::ComponentConfig> {
-        self.pipeline.stages.iter().filter(|stage| is_run(stage) && stage.kind.card.local_substitute.is_some())
+        let skipped = skipped(self.pipeline);
+        let is_run = move |stage: &&crate::config::pipeline::ComponentConfig| !skipped.contains(&stage.name);
+        self.pipeline.stages.iter().filter(is_run).filter(|stage| stage.kind.card.local_substitute.is_some())
     }
 
     /// The units that a record costs in the account.
@@ -272,8 +274,8 @@ impl Asked<'_> {
         report: &mut ReplayReport<'_>,
     ) -> CommandResult {
         let replaces = Some(self.sink.config.name.as_str()).filter(|_| !self.args.dry_run);
-        let components =
-            LocalReplay::open(self.pipeline, &self.file.root, replaces.is_some()).map_err(ReplayError::from)?;
+        let components = LocalReplay::open(self.pipeline, &self.file.root, &skipped(self.pipeline), replaces.is_some())
+            .map_err(ReplayError::from)?;
         let analysis = LocalAnalysis { archive, selection: &self.selection, components: &components, replaces };
         Ok(analysis.run(&work.chunks, report).await?)
     }

@@ -9,10 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use fanggen_runtime::component::services::{ScanPage, TableRow, TableScan, TableStore};
 use fanggen_runtime::model::error::{Error, ErrorCode};
+use fanggen_runtime::model::hash::PartsHash;
 use fanggen_runtime::sinks::write_streamed;
+use serde_json::Value;
 
 use super::disk_error::unwritable;
-use super::rows_file::{RowDigest, row_hash};
+use super::rows_file::RowDigest;
 
 /// A file of rows, and the rows that will replace others in it.
 pub struct ReplacedRows {
@@ -53,7 +55,7 @@ impl ReplacedRows {
                 while reader.read_until(b'\n', &mut line)? > 0 {
                     // Part of a row was left by a process that was killed. A run removes it, too.
                     if line.ends_with(b"\n") {
-                        let digest = serde_json::from_slice::<TableRow>(&line).ok().as_ref().and_then(row_hash);
+                        let digest = serde_json::from_slice::<TableRow>(&line).ok().as_ref().and_then(digest);
                         match digest.and_then(|digest| Some((digest, by_digest.get(&digest)?))) {
                             None => out.write_all(&line)?,
                             Some((digest, new)) => {
@@ -71,6 +73,12 @@ impl ReplacedRows {
     }
 }
 
+/// The identity of a row with its source: two sources may have an item of the same name, and so two rows in this file.
+fn digest(row: &TableRow) -> Option<RowDigest> {
+    let part = |name| row.get(name).and_then(Value::as_str);
+    PartsHash::of(&[part("item")?, part("run")?, part("source").unwrap_or_default()])[..16].try_into().ok()
+}
+
 #[async_trait]
 impl TableStore for ReplacedRows {
     async fn put(&self, rows: Vec<TableRow>) -> Result<String, Error> {
@@ -79,7 +87,7 @@ impl TableStore for ReplacedRows {
             let mut line = serde_json::to_vec(row).map_err(|error| unwritable(&self.path, &error))?;
             line.push(b'\n');
             let without_key = || Error::permanent(ErrorCode::RecordUnwritable, "a row has no item or run");
-            held.push((row_hash(row).ok_or_else(without_key)?, line));
+            held.push((digest(row).ok_or_else(without_key)?, line));
         }
         Ok(self.path.display().to_string())
     }

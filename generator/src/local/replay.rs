@@ -32,18 +32,19 @@ pub struct LocalReplay {
 }
 
 impl LocalReplay {
-    /// Opens the stages that analyse and, if results are written, the sinks that store.
+    /// Opens the stages that are not skipped and, if results are written, the sinks that store.
     ///
     /// # Errors
     /// Why a component cannot be opened.
-    pub fn open(pipeline: &Pipeline, root: &Path, writes: bool) -> Result<Self, Error> {
+    pub fn open(pipeline: &Pipeline, root: &Path, skipped: &[String], writes: bool) -> Result<Self, Error> {
         let services = ReplayServices {
             here: LocalServices::without_items(pipeline, root),
             root: root.to_owned(),
             tables: Mutex::default(),
         };
         let functions = super::functions(pipeline);
-        let stages = functions.iter().flat_map(|function| &function.stages).filter(|stage| !stage.sets_texts());
+        let all = functions.iter().flat_map(|function| &function.stages);
+        let stages = all.filter(|stage| !skipped.contains(&stage.name));
         let sinks: Vec<FunctionComponent> = match functions.last().map(|function| &function.output) {
             Some(FunctionOutput::Sinks(sinks)) if writes => {
                 sinks.iter().filter(|sink| sink.kind.card.stores).cloned().collect()

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::error::ReplayError;
 use super::report::ReplayReport;
-use super::selection::{ReplaySelection, ReplayedChunk, is_run};
+use super::selection::{ReplaySelection, ReplayedChunk, skipped};
 use crate::config::pipeline::Pipeline;
 use crate::config::shape::{PRODUCER, Shape, WORKER, shapes};
 use crate::deploy::aws::call_error::CallError;
@@ -172,7 +172,8 @@ impl AccountReplay<'_> {
 pub fn queue_of(pipeline: &Pipeline, manifest: &Manifest) -> String {
     let shapes = shapes(pipeline);
     let workers = || shapes.iter().filter(|shape| shape.name != PRODUCER);
-    let analyses = |shape: &&Shape<'_>| shape.stages.iter().any(|stage| is_run(stage));
+    let skipped = skipped(pipeline);
+    let analyses = |shape: &&Shape<'_>| shape.stages.iter().any(|stage| !skipped.contains(&stage.name));
     let name = workers().find(analyses).or_else(|| workers().next_back()).map_or(WORKER, |shape| shape.name.as_str());
     let queues = DeadLetterQueue::all(manifest).into_iter().filter(|queue| queue.of == name);
     let of = |queue: DeadLetterQueue| match queue.origin {

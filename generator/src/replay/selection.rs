@@ -18,7 +18,7 @@ pub struct ReplaySelection {
     pub filter: RecordFilter,
     /// How the keys of the archive end today, such as `.jsonl.gz`.
     suffix: String,
-    /// The stages that set texts, and are not run again.
+    /// The stages that are not run again.
     skipped: Vec<String>,
 }
 
@@ -39,18 +39,20 @@ pub struct ReplayedChunk {
     pub message: Message,
 }
 
-/// Whether a replay runs this stage.
+/// The stages that a replay skips: those up to the last one that sets texts. What they did is in the archived records; a language
+/// that was detected before a text was split, for one, can no longer be detected.
 #[must_use]
-pub fn is_run(stage: &ComponentConfig) -> bool {
-    !sets_texts(stage.kind, stage.settings.as_ref())
+pub fn skipped(pipeline: &Pipeline) -> Vec<String> {
+    let sets = |stage: &ComponentConfig| sets_texts(stage.kind, stage.settings.as_ref());
+    let count = pipeline.stages.iter().rposition(sets).map_or(0, |last| last + 1);
+    pipeline.stages[..count].iter().map(|stage| stage.name.clone()).collect()
 }
 
 impl ReplaySelection {
     /// The records that pass a filter, in an archive of this pipeline whose keys end like this today.
     #[must_use]
     pub fn new(id: String, filter: RecordFilter, suffix: &str, pipeline: &Pipeline) -> Self {
-        let skipped = pipeline.stages.iter().filter(|stage| !is_run(stage)).map(|stage| stage.name.clone()).collect();
-        Self { id, filter, suffix: suffix.to_owned(), skipped }
+        Self { id, filter, suffix: suffix.to_owned(), skipped: skipped(pipeline) }
     }
 
     /// The records of a chunk to analyse again, perhaps none.
@@ -73,8 +75,7 @@ impl ReplaySelection {
         }
         let wanted = |record: &Record| self.filter.matches(record);
         let passed = records.iter().filter(|record| wanted(record)).count();
-        let sets_texts = |stage: &str| self.skipped.iter().any(|name| name == stage);
-        let (replay, fresh) = Replay::new(&self.id, records.clone(), wanted, sets_texts);
+        let (replay, fresh) = Replay::new(&self.id, records.clone(), wanted, self.skipped.clone());
         let chosen = replay.chosen.clone();
         let without_text = passed - chosen.len();
         let message = Message::replayed(chunk.clone(), replay, fresh);

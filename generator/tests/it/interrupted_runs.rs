@@ -461,5 +461,5 @@ fn peak_kb(items: usize) -> u64 {
 fn memory_does_not_grow_with_the_items() {
     let (few, many) = (peak_kb(1_000), peak_kb(20_000));
     // The rows of 19,000 items would take 6 MB.
-    assert!(few > 1_000 && many < few + 2_500, "{few} KB for 1,000 items, {many} KB for 20,000");
+    assert!(few > 1_000 && many < few + 4_000, "{few} KB for 1,000 items, {many} KB for 20,000");
 }

@@ -105,6 +105,7 @@ mod render;
 mod replay;
 #[cfg(feature = "aws")]
 mod replay_deployed;
+mod replay_neighbours;
 mod results;
 #[cfg(feature = "aws")]
 mod results_deployed;

@@ -134,8 +134,8 @@ fn another_engine_replaces_results_wherever_they_are_stored_and_twice_changes_no
     assert_eq!(
         ran.stderr,
         format!(
-            "new results replace the old ones in `archive`, `files`, `rows`, `sheet`, `zstd`; nothing is sent to `alert`\n{}  what \
-             was is saved in `.fanggen/shop/dev/replays/{}`\n",
+            "new results replace the old ones in `archive`, `files`, `rows`, `sheet`, `zstd`; nothing is sent to `alert`\n{}  the \
+             old results are saved in `.fanggen/shop/dev/replays/{}`\n",
             said.replace("would change", "changed"),
             saved[0].file_name().expect("a name").display()
         )

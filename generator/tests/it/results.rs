@@ -152,8 +152,8 @@ fn records_are_written_to_a_file_by_its_suffix_and_whole_or_not_at_all() {
     }
     assert!(project.read("all.csv").contains(",'=Empty,"), "no cell is a formula");
     for (arguments, problem) in [
-        (["-o", "all.parquet"], "no format has the suffix `.parquet`: add --format json, jsonl or csv"),
-        (["-o", "all"], "a table cannot be written to `all`: add --format json, jsonl or csv"),
+        (["-o", "all.xlsx"], "no format has the suffix `.xlsx`: add --format json, jsonl, csv or parquet"),
+        (["-o", "all"], "a table cannot be written to `all`: add --format json, jsonl, csv or parquet"),
     ] {
         let ran = results(&project, &arguments);
         assert_eq!((ran.code, ran.stderr), (1, format!("error: {problem}\n")));

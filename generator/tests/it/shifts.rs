@@ -185,7 +185,7 @@ mod deployed {
         let live = DeployedPipeline::new(
             &format!(
                 "[pipeline]\nname = \"x\"\ncontact = \"me@example.com\"\n[functions]\ntimeout_s = 10\n\
-                 [sources.companies]\ntype = \"inline\"\nitems = [\"Nokia\"]\n\
+                 [sources.companies]\ntype = \"dynamodb\"\nitems = [\"Nokia\"]\n\
                  [[stages]]\nname = \"press\"\ntype = \"feed\"\nurl = \"{}\"\nallow = [\"{}\"]\ntext = \"title\"\n\
                  [[stages]]\nname = \"sentiment\"\ntype = \"lexicon\"\n[sinks.archive]\ntype = \"s3\"\n\
                  [sinks.turns]\ntype = \"sns\"\nwhen = \"shift\"\n[sinks.events]\ntype = \"sqs\"\nwhen = \"shift\"\n",

@@ -44,8 +44,6 @@ pub struct OpenFunction {
     pub chunk_items: usize,
     /// How many items it has sent.
     pub sent: u64,
-    /// The stages that a replay skips, by name.
-    pub not_replayed: BTreeSet<String>,
     /// The sinks that a replay writes, by name.
     pub storing: BTreeSet<String>,
 }
@@ -119,7 +117,6 @@ impl Function {
             ),
         };
         let state = self.state.as_deref().map(|table| services.state(table)).transpose()?;
-        let not_replayed = self.stages.iter().filter(|stage| stage.sets_texts());
         let sinks = match &self.output {
             FunctionOutput::Sinks(sinks) => sinks.as_slice(),
             FunctionOutput::Queue(_) => &[],
@@ -132,7 +129,6 @@ impl Function {
             state,
             chunk_items: self.chunk_items,
             sent: 0,
-            not_replayed: not_replayed.map(|stage| stage.name.clone()).collect(),
             storing: storing.map(|sink| sink.name.clone()).collect(),
         })
     }

@@ -326,7 +326,6 @@ mod tests {
             state: None,
             chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
-            not_replayed: BTreeSet::new(),
             storing: BTreeSet::new(),
         };
         let run = RunId::scheduled("2026-11-22T09:00:00Z").expect("a time");

@@ -28,8 +28,7 @@ impl OpenFunction {
             return Ok(());
         }
         replay.restore_texts(&message.records);
-        let mut chain =
-            StageChain::new(&self.stages, self.state.as_ref(), message.records).skipping(&self.not_replayed);
+        let mut chain = StageChain::new(&self.stages, self.state.as_ref(), message.records).skipping(&replay.skipped);
         self.run_stages(&mut chain, &delivery).await;
         let ChainOutcome { records, cache_writes, timings, dropped, .. } = chain.finish();
         for (stage, records) in &dropped {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::component::{Binding, Component, ComponentKind, ComponentRole, RateLimit, sets_texts};
+use crate::component::{Binding, Component, ComponentKind, ComponentRole, RateLimit};
 use crate::function::notifier::NotifierSettings;
 use crate::function::registry;
 use crate::model::error::{Error, ErrorCode};
@@ -35,12 +35,6 @@ impl PartialEq for FunctionComponent {
 }
 
 impl FunctionComponent {
-    /// Whether it is a stage that gives records their texts or makes several records of one, which a replay does not repeat.
-    #[must_use]
-    pub fn sets_texts(&self) -> bool {
-        sets_texts(self.kind, self.settings.as_ref())
-    }
-
     /// What the component receives when it is opened.
     #[must_use]
     pub fn binding(&self, function: &Function) -> Binding {

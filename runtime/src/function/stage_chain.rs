@@ -1,6 +1,6 @@
 //! Takes the records of a chunk through the stages. Each record fails on its own, and the order is preserved.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -101,8 +101,8 @@ impl<'a> StageChain<'a> {
     }
 
     /// The same chain without the stages of these names.
-    pub(super) fn skipping(mut self, names: &BTreeSet<String>) -> Self {
-        self.skipped = self.stages.iter().map(|stage| names.contains(stage.name())).collect();
+    pub(super) fn skipping(mut self, names: &[String]) -> Self {
+        self.skipped = self.stages.iter().map(|stage| names.iter().any(|name| name == stage.name())).collect();
         self
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::{Deserialize, Serialize};
 
 use crate::model::error::ErrorCode;
-use crate::model::record::{Failure, Identity, Record};
+use crate::model::record::{Failure, Finding, Identity, Record};
 
 /// The replay that a chunk belongs to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Replay {
     pub archived: Vec<Record>,
     /// The indexes of the records that are analysed again, among the archived ones.
     pub chosen: Vec<usize>,
+    /// The stages that are not run again: those up to the last one that sets texts. Their work is in the archived records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped: Vec<String>,
 }
 
 /// What became of the chosen records of a chunk, besides new results. Indexes are those among the archived records.
@@ -34,17 +37,21 @@ pub struct ReplayOutcome {
 }
 
 /// A record as it was before its analysis, or `None` if there is nothing to analyse: it has no text, it repeats another record,
-/// or a stage has failed it that sets texts, which is not run again. `sets_texts` tells of a stage whether it does.
+/// or one of the `skipped` stages has failed it, which are not run again.
 #[must_use]
-pub fn before_analysis(record: &Record, sets_texts: impl Fn(&str) -> bool) -> Option<Record> {
+pub fn before_analysis(record: &Record, skipped: &[String]) -> Option<Record> {
+    let is_skipped = |stage: &str| skipped.iter().any(|name| name == stage);
     record.text.as_ref()?;
     let mut fresh = record.clone();
     if let Some(failure) = fresh.failure.take()
-        && (matches!(failure.error.code, ErrorCode::ItemTwice | ErrorCode::EntryTwice) || sets_texts(&failure.stage))
+        && (matches!(failure.error.code, ErrorCode::ItemTwice | ErrorCode::EntryTwice) || is_skipped(&failure.stage))
     {
         return None;
     }
-    for finding in std::mem::take(&mut fresh.findings) {
+    let (kept, findings) = std::mem::take(&mut fresh.findings).into_iter().partition(|one| is_skipped(&one.stage));
+    fresh.findings = kept;
+    for finding in findings {
+        let finding: Finding = finding;
         if let Some(text) = &mut fresh.text
             && finding.detected_language().is_some_and(|language| text.language.as_deref() == Some(language))
         {
@@ -56,14 +63,14 @@ pub fn before_analysis(record: &Record, sets_texts: impl Fn(&str) -> bool) -> Op
 }
 
 impl Replay {
-    /// A replay of those archived records that are `wanted` and can be analysed, with the records to analyse. `sets_texts` tells
-    /// of a stage whether it sets texts, and so is not run again.
+    /// A replay of those archived records that are `wanted` and can be analysed, with the records to analyse. The `skipped`
+    /// stages are not run again.
     #[must_use]
     pub fn new(
         id: &str,
         mut archived: Vec<Record>,
         wanted: impl Fn(&Record) -> bool,
-        sets_texts: impl Fn(&str) -> bool,
+        skipped: Vec<String>,
     ) -> (Self, Vec<Record>) {
         let (mut records, mut chosen) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
@@ -71,14 +78,14 @@ impl Replay {
             // Results are told apart by their identity, so only the first of two can be replaced.
             if seen.insert(record.identity())
                 && wanted(record)
-                && let Some(fresh) = before_analysis(record, &sets_texts)
+                && let Some(fresh) = before_analysis(record, &skipped)
             {
                 chosen.push(index);
                 take_body(record);
                 records.push(fresh);
             }
         }
-        (Self { id: id.to_owned(), archived, chosen }, records)
+        (Self { id: id.to_owned(), archived, chosen, skipped }, records)
     }
 
     /// Gives the archived records the bodies of their texts again, which these records have.
@@ -155,26 +162,34 @@ mod tests {
 
     #[test]
     fn what_can_be_analysed_again_is_as_before_its_analysis() {
-        let sets_texts = |stage: &str| stage == "page";
-        let fresh = before_analysis(&record("a", Some("en"), Label::Positive), sets_texts).expect("a text");
+        let skipped = ["tongue".to_owned(), "page".to_owned()];
+        let fresh = before_analysis(&record("a", Some("en"), Label::Positive), &skipped).expect("a text");
         assert_eq!((fresh.findings.len(), fresh.failure), (0, None));
         assert_eq!(fresh.text.expect("a text").language.as_deref(), Some("en"), "a declared language stays");
         let mut detected = record("a", Some("de"), Label::Positive);
         detected.findings.push(Finding { scores: [("de".to_owned(), 0.9)].into(), ..Finding::default() });
-        let fresh = before_analysis(&detected, sets_texts).expect("a text");
+        let fresh = before_analysis(&detected, &skipped).expect("a text");
         assert_eq!(fresh.text.expect("a text").language, None, "a detected one is detected again");
+        detected.findings[1].stage = "tongue".to_owned();
+        let fresh = before_analysis(&detected, &skipped).expect("a text");
+        assert_eq!(
+            fresh.text.expect("a text").language.as_deref(),
+            Some("de"),
+            "unless it was detected before a split"
+        );
+        assert_eq!(fresh.findings, detected.findings[1..]);
         let text = || record("a", None, Label::Positive);
-        assert!(before_analysis(&failed(text(), "words", ErrorCode::LanguageUnknown), sets_texts).is_some());
-        assert!(before_analysis(&failed(text(), "page", ErrorCode::TextEmpty), sets_texts).is_none());
-        assert!(before_analysis(&failed(text(), "words", ErrorCode::EntryTwice), sets_texts).is_none());
-        assert!(before_analysis(&Record { text: None, ..text() }, sets_texts).is_none());
+        assert!(before_analysis(&failed(text(), "words", ErrorCode::LanguageUnknown), &skipped).is_some());
+        assert!(before_analysis(&failed(text(), "page", ErrorCode::TextEmpty), &skipped).is_none());
+        assert!(before_analysis(&failed(text(), "words", ErrorCode::EntryTwice), &skipped).is_none());
+        assert!(before_analysis(&Record { text: None, ..text() }, &skipped).is_none());
     }
 
     #[test]
     fn new_results_replace_archived_ones_and_nothing_is_lost() {
         let archived: Vec<Record> =
             ["a", "b", "c", "d", "a"].iter().map(|key| record(key, None, Label::Positive)).collect();
-        let (mut replay, records) = Replay::new("id", archived.clone(), |record| record.item.key != "d", |_| false);
+        let (mut replay, records) = Replay::new("id", archived.clone(), |record| record.item.key != "d", Vec::new());
         assert_eq!(replay.chosen, [0, 1, 2], "neither `d`, nor the second `a`");
         assert!(
             replay.archived[..3].iter().all(|record| record.text.as_ref().is_some_and(|text| text.body.is_empty()))

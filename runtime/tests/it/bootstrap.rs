@@ -86,7 +86,7 @@ fn settings_that_cannot_be_read_name_their_variable() {
 fn a_chunk_is_processed_and_only_failures_are_returned() {
     let mut lambda = start(&worker(vec![]));
     let good = message();
-    let newer = good.replacen("\"version\":1", "\"version\":2", 1);
+    let newer = good.replacen("\"version\":1", "\"version\":3", 1);
     let check = |bodies: &[(&str, &str)], failed: &[&str]| {
         assert_eq!(lambda.invoke(&delivery(bodies)), failures(failed), "{bodies:?}");
     };

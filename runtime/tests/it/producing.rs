@@ -101,7 +101,6 @@ impl Fixture {
             state: Some(self.memory.clone()),
             chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
-            not_replayed: BTreeSet::new(),
             storing: BTreeSet::new(),
         };
         running.produce(&run(), owner, Instant::now() + time).await

@@ -107,7 +107,7 @@ fn archived() -> Vec<Record> {
 }
 
 fn message() -> Message {
-    let (replay, records) = Replay::new("r1", archived(), |record| record.item.key != "other", |stage| stage == "page");
+    let (replay, records) = Replay::new("r1", archived(), |record| record.item.key != "other", vec!["page".to_owned()]);
     Message::replayed(Chunk::archived(run(), "0123456789abcdef").expect("an id"), replay, records)
 }
 
@@ -145,7 +145,6 @@ fn function(output: OpenOutput, state: Option<Arc<MemoryState>>) -> OpenFunction
         state: state.map(|state| state as Arc<dyn fanggen_runtime::component::state::State>),
         chunk_items: MAX_CHUNK_ITEMS,
         sent: 0,
-        not_replayed: BTreeSet::from(["page".to_owned()]),
         storing: BTreeSet::from(["archive".to_owned()]),
     }
 }

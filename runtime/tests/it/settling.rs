@@ -141,7 +141,6 @@ impl Fixture {
             state: Some(memory.clone()),
             chunk_items: MAX_CHUNK_ITEMS,
             sent: 0,
-            not_replayed: BTreeSet::new(),
             storing: BTreeSet::new(),
         };
         Self { texts, judge, shelves, memory, running }
