@@ -162,12 +162,12 @@ fn hostile_records() -> Vec<Record> {
         let text = text.to_owned();
         let number = |more: usize| NUMBERS[(place + more) % NUMBERS.len()];
         let entity = |more: usize| Entity {
-            text: (more % 2 == 0).then(|| text.clone()),
+            text: more.is_multiple_of(2).then(|| text.clone()),
             kind: text.clone(),
             score: number(more),
             begin: more as u64,
             end: 1 << 40,
-            label: (more % 3 == 0).then_some(Label::Mixed),
+            label: more.is_multiple_of(3).then_some(Label::Mixed),
             scores: (0..more).map(|key| (format!("{text}{key}"), number(key))).collect(),
         };
         let phrase = |more: usize| Phrase { text: text.clone(), score: number(more), begin: 0, end: more as u64 };
