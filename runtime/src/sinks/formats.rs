@@ -22,7 +22,7 @@ macro_rules! entity {
     };
 }
 
-/// The members of a record as [`jsonl`] writes it, with their Hive types for Athena
+/// The members of a record as `jsonl` writes it, with their Hive types for Athena
 /// (<https://docs.aws.amazon.com/athena/latest/ug/data-types.html>).
 pub const JSONL_COLUMNS: &[(&str, &str)] = &[
     ("run", "string"),
