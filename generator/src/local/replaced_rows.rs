@@ -10,11 +10,11 @@ use async_trait::async_trait;
 use fanggen_runtime::component::services::{ScanPage, TableRow, TableScan, TableStore};
 use fanggen_runtime::model::error::{Error, ErrorCode};
 use fanggen_runtime::model::hash::PartsHash;
-use fanggen_runtime::sinks::write_streamed;
+use fanggen_runtime::sinks::{create_private_folder, write_streamed};
 use serde_json::Value;
 
 use super::disk_error::unwritable;
-use super::rows_file::RowDigest;
+use super::rows_file::{self, RowDigest};
 
 /// A file of rows, and the rows that will replace others in it.
 pub struct ReplacedRows {
@@ -39,37 +39,35 @@ impl ReplacedRows {
         if rows.is_empty() {
             return Ok(());
         }
-        let old = match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            file => Some(file.map_err(|error| unwritable(&self.path, &error))?),
-        };
-        if let Some(old) = &old {
-            // A run that appends waits, and then finds the new file.
-            old.lock().map_err(|error| unwritable(&self.path, &error))?;
-        }
+        // A run that appends waits, and then finds the new file.
+        let old = self.locked().map_err(|error| unwritable(&self.path, &error))?;
         let by_digest: HashMap<RowDigest, &Vec<u8>> = rows.iter().map(|(digest, line)| (*digest, line)).collect();
         let write = |out: &mut dyn io::Write| {
-            let mut replaced = HashSet::new();
-            if let Some(old) = &old {
-                let (mut reader, mut line) = (BufReader::new(old), Vec::new());
-                while reader.read_until(b'\n', &mut line)? > 0 {
-                    // Part of a row was left by a process that was killed. A run removes it, too.
-                    if line.ends_with(b"\n") {
-                        let digest = serde_json::from_slice::<TableRow>(&line).ok().as_ref().and_then(digest);
-                        match digest.and_then(|digest| Some((digest, by_digest.get(&digest)?))) {
-                            None => out.write_all(&line)?,
-                            Some((digest, new)) => {
-                                replaced.insert(digest);
-                                out.write_all(new)?;
-                            }
+            let (mut reader, mut line, mut replaced) = (BufReader::new(&old), Vec::new(), HashSet::new());
+            while reader.read_until(b'\n', &mut line)? > 0 {
+                // Part of a row was left by a process that was killed. A run removes it, too.
+                if line.ends_with(b"\n") {
+                    let digest = serde_json::from_slice::<TableRow>(&line).ok().as_ref().and_then(digest);
+                    match digest.and_then(|digest| Some((digest, by_digest.get(&digest)?))) {
+                        None => out.write_all(&line)?,
+                        Some((digest, new)) => {
+                            replaced.insert(digest);
+                            out.write_all(new)?;
                         }
                     }
-                    line.clear();
                 }
+                line.clear();
             }
             rows.iter().filter(|(digest, _)| !replaced.contains(digest)).try_for_each(|(_, line)| out.write_all(line))
         };
         write_streamed(&self.root, &self.path, write).map(drop)
+    }
+
+    fn locked(&self) -> io::Result<File> {
+        if let Some(folder) = self.path.parent() {
+            create_private_folder(folder)?;
+        }
+        rows_file::locked(&self.path)
     }
 }
 
@@ -126,5 +124,26 @@ mod tests {
             assert_eq!(lines[..2], ["{\"item\":\"a\",\"run\":\"r\"}", "nonsense"]);
             assert!(lines[2].contains("POSITIVE") && lines[3].contains("\"new\"") && lines.len() == 4, "{text}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_file_that_takes_the_place_of_the_old_one_in_the_meantime_is_the_one_to_replace() {
+        let root = tempfile::tempdir().expect("a folder");
+        let path = root.path().join("rows.jsonl");
+        fs::write(&path, "{\"item\":\"a\",\"run\":\"r\"}\n").expect("written");
+        let other = rows_file::locked(&path).expect("locked");
+        let rows = ReplacedRows::new(root.path().to_owned(), path.clone());
+        rows.put(vec![row("b", "POSITIVE")]).await.expect("held");
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| rows.replace());
+            std::thread::sleep(std::time::Duration::from_millis(200));
+            let later = root.path().join("later");
+            fs::write(&later, "{\"item\":\"later\",\"run\":\"r\"}\n").expect("written");
+            fs::rename(&later, &path).expect("renamed");
+            drop(other);
+            waiting.join().expect("no panic").expect("replaced");
+        });
+        let text = fs::read_to_string(&path).expect("UTF-8");
+        assert!(text.contains("\"later\"") && text.contains("\"b\"") && !text.contains("\"a\""), "{text}");
     }
 }

@@ -100,8 +100,8 @@ impl RowsFile {
     }
 }
 
-/// The file, locked: another run may append to it, or a replay replace it, at the same time.
-fn locked(path: &Path) -> io::Result<File> {
+/// The file, locked and made if it is not there: a run may append to it, and a replay replace it, at the same time.
+pub(super) fn locked(path: &Path) -> io::Result<File> {
     loop {
         let file = private_file().create(true).read(true).append(true).open(path)?;
         file.lock()?;
@@ -143,7 +143,7 @@ fn whole_lines(file: &mut File, length: u64) -> io::Result<u64> {
 }
 
 /// The identity of a row: its item and its run, which contains the entry.
-pub(super) fn row_hash(row: &TableRow) -> Option<RowDigest> {
+fn row_hash(row: &TableRow) -> Option<RowDigest> {
     let part = |name| row.get(name).and_then(Value::as_str);
     PartsHash::of(&[part("item")?, part("run")?])[..16].try_into().ok()
 }
