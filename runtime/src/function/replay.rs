@@ -35,11 +35,10 @@ impl OpenFunction {
             *dropped_in_all.entry(stage.clone()).or_default() += records;
         }
         (outcome.timings, outcome.dropped) = (timings, dropped);
+        outcome.cache_error = first_error(cache_writes).await;
         if self.must_retry(&records, &delivery, outcome) {
-            outcome.cache_error = first_error(cache_writes).await;
             return Ok(());
         }
-        outcome.cache_error = first_error(cache_writes).await;
         let sinks = match &self.output {
             OpenOutput::Queue(queue) => {
                 let replay = replay.without_texts_of(&records);

@@ -48,10 +48,10 @@ pub fn before_analysis(record: &Record, skipped: &[String]) -> Option<Record> {
     {
         return None;
     }
-    let (kept, findings) = std::mem::take(&mut fresh.findings).into_iter().partition(|one| is_skipped(&one.stage));
+    let findings = std::mem::take(&mut fresh.findings).into_iter();
+    let (kept, removed): (_, Vec<Finding>) = findings.partition(|finding| is_skipped(&finding.stage));
     fresh.findings = kept;
-    for finding in findings {
-        let finding: Finding = finding;
+    for finding in removed {
         if let Some(text) = &mut fresh.text
             && finding.detected_language().is_some_and(|language| text.language.as_deref() == Some(language))
         {

@@ -8,7 +8,7 @@ use super::statistic::{self, Move};
 /// short numbers take about one kilobyte, what a write unit of DynamoDB pays for.
 pub const MAX_DAYS: usize = 60;
 
-/// ScoreSum are summed up in steps of a ten-thousandth. Sums of integers do not depend on the order of the texts.
+/// Scores are summed up in steps of a ten-thousandth. Sums of integers do not depend on the order of the texts.
 const STEPS: f64 = 1e4;
 
 /// The scores of some texts.

@@ -22,10 +22,10 @@ const THRESHOLD_WITHOUT_A_DAY: f64 = 2.0;
 /// How far they must be apart, as a score. Smaller moves are no news.
 const MIN_MOVE: f64 = 0.15;
 
-/// The latest days: at least this many days and texts, so that neither a single day nor a few texts make a shift..
+/// The latest days: at least this many days and texts, so that neither a single day nor a few texts make a shift.
 const RECENT_DAYS: usize = 2;
 const RECENT_TEXTS: u64 = 8;
-/// .. and at most this many days with texts, for items with hardly any.
+/// The latest days are at most this many days with texts, for items with hardly any.
 const MAX_RECENT_DAYS: usize = 14;
 /// Today counts once it has this share of a usual day's texts; before that, the latest days end with yesterday.
 const RIPE: f64 = 0.5;
