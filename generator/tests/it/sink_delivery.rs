@@ -169,7 +169,7 @@ fn told(post: &ReceivedRequest, run: &str) -> u64 {
     let text = body["text"].as_str().expect("a text");
     let count: u64 =
         text.strip_prefix("*told, dev*: ").and_then(|rest| rest.split(' ').next()?.parse().ok()).expect("a count");
-    let head = format!("{count} records with `label == \"NEGATIVE\"` for `team` in the run {run}\n");
+    let head = format!("{count} records in the run {run} matched `label == \"NEGATIVE\"` (sink `team`)\n");
     let lines: Vec<&str> =
         text.strip_prefix("*told, dev*: ").and_then(|text| text.strip_prefix(&head)).expect(text).lines().collect();
     assert_eq!(lines.len(), 21, "twenty and how many more: {text}");

@@ -42,14 +42,14 @@ pub(super) fn body(header: &MessageHeader, chunk: &Chunk, records: &[(Cow<'_, Re
 impl MessageHeader {
     fn line(&self, chunk: &Chunk, count: usize) -> String {
         let records = if count == 1 { "record" } else { "records" };
-        let when = self.when.as_ref().map(|when| format!(" with `{}`", slack::line(when, MAX_TITLE_CHARS)));
+        let when = self.when.as_ref().map(|when| format!(" matched `{}`", slack::line(when, MAX_TITLE_CHARS)));
         format!(
-            "*{}, {}*: {count} {records}{} for `{}` in the run {}",
+            "*{}, {}*: {count} {records} in the run {}{} (sink `{}`)",
             self.pipeline,
             self.environment,
+            chunk.run,
             when.unwrap_or_default(),
-            self.sink,
-            chunk.run
+            self.sink
         )
     }
 }

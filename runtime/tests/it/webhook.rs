@@ -247,7 +247,7 @@ async fn slack_gets_one_message_per_chunk_in_which_nothing_from_a_page_is_a_link
     assert!(posted[0].head.starts_with("POST /services/T0/B0/s3cret HTTP/1.1\r\n"), "{}", posted[0].head);
     let body: Value = serde_json::from_slice(&posted[0].body).expect("JSON");
     let lines = [
-        "*fang, dev*: 2 records with `changed || failed` for `alert` in the run 20261122T100000Z",
+        "*fang, dev*: 2 records in the run 20261122T100000Z matched `changed || failed` (sink `alert`)",
         "\u{2022} *Apple*: NEGATIVE -0.81, previously POSITIVE, \
          <https://a.example/2?a=%3C@U1%3E&amp;b=1%7C2|&lt;!channel&gt; &lt;https://evil.example|Click&gt; &amp; *win* \
          https://evil.example @here>",
