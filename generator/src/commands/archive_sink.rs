@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fanggen_runtime::component::{CatalogFormat, Store};
+use fanggen_runtime::model::tree::quoted_list;
 
 use super::args::GlobalArgs;
 #[cfg(feature = "aws")]
@@ -65,6 +66,23 @@ impl<'a> ArchiveSink<'a> {
         all
     }
 
+    /// The one of these sinks of a pipeline that has this name. `what` is what they keep.
+    ///
+    /// # Errors
+    /// A name that none of them has, with theirs.
+    pub fn named(name: &str, mut sinks: Vec<Self>, pipeline: &Pipeline, what: &str) -> Result<Self, CommandError> {
+        if let Some(index) = sinks.iter().position(|sink| sink.config.name == name) {
+            return Ok(sinks.swap_remove(index));
+        }
+        let exists = pipeline.sinks.iter().any(|sink| sink.name == name);
+        let problem = if exists { format!("keeps no {what}") } else { "is not a sink of this pipeline".to_owned() };
+        let names: Vec<&str> = sinks.iter().map(|sink| sink.config.name.as_str()).collect();
+        Err(CommandError::Results(match names.is_empty() {
+            true => format!("`{name}` {problem}; no sink keeps any"),
+            false => format!("`{name}` {problem}; these keep {what}: {}", quoted_list(&names)),
+        }))
+    }
+
     fn of(config: &'a ComponentConfig) -> Option<Self> {
         let kept = match config.settings.store(&config.name) {
             Some(Store::Bucket { catalog: Some(catalog), .. }) if catalog.format == CatalogFormat::JsonLines => {
@@ -121,12 +139,13 @@ impl<'a> ArchiveSink<'a> {
     }
 }
 
-/// Its results in the account.
+/// Its results in the account, for a command.
 ///
 /// # Errors
 /// An account that cannot be reached, or a sink that keeps nothing there.
 #[cfg(feature = "aws")]
 pub async fn account_archive(
+    _command: &str,
     file: &LoadedPipeline,
     environment: &str,
     sink: &ArchiveSink<'_>,
@@ -134,7 +153,9 @@ pub async fn account_archive(
 ) -> Result<OpenArchive, CommandError> {
     let name = &sink.config.name;
     if !sink.is_in_account() {
-        return Err(CommandError::Results(format!("`{name}` keeps its records on this machine only, which has none")));
+        return Err(CommandError::Results(format!(
+            "`{name}` keeps its records on this machine only, not in the account"
+        )));
     }
     let account = EnvironmentAccount::open(file, environment, global).await?;
     let caller = account.caller().await?;
@@ -174,11 +195,12 @@ pub fn archive_of(
 
 #[cfg(not(feature = "aws"))]
 pub async fn account_archive(
+    command: &str,
     _: &LoadedPipeline,
     _: &str,
     sink: &ArchiveSink<'_>,
     _: &GlobalArgs,
 ) -> Result<OpenArchive, CommandError> {
     let _ = sink.is_in_account();
-    Err(CommandError::NeedsAws("results --from account".to_owned()))
+    Err(CommandError::NeedsAws(format!("{command} --from account")))
 }

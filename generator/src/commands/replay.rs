@@ -19,7 +19,7 @@ use super::pipeline_file::LoadedPipeline;
 use super::progress::ProgressLine;
 use super::record_args::{LabelName, condition, run_id};
 use super::result_place::ResultPlace;
-use super::shown_replay::{ShownReplay, announce};
+use super::shown_replay::{ShownReplay, announce, show_saved};
 use crate::config::mistake::Severity;
 use crate::config::pipeline::Pipeline;
 use crate::local::{self, LocalReplay, PastRunState};
@@ -55,6 +55,9 @@ pub struct ReplayArgs {
     /// Where the results are [default: this machine if it has any, else the account]
     #[arg(long, value_name = "PLACE")]
     from: Option<ResultPlace>,
+    /// The sink whose texts are analysed [default: the first with whole records; on this machine, the one with most]
+    #[arg(short, long, value_name = "NAME")]
+    sink: Option<String>,
     /// Runs since then: 7d, 12h, 30m, 2w, a date, a time, or `all`
     #[arg(long, value_name = "TIME", group = "runs")]
     since: Option<String>,
@@ -106,14 +109,22 @@ impl ReplayArgs {
         let pipeline = file.pipeline(&environment)?;
         let filter = self.filter()?;
         let sinks = || ArchiveSink::all(pipeline).into_iter().filter(|sink| sink.suffix().is_some());
-        let exists_locally = sinks().any(|sink| sink.exists_locally(&file, pipeline));
-        let place = ResultPlace::or_default(self.from, exists_locally);
-        let sink = match place {
+        let asked =
+            self.sink.as_deref().map(|name| ArchiveSink::named(name, sinks().collect(), pipeline, "whole records"));
+        let asked = asked.transpose()?;
+        let exists = |sink: &ArchiveSink<'_>| sink.exists_locally(&file, pipeline);
+        let place = ResultPlace::or_default(
+            self.from,
+            asked.as_ref().map_or_else(|| sinks().any(|sink| exists(&sink)), exists),
+        );
+        let default = || match place {
             // The one with most chunks, and the first of several: a sink that was added later has only what came since.
             ResultPlace::Local => sinks().rev().max_by_key(|sink| sink.local_chunks(&file, pipeline)),
             ResultPlace::Account => sinks().find(ArchiveSink::is_in_account),
         };
-        let sink = sink.ok_or(ReplayError::NoArchive { place: place.phrase() })?;
+        let nowhere =
+            || ReplayError::NoArchive { place: if sinks().next().is_none() { "" } else { " in the account" } };
+        let sink = asked.or_else(default).ok_or_else(nowhere)?;
         let id = format!("{}-{:08x}", RunId::at(Timestamp::now()), RandomState::new().hash_one(0) >> 32);
         let selection = ReplaySelection::new(id, filter, sink.suffix().unwrap_or_default(), pipeline);
         let asked =
@@ -138,12 +149,25 @@ impl ReplayArgs {
         })
     }
 
-    /// The options that say which runs, as they are repeated in a summary.
+    /// The options that say which records, as they are repeated in a summary.
     fn range(&self) -> String {
-        let named = |name: &str, text: Option<&str>| text.map(|text| format!("--{name} {text}"));
+        let word = |text: &str| shell_words::quote(text).into_owned();
+        let one = |name, text: Option<&str>| text.map(|text| format!("--{name} {}", word(text)));
         let run = self.run.as_ref().map(RunId::as_str);
-        let parts = [named("since", self.since.as_deref()), named("until", self.until.as_deref()), named("run", run)];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        let mut parts: Vec<String> = [
+            one("since", self.since.as_deref()),
+            one("until", self.until.as_deref()),
+            one("run", run),
+            one("sink", self.sink.as_deref()),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        parts.extend(self.items.iter().map(|item| format!("--item {}", word(item))));
+        parts.extend(self.labels.iter().map(|label| format!("--label {}", label.label().as_str())));
+        parts.extend(self.condition.as_ref().map(|condition| format!("--where {}", word(condition.as_str()))));
+        parts.extend(self.failed.then(|| "--failed".to_owned()));
+        parts.join(" ")
     }
 }
 
@@ -151,11 +175,11 @@ impl Asked<'_> {
     async fn replay(self) -> CommandResult {
         let archive = match self.place {
             ResultPlace::Local => self.sink.on_this_machine(self.file, self.pipeline),
-            ResultPlace::Account => account_archive(self.file, self.environment, &self.sink, self.global).await?,
+            ResultPlace::Account => {
+                account_archive("replay", self.file, self.environment, &self.sink, self.global).await?
+            }
         };
-        let OpenArchive::Records(archive) = archive else {
-            return Err(ReplayError::NoArchive { place: self.place.phrase() }.into());
-        };
+        let OpenArchive::Records(archive) = archive else { return Err(ReplayError::NoArchive { place: "" }.into()) };
         let locally = self.args.dry_run || self.place == ResultPlace::Local;
         if self.place == ResultPlace::Account
             && self.args.dry_run
@@ -203,7 +227,7 @@ impl Asked<'_> {
             Ok(stopped) => shown.show(report, stopped),
             Err(error) => {
                 // What was replaced before is told even if the replay ends with an error.
-                shown.show_saved(report);
+                show_saved(report);
                 Err(error)
             }
         }

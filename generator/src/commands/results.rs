@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use fanggen_runtime::condition::Condition;
 use fanggen_runtime::model::run::RunId;
-use fanggen_runtime::model::tree::quoted_list;
 use jiff::Timestamp;
 
 use super::archive_sink::{ArchiveSink, account_archive};
@@ -58,7 +57,7 @@ pub struct ResultsArgs {
     /// Only this label (can be repeated)
     #[arg(short, long = "label", value_name = "LABEL", ignore_case = true)]
     labels: Vec<LabelName>,
-    /// Only records that meet a condition, as the `when` of a sink
+    /// Only records that meet a condition, as in a sink's `when`
     #[arg(long = "where", value_name = "CONDITION", value_parser = condition)]
     condition: Option<Condition>,
     /// Only records with a failure
@@ -117,7 +116,7 @@ impl ResultsArgs {
         let read = async {
             let archive = match place {
                 ResultPlace::Local => sink.on_this_machine(&file, pipeline),
-                ResultPlace::Account => account_archive(&file, &environment, &sink, global).await?,
+                ResultPlace::Account => account_archive("results", &file, &environment, &sink, global).await?,
             };
             Ok::<(), CommandError>(archive.read(&filter, &mut shown).await?)
         };
@@ -140,22 +139,15 @@ impl ResultsArgs {
         }
     }
 
-    /// The sink whose results are read, and where they are below it.
+    /// The sink whose results are read.
     fn chosen_sink<'a>(&self, pipeline: &'a Pipeline) -> Result<ArchiveSink<'a>, CommandError> {
         let readable = ArchiveSink::all(pipeline);
-        let names: Vec<&str> = readable.iter().map(|sink| sink.config.name.as_str()).collect();
-        let known = match names.is_empty() {
-            true => "no sink of this pipeline keeps results that can be read: add one of type `s3` with `format = \"jsonl\"`"
-                .to_owned(),
-            false => format!("these keep results that can be read: {}", quoted_list(&names)),
-        };
-        let Some(asked) = &self.sink else {
-            return readable.into_iter().next().ok_or(CommandError::Results(known));
-        };
-        readable.into_iter().find(|sink| sink.config.name == *asked).ok_or_else(|| {
-            let exists = pipeline.sinks.iter().any(|sink| sink.name == *asked);
-            let problem = if exists { "keeps no results that can be read" } else { "is not a sink of this pipeline" };
-            CommandError::Results(format!("`{asked}` {problem}; {known}"))
+        if let Some(name) = &self.sink {
+            return ArchiveSink::named(name, readable, pipeline, "results that can be read");
+        }
+        readable.into_iter().next().ok_or_else(|| {
+            let problem = "no sink of this pipeline keeps results that can be read: add one of type `s3` with `format = \"jsonl\"`";
+            CommandError::Results(problem.to_owned())
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::config::mistake::tidy;
 use crate::config::pipeline::{ComponentConfig, Pipeline};
 use crate::replay::comparison::{ChangeKind, LabelCount, RecordChange, RecordResult, ResultWord};
 use crate::replay::report::ReplayReport;
+use crate::replay::selection::skipped;
 use crate::replay::workload::{RefusedChunk, Workload};
 
 /// Chunks that cannot be replayed and are told one by one.
@@ -35,7 +36,9 @@ pub fn announce(work: &Workload, pipeline: &Pipeline, place: ResultPlace, dry_ru
         return;
     }
     let here = place == ResultPlace::Local;
-    for stage in pipeline.stages.iter().filter(|_| here || dry_run) {
+    let skipped = skipped(pipeline);
+    let analyses = |stage: &&ComponentConfig| (here || dry_run) && !skipped.contains(&stage.name);
+    for stage in pipeline.stages.iter().filter(analyses) {
         if let Some(substitute) = stage.kind.card.local_substitute {
             message(&format!("`{}`: {substitute} instead of {}", stage.name, stage.kind.card.name));
         }
@@ -73,7 +76,7 @@ pub struct ShownReplay<'a> {
     pub pipeline: &'a str,
     pub environment: &'a str,
     pub place: ResultPlace,
-    /// The options that say which runs.
+    /// The options that say which records.
     pub range: &'a str,
     pub dry_run: bool,
     pub work: &'a Workload,
@@ -169,8 +172,8 @@ impl ShownReplay<'_> {
         match stopped {
             Some(Stopped { chunks, minutes: Some(minutes) }) => {
                 message(&format!(
-                    "stopped waiting: {} not finished for {minutes} min; what is in the queues is still analysed\n  `fanggen logs \
-                     --errors --env {env}` and `fanggen dlq ls --env {env}` say why; then run the same command again",
+                    "stopped waiting: no chunk has finished for {minutes} min; {} left in the queues may still be analysed\n  `fanggen \
+                     logs --errors --env {env}` and `fanggen dlq ls --env {env}` say why; then run the same command again",
                     plural(chunks, "chunk"),
                     env = self.environment
                 ));
@@ -187,13 +190,12 @@ impl ShownReplay<'_> {
             None => Ok(()),
         }
     }
+}
 
-    /// Prints where what was is saved, after an error.
-    #[expect(clippy::unused_self, reason = "as `show`")]
-    pub fn show_saved(&self, report: ReplayReport<'_>) {
-        show_refused(&report.refused);
-        show_path(report.saved.end(true));
-    }
+/// Prints what could not be replayed and where the old results are saved, after an error.
+pub fn show_saved(report: ReplayReport<'_>) {
+    show_refused(&report.refused);
+    show_path(report.saved.end(true));
 }
 
 fn show_path(saved: Option<PathBuf>) {

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 pub enum ReplayError {
     /// No sink keeps texts.
     #[error(
-        "no sink of this pipeline keeps the texts {place}, so there is nothing to analyse again\n  add a sink of type `s3` with \
-         `format = \"jsonl\"`, its default: what runs write to it from then on can be replayed"
+        "no sink of this pipeline keeps whole records{place}, so there are no texts to analyse again\n  add a sink of type `s3` \
+         with `format = \"jsonl\"`, its default: what runs write to it from then on can be replayed"
     )]
     NoArchive {
-        /// `on this machine` or `in the account`.
+        /// Nothing, or ` in the account` if one keeps them on this machine only.
         place: &'static str,
     },
     /// The user declined.
@@ -36,7 +36,8 @@ pub enum ReplayError {
     Runs(std::io::Error),
     /// A paid engine that a dry run does not use.
     #[error(
-        "`--dry-run` analyses on this machine, and `{stage}` is the paid engine `{engine}`\n  leave out `--dry-run`: the old results are saved before they are replaced"
+        "`--dry-run` analyses on this machine, which cannot use `{engine}`, the paid engine of stage `{stage}`\n  leave out \
+         `--dry-run`: the old results are saved before they are replaced"
     )]
     PaidEngine {
         /// The stage.
@@ -54,7 +55,8 @@ pub enum ReplayError {
     },
     /// The queue of a function.
     #[error(
-        "the queue `{queue}` does not exist: environment `{environment}` is not deployed, or is without it\n  run `fanggen apply --env {environment}`"
+        "the queue `{queue}` does not exist: environment `{environment}` is not deployed, or not since it has had this queue\n  \
+         run `fanggen apply --env {environment}`"
     )]
     NoQueue {
         /// The queue.

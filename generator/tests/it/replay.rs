@@ -338,14 +338,37 @@ fn nothing_to_replay_is_a_success_and_wrong_arguments_say_what_is_allowed() {
         &["--run", "x"],
         &["--since", "7d", "--where", "changed"],
         &["--since", "7d", "--yes", "--dry-run"],
+        &["--since", "7d", "--sink"],
     ] {
         assert_eq!(replay(&project, arguments).code, 2, "{arguments:?}");
     }
+    let chosen = ["--since", "all", "--from", "local", "-i", "A b", "--label", "mixed", "--failed", "--sink", "zstd"];
+    let said = "(--since all --sink zstd --item 'A b' --label MIXED --failed)\n";
+    assert!(replay(&project, &chosen).stderr.ends_with(said), "the options are repeated");
+    for (sink, problem) in [("rows", "keeps no whole records"), ("nope", "is not a sink of this pipeline")] {
+        let said = format!("error: `{sink}` {problem}; these keep whole records: `archive`, `files`, `zstd`\n");
+        replay(&project, &["--since", "7d", "--sink", sink]).assert_error(1, &said);
+    }
+    let account = replay(&project, &["--since", "7d", "--sink", "files", "--from", "account"]);
+    match cfg!(feature = "aws") {
+        true => account.assert_error(1, "error: `files` keeps its records on this machine only, not in the account\n"),
+        false => assert!(
+            account.code == 1 && account.stderr.contains("`fanggen replay --from account` needs AWS"),
+            "{account:?}"
+        ),
+    }
+    let local_only =
+        Project::with(&TOML.replace("type = \"s3\"", "type = \"jsonl\"").replace("compression = \"zstd\"\n", ""));
+    replay(&local_only, &["--since", "7d"]).assert_error(
+        1,
+        "error: no sink of this pipeline keeps whole records in the account, so there are no texts to analyse again\n  add a sink of \
+         type `s3` with `format = \"jsonl\"`, its default: what runs write to it from then on can be replayed\n",
+    );
     let rows_only = TOML.replace("type = \"s3\"", "type = \"dynamodb\"").replace("type = \"jsonl\"", "type = \"csv\"");
     let rows_only = run(&rows_only.replace("compression = \"zstd\"\n", ""), 1);
     replay(&rows_only, &["--since", "7d"]).assert_error(
         1,
-        "error: no sink of this pipeline keeps the texts in the account, so there is nothing to analyse again\n  add a sink of type \
+        "error: no sink of this pipeline keeps whole records, so there are no texts to analyse again\n  add a sink of type \
          `s3` with `format = \"jsonl\"`, its default: what runs write to it from then on can be replayed\n",
     );
 }

@@ -232,7 +232,7 @@ fn a_paid_engine_tells_its_price_and_is_paid_once() {
                  findings of the same texts and settings are not paid for again\n";
     assert!(asked.code == 1 && asked.stderr.contains(price), "{asked:?}");
     let dry = operator.run(&[&since[..], &["--dry-run"]].concat());
-    let why = "error: `--dry-run` analyses on this machine, and `sentiment` is the paid engine `comprehend`\n";
+    let why = "error: `--dry-run` analyses on this machine, which cannot use `comprehend`, the paid engine of stage `sentiment`\n";
     assert!(dry.code == 1 && dry.stderr.contains(why), "{dry:?}");
     let ran = operator.run(&[&since[..], &["--yes"]].concat());
     assert!(ran.code == 0 && ran.stderr.ends_with("5 texts of 1 run analysed again, no result changed\n"), "{ran:?}");
