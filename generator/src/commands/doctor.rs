@@ -68,7 +68,7 @@ impl DoctorArgs {
             Err(error) => {
                 let name = global.file.display().to_string();
                 let unnamed = global.file == Path::new("pipeline.toml") && self.env.is_none();
-                let mend = "change to the folder of your pipeline, or create one with `fanggen init`";
+                let mend = "change to your pipeline's folder, or create a pipeline with `fanggen init`";
                 checks.push(match global.file.symlink_metadata() {
                     Err(absent) if unnamed && absent.kind() == std::io::ErrorKind::NotFound => {
                         Check::bad(name, CheckOutcome::Warning, "not found in this folder", mend)

@@ -40,7 +40,7 @@ pub fn run_id(text: &str) -> Result<RunId, &'static str> {
 pub fn condition(text: &str) -> Result<Condition, String> {
     let condition = Condition::parse(text).map_err(|error| error.to_string())?;
     if condition.needs_history() {
-        return Err(format!("{HISTORY_NAMES} compare with earlier runs, which only sinks know"));
+        return Err(format!("{HISTORY_NAMES} work only in a sink's `when`: they compare with earlier runs"));
     }
     Ok(condition)
 }

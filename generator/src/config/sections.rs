@@ -142,7 +142,7 @@ pub struct LocalSection {
     pub texts: Option<RelativePath>,
 }
 
-/// Alarms about problems, and a dashboard. Without somebody to tell, there are none.
+/// Alarms about problems, and a dashboard. There are none unless `email` or `slack_url_secret` is set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlarmsSection {
@@ -181,7 +181,7 @@ pub struct DataSection {
     pub kms: bool,
 }
 
-/// A limit on costs. With `alarms.email`, AWS Budgets writes to it when the environment has cost 80% and 100% of the budget,
+/// A limit on costs. With `alarms.email`, AWS Budgets writes to that address when the environment has cost 80% and 100% of the budget,
 /// and when it is forecast to cost more. With `[alarms]`, an alarm is raised on a day on which Comprehend bills more than a day's
 /// share of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

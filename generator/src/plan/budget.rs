@@ -72,7 +72,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, tags: &[Tag], reasons: &
         PATH,
         "messages of AWS Budgets",
         percents.join(", "),
-        "in time to act, at the limit, and when the month is going to exceed it; data arrives up to three times a day",
+        "in time to act, at the limit, and when the month is forecast to exceed it; AWS updates costs up to three times a day",
         page,
     );
     // CloudFormation cannot replace a named budget in place, and who is told, and when, belongs to its identity.
@@ -81,7 +81,7 @@ pub fn plan(pipeline: &Pipeline, names: &ResourceNames, tags: &[Tag], reasons: &
         PATH,
         what,
         format!("{}-{}", names.stack(), &hash[..6]),
-        "ends in a hash of the address: CloudFormation replaces the budget when that changes",
+        "ends in a hash of the e-mail address: a new address needs a new budget",
         "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-budgets-budget.html",
     );
     let tags: Vec<String> = tags.iter().map(|tag| format!("user:{}${}", tag.key, tag.value)).collect();

@@ -346,7 +346,7 @@ error_codes! {
         "The secret in Secrets Manager has no text value.",
         "Store the secret as a string.";
     SecretUnusable "secret_unusable" Setup:
-        "The secret of a webhook cannot be used as a signing key, or has no URL.",
+        "The secret of a webhook contains no usable signing key or URL.",
         "Store a value of the form that the message describes.";
     TrustUnreadable "trust_unreadable" Setup:
         "The file with root certificates cannot be read.",

@@ -42,8 +42,8 @@ impl WebhookBody {
 }
 
 /// Posts records to a URL as `{"run", "chunk", "records"}`, signed as in the Standard Webhooks specification, or as a message
-/// to Slack. The URL, if it must not be known, and the key of the signature are read from AWS Secrets Manager, and are never
-/// in a file or an environment variable. Requests are delivered at least once: the same records always have the same
+/// to Slack. The signing key, and the URL if it is secret, are read from AWS Secrets Manager, and never appear in a file or an
+/// environment variable. Requests are delivered at least once: the same records always have the same
 /// `webhook-id`, so that the receiver can drop duplicates.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(feature = "cards", derive(schemars::JsonSchema))]
@@ -56,18 +56,18 @@ pub struct WebhookSettings {
     /// any other receiver that accepts posts from whoever knows its URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url_secret: Option<SecretArn>,
-    /// What is posted: `records` is JSON with whole records, `slack` is a message for Slack's incoming webhooks, and for
-    /// receivers that accept the same, with the first 20 records of each chunk.
+    /// What is posted: `records` is JSON with whole records; `slack` is a message with the first 20 records of each chunk, for
+    /// Slack's incoming webhooks and receivers that accept the same.
     #[serde(default = "WebhookBody::records")]
     pub body: WebhookBody,
     /// The ARN of the secret in AWS Secrets Manager that holds the signing key: plain text, `whsec_` followed by base64, or JSON
-    /// with one of these as `secret`. By default they are not signed.
+    /// with one of these as `secret`. Without it, requests are not signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret: Option<SecretArn>,
     /// Which records are posted, such as `sentiment == "NEGATIVE" && score > 0.8`. Default: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Condition>,
-    /// Private or local addresses to which requests are allowed nevertheless, as `HOST:PORT`. With one, `fanggen run --live` posts
+    /// Private or local addresses that may be posted to, as `IP:PORT`; none by default. With one, `fanggen run --live` posts
     /// records; without, it writes them to files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<HostPort>,
@@ -116,7 +116,7 @@ impl Component for WebhookSettings {
         vec![BilledUnit {
             name: "secret_read",
             per_record: 0.0,
-            reason: "one read of each secret per start of the function, and every 15 minutes",
+            reason: "one read of each secret when the function starts, then one every 15 minutes",
         }]
     }
 
@@ -125,7 +125,7 @@ impl Component for WebhookSettings {
             (Some(url), None) => url,
             (None, Some(_)) => return None,
             (None, None) => return Some(("type", "neither `url` nor `url_secret`".to_owned(), ONE_URL.to_owned())),
-            (Some(_), Some(_)) => return Some(("url_secret", "beside `url`".to_owned(), ONE_URL.to_owned())),
+            (Some(_), Some(_)) => return Some(("url_secret", "set as well as `url`".to_owned(), ONE_URL.to_owned())),
         };
         let kind = refused_host(url.as_str(), &self.allow)?;
         let allowed = "a URL on the public internet, or one whose address and port are in `allow`";

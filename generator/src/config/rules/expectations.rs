@@ -89,7 +89,9 @@ impl TestRules<'_> {
             unclear(
                 "when",
                 "a single record cannot be compared with earlier runs",
-                &format!("{HISTORY_NAMES} select the records of a sink: expect the `items` of a sink"),
+                &format!(
+                    "{HISTORY_NAMES} work only in a sink's `when`: use `sink` and `items` to expect what reaches it"
+                ),
             );
         }
     }
