@@ -34,8 +34,15 @@ pub fn renew(emulator: &Emulator, name: &str, documents: &[String]) {
     block_on(async {
         let had = client.list_attached_user_policies().user_name(name).send().await.expect("a list");
         for arn in had.attached_policies().iter().filter_map(|policy| policy.policy_arn()) {
-            client.detach_user_policy().user_name(name).policy_arn(arn).send().await.expect("detached");
-            client.delete_policy().policy_arn(arn).send().await.expect("deleted");
+            // What is not there is gone: the answer to an earlier attempt was lost, as when the emulator closes an idle connection.
+            match client.detach_user_policy().user_name(name).policy_arn(arn).send().await {
+                Err(error) if error.as_service_error().is_some_and(|it| it.is_no_such_entity_exception()) => {}
+                detached => drop(detached.expect("detached")),
+            }
+            match client.delete_policy().policy_arn(arn).send().await {
+                Err(error) if error.as_service_error().is_some_and(|it| it.is_no_such_entity_exception()) => {}
+                deleted => drop(deleted.expect("deleted")),
+            }
         }
         for (index, document) in documents.iter().enumerate() {
             let size = document.chars().filter(|one| !one.is_whitespace()).count();
@@ -43,7 +50,7 @@ pub fn renew(emulator: &Emulator, name: &str, documents: &[String]) {
             let policy_name = format!("{name}-{index}");
             let arn = format!("arn:aws:iam::{}:policy/{policy_name}", super::emulator::ACCOUNT);
             match client.create_policy().policy_name(policy_name).policy_document(document).send().await {
-                // The answer to an earlier attempt was lost, as when the emulator closes an idle connection.
+                // As above.
                 Err(error) if error.as_service_error().is_some_and(|it| it.is_entity_already_exists_exception()) => {}
                 made => drop(made.unwrap_or_else(|error| panic!("no policy: {error:?}"))),
             }
